@@ -1,0 +1,26 @@
+namespace Balancer.Core;
+
+/// <summary>
+/// What an operator may set, checked by whoever reads the command line; the core takes any values
+/// in the bounds told here.
+/// </summary>
+public sealed record BalancerOptions
+{
+    /// <summary>See Limits.WarmUp; zero for none, an hour at most.</summary>
+    public Duration WarmUp { get; init; } = Limits.WarmUp;
+
+    /// <summary>See Limits.TcpConnections; 1 or more.</summary>
+    public int TcpConnections { get; init; } = Limits.TcpConnections;
+
+    /// <summary>See Limits.TcpConnectionsPerClient; 1 or more.</summary>
+    public int TcpConnectionsPerClient { get; init; } = Limits.TcpConnectionsPerClient;
+
+    /// <summary>See Limits.TcpIdleTimeout; above zero.</summary>
+    public Duration TcpIdleTimeout { get; init; } = Limits.TcpIdleTimeout;
+
+    /// <summary>See Limits.TcpLifetime; above zero.</summary>
+    public Duration TcpLifetime { get; init; } = Limits.TcpLifetime;
+
+    /// <summary>See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.</summary>
+    public int MaxRemotes { get; init; } = Limits.MaxRemotes;
+}

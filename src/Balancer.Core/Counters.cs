@@ -1,0 +1,175 @@
+// Owns the numbers that an operator adds up: every datagram, reply and connection that came in is
+// in exactly one of the counters that say what became of it.
+//
+// What always holds, after every turn (tests and the simulator recount it):
+//   QueriesReceived     = QueriesForwarded + Σ the other Queries… counters
+//   RepliesReceived     = RepliesSent + Σ the other Replies… counters
+//   ConnectionsAccepted = connections open now + Σ the other Connections… counters
+
+using System;
+using System.Collections.Immutable;
+
+namespace Balancer.Core;
+
+/// <summary>Each counts events since the start; the groups add up as Counters.cs says.</summary>
+public enum Counter
+{
+    /// <summary>Datagrams that the UDP socket delivered.</summary>
+    QueriesReceived,
+
+    /// <summary>Queries put into a healthy backend's queue.</summary>
+    QueriesForwarded,
+
+    /// <summary>Dropped: a payload over 1500 bytes.</summary>
+    QueriesOversized,
+
+    /// <summary>Dropped: QR=1, a response where a query belongs.</summary>
+    QueriesWithResponseBit,
+
+    /// <summary>Dropped: source port 0, which no reply can be sent to.</summary>
+    QueriesFromPortZero,
+
+    /// <summary>Dropped: from the balancer's own listening address.</summary>
+    QueriesFromSelf,
+
+    /// <summary>Dropped: no backend was healthy.</summary>
+    QueriesWithoutBackend,
+
+    /// <summary>Dropped: the remote's backend takes no more for now.</summary>
+    QueriesToStuckBackend,
+
+    /// <summary>OUTBOUND_UDP frames decoded on a live session.</summary>
+    RepliesReceived,
+
+    /// <summary>Replies that the kernel took.</summary>
+    RepliesSent,
+
+    /// <summary>Dropped: a payload of 1501 to 65,535 bytes.</summary>
+    RepliesOversized,
+
+    /// <summary>Dropped: destination port 0.</summary>
+    RepliesToPortZero,
+
+    /// <summary>Dropped: destination port over 65,535.</summary>
+    RepliesToPortTooLarge,
+
+    /// <summary>Dropped: the address is no known remote.</summary>
+    RepliesToStranger,
+
+    /// <summary>Dropped: the UDP socket's buffer was full (EAGAIN).</summary>
+    RepliesWouldBlock,
+
+    /// <summary>Dropped: the kernel or a firewall forbade it (EACCES, EPERM).</summary>
+    RepliesDenied,
+
+    /// <summary>Dropped: no such destination can be (EINVAL).</summary>
+    RepliesInvalid,
+
+    /// <summary>Dropped: the kernel had no memory (ENOBUFS, ENOMEM).</summary>
+    RepliesNoBuffers,
+
+    /// <summary>Dropped: no way to the remote (EHOSTUNREACH, ENETUNREACH).</summary>
+    RepliesUnreachable,
+
+    /// <summary>Dropped: any other error of sending.</summary>
+    RepliesFailed,
+
+    /// <summary>TCP connections taken from the listener.</summary>
+    ConnectionsAccepted,
+
+    /// <summary>Both directions ended after all their bytes.</summary>
+    ConnectionsFinished,
+
+    /// <summary>Closed at once: as many connections as may be are open.</summary>
+    ConnectionsOverLimit,
+
+    /// <summary>Closed at once: as many as one client address may have are open.</summary>
+    ConnectionsOverClientLimit,
+
+    /// <summary>Closed at once: no backend was healthy.</summary>
+    ConnectionsWithoutBackend,
+
+    /// <summary>Closed: the backends tried refused or ended it before INBOUND_TCP_OK.</summary>
+    ConnectionsRefusedByBackend,
+
+    /// <summary>Closed: no INBOUND_TCP_OK within its time.</summary>
+    ConnectionsHandshakeTimedOut,
+
+    /// <summary>Closed: no byte either way for the idle time.</summary>
+    ConnectionsIdle,
+
+    /// <summary>Closed: open for as long as a connection may be.</summary>
+    ConnectionsTooOld,
+
+    /// <summary>Torn down: the client's side failed.</summary>
+    ConnectionsFailedByClient,
+
+    /// <summary>Torn down: the backend's side failed.</summary>
+    ConnectionsFailedByBackend,
+
+    /// <summary>Torn down: still open when the balancer stopped.</summary>
+    ConnectionsCutByStop,
+
+    /// <summary>Accepts that failed; what waited goes on waiting.</summary>
+    AcceptsFailed,
+
+    /// <summary>Calls to receive datagrams that failed, with none received.</summary>
+    ReceivesFailed,
+
+    /// <summary>Connections tried on a second backend.</summary>
+    ConnectionsRetried,
+
+    /// <summary>Remotes forgotten because they were silent for five minutes.</summary>
+    RemotesExpired,
+
+    /// <summary>Remotes forgotten early, to make room in a full table.</summary>
+    RemotesEvicted,
+
+    /// <summary>Remotes that a rebalance took their backend from.</summary>
+    RemotesMoved,
+}
+
+/// <summary>The counters of one balancer; they start at 0 and only grow.</summary>
+public sealed class Counters
+{
+    private readonly long[] _values = new long[Enum.GetValues<Counter>().Length];
+
+    /// <summary>What queries become other than forwarded.</summary>
+    public static readonly ImmutableArray<Counter> QueryDrops = Range(
+        Counter.QueriesOversized, Counter.QueriesToStuckBackend);
+
+    /// <summary>What replies become other than sent.</summary>
+    public static readonly ImmutableArray<Counter> ReplyDrops = Range(
+        Counter.RepliesOversized, Counter.RepliesFailed);
+
+    /// <summary>How accepted connections end.</summary>
+    public static readonly ImmutableArray<Counter> ConnectionEnds = Range(
+        Counter.ConnectionsFinished, Counter.ConnectionsCutByStop);
+
+    public long this[Counter counter] => _values[(int)counter];
+
+    public void Add(Counter counter) => _values[(int)counter]++;
+
+    public void Add(Counter counter, long count)
+    {
+        Verify.That(count >= 0, "counters only grow");
+        _values[(int)counter] += count;
+    }
+
+    /// <summary>The sum over a group of counters.</summary>
+    public long Sum(ImmutableArray<Counter> counters)
+    {
+        long sum = 0;
+        foreach (var counter in counters)
+            sum += this[counter];
+        return sum;
+    }
+
+    private static ImmutableArray<Counter> Range(Counter first, Counter last)
+    {
+        var range = ImmutableArray.CreateBuilder<Counter>();
+        for (var counter = first; counter <= last; counter++)
+            range.Add(counter);
+        return range.ToImmutable();
+    }
+}

@@ -1,0 +1,48 @@
+// The seam to the directory of backend sockets. A scan is a cursor, not a list, so that the core
+// decides how much of a large directory one turn of its loop reads.
+//
+// What always holds: at most one scan is open at a time; a scan that did not reach EndOfStream
+// says nothing about what was not listed. That something changed is told by INetwork.Wait.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>
+/// Tells two sockets at the same path apart. Inode numbers alone are used again at once by some
+/// file systems, so the adapter adds the time of birth where the file system has one.
+/// </summary>
+public readonly record struct EntryIdentity(ulong Inode, long BirthNanoseconds);
+
+/// <summary>One entry of a directory; its name lives until the next call.</summary>
+public readonly ref struct DirectoryEntry(
+    ReadOnlySpan<byte> name, bool isSocket, EntryIdentity identity)
+{
+    /// <summary>The name as the kernel gives it: any bytes but zero and slash.</summary>
+    public ReadOnlySpan<byte> Name { get; } = name;
+
+    /// <summary>Whether it is a socket, or a symbolic link that leads to one.</summary>
+    public bool IsSocket { get; } = isSocket;
+
+    /// <summary>Which socket it is; means nothing for other entries.</summary>
+    public EntryIdentity Identity { get; } = identity;
+}
+
+/// <summary>The directory that backends make their sockets in.</summary>
+public interface IBackendDirectory
+{
+    /// <summary>The directory's path, as bytes, without a slash at its end.</summary>
+    ReadOnlySpan<byte> Path { get; }
+
+    /// <summary>Starts a scan: Ok, or why the directory cannot be read (NotFound, …).</summary>
+    IoResult OpenScan();
+
+    /// <summary>
+    /// Takes the next entry in whatever order the file system has: Ok, EndOfStream, or why the
+    /// reading broke off. "." and ".." are not told, nor is one that vanished meanwhile.
+    /// </summary>
+    IoResult NextEntry(out DirectoryEntry entry);
+
+    /// <summary>Ends a scan, finished or not.</summary>
+    void CloseScan();
+}

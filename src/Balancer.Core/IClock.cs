@@ -1,0 +1,10 @@
+namespace Balancer.Core;
+
+/// <summary>
+/// The clock of the event loop: monotonic, in nanoseconds, unmoved by changes of the wall clock.
+/// Read once a turn, after the wait; two readings may be equal.
+/// </summary>
+public interface IClock
+{
+    Instant Now { get; }
+}

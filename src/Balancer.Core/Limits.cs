@@ -1,0 +1,236 @@
+// Owns every number that bounds or times something, each once, with where it comes from: "the
+// original" is Joyent's mname-balancer, whose behaviour operators know; "ours" is a choice of this
+// project. What an operator may change is in BalancerOptions, whose defaults are here too.
+//
+// What always holds is checked at start by VerifyRelations: some of these numbers are only right
+// together.
+
+namespace Balancer.Core;
+
+public static class Limits
+{
+    // ---- Datagrams and frames ----
+
+    /// <summary>
+    /// The largest UDP payload that is forwarded, either way, in bytes; the original's, one
+    /// Ethernet frame.
+    /// </summary>
+    public const int MaxUdpPayload = 1500;
+
+    /// <summary>
+    /// An OUTBOUND_UDP length up to here costs that one packet, in bytes; no UDP datagram can be
+    /// longer, so a larger length is a protocol error. Ours: the original faulted at 1501.
+    /// </summary>
+    public const uint MaxSkippedPayload = 65_535;
+
+    /// <summary>Datagrams per system call; the C relay that we measure against uses 64 too.</summary>
+    public const int DatagramsPerBatch = 64;
+
+    /// <summary>Bytes of a batch's slot; over MaxUdpPayload, and not a power of two.</summary>
+    public const int DatagramSlotBytes = 1600;
+
+    /// <summary>
+    /// Batches of queries that one turn takes, while they come full: enough that a turn's fixed
+    /// cost is shared, few enough that replies are never a millisecond behind.
+    /// </summary>
+    public const int DatagramBatchesPerTurn = 4;
+
+    /// <summary>Events that one Wait may report; the rest are reported by the next.</summary>
+    public const int EventsPerTurn = 256;
+
+    // ---- Backends ----
+
+    /// <summary>The names that become ids: 5300 to 5399, as Binder's deployments use them.</summary>
+    public const int FirstNamedId = 5300;
+
+    public const int LastNamedId = 5399;
+
+    /// <summary>
+    /// Bytes of a socket's path at most: sun_path is 108 bytes and ends with a zero.
+    /// </summary>
+    public const int MaxPathBytes = 107;
+
+    /// <summary>Backends at most, removed ones counted; a process per core of a large host.</summary>
+    public const int MaxBackends = 256;
+
+    /// <summary>From connect to SERVER_HELLO; the original's.</summary>
+    public static readonly Duration HelloTimeout = Duration.FromSeconds(30);
+
+    /// <summary>From the hello, or a heartbeat's answer, to the next one; the original's.</summary>
+    public static readonly Duration HeartbeatInterval = Duration.FromSeconds(5);
+
+    /// <summary>From a heartbeat to its answer; the original's.</summary>
+    public static readonly Duration HeartbeatTimeout = Duration.FromSeconds(15);
+
+    /// <summary>The back-off after the first fault: 1 s, then 3, 5, …; the original's.</summary>
+    public static readonly Duration FirstBackOff = Duration.FromSeconds(1);
+
+    public static readonly Duration BackOffStep = Duration.FromSeconds(2);
+
+    /// <summary>The longest back-off; the original meant 32 and reached 33.</summary>
+    public static readonly Duration MaxBackOff = Duration.FromSeconds(32);
+
+    /// <summary>
+    /// How long a backend that said hello gets no clients while a warmer one is healthy. Ours:
+    /// Binder answers SERVFAIL for 30 to 60 ms after its hello; a second is plenty.
+    /// </summary>
+    public static readonly Duration WarmUp = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Bytes that may wait for one backend besides what the kernel holds. Ours; the original had
+    /// no queue of its own.
+    /// </summary>
+    public const int BackendQueueBytes = 256 * 1024;
+
+    /// <summary>
+    /// Room in a backend's queue that queries may not use, so that a hello or a heartbeat always
+    /// fits: at most one of each waits.
+    /// </summary>
+    public const int ControlReserveBytes = 16;
+
+    /// <summary>
+    /// Bytes read from one stream in one turn: some 1,200 replies, a millisecond or two of work,
+    /// so that no peer starves the others.
+    /// </summary>
+    public const int ReadBytes = 64 * 1024;
+
+    // ---- The directory ----
+
+    /// <summary>Between scans that nothing asked for; the original's.</summary>
+    public static readonly Duration ScanInterval = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// From a change in the directory to the scan: bind makes a socket's entry a moment before
+    /// listen makes it answer, and many changes make one scan. Ours.
+    /// </summary>
+    public static readonly Duration ScanDebounce = Duration.FromMilliseconds(10);
+
+    /// <summary>
+    /// A removed backend is forgotten when it has been gone this long and no remote is bound to
+    /// it. Ours; the original kept them for ever.
+    /// </summary>
+    public static readonly Duration RemovedRetention = Duration.FromSeconds(300);
+
+    /// <summary>Entries of the directory that one turn looks at.</summary>
+    public const int EntriesPerTurn = 64;
+
+    /// <summary>Entries that are no sockets whose names are remembered, to log each once.</summary>
+    public const int MaxSkippedEntries = 64;
+
+    // ---- Remotes ----
+
+    /// <summary>Client hosts that are remembered at most. Ours: a /12 of them.</summary>
+    public const int MaxRemotes = 1_000_000;
+
+    /// <summary>Bytes of memory per remote at most, the index counted. Ours; it was 690.</summary>
+    public const int MaxBytesPerRemote = 64;
+
+    /// <summary>A remote not heard from for this long is forgotten; the original's.</summary>
+    public static readonly Duration RemoteExpiry = Duration.FromSeconds(300);
+
+    /// <summary>Between checks for remotes to forget; the original's.</summary>
+    public static readonly Duration ExpiryInterval = Duration.FromSeconds(30);
+
+    /// <summary>Between measurements of the spread; the original's.</summary>
+    public static readonly Duration RebalanceInterval = Duration.FromSeconds(15);
+
+    /// <summary>
+    /// Remotes that one turn looks at, forgets or moves in the background. At some 100 ns each
+    /// that stays far below the 5 ms that no turn may take.
+    /// </summary>
+    public const int RemotesPerTurn = 4096;
+
+    /// <summary>
+    /// When the table is full, a new remote takes the place of the one longest unheard of this
+    /// many. Ours: a flood of forged addresses must not lock real clients out.
+    /// </summary>
+    public const int EvictionSample = 16;
+
+    // ---- TCP ----
+
+    /// <summary>The listening socket's queue; the original's.</summary>
+    public const int ListenBacklog = 1000;
+
+    /// <summary>Keep-alive of client connections: idle, interval, probes; the original's.</summary>
+    public const int KeepAliveIdleSeconds = 1;
+
+    public const int KeepAliveIntervalSeconds = 1;
+
+    public const int KeepAliveProbes = 15;
+
+    /// <summary>Connections accepted in one turn.</summary>
+    public const int AcceptsPerTurn = 64;
+
+    /// <summary>
+    /// How long the listener rests after an accept that failed for want of descriptors or memory:
+    /// it stays readable, and would spin.
+    /// </summary>
+    public static readonly Duration AcceptPause = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// How long the UDP socket rests when receiving fails turn after turn, for the same reason.
+    /// </summary>
+    public static readonly Duration ReceivePause = Duration.FromMilliseconds(10);
+
+    /// <summary>From accept to INBOUND_TCP_OK, both tries counted; the original's.</summary>
+    public static readonly Duration TcpHandshakeTimeout = Duration.FromSeconds(10);
+
+    /// <summary>Without a byte either way. Ours: four times Binder's slowest answer.</summary>
+    public static readonly Duration TcpIdleTimeout = Duration.FromSeconds(120);
+
+    /// <summary>A connection's whole life. Ours: longer than any zone transfer.</summary>
+    public static readonly Duration TcpLifetime = Duration.FromSeconds(3600);
+
+    /// <summary>TCP connections at a time. Ours.</summary>
+    public const int TcpConnections = 10_000;
+
+    /// <summary>TCP connections at a time from one client address. Ours.</summary>
+    public const int TcpConnectionsPerClient = 1_000;
+
+    /// <summary>
+    /// Bytes that may wait in each direction of a TCP connection; while as many wait, nothing
+    /// more is read from the other side. Ours; the original had no bound.
+    /// </summary>
+    public const int TcpQueueBytes = 64 * 1024;
+
+    /// <summary>Backends tried for one connection before the client is closed. Ours.</summary>
+    public const int TcpBackendTries = 2;
+
+    // ---- The loop ----
+
+    /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
+    public const int TimersPerTurn = 1024;
+
+    /// <summary>How long an orderly stop waits for connections and queries in flight.</summary>
+    public static readonly Duration StopGrace = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// The end of the grace in which no new queries are taken, so that those in flight are
+    /// answered. Ours.
+    /// </summary>
+    public static readonly Duration StopQuietTime = Duration.FromSeconds(1);
+
+    /// <summary>Between two log lines about one condition that repeats; the original's.</summary>
+    public static readonly Duration RepeatedLogInterval = Duration.FromSeconds(5);
+
+    /// <summary>Remotes that a status report names at most, one log line each.</summary>
+    public const int StatusRemotes = 1000;
+
+    /// <summary>Checks what must hold between these numbers; called once at start.</summary>
+    public static void VerifyRelations()
+    {
+        Verify.That(DatagramSlotBytes > MaxUdpPayload, "a slot shows that a payload is too large");
+        Verify.That(MaxSkippedPayload > MaxUdpPayload, "some payloads are skipped, not faulted");
+        Verify.That(
+            BackendQueueBytes >= ControlReserveBytes + Frames.UdpHeaderBytes + MaxUdpPayload,
+            "an empty queue takes any one frame");
+        Verify.That(ReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
+            "one read takes any one frame");
+        Verify.That(TcpQueueBytes >= Frames.TcpHeaderBytes, "a queue takes a handshake");
+        Verify.That(MaxBackOff >= FirstBackOff, "back-off grows");
+        Verify.That(HeartbeatTimeout > HeartbeatInterval, "one heartbeat is out at a time");
+        Verify.That(StopQuietTime < StopGrace, "a stop takes queries before it stops taking them");
+        Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
+        Verify.That(LastNamedId >= FirstNamedId, "names make ids");
+    }
+}

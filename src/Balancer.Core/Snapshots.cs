@@ -1,0 +1,72 @@
+// Owns the shapes in which the core shows its state to whoever looks from outside: the status
+// report of the log today, an endpoint or a checker tomorrow. They are copies; changing the
+// balancer through them is not possible.
+
+namespace Balancer.Core;
+
+/// <summary>What one backend is doing; see Backend.cs for what leads from one to the next.</summary>
+public enum BackendState
+{
+    /// <summary>No session; a connect is due when the back-off ends.</summary>
+    BackingOff,
+
+    /// <summary>Connected; CLIENT_HELLO is sent or waits to be, SERVER_HELLO has not come.</summary>
+    AwaitingHello,
+
+    /// <summary>SERVER_HELLO came and no fault since.</summary>
+    Healthy,
+
+    /// <summary>Healthy, but its path was unlinked: no new remotes, no new TCP sessions.</summary>
+    Draining,
+
+    /// <summary>A connect found no such path: no more of them until a scan sees it again.</summary>
+    Removed,
+}
+
+/// <summary>One backend at one moment.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Path">Its socket's path.</param>
+/// <param name="State">What it is doing.</param>
+/// <param name="Remotes">Remotes whose primary it is.</param>
+/// <param name="HeartbeatOutstanding">A heartbeat was sent and is not answered.</param>
+/// <param name="ReconnectDelay">The back-off that its next fault costs.</param>
+/// <param name="ConnectsStarted">Connects tried since it was discovered.</param>
+/// <param name="ConnectsFailed">Connects and handshakes that did not lead to a hello.</param>
+/// <param name="UdpQueries">Queries put into its queue.</param>
+/// <param name="TcpSessions">TCP sessions that it answered with INBOUND_TCP_OK.</param>
+/// <param name="DropsWhileStuck">Queries dropped because its stream took no more.</param>
+/// <param name="QueuedBytes">Bytes that wait for its stream now.</param>
+public readonly record struct BackendSnapshot(
+    BackendId Id,
+    string Path,
+    BackendState State,
+    int Remotes,
+    bool HeartbeatOutstanding,
+    Duration ReconnectDelay,
+    long ConnectsStarted,
+    long ConnectsFailed,
+    long UdpQueries,
+    long TcpSessions,
+    long DropsWhileStuck,
+    int QueuedBytes);
+
+/// <summary>One remote at one moment.</summary>
+/// <param name="Address">The client host.</param>
+/// <param name="Primary">Its backend, or None.</param>
+/// <param name="Backup">The backend that stands in, or None.</param>
+/// <param name="FirstSeen">When it was first heard from, to the second.</param>
+/// <param name="LastSeen">When it was last heard from.</param>
+/// <param name="UdpForwarded">Queries put into a backend's queue.</param>
+/// <param name="UdpDropped">Queries dropped once it was known.</param>
+/// <param name="TcpForwarded">TCP connections that a backend took.</param>
+/// <param name="TcpDropped">TCP connections that no backend took.</param>
+public readonly record struct RemoteSnapshot(
+    Ipv4 Address,
+    BackendId Primary,
+    BackendId Backup,
+    Instant FirstSeen,
+    Instant LastSeen,
+    uint UdpForwarded,
+    uint UdpDropped,
+    uint TcpForwarded,
+    uint TcpDropped);
