@@ -191,7 +191,7 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
-    public void AMillionRemotes_ExpireInSlicesThatABusyLoopGetsThrough()
+    public void TwoHundredThousandRemotes_ExpireInSlicesThatABusyLoopGetsThrough()
     {
         HealthyBackends("5301", "5302");
         Log.Records = false;
