@@ -23,4 +23,10 @@ public sealed record BalancerOptions
 
     /// <summary>See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.</summary>
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;
+
+    /// <summary>
+    /// Mixed into the hash of client addresses, so that nobody outside can choose addresses that
+    /// share a bucket: drawn by the daemon at start. Nothing that can be observed depends on it.
+    /// </summary>
+    public ulong HashKey { get; init; }
 }

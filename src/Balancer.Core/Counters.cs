@@ -89,6 +89,9 @@ public enum Counter
     /// <summary>Closed at once: no backend was healthy.</summary>
     ConnectionsWithoutBackend,
 
+    /// <summary>Closed: this process had no descriptor or memory to reach a backend.</summary>
+    ConnectionsWithoutResources,
+
     /// <summary>Closed: the backends tried refused or ended it before INBOUND_TCP_OK.</summary>
     ConnectionsRefusedByBackend,
 

@@ -1,13 +1,40 @@
+// Owns the order of one turn: wait → read the clock once → events → deadlines and lasting work →
+// write and send. Everything in a turn happens at the same instant, the one read after the wait,
+// so a deadline is never judged by a clock that was read before the loop slept.
+//
+// What always holds: work per turn is bounded; time never goes back; after the last turn all is
+// closed.
+
+using System;
+
 namespace Balancer.Core;
 
+/// <summary>Runs a LoadBalancer, turn by turn.</summary>
 public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balancer)
 {
+    private readonly NetworkEvent[] _events = new NetworkEvent[Limits.EventsPerTurn];
+    private Instant _lastTurn;
+    private bool _hasStarted;
+
     /// <summary>Runs one turn; false when the balancer has stopped and no turn may follow.</summary>
     public bool RunTurn()
     {
-        _ = clock;
-        _ = network;
-        _ = balancer;
-        return false;
+        Verify.That(!balancer.HasStopped, "no turn follows a stop");
+        if (!_hasStarted)
+        {
+            _hasStarted = true;
+            balancer.Start(clock.Now);
+        }
+        var count = network.Wait(balancer.NextWake, _events);
+        var now = clock.Now;
+        Verify.That(now >= _lastTurn, "the clock only goes forward");
+        _lastTurn = now;
+        for (var i = 0; i < count && !balancer.HasStopped; i++)
+            balancer.OnEvent(now, _events[i]);
+        if (!balancer.HasStopped)
+            balancer.OnTime(now);
+        if (!balancer.HasStopped)
+            balancer.Flush(now);
+        return !balancer.HasStopped;
     }
 }

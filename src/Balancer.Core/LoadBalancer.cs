@@ -1,15 +1,236 @@
+// Composes the core and routes: every event enters here, and goes to whoever owns what it is
+// about. Nothing is decided here but when the balancer has stopped.
+//
+// A stop goes through three steps. First the listener closes, and everything else goes on. When no
+// TCP connection is left, or the last second of the grace begins, no more queries are taken. When
+// nothing is in flight any more, or the grace ends, all is closed.
+//
+// What always holds: the parts know each other only as composed here, and nobody outside the core
+// knows them; after HasStopped no event may enter.
+
+using System;
+
 namespace Balancer.Core;
 
+/// <summary>One balancer: all it decides, without a clock, a socket or a thread of its own.</summary>
 public sealed class LoadBalancer
 {
+    private readonly INetwork _network;
+    private readonly IBalancerLog _log;
+    private readonly string _directoryPath;
+    private readonly Timers _timers = new();
+    private readonly StreamOwners _owners = new();
+    private readonly Backends _backends;
+    private readonly Remotes _remotes;
+    private readonly UdpProxy _udp;
+    private readonly TcpProxies _tcp;
+    private readonly Discovery _discovery;
+    private readonly StatusReport _status;
+    private readonly Timer _quietTimer;
+    private readonly Timer _graceTimer;
+    private RunState _state = RunState.NotStarted;
+
+    /// <param name="network">The system calls; both sockets are open.</param>
+    /// <param name="directory">The directory of sockets; it may not exist yet.</param>
+    /// <param name="log">Told what happens.</param>
+    /// <param name="options">Checked by the caller.</param>
     public LoadBalancer(INetwork network, IBackendDirectory directory, IBalancerLog log,
         BalancerOptions options)
     {
-        _ = network;
-        _ = directory;
-        _ = log;
-        _ = options;
+        Limits.VerifyRelations();
+        _network = network;
+        _log = log;
+        _directoryPath = System.Text.Encoding.UTF8.GetString(directory.Path);
+        var environment = new BackendEnvironment(
+            network, _owners, _timers, Counters, log, options);
+        var noBackend = new NoBackendReport(log);
+        _backends = new Backends(environment);
+        _remotes = new Remotes(_backends, _timers, Counters, log, options);
+        _udp = new UdpProxy(network, _remotes, _timers, Counters, log, noBackend);
+        environment.Backends = _backends;
+        environment.UdpProxy = _udp;
+        _tcp = new TcpProxies(environment, _remotes, noBackend);
+        _discovery = new Discovery(directory, _backends, _timers, log);
+        _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
+        _quietTimer = new Timer(StopTakingQueries);
+        _graceTimer = new Timer(Finish);
     }
 
+    private enum RunState
+    {
+        NotStarted,
+        Running,
+        StoppingTcp,
+        StoppingUdp,
+        Stopped,
+    }
+
+    /// <summary>What became of everything that came in.</summary>
     public Counters Counters { get; } = new();
+
+    /// <summary>A stop is complete: all is closed, and no turn may follow.</summary>
+    public bool HasStopped => _state == RunState.Stopped;
+
+    /// <summary>Remotes that are remembered now.</summary>
+    public int RemoteCount => _remotes.Count;
+
+    /// <summary>TCP connections that are open now.</summary>
+    public int ConnectionCount => _tcp.Count;
+
+    /// <summary>Deadlines that are armed now.</summary>
+    public int TimerCount => _timers.Count;
+
+    /// <summary>
+    /// When a turn is due even if nothing happens: the next deadline, or at once (Zero) while
+    /// work that is done in slices has some left.
+    /// </summary>
+    public Instant NextWake =>
+        _discovery.HasWork || _remotes.HasWork || _status.HasWork
+            ? Instant.Zero
+            : _timers.NextDeadline;
+
+    /// <summary>A copy of each backend's state, by id.</summary>
+    public BackendSnapshot[] SnapshotBackends()
+    {
+        var snapshots = new BackendSnapshot[_backends.Count];
+        for (var i = 0; i < snapshots.Length; i++)
+            snapshots[i] = _backends.All[i].Snapshot();
+        return snapshots;
+    }
+
+    /// <summary>
+    /// Copies the first remote at or after the index and moves the index behind it; false when
+    /// there is none.
+    /// </summary>
+    public bool TrySnapshotRemote(ref int index, out RemoteSnapshot snapshot) =>
+        _remotes.TrySnapshot(ref index, int.MaxValue - index, out snapshot);
+
+    /// <summary>Opens for queries and looks for backends; called once, before any event.</summary>
+    public void Start(Instant now)
+    {
+        Verify.That(_state == RunState.NotStarted, "a balancer starts once");
+        _state = RunState.Running;
+        _udp.Start();
+        _tcp.Start();
+        _remotes.Start(now);
+        _log.Started(_network.ListenEndpoint, _directoryPath);
+        _discovery.Scan(now);
+    }
+
+    public void OnEvent(Instant now, NetworkEvent happened)
+    {
+        switch (happened.Kind)
+        {
+            case NetworkEventKind.Socket:
+                OnReady(now, happened.Handle, happened.Ready);
+                break;
+            case NetworkEventKind.DirectoryChanged:
+                _discovery.OnDirectoryChanged(now);
+                break;
+            case NetworkEventKind.RescanRequested:
+                _log.RescanRequested();
+                _discovery.Scan(now);
+                break;
+            case NetworkEventKind.StatusRequested:
+                _status.Start(now);
+                break;
+            case NetworkEventKind.StopRequested:
+                OnStopRequested(now);
+                break;
+        }
+    }
+
+    /// <summary>Serves the deadlines that have come, then one slice of each lasting work.</summary>
+    public void OnTime(Instant now)
+    {
+        _timers.RunDue(now, Limits.TimersPerTurn);
+        if (_discovery.HasWork)
+            _discovery.DoWork(now);
+        if (_remotes.HasWork)
+            _remotes.DoWork(now);
+        if (_status.HasWork)
+            _status.DoWork();
+    }
+
+    /// <summary>Ends a turn: what it gathered is written and sent.</summary>
+    public void Flush(Instant now)
+    {
+        _backends.Flush(now);
+        _udp.Flush(now);
+        GoOnStopping(now);
+    }
+
+    private void OnReady(Instant now, SocketHandle handle, Readiness ready)
+    {
+        if (handle == _network.DatagramSocket)
+            _udp.OnReadable(now);
+        else if (handle == _network.Listener)
+            _tcp.OnAcceptable(now);
+        else
+            _owners.Find(handle)?.OnReady(now, handle, ready);
+    }
+
+    // ---- The stop ----
+
+    private void OnStopRequested(Instant now)
+    {
+        if (_state != RunState.Running)
+        {
+            // Whoever asks twice does not want to wait.
+            Finish(now);
+            return;
+        }
+        _state = RunState.StoppingTcp;
+        _log.Stopping(_tcp.Count);
+        _tcp.StopAccepting();
+        _timers.Arm(_graceTimer, now + Limits.StopGrace);
+        _timers.Arm(_quietTimer, now + Limits.StopGrace - Limits.StopQuietTime);
+    }
+
+    private void GoOnStopping(Instant now)
+    {
+        if (_state == RunState.StoppingTcp && _tcp.Count == 0)
+            StopTakingQueries(now);
+        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !AnyInFlight(now))
+            Finish(now);
+    }
+
+    private void StopTakingQueries(Instant now)
+    {
+        _timers.Disarm(_quietTimer);
+        _state = RunState.StoppingUdp;
+        // What the kernel holds came before the stop, and is taken along.
+        _udp.OnReadable(now);
+        _udp.StopTakingQueries();
+        _backends.Flush(now);
+    }
+
+    /// <summary>
+    /// Whether an answer may still come. Some queries are never answered; those forwarded more
+    /// than the grace ago are not waited for.
+    /// </summary>
+    private bool AnyInFlight(Instant now)
+    {
+        long unanswered = 0;
+        foreach (var backend in _backends.All)
+            unanswered += backend.Unanswered;
+        return unanswered > 0 && _udp.ForwardedLately(now) > 0;
+    }
+
+    private void Finish(Instant now)
+    {
+        if (_state == RunState.Stopped)
+            return;
+        _state = RunState.Stopped;
+        _timers.Disarm(_graceTimer);
+        _timers.Disarm(_quietTimer);
+        _discovery.Stop();
+        _tcp.StopAccepting();
+        _tcp.CutAll();
+        _udp.StopTakingQueries();
+        _udp.Flush(now);
+        foreach (var backend in _backends.All)
+            backend.Shutdown();
+        _log.Stopped(Counters);
+    }
 }

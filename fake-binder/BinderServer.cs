@@ -1,0 +1,317 @@
+// Owns the process's IO: one thread, one epoll, any number of listening sockets and of sessions
+// on them. It carries bytes and time to BinderSessions and their actions to the sockets, and
+// decides nothing else. No query costs a task or a wake-up of its own.
+//
+// What always holds: a write goes out at once if the socket takes it, else it waits behind what
+// waits already, and while more than MaxPending bytes wait the session is not read. A process
+// that hangs or never accepts does nothing more, but its signals still end it.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Threading;
+
+namespace FakeBinder;
+
+/// <summary>Runs sessions on sockets until a signal or a crash ends the process.</summary>
+internal sealed class BinderServer
+{
+    private const int ReadBytes = 65_536;
+    private const int MaxPending = 1_048_576;
+    private const int EventsPerWait = 256;
+    private const int AcceptsPerEvent = 64;
+    private const long NsPerMs = 1_000_000;
+    private const int AcceptPauseMs = 100;
+
+    private readonly Misbehaviour _misbehaviour;
+    private readonly BinderShared _shared;
+    private readonly bool _accepts;
+    private readonly int _epoll = LibC.EpollCreate();
+    private readonly byte[] _events = LibC.EpollBuffer(EventsPerWait);
+    private readonly byte[] _read = new byte[ReadBytes];
+    private readonly Dictionary<long, Listener> _listeners = [];
+    private readonly Dictionary<long, Connection> _connections = [];
+    private readonly PriorityQueue<Connection, long> _deadlines = new();
+    private long _lastKey;
+
+    private sealed record Listener(int Descriptor, string Id);
+
+    public BinderServer(Misbehaviour misbehaviour, bool accepts, Action<string>? trace)
+    {
+        _misbehaviour = misbehaviour;
+        _accepts = accepts;
+        _shared = new BinderShared(NowNs()) { Trace = trace };
+    }
+
+    /// <summary>Serves one listening socket under the id.</summary>
+    public void Add(int descriptor, string id)
+    {
+        _listeners.Add(++_lastKey, new Listener(descriptor, id));
+        if (_accepts)
+            _ = LibC.EpollControl(_epoll, LibC.EpollAdd, descriptor, LibC.EpollIn, _lastKey);
+    }
+
+    /// <summary>Runs for ever.</summary>
+    public void Run()
+    {
+        while (true)
+        {
+            if (_shared.Hung)
+                Thread.Sleep(Timeout.Infinite);
+            var count = LibC.EpollWait(_epoll, _events, WaitMs());
+            for (var i = 0; i < count && !_shared.Hung; i++)
+            {
+                var (events, key) = LibC.EpollEvent(_events, i);
+                if (_listeners.TryGetValue(key, out var listener))
+                    Accept(listener);
+                else if (_connections.TryGetValue(key, out var connection))
+                    OnReady(connection, events);
+            }
+            RunDeadlines();
+        }
+    }
+
+    private static long NowNs() =>
+        (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private int WaitMs()
+    {
+        if (!_deadlines.TryPeek(out _, out var due))
+            return -1;
+        var left = due - NowNs();
+        return left <= 0 ? 0 : (int)Math.Min((left + NsPerMs - 1) / NsPerMs, 60_000);
+    }
+
+    private void Accept(Listener listener)
+    {
+        for (var i = 0; i < AcceptsPerEvent; i++)
+        {
+            var descriptor = LibC.Accept(listener.Descriptor);
+            if (descriptor < 0)
+            {
+                // Out of descriptors, most likely: the listener stays ready, so rest a little.
+                if (Marshal.GetLastPInvokeError()
+                    is not (LibC.WouldBlock or LibC.Interrupted))
+                    Thread.Sleep(AcceptPauseMs);
+                return;
+            }
+            var session = new BinderSession(listener.Id, _misbehaviour, _shared);
+            var connection = new Connection(++_lastKey, descriptor, session);
+            _connections.Add(connection.Key, connection);
+            _ = LibC.EpollControl(
+                _epoll, LibC.EpollAdd, descriptor, LibC.EpollIn, connection.Key);
+            connection.Watched = LibC.EpollIn;
+            _shared.Trace?.Invoke($"{listener.Id}: connection {connection.Key}");
+            session.OnConnected(NowNs());
+            Follow(connection);
+        }
+    }
+
+    private void OnReady(Connection connection, uint events)
+    {
+        if ((events & LibC.EpollOut) != 0)
+            Flush(connection);
+        if (connection.IsClosed)
+            return;
+        if ((events & ~LibC.EpollOut) != 0)
+        {
+            if ((connection.Watched & LibC.EpollIn) != 0)
+                Read(connection);
+            else
+                Unwatch(connection);
+        }
+        Follow(connection);
+    }
+
+    private void Read(Connection connection)
+    {
+        // A reset is an error for the peer only if it leaves something unread, so in that
+        // misbehaviour bytes are looked at first and taken afterwards.
+        var flags = _misbehaviour.TcpReset ? LibC.Peek : 0;
+        var count = (int)LibC.Receive(connection.Descriptor, _read, flags);
+        if (count > 0)
+        {
+            connection.Session.OnBytes(NowNs(), _read.AsSpan(0, count));
+            if (flags != 0 && !connection.Session.IsOver)
+                _ = LibC.Receive(connection.Descriptor, _read.AsSpan(0, count), 0);
+        }
+        else if (count == 0)
+        {
+            connection.Session.OnEndOfStream(NowNs());
+        }
+        else if (Marshal.GetLastPInvokeError()
+            is not (LibC.WouldBlock or LibC.Interrupted))
+        {
+            Drop(connection, "read failed: " + LibC.LastErrorText());
+        }
+    }
+
+    private void RunDeadlines()
+    {
+        var now = NowNs();
+        while (!_shared.Hung && _deadlines.TryPeek(out var connection, out var due)
+            && due <= now)
+        {
+            _deadlines.Dequeue();
+            if (connection.IsClosed || connection.ScheduledNs != due)
+                continue;
+            connection.ScheduledNs = null;
+            connection.Session.OnDeadline(now);
+            Follow(connection);
+        }
+    }
+
+    /// <summary>Does what the session wants, then waits for what it waits for.</summary>
+    private void Follow(Connection connection)
+    {
+        while (!connection.IsClosed && connection.Session.Outbox.TryTake(out var action))
+            Do(connection, action);
+        if (connection.IsClosed)
+            return;
+        if (connection.Session.NextDeadlineNs is { } next && next != connection.ScheduledNs)
+        {
+            connection.ScheduledNs = next;
+            _deadlines.Enqueue(connection, next);
+        }
+        Watch(connection);
+    }
+
+    private void Do(Connection connection, SessionAction action)
+    {
+        switch (action.Kind)
+        {
+            case SessionActionKind.Write:
+                Write(connection, action.Bytes.Span);
+                break;
+            case SessionActionKind.HalfClose:
+            case SessionActionKind.Close:
+                connection.EndAfterFlush = action.Kind;
+                EndIfFlushed(connection);
+                break;
+            case SessionActionKind.Reset:
+                Drop(connection, "reset");
+                break;
+            case SessionActionKind.CrashProcess:
+                LibC.ExitNow(1);
+                break;
+            case SessionActionKind.PauseProcess:
+                _shared.Trace?.Invoke($"pause of {action.DurationNs / NsPerMs} ms");
+                Thread.Sleep(TimeSpan.FromMilliseconds(action.DurationNs / NsPerMs));
+                break;
+        }
+    }
+
+    private void Write(Connection connection, ReadOnlySpan<byte> bytes)
+    {
+        if (connection.Pending.Count == 0)
+        {
+            var sent = Send(connection, bytes);
+            if (sent < 0)
+                return;
+            bytes = bytes[sent..];
+        }
+        if (!bytes.IsEmpty)
+            connection.Pending.Add(bytes);
+    }
+
+    private void Flush(Connection connection)
+    {
+        var sent = Send(connection, connection.Pending.Bytes);
+        if (sent < 0)
+            return;
+        connection.Pending.Remove(sent);
+        EndIfFlushed(connection);
+    }
+
+    /// <summary>How many bytes the socket took; -1 if the connection is gone.</summary>
+    private int Send(Connection connection, ReadOnlySpan<byte> bytes)
+    {
+        var taken = 0;
+        while (taken < bytes.Length)
+        {
+            var sent = (int)LibC.Send(connection.Descriptor, bytes[taken..]);
+            if (sent >= 0)
+            {
+                taken += sent;
+                continue;
+            }
+            var error = Marshal.GetLastPInvokeError();
+            if (error == LibC.WouldBlock)
+                break;
+            if (error == LibC.Interrupted)
+                continue;
+            Drop(connection, "write failed: " + LibC.LastErrorText());
+            return -1;
+        }
+        return taken;
+    }
+
+    private void EndIfFlushed(Connection connection)
+    {
+        if (connection.Pending.Count > 0 || connection.EndAfterFlush is not { } end)
+            return;
+        connection.EndAfterFlush = null;
+        if (end == SessionActionKind.HalfClose)
+            LibC.Shutdown(connection.Descriptor);
+        else
+            Drop(connection, "closed");
+    }
+
+    private void Watch(Connection connection)
+    {
+        var wanted = connection.Pending.Count > 0 ? LibC.EpollOut : 0;
+        if (connection.Session.Reads && connection.Pending.Count < MaxPending)
+            wanted |= LibC.EpollIn;
+        if (wanted == connection.Watched)
+            return;
+        var operation = connection.IsWatched ? LibC.EpollModify : LibC.EpollAdd;
+        // With nothing to wait for the kernel would still tell of the peer's end, each time.
+        if (wanted == 0)
+            Unwatch(connection);
+        else
+            _ = LibC.EpollControl(
+                _epoll, operation, connection.Descriptor, wanted, connection.Key);
+        connection.Watched = wanted;
+    }
+
+    private void Unwatch(Connection connection)
+    {
+        if (connection.IsWatched)
+            _ = LibC.EpollControl(_epoll, LibC.EpollDelete, connection.Descriptor, 0, 0);
+        connection.Watched = 0;
+    }
+
+    private void Drop(Connection connection, string why)
+    {
+        if (connection.IsClosed)
+            return;
+        connection.IsClosed = true;
+        _connections.Remove(connection.Key);
+        LibC.Close(connection.Descriptor);
+        _shared.Trace?.Invoke($"connection {connection.Key}: {why}");
+    }
+
+    private sealed class Connection(long key, int descriptor, BinderSession session)
+    {
+        public long Key { get; } = key;
+
+        public int Descriptor { get; } = descriptor;
+
+        public BinderSession Session { get; } = session;
+
+        public PendingBytes Pending { get; } = new();
+
+        /// <summary>HalfClose or Close, once Pending is empty.</summary>
+        public SessionActionKind? EndAfterFlush { get; set; }
+
+        /// <summary>The deadline that the queue holds for it; others there are stale.</summary>
+        public long? ScheduledNs { get; set; }
+
+        public uint Watched { get; set; }
+
+        public bool IsWatched => Watched != 0;
+
+        public bool IsClosed { get; set; }
+    }
+}

@@ -1,0 +1,258 @@
+// Owns one session between the balancer and a scripted backend: its bytes, cut into frames by a
+// small parser that shares nothing with the core's codec. What the first frame is decides what the
+// session is: CLIENT_HELLO makes a control session, INBOUND_TCP one that carries a TCP connection,
+// whose later bytes are the client's.
+//
+// What always holds: in a steady state, with records off and no delays, receiving and answering
+// allocate nothing.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Kernel;
+
+/// <summary>One session as a scripted backend sees it.</summary>
+public sealed class SimBackendSession
+{
+    private const uint ClientHello = 1;
+    private const uint InboundUdp = 2;
+    private const uint InboundTcp = 3;
+    private const uint ClientHeartbeat = 4;
+    private const uint ServerHello = 1001;
+    private const uint OutboundUdp = 1002;
+    private const uint InboundTcpOk = 1003;
+    private const uint ServerHeartbeat = 1004;
+
+    private readonly SimBackend _backend;
+    private readonly List<byte> _tcpBytes = [];
+    private byte[] _buffer = new byte[4096];
+    private byte[] _frame = new byte[2048];
+    private int _filled;
+
+    internal SimBackendSession(SimBackend backend, SimStream stream)
+    {
+        _backend = backend;
+        Stream = stream;
+        stream.OnReadable = _ => OnReadable();
+    }
+
+    public SimStream Stream { get; }
+
+    /// <summary>Its first frame was CLIENT_HELLO.</summary>
+    public bool IsControl { get; private set; }
+
+    /// <summary>Its first frame was INBOUND_TCP; Source is the client.</summary>
+    public bool IsTcp { get; private set; }
+
+    /// <summary>The TCP client, as INBOUND_TCP told it.</summary>
+    public Endpoint Source { get; private set; }
+
+    /// <summary>Closed here, or found ended or failed by a read.</summary>
+    public bool IsOver => Stream.IsClosed || HasEnded && !IsTcp || HasFailed;
+
+    /// <summary>The balancer's direction ended, all of it read.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>A read told an error.</summary>
+    public bool HasFailed { get; private set; }
+
+    public int Hellos { get; private set; }
+
+    public int Heartbeats { get; private set; }
+
+    /// <summary>When each heartbeat came, while the backend keeps records.</summary>
+    public List<Instant> HeartbeatTimes { get; } = [];
+
+    /// <summary>Bytes of the TCP client that came, while the backend keeps records.</summary>
+    public IReadOnlyList<byte> TcpBytes => _tcpBytes;
+
+    /// <summary>What the balancer sent that it may not; null as it should be.</summary>
+    public string? Violation { get; private set; }
+
+    /// <summary>Sends bytes, whatever they are.</summary>
+    public void Send(ReadOnlySpan<byte> bytes) => Stream.Send(bytes);
+
+    public void SendHello() => SendType(ServerHello);
+
+    public void SendHeartbeat() => SendType(ServerHeartbeat);
+
+    public void SendTcpOk() => SendType(InboundTcpOk);
+
+    /// <summary>Sends four bytes: a frame that is only its type, or the start of one.</summary>
+    public void SendType(uint type)
+    {
+        Span<byte> frame = stackalloc byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, type);
+        Stream.Send(frame);
+    }
+
+    /// <summary>Sends an OUTBOUND_UDP with its payload.</summary>
+    public void Reply(Endpoint to, ReadOnlySpan<byte> payload) =>
+        SendOutbound(to.Address.Value, to.Port, (uint)payload.Length, payload);
+
+    /// <summary>Sends an OUTBOUND_UDP whose fields may be anything, true or not.</summary>
+    public void SendOutbound(uint address, uint port, uint length, ReadOnlySpan<byte> payload)
+    {
+        if (_frame.Length < 16 + payload.Length)
+            _frame = new byte[16 + payload.Length];
+        BinaryPrimitives.WriteUInt32LittleEndian(_frame, OutboundUdp);
+        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(4), address);
+        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(8), port);
+        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(12), length);
+        payload.CopyTo(_frame.AsSpan(16));
+        Stream.Send(_frame.AsSpan(0, 16 + payload.Length));
+    }
+
+    public void HalfClose() => Stream.HalfClose();
+
+    public void Close()
+    {
+        if (!Stream.IsClosed)
+            Stream.Close();
+    }
+
+    public void Reset()
+    {
+        if (!Stream.IsClosed)
+            Stream.Reset();
+    }
+
+    internal void OnReadable()
+    {
+        while (_backend.Reads && !Stream.IsClosed && !HasEnded && !HasFailed)
+        {
+            if (_filled == _buffer.Length)
+                Array.Resize(ref _buffer, _buffer.Length * 2);
+            var result = Stream.Read(_buffer.AsSpan(_filled));
+            if (result.Status == IoStatus.WouldBlock)
+                return;
+            HasEnded |= result.Status == IoStatus.EndOfStream;
+            HasFailed |= !result.IsOk && !HasEnded;
+            _filled += result.Count;
+            var used = Consume(_buffer.AsSpan(0, _filled));
+            _filled -= used;
+            _buffer.AsSpan(used, _filled).CopyTo(_buffer);
+        }
+        if (HasFailed || HasEnded && !IsTcp)
+            Close();
+        else if (HasEnded && _backend.EchoesTcp && !Stream.IsClosed)
+            Stream.HalfClose();
+    }
+
+    private int Consume(ReadOnlySpan<byte> bytes)
+    {
+        var used = 0;
+        while (used < bytes.Length && Violation == null && !Stream.IsClosed)
+        {
+            var length = IsTcp ? TakeTcpBytes(bytes[used..]) : TakeFrame(bytes[used..]);
+            if (length == 0)
+                return used;
+            used += length;
+        }
+        return used;
+    }
+
+    /// <summary>Takes one whole frame and tells its length; 0 when it is not whole yet.</summary>
+    private int TakeFrame(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 4)
+            return 0;
+        var type = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        switch (type)
+        {
+            case ClientHello:
+                OnHello();
+                return 4;
+            case ClientHeartbeat when IsControl:
+                OnHeartbeat();
+                return 4;
+            case InboundUdp when IsControl:
+                return TakeQuery(bytes);
+            case InboundTcp when !IsControl:
+                return TakeTcp(bytes);
+            default:
+                Violation = $"frame type {type} where none of its kind may come";
+                return 0;
+        }
+    }
+
+    private void OnHello()
+    {
+        Hellos++;
+        if (IsControl)
+            Violation = "a second CLIENT_HELLO";
+        IsControl = true;
+        if (_backend.AnswersHello)
+            Answer(ServerHello, _backend.HelloDelay);
+    }
+
+    private void OnHeartbeat()
+    {
+        Heartbeats++;
+        if (_backend.Records)
+            HeartbeatTimes.Add(_backend.Kernel.Now);
+        if (_backend.AnswersHeartbeats)
+            Answer(ServerHeartbeat, _backend.HeartbeatDelay);
+    }
+
+    private int TakeQuery(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 16)
+            return 0;
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]);
+        if (length > 65_535)
+        {
+            Violation = $"an INBOUND_UDP of {length} bytes";
+            return 0;
+        }
+        if (bytes.Length < 16 + (int)length)
+            return 0;
+        _backend.OnQuery(this, ReadSource(bytes), bytes.Slice(16, (int)length));
+        return 16 + (int)length;
+    }
+
+    private int TakeTcp(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 12)
+            return 0;
+        Source = ReadSource(bytes);
+        IsTcp = true;
+        if (_backend.AnswersTcp)
+            Answer(InboundTcpOk, _backend.TcpDelay);
+        return 12;
+    }
+
+    private int TakeTcpBytes(ReadOnlySpan<byte> bytes)
+    {
+        if (_backend.Records)
+            _tcpBytes.AddRange(bytes);
+        if (_backend.EchoesTcp)
+            Stream.Send(bytes);
+        return bytes.Length;
+    }
+
+    private Endpoint ReadSource(ReadOnlySpan<byte> frame)
+    {
+        var port = BinaryPrimitives.ReadUInt32LittleEndian(frame[8..]);
+        if (port > ushort.MaxValue)
+            Violation = $"a source port of {port}";
+        return new Endpoint(
+            new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..])), unchecked((ushort)port));
+    }
+
+    private void Answer(uint type, Duration delay)
+    {
+        if (delay == Duration.Zero)
+        {
+            SendType(type);
+            return;
+        }
+        _backend.Kernel.After(delay, () =>
+        {
+            if (!Stream.IsClosed)
+                SendType(type);
+        });
+    }
+}

@@ -1,0 +1,246 @@
+// Owns the directory of backends: its entries, the order in which a scan tells them, whether it can
+// be read, and the lookup of paths that ConnectBackend does. File systems promise no order, so the
+// order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
+//
+// What always holds: a scan tells what was there when it was opened and still is, each once, and
+// skips links that lead nowhere; each change raises DirectoryChanged, unless that is switched off.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Balancer.Core;
+
+namespace Simulation.Kernel;
+
+/// <summary>What an entry of the directory is.</summary>
+public enum SimEntryKind
+{
+    Socket,
+    File,
+    Folder,
+
+    /// <summary>A symbolic link to another name of the same directory.</summary>
+    Link,
+}
+
+/// <summary>The order in which a scan tells its entries.</summary>
+public enum SimScanOrder
+{
+    Creation,
+    Reversed,
+    Shuffled,
+}
+
+/// <summary>The directory that backends make their sockets in.</summary>
+public sealed class SimDirectory : IBackendDirectory
+{
+    private sealed record Entry(byte[] Name, SimEntryKind Kind, EntryIdentity Identity)
+    {
+        public SimListener? Listener { get; init; }
+
+        public byte[] Target { get; init; } = [];
+    }
+
+    private readonly SimKernel _kernel;
+    private readonly byte[] _path;
+    private readonly List<Entry> _entries = [];
+    private readonly List<Entry> _scan = [];
+    private int _scanned = -1;
+
+    internal SimDirectory(SimKernel kernel, string path)
+    {
+        _kernel = kernel;
+        _path = Encoding.UTF8.GetBytes(path);
+    }
+
+    public ReadOnlySpan<byte> Path => _path;
+
+    /// <summary>The order of scans opened from now on.</summary>
+    public SimScanOrder Order { get; set; }
+
+    /// <summary>Draws the order of Shuffled scans.</summary>
+    public SimRandom Shuffler { get; set; } = new(0);
+
+    /// <summary>Whether changes are told to Wait, as by inotify; true at first.</summary>
+    public bool TellsChanges { get; set; } = true;
+
+    /// <summary>
+    /// Ok while it can be read; otherwise what OpenScan answers. NotFound makes the whole directory
+    /// absent, so connects find nothing either.
+    /// </summary>
+    public IoResult Readable { get; set; } = IoResult.Ok();
+
+    /// <summary>The inode that the next entry gets; grows by one with each.</summary>
+    public ulong NextInode { get; set; } = 1000;
+
+    /// <summary>Entries that exist now.</summary>
+    public int Count => _entries.Count;
+
+    /// <summary>Whether a scan is open; it holds a descriptor.</summary>
+    public bool IsScanning => _scanned >= 0;
+
+    /// <summary>
+    /// A process binds a socket here, and listens unless told not to yet: between the two its
+    /// entry is there and refuses. The name must be free.
+    /// </summary>
+    public SimListener Bind(string name, int backlog = 511, bool listen = true)
+    {
+        var listener = new SimListener(_kernel, backlog);
+        if (listen)
+            listener.Listen();
+        Add(new Entry(Bytes(name), SimEntryKind.Socket, NewIdentity()) { Listener = listener });
+        return listener;
+    }
+
+    /// <summary>Makes a plain file, a folder, or a socket that nobody listens on.</summary>
+    public void Create(string name, SimEntryKind kind) => Create(Bytes(name), kind);
+
+    /// <summary>The same with a name of any bytes.</summary>
+    public void Create(ReadOnlySpan<byte> name, SimEntryKind kind)
+    {
+        Verify.That(kind != SimEntryKind.Link, "a link needs a target");
+        Add(new Entry(name.ToArray(), kind, NewIdentity()));
+    }
+
+    /// <summary>Makes a symbolic link to another name, which need not exist.</summary>
+    public void Link(string name, string target) =>
+        Add(new Entry(Bytes(name), SimEntryKind.Link, NewIdentity()) { Target = Bytes(target) });
+
+    /// <summary>Removes a name; a listener behind it goes on for those connected.</summary>
+    public bool Unlink(string name)
+    {
+        var removed = _entries.RemoveAll(entry => entry.Name.AsSpan().SequenceEqual(Bytes(name)));
+        if (removed > 0)
+            TellChange();
+        return removed > 0;
+    }
+
+    /// <summary>Whether the name exists.</summary>
+    public bool Contains(string name) => Find(Bytes(name)) != null;
+
+    /// <summary>Something changed that the balancer cannot see in the entries, or nothing did.</summary>
+    public void TellChange()
+    {
+        if (TellsChanges)
+            _kernel.Network.RaiseDirectoryChanged();
+    }
+
+    public IoResult OpenScan()
+    {
+        Verify.That(_scanned < 0, "at most one scan is open");
+        return Note(SimCall.OpenScan, Open());
+    }
+
+    public IoResult NextEntry(out DirectoryEntry entry)
+    {
+        Verify.That(_scanned >= 0, "entries are those of an open scan");
+        return Note(SimCall.NextEntry, Next(out entry));
+    }
+
+    public void CloseScan()
+    {
+        Verify.That(_scanned >= 0, "an open scan is closed");
+        Note(SimCall.CloseScan, IoResult.Ok());
+        _scanned = -1;
+        _scan.Clear();
+    }
+
+    /// <summary>Connects to a path as the kernel does.</summary>
+    internal IoResult Connect(ReadOnlySpan<byte> path, out SimEnd? end)
+    {
+        end = null;
+        var entry = Lookup(path);
+        if (entry == null)
+            return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
+        return entry.Listener == null
+            ? IoResult.Failed(IoStatus.Refused, Errnos.Econnrefused)
+            : entry.Listener.Connect(out end);
+    }
+
+    private static byte[] Bytes(string name) => Encoding.UTF8.GetBytes(name);
+
+    private Entry? Lookup(ReadOnlySpan<byte> path)
+    {
+        if (Readable.Status == IoStatus.NotFound || path.Length <= _path.Length + 1
+            || !path.StartsWith(_path) || path[_path.Length] != '/')
+        {
+            return null;
+        }
+        var entry = Find(path[(_path.Length + 1)..]);
+        return entry == null ? null : Resolve(entry);
+    }
+
+    private IoResult Open()
+    {
+        if (_kernel.Faults.TryTake(SimCall.OpenScan, out var fault) && !fault.IsOk)
+            return fault;
+        if (!Readable.IsOk)
+            return Readable;
+        if (_kernel.IsOutOfDescriptors)
+            return IoResult.Failed(IoStatus.TooManyFiles, Errnos.Emfile);
+        _scan.Clear();
+        _scan.AddRange(_entries);
+        if (Order == SimScanOrder.Reversed)
+            _scan.Reverse();
+        else if (Order == SimScanOrder.Shuffled)
+            Shuffler.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_scan));
+        _scanned = 0;
+        return IoResult.Ok();
+    }
+
+    private IoResult Next(out DirectoryEntry entry)
+    {
+        entry = default;
+        if (_kernel.Faults.TryTake(SimCall.NextEntry, out var fault) && !fault.IsOk)
+            return fault;
+        while (_scanned < _scan.Count)
+        {
+            var next = _scan[_scanned++];
+            if (!_entries.Contains(next) || Resolve(next) is not { } resolved)
+                continue;
+            if (_kernel.Faults.TryTakeScanError(out var error))
+                return error;
+            entry = new DirectoryEntry(
+                next.Name, resolved.Kind == SimEntryKind.Socket, resolved.Identity);
+            return IoResult.Ok();
+        }
+        return _kernel.Faults.TryTakeScanError(out var last)
+            ? last
+            : IoResult.Failed(IoStatus.EndOfStream);
+    }
+
+    private IoResult Note(SimCall call, IoResult result)
+    {
+        _kernel.Calls.Add(call);
+        return _kernel.Calls.Note(call, -1, result, _kernel.Now);
+    }
+
+    private EntryIdentity NewIdentity() => new(NextInode++, _kernel.Now.Nanoseconds);
+
+    private void Add(Entry entry)
+    {
+        Verify.That(entry.Name.Length > 0, "an entry has a name");
+        Verify.That(Find(entry.Name) == null, "a name is bound once");
+        _entries.Add(entry);
+        TellChange();
+    }
+
+    /// <summary>Follows links, as many as the kernel does; null when they lead nowhere.</summary>
+    private Entry? Resolve(Entry entry)
+    {
+        Entry? at = entry;
+        for (var hops = 0; at is { Kind: SimEntryKind.Link }; hops++)
+            at = hops < 40 ? Find(at.Target) : null;
+        return at;
+    }
+
+    private Entry? Find(ReadOnlySpan<byte> name)
+    {
+        foreach (var entry in _entries)
+        {
+            if (name.SequenceEqual(entry.Name))
+                return entry;
+        }
+        return null;
+    }
+}

@@ -1,0 +1,263 @@
+// Owns the simulator's log: what the daemon would write as text is kept here as records with their
+// virtual time, for tests to look at and for checkers to follow. One record type an event, named
+// after its method, so that Count<LogEvent.BackendFaulted>() reads as a sentence.
+//
+// What always holds: events are in the order of their calls; with Records false nothing is kept
+// and nothing allocated.
+
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Kernel;
+
+/// <summary>A log that keeps what it is told.</summary>
+public sealed class SimLog(IClock clock) : IBalancerLog
+{
+    private readonly List<LogEvent> _events = [];
+
+    /// <summary>What was told, oldest first.</summary>
+    public IReadOnlyList<LogEvent> Events => _events;
+
+    /// <summary>Whether events are kept; true at first.</summary>
+    public bool Records { get; set; } = true;
+
+    /// <summary>How many events of one type are kept.</summary>
+    public int Count<T>() where T : LogEvent
+    {
+        var count = 0;
+        foreach (var told in _events)
+        {
+            if (told is T)
+                count++;
+        }
+        return count;
+    }
+
+    /// <summary>The kept events of one type, oldest first.</summary>
+    public IEnumerable<T> Of<T>() where T : LogEvent
+    {
+        foreach (var told in _events)
+        {
+            if (told is T wanted)
+                yield return wanted;
+        }
+    }
+
+    /// <summary>The newest event of one type; null when there is none.</summary>
+    public T? Last<T>() where T : LogEvent =>
+        (T?)_events.FindLast(told => told is T);
+
+    /// <summary>Forgets what was told.</summary>
+    public void Clear() => _events.Clear();
+
+    public void Started(Endpoint listen, string directory)
+    {
+        if (Records)
+            Add(new LogEvent.Started(listen, directory));
+    }
+
+    public void Stopping(int openConnections)
+    {
+        if (Records)
+            Add(new LogEvent.Stopping(openConnections));
+    }
+
+    public void Stopped(Counters counters)
+    {
+        if (Records)
+            Add(new LogEvent.Stopped(counters));
+    }
+
+    public void RescanRequested()
+    {
+        if (Records)
+            Add(new LogEvent.RescanRequested());
+    }
+
+    public void BackendDiscovered(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendDiscovered(id, path));
+    }
+
+    public void BackendReturned(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendReturned(id, path));
+    }
+
+    public void BackendMadeAnew(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendMadeAnew(id, path));
+    }
+
+    public void BackendConnected(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendConnected(id, path));
+    }
+
+    public void BackendHealthy(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendHealthy(id, path));
+    }
+
+    public void BackendFaulted(BackendId id, string path, Fault fault, Duration backOff)
+    {
+        if (Records)
+            Add(new LogEvent.BackendFaulted(id, path, fault, backOff));
+    }
+
+    public void BackendUnlinked(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendUnlinked(id, path));
+    }
+
+    public void BackendRemoved(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendRemoved(id, path));
+    }
+
+    public void BackendForgotten(BackendId id, string path)
+    {
+        if (Records)
+            Add(new LogEvent.BackendForgotten(id, path));
+    }
+
+    public void HeartbeatSent(BackendId id)
+    {
+        if (Records)
+            Add(new LogEvent.HeartbeatSent(id));
+    }
+
+    public void HeartbeatAnswered(BackendId id)
+    {
+        if (Records)
+            Add(new LogEvent.HeartbeatAnswered(id));
+    }
+
+    public void BackendStuck(BackendId id, int queuedBytes, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.BackendStuck(id, queuedBytes, suppressed));
+    }
+
+    public void EntryRefused(string path, EntryRefusal why)
+    {
+        if (Records)
+            Add(new LogEvent.EntryRefused(path, why));
+    }
+
+    public void DirectoryUnreadable(string path, IoResult why)
+    {
+        if (Records)
+            Add(new LogEvent.DirectoryUnreadable(path, why));
+    }
+
+    public void DirectoryReadable(string path)
+    {
+        if (Records)
+            Add(new LogEvent.DirectoryReadable(path));
+    }
+
+    public void NoBackend(long dropped)
+    {
+        if (Records)
+            Add(new LogEvent.NoBackend(dropped));
+    }
+
+    public void RemoteAssigned(Ipv4 remote, BackendId backend, bool isBackup)
+    {
+        if (Records)
+            Add(new LogEvent.RemoteAssigned(remote, backend, isBackup));
+    }
+
+    public void RemotesExpired(int count)
+    {
+        if (Records)
+            Add(new LogEvent.RemotesExpired(count));
+    }
+
+    public void Rebalancing(BackendId fullest, int spread, int toMove)
+    {
+        if (Records)
+            Add(new LogEvent.Rebalancing(fullest, spread, toMove));
+    }
+
+    public void ReceiveFailed(IoResult why, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.ReceiveFailed(why, suppressed));
+    }
+
+    public void SendFailed(Endpoint remote, IoResult why, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.SendFailed(remote, why, suppressed));
+    }
+
+    public void AcceptFailed(IoResult why, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.AcceptFailed(why, suppressed));
+    }
+
+    public void ConnectionsOverLimit(Endpoint client, Counter which, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionsOverLimit(client, which, suppressed));
+    }
+
+    public void ConnectionOpened(ConnectionId id, Endpoint client, BackendId backend)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionOpened(id, client, backend));
+    }
+
+    public void ConnectionRelaying(ConnectionId id, BackendId backend)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionRelaying(id, backend));
+    }
+
+    public void ConnectionRefusedByBackend(
+        ConnectionId id, BackendId backend, IoResult why, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionRefusedByBackend(id, backend, why, suppressed));
+    }
+
+    public void ConnectionClosed(
+        ConnectionId id, Endpoint client, Counter how, IoResult why, long bytesFromClient,
+        long bytesFromBackend)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionClosed(
+                id, client, how, why, bytesFromClient, bytesFromBackend));
+    }
+
+    public void Status(
+        Instant now, int backends, int healthy, int remotes, int connections, Counters counters)
+    {
+        if (Records)
+            Add(new LogEvent.Status(now, backends, healthy, remotes, connections, counters));
+    }
+
+    public void BackendStatus(in BackendSnapshot backend)
+    {
+        if (Records)
+            Add(new LogEvent.BackendStatus(backend));
+    }
+
+    public void RemoteStatus(in RemoteSnapshot remote)
+    {
+        if (Records)
+            Add(new LogEvent.RemoteStatus(remote));
+    }
+
+    private void Add(LogEvent told) => _events.Add(told with { At = clock.Now });
+}

@@ -1,0 +1,444 @@
+// Owns one backend: whether it is there, whether it is alive, and when to try again.
+//
+//                 ┌──────────── fault: after the back-off ────────────┐
+//                 ▼                                                   │
+//   discovered → BackingOff ── connect ──→ AwaitingHello ── hello ──→ Healthy
+//                 ▲   │                     │  30 s: fault             │  ▲
+//                 │   └─ no such path ─┐    └── fault ──→ BackingOff   │  │
+//                 │                    ▼                               ▼  │
+//                 └── a scan sees it ─ Removed               Draining: path unlinked
+//
+// A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
+// 15 s to give it. Any fault tears the session down and schedules a connect: at once for a backend
+// just discovered or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s.
+//
+// What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
+// reconnect is scheduled exactly in BackingOff; at most one heartbeat is out; a fault names its
+// cause, and touches only the session that it was seen on, because all that belongs to one is
+// cleared when it ends.
+
+using System;
+using System.Text;
+
+namespace Balancer.Core;
+
+/// <summary>What every backend is given; one for all of them.</summary>
+internal sealed class BackendEnvironment(INetwork network, StreamOwners owners, Timers timers,
+    Counters counters, IBalancerLog log, BalancerOptions options)
+{
+    public INetwork Network => network;
+    public StreamOwners Owners => owners;
+    public Timers Timers => timers;
+    public Counters Counters => counters;
+    public IBalancerLog Log => log;
+    public BalancerOptions Options => options;
+
+    /// <summary>Where one read puts its bytes; nothing in it outlives the handling of the read.</summary>
+    public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
+
+    /// <summary>The set that the backends are in; set once while composing.</summary>
+    public Backends Backends { get; set; } = null!;
+
+    /// <summary>Where replies go; set once while composing.</summary>
+    public UdpProxy UdpProxy { get; set; } = null!;
+}
+
+/// <summary>One backend.</summary>
+internal sealed class Backend : IStreamOwner
+{
+    private readonly BackendEnvironment _environment;
+    private readonly byte[] _pathBytes;
+    private readonly int _nameStart;
+    private readonly ControlSession _session;
+    private readonly Timer _reconnect;
+    private readonly Timer _helloTimeout;
+    private readonly Timer _heartbeat;
+    private readonly Timer _heartbeatTimeout;
+    private Duration _nextBackOff = Limits.FirstBackOff;
+    private Instant _warmAt;
+    private EntryIdentity _identity;
+    private bool _connectedSinceScan;
+    private bool _pathPresent = true;
+    private bool _madeAnew;
+    private LogGate _stuckGate;
+    private long _connectsStarted;
+    private long _connectsFailed;
+    private long _udpQueries;
+    private long _tcpSessions;
+    private long _dropsWhileStuck;
+
+    public Backend(BackendEnvironment environment, BackendId id, int slot,
+        ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+    {
+        _environment = environment;
+        Id = id;
+        Slot = slot;
+        _nameStart = directory.Length + 1;
+        _pathBytes = [.. directory, (byte)'/', .. name];
+        Path = Encoding.UTF8.GetString(_pathBytes);
+        _session = new ControlSession(environment.Network);
+        _reconnect = new Timer(Connect);
+        _helloTimeout = new Timer(OnHelloOverdue);
+        _heartbeat = new Timer(OnHeartbeatDue);
+        _heartbeatTimeout = new Timer(OnHeartbeatOverdue);
+    }
+
+    public BackendId Id { get; }
+
+    /// <summary>Its index in the set, 1 to Limits.MaxBackends.</summary>
+    public int Slot { get; }
+
+    /// <summary>The path as text for the log; bytes that are no UTF-8 are replaced.</summary>
+    public string Path { get; }
+
+    /// <summary>The path as the kernel takes it.</summary>
+    public ReadOnlySpan<byte> PathBytes => _pathBytes;
+
+    /// <summary>The entry's name in the directory.</summary>
+    public ReadOnlySpan<byte> Name => _pathBytes.AsSpan(_nameStart);
+
+    public BackendState State { get; private set; } = BackendState.BackingOff;
+
+    /// <summary>Means something while Removed.</summary>
+    public Instant RemovedAt { get; private set; }
+
+    /// <summary>Remotes whose primary it is; kept by Remotes, like the list's two ends.</summary>
+    public int RemoteCount { get; set; }
+
+    /// <summary>Remotes whose backup it is; kept by Remotes.</summary>
+    public int BackupCount { get; set; }
+
+    public int OldestRemote { get; set; }
+
+    public int NewestRemote { get; set; }
+
+    /// <summary>Kept by Backends.</summary>
+    public bool IsInFlushList { get; set; }
+
+    /// <summary>The scan that last saw its path; kept by Discovery.</summary>
+    public long SeenInScan { get; set; }
+
+    public bool MayBeForgotten =>
+        State == BackendState.Removed && RemoteCount == 0 && BackupCount == 0;
+
+    /// <summary>Queries of this session that it has not answered; never below 0.</summary>
+    public long Unanswered => _session.Unanswered;
+
+    private bool HasSession => State
+        is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
+
+    /// <summary>Its last hello is longer ago than the warm-up.</summary>
+    public bool IsWarm(Instant now) => now >= _warmAt;
+
+    // ---- What a scan of the directory sees ----
+
+    /// <summary>A scan sees the path for the first time: connect.</summary>
+    public void OnDiscovered(Instant now, EntryIdentity identity)
+    {
+        _identity = identity;
+        _environment.Log.BackendDiscovered(Id, Path);
+        Connect(now);
+    }
+
+    /// <summary>A scan sees the path, perhaps with another socket than before.</summary>
+    public void OnPathSeen(Instant now, EntryIdentity identity)
+    {
+        // A session begun since the last scan may be with a newer socket than that scan saw.
+        var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
+        _identity = identity;
+        _connectedSinceScan = false;
+        _pathPresent = true;
+        if (State == BackendState.Removed)
+            OnReturned(now);
+        else if (isAnother)
+            OnMadeAnew(now);
+        else if (State == BackendState.Draining && !_madeAnew)
+            State = BackendState.Healthy;
+    }
+
+    /// <summary>A whole scan did not see the path.</summary>
+    public void OnPathMissing()
+    {
+        _pathPresent = false;
+        _connectedSinceScan = false;
+        if (State != BackendState.Healthy)
+            return;
+        State = BackendState.Draining;
+        _environment.Log.BackendUnlinked(Id, Path);
+    }
+
+    private void OnReturned(Instant now)
+    {
+        State = BackendState.BackingOff;
+        _nextBackOff = Limits.FirstBackOff;
+        _environment.Log.BackendReturned(Id, Path);
+        Connect(now);
+    }
+
+    /// <summary>
+    /// The backend was restarted. Its old session, if any, leads to a process that nobody new can
+    /// reach, and is left to end by itself.
+    /// </summary>
+    private void OnMadeAnew(Instant now)
+    {
+        _environment.Log.BackendMadeAnew(Id, Path);
+        _nextBackOff = Limits.FirstBackOff;
+        switch (State)
+        {
+            case BackendState.BackingOff:
+                Connect(now);
+                break;
+            case BackendState.AwaitingHello:
+                _madeAnew = true;
+                OnFault(now, new Fault(FaultCause.Replaced));
+                break;
+            default:
+                _madeAnew = true;
+                State = BackendState.Draining;
+                break;
+        }
+    }
+
+    // ---- The session's life ----
+
+    private void Connect(Instant now)
+    {
+        Verify.That(State == BackendState.BackingOff, "one attempt at a time, none while removed");
+        _environment.Timers.Disarm(_reconnect);
+        _connectsStarted++;
+        var result = _environment.Network.ConnectBackend(_pathBytes, out var stream);
+        if (result.Status == IoStatus.NotFound)
+        {
+            _connectsFailed++;
+            State = BackendState.Removed;
+            RemovedAt = now;
+            _environment.Log.BackendRemoved(Id, Path);
+            return;
+        }
+        if (!result.IsOk)
+        {
+            _connectsFailed++;
+            BackOff(now, new Fault(FaultCause.ConnectFailed, result));
+            return;
+        }
+        _connectedSinceScan = true;
+        _pathPresent = true;
+        _madeAnew = false;
+        State = BackendState.AwaitingHello;
+        _environment.Owners.Add(stream, this);
+        _session.Begin(stream);
+        _session.SendHello();
+        _environment.Backends.FlushLater(this);
+        _environment.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
+        _environment.Log.BackendConnected(Id, Path);
+    }
+
+    private void OnHello(Instant now)
+    {
+        _environment.Timers.Disarm(_helloTimeout);
+        State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
+        _nextBackOff = Limits.FirstBackOff;
+        _warmAt = now + _environment.Options.WarmUp;
+        _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _environment.Log.BackendHealthy(Id, Path);
+    }
+
+    private void OnHelloOverdue(Instant now) =>
+        OnFault(now, new Fault(FaultCause.HelloTimeout));
+
+    private void OnHeartbeatDue(Instant now)
+    {
+        _session.SendHeartbeat();
+        _environment.Backends.FlushLater(this);
+        _environment.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
+        _environment.Log.HeartbeatSent(Id);
+    }
+
+    private void OnHeartbeatAnswer(Instant now)
+    {
+        _environment.Timers.Disarm(_heartbeatTimeout);
+        _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _environment.Log.HeartbeatAnswered(Id);
+    }
+
+    private void OnHeartbeatOverdue(Instant now) =>
+        OnFault(now, new Fault(FaultCause.HeartbeatTimeout));
+
+    /// <summary>Tears the session down, with everything that belongs to it.</summary>
+    private void OnFault(Instant now, Fault fault)
+    {
+        Verify.That(HasSession, "only a session can fault");
+        if (State == BackendState.AwaitingHello)
+            _connectsFailed++;
+        EndSession();
+        BackOff(now, fault);
+    }
+
+    private void EndSession()
+    {
+        _environment.Timers.Disarm(_helloTimeout);
+        _environment.Timers.Disarm(_heartbeat);
+        _environment.Timers.Disarm(_heartbeatTimeout);
+        _environment.Owners.Remove(_session.Stream);
+        _session.End();
+    }
+
+    /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
+    public void Shutdown()
+    {
+        _environment.Timers.Disarm(_reconnect);
+        if (HasSession)
+            EndSession();
+        State = BackendState.BackingOff;
+    }
+
+    private void BackOff(Instant now, Fault fault)
+    {
+        State = BackendState.BackingOff;
+        var backOff = _madeAnew ? Duration.Zero : _nextBackOff;
+        if (!_madeAnew)
+        {
+            _nextBackOff = Duration.Min(
+                _nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
+        }
+        _madeAnew = false;
+        _environment.Timers.Arm(_reconnect, now + backOff);
+        _environment.Log.BackendFaulted(Id, Path, fault, backOff);
+    }
+
+    // ---- Its stream ----
+
+    /// <summary>Puts a query into its queue; false if it takes no more for now.</summary>
+    public bool TryForward(Instant now, Endpoint source, ReadOnlySpan<byte> payload)
+    {
+        if (!_session.TryForward(source, payload))
+        {
+            _dropsWhileStuck++;
+            if (_stuckGate.TryPass(now, out var suppressed))
+                _environment.Log.BackendStuck(Id, _session.QueuedBytes, suppressed);
+            return false;
+        }
+        _udpQueries++;
+        _environment.Backends.FlushLater(this);
+        return true;
+    }
+
+    /// <summary>Counts a TCP session that it took.</summary>
+    public void CountTcpSession() => _tcpSessions++;
+
+    public void OnReady(Instant now, SocketHandle stream, Readiness ready)
+    {
+        if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
+            OnReadable(now);
+        if ((ready & Readiness.Write) != 0 && HasSession && _session.Stream == stream)
+        {
+            _session.OnWritable();
+            _environment.Backends.FlushLater(this);
+        }
+    }
+
+    /// <summary>Writes what waits, once; called when the turn ends.</summary>
+    public void Flush(Instant now)
+    {
+        if (!HasSession)
+            return;
+        var result = _session.Flush();
+        if (!result.IsOk)
+            OnFault(now, new Fault(FaultCause.WriteFailed, result));
+    }
+
+    /// <summary>One large read, and every frame in it.</summary>
+    private void OnReadable(Instant now)
+    {
+        var buffer = _environment.ReadBuffer;
+        var result = _environment.Network.Read(_session.Stream, buffer);
+        switch (result.Status)
+        {
+            case IoStatus.Ok:
+                ReadFrames(now, buffer.AsSpan(0, result.Count));
+                break;
+            case IoStatus.WouldBlock:
+                break;
+            case IoStatus.EndOfStream:
+                OnFault(now, new Fault(FaultCause.EndOfStream));
+                break;
+            default:
+                OnFault(now, new Fault(FaultCause.ReadFailed, result));
+                break;
+        }
+    }
+
+    private void ReadFrames(Instant now, ReadOnlySpan<byte> input)
+    {
+        while (true)
+        {
+            var status = _session.Reader.Next(ref input, out var frame);
+            if (status == FrameStatus.Incomplete)
+                return;
+            if (FaultIn(status, in frame) is { } fault)
+            {
+                OnFault(now, fault);
+                return;
+            }
+            OnFrame(now, in frame);
+        }
+    }
+
+    private void OnFrame(Instant now, in Frame frame)
+    {
+        if (frame.Type == FrameType.OutboundUdp)
+        {
+            _session.CountReply();
+            _environment.UdpProxy.OnReply(now, in frame);
+        }
+        else if (frame.Type == FrameType.ServerHello)
+        {
+            OnHello(now);
+        }
+        else
+        {
+            OnHeartbeatAnswer(now);
+        }
+    }
+
+    /// <summary>What is wrong with a frame at this point of the session, or null.</summary>
+    private Fault? FaultIn(FrameStatus status, in Frame frame)
+    {
+        if (status == FrameStatus.UnknownType)
+        {
+            return State == BackendState.AwaitingHello
+                ? new Fault(FaultCause.FrameBeforeHello, Detail: frame.Length)
+                : new Fault(FaultCause.UnknownFrame, Detail: frame.Length);
+        }
+        var isHello = status == FrameStatus.Frame && frame.Type == FrameType.ServerHello;
+        if (State == BackendState.AwaitingHello)
+        {
+            return isHello ? null : new Fault(FaultCause.FrameBeforeHello,
+                Detail: (uint)(status == FrameStatus.Frame ? frame.Type : FrameType.OutboundUdp));
+        }
+        if (status == FrameStatus.LengthTooLarge)
+            return new Fault(FaultCause.LengthTooLarge, Detail: frame.Length);
+        return frame.Type switch
+        {
+            FrameType.ServerHello => new Fault(FaultCause.SecondHello),
+            FrameType.InboundTcpOk => new Fault(FaultCause.TcpFrameOnControlSession),
+            FrameType.ServerHeartbeat when !_heartbeatTimeout.IsArmed =>
+                new Fault(FaultCause.UnaskedHeartbeat),
+            _ => null,
+        };
+    }
+
+    public BackendSnapshot Snapshot() => new(
+        Id,
+        Path,
+        State,
+        RemoteCount,
+        _heartbeatTimeout.IsArmed,
+        _nextBackOff,
+        _connectsStarted,
+        _connectsFailed,
+        _udpQueries,
+        _tcpSessions,
+        _dropsWhileStuck,
+        _session.QueuedBytes);
+}

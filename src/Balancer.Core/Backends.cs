@@ -1,0 +1,275 @@
+// Owns the set of backends: their slots, their order by id, whose turn it is, and who has the most
+// remotes. What finds them is Discovery; what one of them does is Backend.
+//
+// A backend's id is the entry's name as a number if that is 5300 to 5399 and free, otherwise the
+// highest id in use plus one. Its slot is an index for the table of remotes, 1 and up, given out
+// again only when nobody is bound to it any more.
+//
+// "Healthy" for choosing means: said hello, no fault since, its path still there, and warm; or
+// just healthy as long as none is warm. A backend that has just said hello is not warm, because
+// Binder says hello before it has its data.
+//
+// What always holds: _byId is sorted by id and has each backend once; a backend in it is at its
+// slot in _bySlot; at most Limits.MaxBackends are known.
+
+using System;
+using System.Diagnostics.CodeAnalysis;
+
+namespace Balancer.Core;
+
+/// <summary>The backends of one balancer.</summary>
+internal sealed class Backends
+{
+    private readonly Backend?[] _bySlot = new Backend?[Limits.MaxBackends + 1];
+    private readonly Backend[] _byId = new Backend[Limits.MaxBackends];
+    private readonly Backend[] _toFlush = new Backend[Limits.MaxBackends];
+    private readonly BackendEnvironment _environment;
+    private int _toFlushCount;
+    private BackendId _lastChosen;
+
+    public Backends(BackendEnvironment environment) => _environment = environment;
+
+    /// <summary>Backends that are known, removed ones included.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>All of them, in the order of their ids.</summary>
+    public ReadOnlySpan<Backend> All => _byId.AsSpan(0, Count);
+
+    public int HealthyCount
+    {
+        get
+        {
+            var healthy = 0;
+            foreach (var backend in All)
+                healthy += backend.State == BackendState.Healthy ? 1 : 0;
+            return healthy;
+        }
+    }
+
+    /// <summary>The backend at a slot; null for slot 0 and free ones.</summary>
+    public Backend? AtSlot(int slot) => _bySlot[slot];
+
+    public BackendId IdAt(int slot) => _bySlot[slot]?.Id ?? BackendId.None;
+
+    /// <summary>The backend whose entry has this name, or null.</summary>
+    public Backend? FindByName(ReadOnlySpan<byte> name)
+    {
+        foreach (var backend in All)
+        {
+            if (backend.Name.SequenceEqual(name))
+                return backend;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Adds a backend for an entry that no backend has; null if there are as many as may be and
+    /// none of them can be forgotten.
+    /// </summary>
+    public Backend? TryAdd(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+    {
+        if (Count == Limits.MaxBackends && !TryForgetOne())
+            return null;
+        var slot = 1;
+        while (_bySlot[slot] is not null)
+            slot++;
+        var backend = new Backend(_environment, IdFor(name), slot, directory, name);
+        var at = Count++;
+        for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
+            _byId[at] = _byId[at - 1];
+        _byId[at] = backend;
+        _bySlot[slot] = backend;
+        return backend;
+    }
+
+    /// <summary>Forgets the backends that were removed long ago and have nobody bound.</summary>
+    public void ForgetOld(Instant now)
+    {
+        for (var i = Count - 1; i >= 0; i--)
+        {
+            if (_byId[i].MayBeForgotten && now - _byId[i].RemovedAt >= Limits.RemovedRetention)
+                Forget(i);
+        }
+    }
+
+    /// <summary>
+    /// Whether a remote that is bound to a backend may use it: TCP not if its path is gone, and
+    /// neither while it warms up and another is warm.
+    /// </summary>
+    public bool MayServe(Instant now, Backend backend, Traffic traffic)
+    {
+        var isUp = backend.State == BackendState.Healthy
+            || (backend.State == BackendState.Draining && traffic == Traffic.Udp);
+        return isUp && (backend.IsWarm(now) || !AnyWarm(now));
+    }
+
+    /// <summary>
+    /// The next healthy backend in the order of ids after the one last chosen, whose turn is then
+    /// over; null if there is none. `except` is passed over.
+    /// </summary>
+    public Backend? NextInTurn(Instant now, Backend? except = null)
+    {
+        var needsWarm = AnyWarm(now, except);
+        var first = FirstAfterLastChosen();
+        for (var n = 0; n < Count; n++)
+        {
+            var candidate = _byId[(first + n) % Count];
+            if (candidate != except && IsChoosable(candidate, now, needsWarm))
+            {
+                _lastChosen = candidate.Id;
+                return candidate;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>As NextInTurn, but of those with the fewest remotes.</summary>
+    public Backend? NextWithFewestRemotes(Instant now)
+    {
+        var needsWarm = AnyWarm(now);
+        var first = FirstAfterLastChosen();
+        Backend? fewest = null;
+        for (var n = 0; n < Count; n++)
+        {
+            var candidate = _byId[(first + n) % Count];
+            if (IsChoosable(candidate, now, needsWarm)
+                && (fewest is null || candidate.RemoteCount < fewest.RemoteCount))
+            {
+                fewest = candidate;
+            }
+        }
+        if (fewest is not null)
+            _lastChosen = fewest.Id;
+        return fewest;
+    }
+
+    /// <summary>
+    /// Measures the healthy backends: the one with the most remotes (of equals, the first by id),
+    /// how many there are, and most − fewest. False if there are none.
+    /// </summary>
+    public bool TryMeasureSpread(Instant now, [NotNullWhen(true)] out Backend? fullest,
+        out int healthy, out int spread)
+    {
+        var needsWarm = AnyWarm(now);
+        fullest = null;
+        healthy = 0;
+        spread = 0;
+        var fewest = int.MaxValue;
+        foreach (var backend in All)
+        {
+            if (!IsChoosable(backend, now, needsWarm))
+                continue;
+            healthy++;
+            fewest = Math.Min(fewest, backend.RemoteCount);
+            if (fullest is null || backend.RemoteCount > fullest.RemoteCount)
+                fullest = backend;
+        }
+        if (fullest is null)
+            return false;
+        spread = fullest.RemoteCount - fewest;
+        return true;
+    }
+
+    /// <summary>Notes that a backend has bytes to write when the turn ends.</summary>
+    public void FlushLater(Backend backend)
+    {
+        if (backend.IsInFlushList)
+            return;
+        backend.IsInFlushList = true;
+        _toFlush[_toFlushCount++] = backend;
+    }
+
+    /// <summary>Writes once to each backend that has bytes and whose stream takes them.</summary>
+    public void Flush(Instant now)
+    {
+        for (var i = 0; i < _toFlushCount; i++)
+        {
+            _toFlush[i].IsInFlushList = false;
+            _toFlush[i].Flush(now);
+        }
+        Array.Clear(_toFlush, 0, _toFlushCount);
+        _toFlushCount = 0;
+    }
+
+    private static bool IsChoosable(Backend backend, Instant now, bool needsWarm) =>
+        backend.State == BackendState.Healthy && (!needsWarm || backend.IsWarm(now));
+
+    private bool AnyWarm(Instant now, Backend? except = null)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != except && IsChoosable(backend, now, needsWarm: true))
+                return true;
+        }
+        return false;
+    }
+
+    private int FirstAfterLastChosen()
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            if (_byId[i].Id.Value > _lastChosen.Value)
+                return i;
+        }
+        return 0;
+    }
+
+    private BackendId IdFor(ReadOnlySpan<byte> name)
+    {
+        if (NamedId(name) is { } named && !IsInUse(named))
+            return named;
+        return new BackendId(Count == 0 ? 1 : _byId[Count - 1].Id.Value + 1);
+    }
+
+    /// <summary>The id that a name asks for: digits, 5300 to 5399; null for other names.</summary>
+    internal static BackendId? NamedId(ReadOnlySpan<byte> name)
+    {
+        var value = 0;
+        foreach (var c in name)
+        {
+            if (c is < (byte)'0' or > (byte)'9' || value > Limits.LastNamedId)
+                return null;
+            value = value * 10 + (c - '0');
+        }
+        return value is >= Limits.FirstNamedId and <= Limits.LastNamedId
+            ? new BackendId(value)
+            : null;
+    }
+
+    private bool IsInUse(BackendId id)
+    {
+        foreach (var backend in All)
+        {
+            if (backend.Id == id)
+                return true;
+        }
+        return false;
+    }
+
+    private bool TryForgetOne()
+    {
+        var oldest = -1;
+        for (var i = 0; i < Count; i++)
+        {
+            if (_byId[i].MayBeForgotten
+                && (oldest < 0 || _byId[i].RemovedAt < _byId[oldest].RemovedAt))
+            {
+                oldest = i;
+            }
+        }
+        if (oldest < 0)
+            return false;
+        Forget(oldest);
+        return true;
+    }
+
+    private void Forget(int at)
+    {
+        var backend = _byId[at];
+        Verify.That(!backend.IsInFlushList, "a removed backend has nothing to write");
+        _bySlot[backend.Slot] = null;
+        Array.Copy(_byId, at + 1, _byId, at, Count - at - 1);
+        _byId[--Count] = null!;
+        _environment.Log.BackendForgotten(backend.Id, backend.Path);
+    }
+}

@@ -1,0 +1,81 @@
+// Owns bytes that wait for a stream to take them: a ring with a bound. It starts small and doubles
+// up to its bound, because most queues are empty most of the time, and begins again at the front
+// of its memory whenever it runs empty, so that what waits is nearly always one piece.
+//
+// What always holds: 0 ≤ Count ≤ Bound; bytes leave in the order in which they came; a queue that
+// has grown does not shrink, and appending to it allocates nothing more.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>A first-in, first-out queue of at most Bound bytes.</summary>
+public sealed class ByteQueue(int bound)
+{
+    private const int FirstSize = 4096;
+
+    private byte[] _ring = [];
+    private int _head;
+
+    /// <summary>Bytes that it may hold.</summary>
+    public int Bound => bound;
+
+    /// <summary>Bytes that wait.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Bytes that may still be appended.</summary>
+    public int Free => bound - Count;
+
+    public bool IsEmpty => Count == 0;
+
+    /// <summary>The oldest bytes that lie in one piece; all of them unless the ring wraps.</summary>
+    public ReadOnlySpan<byte> Front =>
+        _ring.AsSpan(_head, Math.Min(Count, _ring.Length - _head));
+
+    /// <summary>Appends bytes; more than are Free is a bug of the caller.</summary>
+    public void Append(ReadOnlySpan<byte> bytes)
+    {
+        Verify.That(bytes.Length <= Free, "what is appended to a queue fits its bound");
+        if (Count + bytes.Length > _ring.Length)
+            Grow(Count + bytes.Length);
+        var tail = _head + Count;
+        if (tail >= _ring.Length)
+            tail -= _ring.Length;
+        var untilEnd = Math.Min(bytes.Length, _ring.Length - tail);
+        bytes[..untilEnd].CopyTo(_ring.AsSpan(tail));
+        bytes[untilEnd..].CopyTo(_ring);
+        Count += bytes.Length;
+    }
+
+    /// <summary>Takes the oldest bytes out; more than Count is a bug of the caller.</summary>
+    public void Consume(int bytes)
+    {
+        Verify.That((uint)bytes <= (uint)Count, "only bytes that wait are consumed");
+        Count -= bytes;
+        _head += bytes;
+        if (_head >= _ring.Length)
+            _head -= _ring.Length;
+        if (Count == 0)
+            _head = 0;
+    }
+
+    /// <summary>Throws away what waits; the memory stays.</summary>
+    public void Clear()
+    {
+        Count = 0;
+        _head = 0;
+    }
+
+    private void Grow(int needed)
+    {
+        var size = Math.Max(_ring.Length * 2, FirstSize);
+        while (size < needed)
+            size *= 2;
+        var larger = new byte[Math.Min(size, bound)];
+        var front = Front;
+        front.CopyTo(larger);
+        _ring.AsSpan(0, Count - front.Length).CopyTo(larger.AsSpan(front.Length));
+        _ring = larger;
+        _head = 0;
+    }
+}

@@ -1,0 +1,125 @@
+// Owns the standing session to one backend while it lasts: the stream, the bytes that wait for it,
+// and the frames that come out of it. Which frame may come when is Backend's business.
+//
+// What always holds: queries leave ControlReserveBytes of the queue free, so that a hello or a
+// heartbeat always fits; at most one write a turn is tried, and none while the kernel said that
+// the stream is full and has not said otherwise; Begin starts from nothing, so no byte of an old
+// session reaches a new one.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>The session of one backend; begun anew after every connect.</summary>
+internal sealed class ControlSession(INetwork network)
+{
+    private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
+    private FlowState _flow;
+    private bool _mayTry;
+
+    /// <summary>Whether the stream takes bytes.</summary>
+    private enum FlowState
+    {
+        /// <summary>As far as is known, it does.</summary>
+        Open,
+
+        /// <summary>The last write was taken in part: bytes wait until it is writable.</summary>
+        Waiting,
+
+        /// <summary>The last write was not taken at all: no more queries until all is out.</summary>
+        Stuck,
+    }
+
+    /// <summary>The stream; None between sessions.</summary>
+    public SocketHandle Stream { get; private set; }
+
+    public FrameReader Reader { get; } = new();
+
+    /// <summary>Bytes that wait besides what the kernel holds.</summary>
+    public int QueuedBytes => _queue.Count;
+
+    /// <summary>Queries forwarded in this session minus replies that came; never below 0.</summary>
+    public long Unanswered { get; private set; }
+
+    public void Begin(SocketHandle stream)
+    {
+        Verify.That(Stream.IsNone, "a session ends before the next begins");
+        Stream = stream;
+        Reader.Reset();
+        _queue.Clear();
+        _flow = FlowState.Open;
+        _mayTry = false;
+        Unanswered = 0;
+        network.SetInterest(stream, Readiness.Read);
+    }
+
+    public void End()
+    {
+        network.Close(Stream);
+        Stream = SocketHandle.None;
+        Unanswered = 0;
+        _queue.Clear();
+    }
+
+    public void SendHello() => FrameWriter.WriteType(_queue, FrameType.ClientHello);
+
+    public void SendHeartbeat() => FrameWriter.WriteType(_queue, FrameType.ClientHeartbeat);
+
+    public void CountReply() => Unanswered = Math.Max(0, Unanswered - 1);
+
+    /// <summary>Queues a query; false if the stream is stuck or the queue is full.</summary>
+    public bool TryForward(Endpoint source, ReadOnlySpan<byte> payload)
+    {
+        var needed = Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
+        if (_flow == FlowState.Stuck || _queue.Free < needed)
+            return false;
+        FrameWriter.WriteInboundUdp(_queue, source, payload);
+        Unanswered++;
+        return true;
+    }
+
+    /// <summary>The kernel has room again: the next Flush may try.</summary>
+    public void OnWritable() => _mayTry = true;
+
+    /// <summary>Writes what waits, as far as the stream takes it: Ok, or why it is lost.</summary>
+    public IoResult Flush()
+    {
+        if (_queue.IsEmpty || !(_flow == FlowState.Open || _mayTry))
+            return IoResult.Ok();
+        _mayTry = false;
+        // A second round only writes what the ring holds at its start after it wrapped.
+        while (!_queue.IsEmpty)
+        {
+            var front = _queue.Front.Length;
+            var result = network.Write(Stream, _queue.Front);
+            if (result.Status == IoStatus.WouldBlock)
+            {
+                SetFlow(FlowState.Stuck);
+                return IoResult.Ok();
+            }
+            if (!result.IsOk)
+                return result;
+            _queue.Consume(result.Count);
+            if (result.Count < front)
+            {
+                if (_flow == FlowState.Open)
+                    SetFlow(FlowState.Waiting);
+                return IoResult.Ok();
+            }
+        }
+        SetFlow(FlowState.Open);
+        return IoResult.Ok();
+    }
+
+    private void SetFlow(FlowState flow)
+    {
+        var wantedWrite = _flow != FlowState.Open;
+        var wantsWrite = flow != FlowState.Open;
+        _flow = flow;
+        if (wantsWrite != wantedWrite)
+        {
+            network.SetInterest(Stream,
+                wantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
+        }
+    }
+}

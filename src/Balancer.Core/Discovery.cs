@@ -1,0 +1,226 @@
+// Owns the reading of the directory of sockets: every 5 s, at once when something changed in it or
+// the operator asks, a few entries a turn. A new socket becomes a backend; a known one hears
+// whether its path is still there, and whether the same socket stands at it.
+//
+// New sockets are taken up when the scan has seen all entries, sorted, those whose name is a port
+// first, so that who gets which id does not depend on the order in which a file system lists them.
+//
+// What always holds: a directory that cannot be read, or not to its end, means that nothing is
+// known, so no path is ever missed for it; an entry that is refused is logged once while it stays.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+
+namespace Balancer.Core;
+
+/// <summary>Finds backends.</summary>
+internal sealed class Discovery
+{
+    private readonly IBackendDirectory _directory;
+    private readonly Backends _backends;
+    private readonly Timers _timers;
+    private readonly IBalancerLog _log;
+    private readonly Timer _scanTimer;
+    private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
+    private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
+    private readonly RefusedEntries _refused = new(Limits.MaxBackends);
+    private readonly string _path;
+    private bool _isScanning;
+    private bool _scanAgain;
+    private long _scan;
+    private IoStatus _lastStatus = IoStatus.Ok;
+
+    public Discovery(IBackendDirectory directory, Backends backends, Timers timers,
+        IBalancerLog log)
+    {
+        _directory = directory;
+        _backends = backends;
+        _timers = timers;
+        _log = log;
+        _path = Encoding.UTF8.GetString(directory.Path);
+        _scanTimer = new Timer(Scan);
+    }
+
+    /// <summary>A scan has entries left for the next turn.</summary>
+    public bool HasWork => _isScanning;
+
+    /// <summary>Starts a scan now, or another one when the present one ends.</summary>
+    public void Scan(Instant now)
+    {
+        if (_isScanning)
+        {
+            _scanAgain = true;
+            return;
+        }
+        _timers.Arm(_scanTimer, now + Limits.ScanInterval);
+        var opened = _directory.OpenScan();
+        if (!opened.IsOk)
+        {
+            ReportReadability(opened);
+            return;
+        }
+        _scan++;
+        _isScanning = true;
+        _found.Clear();
+    }
+
+    /// <summary>Ends a scan that is open; no other follows.</summary>
+    public void Stop()
+    {
+        _timers.Disarm(_scanTimer);
+        if (_isScanning)
+            _directory.CloseScan();
+        _isScanning = false;
+    }
+
+    /// <summary>Something changed in the directory: scan when it has settled.</summary>
+    public void OnDirectoryChanged(Instant now)
+    {
+        if (_isScanning)
+            _scanAgain = true;
+        else if (!_scanTimer.IsArmed || _scanTimer.Deadline > now + Limits.ScanDebounce)
+            _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
+    }
+
+    /// <summary>Reads the next few entries of a scan.</summary>
+    public void DoWork(Instant now)
+    {
+        Verify.That(_isScanning, "entries are read while a scan is open");
+        for (var n = 0; n < Limits.EntriesPerTurn; n++)
+        {
+            var result = _directory.NextEntry(out var entry);
+            if (!result.IsOk)
+            {
+                EndScan(now, result);
+                return;
+            }
+            OnEntry(now, entry);
+        }
+    }
+
+    private void OnEntry(Instant now, in DirectoryEntry entry)
+    {
+        if (!entry.IsSocket)
+        {
+            if (_notSockets.TryNote(entry.Name, _scan))
+                _log.EntryRefused(PathOf(entry.Name), EntryRefusal.NotASocket);
+            return;
+        }
+        if (_backends.FindByName(entry.Name) is { } backend)
+        {
+            backend.SeenInScan = _scan;
+            backend.OnPathSeen(now, entry.Identity);
+        }
+        else if (_directory.Path.Length + 1 + entry.Name.Length > Limits.MaxPathBytes)
+        {
+            Refuse(entry.Name, EntryRefusal.PathTooLong);
+        }
+        else if (_found.Count < Limits.MaxBackends)
+        {
+            _found.Add((entry.Name.ToArray(), entry.Identity));
+        }
+        else
+        {
+            Refuse(entry.Name, EntryRefusal.TooManyBackends);
+        }
+    }
+
+    private void EndScan(Instant now, IoResult end)
+    {
+        _directory.CloseScan();
+        _isScanning = false;
+        ReportReadability(end.Status == IoStatus.EndOfStream ? IoResult.Ok() : end);
+        if (end.Status == IoStatus.EndOfStream)
+        {
+            foreach (var backend in _backends.All)
+            {
+                if (backend.SeenInScan != _scan)
+                    backend.OnPathMissing();
+            }
+            _notSockets.ForgetAllBefore(_scan);
+            _refused.ForgetAllBefore(_scan);
+            _backends.ForgetOld(now);
+        }
+        TakeUpFound(now);
+        if (_scanAgain)
+        {
+            _scanAgain = false;
+            _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
+        }
+    }
+
+    private void TakeUpFound(Instant now)
+    {
+        _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
+        foreach (var (name, identity) in _found)
+        {
+            var backend = _backends.TryAdd(_directory.Path, name);
+            if (backend is null)
+            {
+                Refuse(name, EntryRefusal.TooManyBackends);
+                continue;
+            }
+            backend.SeenInScan = _scan;
+            backend.OnDiscovered(now, identity);
+        }
+        _found.Clear();
+    }
+
+    /// <summary>Names that are ports as they are usually written come first; no two are equal.</summary>
+    private static int CompareNames(byte[] a, byte[] b)
+    {
+        var byKind = IsPlainPort(b).CompareTo(IsPlainPort(a));
+        return byKind != 0 ? byKind : a.AsSpan().SequenceCompareTo(b);
+    }
+
+    private static bool IsPlainPort(byte[] name) =>
+        name.Length == 4 && Backends.NamedId(name) is not null;
+
+    private void Refuse(ReadOnlySpan<byte> name, EntryRefusal why)
+    {
+        if (_refused.TryNote(name, _scan))
+            _log.EntryRefused(PathOf(name), why);
+    }
+
+    private void ReportReadability(IoResult result)
+    {
+        if (result.Status == _lastStatus)
+            return;
+        _lastStatus = result.Status;
+        if (result.IsOk)
+            _log.DirectoryReadable(_path);
+        else
+            _log.DirectoryUnreadable(_path, result);
+    }
+
+    private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + Encoding.UTF8.GetString(name);
+}
+
+/// <summary>
+/// Remembers the names of entries that were refused, so that each is logged once while it stays;
+/// bounded, and those beyond the bound are not logged at all.
+/// </summary>
+internal sealed class RefusedEntries(int bound)
+{
+    private readonly List<(byte[] Name, long Scan)> _entries = [];
+
+    /// <summary>Notes that a scan saw a name; whether it is new and there is room for it.</summary>
+    public bool TryNote(ReadOnlySpan<byte> name, long scan)
+    {
+        for (var i = 0; i < _entries.Count; i++)
+        {
+            if (!name.SequenceEqual(_entries[i].Name))
+                continue;
+            _entries[i] = (_entries[i].Name, scan);
+            return false;
+        }
+        if (_entries.Count == bound)
+            return false;
+        _entries.Add((name.ToArray(), scan));
+        return true;
+    }
+
+    /// <summary>Forgets the names that the given scan, now complete, did not see.</summary>
+    public void ForgetAllBefore(long scan) => _entries.RemoveAll(e => e.Scan < scan);
+}

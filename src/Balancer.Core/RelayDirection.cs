@@ -1,0 +1,115 @@
+// Owns one direction of a proxied TCP connection: bytes from a source to a sink, in order, with a
+// bound. While as many bytes wait as may, nothing is read from the source, so a peer that does not
+// read slows down the one that writes, and not the balancer.
+//
+// What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
+// stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>Which side of a direction failed.</summary>
+internal enum RelayStatus
+{
+    Ok,
+    SourceFailed,
+    SinkFailed,
+}
+
+/// <summary>The outcome of a step; Why says how a side failed.</summary>
+internal readonly record struct RelayResult(RelayStatus Status, IoResult Why)
+{
+    public static readonly RelayResult Ok = new(RelayStatus.Ok, IoResult.Ok());
+}
+
+/// <summary>One direction.</summary>
+internal sealed class RelayDirection(INetwork network)
+{
+    private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
+    private bool _sourceEnded;
+
+    public SocketHandle Source { get; set; }
+
+    public SocketHandle Sink { get; set; }
+
+    /// <summary>Bytes read from the source so far.</summary>
+    public long BytesRead { get; private set; }
+
+    /// <summary>The source ended, all its bytes are written, and the sink was told.</summary>
+    public bool IsFinished { get; private set; }
+
+    public bool WantsRead => !_sourceEnded && _queue.Free > 0;
+
+    public bool WantsWrite => !_queue.IsEmpty;
+
+    /// <summary>Where a handshake is put, before the source is read at all.</summary>
+    public ByteQueue Queue => _queue;
+
+    /// <summary>Reads the source a few times at most, and writes on what the sink takes.</summary>
+    public RelayResult OnSourceReadable(byte[] buffer)
+    {
+        for (var n = 0; n < Limits.TcpReadsPerTurn && WantsRead; n++)
+        {
+            var into = buffer.AsSpan(0, Math.Min(buffer.Length, _queue.Free));
+            var result = network.Read(Source, into);
+            if (result.Status == IoStatus.WouldBlock)
+                break;
+            if (result.Status == IoStatus.EndOfStream)
+            {
+                _sourceEnded = true;
+                break;
+            }
+            if (!result.IsOk)
+                return new RelayResult(RelayStatus.SourceFailed, result);
+            BytesRead += result.Count;
+            var written = WriteOrQueue(into[..result.Count]);
+            if (written.Status != RelayStatus.Ok)
+                return written;
+            if (result.Count < into.Length)
+                break;
+        }
+        FinishIfDone();
+        return RelayResult.Ok;
+    }
+
+    /// <summary>Writes what waits, as far as the sink takes it.</summary>
+    public RelayResult OnSinkWritable()
+    {
+        while (!_queue.IsEmpty)
+        {
+            var front = _queue.Front.Length;
+            var result = network.Write(Sink, _queue.Front);
+            if (result.Status == IoStatus.WouldBlock)
+                break;
+            if (!result.IsOk)
+                return new RelayResult(RelayStatus.SinkFailed, result);
+            _queue.Consume(result.Count);
+            if (result.Count < front)
+                break;
+        }
+        FinishIfDone();
+        return RelayResult.Ok;
+    }
+
+    private RelayResult WriteOrQueue(ReadOnlySpan<byte> bytes)
+    {
+        if (_queue.IsEmpty)
+        {
+            var result = network.Write(Sink, bytes);
+            if (!result.IsOk && result.Status != IoStatus.WouldBlock)
+                return new RelayResult(RelayStatus.SinkFailed, result);
+            bytes = bytes[result.Count..];
+        }
+        _queue.Append(bytes);
+        return RelayResult.Ok;
+    }
+
+    private void FinishIfDone()
+    {
+        if (!_sourceEnded || !_queue.IsEmpty || IsFinished)
+            return;
+        IsFinished = true;
+        network.HalfClose(Sink);
+    }
+}

@@ -1,0 +1,48 @@
+// Owns the answer to an operator who asks what the balancer is doing: one line of totals, one a
+// backend, one a remote for the first thousand, written a few a turn.
+//
+// What always holds: one report at a time; a request during one starts no second.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>Writes the state of everything into the log, in slices.</summary>
+internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxies connections,
+    Counters counters, IBalancerLog log)
+{
+    private int _nextRemote = int.MaxValue;
+    private int _remotesLeft;
+
+    /// <summary>Remotes are left for the next turn.</summary>
+    public bool HasWork => _remotesLeft > 0 && _nextRemote < remotes.SnapshotEnd;
+
+    /// <summary>Reports totals and backends, and begins with the remotes.</summary>
+    public void Start(Instant now)
+    {
+        if (HasWork)
+            return;
+        log.Status(now, backends.Count, backends.HealthyCount, remotes.Count, connections.Count,
+            counters);
+        foreach (var backend in backends.All)
+        {
+            var snapshot = backend.Snapshot();
+            log.BackendStatus(in snapshot);
+        }
+        _nextRemote = 0;
+        _remotesLeft = Limits.StatusRemotes;
+    }
+
+    /// <summary>Reports the next few remotes.</summary>
+    public void DoWork()
+    {
+        var end = Math.Min(_nextRemote + Limits.RemotesPerTurn, remotes.SnapshotEnd);
+        for (var n = 0; n < Limits.StatusRemotesPerTurn && _remotesLeft > 0; n++)
+        {
+            if (!remotes.TrySnapshot(ref _nextRemote, end - _nextRemote, out var snapshot))
+                return;
+            log.RemoteStatus(in snapshot);
+            _remotesLeft--;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// Owns the way from a socket's handle to whoever deals with its events.
+//
+// What always holds: a live stream of the core has exactly one owner; an event for a handle whose
+// socket was closed earlier in the same turn finds none, because its generation differs.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>Deals with the events of one or two streams.</summary>
+internal interface IStreamOwner
+{
+    void OnReady(Instant now, SocketHandle stream, Readiness ready);
+}
+
+/// <summary>The owners of all streams, by the slots of their handles.</summary>
+internal sealed class StreamOwners
+{
+    private (SocketHandle Stream, IStreamOwner? Owner)[] _owners = new (SocketHandle, IStreamOwner?)[64];
+
+    /// <summary>Streams that have an owner.</summary>
+    public int Count { get; private set; }
+
+    public void Add(SocketHandle stream, IStreamOwner owner)
+    {
+        while (stream.Slot >= _owners.Length)
+            Array.Resize(ref _owners, _owners.Length * 2);
+        Verify.That(_owners[stream.Slot].Owner is null, "a stream has one owner");
+        _owners[stream.Slot] = (stream, owner);
+        Count++;
+    }
+
+    public void Remove(SocketHandle stream)
+    {
+        Verify.That(Find(stream) is not null, "a stream that ends has an owner");
+        _owners[stream.Slot] = default;
+        Count--;
+    }
+
+    /// <summary>The owner of a live stream; null for a handle that is dead.</summary>
+    public IStreamOwner? Find(SocketHandle stream)
+    {
+        if ((uint)stream.Slot >= (uint)_owners.Length)
+            return null;
+        ref var entry = ref _owners[stream.Slot];
+        return entry.Stream == stream ? entry.Owner : null;
+    }
+}

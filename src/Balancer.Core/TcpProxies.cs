@@ -1,0 +1,158 @@
+// Owns the listening socket and the set of proxied TCP connections: who is let in, how many at a
+// time, and when accepting rests. What one connection does is TcpProxy.
+//
+// What always holds: every accepted connection ends in exactly one counter; a client that was
+// accepted and gets no backend is closed in the same call, with nothing left behind; when the
+// process has no descriptor left, the listener rests instead of spinning.
+
+using System.Collections.Generic;
+
+namespace Balancer.Core;
+
+/// <summary>All proxied TCP connections of one balancer.</summary>
+internal sealed class TcpProxies
+{
+    private readonly BackendEnvironment _environment;
+    private readonly Remotes _remotes;
+    private readonly NoBackendReport _noBackend;
+    private readonly Dictionary<Ipv4, int> _perClient = [];
+    private readonly LinkedList<TcpProxy> _open = new();
+    private readonly Timer _resume;
+    private LogGate _acceptGate;
+    private LogGate _limitGate;
+    private LogGate _refusedGate;
+    private long _lastId;
+    private bool _isListening;
+
+    public TcpProxies(BackendEnvironment environment, Remotes remotes, NoBackendReport noBackend)
+    {
+        _environment = environment;
+        _remotes = remotes;
+        _noBackend = noBackend;
+        _resume = new Timer(_ => Listen());
+    }
+
+    /// <summary>Connections that are open now.</summary>
+    public int Count => _open.Count;
+
+    public void Start()
+    {
+        _isListening = true;
+        Listen();
+    }
+
+    /// <summary>Closes the listener; connections that are open go on.</summary>
+    public void StopAccepting()
+    {
+        if (!_isListening)
+            return;
+        _isListening = false;
+        _environment.Timers.Disarm(_resume);
+        _environment.Network.Close(_environment.Network.Listener);
+    }
+
+    /// <summary>Tears down what is still open.</summary>
+    public void CutAll()
+    {
+        while (_open.First is { } first)
+            first.Value.End(Counter.ConnectionsCutByStop, IoResult.Ok());
+    }
+
+    /// <summary>Accepts what waits, a bounded number.</summary>
+    public void OnAcceptable(Instant now)
+    {
+        for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)
+        {
+            var result = _environment.Network.Accept(out var stream, out var client);
+            if (result.IsOk)
+                OnAccepted(now, stream, client);
+            else if (result.Status == IoStatus.WouldBlock)
+                return;
+            else if (!OnAcceptFailed(now, result))
+                return;
+        }
+    }
+
+    /// <summary>A connection is over; called by it, once.</summary>
+    public void OnEnded(TcpProxy proxy, Counter how)
+    {
+        _environment.Counters.Add(how);
+        _open.Remove(proxy.Node);
+        var address = proxy.Client.Address;
+        var left = _perClient[address] - 1;
+        if (left == 0)
+            _perClient.Remove(address);
+        else
+            _perClient[address] = left;
+        if (!proxy.WasRelayed)
+            _remotes.CountOutcome(address, Traffic.Tcp, forwarded: false);
+    }
+
+    /// <summary>A backend took a connection.</summary>
+    public void OnRelaying(TcpProxy proxy, Backend backend)
+    {
+        backend.CountTcpSession();
+        _remotes.CountOutcome(proxy.Client.Address, Traffic.Tcp, forwarded: true);
+        _environment.Log.ConnectionRelaying(proxy.Id, backend.Id);
+    }
+
+    /// <summary>A backend did not take a connection.</summary>
+    public void OnRefused(Instant now, TcpProxy proxy, Backend backend, IoResult why)
+    {
+        if (_refusedGate.TryPass(now, out var suppressed))
+            _environment.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);
+    }
+
+    private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)
+    {
+        _environment.Counters.Add(Counter.ConnectionsAccepted);
+        var open = _perClient.GetValueOrDefault(client.Address);
+        if (_open.Count >= _environment.Options.TcpConnections)
+        {
+            Refuse(now, stream, client, Counter.ConnectionsOverLimit);
+            return;
+        }
+        if (open >= _environment.Options.TcpConnectionsPerClient)
+        {
+            Refuse(now, stream, client, Counter.ConnectionsOverClientLimit);
+            return;
+        }
+        var backend = _remotes.Choose(now, client.Address, Traffic.Tcp, out var remote);
+        if (backend is null)
+        {
+            _noBackend.Report(now);
+            _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
+            _environment.Counters.Add(Counter.ConnectionsWithoutBackend);
+            _environment.Network.Close(stream);
+            return;
+        }
+        var proxy = new TcpProxy(_environment, this, new ConnectionId(++_lastId), stream, client);
+        _open.AddLast(proxy.Node);
+        _perClient[client.Address] = open + 1;
+        proxy.Start(now, backend);
+    }
+
+    private void Refuse(Instant now, SocketHandle stream, Endpoint client, Counter which)
+    {
+        _environment.Counters.Add(which);
+        _environment.Network.Close(stream);
+        if (_limitGate.TryPass(now, out var suppressed))
+            _environment.Log.ConnectionsOverLimit(client, which, suppressed);
+    }
+
+    /// <summary>Whether to go on accepting: yes if it was one connection's own failure.</summary>
+    private bool OnAcceptFailed(Instant now, IoResult why)
+    {
+        _environment.Counters.Add(Counter.AcceptsFailed);
+        if (_acceptGate.TryPass(now, out var suppressed))
+            _environment.Log.AcceptFailed(why, suppressed);
+        if (why.Status is IoStatus.Aborted or IoStatus.Reset)
+            return true;
+        _environment.Network.SetInterest(_environment.Network.Listener, Readiness.None);
+        _environment.Timers.Arm(_resume, now + Limits.AcceptPause);
+        return false;
+    }
+
+    private void Listen() =>
+        _environment.Network.SetInterest(_environment.Network.Listener, Readiness.Read);
+}

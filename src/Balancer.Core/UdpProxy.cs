@@ -1,0 +1,265 @@
+// Owns the way of a UDP query to its backend and of the reply back, and every reason to drop one.
+// The socket's datagrams come in batches; each is checked, its remote's backend chosen, and copied
+// into that backend's queue, which is written once when the turn ends. Replies are gathered into
+// one outgoing batch, which is sent when it is full and when the turn ends.
+//
+// What always holds: a datagram is in exactly one counter, and so is a reply; nothing is
+// remembered of a source before its datagram has passed every check; a send that fails costs the
+// reply that it failed for, never the balancer and never the next one; nothing is allocated.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>The UDP half of the balancer.</summary>
+internal sealed class UdpProxy
+{
+    private readonly INetwork _network;
+    private readonly Remotes _remotes;
+    private readonly Timers _timers;
+    private readonly Counters _counters;
+    private readonly IBalancerLog _log;
+    private readonly NoBackendReport _noBackend;
+    private readonly Endpoint _self;
+    private readonly DatagramBatch _queries = new();
+    private readonly DatagramBatch _replies = new();
+    private readonly Timer _resume;
+    private LogGate _sendGate;
+    private LogGate _receiveGate;
+    private bool _receiveFailedLast;
+    private readonly RecentCount _recent = new();
+    private bool _isStopped;
+
+    public UdpProxy(INetwork network, Remotes remotes, Timers timers, Counters counters,
+        IBalancerLog log, NoBackendReport noBackend)
+    {
+        _network = network;
+        _remotes = remotes;
+        _timers = timers;
+        _counters = counters;
+        _log = log;
+        _noBackend = noBackend;
+        _self = network.ListenEndpoint;
+        _resume = new Timer(_ => Listen());
+    }
+
+    public void Start() => Listen();
+
+    /// <summary>Queries forwarded within the last Limits.StopGrace, to the second.</summary>
+    public long ForwardedLately(Instant now) => _recent.Sum(now);
+
+    /// <summary>Takes no more queries; replies to those in flight are sent as before.</summary>
+    public void StopTakingQueries()
+    {
+        _isStopped = true;
+        _timers.Disarm(_resume);
+        _network.SetInterest(_network.DatagramSocket, Readiness.None);
+    }
+
+    // ---- Queries ----
+
+    /// <summary>Takes what the socket has, a few batches at most.</summary>
+    public void OnReadable(Instant now)
+    {
+        for (var n = 0; n < Limits.DatagramBatchesPerTurn && !_isStopped; n++)
+        {
+            var result = _network.ReceiveDatagrams(_queries);
+            if (!result.IsOk)
+            {
+                if (result.Status != IoStatus.WouldBlock)
+                    OnReceiveFailed(now, result);
+                return;
+            }
+            _receiveFailedLast = false;
+            TakeBatch(now);
+            if (!_queries.IsFull)
+                return;
+        }
+    }
+
+    private void TakeBatch(Instant now)
+    {
+        var forwardedBefore = _counters[Counter.QueriesForwarded];
+        var headers = _queries.Headers;
+        for (var i = 0; i < _queries.Count; i++)
+            OnDatagram(now, in headers[i], _queries.Payload(i));
+        _recent.Add(now, _counters[Counter.QueriesForwarded] - forwardedBefore);
+    }
+
+    private void OnDatagram(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        _counters.Add(Counter.QueriesReceived);
+        if (ReasonToDrop(in header, payload) is { } reason)
+        {
+            _counters.Add(reason);
+            return;
+        }
+        var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
+        if (remote >= 0)
+            _remotes.SetLocal(remote, header.Local);
+        if (backend is null)
+        {
+            _noBackend.Report(now);
+            _counters.Add(Counter.QueriesWithoutBackend);
+        }
+        else if (!backend.TryForward(now, header.Peer, payload))
+        {
+            _counters.Add(Counter.QueriesToStuckBackend);
+            backend = null;
+        }
+        else
+        {
+            _counters.Add(Counter.QueriesForwarded);
+        }
+        _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
+    }
+
+    /// <summary>The counter of a datagram that is not even looked up, or null.</summary>
+    private Counter? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (header.Truncated || payload.Length > Limits.MaxUdpPayload)
+            return Counter.QueriesOversized;
+        if (header.Peer.Port == 0)
+            return Counter.QueriesFromPortZero;
+        if (IsSelf(in header))
+            return Counter.QueriesFromSelf;
+        // The third byte's top bit is QR. Two balancers could bounce a response for ever.
+        if (payload.Length > 2 && (payload[2] & 0x80) != 0)
+            return Counter.QueriesWithResponseBit;
+        return null;
+    }
+
+    /// <summary>From a socket that would be this one: its own port at an address of its own.</summary>
+    private bool IsSelf(in DatagramHeader header) =>
+        header.Peer.Port == _self.Port
+        && (header.Peer.Address == header.Local
+            || header.Peer.Address == _self.Address
+            || (_self.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
+
+    private void OnReceiveFailed(Instant now, IoResult why)
+    {
+        _counters.Add(Counter.ReceivesFailed);
+        if (_receiveGate.TryPass(now, out var suppressed))
+            _log.ReceiveFailed(why, suppressed);
+        // One failure is often a pending error that the call has taken away; two are a condition.
+        if (_receiveFailedLast)
+        {
+            _network.SetInterest(_network.DatagramSocket, Readiness.None);
+            _timers.Arm(_resume, now + Limits.ReceivePause);
+        }
+        _receiveFailedLast = true;
+    }
+
+    private void Listen() => _network.SetInterest(_network.DatagramSocket, Readiness.Read);
+
+    // ---- Replies ----
+
+    /// <summary>An OUTBOUND_UDP frame of a live session.</summary>
+    public void OnReply(Instant now, in Frame frame)
+    {
+        _counters.Add(Counter.RepliesReceived);
+        if (frame.Length > Limits.MaxUdpPayload)
+            _counters.Add(Counter.RepliesOversized);
+        else if (frame.Port == 0)
+            _counters.Add(Counter.RepliesToPortZero);
+        else if (frame.Port > ushort.MaxValue)
+            _counters.Add(Counter.RepliesToPortTooLarge);
+        else if (!_remotes.TryGetLocal(frame.Address, out var local))
+            _counters.Add(Counter.RepliesToStranger);
+        else
+            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), local, frame.Payload);
+    }
+
+    /// <summary>Sends what has been gathered; called when the turn ends.</summary>
+    public void Flush(Instant now)
+    {
+        var next = 0;
+        while (next < _replies.Count)
+        {
+            var result = _network.SendDatagrams(_replies, next);
+            if (result.IsOk)
+            {
+                Verify.That(result.Count > 0, "a send that succeeds sends something");
+                _counters.Add(Counter.RepliesSent, result.Count);
+                next += result.Count;
+            }
+            else
+            {
+                next += OnSendFailed(now, next, result);
+            }
+        }
+        _replies.Clear();
+    }
+
+    private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)
+    {
+        if (_replies.IsFull)
+            Flush(now);
+        _replies.TryAdd(to, from, payload);
+    }
+
+    /// <summary>Counts the replies that a failed send cost, and returns how many.</summary>
+    private int OnSendFailed(Instant now, int failed, IoResult why)
+    {
+        // A full socket takes none of the rest either; any other error is about this reply.
+        var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
+        _counters.Add(CounterOf(why.Status), lost);
+        if (_sendGate.TryPass(now, out var suppressed))
+            _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
+        return lost;
+    }
+
+    private static Counter CounterOf(IoStatus status) => status switch
+    {
+        IoStatus.WouldBlock => Counter.RepliesWouldBlock,
+        IoStatus.AccessDenied => Counter.RepliesDenied,
+        IoStatus.InvalidArgument => Counter.RepliesInvalid,
+        IoStatus.NoBuffers => Counter.RepliesNoBuffers,
+        IoStatus.Unreachable => Counter.RepliesUnreachable,
+        _ => Counter.RepliesFailed,
+    };
+}
+
+/// <summary>Counts events of the last Limits.StopGrace, in slots of one second.</summary>
+internal sealed class RecentCount
+{
+    private readonly long[] _counts = new long[Limits.StopGrace.Nanoseconds / 1_000_000_000 + 1];
+    private long _second;
+
+    public void Add(Instant now, long count)
+    {
+        Advance(now);
+        _counts[_second % _counts.Length] += count;
+    }
+
+    public long Sum(Instant now)
+    {
+        Advance(now);
+        long sum = 0;
+        foreach (var count in _counts)
+            sum += count;
+        return sum;
+    }
+
+    private void Advance(Instant now)
+    {
+        var second = now.Nanoseconds / 1_000_000_000;
+        if (second - _second >= _counts.Length)
+            Array.Clear(_counts);
+        for (var s = Math.Max(_second + 1, second - _counts.Length + 1); s <= second; s++)
+            _counts[s % _counts.Length] = 0;
+        _second = second;
+    }
+}
+
+/// <summary>Says that no backend is healthy, at most once every 5 s, for UDP and TCP together.</summary>
+internal sealed class NoBackendReport(IBalancerLog log)
+{
+    private LogGate _gate;
+
+    public void Report(Instant now)
+    {
+        if (_gate.TryPass(now, out var heldBack))
+            log.NoBackend(heldBack + 1);
+    }
+}
