@@ -35,6 +35,8 @@ public sealed class SimClock : IClock
     internal Instant WhenShown(Instant shown)
     {
         var past = shown.Nanoseconds % _granularity;
-        return past <= 0 || shown == Instant.Never ? shown : shown + new Duration(_granularity - past);
+        return past <= 0 || shown == Instant.Never
+            ? shown
+            : shown + new Duration(_granularity - past);
     }
 }

@@ -148,6 +148,9 @@ public sealed class SimKernel
 
     public void RequestStatus() => Network.RaiseStatus();
 
+    /// <summary>How many sockets Wait would report now, counted the slow way, for tests.</summary>
+    public int CountReadySockets() => Sockets.CountReady();
+
     /// <summary>
     /// Lets the world act at the present instant: callbacks of peers, and actions that are due. Wait
     /// does it; a test that makes calls without waiting may.

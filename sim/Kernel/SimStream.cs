@@ -13,7 +13,7 @@ using Balancer.Core;
 namespace Simulation.Kernel;
 
 /// <summary>The far end of one of the balancer's streams.</summary>
-[SuppressMessage("Naming", "CA1711", Justification = "It is a stream of the kernel's, not of System.IO")]
+[SuppressMessage("Naming", "CA1711", Justification = "A stream of the kernel's, not System.IO's")]
 public sealed class SimStream
 {
     private readonly SimKernel _kernel;
