@@ -4,8 +4,9 @@
 // PipeSize says how large the buffer is and what each write costs besides its bytes.
 //
 // What always holds: bytes are taken only while the charge is below the size, as Linux judges, so
-// the last write's bookkeeping may pass it but the bytes never do; a partly read write gives its charge back
-// when its last byte is read, as a kernel's buffer does; bytes leave in the order they came.
+// the last write's bookkeeping may pass it but the bytes never do; a partly read write gives its
+// charge back when its last byte is read, as a kernel's buffer does; bytes leave in the order they
+// came.
 
 using System;
 using Balancer.Core;
