@@ -158,8 +158,8 @@ public sealed class SimKernel
     public int CountReadySockets() => Sockets.CountReady();
 
     /// <summary>
-    /// Lets the world act at the present instant: callbacks of peers, and actions that are due. Wait
-    /// does it; a test that makes calls without waiting may.
+    /// Lets the world act at the present instant: callbacks of peers, and actions that are due.
+    /// Wait does it; a test that makes calls without waiting may.
     /// </summary>
     public void RunWorld() => RunDue();
 
