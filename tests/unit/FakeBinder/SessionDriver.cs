@@ -56,7 +56,9 @@ internal sealed class SessionDriver
         (byte)packet.Length, (byte)(packet.Length >> 8), 0, 0, .. packet,
     ];
 
-    /// <summary>A query for one name, RD set, with an OPT record if a payload size is given.</summary>
+    /// <summary>
+    /// A query for one name, RD set, with an OPT record if a payload size is given.
+    /// </summary>
     public static byte[] Query(
         string name, ushort type = 1, ushort @class = 1, int? edns = null, ushort id = 0x1234)
     {
