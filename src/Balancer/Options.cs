@@ -1,0 +1,303 @@
+// Owns the command line: what an operator may say, how it is checked, and the one line that a
+// wrong word is answered with. System.CommandLine cuts the arguments into options and values and
+// prints the help; what a value means, and every complaint, is ours, because its own complaints
+// are several lines long, name no bounds and end in a page of usage.
+//
+// What always holds: Parse never throws and never prints. An option given twice counts as it does
+// with getopt: the last one wins. LOG_LEVEL in the environment beats -l, because a supervisor's
+// manifest is harder to change than its environment.
+
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Text;
+using Balancer.Core;
+using Serilog.Events;
+
+namespace Balancer;
+
+/// <summary>What the command line came to: exactly one of the three is not null.</summary>
+/// <param name="Options">Run with these.</param>
+/// <param name="Text">Print this on stdout and exit 0: the help, the version.</param>
+/// <param name="Complaint">Print this one line on stderr and exit with EX_USAGE.</param>
+public sealed record ParsedCommandLine(
+    Options? Options = null, string? Text = null, string? Complaint = null);
+
+/// <summary>Everything that the environment and the command line say, checked.</summary>
+public sealed record Options
+{
+    /// <summary>sysexits.h: the command was used incorrectly.</summary>
+    public const int ExitUsage = 64;
+
+    /// <summary>An hour; a longer warm-up is surely a slip of the unit.</summary>
+    public const int MaxWarmUpSeconds = 3600;
+
+    /// <summary>A week; nobody waits longer for a TCP connection.</summary>
+    public const int MaxTcpSeconds = 604_800;
+
+    /// <summary>Each costs two descriptors, and Linux gives a process a million of them.</summary>
+    public const int MaxTcpConnections = 500_000;
+
+    /// <summary>The longest path that leaves room for a slash and a name of one byte.</summary>
+    public const int MaxDirectoryBytes = Limits.MaxPathBytes - 2;
+
+    /// <summary>The directory of sockets; no slash at its end unless it is the root.</summary>
+    public required string BackendPath { get; init; }
+
+    /// <summary>What to listen on, UDP and TCP alike; the port is 1 to 65535.</summary>
+    public Endpoint Listen { get; init; } = new(Ipv4.Any, 53);
+
+    /// <summary>The least level that is logged.</summary>
+    public LogEventLevel LogLevel { get; init; } = LogEventLevel.Information;
+
+    /// <summary>What the core is told.</summary>
+    public BalancerOptions Balancer { get; init; } = new();
+
+    /// <summary>
+    /// BBAL_NO_BATCH_CALLS=1: one system call a datagram and no inotify, as on old LX platforms.
+    /// </summary>
+    public bool ForceFallbacks { get; init; }
+
+    /// <summary>Reads the arguments; the environment is asked by the variable's name.</summary>
+    public static ParsedCommandLine Parse(
+        IReadOnlyList<string> arguments, Func<string, string?> environment)
+    {
+        try
+        {
+            return new CommandLine().Read(arguments, environment);
+        }
+        catch (UsageException wrong)
+        {
+            return new ParsedCommandLine(Complaint: "bbal: " + OnOneLine(wrong.Message));
+        }
+    }
+
+    /// <summary>A value may hold anything; what is printed of it stays one line of text.</summary>
+    private static string OnOneLine(string text)
+    {
+        const int Longest = 300;
+        var line = new StringBuilder();
+        foreach (var c in text.Length > Longest ? text[..Longest] + "…" : text)
+            line.Append(char.IsControl(c) || c is '\u2028' or '\u2029' ? '\ufffd' : c);
+        return line.ToString();
+    }
+
+    /// <summary>A word of the command line is wrong; never leaves Parse.</summary>
+    private sealed class UsageException(string message) : Exception(message);
+
+    /// <summary>The options as System.CommandLine wants them, and what their values mean.</summary>
+    private sealed class CommandLine
+    {
+        private const string Levels = "trace, debug, info, warn, error or fatal";
+
+        private readonly Option<string[]> _backendPath = Option("BACKEND_PATH",
+            "The directory in which the backends make their sockets (required)",
+            "--backend-path", "-s");
+
+        private readonly Option<string[]> _address = Option("IP_ADDRESS",
+            "The IPv4 address to listen on [default: 0.0.0.0]", "--address", "-b");
+
+        private readonly Option<string[]> _port = Option("PORT",
+            "The UDP and TCP port to listen on [default: 53]", "--port", "-p");
+
+        private readonly Option<string[]> _logLevel = Option("LOG_LEVEL",
+            $"{Levels}; LOG_LEVEL in the environment overrides it [default: info]",
+            "--log-level", "-l");
+
+        private readonly Option<string[]> _warmUp = Option("SECONDS",
+            "How long a backend that just said hello gets no clients while a warmer one is "
+            + $"healthy; 0 for not at all [default: {Seconds(Limits.WarmUp)}]", "--warm-up");
+
+        private readonly Option<string[]> _tcpConnections = Option("N",
+            $"TCP connections at a time [default: {Limits.TcpConnections}]",
+            "--tcp-connections");
+
+        private readonly Option<string[]> _tcpConnectionsPerClient = Option("N",
+            "TCP connections at a time from one address "
+            + $"[default: {Limits.TcpConnectionsPerClient}]", "--tcp-connections-per-client");
+
+        private readonly Option<string[]> _tcpIdle = Option("SECONDS",
+            "How long a TCP connection may carry no byte "
+            + $"[default: {Seconds(Limits.TcpIdleTimeout)}]", "--tcp-idle");
+
+        private readonly Option<string[]> _tcpLifetime = Option("SECONDS",
+            "How long a TCP connection may last "
+            + $"[default: {Seconds(Limits.TcpLifetime)}]", "--tcp-lifetime");
+
+        private readonly HelpOption _help = new("--help") { Description = "Print this and exit" };
+
+        private readonly Option<bool> _version =
+            new("--version") { Description = "Print the version and exit" };
+
+        private readonly RootCommand _root = new(
+            "A DNS load balancer for backends that listen on AF_UNIX sockets.");
+
+        public CommandLine()
+        {
+            _root.Options.Clear();
+            _root.Directives.Clear();
+            foreach (var option in new Option[]
+            {
+                _backendPath, _address, _port, _logLevel, _warmUp, _tcpConnections,
+                _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
+            })
+            {
+                _root.Options.Add(option);
+            }
+        }
+
+        public ParsedCommandLine Read(
+            IReadOnlyList<string> arguments, Func<string, string?> environment)
+        {
+            // Without a replacer, @name is a name and not a file of more arguments.
+            var line = _root.Parse(arguments,
+                new ParserConfiguration { ResponseFileTokenReplacer = null });
+            if (line.GetResult(_help) is { Implicit: false })
+                return new ParsedCommandLine(Text: Help(line));
+            if (line.GetResult(_version) is { Implicit: false })
+                return new ParsedCommandLine(Text: "bbal " + Version() + "\n");
+            RefuseStrays(line);
+            var tcp = new BalancerOptions();
+            return new ParsedCommandLine(new Options
+            {
+                BackendPath = Read(line, _backendPath, ToDirectory, null)
+                    ?? throw new UsageException("-s BACKEND_PATH is missing (try --help)"),
+                Listen = new Endpoint(
+                    Read(line, _address, ToAddress, Ipv4.Any),
+                    Read(line, _port, ToPort, (ushort)53)),
+                LogLevel = ReadLevel(line, environment),
+                ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
+                Balancer = tcp with
+                {
+                    WarmUp = Read(line, _warmUp, ToWarmUp, tcp.WarmUp),
+                    TcpConnections = Read(line, _tcpConnections, ToCount, tcp.TcpConnections),
+                    TcpConnectionsPerClient = Read(
+                        line, _tcpConnectionsPerClient, ToCount, tcp.TcpConnectionsPerClient),
+                    TcpIdleTimeout = Read(line, _tcpIdle, ToTcpTime, tcp.TcpIdleTimeout),
+                    TcpLifetime = Read(line, _tcpLifetime, ToTcpTime, tcp.TcpLifetime),
+                },
+            });
+        }
+
+        /// <summary>One or more values each, so that the last of several can win.</summary>
+        private static Option<string[]> Option(
+            string value, string description, string name, params string[] aliases) =>
+            new(name, aliases)
+            {
+                HelpName = value,
+                Description = description,
+                Arity = ArgumentArity.OneOrMore,
+            };
+
+        private static string Help(ParseResult line)
+        {
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
+            line.Invoke(new InvocationConfiguration { Output = text });
+            return text.ToString();
+        }
+
+        private static string Version() => typeof(Options).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+        private static void RefuseStrays(ParseResult line)
+        {
+            // A first word in brackets is cut out as a directive, which bbal has none of.
+            string[] strays =
+            [
+                .. line.Tokens.Where(token => token.Type == TokenType.Directive)
+                    .Select(token => token.Value),
+                .. line.UnmatchedTokens,
+            ];
+            if (strays is not [var stray, ..])
+                return;
+            throw new UsageException(stray.Length > 1 && stray[0] == '-'
+                ? $"{stray}: no such option (try --help)"
+                : $"'{stray}': an argument that belongs to no option (try --help)");
+        }
+
+        private static T Read<T>(
+            ParseResult line, Option option, Func<string, string, T> convert, T otherwise)
+        {
+            if (line.GetResult(option) is not { Implicit: false } found)
+                return otherwise;
+            var name = found.IdentifierToken!.Value;
+            return found.Tokens.Count < found.IdentifierTokenCount
+                ? throw new UsageException($"{name}: its value is missing")
+                : convert(name, found.Tokens[^1].Value);
+        }
+
+        private LogEventLevel ReadLevel(ParseResult line, Func<string, string?> environment)
+        {
+            var level = Read(line, _logLevel, ToLevel, LogEventLevel.Information);
+            return environment("LOG_LEVEL") is { Length: > 0 } variable
+                ? ToLevel("LOG_LEVEL", variable)
+                : level;
+        }
+
+        private static string ToDirectory(string name, string value)
+        {
+            if (value.Length == 0)
+                throw new UsageException($"{name}: '' is not a directory");
+            var path = value.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/";
+            var bytes = Encoding.UTF8.GetByteCount(path);
+            return bytes > MaxDirectoryBytes
+                ? throw new UsageException($"{name}: the path is {bytes} bytes long; over "
+                    + $"{MaxDirectoryBytes}, no socket in it can be connected to")
+                : path;
+        }
+
+        private static Ipv4 ToAddress(string name, string value) =>
+            Ipv4.TryParse(value, out var address)
+                ? address
+                : throw new UsageException($"{name}: '{value}' is not an IPv4 address (a.b.c.d)");
+
+        private static ushort ToPort(string name, string value) =>
+            ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+                && port != 0
+                ? port
+                : throw new UsageException($"{name}: '{value}' is not a port (1 to 65535)");
+
+        private static int ToCount(string name, string value) =>
+            int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+                && count is >= 1 and <= MaxTcpConnections
+                ? count
+                : throw new UsageException(
+                    $"{name}: '{value}' is not a number of connections (1 to {MaxTcpConnections})");
+
+        private static Duration ToWarmUp(string name, string value) =>
+            ToDuration(value, MaxWarmUpSeconds) ?? throw new UsageException(
+                $"{name}: '{value}' is not a number of seconds (0 to {MaxWarmUpSeconds})");
+
+        private static Duration ToTcpTime(string name, string value) =>
+            ToDuration(value, MaxTcpSeconds) is { } time && time >= Duration.FromMilliseconds(1)
+                ? time
+                : throw new UsageException(
+                    $"{name}: '{value}' is not a number of seconds (0.001 to {MaxTcpSeconds})");
+
+        private static Duration? ToDuration(string value, int maxSeconds) =>
+            decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+                out var seconds) && seconds <= maxSeconds
+                ? new Duration((long)(seconds * 1_000_000_000))
+                : null;
+
+        private static string Seconds(Duration time) =>
+            time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+
+        private static LogEventLevel ToLevel(string name, string value) => value switch
+        {
+            "trace" => LogEventLevel.Verbose,
+            "debug" => LogEventLevel.Debug,
+            "info" => LogEventLevel.Information,
+            "warn" => LogEventLevel.Warning,
+            "error" => LogEventLevel.Error,
+            "fatal" => LogEventLevel.Fatal,
+            _ => throw new UsageException($"{name}: '{value}' is not a log level ({Levels})"),
+        };
+    }
+}

@@ -1,0 +1,196 @@
+// Holds the way to stdout to its promise: a reader that stalls, fails or goes away costs lines,
+// which are counted and told, and never holds up who logs.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+using Balancer;
+using Serilog;
+using Serilog.Events;
+using Xunit;
+
+namespace Tests.Unit.Daemon;
+
+public sealed class LogOutputTests
+{
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public void Lines_ComeOutInOrder()
+    {
+        using var reader = new ScriptedReader();
+        var log = Open(reader, queueLength: 1000);
+        for (var i = 0; i < 500; i++)
+            log.Logger.Information("{number}", i);
+        Assert.True(log.Close(Generous));
+        Assert.Equal(Enumerable.Range(0, 500), reader.Numbers());
+    }
+
+    [Fact]
+    public void StalledReader_LosesAndCountsLinesButHoldsNobodyUp()
+    {
+        using var reader = new ScriptedReader();
+        reader.Stall();
+        var log = Open(reader, queueLength: 16);
+        for (var i = 0; i < 1000; i++)
+            log.Logger.Information("{number}", i);
+        // That the loop ended is the proof: nothing reads until now.
+        Assert.Empty(reader.Numbers());
+        reader.GoOn();
+        Assert.True(log.Close(Generous));
+        var lost = reader.Losses().Sum();
+        Assert.True(lost >= 1000 - 17, $"a queue of 16 and one in hand cannot hold {1000 - lost}");
+        Assert.Equal(1000, reader.Numbers().Count + lost);
+    }
+
+    [Fact]
+    public void DrainedReader_IsToldOnceAndReadsOn()
+    {
+        using var reader = new ScriptedReader();
+        reader.Stall();
+        var log = Open(reader, queueLength: 8);
+        for (var i = 0; i < 100; i++)
+            log.Logger.Information("{number}", i);
+        reader.GoOn();
+        Assert.True(SpinWait.SpinUntil(() => reader.Losses().Count > 0, Generous));
+        log.Logger.Information("{number}", 100);
+        Assert.True(log.Close(Generous));
+        Assert.Equal(100, reader.Numbers()[^1]);
+        Assert.Equal(101, reader.Numbers().Count + reader.Losses().Sum());
+    }
+
+    [Fact]
+    public void StalledReader_DoesNotHoldUpTheEnd()
+    {
+        using var reader = new ScriptedReader();
+        reader.Stall();
+        var log = Open(reader, queueLength: 16);
+        log.Logger.Information("{number}", 1);
+        var clock = Stopwatch.StartNew();
+        Assert.False(log.Close(TimeSpan.FromMilliseconds(50)));
+        Assert.True(clock.Elapsed < Generous);
+        reader.GoOn();
+    }
+
+    [Fact]
+    public void BrokenPipe_CostsLinesUntilItIsMended()
+    {
+        using var reader = new ScriptedReader { IsBroken = true };
+        var log = Open(reader, queueLength: 1000);
+        for (var i = 0; i < 10; i++)
+            log.Logger.Information("{number}", i);
+        Assert.True(SpinWait.SpinUntil(() => reader.FailedWrites == 10, Generous));
+        reader.IsBroken = false;
+        log.Logger.Information("{number}", 10);
+        Assert.True(log.Close(Generous));
+        Assert.Equal([10], reader.Numbers());
+        Assert.Equal([10L], reader.Losses());
+        Assert.Equal(10, reader.FailedWrites);
+    }
+
+    [Fact]
+    public void BrokenPipe_IsTriedOnceALineAndNoMore()
+    {
+        using var reader = new ScriptedReader { IsBroken = true };
+        var log = Open(reader, queueLength: 1000);
+        for (var i = 0; i < 10; i++)
+            log.Logger.Information("{number}", i);
+        Assert.True(log.Close(Generous));
+        // Ten lines, and one try at the end to say that they are lost.
+        Assert.Equal(11, reader.FailedWrites);
+        Assert.Empty(reader.Numbers());
+    }
+
+    [Fact]
+    public void LowerLevels_AreOff()
+    {
+        using var reader = new ScriptedReader();
+        var log = new LogOutput(reader, new BunyanFormatter("h", 1), LogEventLevel.Warning);
+        Assert.False(log.Logger.IsEnabled(LogEventLevel.Information));
+        log.Logger.Information("{number}", 1);
+        log.Logger.Warning("{number}", 2);
+        Assert.True(log.Close(Generous));
+        Assert.Equal([2], reader.Numbers());
+    }
+
+    private static LogOutput Open(Stream reader, int queueLength) =>
+        new(reader, new BunyanFormatter("h", 1), LogEventLevel.Information, queueLength);
+
+    /// <summary>A stream that keeps lines, and stalls or breaks as told.</summary>
+    private sealed class ScriptedReader : Stream
+    {
+        private readonly ManualResetEventSlim _goesOn = new(true);
+        private readonly List<JsonElement> _records = [];
+
+        public bool IsBroken { get; set; }
+
+        public int FailedWrites { get; private set; }
+
+        public void Stall() => _goesOn.Reset();
+
+        public void GoOn() => _goesOn.Set();
+
+        public List<int> Numbers()
+        {
+            lock (_records)
+            {
+                return [.. _records.Where(record => record.TryGetProperty("number", out _))
+                    .Select(record => record.GetProperty("number").GetInt32())];
+            }
+        }
+
+        public List<long> Losses()
+        {
+            lock (_records)
+            {
+                return [.. _records
+                    .Where(record => record.GetProperty("msg").GetString() == "log lines lost")
+                    .Select(record => record.GetProperty("lost").GetInt64())];
+            }
+        }
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            _goesOn.Wait();
+            if (IsBroken)
+            {
+                FailedWrites++;
+                throw new IOException("Broken pipe");
+            }
+            Assert.Equal((byte)'\n', buffer[offset + count - 1]);
+            var line = Encoding.UTF8.GetString(buffer, offset, count);
+            lock (_records)
+                _records.Add(JsonDocument.Parse(line).RootElement);
+        }
+
+        public override bool CanRead => false;
+        public override bool CanSeek => false;
+        public override bool CanWrite => true;
+        public override long Length => throw new NotSupportedException();
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override void Flush() { }
+        public override int Read(byte[] buffer, int offset, int count) =>
+            throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) =>
+            throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            _goesOn.Set();
+            base.Dispose(disposing);
+        }
+    }
+}
