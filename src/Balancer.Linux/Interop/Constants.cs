@@ -1,0 +1,83 @@
+// Owns the C library's constants, the same on x64 and arm64 and named as the manual names them,
+// so that a reader can look each up; O_DIRECTORY, the one that differs, says so.
+
+using System.Runtime.InteropServices;
+
+namespace Balancer.Linux.Interop;
+
+internal static class C
+{
+    internal const int AF_UNIX = 1;
+    internal const int AF_INET = 2;
+    internal const int SOCK_STREAM = 1;
+    internal const int SOCK_DGRAM = 2;
+    internal const int SOCK_NONBLOCK = 0x800;
+    internal const int SOCK_CLOEXEC = 0x80000;
+
+    internal const int SOL_SOCKET = 1;
+    internal const int SO_REUSEADDR = 2;
+    internal const int SO_SNDBUF = 7;
+    internal const int SO_RCVBUF = 8;
+    internal const int SO_KEEPALIVE = 9;
+    internal const int SO_LINGER = 13;
+    internal const int SO_SNDBUFFORCE = 32;
+    internal const int SO_RCVBUFFORCE = 33;
+
+    internal const int IPPROTO_IP = 0;
+    internal const int IP_PKTINFO = 8;
+
+    internal const int IPPROTO_TCP = 6;
+    internal const int TCP_NODELAY = 1;
+    internal const int TCP_KEEPIDLE = 4;
+    internal const int TCP_KEEPINTVL = 5;
+    internal const int TCP_KEEPCNT = 6;
+
+    internal const int MSG_TRUNC = 0x20;
+    internal const int MSG_DONTWAIT = 0x40;
+    internal const int MSG_NOSIGNAL = 0x4000;
+    internal const int SHUT_WR = 1;
+
+    internal const int EPOLL_CLOEXEC = 0x80000;
+    internal const int EPOLL_CTL_ADD = 1;
+    internal const int EPOLL_CTL_DEL = 2;
+    internal const int EPOLL_CTL_MOD = 3;
+    internal const uint EPOLLIN = 0x1;
+    internal const uint EPOLLOUT = 0x4;
+    internal const uint EPOLLERR = 0x8;
+    internal const uint EPOLLHUP = 0x10;
+
+    internal const int EFD_NONBLOCK = 0x800;
+    internal const int EFD_CLOEXEC = 0x80000;
+
+    internal const int IN_NONBLOCK = 0x800;
+    internal const int IN_CLOEXEC = 0x80000;
+    internal const uint IN_MOVED_FROM = 0x40;
+    internal const uint IN_MOVED_TO = 0x80;
+    internal const uint IN_CREATE = 0x100;
+    internal const uint IN_DELETE = 0x200;
+    internal const uint IN_DELETE_SELF = 0x400;
+    internal const uint IN_MOVE_SELF = 0x800;
+    internal const uint IN_IGNORED = 0x8000;
+    internal const uint IN_ONLYDIR = 0x1000000;
+
+    internal const int O_NONBLOCK = 0x800;
+    internal const int O_CLOEXEC = 0x80000;
+
+    internal const int AT_SYMLINK_NOFOLLOW = 0x100;
+    internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_MTIME = 0x40;
+    internal const uint STATX_INO = 0x100;
+    internal const uint STATX_BTIME = 0x800;
+    internal const int S_IFMT = 0xf000;
+    internal const int S_IFLNK = 0xa000;
+    internal const int S_IFSOCK = 0xc000;
+    internal const byte DT_UNKNOWN = 0;
+    internal const byte DT_LNK = 10;
+    internal const byte DT_SOCK = 12;
+
+    internal const int RLIMIT_NOFILE = 7;
+
+    /// <summary>O_DIRECTORY is one of the few flags that arm has at another place.</summary>
+    internal static int O_DIRECTORY =>
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+}

@@ -1,0 +1,394 @@
+// Owns every socket of the daemon and the one wait of its loop: INetwork on Linux system calls,
+// one call a method. Nothing is decided here. It knows no DNS, no backend and no deadline; what
+// it knows is errno, readiness, and which handle stands for which descriptor.
+//
+// Why it is so: errors are the core's business, and the core must meet them in the simulator as
+// well, so they are handed up as values, every one of them. Exceptions are for start-up (Open).
+//
+// What always holds: every descriptor is non-blocking and close-on-exec; a token of epoll is
+// generation << 32 | slot, and generation 0 marks the adapter's own descriptors; a socket whose
+// interest is None is not in epoll at all, since epoll reports a hang-up whether asked or not and
+// a level-triggered hang-up that nobody handles is a spin.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Balancer.Linux.Interop;
+
+namespace Balancer.Linux;
+
+/// <summary>The network of production. One thread at a time, but for Post.</summary>
+public sealed unsafe class LinuxNetwork : INetwork, IDisposable
+{
+    private const ulong PostedToken = 0;
+    private const ulong WatchToken = 1;
+
+    /// <summary>Between tries to put a socket into epoll that the kernel had no room for.</summary>
+    private static readonly Duration RegistrationRetry = Duration.FromMilliseconds(10);
+
+    private readonly SocketTable _sockets = new();
+    private readonly Epoll _epoll;
+    private readonly PostedEvents _posted;
+    private readonly DatagramCalls _datagrams;
+    private DirectoryWatch? _watch;
+    private int _unregistered;
+    private bool _disposed;
+
+    private LinuxNetwork(
+        ListenSockets listening, Epoll epoll, PostedEvents posted, bool forceFallbacks)
+    {
+        _epoll = epoll;
+        _posted = posted;
+        ListenEndpoint = listening.Endpoint;
+        DatagramSocket = _sockets.Add(listening.Datagram);
+        Listener = _sockets.Add(listening.Listener);
+        _datagrams = new DatagramCalls(listening.Datagram, listening.Endpoint.Address,
+            listening.HasPacketInfo, forceFallbacks);
+    }
+
+    public Endpoint ListenEndpoint { get; }
+
+    public SocketHandle DatagramSocket { get; }
+
+    public SocketHandle Listener { get; }
+
+    /// <summary>What the system refused at start that the balancer can be without.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
+    /// <summary>
+    /// Binds both sockets and raises the soft limit of descriptors to the hard one. Throws
+    /// NetworkSetupException, whose message is one line for an operator.
+    /// </summary>
+    public static LinuxNetwork Open(LinuxNetworkOptions options)
+    {
+        LibC.VerifyLayout();
+        var warnings = new List<string>();
+        RaiseDescriptorLimit(warnings);
+        Epoll? epoll = null;
+        PostedEvents? posted = null;
+        ListenSockets? listening = null;
+        try
+        {
+            epoll = new Epoll(options.ForceFallbacks);
+            posted = new PostedEvents();
+            var errno = epoll.Control(
+                C.EPOLL_CTL_ADD, posted.Descriptor, C.EPOLLIN, PostedToken);
+            if (errno != 0)
+                throw NetworkSetupException.For("cannot watch an event descriptor", errno);
+            listening = ListenSockets.Open(options, warnings);
+            return new LinuxNetwork(listening, epoll, posted, options.ForceFallbacks)
+            {
+                Warnings = warnings,
+            };
+        }
+        catch (NetworkSetupException)
+        {
+            listening?.Close();
+            posted?.Dispose();
+            epoll?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Has Wait report an event without a socket, once however often it is posted before. May be
+    /// called from any thread, and after Dispose, when it does nothing.
+    /// </summary>
+    public void Post(NetworkEventKind kind)
+    {
+        Verify.That(kind != NetworkEventKind.Socket, "a posted event is not about a socket");
+        _posted.Post(kind);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _posted.Dispose();
+        _sockets.ForEachDescriptor(fd => _ = LibC.Close(fd));
+        _epoll.Dispose();
+        _datagrams.Dispose();
+    }
+
+    // ---- Waiting ----
+
+    public int Wait(Instant until, Span<NetworkEvent> events)
+    {
+        Verify.That(events.Length > 0, "there is room for an event");
+        if (_unregistered > 0)
+            until = Instant.Min(until, RetryRegistrations());
+        var count = _posted.Take(events);
+        if (count == events.Length)
+            return count;
+        var timeout = count > 0 ? 0 : NanosecondsUntil(until);
+        var came = _epoll.Wait(events.Length - count, timeout);
+        for (var i = 0; i < came; i++)
+            count += Translate(i, events[count..]);
+        return count;
+    }
+
+    public void SetInterest(SocketHandle socket, Readiness interest)
+    {
+        ref var slot = ref _sockets[socket];
+        if (slot.Interest == interest)
+            return;
+        slot.Interest = interest;
+        Register(socket, ref slot);
+    }
+
+    /// <summary>The descriptor behind a handle, for tests that look at its options.</summary>
+    internal int DescriptorOf(SocketHandle socket) => _sockets[socket].Descriptor;
+
+    /// <summary>Takes the events of a directory's watch into the wait; 0 or an errno.</summary>
+    internal int Attach(DirectoryWatch watch)
+    {
+        Verify.That(_watch is null, "one directory is watched");
+        var errno = _epoll.Control(C.EPOLL_CTL_ADD, watch.Descriptor, C.EPOLLIN, WatchToken);
+        if (errno == 0)
+            _watch = watch;
+        return errno;
+    }
+
+    internal void Detach(DirectoryWatch watch)
+    {
+        if (_watch != watch || _disposed)
+            return;
+        _ = _epoll.Control(C.EPOLL_CTL_DEL, watch.Descriptor, 0, 0);
+        _watch = null;
+    }
+
+    private static long NanosecondsUntil(Instant until)
+    {
+        if (until == Instant.Never)
+            return Epoll.Forever;
+        var now = MonotonicClock.Read();
+        return until <= now ? 0 : (until - now).Nanoseconds;
+    }
+
+    /// <summary>Writes what one event of epoll means to the core; returns how many events.</summary>
+    private int Translate(int index, Span<NetworkEvent> events)
+    {
+        var token = _epoll.Token(index);
+        if (token >> 32 == 0)
+            return TranslateOwn(token, events);
+        if (events.IsEmpty)
+            return 0;
+        var handle = new SocketHandle((int)(uint)token, (uint)(token >> 32));
+        var interest = _sockets.IsLive(handle) ? _sockets[handle].Interest : Readiness.None;
+        events[0] = new NetworkEvent(
+            NetworkEventKind.Socket, handle, ReadyFor(_epoll.Bits(index), interest));
+        return 1;
+    }
+
+    /// <summary>What finds no room in the span stays ready and is told by the next wait.</summary>
+    private int TranslateOwn(ulong token, Span<NetworkEvent> events)
+    {
+        if (events.IsEmpty)
+            return 0;
+        if (token == PostedToken)
+        {
+            _posted.Drain();
+            return _posted.Take(events);
+        }
+        if (_watch is null || !_watch.Drain())
+            return 0;
+        events[0] = new NetworkEvent(
+            NetworkEventKind.DirectoryChanged, SocketHandle.None, Readiness.None);
+        return 1;
+    }
+
+    private static Readiness ReadyFor(uint bits, Readiness interest)
+    {
+        var ready = Readiness.None;
+        if ((bits & C.EPOLLIN) != 0)
+            ready |= Readiness.Read;
+        if ((bits & C.EPOLLOUT) != 0)
+            ready |= Readiness.Write;
+        // A reader is to read, so that it meets the end or the error where it looks for them.
+        if ((bits & (C.EPOLLERR | C.EPOLLHUP)) != 0)
+            ready |= Readiness.HangUp | (interest & Readiness.Read);
+        return ready;
+    }
+
+    // ---- Registration ----
+
+    /// <summary>Brings epoll in line with a slot's interest.</summary>
+    private void Register(SocketHandle socket, ref SocketSlot slot)
+    {
+        if (slot.Interest == Readiness.None)
+        {
+            if (slot.Registration == Registration.In)
+                Expect(_epoll.Control(C.EPOLL_CTL_DEL, slot.Descriptor, 0, 0));
+            SetRegistration(ref slot, Registration.Out);
+            return;
+        }
+        var bits = ((slot.Interest & Readiness.Read) != 0 ? C.EPOLLIN : 0)
+            | ((slot.Interest & Readiness.Write) != 0 ? C.EPOLLOUT : 0);
+        var token = (ulong)socket.Generation << 32 | (uint)socket.Slot;
+        if (slot.Registration == Registration.In)
+        {
+            Expect(_epoll.Control(C.EPOLL_CTL_MOD, slot.Descriptor, bits, token));
+            return;
+        }
+        var errno = _epoll.Control(C.EPOLL_CTL_ADD, slot.Descriptor, bits, token);
+        if (errno is not Errno.ENOMEM and not Errno.ENOSPC)
+            Expect(errno);
+        SetRegistration(ref slot, errno == 0 ? Registration.In : Registration.Wanted);
+    }
+
+    private static void Expect(int errno) =>
+        Verify.That(errno == 0, "epoll refuses a descriptor only for want of memory or watches");
+
+    private void SetRegistration(ref SocketSlot slot, Registration registration)
+    {
+        if (slot.Registration == Registration.Wanted)
+            _unregistered--;
+        if (registration == Registration.Wanted)
+            _unregistered++;
+        slot.Registration = registration;
+    }
+
+    /// <summary>Tries the sockets again that epoll had no room for; when to try next.</summary>
+    private Instant RetryRegistrations()
+    {
+        for (var index = 0; index < _sockets.Extent && _unregistered > 0; index++)
+        {
+            ref var slot = ref _sockets.At(index);
+            if (slot.Registration == Registration.Wanted)
+                Register(new SocketHandle(index, slot.Generation), ref slot);
+        }
+        return _unregistered > 0 ? MonotonicClock.Read() + RegistrationRetry : Instant.Never;
+    }
+
+    // ---- Datagrams ----
+
+    public IoResult ReceiveDatagrams(DatagramBatch batch) => _datagrams.Receive(batch);
+
+    public IoResult SendDatagrams(DatagramBatch batch, int first) =>
+        _datagrams.Send(batch, first);
+
+    // ---- Streams ----
+
+    public IoResult Accept(out SocketHandle stream, out Endpoint client)
+    {
+        stream = SocketHandle.None;
+        client = default;
+        var listener = _sockets[Listener].Descriptor;
+        SocketAddressIn address = default;
+        int fd;
+        while (true)
+        {
+            var length = (uint)sizeof(SocketAddressIn);
+            fd = LibC.Accept4(listener, &address, &length, C.SOCK_NONBLOCK | C.SOCK_CLOEXEC);
+            if (fd >= 0)
+                break;
+            var errno = LibC.Errno;
+            if (errno != Errno.EINTR)
+                return Errno.AcceptResult(errno);
+        }
+        stream = _sockets.Add(fd);
+        client = new Endpoint(
+            new Ipv4(BinaryPrimitives.ReverseEndianness(address.NetworkAddress)),
+            BinaryPrimitives.ReverseEndianness(address.NetworkPort));
+        return IoResult.Ok();
+    }
+
+    public IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream)
+    {
+        Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
+        stream = SocketHandle.None;
+        SocketAddressUn address = default;
+        address.Family = C.AF_UNIX;
+        path.CopyTo(new Span<byte>(address.Path, Limits.MaxPathBytes));
+        var length = (uint)(SocketAddressUn.PathOffset + path.Length + 1);
+
+        var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return Errno.Result(LibC.Errno);
+        while (LibC.Connect(fd, &address, length) < 0)
+        {
+            var errno = LibC.Errno;
+            if (errno == Errno.EINTR)
+                continue;
+            _ = LibC.Close(fd);
+            return Errno.Result(errno);
+        }
+        stream = _sockets.Add(fd);
+        return IoResult.Ok();
+    }
+
+    public IoResult Read(SocketHandle stream, Span<byte> into)
+    {
+        Verify.That(into.Length > 0, "there is room to read into");
+        var fd = _sockets[stream].Descriptor;
+        fixed (byte* start = into)
+        {
+            while (true)
+            {
+                var count = LibC.Recv(fd, start, (nuint)into.Length, C.MSG_DONTWAIT);
+                if (count > 0)
+                    return IoResult.Ok((int)count);
+                if (count == 0)
+                    return IoResult.Failed(IoStatus.EndOfStream);
+                var errno = LibC.Errno;
+                if (errno != Errno.EINTR)
+                    return Errno.Result(errno);
+            }
+        }
+    }
+
+    public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
+    {
+        Verify.That(from.Length > 0, "there is something to write");
+        var fd = _sockets[stream].Descriptor;
+        fixed (byte* start = from)
+        {
+            while (true)
+            {
+                var count = LibC.Send(
+                    fd, start, (nuint)from.Length, C.MSG_DONTWAIT | C.MSG_NOSIGNAL);
+                if (count >= 0)
+                    return IoResult.Ok((int)count);
+                var errno = LibC.Errno;
+                if (errno != Errno.EINTR)
+                    return Errno.Result(errno);
+            }
+        }
+    }
+
+    /// <summary>Errors mean that the peer is gone, which the next read tells.</summary>
+    public void HalfClose(SocketHandle stream) =>
+        _ = LibC.Shutdown(_sockets[stream].Descriptor, C.SHUT_WR);
+
+    public void Close(SocketHandle socket)
+    {
+        Verify.That(socket != DatagramSocket, "the UDP socket lives as long as the network");
+        SetRegistration(ref _sockets[socket], Registration.Out);
+        // The kernel takes a closed descriptor out of epoll: nothing here is ever duplicated.
+        _ = LibC.Close(_sockets.Remove(socket));
+    }
+
+    public void Abort(SocketHandle stream)
+    {
+        // TCP then sends a reset; AF_UNIX has none and takes no notice.
+        var linger = new Linger { On = 1, Seconds = 0 };
+        _ = LibC.SetSockOpt(_sockets[stream].Descriptor, C.SOL_SOCKET, C.SO_LINGER, &linger,
+            (uint)sizeof(Linger));
+        Close(stream);
+    }
+
+    private static void RaiseDescriptorLimit(List<string> warnings)
+    {
+        ResourceLimit limit;
+        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0 || limit.Soft == limit.Hard)
+            return;
+        limit.Soft = limit.Hard;
+        if (LibC.SetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
+        {
+            warnings.Add(NetworkSetupException.Explain(
+                "cannot raise the limit of open files", LibC.Errno));
+        }
+    }
+}

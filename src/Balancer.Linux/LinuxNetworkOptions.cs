@@ -1,0 +1,24 @@
+using Balancer.Core;
+
+namespace Balancer.Linux;
+
+/// <summary>What LinuxNetwork.Open needs to know.</summary>
+public sealed record LinuxNetworkOptions
+{
+    /// <summary>The address to listen on; Any for all of the host's.</summary>
+    public Ipv4 Address { get; init; } = Ipv4.Any;
+
+    /// <summary>The UDP and TCP port; 0 lets the kernel choose one that is free for both.</summary>
+    public ushort Port { get; init; } = 53;
+
+    /// <summary>
+    /// Does without recvmmsg, sendmmsg and epoll_pwait2, as where the kernel has none of them.
+    /// </summary>
+    public bool ForceFallbacks { get; init; }
+
+    /// <summary>
+    /// Bytes of receive and of send buffer wanted for the UDP socket, above 0. The default holds
+    /// some thousands of queries, a tenth of a second of what all backends together can answer.
+    /// </summary>
+    public int DatagramBufferBytes { get; init; } = 4 * 1024 * 1024;
+}

@@ -1,0 +1,76 @@
+// Owns what other threads have to say to the loop: a set of event kinds, and an eventfd that ends
+// a wait. The runtime delivers signals on a thread of its own, and this is their only way in.
+//
+// What always holds: a kind posted is reported by a wait that ends after the post, once for any
+// number of posts before it; posting after the end does nothing.
+
+using System;
+using System.Threading;
+using Balancer.Core;
+using Balancer.Linux.Interop;
+
+namespace Balancer.Linux;
+
+internal sealed unsafe class PostedEvents : IDisposable
+{
+    private readonly Lock _lock = new();
+    private int _fd;
+    private int _kinds;
+
+    internal PostedEvents()
+    {
+        _fd = LibC.EventFd(0, C.EFD_NONBLOCK | C.EFD_CLOEXEC);
+        if (_fd < 0)
+            throw NetworkSetupException.For("cannot make an event descriptor", LibC.Errno);
+    }
+
+    internal int Descriptor => _fd;
+
+    /// <summary>Called from any thread; never blocks for longer than another post takes.</summary>
+    internal void Post(NetworkEventKind kind)
+    {
+        lock (_lock)
+        {
+            if (_fd < 0)
+                return;
+            _ = Interlocked.Or(ref _kinds, 1 << (int)kind);
+            var one = 1UL;
+            // It fails only when 2^64 - 2 posts wait, and then the wait ends anyway.
+            _ = LibC.Write(_fd, &one, sizeof(ulong));
+        }
+    }
+
+    /// <summary>Empties the eventfd, before what it announced is taken.</summary>
+    internal void Drain()
+    {
+        ulong count;
+        _ = LibC.Read(_fd, &count, sizeof(ulong));
+    }
+
+    /// <summary>Writes what was posted into the span, as much as it holds; returns how many.</summary>
+    internal int Take(Span<NetworkEvent> events)
+    {
+        if (Volatile.Read(ref _kinds) == 0)
+            return 0;
+        var count = 0;
+        for (var kind = NetworkEventKind.DirectoryChanged;
+             kind <= NetworkEventKind.StatusRequested && count < events.Length;
+             kind++)
+        {
+            var bit = 1 << (int)kind;
+            if ((Interlocked.And(ref _kinds, ~bit) & bit) != 0)
+                events[count++] = new NetworkEvent(kind, SocketHandle.None, Readiness.None);
+        }
+        return count;
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_fd >= 0)
+                _ = LibC.Close(_fd);
+            _fd = -1;
+        }
+    }
+}
