@@ -22,7 +22,7 @@ using Serilog.Events;
 
 namespace Balancer;
 
-/// <summary>What the command line came to: one of Options, Text and Complaint is not null.</summary>
+/// <summary>What the command line came to: exactly one of the three is not null.</summary>
 /// <param name="Options">Run with these.</param>
 /// <param name="Text">Print this on stdout and exit 0: the help, the version.</param>
 /// <param name="Complaint">Print this one line on stderr and exit with EX_USAGE.</param>
@@ -47,7 +47,7 @@ public sealed record Options
     /// <summary>The longest path that leaves room for a slash and a name of one byte.</summary>
     public const int MaxDirectoryBytes = Limits.MaxPathBytes - 2;
 
-    /// <summary>The directory of sockets, without a slash at its end unless it is the root.</summary>
+    /// <summary>The directory of sockets; no slash at its end unless it is the root.</summary>
     public required string BackendPath { get; init; }
 
     /// <summary>What to listen on, UDP and TCP alike; the port is 1 to 65535.</summary>
@@ -169,7 +169,8 @@ public sealed record Options
                 BackendPath = Read(line, _backendPath, ToDirectory, null)
                     ?? throw new UsageException("-s BACKEND_PATH is missing (try --help)"),
                 Listen = new Endpoint(
-                    Read(line, _address, ToAddress, Ipv4.Any), Read(line, _port, ToPort, (ushort)53)),
+                    Read(line, _address, ToAddress, Ipv4.Any),
+                    Read(line, _port, ToPort, (ushort)53)),
                 LogLevel = ReadLevel(line, environment),
                 ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
                 Balancer = tcp with

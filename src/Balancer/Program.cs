@@ -1,1 +1,84 @@
-return 0;
+// The daemon bbal, composed by hand: what is made here is all there is, in the order in which it
+// is made. Nothing in this file decides anything about queries or backends.
+//
+// What always holds: a wrong command line is one line on stderr and exit status 64; a start that
+// fails is one line on stderr, a fatal record and 1; a bug is a fatal record with its stack and
+// 70, for the supervisor to start the process anew; an orderly stop is 0. No reader of our
+// output, however slow, keeps the process from ending.
+
+using System;
+using System.Net;
+using System.Text;
+using Balancer;
+using Balancer.Core;
+using Balancer.Linux;
+
+const int Stopped = 0;
+const int CannotStart = 1;
+const int Bug = 70; // sysexits.h: EX_SOFTWARE
+
+// How long the end of the process waits for a reader of the log, and of stderr.
+var patience = TimeSpan.FromSeconds(1);
+
+StandardStreams.Occupy();
+
+var commandLine = Options.Parse(args, Environment.GetEnvironmentVariable);
+if (commandLine.Text is { } text)
+{
+    return StandardStreams.TryPrint(text) ? Stopped : CannotStart;
+}
+if (commandLine.Complaint is { } complaint)
+{
+    StandardStreams.Complain(complaint, patience);
+    return Options.ExitUsage;
+}
+
+var options = commandLine.Options!;
+var output = new LogOutput(Console.OpenStandardOutput(),
+    new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+var log = new BalancerLog(output.Logger, TimeProvider.System);
+try
+{
+    Balance();
+    return Stopped;
+}
+catch (NetworkSetupException cannot)
+{
+    log.Fatal(cannot.Message, null);
+    StandardStreams.Complain("bbal: " + cannot.Message, patience);
+    return CannotStart;
+}
+catch (Exception bug)
+{
+    log.Fatal(bug.Message, bug);
+    StandardStreams.Complain("bbal: a bug: " + bug, patience);
+    return Bug;
+}
+finally
+{
+    output.Close(patience);
+}
+
+void Balance()
+{
+    using var network = LinuxNetwork.Open(new LinuxNetworkOptions
+    {
+        Address = options.Listen.Address,
+        Port = options.Listen.Port,
+        ForceFallbacks = options.ForceFallbacks,
+    });
+    using var directory = new SocketDirectory(
+        Encoding.UTF8.GetBytes(options.BackendPath), network, options.ForceFallbacks);
+    foreach (var warning in network.Warnings)
+        log.StartupWarning(warning);
+    foreach (var warning in directory.Warnings)
+        log.StartupWarning(warning);
+    using var signals = new Signals(network);
+
+    var balancer = new LoadBalancer(network, directory, log,
+        options.Balancer with { HashKey = (ulong)Random.Shared.NextInt64() });
+    var loop = new EventLoop(new MonotonicClock(), network, balancer);
+    while (loop.RunTurn())
+    {
+    }
+}

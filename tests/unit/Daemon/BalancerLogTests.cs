@@ -201,7 +201,7 @@ public sealed class BalancerLogTests
     private static (string, Action<IBalancerLog>) RefusalOf(EntryRefusal why) =>
         ("EntryRefused", log => log.EntryRefused("/var/run/binder/sockets/notes.txt", why));
 
-    /// <summary>Each counter has a value of its own, so that none can stand in for another.</summary>
+    /// <summary>Each counter has its own value, so that none can stand in for another.</summary>
     private static Counters CountersThatDiffer()
     {
         var counters = new Counters();

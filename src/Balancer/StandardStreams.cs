@@ -1,0 +1,80 @@
+// Owns what must be right about descriptors 0, 1 and 2 whatever we were started with. A supervisor
+// may start us with some of them closed; the kernel would then give their numbers to our sockets,
+// and a log record would be a datagram.
+//
+// What always holds: after Occupy no socket has one of the three numbers.
+
+using System;
+using System.IO;
+using System.Threading;
+using Microsoft.Win32.SafeHandles;
+
+namespace Balancer;
+
+internal static class StandardStreams
+{
+    private const int StandardError = 2;
+
+    /// <summary>
+    /// Opens /dev/null in place of those that are closed. Call it before anything is opened.
+    /// </summary>
+    public static void Occupy()
+    {
+        try
+        {
+            // The kernel always gives the lowest number that is free.
+            while (true)
+            {
+                var handle = OpenNull();
+                if (handle.DangerousGetHandle() > StandardError)
+                {
+                    handle.Dispose();
+                    return;
+                }
+                handle.SetHandleAsInvalid(); // It stays open when the handle is collected.
+            }
+        }
+        catch (Exception none) when (none is IOException or UnauthorizedAccessException)
+        {
+            // A root directory without /dev: whoever made it kept the three open, or loses lines.
+        }
+    }
+
+    /// <summary>Writes the text on stdout; false when it cannot be written.</summary>
+    public static bool TryPrint(string text)
+    {
+        try
+        {
+            Console.Out.Write(text);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Writes a line on stderr, and leaves it at that when nobody takes it in time.
+    /// </summary>
+    public static void Complain(string line, TimeSpan patience)
+    {
+        var writing = new Thread(() =>
+        {
+            try
+            {
+                Console.Error.WriteLine(line);
+            }
+            catch (IOException)
+            {
+                // There is nobody left to tell.
+            }
+        })
+        { IsBackground = true, Name = "stderr" };
+        writing.Start();
+        writing.Join(patience);
+    }
+
+    private static SafeFileHandle OpenNull() => File.OpenHandle(
+        "/dev/null", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+}
