@@ -1,0 +1,79 @@
+# Thin targets: what each does is in the tool that it calls. `make help` lists them.
+#
+# A target runs nothing that is up to date: executables are files that depend on the sources they
+# are made of, and node-mname's modules on their lock file. Targets share the projects' obj folders,
+# so they never run side by side; `make -j` is as safe as `make`.
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+PORT ?= 5300
+
+build_dir := build
+results := TestResults
+node := tests/integration/node
+
+shared := $(wildcard *.props global.json scripts/publish)
+sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
+	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
+
+# The classes whose behaviour the balancer's fallbacks (one call per datagram, no inotify) can
+# change run once more on them; see tests/integration/Harness/Places.cs.
+in_namespace = FullyQualifiedName~Tests.Integration.$(1).
+on_fallbacks := ($(call in_namespace,Udp)|$(call in_namespace,Tcp)|$(call \
+	in_namespace,Failover)|$(call in_namespace,Discovery))&Needs!=inotify
+
+run_tests = dotnet test $(1) -c Release --nologo -v quiet --results-directory $(results) \
+	--logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
+
+.PHONY: build demo test unit property integration format clean help
+
+build: $(build_dir)/bbal $(build_dir)/fake-binder $(build_dir)/sim ## The executables, into build/
+
+$(build_dir)/bbal: $(call sources,src/Balancer.Core src/Balancer.Linux src/Balancer)
+	@scripts/publish src/Balancer $@
+
+$(build_dir)/fake-binder: $(call sources,fake-binder)
+	@scripts/publish fake-binder $@
+
+$(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
+	@scripts/publish sim $@
+
+demo: build ## Clients, balancer and backends on one screen, on PORT (5300)
+	@dotnet run --project src/Demo -c Release -v quiet -- --build-dir $(build_dir) --port $(PORT)
+
+test: build ## Every test; results in TestResults/
+	@rm -rf $(results)
+	@status=0; for target in unit property integration; do \
+		echo "--- $$target"; $(MAKE) --no-print-directory $$target || status=1; \
+	done; exit $$status
+
+unit: ## Tests of single parts
+	@$(call run_tests,tests/unit,unit)
+
+property: ## Tests of properties, and simulated scenarios
+	@$(call run_tests,tests/property,property)
+
+integration: build $(node)/node_modules/.package-lock.json ## Tests of the built executables
+	@scripts/need dig dnsutils
+	@scripts/need prlimit util-linux
+	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
+	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
+		--filter '$(on_fallbacks)' || status=1; exit $$status
+
+$(node)/node_modules/.package-lock.json: $(node)/package.json $(node)/package-lock.json
+	@scripts/need node nodejs
+	@scripts/need npm npm
+	@cd $(node) && npm ci --silent && touch node_modules/.package-lock.json
+
+format: ## Fails if a file is not formatted as .editorconfig says
+	@dotnet format Balancer.sln --verify-no-changes
+
+clean: ## Removes what was built, fetched and reported
+	@rm -rf $(build_dir) $(results) $(node)/node_modules
+	@find . -name node_modules -prune -o \( -name bin -o -name obj \) -type d -prune \
+		-exec rm -rf {} +
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,276 @@
+// What becomes a backend and under which id: sockets by their names, everything else not; and
+// directories that are missing, empty, unreadable or full of other things.
+
+using System;
+using System.IO;
+using System.Linq;
+using System.Text;
+using Tests.Integration.Harness;
+using Xunit;
+
+namespace Tests.Integration.Discovery;
+
+public sealed class DirectoryTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void DirectoryThatAppearsLater_IsReadThen()
+    {
+        using var balancer = BalancerProcess.Start(_folder["sockets"]);
+        var record = balancer.WaitFor(Log.Unreadable);
+        Assert.Equal(50, record.Level);
+        Assert.Equal(_folder["sockets"], record.Text("directory"));
+
+        Directory.CreateDirectory(_folder["sockets"]);
+        using var binder = new FakeBinderProcess(Path.Combine(_folder["sockets"], "5301"));
+
+        balancer.WaitFor(Log.Readable);
+        using var host = new UdpHost();
+        Assert.Equal("5301", host.Who(balancer.Endpoint));
+    }
+
+    [Fact]
+    public void EmptyDirectory_TakesItsFirstBackendWhenItComes()
+    {
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        using var binder = new FakeBinderProcess(_folder["5301"]);
+        using var host = new UdpHost();
+
+        Assert.Equal("5301", host.Who(balancer.Endpoint));
+    }
+
+    [Fact]
+    public void DirectoryThatGoesAway_TakesNoBackendAway()
+    {
+        using var binder = new FakeBinderProcess(_folder["5301"]);
+        var link = _folder.FullName + ".link";
+        Directory.CreateSymbolicLink(link, _folder.FullName);
+        try
+        {
+            using var balancer = BalancerProcess.Start(link);
+            balancer.WaitHealthy(5301);
+
+            File.Delete(link);
+            balancer.Signal(Posix.SigHup);
+            balancer.WaitFor(Log.Unreadable);
+
+            using var host = new UdpHost();
+            Assert.Equal("5301", host.Who(balancer.Endpoint));
+            Assert.Empty(balancer.All(Log.Unlinked));
+            Assert.Empty(balancer.All(Log.Faulted));
+        }
+        finally
+        {
+            File.Delete(link);
+        }
+    }
+
+    [Fact]
+    public void EntriesThatAreNoSockets_AreSkippedAndSaidOnce()
+    {
+        File.WriteAllText(_folder["5302"], "not a socket");
+        Directory.CreateDirectory(_folder["5303"]);
+        using var binder = new FakeBinderProcess(_folder["foo"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Healthy);
+
+        for (var i = 1; i <= 3; i++)
+        {
+            balancer.Signal(Posix.SigHup);
+            balancer.WaitFor(Log.Rescan, nth: i);
+        }
+        using var host = new UdpHost();
+        host.Who(balancer.Endpoint);
+
+        var refused = balancer.All(Log.Refused);
+        Assert.Equal(["5302", "5303"],
+            refused.Select(record => Path.GetFileName(record.Text("path"))).Order());
+        Assert.All(refused, record => Assert.Equal("not_a_socket", record.Text("refusal")));
+        Assert.Single(balancer.All(Log.Discovered));
+    }
+
+    [Fact]
+    public void PlainFileNamed5302_DoesNotTakeTheIdOfASocketThatComesLater()
+    {
+        File.WriteAllText(_folder["5302"], "not a socket");
+        using var first = new FakeBinderProcess(_folder["5301"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Refused);
+
+        File.Delete(_folder["5302"]);
+        using var second = new FakeBinderProcess(_folder["5302"]);
+
+        var found = balancer.WaitFor(Log.Healthy, 5302);
+        Assert.Equal(_folder["5302"], found.BackendPath);
+    }
+
+    [Fact]
+    public void NamesThatAreNoIds_GetTheHighestIdInUsePlusOne()
+    {
+        using var binder = new FakeBinderProcess(_folder["5302"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitHealthy(5302);
+        Assert.Equal(5303, IdOfNext("foo"));
+        Assert.Equal(5304, IdOfNext("5299"));
+        Assert.Equal(5301, IdOfNext("5301"));
+        Assert.Equal(5305, IdOfNext("5400"));
+        Assert.Equal(5399, IdOfNext("5399"));
+        Assert.Equal(5400, IdOfNext("5303"));
+
+        int IdOfNext(string name)
+        {
+            using var other = new FakeBinderProcess(_folder[name]);
+            return balancer.WaitForRecord(
+                record => Log.Discovered.Is(record) && record.BackendPath == _folder[name],
+                name + " is discovered").BackendId;
+        }
+    }
+
+    [Fact]
+    public void NamesThatAreTheSameNumber_GetTwoIds()
+    {
+        using var first = new FakeBinderProcess(_folder["5301"]);
+        using var second = new FakeBinderProcess(_folder["05301"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Healthy, nth: 2);
+
+        var ids = balancer.All(Log.Healthy).Select(record => record.BackendId).Distinct();
+        Assert.Equal([5301, 5302], ids.Order());
+    }
+
+    [Fact]
+    public void PathOf107Bytes_IsABackend()
+    {
+        using var binder = new FakeBinderProcess(PathOfBytes(107));
+        using var balancer = BalancerProcess.Start(Path.GetDirectoryName(PathOfBytes(107))!);
+        using var host = new UdpHost();
+
+        Assert.NotEmpty(host.Who(balancer.Endpoint));
+    }
+
+    [Fact]
+    public void PathOf108Bytes_IsRefusedWithAnErrorAndCostsNobody()
+    {
+        var path = PathOfBytes(108);
+        using var sound = new FakeBinderProcess(Path.Combine(Path.GetDirectoryName(path)!, "5301"));
+        // No socket can be bound to a path this long, so it is made with a short one and moved.
+        using var binder = new FakeBinderProcess(_folder["short"]);
+        File.Move(_folder["short"], path);
+
+        using var balancer = BalancerProcess.Start(Path.GetDirectoryName(path)!);
+        var refused = balancer.WaitFor(Log.Refused);
+
+        Assert.Equal("path_too_long", refused.Text("refusal"));
+        Assert.Equal(50, refused.Level);
+        using var host = new UdpHost();
+        Assert.Equal("5301", host.Who(balancer.Endpoint));
+    }
+
+    [Fact]
+    public void NameThatIsNotAscii_IsABackend()
+    {
+        using var binder = new FakeBinderProcess(_folder["bäcker-名"], "--id", "umlaut");
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        using var host = new UdpHost();
+
+        Assert.Equal("umlaut", host.Who(balancer.Endpoint));
+        Assert.Equal(_folder["bäcker-名"], balancer.All(Log.Healthy)[0].BackendPath);
+    }
+
+    [Fact]
+    public void SymbolicLinkToASocket_IsABackend()
+    {
+        using var binder = new FakeBinderProcess(_folder["real"]);
+        var linked = Directory.CreateDirectory(_folder["linked"]).FullName;
+        File.CreateSymbolicLink(Path.Combine(linked, "5301"), _folder["real"]);
+        using var balancer = BalancerProcess.Start(linked);
+
+        balancer.WaitHealthy(5301);
+    }
+
+    [Fact]
+    public void StaleSocketThatNobodyListensOn_IsFaultedAndCostsTheOthersNothing()
+    {
+        using (var dead = new FakeBinderProcess(_folder["5301"]))
+        {
+            dead.Signal(Posix.SigKill);
+            dead.WaitForExit();
+        }
+        using var sound = new FakeBinderProcess(_folder["5302"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+
+        var fault = balancer.WaitFor(Log.Faulted, 5301);
+
+        Assert.Equal("connect_failed", fault.Text("fault"));
+        Assert.Equal("ECONNREFUSED", fault.Text("errno_name"));
+        using var host = new UdpHost();
+        Assert.Equal("5302", host.Who(balancer.Endpoint));
+    }
+
+    private string PathOfBytes(int bytes)
+    {
+        var folder = Directory.CreateDirectory(_folder["f"]).FullName;
+        return Path.Combine(folder, new string('n', bytes - Encoding.UTF8.GetByteCount(folder) - 1));
+    }
+}
+
+public sealed class NoticeTests
+{
+    [Fact]
+    [Trait("Needs", "inotify")]
+    public void SocketThatAppears_IsConnectedToBeforeTheNextScan()
+    {
+        using var folder = new TestFolder();
+        using var balancer = BalancerProcess.Start(folder.FullName);
+        balancer.WaitFor(Log.Started);
+
+        // A scan every five seconds alone could not find three in a row, each within a second
+        // of its birth.
+        for (var id = 5301; id <= 5303; id++)
+        {
+            using var binder = new FakeBinderProcess(folder[$"{id}"]);
+            var born = DateTimeOffset.UtcNow;
+            var found = balancer.WaitFor(Log.Discovered, id);
+            Assert.True((found.Time - born).TotalSeconds < 1, $"{found.Time:O}, born {born:O}");
+        }
+    }
+
+    [Fact]
+    public void Sighup_ScansAtOnceWithoutInotify()
+    {
+        using var folder = new TestFolder();
+        using var balancer = BalancerProcess.Start(folder.FullName, environment:
+            new System.Collections.Generic.Dictionary<string, string>
+            {
+                ["BBAL_NO_BATCH_CALLS"] = "1",
+            });
+        balancer.WaitFor(Log.Started);
+
+        for (var id = 5301; id <= 5303; id++)
+        {
+            using var binder = new FakeBinderProcess(folder[$"{id}"]);
+            var asked = DateTimeOffset.UtcNow;
+            balancer.Signal(Posix.SigHup);
+            var found = balancer.WaitFor(Log.Discovered, id);
+            Assert.True((found.Time - asked).TotalSeconds < 1, $"{found.Time:O}, asked {asked:O}");
+        }
+    }
+
+    [Fact]
+    public void SocketThatAppearsWithoutInotify_IsFoundByThePeriodicScan()
+    {
+        using var folder = new TestFolder();
+        using var balancer = BalancerProcess.Start(folder.FullName, environment:
+            new System.Collections.Generic.Dictionary<string, string>
+            {
+                ["BBAL_NO_BATCH_CALLS"] = "1",
+            });
+        balancer.WaitFor(Log.Started);
+        using var binder = new FakeBinderProcess(folder["5301"]);
+
+        balancer.WaitHealthy(5301);
+    }
+}

@@ -1,0 +1,143 @@
+// Who gets clients when: a backend that joins takes its share at the next rebalance and no more
+// moves than must, and one that has just said hello gets nobody while a warmer one is there.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Tests.Integration.Harness;
+using Xunit;
+
+namespace Tests.Integration.Failover;
+
+public sealed class RebalanceTests
+{
+    [Fact]
+    public void BackendThatJoins_GetsAsManyRemotesAsTheSpreadAllows()
+    {
+        const int Hosts = 20;
+        using var cluster = new Cluster(1);
+        Assert.All(cluster.WhoMeetsWhom(2, 1 + Hosts).Values, id => Assert.Equal("5301", id));
+
+        cluster.StartBackend(5302);
+        cluster.Balancer.WaitHealthy(5302);
+        var rebalance = cluster.Balancer.WaitFor(Log.Rebalancing);
+
+        // Two healthy backends with 20 and 0 remotes: all over the number of backends moves.
+        Assert.Equal(Hosts, rebalance.Number("spread"));
+        Assert.Equal(Hosts - 2, rebalance.Number("remotes"));
+        cluster.Balancer.WaitForCount("RemotesMoved", Hosts - 2);
+
+        // Those that were moved choose the emptiest, so one pass converges.
+        var after = cluster.WhoMeetsWhom(2, 1 + Hosts);
+        Assert.Equal([10, 10], Cluster.Sizes(after));
+        Assert.Equal(after, cluster.WhoMeetsWhom(2, 1 + Hosts));
+    }
+}
+
+public sealed class SettledBalanceTests
+{
+    [Fact]
+    public void SpreadUpToTheNumberOfBackends_MovesNobody()
+    {
+        // Two backends; 5302 comes when 5301 has two remotes: the spread is 2, which is allowed.
+        using var cluster = new Cluster(1);
+        var before = cluster.WhoMeetsWhom(2, 3);
+        cluster.StartBackend(5302);
+        cluster.Balancer.WaitHealthy(5302);
+
+        // An unanswered heartbeat takes twenty seconds; a rebalance is due every fifteen.
+        using var clock = new FakeBinderProcess(cluster.Folder["clock"], "--no-heartbeat");
+        cluster.Balancer.WaitFor(Log.Faulted);
+
+        Assert.Equal(before, cluster.WhoMeetsWhom(2, 3));
+        Assert.Empty(cluster.Balancer.All(Log.Rebalancing));
+        Assert.Equal(0, cluster.Balancer.Counted("RemotesMoved"));
+    }
+}
+
+public sealed class WarmUpTests
+{
+    [Fact]
+    public void NewBackendWithoutItsData_ShowsNoClientAServFail()
+    {
+        using var cluster = new Cluster(1, ["--warm-up", "1"]);
+        cluster.StartBackend(5302, "--servfail-for", "300ms");
+
+        var met = new HashSet<string>();
+        var next = 2;
+        Eventually.That(
+            () =>
+            {
+                using var host = new UdpHost($"127.0.1.{next++ % 250}");
+                var answer = host.Ask(
+                    cluster.Balancer.Endpoint, DnsWire.WhoAreYou(UdpHost.NextId()));
+                Assert.NotEqual(DnsWire.ServFail, answer.Rcode);
+                met.Add(answer.Answers[0]);
+                return met.Count == 2;
+            },
+            "new clients meet both backends");
+    }
+
+    [Fact]
+    public void WarmUpOfNothing_ShowsTheServFailThatItIsFor()
+    {
+        using var cluster = new Cluster(1, ["--warm-up", "0"]);
+        cluster.StartBackend(5302, "--servfail-for", "20s");
+        cluster.Balancer.WaitHealthy(5302);
+
+        var rcodes = new List<int>();
+        for (var i = 2; i <= 3; i++)
+        {
+            using var host = new UdpHost($"127.0.0.{i}");
+            rcodes.Add(host.Ask(
+                cluster.Balancer.Endpoint, DnsWire.WhoAreYou(UdpHost.NextId())).Rcode);
+        }
+
+        Assert.Contains(DnsWire.ServFail, rcodes);
+    }
+
+    [Fact]
+    public void OnlyBackendsThatWarmUp_GetTheClients()
+    {
+        using var cluster = new Cluster(2, ["--warm-up", "600"]);
+
+        Assert.Equal([3, 3], Cluster.Sizes(cluster.WhoMeetsWhom(2, 7)));
+    }
+
+    [Fact]
+    public void BackendThatReturns_GetsItsClientsOnlyWhenWarm()
+    {
+        using var cluster = new Cluster(1, ["--warm-up", "3"]);
+        using var host = new UdpHost("127.0.0.2");
+        Assert.Equal("5301", host.Who(cluster.Balancer.Endpoint));
+        cluster.StartBackend(5302);
+        cluster.Balancer.WaitHealthy(5302);
+        Eventually.That(() => Meets(cluster, "5302"), "5302 is warm");
+        cluster[5301].Signal(Posix.SigKill);
+        cluster[5301].WaitForExit();
+        cluster.Balancer.WaitFor(Log.Faulted, 5301);
+        Assert.Equal("5302", host.Who(cluster.Balancer.Endpoint));
+
+        cluster.StartBackendAnew(5301, "--servfail-for", "500ms");
+        cluster.Balancer.WaitFor(Log.Healthy, 5301, nth: 2);
+        Eventually.That(
+            () =>
+            {
+                var answer = host.Ask(
+                    cluster.Balancer.Endpoint, DnsWire.WhoAreYou(UdpHost.NextId()));
+                Assert.NotEqual(DnsWire.ServFail, answer.Rcode);
+                return answer.Answers[0] == "5301";
+            },
+            "the client meets its primary again");
+    }
+
+    private int _next = 10;
+
+    private bool Meets(Cluster cluster, string id)
+    {
+        using var host = new UdpHost($"127.0.2.{_next++ % 250}");
+        Thread.Sleep(50);
+        return host.Who(cluster.Balancer.Endpoint) == id;
+    }
+}

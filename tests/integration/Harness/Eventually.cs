@@ -1,0 +1,40 @@
+// Owns how tests wait: for a condition, with a limit that a slow and busy machine keeps, and
+// never for a time. What took longer than its limit fails with what was waited for and what was
+// seen instead.
+
+using System;
+using System.Diagnostics;
+using System.Threading;
+using Xunit.Sdk;
+
+namespace Tests.Integration.Harness;
+
+/// <summary>Waiting for conditions.</summary>
+public static class Eventually
+{
+    /// <summary>The limit of every wait that has no other: far more than a loaded machine needs.</summary>
+    public const int Seconds = 60;
+
+    /// <summary>Waits until the condition holds; fails after the limit, in seconds.</summary>
+    public static void That(
+        Func<bool> holds, string what, int seconds = Seconds, Func<string>? instead = null)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!holds())
+        {
+            if (waited.Elapsed.TotalSeconds > seconds)
+                throw new XunitException($"not within {seconds} s: {what}\n{instead?.Invoke()}");
+            Thread.Sleep(20);
+        }
+    }
+
+    /// <summary>Waits until the question has an answer and returns it.</summary>
+    public static T Gives<T>(
+        Func<T?> ask, string what, int seconds = Seconds, Func<string>? instead = null)
+        where T : class
+    {
+        T? answer = null;
+        That(() => (answer = ask()) != null, what, seconds, instead);
+        return answer!;
+    }
+}
