@@ -37,8 +37,9 @@ internal sealed class Script(Stage stage, Board board, TimeSpan? length)
             }
             else
             {
-                stage.KillBackend(backend);
+                // Said first: its clients may have moved before the call is back.
                 board.Killed(backend);
+                stage.KillBackend(backend);
             }
             isDown = !isDown;
             next = clock.Elapsed + (isDown ? Outage : Calm);

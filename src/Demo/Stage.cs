@@ -61,8 +61,9 @@ internal sealed partial class Stage(Settings settings) : IDisposable
         // Ctrl-C reaches both of us at once: it may be gone before we have heard of it.
         if (_balancer is { HasExited: true } && !stop.Wait(TimeSpan.FromSeconds(1)))
         {
+            var words = _lastComplaint.Length == 0 ? "" : ": " + _lastComplaint;
             throw new DemoException(string.Create(CultureInfo.InvariantCulture,
-                $"bbal ended with status {_balancer.ExitCode}: {_lastComplaint}"));
+                $"bbal ended with status {_balancer.ExitCode}{words}"));
         }
     }
 
