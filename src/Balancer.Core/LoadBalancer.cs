@@ -189,7 +189,8 @@ public sealed class LoadBalancer
 
     private void GoOnStopping(Instant now)
     {
-        if (_state == RunState.StoppingTcp && _tcp.Count == 0)
+        // What the kernel holds came before the stop and is taken along, a turn's share at a time.
+        if (_state == RunState.StoppingTcp && _tcp.Count == 0 && !_udp.OnReadable(now))
             StopTakingQueries(now);
         if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !AnyInFlight(now))
             Finish(now);
@@ -199,8 +200,6 @@ public sealed class LoadBalancer
     {
         _timers.Disarm(_quietTimer);
         _state = RunState.StoppingUdp;
-        // What the kernel holds came before the stop, and is taken along.
-        _udp.OnReadable(now);
         _udp.StopTakingQueries();
         _backends.Flush(now);
     }
