@@ -51,6 +51,7 @@ public sealed class LoadBalancer
         environment.UdpProxy = _udp;
         _tcp = new TcpProxies(environment, _remotes, noBackend);
         _discovery = new Discovery(directory, _backends, _timers, log);
+        environment.Discovery = _discovery;
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
         _graceTimer = new Timer(Finish);
@@ -125,7 +126,7 @@ public sealed class LoadBalancer
                 OnReady(now, happened.Handle, happened.Ready);
                 break;
             case NetworkEventKind.DirectoryChanged:
-                _discovery.OnDirectoryChanged(now);
+                _discovery.ScanSoon(now);
                 break;
             case NetworkEventKind.RescanRequested:
                 _log.RescanRequested();
