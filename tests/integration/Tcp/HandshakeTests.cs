@@ -3,8 +3,8 @@
 // learns of it only when both have failed.
 
 using System;
-using System.Net;
 using System.Linq;
+using System.Net;
 using Tests.Integration.Harness;
 using Xunit;
 
