@@ -14,7 +14,7 @@ namespace FakeBinder;
 public sealed class BinderShared(long startNs)
 {
     private readonly byte[] _answer = new byte[DnsFraming.LengthBytes + DnsWriter.MaxMessage];
-    private readonly byte[] _padded = new byte[DnsWriter.MaxMessage];
+    private byte[]? _padded;
 
     public long StartNs { get; } = startNs;
 
@@ -56,6 +56,8 @@ public sealed class BinderShared(long startNs)
     /// <summary>Where an answer is made: room for the length of a stream, then a message.</summary>
     internal Span<byte> AnswerBuffer => _answer;
 
-    /// <summary>Where a reply is padded; any packet that a header can claim without error.</summary>
-    internal Span<byte> PaddingBuffer => _padded;
+    /// <summary>
+    /// Where a reply is padded; any packet that a header can claim without error.
+    /// </summary>
+    internal Span<byte> PaddingBuffer => _padded ??= new byte[DnsWriter.MaxMessage];
 }

@@ -72,7 +72,9 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
         Shared.Crashed = true;
     }
 
-    /// <summary>Counts a query and answers it into the shared buffer, behind two free bytes.</summary>
+    /// <summary>
+    /// Counts a query and answers it into the shared buffer, behind two free bytes.
+    /// </summary>
     public DnsReply Answer(long nowNs, ReadOnlySpan<byte> message, bool overTcp)
     {
         Shared.Queries++;

@@ -48,7 +48,9 @@ public readonly ref struct DnsQuery
 
     public ushort Id { get; private init; }
 
-    /// <summary>The question's name on the wire, root label included; empty if there is none.</summary>
+    /// <summary>
+    /// The question's name on the wire, root label included; empty if there is none.
+    /// </summary>
     public ReadOnlySpan<byte> Name { get; private init; }
 
     /// <summary>Name, type and class as they came; empty if there is no question.</summary>
@@ -70,10 +72,14 @@ public readonly ref struct DnsQuery
 
     public int Opcode => (Flags >> 11) & 15;
 
-    /// <summary>What must be answered because of the message's form; NoError if it is a query.</summary>
+    /// <summary>
+    /// What must be answered because of the message's form; NoError if it is a query.
+    /// </summary>
     public DnsRcode Form { get; private init; }
 
-    /// <summary>False when the message is shorter than a header, so cannot even be refused.</summary>
+    /// <summary>
+    /// False when the message is shorter than a header, so cannot even be refused.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> message, out DnsQuery query)
     {
         query = default;
@@ -164,13 +170,17 @@ public readonly ref struct DnsQuery
         BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
 }
 
-/// <summary>Writes an answer from its header on; the buffer holds any message, 65,535 bytes.</summary>
+/// <summary>
+/// Writes an answer from its header on; the buffer holds any message, 65,535 bytes.
+/// </summary>
 public ref struct DnsWriter(Span<byte> buffer)
 {
     /// <summary>The largest DNS message there is.</summary>
     public const int MaxMessage = 65_535;
 
-    /// <summary>Bytes of a record without its data, its name being a pointer to the question.</summary>
+    /// <summary>
+    /// Bytes of a record without its data, its name being a pointer to the question.
+    /// </summary>
     public const int RecordBytes = 12;
 
     /// <summary>Bytes of an OPT record without options.</summary>

@@ -31,7 +31,9 @@ internal static partial class LibC
     public const int Peek = 2;
     public const int ShutWrite = 1;
 
-    /// <summary>Bytes of a path that a socket's address holds, without the zero at its end.</summary>
+    /// <summary>
+    /// Bytes of a path that a socket's address holds, without the zero at its end.
+    /// </summary>
     public const int MaxPath = 107;
 
     private const int Unix = 1;
@@ -109,7 +111,9 @@ internal static partial class LibC
     /// <summary>Room for that many events.</summary>
     public static byte[] EpollBuffer(int events) => new byte[events * EventBytes];
 
-    /// <summary>Waits at most that many milliseconds, -1 for ever; how many events there are.</summary>
+    /// <summary>
+    /// Waits at most that many milliseconds, -1 for ever; how many events there are.
+    /// </summary>
     public static int EpollWait(int epoll, byte[] buffer, int milliseconds) =>
         epoll_wait(epoll, buffer, buffer.Length / EventBytes, milliseconds);
 

@@ -26,7 +26,7 @@ internal sealed class Options
     private readonly Argument<string[]> _paths = new("PATH")
     {
         Description = "Sockets to listen on; a stale one is unlinked first.",
-        Arity = ArgumentArity.OneOrMore,
+        Arity = ArgumentArity.ZeroOrMore,
     };
 
     private readonly List<(Option Option, Func<ParseResult, Misbehaviour, Misbehaviour> Apply)>
@@ -41,11 +41,13 @@ internal sealed class Options
     private readonly Option<bool> _noAccept = new("--no-accept")
     {
         Description = "Listen, but never accept.",
+        Arity = ArgumentArity.Zero,
     };
 
     private readonly Option<bool> _verbose = new("--verbose")
     {
         Description = "Tell every event on stderr.",
+        Arity = ArgumentArity.Zero,
     };
 
     public Options()
@@ -75,6 +77,29 @@ internal sealed class Options
             EnablePosixBundling = false,
             ResponseFileTokenReplacer = null,
         });
+
+    /// <summary>
+    /// The first option that takes no value and is given one with = or :, which the parser would
+    /// take for a PATH; null if there is none.
+    /// </summary>
+    public string? FlagWithValue(string[] arguments)
+    {
+        foreach (var argument in arguments)
+        {
+            if (argument == "--")
+                break;
+            var end = argument.AsSpan().IndexOfAny('=', ':');
+            if (end < 0)
+                continue;
+            foreach (var option in Root.Options)
+            {
+                if (option.Arity.MaximumNumberOfValues == 0
+                    && argument.AsSpan(0, end).SequenceEqual(option.Name))
+                    return option.Name;
+            }
+        }
+        return null;
+    }
 
     public Settings Read(ParseResult parsed)
     {
@@ -183,7 +208,11 @@ internal sealed class Options
 
     private void Flag(string name, string description, Func<Misbehaviour, Misbehaviour> apply)
     {
-        var option = new Option<bool>(name) { Description = description };
+        var option = new Option<bool>(name)
+        {
+            Description = description,
+            Arity = ArgumentArity.Zero,
+        };
         _misdeeds.Add((option, (parsed, m) => parsed.GetValue(option) ? apply(m) : m));
     }
 
@@ -280,6 +309,8 @@ internal sealed class Options
         bool Has(string name) => _misdeeds.Exists(
             m => m.Option.Name == name && result.GetResult(m.Option) is { Implicit: false });
 
+        if (result.GetResult(_paths) is not { Tokens.Count: > 0 })
+            result.AddError("at least one PATH to listen on is needed");
         if (Has("--pause") != Has("--pause-after"))
             result.AddError("--pause and --pause-after come together");
     }

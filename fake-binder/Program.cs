@@ -17,13 +17,12 @@ internal static class Program
     private static int Main(string[] arguments)
     {
         var options = new Options();
+        if (options.FlagWithValue(arguments) is { } flag)
+            return Wrong($"{flag} takes no value");
         var parsed = options.Parse(arguments);
+        // Of several errors the first: one line is read, ten are not.
         if (parsed.Action is ParseErrorAction)
-        {
-            // Of several errors the first: one line is read, ten are not.
-            Console.Error.WriteLine("fake-binder: " + parsed.Errors[0].Message);
-            return UsageError;
-        }
+            return Wrong(parsed.Errors[0].Message);
         if (parsed.Action is not null)
             return parsed.Invoke();
         try
@@ -36,6 +35,12 @@ internal static class Program
             Console.Error.WriteLine("fake-binder: " + e.Message);
             return 1;
         }
+    }
+
+    private static int Wrong(string message)
+    {
+        Console.Error.WriteLine("fake-binder: " + message);
+        return UsageError;
     }
 
     private static void Serve(Settings settings)

@@ -10,7 +10,9 @@ namespace FakeBinder;
 
 internal sealed class TcpConversation(SessionContext context) : Conversation(context)
 {
-    /// <summary>Between the two halves of a split INBOUND_TCP_OK: long enough to be two reads.</summary>
+    /// <summary>
+    /// Between the two halves of a split INBOUND_TCP_OK: long enough to be two reads.
+    /// </summary>
     public const long SplitNs = 20_000_000;
 
     /// <summary>Bytes that may wait for INBOUND_TCP_OK before reading stops.</summary>

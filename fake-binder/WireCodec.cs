@@ -51,7 +51,9 @@ public enum WireStatus
     Wrong,
 }
 
-/// <summary>A frame from the balancer; the packet lives as long as the bytes it was read from.</summary>
+/// <summary>
+/// A frame from the balancer; the packet lives as long as the bytes it was read from.
+/// </summary>
 public readonly ref struct BalancerFrame(
     WireType type, int size, uint address = 0, ushort port = 0, ReadOnlySpan<byte> packet = default)
 {
@@ -85,7 +87,9 @@ public static class WireCodec
     /// <summary>The largest packet that either side may forward.</summary>
     public const int MaxPacket = 1500;
 
-    /// <summary>Reads the frame at the beginning of the bytes; wrong says why when it is none.</summary>
+    /// <summary>
+    /// Reads the frame at the beginning of the bytes; wrong says why when it is none.
+    /// </summary>
     public static WireStatus Read(
         ReadOnlySpan<byte> bytes, out BalancerFrame frame, out string? wrong)
     {

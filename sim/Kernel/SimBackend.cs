@@ -59,7 +59,9 @@ public sealed class SimBackend
         }
     }
 
-    /// <summary>Whether sessions are read; off, bytes stay in the kernel, as with a hung process.</summary>
+    /// <summary>
+    /// Whether sessions are read; off, bytes stay in the kernel, as with a hung process.
+    /// </summary>
     public bool Reads { get; private set; } = true;
 
     /// <summary>Whether, and how late, CLIENT_HELLO is answered.</summary>

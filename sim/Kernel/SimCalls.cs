@@ -37,7 +37,9 @@ public sealed class SimCalls
     /// <summary>How often the balancer made this call.</summary>
     public long this[SimCall call] => _counts[(int)call];
 
-    /// <summary>A hash over every call, its socket, its answer and its time, in their order.</summary>
+    /// <summary>
+    /// A hash over every call, its socket, its answer and its time, in their order.
+    /// </summary>
     public ulong Fingerprint { get; private set; }
 
     /// <summary>All calls together.</summary>

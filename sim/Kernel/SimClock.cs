@@ -31,10 +31,14 @@ public sealed class SimClock : IClock
     public Instant Now =>
         new(_kernel.Now.Nanoseconds - _kernel.Now.Nanoseconds % _granularity);
 
-    /// <summary>The earliest instant of the kernel at which this clock shows `shown` or later.</summary>
+    /// <summary>
+    /// The earliest instant of the kernel at which this clock shows `shown` or later.
+    /// </summary>
     internal Instant WhenShown(Instant shown)
     {
         var past = shown.Nanoseconds % _granularity;
-        return past <= 0 || shown == Instant.Never ? shown : shown + new Duration(_granularity - past);
+        return past <= 0 || shown == Instant.Never
+            ? shown
+            : shown + new Duration(_granularity - past);
     }
 }

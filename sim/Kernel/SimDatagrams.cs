@@ -49,7 +49,9 @@ public sealed class SimDatagrams
         Socket = kernel.Sockets.OpenOther(Ready);
     }
 
-    /// <summary>Datagrams that may wait; those beyond are lost. 0 or more, 1,024 at first.</summary>
+    /// <summary>
+    /// Datagrams that may wait; those beyond are lost. 0 or more, 1,024 at first.
+    /// </summary>
     public int QueueLimit { get; set; } = 1024;
 
     /// <summary>Whether sent datagrams are kept in Sent; counts go on without.</summary>
@@ -58,7 +60,9 @@ public sealed class SimDatagrams
     /// <summary>Sees each datagram as it is sent; it must not call the balancer.</summary>
     public DatagramObserver? OnSent { get; set; }
 
-    /// <summary>While true, the send buffer is full: sends say WouldBlock, nothing is writable.</summary>
+    /// <summary>
+    /// While true, the send buffer is full: sends say WouldBlock, nothing is writable.
+    /// </summary>
     public bool SendBlocked
     {
         get => _sendBlocked;

@@ -118,7 +118,9 @@ public sealed class SimDirectory : IBackendDirectory
     /// <summary>Whether the name exists.</summary>
     public bool Contains(string name) => Find(Bytes(name)) != null;
 
-    /// <summary>Something changed that the balancer cannot see in the entries, or nothing did.</summary>
+    /// <summary>
+    /// Something changed that the balancer cannot see in the entries, or nothing did.
+    /// </summary>
     public void TellChange()
     {
         if (TellsChanges)

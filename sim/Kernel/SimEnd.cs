@@ -63,7 +63,9 @@ internal sealed class SimEnd
 
     public long Writes { get; private set; }
 
-    /// <summary>Makes both ends of a stream; each size is that of the bytes going to that end.</summary>
+    /// <summary>
+    /// Makes both ends of a stream; each size is that of the bytes going to that end.
+    /// </summary>
     public static (SimEnd Balancer, SimEnd Peer) Connect(
         bool isTcp, PipeSize toBalancer, PipeSize toPeer)
     {
@@ -115,7 +117,9 @@ internal sealed class SimEnd
         return IoResult.Ok(count);
     }
 
-    /// <summary>Ends the writing direction; the other end reads what is under way, then an end.</summary>
+    /// <summary>
+    /// Ends the writing direction; the other end reads what is under way, then an end.
+    /// </summary>
     public void HalfClose()
     {
         Verify.That(!IsClosed, "a closed stream is not half-closed");

@@ -38,7 +38,9 @@ public sealed class SimFaults
     /// <summary>Datagrams that one receive gives at most; 1 or more.</summary>
     public int MaxDatagramsPerReceive { get; set; } = int.MaxValue;
 
-    /// <summary>How many of the next Waits return at once, with no event and no time passed.</summary>
+    /// <summary>
+    /// How many of the next Waits return at once, with no event and no time passed.
+    /// </summary>
     public int EarlyWakeUps { get; set; }
 
     /// <summary>Time that passes at the start of the next Wait, as for a stopped process.</summary>

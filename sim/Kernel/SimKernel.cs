@@ -76,7 +76,9 @@ public sealed class SimKernel
 
     public PipeSize ClientToBalancer { get; set; } = PipeSize.TcpDefault;
 
-    /// <summary>Whether sent datagrams are kept in Datagrams.Sent; without, nothing allocates.</summary>
+    /// <summary>
+    /// Whether sent datagrams are kept in Datagrams.Sent; without, nothing allocates.
+    /// </summary>
     public bool RecordDatagrams
     {
         get => Datagrams.Record;
@@ -95,10 +97,14 @@ public sealed class SimKernel
     /// </summary>
     public bool WakesOnActions { get; set; }
 
-    /// <summary>Ends a Wait early when it becomes true; asked after each instant's actions.</summary>
+    /// <summary>
+    /// Ends a Wait early when it becomes true; asked after each instant's actions.
+    /// </summary>
     public Func<bool>? WakeWhen { get; set; }
 
-    /// <summary>Wait returns at this instant at the latest; Never, as at first, for no limit.</summary>
+    /// <summary>
+    /// Wait returns at this instant at the latest; Never, as at first, for no limit.
+    /// </summary>
     public Instant WaitLimit { get; set; } = Instant.Never;
 
     /// <summary>Actions that are scheduled and have not run.</summary>
@@ -148,13 +154,18 @@ public sealed class SimKernel
 
     public void RequestStatus() => Network.RaiseStatus();
 
+    /// <summary>How many sockets Wait would report now, counted the slow way, for tests.</summary>
+    public int CountReadySockets() => Sockets.CountReady();
+
     /// <summary>
-    /// Lets the world act at the present instant: callbacks of peers, and actions that are due. Wait
-    /// does it; a test that makes calls without waiting may.
+    /// Lets the world act at the present instant: callbacks of peers, and actions that are due.
+    /// Wait does it; a test that makes calls without waiting may.
     /// </summary>
     public void RunWorld() => RunDue();
 
-    /// <summary>Passes time with the balancer stopped, the world's actions run on the way.</summary>
+    /// <summary>
+    /// Passes time with the balancer stopped, the world's actions run on the way.
+    /// </summary>
     public void Pass(Duration time) => PassUntil(Now + time);
 
     internal void PassUntil(Instant until)

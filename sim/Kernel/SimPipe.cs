@@ -3,8 +3,10 @@
 // bookkeeping too, which is why some three hundred one-byte writes fill a buffer of 208 KB; a
 // PipeSize says how large the buffer is and what each write costs besides its bytes.
 //
-// What always holds: the charge is at most the size; a partly read write gives its charge back
-// when its last byte is read, as a kernel's buffer does; bytes leave in the order they came.
+// What always holds: bytes are taken only while the charge is below the size, as Linux judges, so
+// the last write's bookkeeping may pass it but the bytes never do; a partly read write gives its
+// charge back when its last byte is read, as a kernel's buffer does; bytes leave in the order they
+// came.
 
 using System;
 using Balancer.Core;
@@ -26,13 +28,18 @@ public readonly record struct PipeSize(int Bytes, int PerWrite = 0)
 /// <summary>Bytes on their way from one end of a stream to the other.</summary>
 internal sealed class SimPipe(PipeSize size)
 {
+    /// <summary>The kernel cuts longer writes into buffers of about this size, in bytes.</summary>
+    private const int LargestSegment = 32 * 1024;
+
     private struct Segment
     {
         public int Left;
         public int Charge;
     }
 
-    private readonly SimRing<Segment>? _segments = size.PerWrite > 0 ? new SimRing<Segment>() : null;
+    private readonly SimRing<Segment>? _segments =
+        size.PerWrite > 0 ? new SimRing<Segment>() : null;
+
     private byte[] _bytes = [];
     private int _head;
     private int _charged;
@@ -49,21 +56,20 @@ internal sealed class SimPipe(PipeSize size)
     /// <summary>Takes as many bytes as there is room for; 0 when there is none.</summary>
     public int Write(ReadOnlySpan<byte> from)
     {
-        var taken = Math.Min(from.Length, size.Bytes - _charged - size.PerWrite);
-        if (taken <= 0)
-            return 0;
-        Reserve(Count + taken);
-        var tail = (_head + Count) % _bytes.Length;
-        var straight = Math.Min(taken, _bytes.Length - tail);
-        from[..straight].CopyTo(_bytes.AsSpan(tail));
-        from[straight..taken].CopyTo(_bytes);
-        Count += taken;
-        _charged += taken + size.PerWrite;
-        if (_segments != null)
+        var taken = 0;
+        while (taken < from.Length && _charged < size.Bytes)
         {
-            ref var segment = ref _segments.Push();
-            segment.Left = taken;
-            segment.Charge = taken + size.PerWrite;
+            var chunk = Math.Min(from.Length - taken, size.Bytes - _charged);
+            if (_segments != null)
+            {
+                chunk = Math.Min(chunk, LargestSegment);
+                ref var segment = ref _segments.Push();
+                segment.Left = chunk;
+                segment.Charge = chunk + size.PerWrite;
+            }
+            Append(from.Slice(taken, chunk));
+            _charged += chunk + size.PerWrite;
+            taken += chunk;
         }
         return taken;
     }
@@ -93,6 +99,16 @@ internal sealed class SimPipe(PipeSize size)
         _segments?.Clear();
     }
 
+    private void Append(ReadOnlySpan<byte> chunk)
+    {
+        Reserve(Count + chunk.Length);
+        var tail = (_head + Count) % _bytes.Length;
+        var straight = Math.Min(chunk.Length, _bytes.Length - tail);
+        chunk[..straight].CopyTo(_bytes.AsSpan(tail));
+        chunk[straight..].CopyTo(_bytes);
+        Count += chunk.Length;
+    }
+
     private void Discharge(int given)
     {
         if (_segments == null)
@@ -117,7 +133,8 @@ internal sealed class SimPipe(PipeSize size)
     {
         if (bytes <= _bytes.Length)
             return;
-        var grown = new byte[Math.Min(size.Bytes, Math.Max(256, Math.Max(bytes, _bytes.Length * 2)))];
+        var wanted = Math.Max(256, Math.Max(bytes, _bytes.Length * 2));
+        var grown = new byte[Math.Min(size.Bytes, wanted)];
         var straight = Math.Min(Count, _bytes.Length - _head);
         _bytes.AsSpan(_head, straight).CopyTo(grown);
         _bytes.AsSpan(0, Count - straight).CopyTo(grown.AsSpan(straight));

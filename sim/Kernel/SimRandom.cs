@@ -85,7 +85,9 @@ public sealed class SimRandom(ulong seed)
         return Mix(unchecked((derived ^ (uint)purpose) + Step));
     }
 
-    /// <summary>SplitMix64's mixer: each bit of the input moves about half of the output's.</summary>
+    /// <summary>
+    /// SplitMix64's mixer: each bit of the input moves about half of the output's.
+    /// </summary>
     public static ulong Mix(ulong value)
     {
         unchecked

@@ -146,7 +146,9 @@ internal sealed class SimSockets
         return count;
     }
 
-    /// <summary>How many sockets are ready, counted the slow way: the list's check in tests.</summary>
+    /// <summary>
+    /// How many sockets are ready, counted the slow way: the list's check in tests.
+    /// </summary>
     public int CountReady()
     {
         var count = 0;

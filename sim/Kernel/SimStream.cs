@@ -1,7 +1,7 @@
-// Owns the peer's handle on a stream to the balancer: what a TCP client or a backend can do with its
-// socket, for tests and scripts. Read and Write are the bare system calls and allocate nothing;
-// Send and Receive are for those that do not care: Send keeps what the kernel does not take yet
-// and passes it on as the balancer reads.
+// Owns the peer's handle on a stream to the balancer: what a TCP client or a backend can do with
+// its socket, for tests and scripts. Read and Write are the bare system calls and allocate nothing;
+// Send and Receive are for those that do not care: Send keeps what the kernel does not take yet and
+// passes it on as the balancer reads.
 //
 // What always holds: callbacks run only while the balancer waits (or in SimKernel.RunWorld), never
 // inside one of its system calls, since peers are other processes; what was sent arrives in order.
@@ -13,7 +13,7 @@ using Balancer.Core;
 namespace Simulation.Kernel;
 
 /// <summary>The far end of one of the balancer's streams.</summary>
-[SuppressMessage("Naming", "CA1711", Justification = "It is a stream of the kernel's, not of System.IO")]
+[SuppressMessage("Naming", "CA1711", Justification = "A stream of the kernel's, not System.IO's")]
 public sealed class SimStream
 {
     private readonly SimKernel _kernel;
@@ -56,7 +56,9 @@ public sealed class SimStream
     /// <summary>The balancer will send nothing more, and all it sent was read.</summary>
     public bool IsAtEnd => _end.Available == 0 && _end.IsReceiveShut;
 
-    /// <summary>The balancer threw the connection away, and no call here has been told yet.</summary>
+    /// <summary>
+    /// The balancer threw the connection away, and no call here has been told yet.
+    /// </summary>
     public bool IsReset => _end.PendingError == IoStatus.Reset;
 
     /// <summary>Reads and writes that the balancer made on this stream.</summary>
@@ -135,7 +137,9 @@ public sealed class SimStream
     /// </summary>
     public void Reset() => _end.Reset();
 
-    /// <summary>The balancer's next call on this stream fails so, as by keep-alive (TimedOut).</summary>
+    /// <summary>
+    /// The balancer's next call on this stream fails so, as by keep-alive (TimedOut).
+    /// </summary>
     public void Fail(IoStatus status)
     {
         Verify.That(status != IoStatus.Ok, "a failure is not Ok");

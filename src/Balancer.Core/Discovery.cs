@@ -138,11 +138,14 @@ internal sealed class Discovery
                 if (backend.SeenInScan != _scan)
                     backend.OnPathMissing();
             }
-            _notSockets.ForgetAllBefore(_scan);
-            _refused.ForgetAllBefore(_scan);
             _backends.ForgetOld(now);
         }
         TakeUpFound(now);
+        if (end.Status == IoStatus.EndOfStream)
+        {
+            _notSockets.ForgetAllBefore(_scan);
+            _refused.ForgetAllBefore(_scan);
+        }
         if (_scanAgain)
         {
             _scanAgain = false;

@@ -167,7 +167,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         return until <= now ? 0 : (until - now).Nanoseconds;
     }
 
-    /// <summary>Writes what one event of epoll means to the core; returns how many events.</summary>
+    /// <summary>Writes what one event of epoll means; returns how many events.</summary>
     private int Translate(int index, Span<NetworkEvent> events)
     {
         var token = _epoll.Token(index);

@@ -47,7 +47,7 @@ internal sealed unsafe class PostedEvents : IDisposable
         _ = LibC.Read(_fd, &count, sizeof(ulong));
     }
 
-    /// <summary>Writes what was posted into the span, as much as it holds; returns how many.</summary>
+    /// <summary>Writes what was posted, as much as the span holds; how many.</summary>
     internal int Take(Span<NetworkEvent> events)
     {
         if (Volatile.Read(ref _kinds) == 0)

@@ -13,7 +13,7 @@ namespace Balancer.Linux;
 /// <summary>Turns signals into events of a network, until it is disposed.</summary>
 public sealed class Signals : IDisposable
 {
-    /// <summary>SIGUSR1 by its number, which PosixSignal takes for signals it has no name for.</summary>
+    /// <summary>SIGUSR1 by its number, since PosixSignal has no name for it.</summary>
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
     private readonly PosixSignalRegistration[] _registrations;

@@ -43,7 +43,7 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
     private int _next;
     private int _filled;
 
-    /// <param name="path">1 byte or more, none of them zero; slashes at the end are ignored.</param>
+    /// <param name="path">1 byte or more, none of them zero; slashes at its end go.</param>
     /// <param name="network">Whose Wait tells of changes; must outlive the directory.</param>
     /// <param name="forceFallbacks">No inotify, as where the kernel has none.</param>
     public SocketDirectory(ReadOnlySpan<byte> path, LinuxNetwork network, bool forceFallbacks)
@@ -61,7 +61,7 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
 
     public ReadOnlySpan<byte> Path => _path;
 
-    /// <summary>Why changes are not noticed at once, if they are not; it may grow by a scan.</summary>
+    /// <summary>Why changes are not noticed at once; it may grow by a scan.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     public IoResult OpenScan()
@@ -144,7 +144,7 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
 
     // ---- What an entry is ----
 
-    /// <summary>Finds out what an entry is; 0, or ENOENT for one that is gone, or an errno.</summary>
+    /// <summary>Finds out what an entry is; 0 or an errno, ENOENT if it is gone.</summary>
     private int Look(byte* name, byte type, out bool isSocket, out EntryIdentity identity)
     {
         isSocket = false;
@@ -227,7 +227,7 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
         _watch = null;
     }
 
-    /// <summary>Watches what is at the path now; a path that cannot be is the scan's to tell.</summary>
+    /// <summary>Watches what is at the path now; if nothing is, the scan tells.</summary>
     private void FollowPath()
     {
         if (_watch is null)

@@ -1,0 +1,223 @@
+// Owns what every IBackendDirectory must do: list what is there, say which entries are sockets
+// and which socket each is, and have changes told by the network's Wait.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using Balancer.Core;
+using Xunit;
+
+namespace Tests.Integration.Linux;
+
+public abstract class DirectoryContract : IDisposable
+{
+    private readonly NetworkWorld _world;
+
+    protected DirectoryContract(NetworkWorld world) => _world = world;
+
+    private IBackendDirectory Directory => _world.Directory;
+
+    public void Dispose()
+    {
+        _world.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public void Path_IsWithoutASlashAtItsEnd() =>
+        Assert.Equal<byte>(_world.PathOf("x"), (byte[])[.. Directory.Path, .. "/x"u8]);
+
+    [Fact]
+    public void Scan_EmptyDirectory_EndsAtOnce() => Assert.Empty(Scan());
+
+    [Fact]
+    public void Scan_AllKindsOfEntries_SaysWhichAreSockets()
+    {
+        using var socket = _world.Listen("5301");
+        _world.Listen("säule").Dispose();
+        _world.MakeFile("file");
+        _world.MakeFolder("folder");
+        _world.MakeLink("to-socket", "5301");
+        _world.MakeLink("to-file", "file");
+        _world.MakeLink("to-nothing", "absent");
+        _world.MakeLink("to-itself", "to-itself");
+        var found = Scan();
+        Assert.Equal(
+            ["5301", "file", "folder", "säule", "to-file", "to-itself", "to-nothing",
+                "to-socket"],
+            found.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["5301", "säule", "to-socket"],
+            found.Where(f => f.Value is not null).Select(f => f.Key)
+                .Order(StringComparer.Ordinal));
+        Assert.Equal(found["5301"], found["to-socket"]);
+        Assert.NotEqual(found["5301"], found["säule"]);
+    }
+
+    [Fact]
+    public void Scan_ManyEntries_ListsEachOnce()
+    {
+        var names = Enumerable.Range(0, 2000)
+            .Select(i => $"an-entry-with-a-long-name-{i}").ToHashSet();
+        foreach (var name in names)
+            _world.MakeFile(name);
+        Assert.Equal(names, Scan().Keys.ToHashSet());
+    }
+
+    [Fact]
+    public void Scan_EntryDeletedMeanwhile_IsNoError()
+    {
+        _world.Listen("5301").Dispose();
+        Assert.True(Directory.OpenScan().IsOk);
+        _world.Delete("5301");
+        Assert.Equal(IoStatus.EndOfStream, Directory.NextEntry(out _).Status);
+        Directory.CloseScan();
+    }
+
+    [Fact]
+    public void Scan_MissingDirectory_IsNotFound_AndWorksOnceItIsThere()
+    {
+        _world.RemoveDirectory();
+        Assert.Equal(IoStatus.NotFound, Directory.OpenScan().Status);
+        Assert.Equal(IoStatus.NotFound, Directory.OpenScan().Status);
+        _world.MakeDirectory();
+        using var socket = _world.Listen("5301");
+        Assert.Single(Scan());
+    }
+
+    [Fact]
+    public void Scan_BrokenOff_StartsAfresh()
+    {
+        _world.MakeFile("a");
+        _world.MakeFile("b");
+        Assert.True(Directory.OpenScan().IsOk);
+        Assert.True(Directory.NextEntry(out _).IsOk);
+        Directory.CloseScan();
+        Assert.Equal(2, Scan().Count);
+    }
+
+    [Fact]
+    public void Scan_OpenedTwice_IsABug()
+    {
+        Assert.True(Directory.OpenScan().IsOk);
+        Assert.Throws<VerificationException>(() => Directory.OpenScan());
+        Directory.CloseScan();
+        Assert.Throws<VerificationException>(() => Directory.NextEntry(out _));
+    }
+
+    // ---- Identity ----
+
+    [Fact]
+    public void Identity_OfASocketLeftAlone_StaysThroughModesConnectsAndRenames()
+    {
+        using var socket = _world.Listen("5301");
+        var before = Scan()["5301"];
+        _world.ChangeMode("5301");
+        _world.Connect("5301");
+        Assert.Equal(before, Scan()["5301"]);
+        _world.Rename("5301", "5302");
+        Assert.Equal(before, Scan()["5302"]);
+    }
+
+    [Fact]
+    public void Identity_OfASocketMadeAnew_DiffersEachTime()
+    {
+        var seen = new HashSet<EntryIdentity?>();
+        for (var times = 0; times < 5; times++)
+        {
+            using var socket = _world.Listen("5301");
+            Assert.True(seen.Add(Scan()["5301"]));
+            socket.Retire();
+            PassTime();
+        }
+    }
+
+    // ---- Changes ----
+
+    [Fact]
+    public void Change_OfEachKind_IsTold()
+    {
+        Scan();
+        using var socket = _world.Listen("5301");
+        AssertChangeIsTold();
+        _world.Rename("5301", "5302");
+        AssertChangeIsTold();
+        _world.Delete("5302");
+        AssertChangeIsTold();
+        _world.MakeFile("file");
+        AssertChangeIsTold();
+    }
+
+    [Fact]
+    public void Changes_Many_AreToldOnceAndNotAgain()
+    {
+        Scan();
+        for (var i = 0; i < 100; i++)
+            _world.MakeFile($"f{i}");
+        AssertChangeIsTold();
+        Assert.Empty(_world.Poll());
+    }
+
+    [Fact]
+    public void Change_DirectoryRemovedAndMadeAnew_IsToldAndFollowedByTheNextScan()
+    {
+        Scan();
+        _world.RemoveDirectory();
+        AssertChangeIsTold();
+        Assert.Equal(IoStatus.NotFound, Directory.OpenScan().Status);
+        _world.MakeDirectory();
+        Scan();
+        DrainEvents();
+        _world.MakeFile("file");
+        AssertChangeIsTold();
+    }
+
+    [Fact]
+    public void Scan_ItselfIsNoChange()
+    {
+        using var socket = _world.Listen("5301");
+        Scan();
+        DrainEvents();
+        Scan();
+        Assert.Empty(_world.Poll());
+    }
+
+    /// <summary>Lets the clock that stamps files go on, by more than its grain.</summary>
+    private void PassTime()
+    {
+        var until = _world.Clock.Now + Duration.FromMilliseconds(20);
+        while (_world.Clock.Now < until)
+            _world.Network.Wait(until, new NetworkEvent[16]);
+    }
+
+    private void DrainEvents()
+    {
+        while (_world.Poll().Length > 0)
+        {
+        }
+    }
+
+    private void AssertChangeIsTold()
+    {
+        if (_world.NoticesChanges)
+            _world.Await(came => came.Kind == NetworkEventKind.DirectoryChanged);
+        DrainEvents();
+        Assert.Empty(_world.Poll());
+    }
+
+    /// <summary>Every entry's name, with its identity if it is a socket.</summary>
+    private Dictionary<string, EntryIdentity?> Scan()
+    {
+        var found = new Dictionary<string, EntryIdentity?>();
+        Assert.Equal(IoStatus.Ok, Directory.OpenScan().Status);
+        IoResult result;
+        while ((result = Directory.NextEntry(out var entry)).IsOk)
+        {
+            found.Add(Encoding.UTF8.GetString(entry.Name),
+                entry.IsSocket ? entry.Identity : null);
+        }
+        Assert.Equal(IoStatus.EndOfStream, result.Status);
+        Directory.CloseScan();
+        return found;
+    }
+}

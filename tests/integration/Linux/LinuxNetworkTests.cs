@@ -1,0 +1,371 @@
+// Owns the tests of what only the real adapter has: its start, its socket options, errors that
+// the kernel gives on demand only, and that its steady path allocates nothing.
+
+using System;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using System.Threading;
+using Balancer.Core;
+using Balancer.Linux;
+using Balancer.Linux.Interop;
+using Xunit;
+
+namespace Tests.Integration.Linux;
+
+[SupportedOSPlatform("linux")]
+public sealed class LinuxNetworkTests : IDisposable
+{
+    private readonly LinuxWorld _world = new(Ipv4.Loopback, forceFallbacks: false);
+
+    private LinuxNetwork Network => _world.Linux;
+
+    public void Dispose() => _world.Dispose();
+
+    // ---- Start ----
+
+    [Fact]
+    public void Layout_OfThisArchitecture_IsRight() => LibC.VerifyLayout();
+
+    [Fact]
+    public void Open_PortZero_BindsUdpAndTcpToOneRealPort()
+    {
+        Assert.NotEqual(0, Network.ListenEndpoint.Port);
+        Assert.Equal(Ipv4.Loopback, Network.ListenEndpoint.Address);
+        using var client = _world.ConnectClient();
+        Assert.Equal(client.Endpoint, _world.AcceptClient().Client);
+    }
+
+    [Fact]
+    public void Open_UdpPortTaken_SaysSoInOneLine()
+    {
+        var failure = Assert.Throws<NetworkSetupException>(() => Open(Network.ListenEndpoint));
+        Assert.Equal(
+            $"cannot bind UDP {Network.ListenEndpoint}: Address already in use (errno 98)",
+            failure.Message);
+    }
+
+    [Fact]
+    public void Open_TcpPortTaken_SaysSoInOneLine()
+    {
+        using var other = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        other.Listen();
+        var taken = Net.Endpoint(other.LocalEndPoint);
+        var failure = Assert.Throws<NetworkSetupException>(() => Open(taken));
+        Assert.Equal($"cannot bind TCP {taken}: Address already in use (errno 98)",
+            failure.Message);
+    }
+
+    [Fact]
+    public void Open_AddressOfAnotherHost_SaysSo()
+    {
+        var failure = Assert.Throws<NetworkSetupException>(
+            () => Open(new Endpoint(Ipv4.From(192, 0, 2, 1), 0)));
+        Assert.Equal(99, failure.Errno);
+        Assert.StartsWith("cannot bind UDP 192.0.2.1:0: ", failure.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void UdpPort_CannotBeTakenBesideIt_EvenWithReuse()
+    {
+        using var thief = new Socket(
+            AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        thief.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
+        var failure = Assert.Throws<SocketException>(
+            () => thief.Bind(Net.EndPoint(Network.ListenEndpoint)));
+        Assert.Equal(SocketError.AddressAlreadyInUse, failure.SocketErrorCode);
+    }
+
+    [Fact]
+    public void Open_AfterAnotherWhoseConnectionsAreInTimeWait_Works()
+    {
+        var endpoint = Network.ListenEndpoint;
+        using var client = _world.ConnectClient();
+        var (stream, _) = _world.AcceptClient();
+        Network.Close(stream);
+        Assert.Equal(StreamEnd.EndOfStream, client.ReceiveEnd());
+        client.Dispose();
+        Network.Dispose();
+        using var next = Open(endpoint);
+        Assert.Equal(endpoint, next.ListenEndpoint);
+    }
+
+    [Fact]
+    public void Open_OptionsThatCannotBeSet_AreWarnings() =>
+        Posix.WithFailing([(SystemCall.SetSockOpt, 92)], () =>
+        {
+            using var network = Open(new Endpoint(Ipv4.Any, 0));
+            Assert.Contains(
+                "cannot set IP_PKTINFO: Protocol not available (errno 92)", network.Warnings);
+            Assert.Contains(network.Warnings,
+                w => w.StartsWith("cannot set TCP_KEEPIDLE", StringComparison.Ordinal));
+        });
+
+    // ---- Options ----
+
+    [Fact]
+    public void AcceptedConnection_HasKeepAliveAndNoDelay()
+    {
+        using var client = _world.ConnectClient();
+        var fd = Network.DescriptorOf(_world.AcceptClient().Stream);
+        Assert.Equal(1, Posix.SocketOption(fd, C.SOL_SOCKET, C.SO_KEEPALIVE));
+        Assert.Equal(1, Posix.SocketOption(fd, C.IPPROTO_TCP, C.TCP_KEEPIDLE));
+        Assert.Equal(1, Posix.SocketOption(fd, C.IPPROTO_TCP, C.TCP_KEEPINTVL));
+        Assert.Equal(15, Posix.SocketOption(fd, C.IPPROTO_TCP, C.TCP_KEEPCNT));
+        Assert.Equal(1, Posix.SocketOption(fd, C.IPPROTO_TCP, C.TCP_NODELAY));
+    }
+
+    [Fact]
+    public void UdpBuffers_AreAsLargeAsWanted_OrAWarningSaysWhy()
+    {
+        var fd = Network.DescriptorOf(Network.DatagramSocket);
+        foreach (var (option, name) in new[] { (C.SO_RCVBUF, "receive"), (C.SO_SNDBUF, "send") })
+        {
+            var large = Posix.SocketOption(fd, C.SOL_SOCKET, option) >= 4 * 1024 * 1024;
+            var warned = Network.Warnings.Any(
+                w => w.Contains($"UDP {name} buffer", StringComparison.Ordinal));
+            Assert.NotEqual(large, warned);
+        }
+    }
+
+    // ---- Errors that the kernel gives on demand ----
+
+    [Theory]
+    [InlineData(103, IoStatus.Aborted)]
+    [InlineData(71, IoStatus.Aborted)]
+    [InlineData(113, IoStatus.Aborted)]
+    [InlineData(100, IoStatus.Aborted)]
+    [InlineData(110, IoStatus.Aborted)]
+    [InlineData(24, IoStatus.TooManyFiles)]
+    [InlineData(23, IoStatus.TooManyFiles)]
+    [InlineData(105, IoStatus.NoBuffers)]
+    [InlineData(12, IoStatus.NoBuffers)]
+    [InlineData(1, IoStatus.AccessDenied)]
+    [InlineData(111, IoStatus.Refused)]
+    [InlineData(5, IoStatus.Other)]
+    public void AcceptFails_EachErrno_IsAValue(int errno, IoStatus expected) =>
+        Posix.WithFailing([(SystemCall.Accept4, errno)], () => Assert.Equal(
+            IoResult.Failed(expected, errno), Network.Accept(out _, out _)));
+
+    [Theory]
+    [InlineData(11, IoStatus.WouldBlock)]
+    [InlineData(1, IoStatus.AccessDenied)]
+    [InlineData(13, IoStatus.AccessDenied)]
+    [InlineData(22, IoStatus.InvalidArgument)]
+    [InlineData(90, IoStatus.MessageTooLong)]
+    [InlineData(101, IoStatus.Unreachable)]
+    [InlineData(113, IoStatus.Unreachable)]
+    [InlineData(105, IoStatus.NoBuffers)]
+    [InlineData(111, IoStatus.Refused)]
+    [InlineData(5, IoStatus.Other)]
+    public void SendFails_EachErrno_IsAValue(int errno, IoStatus expected)
+    {
+        var batch = new DatagramBatch();
+        batch.TryAdd(new Endpoint(Ipv4.Loopback, 9), Ipv4.Any, "x"u8);
+        Posix.WithFailing([(SystemCall.SendMMsg, errno)], () => Assert.Equal(
+            IoResult.Failed(expected, errno), Network.SendDatagrams(batch, 0)));
+    }
+
+    [Theory]
+    [InlineData(12, IoStatus.NoBuffers)]
+    [InlineData(111, IoStatus.Refused)]
+    [InlineData(104, IoStatus.Reset)]
+    [InlineData(5, IoStatus.Other)]
+    public void ReceiveFails_EachErrno_IsAValue(int errno, IoStatus expected) =>
+        Posix.WithFailing([(SystemCall.RecvMMsg, errno)], () => Assert.Equal(
+            IoResult.Failed(expected, errno), Network.ReceiveDatagrams(new DatagramBatch())));
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(38)]
+    [InlineData(1)]
+    public void WaitFails_InterruptedOrNotKnown_WaitsOnWithWhatThereIs(int errno)
+    {
+        using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
+        peer.Send(Network.ListenEndpoint, "x"u8);
+        Network.SetInterest(Network.DatagramSocket, Readiness.Read);
+        Posix.WithFailing([(SystemCall.EpollPwait2, errno)], () =>
+        {
+            Assert.Equal(0, Network.Wait(Instant.Never, new NetworkEvent[4]));
+            if (errno != 4)
+                _world.AwaitReady(Network.DatagramSocket, Readiness.Read);
+        });
+        _world.AwaitReady(Network.DatagramSocket, Readiness.Read);
+    }
+
+    [Fact]
+    public void KernelWithoutNewCalls_ServesAllTheSame_AndSaysWhatIsLost() =>
+        AssertServesWithNewCallsFailing(errno: 38, forceFallbacks: false,
+            "changes of the backend directory are noticed by the periodic scan only: "
+                + "Function not implemented (errno 38)");
+
+    [Fact]
+    public void ForcedFallbacks_NeverMakeTheNewCalls() =>
+        AssertServesWithNewCallsFailing(errno: 5, forceFallbacks: true);
+
+    private static void AssertServesWithNewCallsFailing(
+        int errno, bool forceFallbacks, params string[] warnings) => Posix.WithFailing(
+        [
+            (SystemCall.RecvMMsg, errno), (SystemCall.SendMMsg, errno),
+            (SystemCall.EpollPwait2, errno), (SystemCall.InotifyInit1, errno),
+        ],
+        () =>
+        {
+            using var world = new LinuxWorld(Ipv4.Any, forceFallbacks);
+            Assert.Equal(warnings, world.Sockets.Warnings);
+            using var peer = world.NewDatagramPeer(Ipv4.Loopback);
+            var asked = new Endpoint(
+                Ipv4.From(127, 0, 0, 5), world.Network.ListenEndpoint.Port);
+            for (var i = 0; i < 5; i++)
+                peer.Send(asked, BitConverter.GetBytes(i));
+            var batch = new DatagramBatch();
+            world.ReceiveSome(batch);
+            Assert.Equal(5, batch.Count);
+            Assert.Equal(IoResult.Ok(5), world.Network.SendDatagrams(batch, 0));
+            for (var i = 0; i < 5; i++)
+            {
+                var (from, payload) = peer.Receive();
+                Assert.Equal(asked, from);
+                Assert.Equal(i, BitConverter.ToInt32(payload));
+            }
+            Assert.True(world.Directory.OpenScan().IsOk);
+        });
+
+    [Theory]
+    [InlineData(28)]
+    [InlineData(12)]
+    public void EpollFull_SocketIsTakenInByALaterWait(int errno)
+    {
+        using var listener = _world.Listen("b");
+        var stream = _world.Connect("b");
+        Posix.WithFailing([(SystemCall.EpollCtl, errno)], () =>
+        {
+            Network.SetInterest(stream, Readiness.Write);
+            Assert.Empty(_world.PollSockets());
+        });
+        Assert.Equal(Readiness.Write, _world.AwaitReady(stream, Readiness.Write));
+    }
+
+    [Fact]
+    public void WatchesUsedUp_IsOneWarningAndAScanThatWorks() =>
+        Posix.WithFailing([(SystemCall.InotifyAddWatch, 28)], () =>
+        {
+            using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: false);
+            Assert.True(world.Directory.OpenScan().IsOk);
+            world.Directory.CloseScan();
+            Assert.Single(world.Sockets.Warnings);
+        });
+
+    [Theory]
+    [InlineData(SystemCall.GetDents64, 5, IoStatus.Other)]
+    [InlineData(SystemCall.GetDents64, 13, IoStatus.AccessDenied)]
+    [InlineData(SystemCall.StatX, 12, IoStatus.NoBuffers)]
+    internal void ScanBreaksOff_EachErrno_IsAValue(
+        SystemCall call, int errno, IoStatus expected)
+    {
+        using var listener = _world.Listen("5301");
+        Posix.WithFailing([(call, errno)], () =>
+        {
+            Assert.True(_world.Directory.OpenScan().IsOk);
+            Assert.Equal(expected, _world.Directory.NextEntry(out _).Status);
+            _world.Directory.CloseScan();
+        });
+    }
+
+    // ---- The directory's watch ----
+
+    [Fact]
+    public void DirectoryReplacedByAnother_IsToldAndFollowedByTheNextScan()
+    {
+        _world.Directory.OpenScan();
+        _world.Directory.CloseScan();
+        _world.ReplaceDirectory();
+        AwaitChange();
+        _world.Directory.OpenScan();
+        _world.Directory.CloseScan();
+        while (_world.Poll().Length > 0)
+        {
+        }
+        _world.MakeFile("in-the-new-one");
+        AwaitChange();
+    }
+
+    private void AwaitChange() =>
+        _world.Await(came => came.Kind == NetworkEventKind.DirectoryChanged);
+
+    // ---- Posts ----
+
+    [Fact]
+    public void Post_FromAnotherThread_EndsAWait()
+    {
+        var poster = new Thread(() => Network.Post(NetworkEventKind.StatusRequested));
+        poster.Start();
+        _world.Await(came => came.Kind == NetworkEventKind.StatusRequested);
+        poster.Join();
+        Assert.Empty(_world.Poll());
+    }
+
+    [Fact]
+    public void Posts_MoreThanRoom_AllComeOnce()
+    {
+        Network.Post(NetworkEventKind.StopRequested);
+        Network.Post(NetworkEventKind.RescanRequested);
+        Network.Post(NetworkEventKind.RescanRequested);
+        Network.Post(NetworkEventKind.StatusRequested);
+        var kinds = Enumerable.Range(0, 6)
+            .SelectMany(_ => _world.Poll(room: 1)).Select(came => came.Kind);
+        Assert.Equal(
+            [NetworkEventKind.StopRequested, NetworkEventKind.RescanRequested,
+                NetworkEventKind.StatusRequested], kinds);
+        Network.Dispose();
+        Network.Post(NetworkEventKind.StopRequested);
+    }
+
+    // ---- The steady path ----
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void QueriesAndReplies_InASteadyState_AllocateNothing(bool forceFallbacks)
+    {
+        using var world = new LinuxWorld(Ipv4.Any, forceFallbacks);
+        using var listener = world.Listen("b");
+        var stream = world.Connect("b");
+        var network = world.Network;
+        network.SetInterest(network.DatagramSocket, Readiness.Read);
+        network.SetInterest(stream, Readiness.Read);
+        using var peer = new Socket(
+            AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        peer.Connect(Net.EndPoint(
+            new Endpoint(Ipv4.Loopback, network.ListenEndpoint.Port)));
+        var batch = new DatagramBatch();
+        var events = new NetworkEvent[64];
+        var read = new byte[1024];
+        var received = 0;
+        long before = 0;
+        for (var round = 0; round < 300; round++)
+        {
+            if (round == 200)
+                (received, before) = (0, GC.GetAllocatedBytesForCurrentThread());
+            for (var i = 0; i < 8; i++)
+                peer.Send("query"u8);
+            network.Wait(world.Clock.Now + Duration.FromSeconds(30L), events);
+            received += network.ReceiveDatagrams(batch).Count;
+            network.SendDatagrams(batch, 0);
+            for (var i = 0; i < batch.Count; i++)
+                peer.Receive(read);
+            network.Write(stream, "frame"u8);
+            network.Read(stream, read);
+            network.SetInterest(stream, round % 2 == 0 ? Readiness.HangUp : Readiness.Read);
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(800, received);
+    }
+
+    private static LinuxNetwork Open(Endpoint endpoint) => LinuxNetwork.Open(
+        new LinuxNetworkOptions { Address = endpoint.Address, Port = endpoint.Port });
+}

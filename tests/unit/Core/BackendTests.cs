@@ -1,0 +1,355 @@
+// Backend: its states, heartbeats, faults and back-off (section 3 of what the balancer does).
+
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class BackendTests : CoreTest
+{
+    [Fact]
+    public void SocketAtStart_IsConnectedToAndHealthyAfterItsHello()
+    {
+        HealthyBackends("5301");
+
+        Assert.Equal(1, Log.Count<LogEvent.BackendDiscovered>());
+        Assert.Equal(new BackendId(5301), Log.Last<LogEvent.BackendHealthy>()!.Id);
+        Assert.Equal(1, Snapshot("5301").ConnectsStarted);
+    }
+
+    [Fact]
+    public void NoHello_FaultsAfterThirtySecondsAndNotEarlier()
+    {
+        Backend("5301").AnswersHello = false;
+        Run(29.99);
+        Assert.Equal(BackendState.AwaitingHello, State("5301"));
+        Run(0.02);
+
+        Assert.Equal(FaultCause.HelloTimeout, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(1, Snapshot("5301").ConnectsFailed);
+    }
+
+    [Fact]
+    public void Healthy_IsAskedForAHeartbeatFiveSecondsAfterHelloAndAfterEachAnswer()
+    {
+        var backend = Backend("5301");
+        backend.HeartbeatDelay = Seconds(2);
+        Run(30);
+
+        var times = backend.Control!.HeartbeatTimes;
+        Assert.Equal([5, 12, 19, 26], times.Select(t => t.Nanoseconds / 1_000_000_000));
+    }
+
+    [Fact]
+    public void HeartbeatAnsweredJustInTime_IsNoFault()
+    {
+        Backend("5301").HeartbeatDelay = Seconds(14.9);
+        Run(120);
+
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void HeartbeatNotAnswered_FaultsAfterFifteenSeconds(bool late)
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.AnswersHeartbeats = late;
+        backend.HeartbeatDelay = Seconds(15.1);
+        Run(19.8);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.True(Snapshot("5301").HeartbeatOutstanding);
+        Run(0.3);
+
+        Assert.Equal(
+            FaultCause.HeartbeatTimeout, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(1, backend.Sessions[0].Heartbeats);
+    }
+
+    [Fact]
+    public void HeartbeatOutstandingAtAFault_IsForgottenByTheNextSession()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.AnswersHeartbeats = false;
+        Run(6);
+        Assert.True(Snapshot("5301").HeartbeatOutstanding);
+        backend.CloseSessions();
+        Run(1.5);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.False(Snapshot("5301").HeartbeatOutstanding);
+        // An answer now is one that the new session did not ask for.
+        backend.Control!.SendHeartbeat();
+        Run(0.1);
+        Assert.Equal(
+            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+    }
+
+    [Theory]
+    [InlineData(1004u, FaultCause.FrameBeforeHello)]
+    [InlineData(1002u, FaultCause.FrameBeforeHello)]
+    [InlineData(1003u, FaultCause.FrameBeforeHello)]
+    [InlineData(77u, FaultCause.FrameBeforeHello)]
+    public void AnotherFrameBeforeHello_Faults(uint type, FaultCause cause)
+    {
+        var backend = Backend("5301");
+        backend.AnswersHello = false;
+        Run(0.1);
+        if (type == 1002)
+            backend.Control!.Reply(Client(1), Query(1));
+        else
+            backend.Control!.SendType(type);
+        Run(0.1);
+
+        var fault = Log.Last<LogEvent.BackendFaulted>()!.Fault;
+        Assert.Equal(cause, fault.Cause);
+        Assert.Equal(type, fault.Detail);
+    }
+
+    [Theory]
+    [InlineData(1001u, FaultCause.SecondHello)]
+    [InlineData(1003u, FaultCause.TcpFrameOnControlSession)]
+    [InlineData(1004u, FaultCause.UnaskedHeartbeat)]
+    [InlineData(1u, FaultCause.UnknownFrame)]
+    [InlineData(9999u, FaultCause.UnknownFrame)]
+    public void WrongFrameWhileHealthy_Faults(uint type, FaultCause cause)
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Control!.SendType(type);
+        Run(0.1);
+
+        Assert.Equal(cause, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Run(1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void HeartbeatAnsweredTwice_FaultsForTheSecond()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Run(5.5);
+        backend.Control!.SendHeartbeat();
+        Run(0.1);
+
+        Assert.Equal(
+            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+    }
+
+    [Theory]
+    [InlineData(65_536u, true)]
+    [InlineData(0x80000000u, true)]
+    [InlineData(65_535u, false)]
+    [InlineData(1501u, false)]
+    public void ReplyLength_OverAnyDatagramFaultsOverTheLimitIsSkipped(uint length, bool faults)
+    {
+        var backend = HealthyBackends("5301")[0];
+        Ask(1);
+        backend.Control!.SendOutbound(Client(1).Address.Value, 4000, length, new byte[length > 65_535 ? 100 : (int)length]);
+        Run(0.1);
+
+        Assert.Equal(faults ? 1 : 0, Log.Count<LogEvent.BackendFaulted>());
+        if (!faults)
+            Assert.Equal(1, Count(Counter.RepliesOversized));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void EndOfStream_FaultsAndReconnectsAfterOneSecond()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.CloseSessions();
+        Run(0.1);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        Assert.Equal(FaultCause.EndOfStream, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Run(0.8);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        Run(0.2);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void Reset_IsAFaultWithItsCause()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.ResetSessions();
+        Run(0.1);
+
+        var fault = Log.Last<LogEvent.BackendFaulted>()!.Fault;
+        Assert.Equal(FaultCause.ReadFailed, fault.Cause);
+        Assert.Equal(IoStatus.Reset, fault.Io.Status);
+    }
+
+    [Fact]
+    public void RefusedForLong_BackOffIsOneThreeFiveUpToThirtyTwo()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Crash();
+        Run(400);
+
+        var delays = Log.Of<LogEvent.BackendFaulted>().Select(e => e.BackOff.TotalSeconds);
+        Assert.Equal(
+            [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 32, 32, 32],
+            delays.Take(19));
+    }
+
+    [Fact]
+    public void Hello_SetsTheBackOffToOneSecond()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Accepts = false;
+        backend.ResetSessions();
+        Run(40);
+        Assert.True(Snapshot("5301").ReconnectDelay > Seconds(1));
+        backend.Accepts = true;
+        Run(60);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(Seconds(1), Snapshot("5301").ReconnectDelay);
+    }
+
+    [Fact]
+    public void PathGoneAtConnect_IsRemovedAndNotTriedUntilAScanSeesIt()
+    {
+        Kernel.Directory.TellsChanges = false;
+        var backend = HealthyBackends("5301")[0];
+        backend.Stop();
+        Run(1.2);
+        Assert.Equal(BackendState.Removed, State("5301"));
+        var tries = Snapshot("5301").ConnectsStarted;
+        Run(60);
+        Assert.Equal(tries, Snapshot("5301").ConnectsStarted);
+        backend.Rebind();
+        Run(5.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.BackendReturned>());
+        Assert.Equal(new BackendId(5301), Snapshot("5301").Id);
+    }
+
+    [Fact]
+    public void RemovedForLong_IsForgottenWithItsId()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Ask(1);
+        backend.Stop();
+        Run(250);
+        Assert.Equal(BackendState.Removed, State("5301"));
+        Run(100);
+
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+        Assert.Equal(1, Log.Count<LogEvent.BackendForgotten>());
+    }
+
+    [Fact]
+    public void MadeAnewWhileBackingOff_IsConnectedToAtOnce()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Crash();
+        Run(30);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        backend.Rebind();
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.BackendMadeAnew>());
+    }
+
+    [Fact]
+    public void MadeAnewWhileItsOldSessionLives_IsConnectedToAtOnceWhenThatEnds()
+    {
+        var backend = HealthyBackends("5301")[0];
+        var old = backend.Control!;
+        backend.Rebind();
+        Run(1);
+        Assert.Equal(BackendState.Draining, State("5301"));
+        old.Close();
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(Duration.Zero, Log.Last<LogEvent.BackendFaulted>()!.BackOff);
+    }
+
+    [Fact]
+    public void MadeAnewBeforeTheHello_OldSessionIsGivenUpForTheNewSocket()
+    {
+        var backend = Backend("5301");
+        backend.AnswersHello = false;
+        Run(6);
+        backend.AnswersHello = true;
+        backend.Rebind();
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(FaultCause.Replaced, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+    }
+
+    [Fact]
+    public void RestartedBetweenScans_NewSessionIsHealthyAndStaysSo()
+    {
+        Kernel.Directory.TellsChanges = false;
+        var backend = HealthyBackends("5301")[0];
+        Run(0.4);
+        backend.Crash();
+        backend.Rebind();
+        Run(2);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Run(20);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, Log.Count<LogEvent.BackendMadeAnew>());
+    }
+
+    [Fact]
+    public void UnlinkedWhileItsSessionLives_DrainsUntilItEnds()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        Assert.Single(backends[0].Queries);
+        backends[0].Unlink();
+        Run(0.1);
+        Assert.Equal(BackendState.Draining, State("5301"));
+        for (var client = 1; client <= 10; client++)
+            Ask(client);
+
+        // The remote that it had stays with it; nobody new comes.
+        Assert.Equal(2, backends[0].QueryCount);
+        Assert.Equal(10, backends[1].QueryCount);
+        backends[0].CloseSessions();
+        Run(2);
+        Assert.Equal(BackendState.Removed, State("5301"));
+    }
+
+    [Fact]
+    public void EveryFault_ClosesItsSession()
+    {
+        var backend = Backend("5301");
+        backend.AnswersHello = false;
+        for (var round = 0; round < 20; round++)
+        {
+            Run(5);
+            backend.Control?.SendType(4711);
+        }
+        Run(0.1);
+
+        Assert.InRange(Kernel.OpenDescriptors, 0, 1);
+    }
+
+    [Fact]
+    public void OldSessionsBytes_NeverReachTheNewOne()
+    {
+        var backend = HealthyBackends("5301")[0];
+        // Half a frame, then the end: the other half must not be waited for in the next session.
+        backend.Control!.Send([0xea, 0x03, 0, 0, 1, 2]);
+        backend.CloseSessions();
+        Run(2);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Ask(1);
+
+        Assert.Equal(1, Kernel.Datagrams.SentCount);
+    }
+}

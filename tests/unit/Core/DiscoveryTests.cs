@@ -1,0 +1,230 @@
+// Discovery: what in the directory becomes a backend, with which id, and what a scan that fails
+// does not say.
+
+using System.Linq;
+using System.Text;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class DiscoveryTests : CoreTest
+{
+    [Fact]
+    public void EntryThatAppears_IsConnectedToAtOnceByItsEvent()
+    {
+        Run(1);
+        Backend("5301");
+        Run(0.05);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void WithoutEvents_TheScanEveryFiveSecondsFindsIt()
+    {
+        Kernel.Directory.TellsChanges = false;
+        Run(1);
+        Backend("5301");
+        Run(3.9);
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+        Run(0.2);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void OperatorAsks_IsScannedAtOnce()
+    {
+        Kernel.Directory.TellsChanges = false;
+        Run(1);
+        Backend("5301");
+        Kernel.RequestRescan();
+        Run(0.01);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Theory]
+    [InlineData(SimScanOrder.Creation)]
+    [InlineData(SimScanOrder.Reversed)]
+    [InlineData(SimScanOrder.Shuffled)]
+    public void NamesThatFightForAnId_PortsAsUsuallyWrittenWinInAnyOrder(SimScanOrder order)
+    {
+        Kernel.Directory.Order = order;
+        foreach (var name in new[] { "foo", "05301", "5302", "5301", "5300x", "99999", "5299" })
+            Backend(name);
+        Run(0.1);
+
+        Assert.Equal(5301, Snapshot("5301").Id.Value);
+        Assert.Equal(5302, Snapshot("5302").Id.Value);
+        // The others, in the order of their bytes, get the highest id in use plus one.
+        Assert.Equal([5303, 5304, 5305, 5306, 5307],
+            new[] { "05301", "5299", "5300x", "99999", "foo" }.Select(n => Snapshot(n).Id.Value));
+    }
+
+    [Fact]
+    public void OtherNameAlone_GetsIdOne()
+    {
+        HealthyBackends("foo");
+
+        Assert.Equal(1, Snapshot("foo").Id.Value);
+    }
+
+    [Theory]
+    [InlineData("5300", 5300)]
+    [InlineData("5399", 5399)]
+    [InlineData("05301", 5301)]
+    [InlineData("5400", null)]
+    [InlineData("5299", null)]
+    [InlineData("-5301", null)]
+    [InlineData("5301 ", null)]
+    [InlineData("", null)]
+    [InlineData("530100000000000000000000000000000", null)]
+    public void NamedId_IsANumberFrom5300To5399(string name, int? id) =>
+        Assert.Equal(id, Backends.NamedId(Encoding.UTF8.GetBytes(name))?.Value);
+
+    [Fact]
+    public void EntriesThatAreNoSockets_AreSkippedAndLoggedOnce()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.File);
+        Kernel.Directory.Create("notes", SimEntryKind.Folder);
+        Backend("5302");
+        Run(60);
+
+        Assert.Equal(5302, Balancer.Core.SnapshotBackends().Single().Id.Value);
+        Assert.Equal(2, Log.Of<LogEvent.EntryRefused>().Count(
+            e => e.Why == EntryRefusal.NotASocket));
+    }
+
+    [Fact]
+    public void PathOf107Bytes_IsABackendOneMoreIsRefusedOnce()
+    {
+        var fits = new string('a', Limits.MaxPathBytes - Kernel.Directory.Path.Length - 1);
+        Backend(fits);
+        Kernel.Directory.Create(fits + "b", SimEntryKind.File);
+        Run(1);
+        Assert.Equal(BackendState.Healthy, State(fits));
+        Kernel.Directory.Unlink(fits + "b");
+        Kernel.Directory.Bind(fits + "b");
+        Run(30);
+
+        Assert.Single(Balancer.Core.SnapshotBackends());
+        Assert.Single(Log.Of<LogEvent.EntryRefused>(), e => e.Why == EntryRefusal.PathTooLong);
+    }
+
+    [Fact]
+    public void DirectoryMissingAtStart_IsSaidOnceAndFoundLater()
+    {
+        Kernel.Directory.Readable = IoResult.Failed(IoStatus.NotFound, 2);
+        Backend("5301");
+        Run(20);
+        Assert.Equal(1, Log.Count<LogEvent.DirectoryUnreadable>());
+        Kernel.Directory.Readable = IoResult.Ok();
+        Run(5);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.DirectoryReadable>());
+    }
+
+    [Theory]
+    [InlineData(IoStatus.NotFound)]
+    [InlineData(IoStatus.TooManyFiles)]
+    [InlineData(IoStatus.AccessDenied)]
+    public void DirectoryThatCannotBeRead_RemovesNobody(IoStatus why)
+    {
+        var backend = HealthyBackends("5301")[0];
+        Kernel.Directory.Readable = IoResult.Failed(why);
+        Run(60);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Single(backend.Sessions);
+    }
+
+    [Fact]
+    public void ScanThatBreaksOff_RemovesNobody()
+    {
+        HealthyBackends("5301", "5302", "5303");
+        for (var n = 0; n < 5; n++)
+        {
+            Kernel.Faults.FailScanAfter(1, IoStatus.Other);
+            Kernel.RequestRescan();
+            Run(0.1);
+        }
+
+        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+    }
+
+    [Fact]
+    public void LargeDirectory_IsReadAFewEntriesATurn()
+    {
+        for (var n = 0; n < 1000; n++)
+            Kernel.Directory.Create($"file{n}", SimEntryKind.File);
+        Balancer.Turn();
+        long most = 0;
+        for (var turn = 0; turn < 30; turn++)
+        {
+            var before = Kernel.Calls[SimCall.NextEntry];
+            Balancer.Turn();
+            most = System.Math.Max(most, Kernel.Calls[SimCall.NextEntry] - before);
+        }
+
+        Assert.InRange(most, 1, Limits.EntriesPerTurn);
+        Assert.InRange(Log.Count<LogEvent.EntryRefused>(), 1, Limits.MaxSkippedEntries);
+    }
+
+    [Fact]
+    public void EntriesThatComeAndGo_AreForgottenAndTheTableStaysBounded()
+    {
+        for (var n = 0; n < 1000; n++)
+        {
+            var backend = Backend($"tmp{n}");
+            Run(0.05);
+            backend.Stop();
+            Run(2);
+        }
+
+        Assert.InRange(Balancer.Core.SnapshotBackends().Length, 0, Limits.MaxBackends);
+        Assert.InRange(Kernel.OpenDescriptors, 0, 2);
+        Run(700);
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+    }
+
+    [Fact]
+    public void MoreSocketsThanMayBe_AreRefusedWithALine()
+    {
+        for (var n = 0; n < Limits.MaxBackends + 5; n++)
+            Backend($"s{n:000}");
+        Run(12);
+
+        Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
+        Assert.Equal(5, Log.Of<LogEvent.EntryRefused>().Count(
+            e => e.Why == EntryRefusal.TooManyBackends));
+    }
+
+    [Fact]
+    public void NamesThatAreNoUtf8_AreBackendsToo()
+    {
+        Kernel.Directory.Create([0xff, 0xfe, (byte)'x'], SimEntryKind.Socket);
+        Run(1);
+
+        var backend = Balancer.Core.SnapshotBackends().Single();
+        Assert.Equal(BackendState.BackingOff, backend.State);
+        Assert.EndsWith("x", backend.Path, System.StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ChangesWithoutEnd_DoNotStarveQueries()
+    {
+        HealthyBackends("5301");
+        for (var n = 0; n < 200; n++)
+        {
+            Kernel.Directory.TellChange();
+            Ask(n);
+        }
+
+        Assert.Equal(200, Count(Counter.RepliesSent));
+    }
+}

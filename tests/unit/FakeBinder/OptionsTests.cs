@@ -1,0 +1,142 @@
+// The command line: what each option makes, and how a wrong one is refused.
+
+using System.Linq;
+using FakeBinder;
+using Xunit;
+
+namespace Tests.Unit.FakeBinder;
+
+public sealed class OptionsTests
+{
+    private static Settings Read(string line)
+    {
+        var options = new Options();
+        var arguments = line.Split(' ');
+        Assert.Null(options.FlagWithValue(arguments));
+        var parsed = options.Parse(arguments);
+        Assert.Empty(parsed.Errors);
+        return options.Read(parsed);
+    }
+
+    private static string Wrong(string line)
+    {
+        var options = new Options();
+        var arguments = line.Split(' ');
+        return options.FlagWithValue(arguments)
+            ?? options.Parse(arguments).Errors.Select(e => e.Message).FirstOrDefault() ?? "";
+    }
+
+    [Fact]
+    public void PathsAlone_MakeAGoodBackend()
+    {
+        var settings = Read("/x/5301 /x/5302");
+        Assert.Equal(["/x/5301", "/x/5302"], settings.Paths);
+        Assert.Equal(Misbehaviour.None, settings.Misbehaviour);
+        Assert.Null(settings.Id);
+        Assert.True(settings.Accepts);
+        Assert.False(settings.Verbose);
+    }
+
+    [Fact]
+    public void GeneralOptions_AreRead()
+    {
+        var settings = Read("--id me --no-accept --verbose p");
+        Assert.Equal("me", settings.Id);
+        Assert.False(settings.Accepts);
+        Assert.True(settings.Verbose);
+    }
+
+    [Fact]
+    public void ProcessHelloAndControl_AreRead() => Assert.Equal(
+        new Misbehaviour
+        {
+            DelayNs = 250_000_000,
+            DropEvery = 3,
+            HangAfter = 0,
+            PauseAfter = 1,
+            PauseNs = 1_500_000_000,
+            CrashAfter = 2,
+            CrashMidFrameAfter = 4,
+            ServfailForNs = 120_000_000_000,
+            NoHello = true,
+            HelloDelayNs = 1_000_000,
+            HelloTwice = true,
+            CloseAfterHelloNs = 0,
+            ReplyBeforeHello = true,
+            NoHeartbeat = true,
+            HeartbeatDelayNs = 14_900_000_000,
+            HeartbeatTwice = true,
+            HeartbeatUnaskedNs = 3_600_000_000_000,
+            UnknownFrameAfter = 5,
+            TcpFrameOnControlAfter = 6,
+            GarbageAfter = 7,
+            HelloAgainAfter = 8,
+            HalfCloseAfter = 9,
+            EndMidFrameAfter = 10,
+            FrameSplit = 11,
+        },
+        Read("--delay 250ms --drop-every 3 --hang-after 0 --pause-after 1 --pause 1.5s "
+            + "--crash-after 2 --crash-mid-frame-after 4 --servfail-for 2m --no-hello "
+            + "--hello-delay 1ms --hello-twice --close-after-hello 0s --reply-before-hello "
+            + "--no-heartbeat --heartbeat-delay 14.9s --heartbeat-twice "
+            + "--heartbeat-unasked 60m --unknown-frame-after 5 "
+            + "--tcp-frame-on-control-after 6 --garbage-after 7 --hello-again-after 8 "
+            + "--half-close-after 9 --end-mid-frame-after 10 --frame-split=11 p").Misbehaviour);
+
+    [Fact]
+    public void RepliesAndTcp_AreRead() => Assert.Equal(
+        new Misbehaviour
+        {
+            ReplyLength = 1501,
+            ReplyLengthClaim = uint.MaxValue,
+            ReplyPort = 65_536,
+            ReplyAddress = 0x0a4d4d05,
+            DuplicateReplies = 1,
+            CrashBeforeTcpOk = true,
+            TcpRefuse = true,
+            TcpReset = true,
+            TcpNoOk = true,
+            TcpOkDelayNs = 9_000_000_000,
+            TcpOkSplit = true,
+            TcpOkWithData = true,
+            TcpHalfCloseFirst = true,
+            TcpNeverRead = true,
+            TcpChunk = 1,
+        },
+        Read("--reply-length 1501 --reply-length-claim 4294967295 --reply-port 65536 "
+            + "--reply-address 10.77.77.5 --duplicate-replies 1 --crash-before-tcp-ok "
+            + "--tcp-refuse --tcp-reset --tcp-no-ok --tcp-ok-delay 9s --tcp-ok-split "
+            + "--tcp-ok-with-data --tcp-half-close-first --tcp-never-read --tcp-chunk 1 p")
+            .Misbehaviour);
+
+    [Theory]
+    [InlineData("--no-hello", "at least one PATH")]
+    [InlineData("--bogus p", "unknown option --bogus")]
+    [InlineData("p p", "p is given twice")]
+    [InlineData("--delay 61m p", "--delay 61m")]
+    [InlineData("--delay 5 p", "--delay 5")]
+    [InlineData("--delay -1s p", "--delay -1s")]
+    [InlineData("--delay 1e3s p", "--delay 1e3s")]
+    [InlineData("--delay ms p", "--delay ms")]
+    [InlineData("--crash-after -1 p", "--crash-after -1")]
+    [InlineData("--crash-after 2147483648 p", "--crash-after 2147483648")]
+    [InlineData("p --crash-after", "--crash-after")]
+    [InlineData("--drop-every 0 p", "--drop-every 0")]
+    [InlineData("--reply-length 65536 p", "--reply-length 65536")]
+    [InlineData("--reply-port 4294967296 p", "--reply-port 4294967296")]
+    [InlineData("--reply-address 10.1 p", "--reply-address 10.1")]
+    [InlineData("--reply-address ::1 p", "--reply-address ::1")]
+    [InlineData("--pause 1s p", "--pause and --pause-after")]
+    [InlineData("--pause-after 1 p", "--pause and --pause-after")]
+    [InlineData("--no-hello=yes p", "--no-hello")]
+    public void WrongOption_IsNamed(string line, string expected) =>
+        Assert.Contains(expected, Wrong(line), System.StringComparison.Ordinal);
+
+    [Fact]
+    public void PathOver107Bytes_IsRefused()
+    {
+        Assert.Equal("", Wrong(new string('x', 107)));
+        Assert.NotEqual("", Wrong(new string('x', 108)));
+        Assert.NotEqual("", Wrong(new string('ü', 54)));
+    }
+}
