@@ -24,7 +24,9 @@ in_namespace = FullyQualifiedName~Tests.Integration.$(1).
 on_fallbacks := ($(call in_namespace,Udp)|$(call in_namespace,Tcp)|$(call \
 	in_namespace,Failover)|$(call in_namespace,Discovery))&Needs!=inotify
 
-run_tests = dotnet test $(1) -c Release --nologo -v quiet --results-directory $(results) \
+# A shell that runs something in the background has it ignore SIGINT, which would be inherited down
+# to the balancers under test.
+run_tests = env --default-signal=INT,QUIT dotnet test $(1) -c Release --nologo -v quiet --results-directory $(results) \
 	--logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
 .PHONY: build demo test unit property integration format clean help

@@ -4,7 +4,6 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using System.Threading;
 using Tests.Integration.Harness;
 using Xunit;
 
@@ -62,6 +61,7 @@ public sealed class WarmUpTests
     public void NewBackendWithoutItsData_ShowsNoClientAServFail()
     {
         using var cluster = new Cluster(1, ["--warm-up", "1"]);
+        WaitUntilWarm(cluster, 5301, seconds: 1);
         cluster.StartBackend(5302, "--servfail-for", "300ms");
 
         var met = new HashSet<string>();
@@ -108,12 +108,11 @@ public sealed class WarmUpTests
     [Fact]
     public void BackendThatReturns_GetsItsClientsOnlyWhenWarm()
     {
-        using var cluster = new Cluster(1, ["--warm-up", "3"]);
+        using var cluster = new Cluster(1, ["--warm-up", "2"]);
         using var host = new UdpHost("127.0.0.2");
         Assert.Equal("5301", host.Who(cluster.Balancer.Endpoint));
         cluster.StartBackend(5302);
-        cluster.Balancer.WaitHealthy(5302);
-        Eventually.That(() => Meets(cluster, "5302"), "5302 is warm");
+        WaitUntilWarm(cluster, 5302, seconds: 2);
         cluster[5301].Signal(Posix.SigKill);
         cluster[5301].WaitForExit();
         cluster.Balancer.WaitFor(Log.Faulted, 5301);
@@ -132,12 +131,11 @@ public sealed class WarmUpTests
             "the client meets its primary again");
     }
 
-    private int _next = 10;
-
-    private bool Meets(Cluster cluster, string id)
+    /// <summary>Waits until the warm-up after a backend's hello is over by the log's clock.</summary>
+    private static void WaitUntilWarm(Cluster cluster, int id, double seconds)
     {
-        using var host = new UdpHost($"127.0.2.{_next++ % 250}");
-        Thread.Sleep(50);
-        return host.Who(cluster.Balancer.Endpoint) == id;
+        var healthy = cluster.Balancer.WaitFor(Log.Healthy, id);
+        Eventually.That(
+            () => DateTimeOffset.UtcNow > healthy.Time.AddSeconds(seconds + 0.1), "it is warm");
     }
 }

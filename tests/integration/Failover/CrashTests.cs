@@ -51,7 +51,7 @@ public sealed class KilledBackendTests
     [Fact]
     public void BackendThatCrashesInTheMiddleOfAFrame_IsFaultedAndNothingOfItIsSent()
     {
-        using var cluster = new Cluster(1, backend: ["--crash-mid-frame-after", "1"]);
+        using var cluster = new Cluster(1, backend: ["--crash-mid-frame-after", "0"]);
         using var host = new UdpHost();
 
         host.Send(cluster.Balancer.Endpoint, DnsWire.WhoAreYou(1));

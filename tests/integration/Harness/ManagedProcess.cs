@@ -113,6 +113,22 @@ public class ManagedProcess : IDisposable
 
     public void Signal(int signal) => Posix.Kill(Pid, signal);
 
+    /// <summary>Sets how many descriptors it may have open from now on.</summary>
+    public void LimitDescriptors(int count)
+    {
+        using var prlimit = new ManagedProcess("prlimit", ["--pid", $"{Pid}", $"--nofile={count}:"]);
+        if (prlimit.WaitForExit() != 0)
+            throw new XunitException(prlimit.Tail());
+    }
+
+    /// <summary>Lets it open no descriptor more, until a higher limit is set.</summary>
+    public void LimitDescriptorsToThoseOpen()
+    {
+        var open = Directory.GetFileSystemEntries($"/proc/{Pid}/fd")
+            .Select(path => (int)Number(Path.GetFileName(path))).ToHashSet();
+        LimitDescriptors(Enumerable.Range(0, open.Count + 1).First(fd => !open.Contains(fd)));
+    }
+
     /// <summary>Closes the reading end of its output, as a log reader that dies does.</summary>
     public void CloseOutput() => _process.StandardOutput.BaseStream.Close();
 

@@ -88,7 +88,7 @@ public sealed class RecordTests
     public void DefaultLevel_SaysNothingOfClients()
     {
         using var cluster = new Cluster(1);
-        var before = cluster.Balancer.Status();
+        cluster.Balancer.WaitFor(Log.Started);
         var lines = cluster.Balancer.Lines.Count;
         for (var i = 2; i <= 60; i++)
         {
@@ -98,8 +98,7 @@ public sealed class RecordTests
             client.Who();
         }
 
-        Assert.True(before.Level == 30);
-        Assert.InRange(cluster.Balancer.Lines.Count, lines, lines + 2);
+        Assert.Equal(lines, cluster.Balancer.Lines.Count);
     }
 
     [Fact]

@@ -78,6 +78,7 @@ public sealed class StartUpTests : IDisposable
         using (var first = BalancerProcess.Start(_folder.FullName))
         {
             port = first.Port;
+            first.WaitHealthy(5301);
             using var client = new TcpHost(first.Endpoint);
             client.Who();
             Assert.Equal(0, first.Stop());
