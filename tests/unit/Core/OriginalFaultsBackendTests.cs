@@ -71,6 +71,7 @@ public sealed class OriginalFaultsBackendTests
         // Nor do later scans take it for another one and bounce it.
         s.Run(30);
         Assert.Equal(2, s.Log.Count<LogEvent.BackendConnected>());
+        Assert.Equal(BackendState.Healthy, s.Core.SnapshotBackends()[0].State);
         s.AssertBooksBalance();
     }
 
