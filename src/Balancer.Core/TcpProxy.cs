@@ -103,8 +103,8 @@ internal sealed class TcpProxy : IStreamOwner
         _environment.Owners.Remove(_clientStream);
         // A client whose answer was cut short must not take it for whole; nor does one that reads
         // nothing leave the kernel with bytes to keep for it.
-        if (wasRelaying
-            && (how == Counter.ConnectionsFailedByBackend || _toClient.WantsWrite))
+        var isCut = how == Counter.ConnectionsFailedByBackend || _toClient.WantsWrite;
+        if (wasRelaying && isCut)
             _environment.Network.Abort(_clientStream);
         else
             _environment.Network.Close(_clientStream);

@@ -252,6 +252,22 @@ public sealed class TcpProxyTests
     }
 
     [Fact]
+    public void FirstBackendTookPartOfTheHandshake_SecondGetsAWholeOne()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Kernel.Faults.Next(SimCall.Write, IoResult.Ok(5));
+        s.Kernel.Faults.NextWrite(IoStatus.BrokenPipe);
+        var client = s.Connect(host: 3);
+        s.Settle();
+
+        var second = ProxyScenario.LastTcp(s.Backends[1]);
+        Assert.Equal(ProxyScenario.Client(3), second.Source);
+        Assert.Empty(second.TcpBytes);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        s.Finish(client, second);
+    }
+
+    [Fact]
     public void NoOkWithinTenSeconds_ClientIsClosedAndTheBackendLeftAlone()
     {
         var s = new ProxyScenario();
@@ -357,6 +373,25 @@ public sealed class TcpProxyTests
         s.ConnectThrough(host: 5);
 
         Assert.Single(fresh.TcpSessions);
+        s.AssertBooksBalance();
+    }
+
+    [Fact]
+    public void OwnBackendJustSaidHelloAgain_WarmOneStandsInUntilItIsWarm()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.ConnectThrough();
+        Assert.Single(s.Backend.TcpSessions);
+        s.Backend.CloseSessions();
+        s.Run(1.1);
+        Assert.NotNull(s.Backend.Control);
+
+        s.ConnectThrough(port: 4001);
+        Assert.Single(s.Backends[1].TcpSessions);
+        s.Run(1);
+        s.ConnectThrough(port: 4002);
+
+        Assert.Single(s.Backend.TcpSessions);
         s.AssertBooksBalance();
     }
 
