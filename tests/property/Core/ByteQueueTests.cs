@@ -55,7 +55,8 @@ public sealed class ByteQueueTests
             switch (step.Verb)
             {
                 case QueueVerb.Append:
-                    var bytes = Scripts.Bytes(seed++, Math.Min(step.Bytes, bound.Bytes - model.Count));
+                    var free = bound.Bytes - model.Count;
+                    var bytes = Scripts.Bytes(seed++, Math.Min(step.Bytes, free));
                     queue.Append(bytes);
                     model.AddRange(bytes);
                     break;
@@ -80,7 +81,7 @@ public sealed class ByteQueueTests
         Assert.Equal(bound - model.Count, queue.Free);
         Assert.Equal(model.Count == 0, queue.IsEmpty);
         Assert.Equal(model.Count == 0, queue.Front.IsEmpty);
-        Assert.True(CollectionsMarshal.AsSpan(model).StartsWith(queue.Front), "front is the oldest");
+        Assert.True(CollectionsMarshal.AsSpan(model).StartsWith(queue.Front));
     }
 
     private static byte[] Drain(ByteQueue queue)

@@ -1,8 +1,8 @@
 // Conservation: every datagram that came in, and every reply, is in exactly one counter, and in the
 // right one; what was forwarded arrived as it came, and what was sent is what a backend sent.
 //
-// Some are wrong in two ways; which of its counters such a one is in is the balancer's to choose, so
-// each counter must lie between those that can be nowhere else and those that can be in it.
+// Some are wrong in two ways; which of its counters such a one is in is the balancer's to choose,
+// so each counter must lie between those that can be nowhere else and those that can be in it.
 
 using System;
 using System.Collections.Generic;
@@ -228,7 +228,7 @@ public sealed class ConservationTests
         AssertSent(sim, replies);
     }
 
-    /// <summary>A failure costs one reply; only a full socket costs those gathered with it.</summary>
+    /// <summary>A failure costs one reply; a full socket those gathered with it too.</summary>
     private static void AssertSendFailures(
         Counters counters, Script<Reply> replies, Script<SendFailure> failures)
     {
@@ -247,7 +247,7 @@ public sealed class ConservationTests
             0, Scripted(IoStatus.WouldBlock) * DatagramBatch.Capacity);
     }
 
-    /// <summary>What was sent was framed so, in that order, and left from the asked address.</summary>
+    /// <summary>What was sent was framed so, in that order, and has the right source.</summary>
     private static void AssertSent(SimBalancer sim, Script<Reply> replies)
     {
         var next = 0;
@@ -293,7 +293,7 @@ public sealed class ConservationTests
 
         public bool IsHung => Health == Health.Hung;
 
-        /// <summary>Whether it gets new clients: a backend that hangs is not yet known to.</summary>
+        /// <summary>Whether it gets clients: that one hangs is not known yet.</summary>
         public bool Serves => Health is Health.Healthy or Health.Hung;
 
         public void Begin()

@@ -71,7 +71,8 @@ public sealed record PolicyModel(long WarmUp)
     {
         if (Named(name) is not { } known)
         {
-            var isNumber = int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var n);
+            var isNumber = int.TryParse(
+                name, NumberStyles.None, CultureInfo.InvariantCulture, out var n);
             var id = isNumber && n is >= 5300 and <= 5399 && !Backends.ContainsKey(n)
                 ? n : Backends.Keys.LastOrDefault() + 1;
             return With(new ModelBackend(id, name, ModelState.Down, true, 0, Now));
@@ -197,9 +198,12 @@ public sealed record PolicyModel(long WarmUp)
             healthy.RemoveAll(id => CountOf(id) < most), spread - healthy.Length);
     }
 
-    public PolicyModel Move(IEnumerable<int> ips) => ips.Aggregate(this, (model, ip) =>
-        model.With(model.Remotes[ip] with { Primary = 0, Backup = 0, WasMoved = true })
-            with { Moved = model.Moved + 1 });
+    public PolicyModel Move(IReadOnlyCollection<int> ips) => this with
+    {
+        Remotes = Remotes.SetItems(ips.Select(ip => KeyValuePair.Create(
+            ip, Remotes[ip] with { Primary = 0, Backup = 0, WasMoved = true }))),
+        Moved = Moved + ips.Count,
+    };
 
     private PolicyModel With(ModelBackend b) => this with { Backends = Backends.SetItem(b.Id, b) };
 

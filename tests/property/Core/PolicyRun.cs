@@ -1,10 +1,10 @@
-// Owns one run of a policy script: every command is applied to a real core on a simulated kernel and
-// to the model, and after each both must show the same: where a query went, every backend's state
+// Owns one run of a policy script: every command is applied to a real core on a simulated kernel
+// and to the model, and after each both must show the same: where a query went, every backend's state
 // and number of remotes, every remote's primary and backup, and the counters.
 //
 // Commands come at 50 ms past a tenth of a second and time passes in tenths of seconds, so that no
-// command falls on an instant at which the balancer checks something of its own accord, and a change
-// in the directory has been noticed before the next command. Within a step of time the run stops at
+// command falls on an instant at which the balancer checks something of its own accord, and a
+// change in the directory has been noticed before the next command. Within a step of time the run stops at
 // every 15 s, so that at most one rebalance lies between two looks.
 //
 // What always holds: a command that means nothing in the present state is passed over in both.
@@ -74,7 +74,8 @@ public sealed class PolicyRun
 
     public void Apply(PolicyCommand command)
     {
-        var name = Names[command.Verb is PolicyVerb.Query or PolicyVerb.Connect ? 0 : command.Which];
+        var isByHost = command.Verb is PolicyVerb.Query or PolicyVerb.Connect;
+        var name = Names[isByHost ? 0 : command.Which];
         switch (command.Verb)
         {
             case PolicyVerb.Query or PolicyVerb.Connect:
@@ -177,8 +178,10 @@ public sealed class PolicyRun
         _model = _model.Unlink(_model.Named(name)!.Id);
     }
 
+    /// <summary>The control session, unless the balancer ended it at this very instant.</summary>
     private SimBackendSession? SessionOf(string name) =>
-        _backends.GetValueOrDefault(name)?.Control is { IsOver: false } session ? session : null;
+        _backends.GetValueOrDefault(name)?.Control is { Stream.IsClosedByBalancer: false } session
+            ? session : null;
 
     // ---- Time ----
 
@@ -198,14 +201,14 @@ public sealed class PolicyRun
         }
     }
 
-    /// <summary>Takes over when the core found a path absent or forgot a backend, if it may.</summary>
+    /// <summary>Takes over that the core found a path absent or forgot a backend.</summary>
     private void FollowBackends()
     {
         var shown = _sim.Core.SnapshotBackends();
         foreach (var backend in _model.Backends.Values)
         {
-            var state = shown.Where(s => s.Id.Value == backend.Id).Select(s => (BackendState?)s.State)
-                .FirstOrDefault();
+            var state = shown.Where(s => s.Id.Value == backend.Id)
+                .Select(s => (BackendState?)s.State).FirstOrDefault();
             if (state == null)
             {
                 _model = _model.Forget(backend.Id) ?? throw Differs($"{backend} was forgotten");
@@ -235,12 +238,15 @@ public sealed class PolicyRun
             !expired.Remotes.ContainsKey(remote.Ip) && before.Fullest.Contains(remote.Primary));
         var mayBe = IsAllowed(before, victims, forgotten) || IsAllowed(after, victims, 0);
         if (!mayBe)
-            throw Differs($"moved {string.Join(", ", victims)}; owed {before.Count} or {after.Count}");
+        {
+            throw Differs($"moved {string.Join(", ", victims)}; "
+                + $"owed {before.Count} or {after.Count}");
+        }
         if (victims.Count > 0)
             Note("rebalanced");
         if (expired.Expired > _model.Expired)
             Note("expired");
-        _model = expired.Move(victims.Select(remote => remote.Ip));
+        _model = expired.Move([.. victims.Select(remote => remote.Ip)]);
     }
 
     private static bool IsAllowed(Moves owed, List<ModelRemote> victims, int forgotten) =>

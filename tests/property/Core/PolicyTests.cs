@@ -36,7 +36,7 @@ public static class PolicyArbitraries
             select new Script<PolicyCommand>([.. Beginning(beginners), .. commands]),
             script => Scripts.Shrink(script.Steps, Simpler));
 
-    /// <summary>Some backends that are there and have said hello, so that less of a run is idle.</summary>
+    /// <summary>Some backends that have said hello, so that less of a run is idle.</summary>
     private static IEnumerable<PolicyCommand> Beginning(int backends) =>
         Enumerable.Range(0, backends).SelectMany(which => new PolicyCommand[]
         {
@@ -69,6 +69,15 @@ public sealed class PolicyTests
             new(PolicyVerb.Appear, 0, 0),
             new(PolicyVerb.Hello, 0, 0),
             new(PolicyVerb.Appear, 0, 0),
+        ]);
+
+    [Fact]
+    public void HelloAtTheInstantOfItsTimeout_CountsForNothing() => Run(
+        [
+            new(PolicyVerb.Appear, 0, 0),
+            new(PolicyVerb.Fault, 0, 0),
+            new(PolicyVerb.Tick, 0, 308),
+            new(PolicyVerb.Hello, 0, 0),
         ]);
 
     [Fact]

@@ -228,7 +228,7 @@ public sealed class RelayTests
             AssertGone(Counter.ConnectionsFinished);
         }
 
-        /// <summary>After a reset the connection is gone before long, for whatever reason.</summary>
+        /// <summary>After a reset the connection is gone before long.</summary>
         public void Collapse()
         {
             _backend.Resume();
