@@ -41,6 +41,9 @@ internal sealed class BackendEnvironment(INetwork network, StreamOwners owners, 
 
     /// <summary>Where replies go; set once while composing.</summary>
     public UdpProxy UdpProxy { get; set; } = null!;
+
+    /// <summary>Who scans the directory; set once while composing.</summary>
+    public Discovery Discovery { get; set; } = null!;
 }
 
 /// <summary>One backend.</summary>
@@ -143,7 +146,8 @@ internal sealed class Backend : IStreamOwner
     /// <summary>A scan sees the path, perhaps with another socket than before.</summary>
     public void OnPathSeen(Instant now, EntryIdentity identity)
     {
-        // A session begun since the last scan may be with a newer socket than that scan saw.
+        // A session begun since the last scan may be with a newer socket than that scan saw. That
+        // a connect asks for a scan keeps this doubt short: a socket made anew later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
         _identity = identity;
         _connectedSinceScan = false;
@@ -222,6 +226,7 @@ internal sealed class Backend : IStreamOwner
             return;
         }
         _connectedSinceScan = true;
+        _environment.Discovery.ScanSoon(now);
         _pathPresent = true;
         _madeAnew = false;
         State = BackendState.AwaitingHello;

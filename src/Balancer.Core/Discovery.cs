@@ -74,8 +74,10 @@ internal sealed class Discovery
         _isScanning = false;
     }
 
-    /// <summary>Something changed in the directory: scan when it has settled.</summary>
-    public void OnDirectoryChanged(Instant now)
+    /// <summary>
+    /// Something changed in the directory, or must be looked at again: scan when it has settled.
+    /// </summary>
+    public void ScanSoon(Instant now)
     {
         if (_isScanning)
             _scanAgain = true;

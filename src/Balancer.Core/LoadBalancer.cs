@@ -51,6 +51,7 @@ public sealed class LoadBalancer
         environment.UdpProxy = _udp;
         _tcp = new TcpProxies(environment, _remotes, noBackend);
         _discovery = new Discovery(directory, _backends, _timers, log);
+        environment.Discovery = _discovery;
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
         _graceTimer = new Timer(Finish);
@@ -125,7 +126,7 @@ public sealed class LoadBalancer
                 OnReady(now, happened.Handle, happened.Ready);
                 break;
             case NetworkEventKind.DirectoryChanged:
-                _discovery.OnDirectoryChanged(now);
+                _discovery.ScanSoon(now);
                 break;
             case NetworkEventKind.RescanRequested:
                 _log.RescanRequested();
@@ -189,7 +190,8 @@ public sealed class LoadBalancer
 
     private void GoOnStopping(Instant now)
     {
-        if (_state == RunState.StoppingTcp && _tcp.Count == 0)
+        // What the kernel holds came before the stop and is taken along, a turn's share at a time.
+        if (_state == RunState.StoppingTcp && _tcp.Count == 0 && !_udp.OnReadable(now))
             StopTakingQueries(now);
         if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !AnyInFlight(now))
             Finish(now);
@@ -199,8 +201,6 @@ public sealed class LoadBalancer
     {
         _timers.Disarm(_quietTimer);
         _state = RunState.StoppingUdp;
-        // What the kernel holds came before the stop, and is taken along.
-        _udp.OnReadable(now);
         _udp.StopTakingQueries();
         _backends.Flush(now);
     }

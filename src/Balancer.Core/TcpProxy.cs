@@ -101,8 +101,10 @@ internal sealed class TcpProxy : IStreamOwner
         _environment.Timers.Disarm(_timer);
         DropBackendStream();
         _environment.Owners.Remove(_clientStream);
-        // A client whose answer was cut short must not take it for whole.
-        if (wasRelaying && how == Counter.ConnectionsFailedByBackend)
+        // A client whose answer was cut short must not take it for whole; nor does one that reads
+        // nothing leave the kernel with bytes to keep for it.
+        if (wasRelaying
+            && (how == Counter.ConnectionsFailedByBackend || _toClient.WantsWrite))
             _environment.Network.Abort(_clientStream);
         else
             _environment.Network.Close(_clientStream);

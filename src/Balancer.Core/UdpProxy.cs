@@ -58,8 +58,8 @@ internal sealed class UdpProxy
 
     // ---- Queries ----
 
-    /// <summary>Takes what the socket has, a few batches at most.</summary>
-    public void OnReadable(Instant now)
+    /// <summary>Takes what the socket has, a few batches at most; whether more may wait.</summary>
+    public bool OnReadable(Instant now)
     {
         for (var n = 0; n < Limits.DatagramBatchesPerTurn && !_isStopped; n++)
         {
@@ -68,13 +68,14 @@ internal sealed class UdpProxy
             {
                 if (result.Status != IoStatus.WouldBlock)
                     OnReceiveFailed(now, result);
-                return;
+                return false;
             }
             _receiveFailedLast = false;
             TakeBatch(now);
             if (!_queries.IsFull)
-                return;
+                return false;
         }
+        return !_isStopped;
     }
 
     private void TakeBatch(Instant now)

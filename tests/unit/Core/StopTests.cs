@@ -1,0 +1,287 @@
+// The orderly stop: what still gets its time, how long that is, and that everything is closed.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class StopTests
+{
+    [Fact]
+    public void NothingUnderWay_StopsAtOnce()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(at, s.Kernel.Now);
+        Assert.Equal(1, s.Log.Count<LogEvent.Stopping>());
+    }
+
+    [Fact]
+    public void NoBackendEver_StopsAtOnce()
+    {
+        var s = new ProxyScenario(backends: 0);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void ConnectionRuns_ListenerClosesAndTheConnectionIsServedToItsEnd()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Kernel.RequestStop();
+        s.Run(2);
+        Assert.False(s.Balancer.HasStopped);
+        Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(2)));
+        Assert.Equal(1, s.Log.Last<LogEvent.Stopping>()!.OpenConnections);
+
+        client.Send("question"u8);
+        s.Settle();
+        Assert.Equal("question"u8, [.. s.LastTcp().TcpBytes]);
+        s.LastTcp().Send("answer"u8);
+        s.LastTcp().HalfClose();
+        s.Settle();
+        Assert.Equal("answer"u8, client.Receive());
+        client.HalfClose();
+        s.Run(1);
+
+        AssertStopped(s);
+        s.AssertEnded(Counter.ConnectionsFinished);
+    }
+
+    [Fact]
+    public void ConnectionInItsHandshake_MayFinishIt()
+    {
+        var s = new ProxyScenario();
+        s.Backend.TcpDelay = Duration.FromSeconds(2);
+        var client = s.Connect();
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(2.5);
+
+        Assert.Equal(1, s.Relayed);
+        client.HalfClose();
+        s.LastTcp().HalfClose();
+        s.Run(1);
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void ConnectionNeverEnds_IsCutAfterFiveSeconds()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(4.99);
+        Assert.False(s.Balancer.HasStopped);
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(at + Limits.StopGrace, s.Kernel.Now);
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsCutByStop);
+    }
+
+    [Fact]
+    public void QueryIsInFlight_ItsAnswerIsSentBeforeTheEnd()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(3);
+        Assert.False(s.Balancer.HasStopped);
+
+        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal("late"u8, s.Kernel.Datagrams.Sent[0].Payload);
+    }
+
+    [Fact]
+    public void QueryIsNeverAnswered_StopsAfterFiveSecondsAtMost()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Settle();
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(10);
+
+        AssertStopped(s);
+        Assert.True(s.Kernel.Now <= at + Limits.StopGrace);
+    }
+
+    [Fact]
+    public void QueriesOfLongAgoWereNeverAnswered_AreNotWaitedFor()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Run(20);
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(10);
+
+        AssertStopped(s);
+        Assert.Equal(at, s.Kernel.Now);
+    }
+
+    [Fact]
+    public void BackendDiesWithAQueryInFlight_IsNotWaitedFor()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(1);
+        Assert.False(s.Balancer.HasStopped);
+
+        s.Backend.Crash();
+        s.Settle();
+
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void QueriesWaitInTheKernel_AllOfThemAreStillAnswered()
+    {
+        var s = new ProxyScenario();
+        s.Backend.EchoesQueries = true;
+        for (var n = 0; n < 1000; n++)
+            s.Kernel.InjectDatagram(ProxyScenario.Client(n % 20), ProxyScenario.Query(n));
+        s.Kernel.RequestStop();
+        s.Run(5);
+
+        AssertStopped(s);
+        Assert.Equal(1000, s.Kernel.Datagrams.SentCount);
+    }
+
+    [Fact]
+    public void QueriesComeWhileAConnectionRuns_AreServed()
+    {
+        var s = new ProxyScenario();
+        s.Backend.EchoesQueries = true;
+        s.ConnectThrough();
+        s.Kernel.RequestStop();
+        s.Run(2);
+        s.Kernel.InjectDatagram(ProxyScenario.Client(9), ProxyScenario.Query(1));
+        s.Run(1);
+
+        Assert.Equal(1, s.Kernel.Datagrams.SentCount);
+        s.Run(5);
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void QueriesNeverPause_StopsWithinItsTimeAllTheSame()
+    {
+        var s = new ProxyScenario();
+        s.Backend.EchoesQueries = true;
+        s.ConnectThrough();
+        for (var n = 0; n < 1000; n++)
+        {
+            s.Kernel.After(Duration.FromMilliseconds(10 * n), () =>
+                s.Kernel.InjectDatagram(ProxyScenario.Client(9), ProxyScenario.Query(1)));
+        }
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(9);
+
+        AssertStopped(s);
+        Assert.Equal(at + Limits.StopGrace, s.Kernel.Now);
+        // All that was taken in was answered: the last second takes in nothing.
+        Assert.Equal(s.Counters[Counter.QueriesForwarded], s.Counters[Counter.RepliesSent]);
+    }
+
+    [Fact]
+    public void SecondRequest_EndsItNow()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Kernel.RequestStop();
+        s.Run(1);
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(at, s.Kernel.Now);
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsCutByStop);
+    }
+
+    [Fact]
+    public void AcceptingRests_StopLeavesItResting()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.Faults.Standing(SimCall.Accept, IoStatus.TooManyFiles);
+        s.Connect();
+        s.Run(0.05);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void ReceivingFails_StopsAllTheSame()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.Faults.Standing(SimCall.ReceiveDatagrams, IoStatus.NoBuffers);
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Kernel.RequestStop();
+        s.Run(6);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void BackendsInEachState_AllAreClosed()
+    {
+        var s = new ProxyScenario(backends: 5);
+        s.Backends[1].Crash();
+        s.Backends[2].Stop();
+        s.Backends[3].Unlink();
+        s.Backends[4].AnswersHello = false;
+        s.Backends[4].CloseSessions();
+        s.Run(4);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void ScanIsUnderWay_IsClosed()
+    {
+        var s = new ProxyScenario();
+        for (var n = 0; n < 1000; n++)
+            s.Kernel.Directory.Create($"file{n}", SimEntryKind.File);
+        s.Kernel.RequestRescan();
+        s.Balancer.Turn();
+        Assert.True(s.Kernel.Directory.IsScanning);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+    }
+
+    private static void AssertStopped(ProxyScenario s)
+    {
+        Assert.True(s.Balancer.HasStopped);
+        Assert.Equal(1, s.Log.Count<LogEvent.Stopped>());
+        Assert.True(s.Kernel.Listener.IsClosed);
+        Assert.Equal(0, s.Kernel.OpenDescriptors);
+        Assert.Equal(0, s.Core.ConnectionCount);
+        s.AssertBooksBalance();
+    }
+}

@@ -1,0 +1,408 @@
+// One proxied connection that relays, and how it ends: clients and backends that leave in each
+// phase, half-closes in both orders, short reads and writes, back-pressure both ways, and time.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class TcpProxyRelayTests
+{
+    // ---- Clients that leave ----
+
+    [Fact]
+    public void ClientResetsBeforeOk_EndsAtOnce()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        client.Send("query"u8);
+        s.Settle();
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsBeforeItIsAccepted_LeavesNothing()
+    {
+        var s = new ProxyScenario();
+        var client = s.Connect();
+        client.Send("query"u8);
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsAndOkComesInTheSameTurn_LeavesNothing()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        s.LastTcp().SendTcpOk();
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsWhileRelaying_BackendSeesAnEnd()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        client.Reset();
+        s.Settle();
+
+        Assert.True(s.LastTcp().HasEnded || s.LastTcp().HasFailed);
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsWhileItsQueueIsFull_IsNoticedAtOnce()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Send(ProxyScenario.Pattern(1_000_000));
+        s.Settle();
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsWhileTheBackendReadsNothing_IsNoticedAtOnce()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Backend.Hang();
+        client.Send(ProxyScenario.Pattern(1_000_000));
+        s.Settle();
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsAfterItsHalfClose_LeavesNothing()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        client.HalfClose();
+        s.Settle();
+        client.Reset();
+        s.Settle();
+        Assert.Equal(0, s.Core.ConnectionCount);
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientsKeepAliveFails_EndsWithItsCause()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Stream.Fail(IoStatus.Reset);
+        client.Fail(IoStatus.TimedOut);
+        s.Settle();
+
+        Assert.NotEqual(IoStatus.Ok, s.Log.Last<LogEvent.ConnectionClosed>()!.Why.Status);
+        Assert.Equal(1, s.Counters.Sum(Counters.ConnectionEnds));
+        s.AssertNothingLeft();
+    }
+
+    // ---- Backends that leave ----
+
+    [Fact]
+    public void BackendResetsWhileRelaying_ClientSeesAResetNotAnEnd()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Reset();
+        s.Settle();
+
+        Assert.True(client.IsReset);
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void BackendReadsNoMore_ClientIsTornDownWhenItSends()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Close();
+        s.Settle();
+        client.Send("late"u8);
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        s.AssertNothingLeft();
+    }
+
+    // ---- Half-closes ----
+
+    [Fact]
+    public void ClientEndsFirst_AnswerStillComesThenBothEnd()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        client.Send("question"u8);
+        client.HalfClose();
+        s.Run(3);
+        Assert.True(s.LastTcp().HasEnded);
+        Assert.Equal(1, s.Core.ConnectionCount);
+
+        s.LastTcp().Send("answer"u8);
+        s.Settle();
+        Assert.Equal("answer"u8, client.Receive());
+        Assert.False(client.IsAtEnd);
+        s.LastTcp().HalfClose();
+        s.Settle();
+
+        Assert.True(client.IsAtEnd);
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void BackendEndsFirst_ClientStillSendsThenBothEnd()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Send("answer"u8);
+        s.LastTcp().HalfClose();
+        s.Run(3);
+        Assert.Equal("answer"u8, client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.Equal(1, s.Core.ConnectionCount);
+
+        client.Send("afterwards"u8);
+        client.HalfClose();
+        s.Settle();
+
+        Assert.Equal("afterwards"u8, [.. s.LastTcp().TcpBytes]);
+        Assert.True(s.LastTcp().HasEnded);
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void BackendEndsWithBytesQueued_EndComesAfterTheLastByte()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var answer = ProxyScenario.Pattern(600_000);
+        s.LastTcp().Send(answer);
+        s.LastTcp().HalfClose();
+        s.Settle();
+        Assert.False(client.IsAtEnd);
+
+        Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+        s.Settle();
+        Assert.True(client.IsAtEnd);
+        client.Close();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientEndsWithBytesQueued_EndComesAfterTheLastByte()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var question = ProxyScenario.Pattern(600_000);
+        s.Backend.Hang();
+        client.Send(question);
+        client.HalfClose();
+        s.Run(1);
+        Assert.False(s.LastTcp().HasEnded);
+
+        s.Backend.Resume();
+        s.Run(1);
+
+        Assert.Equal(question, s.LastTcp().TcpBytes);
+        Assert.True(s.LastTcp().HasEnded);
+        s.LastTcp().HalfClose();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    // ---- A byte at a time, and more than fits ----
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 4096)]
+    [InlineData(4096, 1)]
+    [InlineData(7, 3)]
+    public void ReadsAndWritesAreShort_BothDirectionsArriveWhole(int read, int write)
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Kernel.Faults.MaxReadBytes = read;
+        s.Kernel.Faults.MaxWriteBytes = write;
+        var (question, answer) = (ProxyScenario.Pattern(3000), ProxyScenario.Pattern(2500));
+        client.Send(question);
+        client.HalfClose();
+        s.LastTcp().Send(answer);
+        s.LastTcp().HalfClose();
+
+        Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+        s.Settle();
+        Assert.Equal(question, s.LastTcp().TcpBytes);
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientNeverReads_BackendIsSlowedDownAndNoByteIsLost()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var answer = ProxyScenario.Pattern(5_000_000);
+        s.LastTcp().Send(answer);
+        s.Run(10);
+
+        var taken = s.LastTcp().Stream.BytesSent;
+        Assert.InRange(taken, 1, PipeSize.UnixDefault.Bytes + PipeSize.TcpDefault.Bytes
+            + Limits.TcpQueueBytes);
+        var turns = s.Balancer.Turns;
+        s.Run(20);
+        Assert.Equal(taken, s.LastTcp().Stream.BytesSent);
+        Assert.InRange(s.Balancer.Turns - turns, 0, 200);
+
+        Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void BackendNeverReads_ClientIsSlowedDownAndNoByteIsLost()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var question = ProxyScenario.Pattern(5_000_000);
+        s.Backend.Hang();
+        client.Send(question);
+        s.Run(1);
+
+        var taken = client.BytesSent;
+        Assert.InRange(taken, 1, PipeSize.UnixDefault.Bytes + PipeSize.TcpDefault.Bytes
+            + Limits.TcpQueueBytes);
+        s.Run(10);
+        Assert.Equal(taken, client.BytesSent);
+
+        s.Backend.Resume();
+        s.Run(5);
+        Assert.Equal(question, s.LastTcp().TcpBytes);
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void BothDirectionsFlowAtOnce_ABlockedOneDoesNotHoldUpTheOther()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Send(ProxyScenario.Pattern(2_000_000));
+        s.Settle();
+        client.Send("still heard"u8);
+        s.Settle();
+
+        Assert.Equal("still heard"u8, [.. s.LastTcp().TcpBytes]);
+        client.Reset();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    // ---- Its time ----
+
+    [Fact]
+    public void NothingIsSaidForTheIdleTime_BothSidesAreClosed()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Run(100);
+        client.Send("x"u8);
+        s.Run(119);
+        Assert.Equal(1, s.Core.ConnectionCount);
+
+        s.Run(2);
+
+        Assert.True(client.IsClosedByBalancer);
+        Assert.False(client.IsReset);
+        Assert.True(s.LastTcp().HasEnded);
+        s.AssertEnded(Counter.ConnectionsIdle);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void BackendKeepsTalking_IsNotIdle()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        for (var n = 0; n < 4; n++)
+        {
+            s.Run(100);
+            s.LastTcp().Send("x"u8);
+        }
+        s.Settle();
+
+        Assert.Equal("xxxx"u8, client.Receive());
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void ClientNeverReadsAndTheBackendWaits_IdleTimeEndsItWithAReset()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.LastTcp().Send(ProxyScenario.Pattern(1_000_000));
+        s.Run(121);
+
+        // Bytes are missing, so the client must not see a plain end behind those it has.
+        Assert.True(client.IsReset);
+        s.AssertEnded(Counter.ConnectionsIdle);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void LifetimeIsOver_EndsHoweverBusyItIs()
+    {
+        var s = new ProxyScenario(options: new BalancerOptions
+        {
+            TcpLifetime = Duration.FromSeconds(60),
+        });
+        var client = s.ConnectThrough();
+        for (var n = 0; n < 59; n++)
+        {
+            client.Send("x"u8);
+            s.Run(1);
+        }
+        Assert.Equal(1, s.Core.ConnectionCount);
+
+        client.Send("x"u8);
+        s.Run(1);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsTooOld);
+        s.AssertNothingLeft();
+    }
+}

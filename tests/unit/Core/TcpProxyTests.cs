@@ -1,0 +1,397 @@
+// One proxied connection up to INBOUND_TCP_OK: the handshake, the second try, and which backend
+// it goes to. What follows is in TcpProxyRelayTests, what lets connections in in TcpProxiesTests.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class TcpProxyTests
+{
+    private static readonly byte[] Ok = Frame(1003);
+
+    // ---- The handshake ----
+
+    [Fact]
+    public void BackendTakesIt_TellsTheClientsAddressAndRelays()
+    {
+        var s = new ProxyScenario();
+        var client = s.Connect(host: 7, port: 40_007);
+        client.Send("question"u8);
+        s.Settle();
+
+        var session = s.LastTcp();
+        Assert.Equal(ProxyScenario.Client(7, 40_007), session.Source);
+        Assert.Equal("question"u8, [.. session.TcpBytes]);
+        session.Send("answer"u8);
+        s.Settle();
+
+        Assert.Equal("answer"u8, client.Receive());
+        Assert.Equal(1, s.Core.SnapshotBackends()[0].TcpSessions);
+        s.Finish(client, session);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void OkCutAnywhereWithDataBehindIt_NoByteIsLostOrInvented(int firstPart)
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        byte[] sent = [.. Ok, .. "data"u8];
+
+        s.LastTcp().Send(sent.AsSpan(0, firstPart));
+        s.Settle();
+        Assert.Equal(firstPart >= 4 ? 1 : 0, s.Relayed);
+        s.LastTcp().Send(sent.AsSpan(firstPart));
+        s.Settle();
+
+        Assert.Equal("data"u8, client.Receive());
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void OkDataAndEndInOneGo_ClientGetsDataThenEnd()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        s.LastTcp().Send([.. Ok, .. "data"u8]);
+        s.LastTcp().Close();
+        s.Settle();
+
+        Assert.Equal("data"u8, client.Receive());
+        Assert.True(client.IsAtEnd);
+        client.Close();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void HandshakeWrittenByteByByte_ArrivesWhole()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.Faults.MaxWriteBytes = 1;
+        s.Kernel.Faults.MaxReadBytes = 1;
+        var client = s.ConnectThrough(host: 3);
+
+        Assert.Equal(ProxyScenario.Client(3), s.LastTcp().Source);
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void ClientSendsBeforeOk_BytesWaitInTheKernel()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        client.Send("early"u8);
+        client.HalfClose();
+        s.Run(5);
+        Assert.Equal(0, client.BalancerReads);
+        Assert.Empty(s.LastTcp().TcpBytes);
+
+        s.LastTcp().SendTcpOk();
+        s.Settle();
+
+        Assert.Equal("early"u8, [.. s.LastTcp().TcpBytes]);
+        Assert.True(s.LastTcp().HasEnded);
+        s.LastTcp().Close();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    public static TheoryData<string> Refusals =>
+        ["refused", "no path", "backlog full", "reset", "end", "wrong frame", "cut, then end"];
+
+    /// <summary>Makes each backend named here refuse TCP in the given way.</summary>
+    private static void MakeRefuse(ProxyScenario s, SimBackend backend, string how)
+    {
+        switch (how)
+        {
+            case "refused":
+                backend.Listener.Close();
+                break;
+            case "no path":
+                s.Kernel.Directory.TellsChanges = false;
+                backend.Unlink();
+                break;
+            case "backlog full":
+                backend.Accepts = false;
+                backend.Listener.Backlog = -1;
+                break;
+            default:
+                backend.AnswersTcp = false;
+                s.Balancer.RunUntil(() => ProxyScenario.LastTcp(backend).IsTcp,
+                    Duration.FromSeconds(1));
+                Refuse(ProxyScenario.LastTcp(backend), how);
+                break;
+        }
+    }
+
+    private static void Refuse(SimBackendSession session, string how)
+    {
+        switch (how)
+        {
+            case "reset":
+                session.Reset();
+                break;
+            case "end":
+                session.Close();
+                break;
+            case "wrong frame":
+                session.SendHello();
+                break;
+            default:
+                session.Send(Ok.AsSpan(0, 3));
+                session.Close();
+                break;
+        }
+    }
+
+    private static bool RefusesOnceConnected(string how) =>
+        how is "reset" or "end" or "wrong frame" or "cut, then end";
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void FirstBackendRefuses_SecondOneTakesIt(string how)
+    {
+        var s = new ProxyScenario(backends: 2);
+        // The first client host is bound to the first backend, whoever asks.
+        var (first, second) = (s.Backends[0], s.Backends[1]);
+        if (!RefusesOnceConnected(how))
+            MakeRefuse(s, first, how);
+        else
+            first.AnswersTcp = false;
+        var client = s.Connect();
+        client.Send("kept"u8);
+        s.Settle();
+        if (RefusesOnceConnected(how))
+            Refuse(ProxyScenario.LastTcp(first), how);
+        s.Settle();
+
+        Assert.Equal("kept"u8, [.. ProxyScenario.LastTcp(second).TcpBytes]);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+        s.Finish(client, ProxyScenario.LastTcp(second));
+    }
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void BothBackendsRefuse_ClientIsClosed(string how)
+    {
+        var s = new ProxyScenario(backends: 3);
+        foreach (var backend in s.Backends)
+        {
+            if (!RefusesOnceConnected(how))
+                MakeRefuse(s, backend, how);
+            else
+                backend.AnswersTcp = false;
+        }
+        var connectsBefore = s.Kernel.Calls[SimCall.Connect];
+        var client = s.Connect();
+        s.Settle();
+        for (var i = 0; RefusesOnceConnected(how) && i < 2; i++)
+        {
+            Refuse(ProxyScenario.LastTcp(s.Backends[i]), how);
+            s.Settle();
+        }
+
+        Assert.True(client.IsClosedByBalancer);
+        Assert.Equal(2, s.Kernel.Calls[SimCall.Connect] - connectsBefore);
+        s.AssertEnded(Counter.ConnectionsRefusedByBackend);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void OnlyBackendRefuses_ClientIsClosedWithoutAnotherTry()
+    {
+        var s = new ProxyScenario();
+        s.Backend.Listener.Close();
+        var client = s.Connect();
+        s.Settle();
+
+        Assert.True(client.IsClosedByBalancer);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
+        s.AssertEnded(Counter.ConnectionsRefusedByBackend);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void FirstOkHalfWayThenEnd_SecondBackendsOkIsReadFromItsStart()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Backends[0].AnswersTcp = false;
+        s.Backends[1].AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        s.LastTcp().Send(Ok.AsSpan(0, 2));
+        s.Settle();
+        s.LastTcp().Close();
+        s.Settle();
+
+        ProxyScenario.LastTcp(s.Backends[1]).Send([.. Ok, 42]);
+        s.Settle();
+
+        Assert.Equal<byte>([42], client.Receive());
+        s.Finish(client, ProxyScenario.LastTcp(s.Backends[1]));
+    }
+
+    [Fact]
+    public void NoOkWithinTenSeconds_ClientIsClosedAndTheBackendLeftAlone()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Run(9.99);
+        Assert.False(client.IsClosedByBalancer);
+
+        s.Run(0.02);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsHandshakeTimedOut);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+        Assert.Equal(BackendState.Healthy, s.Core.SnapshotBackends()[0].State);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void SecondTryIsSlow_TenSecondsAreForBoth()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Backends[0].AnswersTcp = false;
+        s.Backends[1].AnswersTcp = false;
+        var client = s.Connect();
+        s.Run(6);
+        s.LastTcp().Close();
+        s.Run(3.99);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        Assert.False(client.IsClosedByBalancer);
+
+        s.Run(0.02);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsHandshakeTimedOut);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void HandshakeFails_ControlSessionGoesOnServing()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        s.Backend.EchoesQueries = true;
+        s.Connect();
+        s.Settle();
+        s.LastTcp().Reset();
+        s.Connect(port: 4001);
+        s.Run(11);
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Settle();
+
+        Assert.Single(s.Kernel.Datagrams.Sent);
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendConnected>());
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void NoDescriptorForTheBackend_ClientIsClosedAndTheCauseCounted()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.DescriptorLimit = s.Kernel.OpenDescriptors + 1;
+        var client = s.Connect();
+        s.Settle();
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsWithoutResources);
+        s.AssertNothingLeft();
+    }
+
+    // ---- Which backend ----
+
+    [Fact]
+    public void HostIsKnownFromUdp_TcpMeetsTheSameBackend()
+    {
+        var s = new ProxyScenario(backends: 3);
+        for (var host = 1; host <= 3; host++)
+            s.Kernel.InjectDatagram(ProxyScenario.Client(host), ProxyScenario.Query(host));
+        s.Settle();
+        for (var host = 3; host >= 1; host--)
+            s.ConnectThrough(host);
+
+        for (var host = 1; host <= 3; host++)
+        {
+            Assert.Equal(ProxyScenario.Client(host), s.Backends[host - 1].Queries[0].Source);
+            Assert.Equal(ProxyScenario.Client(host),
+                ProxyScenario.LastTcp(s.Backends[host - 1]).Source);
+        }
+        s.AssertBooksBalance();
+    }
+
+    [Fact]
+    public void BackendJustSaidHello_WarmOneTakesTheConnections()
+    {
+        var s = new ProxyScenario();
+        var fresh = new SimBackend(s.Kernel, "5302");
+        s.Run(0.1);
+        Assert.NotNull(fresh.Control);
+        for (var host = 1; host <= 4; host++)
+            s.ConnectThrough(host);
+        Assert.Equal(4, s.Backend.TcpSessions.Count);
+
+        s.Run(1);
+        s.ConnectThrough(host: 5);
+
+        Assert.Single(fresh.TcpSessions);
+        s.AssertBooksBalance();
+    }
+
+    [Fact]
+    public void OnlyBackendIsStillWarmingUp_TakesTheConnectionAllTheSame()
+    {
+        var s = new ProxyScenario(backends: 0);
+        s.Backends.Add(new SimBackend(s.Kernel, "5301"));
+        s.Run(0.1);
+
+        var client = s.ConnectThrough();
+
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void RunsOfConnections_RemoteCountsWhatBecameOfThem()
+    {
+        var s = new ProxyScenario();
+        s.ConnectThrough(port: 1);
+        s.ConnectThrough(port: 2);
+        s.Backend.AnswersTcp = false;
+        s.Connect(port: 3);
+        s.Run(11);
+
+        var index = 0;
+        Assert.True(s.Core.TrySnapshotRemote(ref index, out var remote));
+        Assert.Equal((2u, 1u), (remote.TcpForwarded, remote.TcpDropped));
+        s.AssertBooksBalance();
+    }
+
+    private static byte[] Frame(uint type)
+    {
+        var frame = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, type);
+        return frame;
+    }
+}
