@@ -59,6 +59,7 @@ property: ## Tests of properties, and simulated scenarios
 
 integration: build $(node)/node_modules/.package-lock.json ## Tests of the built executables
 	@scripts/need dig dnsutils
+	@scripts/need node nodejs
 	@scripts/need prlimit util-linux
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \

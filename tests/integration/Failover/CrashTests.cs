@@ -116,6 +116,7 @@ public sealed class StoppedBackendTests
             using var tcp = new TcpHost(cluster.Balancer.Endpoint, $"127.0.0.{i}");
             Assert.Equal("5302", tcp.Who());
         }
+        Assert.Equal(0, cluster.Balancer.Counted("ConnectionsRetried"));
         Assert.Empty(cluster.Balancer.All(Log.Faulted));
         Assert.Equal(9, slow.Ask(
             cluster.Balancer.Endpoint, DnsWire.Query(9, "www.example.com")).Id);

@@ -118,6 +118,7 @@ public sealed class SessionTests
     public void BackendWhosePathIsUnlinked_GetsNoTcpConnectionThatCanOnlyFail()
     {
         using var cluster = new Cluster(2);
+        Assert.Equal([4, 4], Cluster.Sizes(cluster.WhoMeetsWhom(2, 9)));
         File.Delete(cluster.Folder["5301"]);
         cluster.Balancer.WaitFor(Log.Unlinked, 5301);
 
@@ -126,6 +127,9 @@ public sealed class SessionTests
             using var client = new TcpHost(cluster.Balancer.Endpoint, $"127.0.0.{i}");
             Assert.Equal("5302", client.Who());
         }
+
+        // The second try, which any refusal has, would hide that the first one failed.
+        Assert.Equal(0, cluster.Balancer.Counted("ConnectionsRetried"));
     }
 
     [Fact]

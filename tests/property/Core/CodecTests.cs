@@ -139,7 +139,7 @@ public sealed class CodecTests
         foreach (var frame in frames.Steps)
             written.AddRange(WrittenByBackend(frame));
 
-        Assert.Equal(Concat(frames), written);
+        Assert.Equal(Convert.ToHexString(Concat(frames)), Convert.ToHexString([.. written]));
         var told = Read(new FrameReader(), cuts.Of([.. written]), out _);
         Assert.Equal(
             ReferenceDecoder.Decode([.. cuts.Of([.. written]).SelectMany(b => b)], out _), told);

@@ -7,7 +7,7 @@ using System.Collections.Generic;
 
 namespace Tests.Property.Core;
 
-/// <summary>One thing that a decoder told: a frame, or the error after which it told no more.</summary>
+/// <summary>One thing that a decoder told: a frame, or the error that ended it.</summary>
 public sealed record Decoded(string What, uint Address, uint Port, uint Length, string Payload);
 
 public static class ReferenceDecoder
@@ -40,13 +40,15 @@ public static class ReferenceDecoder
             var length = Word(bytes, at + 12);
             if (length > 65_535)
             {
-                told.Add(new Decoded("too large", Word(bytes, at + 4), Word(bytes, at + 8), length, ""));
+                told.Add(new Decoded(
+                    "too large", Word(bytes, at + 4), Word(bytes, at + 8), length, ""));
                 isMidFrame = false;
                 return told;
             }
             if (length <= 1500 && at + 16 + length > bytes.Length)
                 break;
-            var payload = length > 1500 ? "" : Convert.ToHexString(bytes, (int)at + 16, (int)length);
+            var payload = length > 1500
+                ? "" : Convert.ToHexString(bytes, (int)at + 16, (int)length);
             told.Add(new Decoded(
                 "frame 1002", Word(bytes, at + 4), Word(bytes, at + 8), length, payload));
             at += 16 + length;

@@ -1,0 +1,149 @@
+// The architecture, read out of the tree itself: imports go one way (Core ← Linux ← Balancer; Core,
+// fake-binder ← sim), the core needs nothing but the runtime, and what the core must not touch is a
+// compile error there that nothing switches off.
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Xml.Linq;
+using Xunit;
+
+namespace Tests.Unit;
+
+public sealed class ArchitectureTests
+{
+    private static readonly string Root = FindRoot();
+    private static readonly string Core = Path.Combine(Root, "src", "Balancer.Core");
+
+    [Theory]
+    [InlineData("src/Balancer.Core/Balancer.Core.csproj")]
+    [InlineData("src/Balancer.Linux/Balancer.Linux.csproj", "Balancer.Core")]
+    [InlineData("src/Balancer/Balancer.csproj", "Balancer.Core", "Balancer.Linux")]
+    [InlineData("fake-binder/FakeBinder.csproj")]
+    [InlineData("sim/Sim.csproj", "Balancer.Core", "FakeBinder")]
+    public void Imports_GoOneWay(string project, params string[] allowed)
+    {
+        var imported = Imports(project);
+
+        Assert.Equal(allowed.Order(StringComparer.Ordinal), imported.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Sources_HoldNoProjectThatIsNotLookedAt() => Assert.Equal(
+        ["Balancer.Core.csproj", "Balancer.Linux.csproj", "Balancer.csproj"],
+        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories)
+            .Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [InlineData("Balancer.Core", "Balancer.Linux", "Simulation", "FakeBinder", "Tests")]
+    [InlineData("Balancer.Linux", "Simulation", "FakeBinder", "Tests")]
+    [InlineData("Balancer", "Simulation", "FakeBinder", "Tests")]
+    public void Sources_NameNoNamespaceAboveTheirs(string folder, params string[] above) =>
+        Assert.DoesNotContain(Sources(Path.Combine(Root, "src", folder)), source =>
+            above.Any(name => source.Text.Contains($"using {name}", StringComparison.Ordinal)));
+
+    [Fact]
+    public void FakeBinder_NamesNothingOfTheBalancers() =>
+        Assert.DoesNotContain(Sources(Path.Combine(Root, "fake-binder")), source =>
+            source.Text.Contains("using Balancer", StringComparison.Ordinal)
+            || source.Text.Contains("Balancer.Core.", StringComparison.Ordinal));
+
+    [Fact]
+    public void Core_NeedsNoPackageAtRunTime()
+    {
+        var packages = XDocument.Load(Path.Combine(Core, "Balancer.Core.csproj"))
+            .Descendants("PackageReference").ToList();
+
+        Assert.Contains(packages, package =>
+            Include(package) == "Microsoft.CodeAnalysis.BannedApiAnalyzers");
+        Assert.All(packages, package => Assert.Equal(
+            "all", (string?)package.Attribute("PrivateAssets")));
+        // What ships with the core is the core and the runtime's own libraries.
+        var referenced = typeof(Balancer.Core.LoadBalancer).Assembly.GetReferencedAssemblies();
+        Assert.All(referenced, name => Assert.StartsWith("System.", name.Name));
+        Assert.DoesNotContain(referenced, name => name.Name is "System.Net.Sockets"
+            or "System.Threading.ThreadPool" or "System.Net.Primitives" or "System.Console");
+    }
+
+    [Theory]
+    [InlineData("System.Net.Sockets")]
+    [InlineData("System.Threading.Tasks")]
+    [InlineData("System.Random")]
+    [InlineData("System.HashCode")]
+    [InlineData("System.DateTime.Now")]
+    [InlineData("System.DateTime.UtcNow")]
+    [InlineData("System.Diagnostics.Stopwatch")]
+    [InlineData("System.Environment")]
+    [InlineData("System.IO")]
+    public void WhatTheCoreMustNotTouch_IsBanned(string symbol)
+    {
+        var banned = File.ReadLines(Path.Combine(Core, "BannedSymbols.txt"))
+            .Select(line => line.Split(';')[0].Split(':', 2)).ToList();
+
+        // A ban of a namespace covers those within it.
+        Assert.Contains(banned, ban => ban[1] == symbol
+            || (ban[0] == "N" && symbol.StartsWith(ban[1] + ".", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Bans_AreErrorsThatNothingSwitchesOff()
+    {
+        var project = XDocument.Load(Path.Combine(Core, "Balancer.Core.csproj"));
+        var common = XDocument.Load(Path.Combine(Root, "Directory.Build.props"));
+        Assert.Contains(project.Descendants("AdditionalFiles"),
+            file => Include(file) == "BannedSymbols.txt");
+        Assert.Equal("true", common.Descendants("TreatWarningsAsErrors").Single().Value);
+        Assert.Empty(project.Descendants("TreatWarningsAsErrors"));
+
+        List<string> settings =
+        [
+            project.ToString(), common.ToString(),
+            File.ReadAllText(Path.Combine(Root, "Directory.Packages.props")),
+            .. FurtherSettings(),
+        ];
+        Assert.All(settings, text => Assert.DoesNotContain("RS0030", text));
+        Assert.All(settings, text => Assert.DoesNotContain("WarningsNotAsErrors", text));
+        Assert.All(settings, text => Assert.DoesNotContain("RunAnalyzers", text));
+        Assert.NotEmpty(Sources(Core));
+        Assert.All(Sources(Core), source => Assert.DoesNotContain("RS0030", source.Text));
+        Assert.All(Sources(Core), source => Assert.DoesNotContain("#pragma", source.Text));
+    }
+
+    private static IEnumerable<string> FurtherSettings() =>
+        from folder in (List<string>)[Root, Path.Combine(Root, "src"), Core]
+        from name in (List<string>)[".editorconfig", ".globalconfig", "Directory.Build.targets"]
+        where File.Exists(Path.Combine(folder, name))
+        select File.ReadAllText(Path.Combine(folder, name));
+
+    private static List<string> Imports(string project)
+    {
+        var document = XDocument.Load(Path.Combine(Root, project));
+        Assert.Empty(document.Descendants("Reference"));
+        return [.. document.Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension(Include(reference)))];
+    }
+
+    private static string Include(XElement item) =>
+        ((string?)item.Attribute("Include") ?? "").Replace('\\', '/');
+
+    /// <summary>The C# files of a project, without those that the build makes.</summary>
+    private static List<(string Path, string Text)> Sources(string folder)
+    {
+        return [.. Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+            .Where(path => !Path.GetRelativePath(folder, path).Split('/')
+                .Any(part => part is "obj" or "bin"))
+            .Select(path => (path, File.ReadAllText(path)))];
+    }
+
+    private static string FindRoot()
+    {
+        var at = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(at, "Balancer.sln")))
+        {
+            at = Path.GetDirectoryName(at) ?? throw new InvalidOperationException(
+                $"no Balancer.sln above {AppContext.BaseDirectory}");
+        }
+        return at;
+    }
+}
