@@ -75,7 +75,7 @@ public abstract record LogEvent
     public sealed record ConnectionRelaying(ConnectionId Id, BackendId Backend) : LogEvent;
 
     public sealed record ConnectionRefusedByBackend(
-        ConnectionId Id, BackendId Backend, IoResult Why, long Suppressed) : LogEvent;
+        ConnectionId Id, BackendId Backend, Fault Why, long Suppressed) : LogEvent;
 
     public sealed record ConnectionClosed(
         ConnectionId Id, Endpoint Client, Counter How, IoResult Why, long BytesFromClient,

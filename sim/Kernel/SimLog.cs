@@ -225,7 +225,7 @@ public sealed class SimLog(IClock clock) : IBalancerLog
     }
 
     public void ConnectionRefusedByBackend(
-        ConnectionId id, BackendId backend, IoResult why, long suppressed)
+        ConnectionId id, BackendId backend, Fault why, long suppressed)
     {
         if (Records)
             Add(new LogEvent.ConnectionRefusedByBackend(id, backend, why, suppressed));

@@ -9,7 +9,10 @@ using System;
 
 namespace Balancer.Core;
 
-/// <summary>Why a backend was faulted: its session is torn down and a reconnect scheduled.</summary>
+/// <summary>
+/// Why a backend was faulted: its session is torn down and a reconnect scheduled. On a TCP session
+/// before INBOUND_TCP_OK, why it did not come about; the control session is not touched then.
+/// </summary>
 public enum FaultCause
 {
     /// <summary>The connect failed; Io says how.</summary>
@@ -50,6 +53,12 @@ public enum FaultCause
 
     /// <summary>The socket was made anew while the old one had not said hello.</summary>
     Replaced,
+
+    /// <summary>
+    /// A TCP session's first frame was not INBOUND_TCP_OK; Detail is its type. It costs that
+    /// session alone.
+    /// </summary>
+    NotTcpOk,
 }
 
 /// <summary>A fault with its evidence; Io and Detail mean something where Cause says so.</summary>
@@ -165,7 +174,7 @@ public interface IBalancerLog
     /// A backend refused a connection or ended it before INBOUND_TCP_OK; rate limited.
     /// </summary>
     void ConnectionRefusedByBackend(
-        ConnectionId id, BackendId backend, IoResult why, long suppressed);
+        ConnectionId id, BackendId backend, Fault why, long suppressed);
 
     /// <summary>A connection is over; how is the counter it went into.</summary>
     void ConnectionClosed(ConnectionId id, Endpoint client, Counter how, IoResult why,

@@ -97,7 +97,7 @@ internal sealed class TcpProxies
     }
 
     /// <summary>A backend did not take a connection.</summary>
-    public void OnRefused(Instant now, TcpProxy proxy, Backend backend, IoResult why)
+    public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why)
     {
         if (_refusedGate.TryPass(now, out var suppressed))
             _environment.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);

@@ -128,7 +128,7 @@ internal sealed class TcpProxy : IStreamOwner
         }
         if (!result.IsOk)
         {
-            OnRefused(now, result);
+            OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
             return;
         }
         _backendStream = stream;
@@ -144,7 +144,7 @@ internal sealed class TcpProxy : IStreamOwner
         var written = _toBackend.OnSinkWritable();
         if (written.Status != RelayStatus.Ok)
         {
-            OnRefused(now, written.Why);
+            OnRefused(now, new Fault(FaultCause.WriteFailed, written.Why));
             return;
         }
         _environment.Network.SetInterest(_backendStream,
@@ -173,7 +173,9 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         if (!result.IsOk)
         {
-            OnRefused(now, result);
+            OnRefused(now, new Fault(result.Status == IoStatus.EndOfStream
+                ? FaultCause.EndOfStream
+                : FaultCause.ReadFailed, result));
             return;
         }
         _okFrame = BinaryPrimitives.ReadUInt32LittleEndian(ok);
@@ -182,7 +184,7 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         if (_okFrame != (uint)FrameType.InboundTcpOk)
         {
-            OnRefused(now, IoResult.Failed(IoStatus.Other));
+            OnRefused(now, new Fault(FaultCause.NotTcpOk, Detail: _okFrame));
             return;
         }
         _state = ProxyState.Relaying;
@@ -193,7 +195,7 @@ internal sealed class TcpProxy : IStreamOwner
     }
 
     /// <summary>This backend did not take it, and consumed nothing: try one more, or end.</summary>
-    private void OnRefused(Instant now, IoResult why)
+    private void OnRefused(Instant now, Fault why)
     {
         var refused = _backend!;
         _set.OnRefused(now, this, refused, why);
@@ -206,7 +208,7 @@ internal sealed class TcpProxy : IStreamOwner
             : null;
         if (next is null)
         {
-            End(Counter.ConnectionsRefusedByBackend, why);
+            End(Counter.ConnectionsRefusedByBackend, why.Io);
             return;
         }
         _environment.Counters.Add(Counter.ConnectionsRetried);

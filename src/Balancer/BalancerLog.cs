@@ -254,12 +254,18 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
     }
 
     public void ConnectionRefusedByBackend(
-        ConnectionId id, BackendId backend, IoResult why, long suppressed)
+        ConnectionId id, BackendId backend, Fault why, long suppressed)
     {
         if (!IsOn(Warning))
             return;
-        Failed(Warning, $"backend {backend} did not take connection {id}", why, suppressed,
-            ("conn_id", id.Value), ("be_id", backend.Value));
+        var cause = LogWords.Of(why);
+        Write(Warning, $"backend {backend} did not take connection {id}: {cause}"
+            + LogWords.More(suppressed), null,
+        [
+            ("conn_id", id.Value), ("be_id", backend.Value),
+            ("fault", LogWords.SnakeCase(why.Cause.ToString())), ("cause", cause),
+            .. Detail(why), .. Errno(why.Io), ("suppressed", suppressed),
+        ]);
     }
 
     public void ConnectionClosed(ConnectionId id, Endpoint client, Counter how, IoResult why,
@@ -355,7 +361,8 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
 
     private static (string Name, object Value)[] Detail(Fault fault) => fault.Cause switch
     {
-        FaultCause.FrameBeforeHello or FaultCause.UnknownFrame => [("frame_type", fault.Detail)],
+        FaultCause.FrameBeforeHello or FaultCause.UnknownFrame or FaultCause.NotTcpOk =>
+            [("frame_type", fault.Detail)],
         FaultCause.LengthTooLarge => [("length", fault.Detail)],
         _ => [],
     };

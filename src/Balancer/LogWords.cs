@@ -50,6 +50,8 @@ internal static class LogWords
         FaultCause.EndOfStream => "it ended the session",
         FaultCause.ReadFailed => "reading failed: " + Of(fault.Io),
         FaultCause.WriteFailed => "writing failed: " + Of(fault.Io),
+        FaultCause.NotTcpOk =>
+            $"its first frame was {Frame(fault.Detail)}, not INBOUND_TCP_OK",
         FaultCause.Replaced => "another socket took its place before it said hello",
         _ => fault.Cause.ToString(),
     };
@@ -154,6 +156,7 @@ internal static class LogWords
     {
         FrameType.OutboundUdp => "OUTBOUND_UDP",
         FrameType.InboundTcpOk => "INBOUND_TCP_OK",
+        FrameType.ServerHello => "SERVER_HELLO",
         FrameType.ServerHeartbeat => "SERVER_HEARTBEAT",
         _ => "of type " + Invariant(type),
     };

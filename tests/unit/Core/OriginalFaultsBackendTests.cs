@@ -201,8 +201,23 @@ public sealed class OriginalFaultsBackendTests
 
         Assert.Equal(IoStatus.Reset, s.Log.Of<LogEvent.ConnectionClosed>().First().Why.Status);
         var refused = Assert.Single(s.Log.Of<LogEvent.ConnectionRefusedByBackend>());
-        Assert.Equal(IoStatus.Refused, refused.Why.Status);
+        Assert.Equal(FaultCause.ConnectFailed, refused.Why.Cause);
+        Assert.Equal(IoStatus.Refused, refused.Why.Io.Status);
         Assert.Equal(IoStatus.Refused, s.Log.Last<LogEvent.ConnectionClosed>()!.Why.Status);
+    }
+
+    [Fact]
+    public void Fault13_TcpIsAnsweredWithAnotherFrame_LogSaysWhich()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        s.Connect(port: 4001);
+        s.Settle();
+        s.Backend.TcpSessions[0].SendHello();
+        s.Settle();
+
+        var refused = Assert.Single(s.Log.Of<LogEvent.ConnectionRefusedByBackend>());
+        Assert.Equal(new Fault(FaultCause.NotTcpOk, Detail: 1001), refused.Why);
     }
 
     [Fact]

@@ -70,7 +70,9 @@ public sealed class BalancerLogTests
         ("ConnectionOpened", log => log.ConnectionOpened(Connection, Client, Backend)),
         ("ConnectionRelaying", log => log.ConnectionRelaying(Connection, Backend)),
         ("ConnectionRefusedByBackend", log => log.ConnectionRefusedByBackend(
-            Connection, Backend, Refused, 0)),
+            Connection, Backend, new Fault(FaultCause.ConnectFailed, Refused), 0)),
+        ("ConnectionRefusedByBackend", log => log.ConnectionRefusedByBackend(
+            Connection, Backend, new Fault(FaultCause.NotTcpOk, Detail: 1001), 3)),
         ("ConnectionClosed", log => log.ConnectionClosed(
             Connection, Client, Counter.ConnectionsFinished, NoError, 512, 65_536)),
         ("ConnectionClosed", log => log.ConnectionClosed(Connection, Client,
