@@ -12,7 +12,8 @@ namespace Balancer.Core;
 /// <summary>A first-in, first-out queue of at most Bound bytes.</summary>
 public sealed class ByteQueue(int bound)
 {
-    private const int FirstSize = 4096;
+    // A TCP connection queues one small frame, and often nothing more in its life.
+    private const int FirstSize = 64;
 
     private byte[] _ring = [];
     private int _head;
