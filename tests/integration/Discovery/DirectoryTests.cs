@@ -177,7 +177,7 @@ public sealed class DirectoryTests : IDisposable
         using var host = new UdpHost();
 
         Assert.Equal("umlaut", host.Who(balancer.Endpoint));
-        Assert.Equal(_folder["bäcker-名"], balancer.All(Log.Healthy)[0].BackendPath);
+        Assert.Equal(_folder["bäcker-名"], balancer.WaitFor(Log.Healthy).BackendPath);
     }
 
     [Fact]
