@@ -26,8 +26,8 @@ on_fallbacks := ($(call in_namespace,Udp)|$(call in_namespace,Tcp)|$(call \
 
 # A shell that runs something in the background has it ignore SIGINT, which would be inherited down
 # to the balancers under test.
-run_tests = env --default-signal=INT,QUIT dotnet test $(1) -c Release --nologo -v quiet --results-directory $(results) \
-	--logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
+run_tests = env --default-signal=INT,QUIT dotnet test $(1) -c Release --nologo \
+	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
 .PHONY: build demo test unit property integration format clean help
 

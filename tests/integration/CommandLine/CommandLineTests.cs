@@ -78,7 +78,7 @@ public sealed class CommandLineTests : IDisposable
         host.Who(balancer.Endpoint);
         if (level == "trace")
             balancer.WaitFor(Log.HeartbeatSent);
-        balancer.WaitFor(Log.Started);
+        Assert.Equal(0, balancer.Stop());
 
         Assert.Equal(least, balancer.Records.Min(record => record.Level));
     }

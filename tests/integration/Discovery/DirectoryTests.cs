@@ -177,7 +177,7 @@ public sealed class DirectoryTests : IDisposable
         using var host = new UdpHost();
 
         Assert.Equal("umlaut", host.Who(balancer.Endpoint));
-        Assert.Equal(_folder["bäcker-名"], balancer.All(Log.Healthy)[0].BackendPath);
+        Assert.Equal(_folder["bäcker-名"], balancer.WaitFor(Log.Healthy).BackendPath);
     }
 
     [Fact]
@@ -213,7 +213,8 @@ public sealed class DirectoryTests : IDisposable
     private string PathOfBytes(int bytes)
     {
         var folder = Directory.CreateDirectory(_folder["f"]).FullName;
-        return Path.Combine(folder, new string('n', bytes - Encoding.UTF8.GetByteCount(folder) - 1));
+        var left = bytes - Encoding.UTF8.GetByteCount(folder) - 1;
+        return Path.Combine(folder, new string('n', left));
     }
 }
 

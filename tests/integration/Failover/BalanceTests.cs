@@ -131,7 +131,7 @@ public sealed class WarmUpTests
             "the client meets its primary again");
     }
 
-    /// <summary>Waits until the warm-up after a backend's hello is over by the log's clock.</summary>
+    /// <summary>Waits until a backend's warm-up is over by the log's clock.</summary>
     private static void WaitUntilWarm(Cluster cluster, int id, double seconds)
     {
         var healthy = cluster.Balancer.WaitFor(Log.Healthy, id);

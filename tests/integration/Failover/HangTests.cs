@@ -120,6 +120,6 @@ public sealed class HangingBackendTests
             "the client of the hung backend meets the other");
 
         Assert.Equal("heartbeat_timeout",
-            cluster.Balancer.All(Log.Faulted, 5301)[0].Text("fault"));
+            cluster.Balancer.WaitFor(Log.Faulted, 5301).Text("fault"));
     }
 }

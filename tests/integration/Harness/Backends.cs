@@ -72,7 +72,7 @@ public sealed class Cluster : IDisposable
         return StartBackend(id, options);
     }
 
-    /// <summary>The backend that each of these hosts, 127.0.0.first to 127.0.0.last, meets.</summary>
+    /// <summary>The backend that each host, 127.0.0.first to 127.0.0.last, meets.</summary>
     public Dictionary<string, string> WhoMeetsWhom(int first, int last) =>
         WhoMeetsWhom(Balancer, first, last);
 

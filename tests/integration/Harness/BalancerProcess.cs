@@ -51,7 +51,10 @@ public sealed class BalancerProcess : ManagedProcess
 
     public int Port => Endpoint.Port;
 
-    /// <summary>The log up to now; every line must be one record.</summary>
+    /// <summary>
+    /// The log up to now; every line must be one record. It is written behind what it tells of,
+    /// so that what a client saw may not be in it yet: wait for a record, or for the end.
+    /// </summary>
     public IReadOnlyList<LogRecord> Records
     {
         get

@@ -12,7 +12,8 @@ namespace Tests.Integration.Harness;
 
 /// <summary>What a test looks at in an answer.</summary>
 public sealed record DnsMessage(
-    ushort Id, bool IsResponse, bool IsTruncated, int Rcode, IReadOnlyList<string> Answers, int Length);
+    ushort Id, bool IsResponse, bool IsTruncated, int Rcode, IReadOnlyList<string> Answers,
+    int Length);
 
 /// <summary>Makes queries and reads answers.</summary>
 public static class DnsWire

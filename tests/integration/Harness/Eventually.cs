@@ -12,7 +12,7 @@ namespace Tests.Integration.Harness;
 /// <summary>Waiting for conditions.</summary>
 public static class Eventually
 {
-    /// <summary>The limit of every wait that has no other: far more than a loaded machine needs.</summary>
+    /// <summary>The limit of a wait that has no other: more than a loaded machine needs.</summary>
     public const int Seconds = 60;
 
     /// <summary>Waits until the condition holds; fails after the limit, in seconds.</summary>

@@ -10,8 +10,8 @@ namespace Tests.Integration.Harness;
 public sealed record LogKind(string Name, Func<LogRecord, bool> Is)
 {
     public static LogKind OfBackend(string what) => new(what, record =>
-        record.BackendId > 0
-        && record.Message.StartsWith($"backend {record.BackendId} {what}", StringComparison.Ordinal));
+        record.BackendId > 0 && record.Message.StartsWith(
+            $"backend {record.BackendId} {what}", StringComparison.Ordinal));
 
     public static LogKind Begins(string with) => new(with, record =>
         record.Message.StartsWith(with, StringComparison.Ordinal));

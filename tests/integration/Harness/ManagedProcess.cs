@@ -116,7 +116,8 @@ public class ManagedProcess : IDisposable
     /// <summary>Sets how many descriptors it may have open from now on.</summary>
     public void LimitDescriptors(int count)
     {
-        using var prlimit = new ManagedProcess("prlimit", ["--pid", $"{Pid}", $"--nofile={count}:"]);
+        using var prlimit = new ManagedProcess(
+            "prlimit", ["--pid", $"{Pid}", $"--nofile={count}:"]);
         if (prlimit.WaitForExit() != 0)
             throw new XunitException(prlimit.Tail());
     }

@@ -83,7 +83,7 @@ public sealed class RawBackend : IDisposable
     public bool HasConnection(int milliseconds) =>
         _listener.Poll(milliseconds * 1000, SelectMode.SelectRead);
 
-    /// <summary>The next connection, which must be a control session; hello answers hello.</summary>
+    /// <summary>The next connection, a control session; its hello is answered.</summary>
     public RawSession AcceptControl()
     {
         var session = Accept();
@@ -171,8 +171,8 @@ public sealed class RawSession : IDisposable
             }
             if (type != Frame.InboundUdp)
             {
-                throw new XunitException(
-                    "a query was expected, not type " + type.ToString(CultureInfo.InvariantCulture));
+                throw new XunitException(string.Create(
+                    CultureInfo.InvariantCulture, $"a query was expected, not type {type}"));
             }
             var client = ReadClient();
             return new Query(client.Address, (uint)client.Port, Read((int)ReadU32()));

@@ -61,7 +61,7 @@ public sealed class UdpHost : IDisposable
         return null;
     }
 
-    /// <summary>Asks as clients do, again each second until the limit; fails without answer.</summary>
+    /// <summary>Asks as clients do, again each second; fails at the limit, in seconds.</summary>
     public DnsMessage Ask(IPEndPoint server, byte[] query, int seconds = Eventually.Seconds) =>
         Eventually.Gives(() => AskOnce(server, query, 1000),
             $"an answer to {Endpoint.Address}", seconds);

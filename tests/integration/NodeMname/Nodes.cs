@@ -39,7 +39,7 @@ public sealed class Nodes : IDisposable
         _backends[id] = new NodeBackend(_folder[$"{id}"]);
     }
 
-    /// <summary>The backend that each of these hosts, 127.0.0.first to 127.0.0.last, meets.</summary>
+    /// <summary>The backend that each host, 127.0.0.first to 127.0.0.last, meets.</summary>
     public Dictionary<string, string> WhoMeetsWhom(int first, int last) =>
         Cluster.WhoMeetsWhom(Balancer, first, last);
 

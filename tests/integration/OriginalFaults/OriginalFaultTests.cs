@@ -182,7 +182,8 @@ public sealed class CountingTests
         {
             host.Send(cluster.Balancer.Endpoint, DnsWire.Query((ushort)i, "a.example.com"));
             host.Send(cluster.Balancer.Endpoint, new byte[1501 + i]);
-            host.Send(cluster.Balancer.Endpoint, DnsWire.Query(1, "b.example.com", isResponse: true));
+            host.Send(cluster.Balancer.Endpoint,
+                DnsWire.Query(1, "b.example.com", isResponse: true));
         }
 
         cluster.Balancer.WaitForCount("QueriesReceived", 90);

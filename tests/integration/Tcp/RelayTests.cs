@@ -19,7 +19,8 @@ public sealed class RelayTests : IDisposable
     [Fact]
     public void Dig_IsAnswered()
     {
-        var answer = Dig.Run(_cluster.Balancer.Endpoint, "+tcp", "+short", "id.server", "CH", "TXT");
+        var answer = Dig.Run(
+            _cluster.Balancer.Endpoint, "+tcp", "+short", "id.server", "CH", "TXT");
 
         Assert.Matches("^\"530[12]\"$", answer);
     }

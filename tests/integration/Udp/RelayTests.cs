@@ -79,7 +79,8 @@ public sealed class RelayTests : IDisposable
             {
                 var got = host.Receive();
                 Assert.NotNull(got);
-                Assert.True(answered.Add(DnsWire.Parse(got.Value.Payload).Id), "an answer came twice");
+                var id = DnsWire.Parse(got.Value.Payload).Id;
+                Assert.True(answered.Add(id), $"answer {id} came twice");
             }
             host.Dispose();
         }
