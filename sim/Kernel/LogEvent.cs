@@ -69,6 +69,9 @@ public abstract record LogEvent
     public sealed record ConnectionsOverLimit(
         Endpoint Client, Counter Which, long Suppressed) : LogEvent;
 
+    public sealed record ConnectionWithoutResources(
+        ConnectionId Id, IoResult Why, long Suppressed) : LogEvent;
+
     public sealed record ConnectionOpened(
         ConnectionId Id, Endpoint Client, BackendId Backend) : LogEvent;
 

@@ -212,6 +212,12 @@ public sealed class SimLog(IClock clock) : IBalancerLog
             Add(new LogEvent.ConnectionsOverLimit(client, which, suppressed));
     }
 
+    public void ConnectionWithoutResources(ConnectionId id, IoResult why, long suppressed)
+    {
+        if (Records)
+            Add(new LogEvent.ConnectionWithoutResources(id, why, suppressed));
+    }
+
     public void ConnectionOpened(ConnectionId id, Endpoint client, BackendId backend)
     {
         if (Records)

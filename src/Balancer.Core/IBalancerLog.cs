@@ -164,6 +164,11 @@ public interface IBalancerLog
     /// <summary>A connection was refused for a limit; rate limited.</summary>
     void ConnectionsOverLimit(Endpoint client, Counter which, long suppressed);
 
+    /// <summary>
+    /// This process had no descriptor or memory to reach a backend for a connection; rate limited.
+    /// </summary>
+    void ConnectionWithoutResources(ConnectionId id, IoResult why, long suppressed);
+
     /// <summary>A connection goes to a backend; again when a second one is tried.</summary>
     void ConnectionOpened(ConnectionId id, Endpoint client, BackendId backend);
 

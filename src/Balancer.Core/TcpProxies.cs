@@ -21,6 +21,7 @@ internal sealed class TcpProxies
     private LogGate _acceptGate;
     private LogGate _limitGate;
     private LogGate _refusedGate;
+    private LogGate _resourcesGate;
     private long _lastId;
     private bool _isListening;
 
@@ -101,6 +102,13 @@ internal sealed class TcpProxies
     {
         if (_refusedGate.TryPass(now, out var suppressed))
             _environment.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);
+    }
+
+    /// <summary>This process could not even ask a backend to take a connection.</summary>
+    public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why)
+    {
+        if (_resourcesGate.TryPass(now, out var suppressed))
+            _environment.Log.ConnectionWithoutResources(proxy.Id, why, suppressed);
     }
 
     private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)

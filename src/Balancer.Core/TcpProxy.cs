@@ -123,6 +123,7 @@ internal sealed class TcpProxy : IStreamOwner
         var result = _environment.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
+            _set.OnWithoutResources(now, this, result);
             End(Counter.ConnectionsWithoutResources, result);
             return;
         }

@@ -236,6 +236,15 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
 
     // ---- Connections ----
 
+    public void ConnectionWithoutResources(ConnectionId id, IoResult why, long suppressed)
+    {
+        if (IsOn(Error))
+        {
+            Failed(Error, $"cannot reach a backend for connection {id}", why, suppressed,
+                ("conn_id", id.Value));
+        }
+    }
+
     public void ConnectionOpened(ConnectionId id, Endpoint client, BackendId backend)
     {
         if (!IsOn(Debug))

@@ -334,6 +334,8 @@ public sealed class TcpProxyTests
 
         Assert.True(client.IsClosedByBalancer);
         s.AssertEnded(Counter.ConnectionsWithoutResources);
+        Assert.Equal(IoStatus.TooManyFiles,
+            Assert.Single(s.Log.Of<LogEvent.ConnectionWithoutResources>()).Why.Status);
         s.AssertNothingLeft();
     }
 

@@ -67,6 +67,8 @@ public sealed class BalancerLogTests
             Client, Counter.ConnectionsOverLimit, 7)),
         ("ConnectionsOverLimit", log => log.ConnectionsOverLimit(
             Client, Counter.ConnectionsOverClientLimit, 0)),
+        ("ConnectionWithoutResources", log => log.ConnectionWithoutResources(
+            Connection, TooManyFiles, 8)),
         ("ConnectionOpened", log => log.ConnectionOpened(Connection, Client, Backend)),
         ("ConnectionRelaying", log => log.ConnectionRelaying(Connection, Backend)),
         ("ConnectionRefusedByBackend", log => log.ConnectionRefusedByBackend(
