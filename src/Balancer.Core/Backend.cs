@@ -8,6 +8,9 @@
 //                 │                    ▼                               ▼  │
 //                 └── a scan sees it ─ Removed               Draining: path unlinked
 //
+// When a scan sees another socket at the path, that one is connected to at once; a session that
+// had said hello retires and its replies are delivered until it ends (RetiredSession).
+//
 // A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
 // 15 s to give it. Any fault tears the session down and schedules a connect: at once for a backend
 // just discovered or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s.
@@ -52,7 +55,8 @@ internal sealed class Backend : IStreamOwner
     private readonly BackendEnvironment _environment;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
-    private readonly ControlSession _session;
+    private ControlSession _session;
+    private RetiredSession? _retired;
     private readonly Timer _reconnect;
     private readonly Timer _helloTimeout;
     private readonly Timer _heartbeat;
@@ -61,8 +65,8 @@ internal sealed class Backend : IStreamOwner
     private Instant _warmAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
+    private long _connectedDuringScan;
     private bool _pathPresent = true;
-    private bool _madeAnew;
     private LogGate _stuckGate;
     private long _connectsStarted;
     private long _connectsFailed;
@@ -121,11 +125,11 @@ internal sealed class Backend : IStreamOwner
     /// <summary>The scan that last saw its path; kept by Discovery.</summary>
     public long SeenInScan { get; set; }
 
-    public bool MayBeForgotten =>
-        State == BackendState.Removed && RemoteCount == 0 && BackupCount == 0;
+    public bool MayBeForgotten => State == BackendState.Removed && !IsInFlushList
+        && RemoteCount == 0 && BackupCount == 0 && _retired is null or { HasEnded: true };
 
-    /// <summary>Queries of this session that it has not answered; never below 0.</summary>
-    public long Unanswered => _session.Unanswered;
+    /// <summary>Queries of its live sessions that are not answered; never below 0.</summary>
+    public long Unanswered => _session.Unanswered + (_retired?.Unanswered ?? 0);
 
     private bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
@@ -156,13 +160,16 @@ internal sealed class Backend : IStreamOwner
             OnReturned(now);
         else if (isAnother)
             OnMadeAnew(now);
-        else if (State == BackendState.Draining && !_madeAnew)
+        else if (State == BackendState.Draining)
             State = BackendState.Healthy;
     }
 
     /// <summary>A whole scan did not see the path.</summary>
-    public void OnPathMissing()
+    public void OnPathMissing(long scan)
     {
+        // A connect that succeeded while that scan was open knows better; it asked for another.
+        if (HasSession && _connectedDuringScan == scan)
+            return;
         _pathPresent = false;
         _connectedSinceScan = false;
         if (State != BackendState.Healthy)
@@ -179,28 +186,31 @@ internal sealed class Backend : IStreamOwner
         Connect(now);
     }
 
-    /// <summary>
-    /// The backend was restarted. Its old session, if any, leads to a process that nobody new can
-    /// reach, and is left to end by itself.
-    /// </summary>
+    /// <summary>The backend was restarted: its new socket is connected to at once.</summary>
     private void OnMadeAnew(Instant now)
     {
         _environment.Log.BackendMadeAnew(Id, Path);
         _nextBackOff = Limits.FirstBackOff;
-        switch (State)
+        if (State == BackendState.AwaitingHello)
         {
-            case BackendState.BackingOff:
-                Connect(now);
-                break;
-            case BackendState.AwaitingHello:
-                _madeAnew = true;
-                OnFault(now, new Fault(FaultCause.Replaced));
-                break;
-            default:
-                _madeAnew = true;
-                State = BackendState.Draining;
-                break;
+            _connectsFailed++;
+            EndSession();
         }
+        else if (HasSession)
+        {
+            Retire(now);
+        }
+        State = BackendState.BackingOff;
+        Connect(now);
+    }
+
+    /// <summary>Leaves the session to end by itself; one at most is kept so.</summary>
+    private void Retire(Instant now)
+    {
+        DisarmSessionTimers();
+        _retired?.End();
+        _retired = new RetiredSession(_environment, _session, now);
+        _session = new ControlSession(_environment.Network);
     }
 
     // ---- The session's life ----
@@ -226,9 +236,9 @@ internal sealed class Backend : IStreamOwner
             return;
         }
         _connectedSinceScan = true;
+        _connectedDuringScan = _environment.Discovery.OpenScan;
         _environment.Discovery.ScanSoon(now);
         _pathPresent = true;
-        _madeAnew = false;
         State = BackendState.AwaitingHello;
         _environment.Owners.Add(stream, this);
         _session.Begin(stream);
@@ -279,11 +289,16 @@ internal sealed class Backend : IStreamOwner
         BackOff(now, fault);
     }
 
-    private void EndSession()
+    private void DisarmSessionTimers()
     {
         _environment.Timers.Disarm(_helloTimeout);
         _environment.Timers.Disarm(_heartbeat);
         _environment.Timers.Disarm(_heartbeatTimeout);
+    }
+
+    private void EndSession()
+    {
+        DisarmSessionTimers();
         _environment.Owners.Remove(_session.Stream);
         _session.End();
     }
@@ -292,6 +307,7 @@ internal sealed class Backend : IStreamOwner
     public void Shutdown()
     {
         _environment.Timers.Disarm(_reconnect);
+        _retired?.End();
         if (HasSession)
             EndSession();
         State = BackendState.BackingOff;
@@ -300,13 +316,8 @@ internal sealed class Backend : IStreamOwner
     private void BackOff(Instant now, Fault fault)
     {
         State = BackendState.BackingOff;
-        var backOff = _madeAnew ? Duration.Zero : _nextBackOff;
-        if (!_madeAnew)
-        {
-            _nextBackOff = Duration.Min(
-                _nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
-        }
-        _madeAnew = false;
+        var backOff = _nextBackOff;
+        _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _environment.Timers.Arm(_reconnect, now + backOff);
         _environment.Log.BackendFaulted(Id, Path, fault, backOff);
     }

@@ -1,3 +1,5 @@
+// Owns what differs from one balancer to another. All else is the same everywhere, and in Limits.
+
 namespace Balancer.Core;
 
 /// <summary>

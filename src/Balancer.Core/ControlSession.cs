@@ -2,7 +2,7 @@
 // and the frames that come out of it. Which frame may come when is Backend's business.
 //
 // What always holds: queries leave ControlReserveBytes of the queue free, so that a hello or a
-// heartbeat always fits; at most one write a turn is tried, and none while the kernel said that
+// heartbeat always fits; a flush is one write, or two where the ring wraps, and none while the kernel said that
 // the stream is full and has not said otherwise; Begin starts from nothing, so no byte of an old
 // session reaches a new one.
 

@@ -5,6 +5,7 @@
 //   QueriesReceived     = QueriesForwarded + Σ the other Queries… counters
 //   RepliesReceived     = RepliesSent + Σ the other Replies… counters
 //   ConnectionsAccepted = connections open now + Σ the other Connections… counters
+// An OUTBOUND_UDP whose length no datagram can have is no reply: it is a fault, and in no counter.
 
 using System;
 using System.Collections.Immutable;

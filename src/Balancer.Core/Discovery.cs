@@ -3,7 +3,8 @@
 // whether its path is still there, and whether the same socket stands at it.
 //
 // New sockets are taken up when the scan has seen all entries, sorted, those whose name is a port
-// first, so that who gets which id does not depend on the order in which a file system lists them.
+// first, so that who gets which id does not depend on the order in which a file system lists them
+// (unless there are more new ones than may be known: those listed first are then looked at).
 //
 // What always holds: a directory that cannot be read, or not to its end, means that nothing is
 // known, so no path is ever missed for it; an entry that is refused is logged once while it stays.
@@ -41,6 +42,12 @@ internal sealed class Discovery
         _path = Encoding.UTF8.GetString(directory.Path);
         _scanTimer = new Timer(Scan);
     }
+
+    /// <summary>The directory's path as text for the log.</summary>
+    public string DirectoryName => _path.Length == 0 ? "/" : _path;
+
+    /// <summary>The number of the scan that is open, 1 and up; 0 if none is.</summary>
+    public long OpenScan => _isScanning ? _scan : 0;
 
     /// <summary>A scan has entries left for the next turn.</summary>
     public bool HasWork => _isScanning;
@@ -138,7 +145,7 @@ internal sealed class Discovery
             foreach (var backend in _backends.All)
             {
                 if (backend.SeenInScan != _scan)
-                    backend.OnPathMissing();
+                    backend.OnPathMissing(_scan);
             }
             _backends.ForgetOld(now);
         }
@@ -160,6 +167,13 @@ internal sealed class Discovery
         _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
         foreach (var (name, identity) in _found)
         {
+            // A name that was unlinked and bound during the scan may be listed twice.
+            if (_backends.FindByName(name) is { } known)
+            {
+                known.SeenInScan = _scan;
+                known.OnPathSeen(now, identity);
+                continue;
+            }
             var backend = _backends.TryAdd(_directory.Path, name);
             if (backend is null)
             {
@@ -172,7 +186,7 @@ internal sealed class Discovery
         _found.Clear();
     }
 
-    /// <summary>Names that are ports as they are usually written come first; no two are equal.</summary>
+    /// <summary>Names that are ports as they are usually written come first.</summary>
     private static int CompareNames(byte[] a, byte[] b)
     {
         var byKind = IsPlainPort(b).CompareTo(IsPlainPort(a));
@@ -194,9 +208,9 @@ internal sealed class Discovery
             return;
         _lastStatus = result.Status;
         if (result.IsOk)
-            _log.DirectoryReadable(_path);
+            _log.DirectoryReadable(DirectoryName);
         else
-            _log.DirectoryUnreadable(_path, result);
+            _log.DirectoryUnreadable(DirectoryName, result);
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + Encoding.UTF8.GetString(name);

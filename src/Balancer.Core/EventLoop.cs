@@ -2,8 +2,8 @@
 // write and send. Everything in a turn happens at the same instant, the one read after the wait,
 // so a deadline is never judged by a clock that was read before the loop slept.
 //
-// What always holds: work per turn is bounded; time never goes back; after the last turn all is
-// closed.
+// What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
+// open that the core opened.
 
 using System;
 

@@ -51,9 +51,6 @@ public enum FaultCause
     /// <summary>Writing failed; Io says how.</summary>
     WriteFailed,
 
-    /// <summary>The socket was made anew while the old one had not said hello.</summary>
-    Replaced,
-
     /// <summary>
     /// A TCP session's first frame was not INBOUND_TCP_OK; Detail is its type. It costs that
     /// session alone.

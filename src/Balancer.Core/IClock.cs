@@ -1,3 +1,6 @@
+// The seam to time. There is one clock, it is the kernel's or the simulator's, and only the event
+// loop reads it: everything below is handed the instant of its turn.
+
 namespace Balancer.Core;
 
 /// <summary>

@@ -1,7 +1,7 @@
 // The seam to the kernel, as low as it can lie: one method a system call, results as values.
 // Short reads, full pipes and errors are the core's business; an adapter only translates, so
 // there is nothing in it to decide. LinuxNetwork is the one of production, SimNetwork (in sim/)
-// the one of virtual time; one contract suite holds both to the same behaviour.
+// the one of virtual time, which answers as Linux was measured to.
 //
 // What always holds: no call blocks but Wait; no call calls back; nothing but a bug in the core
 // throws. A handle that was closed is never given out again (its generation differs), and using

@@ -31,9 +31,9 @@ public static class Limits
 
     /// <summary>
     /// Batches of queries that one turn takes, while they come full: enough that a turn's fixed
-    /// cost is shared, few enough that replies are never a millisecond behind.
+    /// cost is shared, few enough that an empty queue takes a whole turn's queries.
     /// </summary>
-    public const int DatagramBatchesPerTurn = 4;
+    public const int DatagramBatchesPerTurn = 2;
 
     /// <summary>Events that one Wait may report; the rest are reported by the next.</summary>
     public const int EventsPerTurn = 256;
@@ -75,6 +75,12 @@ public static class Limits
     /// Binder answers SERVFAIL for 30 to 60 ms after its hello; a second is plenty.
     /// </summary>
     public static readonly Duration WarmUp = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// How long the session of a socket that was replaced may still deliver replies. Ours: as long
+    /// as a silent session is believed in.
+    /// </summary>
+    public static readonly Duration RetiredSessionTime = HeartbeatTimeout;
 
     /// <summary>
     /// Bytes that may wait for one backend besides what the kernel holds. Ours; the original had
@@ -231,6 +237,10 @@ public static class Limits
         Verify.That(
             BackendQueueBytes >= ControlReserveBytes + Frames.UdpHeaderBytes + MaxUdpPayload,
             "an empty queue takes any one frame");
+        Verify.That(
+            BackendQueueBytes >= ControlReserveBytes + DatagramBatchesPerTurn * DatagramsPerBatch
+                * (Frames.UdpHeaderBytes + MaxUdpPayload),
+            "an empty queue takes a whole turn's queries");
         Verify.That(ReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
             "one read takes any one frame");
         Verify.That(TcpQueueBytes >= Frames.TcpHeaderBytes, "a queue takes a handshake");

@@ -3,7 +3,8 @@
 //
 // A stop goes through three steps. First the listener closes, and everything else goes on. When no
 // TCP connection is left, or the last second of the grace begins, no more queries are taken. When
-// nothing is in flight any more, or the grace ends, all is closed.
+// nothing is in flight any more, or the grace ends, all is closed but the UDP socket, which lives as
+// long as the network.
 //
 // What always holds: the parts know each other only as composed here, and nobody outside the core
 // knows them; after HasStopped no event may enter.
@@ -17,7 +18,6 @@ public sealed class LoadBalancer
 {
     private readonly INetwork _network;
     private readonly IBalancerLog _log;
-    private readonly string _directoryPath;
     private readonly Timers _timers = new();
     private readonly StreamOwners _owners = new();
     private readonly Backends _backends;
@@ -40,7 +40,6 @@ public sealed class LoadBalancer
         Limits.VerifyRelations();
         _network = network;
         _log = log;
-        _directoryPath = System.Text.Encoding.UTF8.GetString(directory.Path);
         var environment = new BackendEnvironment(
             network, _owners, _timers, Counters, log, options);
         var noBackend = new NoBackendReport(log);
@@ -114,7 +113,7 @@ public sealed class LoadBalancer
         _udp.Start();
         _tcp.Start();
         _remotes.Start(now);
-        _log.Started(_network.ListenEndpoint, _directoryPath);
+        _log.Started(_network.ListenEndpoint, _discovery.DirectoryName);
         _discovery.Scan(now);
     }
 
@@ -145,6 +144,8 @@ public sealed class LoadBalancer
     public void OnTime(Instant now)
     {
         _timers.RunDue(now, Limits.TimersPerTurn);
+        if (HasStopped)
+            return;
         if (_discovery.HasWork)
             _discovery.DoWork(now);
         if (_remotes.HasWork)
@@ -191,8 +192,12 @@ public sealed class LoadBalancer
     private void GoOnStopping(Instant now)
     {
         // What the kernel holds came before the stop and is taken along, a turn's share at a time.
-        if (_state == RunState.StoppingTcp && _tcp.Count == 0 && !_udp.OnReadable(now))
-            StopTakingQueries(now);
+        if (_state == RunState.StoppingTcp && _tcp.Count == 0)
+        {
+            if (!_udp.OnReadable(now))
+                StopTakingQueries(now);
+            _backends.Flush(now);
+        }
         if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !AnyInFlight(now))
             Finish(now);
     }
@@ -202,7 +207,6 @@ public sealed class LoadBalancer
         _timers.Disarm(_quietTimer);
         _state = RunState.StoppingUdp;
         _udp.StopTakingQueries();
-        _backends.Flush(now);
     }
 
     /// <summary>
@@ -225,6 +229,7 @@ public sealed class LoadBalancer
         _timers.Disarm(_graceTimer);
         _timers.Disarm(_quietTimer);
         _discovery.Stop();
+        _remotes.Stop();
         _tcp.StopAccepting();
         _tcp.CutAll();
         _udp.StopTakingQueries();

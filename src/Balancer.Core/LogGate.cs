@@ -1,9 +1,15 @@
+// Owns the rate limit of log lines about conditions that repeat, so that nothing that a client or
+// a backend does fills a disk: one line every Limits.RepeatedLogInterval, with how many were held
+// back since the one before.
+//
+// What always holds: a condition has a gate of its own, so that one that a client can bring about
+// never hides another that an operator must see.
+
+using System;
+
 namespace Balancer.Core;
 
-/// <summary>
-/// Lets one log line about a condition that repeats pass every Limits.RepeatedLogInterval, and
-/// counts those that it holds back, so that nothing that a client does fills a disk.
-/// </summary>
+/// <summary>The gate of one condition.</summary>
 internal struct LogGate
 {
     private bool _hasPassed;
@@ -25,4 +31,14 @@ internal struct LogGate
         _lastPassed = now;
         return true;
     }
+}
+
+/// <summary>The gates of an error that system calls report, one for each way to fail.</summary>
+internal sealed class LogGates
+{
+    private readonly LogGate[] _gates = new LogGate[Enum.GetValues<IoStatus>().Length];
+
+    /// <summary>As LogGate.TryPass, for this way to fail.</summary>
+    public bool TryPass(IoStatus status, Instant now, out long heldBack) =>
+        _gates[(int)status].TryPass(now, out heldBack);
 }

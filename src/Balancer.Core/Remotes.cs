@@ -71,6 +71,15 @@ internal sealed class Remotes
         _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
     }
 
+    /// <summary>Ends expiry and rebalance, a pass under way included.</summary>
+    public void Stop()
+    {
+        _timers.Disarm(_expiry);
+        _timers.Disarm(_rebalance);
+        _expiryCursor = NoPass;
+        _toMove = 0;
+    }
+
     /// <summary>
     /// The backend for a remote that was just heard from, or null if none is healthy. A remote
     /// that is not known is remembered if there is a backend for it. `index` names it until the

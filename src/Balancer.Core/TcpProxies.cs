@@ -18,8 +18,9 @@ internal sealed class TcpProxies
     private readonly Dictionary<Ipv4, int> _perClient = [];
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Timer _resume;
-    private LogGate _acceptGate;
+    private readonly LogGates _acceptGates = new();
     private LogGate _limitGate;
+    private LogGate _clientLimitGate;
     private LogGate _refusedGate;
     private LogGate _resourcesGate;
     private long _lastId;
@@ -144,7 +145,10 @@ internal sealed class TcpProxies
     {
         _environment.Counters.Add(which);
         _environment.Network.Close(stream);
-        if (_limitGate.TryPass(now, out var suppressed))
+        ref var gate = ref which == Counter.ConnectionsOverLimit
+            ? ref _limitGate
+            : ref _clientLimitGate;
+        if (gate.TryPass(now, out var suppressed))
             _environment.Log.ConnectionsOverLimit(client, which, suppressed);
     }
 
@@ -152,7 +156,7 @@ internal sealed class TcpProxies
     private bool OnAcceptFailed(Instant now, IoResult why)
     {
         _environment.Counters.Add(Counter.AcceptsFailed);
-        if (_acceptGate.TryPass(now, out var suppressed))
+        if (_acceptGates.TryPass(why.Status, now, out var suppressed))
             _environment.Log.AcceptFailed(why, suppressed);
         if (why.Status is IoStatus.Aborted or IoStatus.Reset)
             return true;

@@ -101,9 +101,10 @@ internal sealed class TcpProxy : IStreamOwner
         _environment.Timers.Disarm(_timer);
         DropBackendStream();
         _environment.Owners.Remove(_clientStream);
-        // A client whose answer was cut short must not take it for whole; nor does one that reads
-        // nothing leave the kernel with bytes to keep for it.
-        var isCut = how == Counter.ConnectionsFailedByBackend || _toClient.WantsWrite;
+        // A client whose answer was cut short must not take it for whole; one that was told the
+        // end has all of it, and keeps what is still on its way.
+        var isCut = _toClient.WantsWrite
+            || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
         if (wasRelaying && isCut)
             _environment.Network.Abort(_clientStream);
         else

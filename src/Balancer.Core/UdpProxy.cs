@@ -24,8 +24,8 @@ internal sealed class UdpProxy
     private readonly DatagramBatch _queries = new();
     private readonly DatagramBatch _replies = new();
     private readonly Timer _resume;
-    private LogGate _sendGate;
-    private LogGate _receiveGate;
+    private readonly LogGates _sendGates = new();
+    private readonly LogGates _receiveGates = new();
     private bool _receiveFailedLast;
     private readonly RecentCount _recent = new();
     private bool _isStopped;
@@ -140,7 +140,7 @@ internal sealed class UdpProxy
     private void OnReceiveFailed(Instant now, IoResult why)
     {
         _counters.Add(Counter.ReceivesFailed);
-        if (_receiveGate.TryPass(now, out var suppressed))
+        if (_receiveGates.TryPass(why.Status, now, out var suppressed))
             _log.ReceiveFailed(why, suppressed);
         // One failure is often a pending error that the call has taken away; two are a condition.
         if (_receiveFailedLast)
@@ -205,7 +205,7 @@ internal sealed class UdpProxy
         // A full socket takes none of the rest either; any other error is about this reply.
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
-        if (_sendGate.TryPass(now, out var suppressed))
+        if (_sendGates.TryPass(why.Status, now, out var suppressed))
             _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
         return lost;
     }

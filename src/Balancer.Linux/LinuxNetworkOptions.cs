@@ -1,3 +1,5 @@
+// Owns what the daemon decides about its network before it is opened.
+
 using Balancer.Core;
 
 namespace Balancer.Linux;

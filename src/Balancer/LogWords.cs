@@ -52,7 +52,6 @@ internal static class LogWords
         FaultCause.WriteFailed => "writing failed: " + Of(fault.Io),
         FaultCause.NotTcpOk =>
             $"its first frame was {Frame(fault.Detail)}, not INBOUND_TCP_OK",
-        FaultCause.Replaced => "another socket took its place before it said hello",
         _ => fault.Cause.ToString(),
     };
 

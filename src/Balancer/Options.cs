@@ -244,6 +244,9 @@ public sealed record Options
         {
             if (value.Length == 0)
                 throw new UsageException($"{name}: '' is not a directory");
+            // The runtime decodes arguments as UTF-8; what it could not is not the path meant.
+            if (value.Contains('\ufffd', StringComparison.Ordinal))
+                throw new UsageException($"{name}: '{value}' is not UTF-8");
             var path = value.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/";
             var bytes = Encoding.UTF8.GetByteCount(path);
             return bytes > MaxDirectoryBytes

@@ -21,7 +21,7 @@ public enum ModelState
     Down,
     Healthy,
 
-    /// <summary>Its session lives, but its path was unlinked or leads to another socket.</summary>
+    /// <summary>Its session lives, but its path was unlinked.</summary>
     Draining,
     Removed,
 }
@@ -80,9 +80,8 @@ public sealed record PolicyModel(long WarmUp)
         return With(known with
         {
             HasPath = true,
-            // The old session leads to a process that nobody new can reach.
-            State = known.State is ModelState.Healthy or ModelState.Draining
-                ? ModelState.Draining : ModelState.Down,
+            // It is connected to at once; the old session retires, and counts for nothing.
+            State = ModelState.Down,
             DownSince = Now,
         });
     }

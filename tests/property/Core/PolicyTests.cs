@@ -64,7 +64,7 @@ public sealed class PolicyTests
         Run(script.Steps);
 
     [Fact]
-    public void MadeAnewBeforeTheScanAfterItsConnect_Drains() => Run(
+    public void MadeAnewBeforeTheScanAfterItsConnect_IsNoticed() => Run(
         [
             new(PolicyVerb.Appear, 0, 0),
             new(PolicyVerb.Hello, 0, 0),

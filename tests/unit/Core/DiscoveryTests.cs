@@ -216,6 +216,49 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void EntryListedTwice_IsOneBackend()
+    {
+        // A file system may list a name again that was unlinked and bound during the scan.
+        var twice = new ListedTwice(Kernel.Directory);
+        var log = new SimLog(Kernel.Clock);
+        var balancer = new LoadBalancer(Kernel.Network, twice, log, NoWarmUp);
+        var loop = new EventLoop(Kernel.Clock, Kernel.Network, balancer);
+        Backend("5301");
+        Kernel.WaitLimit = Instant.Zero + Seconds(1);
+        while (Kernel.Now < Kernel.WaitLimit)
+            loop.RunTurn();
+
+        Assert.Single(balancer.SnapshotBackends());
+        Assert.Equal(1, log.Count<LogEvent.BackendDiscovered>());
+    }
+
+    private sealed class ListedTwice(IBackendDirectory directory) : IBackendDirectory
+    {
+        private bool _again;
+
+        public System.ReadOnlySpan<byte> Path => directory.Path;
+
+        public IoResult OpenScan()
+        {
+            _again = true;
+            return directory.OpenScan();
+        }
+
+        public IoResult NextEntry(out DirectoryEntry entry)
+        {
+            var result = directory.NextEntry(out entry);
+            if (result.Status != IoStatus.EndOfStream || !_again)
+                return result;
+            _again = false;
+            directory.CloseScan();
+            Assert.True(directory.OpenScan().IsOk);
+            return directory.NextEntry(out entry);
+        }
+
+        public void CloseScan() => directory.CloseScan();
+    }
+
+    [Fact]
     public void ChangesWithoutEnd_DoNotStarveQueries()
     {
         HealthyBackends("5301");

@@ -261,6 +261,22 @@ public sealed class StopTests
     }
 
     [Fact]
+    public void StatusAskedForWhenTheGraceEnds_NothingFollowsTheLastLine()
+    {
+        var s = new ProxyScenario();
+        for (var n = 0; n < 200; n++)
+            s.Kernel.InjectDatagram(ProxyScenario.Client(n), ProxyScenario.Query(n));
+        s.Settle();
+        s.ConnectThrough();
+        s.Kernel.RequestStop();
+        s.Balancer.Turn();
+        s.Kernel.After(Limits.StopGrace, s.Kernel.RequestStatus);
+        s.Run(10);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
     public void ScanIsUnderWay_IsClosed()
     {
         var s = new ProxyScenario();
@@ -282,6 +298,8 @@ public sealed class StopTests
         Assert.True(s.Kernel.Listener.IsClosed);
         Assert.Equal(0, s.Kernel.OpenDescriptors);
         Assert.Equal(0, s.Core.ConnectionCount);
+        Assert.Equal(0, s.Core.TimerCount);
+        Assert.IsType<LogEvent.Stopped>(s.Log.Events[^1]);
         s.AssertBooksBalance();
     }
 }

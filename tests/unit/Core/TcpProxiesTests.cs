@@ -2,6 +2,7 @@
 // once. What one connection does is in TcpProxyTests.
 
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Xunit;
@@ -10,6 +11,25 @@ namespace Tests.Unit.Core;
 
 public sealed class TcpProxiesTests
 {
+    [Fact]
+    public void ClientOverItsLimit_DoesNotHideThatAllAreTaken()
+    {
+        var s = new ProxyScenario(options: new BalancerOptions
+        {
+            TcpConnections = 2,
+            TcpConnectionsPerClient = 1,
+        });
+        s.Connect(host: 1, port: 4001);
+        s.Connect(host: 1, port: 4002);
+        s.Settle();
+        s.Connect(host: 2, port: 4001);
+        s.Connect(host: 3, port: 4001);
+        s.Settle();
+
+        Assert.Equal([Counter.ConnectionsOverClientLimit, Counter.ConnectionsOverLimit],
+            s.Log.Of<LogEvent.ConnectionsOverLimit>().Select(e => e.Which));
+    }
+
     [Fact]
     public void AsManyAsMayBeAreOpen_TheNextIsClosedAndCounted()
     {

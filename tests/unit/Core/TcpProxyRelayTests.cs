@@ -10,6 +10,26 @@ namespace Tests.Unit.Core;
 
 public sealed class TcpProxyRelayTests
 {
+    [Fact]
+    public void BackendFailsAfterItsAnswerEnded_ClientKeepsTheWholeAnswer()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        var session = s.LastTcp();
+        var answer = ProxyScenario.Pattern(48_000);
+        session.Send(answer);
+        session.Close();
+        s.Settle();
+        // The answer is with the client's kernel, unread, and so is its end. One more byte from
+        // the client finds the backend gone.
+        client.Send([1]);
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        Assert.False(client.IsReset);
+        Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+    }
+
     // ---- Clients that leave ----
 
     [Fact]

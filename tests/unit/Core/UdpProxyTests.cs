@@ -243,6 +243,33 @@ public sealed class UdpProxyTests : CoreTest
     }
 
     [Fact]
+    public void ATurnsShareOfLargeQueriesForOneBackend_FitsItsEmptyQueue()
+    {
+        var backend = HealthyBackends("5301")[0];
+        for (var n = 0; n < 600; n++)
+            Kernel.InjectDatagram(Client(n), Query(n, 1500));
+        Run(1);
+
+        Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
+        Assert.Equal(600, backend.QueryCount);
+    }
+
+    [Fact]
+    public void SendThatAClientMadeFail_DoesNotHideOneThatIsOurs()
+    {
+        HealthyBackends("5301");
+        Kernel.Faults.NextSends(IoStatus.AccessDenied);
+        Ask(1);
+        Kernel.Faults.NextSends(IoStatus.NoBuffers);
+        Ask(2);
+        Kernel.Faults.NextSends(IoStatus.NoBuffers);
+        Ask(3);
+
+        Assert.Equal([IoStatus.AccessDenied, IoStatus.NoBuffers],
+            Log.Of<LogEvent.SendFailed>().Select(e => e.Why.Status));
+    }
+
+    [Fact]
     public void StuckBackend_StillGetsItsHeartbeatAndIsFoundHung()
     {
         var backend = HealthyBackends("5301")[0];

@@ -198,7 +198,7 @@ public sealed class BalancerLogTests
             FaultCause.WriteFailed => new Fault(cause, IoResult.Failed(IoStatus.Other, 9999)),
             _ => new Fault(cause),
         };
-        var backOff = Duration.FromSeconds(cause == FaultCause.Replaced ? 0 : 1L);
+        var backOff = Duration.FromSeconds(cause == FaultCause.NotTcpOk ? 0 : 1L);
         return ("BackendFaulted", log => log.BackendFaulted(Backend, Path, fault, backOff));
     }
 
