@@ -2,6 +2,10 @@
 // bound. While as many bytes wait as may, nothing is read from the source, so a peer that does not
 // read slows down the one that writes, and not the balancer.
 //
+// A sink that reads no more is lost: what waits for it, and what the source still sends, is thrown
+// away, so that the other direction can go on to its end. The source is read all the same, because
+// a connection that is closed with bytes unread is reset, and loses what is on its way out.
+//
 // What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
 // stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait.
 
@@ -36,10 +40,13 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Bytes read from the source so far.</summary>
     public long BytesRead { get; private set; }
 
-    /// <summary>The source ended, all its bytes are written, and the sink was told.</summary>
+    /// <summary>The source ended, and the sink, unless it is lost, has all bytes and the end.</summary>
     public bool IsFinished { get; private set; }
 
     public bool WantsRead => !_sourceEnded && _queue.Free > 0;
+
+    /// <summary>The sink took not all bytes, and takes no more.</summary>
+    public bool IsSinkLost { get; private set; }
 
     public bool WantsWrite => !_queue.IsEmpty;
 
@@ -73,6 +80,14 @@ internal sealed class RelayDirection(INetwork network)
         return RelayResult.Ok;
     }
 
+    /// <summary>The sink reads no more: everything for it is thrown away from now on.</summary>
+    public void LoseSink()
+    {
+        IsSinkLost = true;
+        _queue.Clear();
+        FinishIfDone();
+    }
+
     /// <summary>Writes what waits, as far as the sink takes it.</summary>
     public RelayResult OnSinkWritable()
     {
@@ -94,6 +109,8 @@ internal sealed class RelayDirection(INetwork network)
 
     private RelayResult WriteOrQueue(ReadOnlySpan<byte> bytes)
     {
+        if (IsSinkLost)
+            return RelayResult.Ok;
         if (_queue.IsEmpty)
         {
             var result = network.Write(Sink, bytes);
@@ -110,6 +127,7 @@ internal sealed class RelayDirection(INetwork network)
         if (!_sourceEnded || !_queue.IsEmpty || IsFinished)
             return;
         IsFinished = true;
-        network.HalfClose(Sink);
+        if (!IsSinkLost)
+            network.HalfClose(Sink);
     }
 }

@@ -102,7 +102,7 @@ internal sealed class TcpProxy : IStreamOwner
         DropBackendStream();
         _environment.Owners.Remove(_clientStream);
         // A client whose answer was cut short must not take it for whole; one that was told the
-        // end has all of it, and keeps what is still on its way.
+        // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
         if (wasRelaying && isCut)
@@ -263,6 +263,13 @@ internal sealed class TcpProxy : IStreamOwner
     {
         if (result.Status == RelayStatus.Ok)
             return true;
+        // A backend that reads no more may have answered before; the client gets all of that.
+        if (direction == _toBackend && result.Status == RelayStatus.SinkFailed
+            && result.Why.Status == IoStatus.BrokenPipe)
+        {
+            _toBackend.LoseSink();
+            return true;
+        }
         var failed = result.Status == RelayStatus.SourceFailed ? direction.Source : direction.Sink;
         End(failed == _clientStream
             ? Counter.ConnectionsFailedByClient
@@ -275,7 +282,9 @@ internal sealed class TcpProxy : IStreamOwner
     {
         if (_toBackend.IsFinished && _toClient.IsFinished)
         {
-            End(Counter.ConnectionsFinished, IoResult.Ok());
+            End(_toBackend.IsSinkLost
+                ? Counter.ConnectionsFailedByBackend
+                : Counter.ConnectionsFinished, IoResult.Ok());
             return;
         }
         var client = Interest(_toBackend, _toClient);

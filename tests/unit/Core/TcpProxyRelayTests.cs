@@ -25,9 +25,37 @@ public sealed class TcpProxyRelayTests
         client.Send([1]);
         s.Settle();
 
+        Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+        Assert.True(client.IsAtEnd);
+        client.Close();
+        s.Settle();
         s.AssertEnded(Counter.ConnectionsFailedByBackend);
         Assert.Equal(0, s.Kernel.Calls[SimCall.Abort]);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void BackendClosesBehindALargeAnswerWhileTheClientStillSends_ClientGetsAllOfIt()
+    {
+        var s = new ProxyScenario(before: kernel => kernel.BackendToBalancer = new PipeSize(2_000_000));
+        var client = s.ConnectThrough();
+        var session = s.LastTcp();
+        var answer = ProxyScenario.Pattern(1_000_000);
+        session.Send(answer);
+        s.Settle();
+        session.Close();
+        client.Send([1]);
+        s.Settle();
+        client.Send(ProxyScenario.Pattern(200_000));
+        s.Settle();
+
         Assert.Equal(answer, s.ReceiveAll(client, answer.Length));
+        s.Run(1);
+        Assert.True(client.IsAtEnd);
+        client.Close();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        s.AssertNothingLeft();
     }
 
     // ---- Clients that leave ----
@@ -163,13 +191,18 @@ public sealed class TcpProxyRelayTests
     }
 
     [Fact]
-    public void BackendReadsNoMore_ClientIsTornDownWhenItSends()
+    public void BackendReadsNoMore_WhatTheClientSendsIsThrownAwayUntilItCloses()
     {
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
         s.LastTcp().Close();
         s.Settle();
         client.Send("late"u8);
+        s.Settle();
+        Assert.True(client.IsAtEnd);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        Assert.Equal(1, s.Kernel.OpenDescriptors - s.Backends.Count - 1);
+        client.Close();
         s.Settle();
 
         s.AssertEnded(Counter.ConnectionsFailedByBackend);
