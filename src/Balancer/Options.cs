@@ -255,10 +255,15 @@ public sealed record Options
                 : path;
         }
 
-        private static Ipv4 ToAddress(string name, string value) =>
-            Ipv4.TryParse(value, out var address)
-                ? address
-                : throw new UsageException($"{name}: '{value}' is not an IPv4 address (a.b.c.d)");
+        private static Ipv4 ToAddress(string name, string value)
+        {
+            if (!Ipv4.TryParse(value, out var address))
+                throw new UsageException($"{name}: '{value}' is not an IPv4 address (a.b.c.d)");
+            // From 224.0.0.0 on they are groups, reserved, and broadcast.
+            if (address.Value >> 28 >= 14)
+                throw new UsageException($"{name}: {value} is not the address of a host");
+            return address;
+        }
 
         private static ushort ToPort(string name, string value) =>
             ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port)
