@@ -18,18 +18,20 @@ shared := $(wildcard *.props global.json scripts/publish)
 sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
-# The classes whose behaviour the balancer's fallbacks (one call per datagram, no inotify) can
-# change run once more on them; see tests/integration/Harness/Places.cs.
-in_namespace = FullyQualifiedName~Tests.Integration.$(1).
-on_fallbacks := ($(call in_namespace,Udp)|$(call in_namespace,Tcp)|$(call \
-	in_namespace,Failover)|$(call in_namespace,Discovery))&Needs!=inotify
+# Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
+# inotify), but for the tests of inotify itself, and for those of the Linux adapter, which have it
+# both ways in one run; see tests/integration/Harness/Places.cs.
+on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify
+
+# What the integration tests call besides what is built: command and Debian package.
+needed := dig dnsutils node nodejs npm npm prlimit util-linux
 
 # A shell that runs something in the background has it ignore SIGINT, which would be inherited down
 # to the balancers under test.
 run_tests = env --default-signal=INT,QUIT dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration format clean help
+.PHONY: build demo test unit property integration has-commands format clean help
 
 build: $(build_dir)/bbal $(build_dir)/fake-binder $(build_dir)/sim ## The executables, into build/
 
@@ -57,17 +59,16 @@ unit: ## Tests of single parts
 property: ## Tests of properties, and simulated scenarios
 	@$(call run_tests,tests/property,property)
 
-integration: build $(node)/node_modules/.package-lock.json ## Tests of the built executables
-	@scripts/need dig dnsutils
-	@scripts/need node nodejs
-	@scripts/need prlimit util-linux
+integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests of the built executables
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
 
+has-commands:
+	@scripts/need $(needed)
+
 $(node)/node_modules/.package-lock.json: $(node)/package.json $(node)/package-lock.json
-	@scripts/need node nodejs
-	@scripts/need npm npm
+	@scripts/need node nodejs npm npm
 	@cd $(node) && npm ci --silent && touch node_modules/.package-lock.json
 
 format: ## Fails if a file is not formatted as .editorconfig says

@@ -228,7 +228,7 @@ public sealed class CountingTests
 
 public sealed class FloodTests
 {
-    [Fact]
+    [FactNeedingRawSocket]
     public void FloodOfForgedSources_CostsLittleMemoryAndNoLog()
     {
         const int Sources = 50_000;

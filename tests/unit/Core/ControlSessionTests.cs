@@ -1,0 +1,174 @@
+// ControlSession: what may be queued while the stream takes all, some or nothing, how often it is
+// written, and that a session begins from nothing.
+
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class ControlSessionTests
+{
+    private static readonly Endpoint Client = new(Ipv4.From(10, 0, 0, 1), 4000);
+    private static readonly byte[] Hello = [1, 0, 0, 0];
+    private static readonly byte[] Heartbeat = [4, 0, 0, 0];
+    private static readonly IoResult WouldBlock = IoResult.Failed(IoStatus.WouldBlock);
+
+    private readonly ScriptedNetwork _network = new();
+    private readonly ControlSession _session;
+
+    public ControlSessionTests()
+    {
+        _session = new ControlSession(_network);
+        Begin();
+    }
+
+    [Fact]
+    public void StreamTakesEverything_OneFlushIsOneWriteOfAllThatWaits()
+    {
+        _session.SendHello();
+        for (var n = 0; n < 10; n++)
+            Assert.True(_session.TryForward(Client, [1, 2, 3]));
+        Assert.Equal(0, _network.Writes);
+
+        Assert.True(_session.Flush().IsOk);
+
+        Assert.Equal(1, _network.Writes);
+        Assert.Equal(4 + 10 * (Frames.UdpHeaderBytes + 3), _network.Written.Count);
+        Assert.Equal(0, _session.QueuedBytes);
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+    }
+
+    [Fact]
+    public void NothingWaits_NothingIsWritten()
+    {
+        Assert.True(_session.Flush().IsOk);
+
+        Assert.Equal(0, _network.Writes);
+    }
+
+    [Fact]
+    public void StreamTakesAPart_RestWaitsUntilItIsWritableAndQueriesAreStillQueued()
+    {
+        _network.WriteAnswers.Enqueue(IoResult.Ok(3));
+        _session.SendHello();
+        _session.Flush();
+        Assert.Equal(Readiness.Read | Readiness.Write, _network.StreamInterest);
+
+        Assert.True(_session.TryForward(Client, [9]));
+        _session.Flush();
+        Assert.Equal(1, _network.Writes);
+
+        _session.OnWritable();
+        _session.Flush();
+        Assert.Equal(2, _network.Writes);
+        Assert.Equal(Hello, _network.Written.Take(4));
+        Assert.Equal(4 + Frames.UdpHeaderBytes + 1, _network.Written.Count);
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+    }
+
+    [Fact]
+    public void StreamTakesNothing_NoQueryIsQueuedUntilAllIsOut()
+    {
+        _network.WriteAnswers.Enqueue(WouldBlock);
+        _session.SendHello();
+        Assert.True(_session.Flush().IsOk);
+        Assert.False(_session.TryForward(Client, [1]));
+
+        _network.WriteAnswers.Enqueue(IoResult.Ok(1));
+        _session.OnWritable();
+        _session.Flush();
+        Assert.False(_session.TryForward(Client, [1]));
+
+        _session.OnWritable();
+        _session.Flush();
+        Assert.True(_session.TryForward(Client, [1]));
+        Assert.Equal(Hello, _network.Written);
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+    }
+
+    [Fact]
+    public void QueueFullOfQueries_StillHasRoomForAHeartbeat()
+    {
+        var payload = new byte[Limits.MaxUdpPayload];
+        while (_session.TryForward(Client, payload))
+        {
+        }
+        while (_session.TryForward(Client, []))
+        {
+        }
+        Assert.True(_session.QueuedBytes > Limits.BackendQueueBytes - 100);
+
+        _session.SendHello();
+        _session.SendHeartbeat();
+        _session.Flush();
+
+        Assert.Equal([.. Hello, .. Heartbeat], _network.Written.TakeLast(8));
+    }
+
+    [Fact]
+    public void WriteFails_FlushSaysWhy()
+    {
+        _network.WriteAnswers.Enqueue(IoResult.Failed(IoStatus.BrokenPipe, 32));
+        _session.SendHello();
+
+        Assert.Equal(IoResult.Failed(IoStatus.BrokenPipe, 32), _session.Flush());
+    }
+
+    [Fact]
+    public void NextSession_BeginsFromNothing()
+    {
+        _network.WriteAnswers.Enqueue(WouldBlock);
+        _session.TryForward(Client, [1, 2, 3]);
+        _session.Flush();
+        ReadOnlyHalfOfAFrame();
+        var old = _session.Stream;
+
+        _session.End();
+        Assert.Equal([old], _network.Closed);
+        Assert.True(_session.Stream.IsNone);
+        Begin();
+
+        Assert.Equal(0, _session.QueuedBytes);
+        Assert.Equal(0, _session.Unanswered);
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+        Assert.True(_session.TryForward(Client, []));
+        _session.Flush();
+        Assert.Equal(Frames.UdpHeaderBytes, _network.Written.Count);
+        Assert.Equal([FrameType.ServerHello], Read([0xe9, 3, 0, 0]));
+    }
+
+    [Fact]
+    public void Unanswered_CountsQueriesUntilTheirRepliesAndNeverLessThanNone()
+    {
+        _session.TryForward(Client, [1]);
+        _session.TryForward(Client, [2]);
+        Assert.Equal(2, _session.Unanswered);
+
+        for (var n = 0; n < 3; n++)
+            _session.CountReply();
+
+        Assert.Equal(0, _session.Unanswered);
+    }
+
+    [Fact]
+    public void BeginningTwice_IsABug() => Assert.Throws<VerificationException>(Begin);
+
+    private void Begin()
+    {
+        _network.ConnectBackend("/5301"u8, out var stream);
+        _session.Begin(stream);
+    }
+
+    private void ReadOnlyHalfOfAFrame() => Assert.Empty(Read([0xe9, 3]));
+
+    private List<FrameType> Read(byte[] bytes)
+    {
+        var types = new List<FrameType>();
+        System.ReadOnlySpan<byte> input = bytes;
+        while (_session.Reader.Next(ref input, out var frame) == FrameStatus.Frame)
+            types.Add(frame.Type);
+        return types;
+    }
+}

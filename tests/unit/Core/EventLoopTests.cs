@@ -1,0 +1,161 @@
+// EventLoop: when a turn reads the clock, how much it does at most, and what it ignores.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class EventLoopTests
+{
+    private readonly List<string> _calls = [];
+    private readonly ScriptedNetwork _network = new();
+    private readonly Clock _clock;
+    private readonly SimKernel _directoryOf = new();
+    private readonly SimLog _log;
+    private readonly LoadBalancer _balancer;
+    private readonly EventLoop _loop;
+
+    public EventLoopTests()
+    {
+        _clock = new Clock(_calls);
+        _log = new SimLog(_directoryOf.Clock);
+        _balancer = new LoadBalancer(
+            _network, _directoryOf.Directory, _log, new BalancerOptions());
+        _loop = new EventLoop(_clock, _network, _balancer);
+        Happens();
+    }
+
+    [Fact]
+    public void Turn_ReadsTheClockOnceAfterTheWait()
+    {
+        _loop.RunTurn();
+        _calls.Clear();
+        _loop.RunTurn();
+
+        Assert.Equal(["wait", "clock"], _calls);
+    }
+
+    [Fact]
+    public void DeadlineThatPassesDuringTheWait_IsServedInTheSameTurn()
+    {
+        SettleScan();
+        var due = _balancer.NextWake;
+        _network.OnWait = until =>
+        {
+            Assert.Equal(due, until);
+            _clock.Shown = until;
+            return [];
+        };
+        _loop.RunTurn();
+
+        Assert.True(_balancer.NextWake > due || _balancer.NextWake == Instant.Zero);
+    }
+
+    [Fact]
+    public void ClockThatGoesBack_IsABug()
+    {
+        _clock.Shown = Instant.Zero + Duration.FromSeconds(10);
+        _loop.RunTurn();
+        _clock.Shown = Instant.Zero + Duration.FromSeconds(9);
+
+        Assert.Throws<VerificationException>(() => _loop.RunTurn());
+    }
+
+    [Fact]
+    public void ClockThatStandsStill_IsNone()
+    {
+        Assert.True(_loop.RunTurn());
+        Assert.True(_loop.RunTurn());
+    }
+
+    [Fact]
+    public void QueriesWithoutEnd_ATurnTakesItsShareOfThem()
+    {
+        _network.IsFlooded = true;
+        _loop.RunTurn();
+        Happens(Ready(_network.DatagramSocket));
+        var before = _network.Receives;
+        _loop.RunTurn();
+
+        Assert.Equal(Limits.DatagramBatchesPerTurn, _network.Receives - before);
+        Assert.Equal(Limits.DatagramBatchesPerTurn * Limits.DatagramsPerBatch,
+            _balancer.Counters[Counter.QueriesReceived]);
+    }
+
+    [Fact]
+    public void EventsOfOneTurn_AreBounded()
+    {
+        _loop.RunTurn();
+
+        Assert.Equal(Limits.EventsPerTurn, _network.RoomForEvents);
+    }
+
+    [Fact]
+    public void EventForAStreamClosedEarlierInTheSameTurn_IsIgnored()
+    {
+        _directoryOf.Directory.Bind("5301");
+        SettleScan();
+        var stream = _network.Stream;
+        Assert.False(stream.IsNone);
+        _network.ReadAnswer = IoResult.Failed(IoStatus.EndOfStream);
+        Happens(Ready(stream), Ready(stream), Ready(stream));
+        var reads = _network.Reads;
+        _loop.RunTurn();
+
+        Assert.Equal(1, _network.Reads - reads);
+        Assert.Equal([stream], _network.Closed);
+        Assert.Equal(1, _log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void EventsAfterTheOneThatEndsIt_AreNotDealtWith()
+    {
+        _loop.RunTurn();
+        var stop = new NetworkEvent(
+            NetworkEventKind.StopRequested, SocketHandle.None, Readiness.None);
+        Happens(stop, stop, Ready(_network.Listener));
+        var accepts = _network.Accepts;
+
+        Assert.False(_loop.RunTurn());
+
+        Assert.Equal(accepts, _network.Accepts);
+        Assert.Throws<VerificationException>(() => _loop.RunTurn());
+    }
+
+    private static NetworkEvent Ready(SocketHandle socket) =>
+        new(NetworkEventKind.Socket, socket, Readiness.Read);
+
+    private void Happens(params NetworkEvent[] events) => _network.OnWait = _ =>
+    {
+        _calls.Add("wait");
+        return events;
+    };
+
+    /// <summary>Runs turns until the scan of the start is over and only deadlines are left.</summary>
+    private void SettleScan()
+    {
+        do
+        {
+            Assert.True(_loop.RunTurn());
+        }
+        while (_balancer.NextWake == Instant.Zero);
+    }
+
+    private sealed class Clock(List<string> calls) : IClock
+    {
+        public Instant Shown { get; set; } = Instant.Zero + Duration.FromSeconds(1);
+
+        public Instant Now
+        {
+            get
+            {
+                calls.Add("clock");
+                return Shown;
+            }
+        }
+    }
+}
