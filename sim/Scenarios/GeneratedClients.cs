@@ -17,7 +17,8 @@ namespace Simulation.Scenarios;
 internal static class GeneratedClients
 {
     private const int PlanPurpose = 1;
-    private const int MaxQueries = 400;
+    private const int MaxQueries = 200;
+    private const int MaxFloods = 20;
 
     /// <summary>TCP clients' ids begin here.</summary>
     private const int FirstTcpId = 1000;
@@ -63,8 +64,9 @@ internal static class GeneratedClients
         var ports = random.LogUniform(1, 64);
         var odd = world.Profile == Profile.Calm || random.Chance(1, 2)
             ? 0 : random.LogUniform(1, 32);
-        // The mean time between two, 100 ms to about 30 s.
-        var mean = random.LogUniform(100, 30_000) * Ms;
+        // The mean time between two, 300 ms to 30 s.
+        var mean = random.LogUniform(300, 30_000) * Ms;
+        var most = floods ? MaxFloods : MaxQueries;
         var quietAt = random.Chance(1, 4) ? random.Next(1, 20) : -1;
         var at = world.Profile == Profile.Calm
             ? Instant.Zero + Duration.FromSeconds(3L) + random.NextDuration(
@@ -72,7 +74,7 @@ internal static class GeneratedClients
             : random.Moment(Instant.Zero, Instant.Zero + new Duration(mean));
         // The last seconds take no new queries, so that retries can end before the run does.
         var last = world.End - Duration.FromSeconds(10L);
-        while (at < last && queries.Count < MaxQueries)
+        while (at < last && queries.Count < most)
         {
             queries.Add(MakeQuery(random, at, id, ports, odd, floods));
             var isBurst = random.Chance(1, 20);
@@ -95,7 +97,7 @@ internal static class GeneratedClients
         var bytes = random.Pick<int>([0, 1, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
         var what = random.Next(4);
         if (floods)
-            return new QueryPlan(at, port, kind, 40, random.LogUniform(2, 1500));
+            return new QueryPlan(at, port, kind, 40, random.LogUniform(2, 1024));
         if (!isOdd)
             return new QueryPlan(at, port, QueryKind.Question, 0);
         return what switch

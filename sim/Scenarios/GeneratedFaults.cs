@@ -18,7 +18,7 @@ namespace Simulation.Scenarios;
 internal static class GeneratedFaults
 {
     private const int PlanPurpose = 1;
-    private const int MaxPerKind = 150;
+    private const int MaxPerKind = 60;
     private const int IdsPerKind = 1000;
     private const long Ms = 1_000_000;
 
@@ -35,11 +35,11 @@ internal static class GeneratedFaults
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
-    /// <summary>Faults of one kind, one in 1 to 300 s on the average.</summary>
+    /// <summary>Faults of one kind, one in 2 to 300 s on the average.</summary>
     private static void Add(List<FaultPlan> faults, GeneratedWorld world, FaultKind kind,
         SimRandom random, ImmutableArray<BackendPlan> backends)
     {
-        var mean = random.LogUniform(1_000, 300_000) * Ms;
+        var mean = random.LogUniform(2_000, 300_000) * Ms;
         var at = Instant.Zero + random.NextDuration(Duration.Zero, new Duration(mean * 2));
         for (var n = 0; n < MaxPerKind && at < world.HealAt; n++)
         {

@@ -74,7 +74,7 @@ public static class Generator
 
     private static int TcpCount(SimRandom random, Profile profile)
     {
-        var crowd = random.Chance(1, 40);
+        var crowd = random.Chance(1, 60);
         var count = crowd ? random.Next(200, 1000) : random.LogUniform(1, 30) - 1;
         return profile switch
         {
@@ -103,7 +103,7 @@ public static class Generator
                 ? random.LogUniform(16, 1024) : plain.DatagramQueue,
             ClockStep = random.Chance(1, 4)
                 ? new Duration(random.LogUniform(1_000, 1_000_000_000)) : Duration.Zero,
-            MaxReadBytes = random.Chance(1, 8) ? random.LogUniform(1, 4096) : int.MaxValue,
+            MaxReadBytes = random.Chance(1, 8) ? random.LogUniform(16, 4096) : int.MaxValue,
             MaxWriteBytes = random.Chance(1, 8) ? random.LogUniform(16, 4096) : int.MaxValue,
             TellsChanges = !random.Chance(1, 5),
             WarmUp = random.Chance(1, 4)
