@@ -158,5 +158,6 @@ internal static class GeneratorDraws
     public static Instant Moment(this SimRandom random, Instant low, Instant high) =>
         low + random.NextDuration(Duration.Zero, high - low - new Duration(1));
 
-    public static T Pick<T>(this SimRandom random, ReadOnlySpan<T> of) => of[random.Next(of.Length)];
+    public static T Pick<T>(this SimRandom random, ReadOnlySpan<T> of) =>
+        of[random.Next(of.Length)];
 }

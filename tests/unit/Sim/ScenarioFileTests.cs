@@ -41,7 +41,8 @@ public sealed class ScenarioFileTests
     [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed")]
     [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5", "$.HealAt")]
     [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address")]
-    [InlineData("\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"", "$.UdpClients[0].Queries[0].Kind")]
+    [InlineData(
+        "\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"", "$.UdpClients[0].Queries[0].Kind")]
     [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0", "$.Kernel.MaxReadBytes")]
     [InlineData("\"Name\": \"5302\"", "\"Name\": \"5301\"", "$.Backends[1].Name")]
     [InlineData("\"Seed\"", "\"Sead\"", "$.Sead")]

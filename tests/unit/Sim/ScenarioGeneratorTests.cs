@@ -16,6 +16,9 @@ public sealed class ScenarioGeneratorTests
 {
     [Theory]
     [InlineData(1, Profile.Swarm, 8001519240549392866)]
+    [InlineData(2, Profile.Calm, 4404780799237917404)]
+    [InlineData(3, Profile.Restart, 6919412728852302667)]
+    [InlineData(4, Profile.Tcp, 13113140134403052970)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 
