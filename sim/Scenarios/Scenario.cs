@@ -1,0 +1,248 @@
+// Owns the shape of a scenario: everything that one run of the simulator depends on, as immutable
+// data. A seed makes one, a file holds one, the shrinker takes parts of one away; whoever runs it
+// draws nothing more than it says here.
+//
+// Times are instants of virtual time from 0, the start of the balancer. Chaos lasts until HealAt.
+// Then the backends that are core heal, all others stay as broken as their last fault left them,
+// and until End liveness is owed.
+//
+// What always holds: two scenarios that are equal run the same, event for event; lists are in the
+// order of their times, then of their ids, and ids are never used twice.
+
+using System.Collections.Immutable;
+using Balancer.Core;
+using FakeBinder;
+
+namespace Simulation.Scenarios;
+
+/// <summary>One run, as data.</summary>
+public sealed record Scenario
+{
+    /// <summary>What it was made from; also what every entity's own stream of draws is keyed by.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>The profile it was made with: swarm, calm, udp, tcp, restart, or "hand-made".</summary>
+    public string Profile { get; init; } = "hand-made";
+
+    public Instant HealAt { get; init; }
+
+    public Instant End { get; init; }
+
+    public KernelPlan Kernel { get; init; } = new();
+
+    public ImmutableArray<BackendPlan> Backends { get; init; } = [];
+
+    public ImmutableArray<UdpClientPlan> UdpClients { get; init; } = [];
+
+    public ImmutableArray<TcpClientPlan> TcpClients { get; init; } = [];
+
+    public ImmutableArray<FaultPlan> Faults { get; init; } = [];
+}
+
+/// <summary>The host that the balancer runs on.</summary>
+public sealed record KernelPlan
+{
+    /// <summary>The address both sockets are bound to; Any for every one.</summary>
+    public Ipv4 Listen { get; init; } = Ipv4.From(10, 99, 99, 1);
+
+    /// <summary>Bytes of the buffers of AF_UNIX streams, each way.</summary>
+    public int UnixBufferBytes { get; init; } = 212_992;
+
+    /// <summary>Bytes of the buffers of TCP connections, each way.</summary>
+    public int TcpBufferBytes { get; init; } = 131_072;
+
+    /// <summary>Descriptors that the balancer may have open.</summary>
+    public int DescriptorLimit { get; init; } = 4096;
+
+    /// <summary>Datagrams that wait in the receive queue at most.</summary>
+    public int DatagramQueue { get; init; } = 1024;
+
+    /// <summary>The clock moves in steps of this; zero for nanoseconds.</summary>
+    public Duration ClockStep { get; init; }
+
+    /// <summary>Bytes that one read takes at most, 1 and up.</summary>
+    public int MaxReadBytes { get; init; } = int.MaxValue;
+
+    /// <summary>Bytes that one write takes at most, 1 and up.</summary>
+    public int MaxWriteBytes { get; init; } = int.MaxValue;
+
+    /// <summary>Whether changes of the directory are told, as inotify does.</summary>
+    public bool TellsChanges { get; init; } = true;
+
+    /// <summary>See BalancerOptions.WarmUp.</summary>
+    public Duration WarmUp { get; init; } = Limits.WarmUp;
+
+    /// <summary>See BalancerOptions.TcpConnections.</summary>
+    public int TcpConnections { get; init; } = Limits.TcpConnections;
+
+    /// <summary>See BalancerOptions.MaxRemotes.</summary>
+    public int MaxRemotes { get; init; } = Limits.MaxRemotes;
+}
+
+/// <summary>One backend process, and what it does wrong from its start on.</summary>
+/// <param name="Id">Its number in this scenario.</param>
+/// <param name="Name">Its entry in the directory.</param>
+/// <param name="StartAt">When it binds its socket.</param>
+/// <param name="IsCore">It heals at HealAt, whatever happened to it.</param>
+/// <param name="Script">What it does wrong until then, or for good.</param>
+public sealed record BackendPlan(
+    int Id, string Name, Instant StartAt, bool IsCore, Misbehaviour Script);
+
+/// <summary>A client host that asks over UDP.</summary>
+/// <param name="Id">Its number, unique among all clients.</param>
+/// <param name="Address">Its address.</param>
+/// <param name="Retries">Whether it asks again, every 2 s, 3 times, until it is answered.</param>
+/// <param name="Queries">What it asks, in the order of time.</param>
+public sealed record UdpClientPlan(
+    int Id, Ipv4 Address, bool Retries, ImmutableArray<QueryPlan> Queries);
+
+/// <summary>One datagram, or many alike from forged sources.</summary>
+/// <param name="At">When it is sent.</param>
+/// <param name="Port">The source port, 0 included.</param>
+/// <param name="Kind">What is in it.</param>
+/// <param name="Bytes">Its size, 0 to 65,507; questions are padded or as long as they are.</param>
+/// <param name="Copies">How many, 1 and up; over 1 the sources are forged, counting upwards.</param>
+public sealed record QueryPlan(Instant At, ushort Port, QueryKind Kind, int Bytes, int Copies = 1);
+
+/// <summary>What a datagram holds.</summary>
+public enum QueryKind
+{
+    /// <summary>A proper question with an id of its own.</summary>
+    Question,
+
+    /// <summary>Bytes drawn at random, QR clear.</summary>
+    Garbage,
+
+    /// <summary>A proper header with QR set.</summary>
+    Response,
+}
+
+/// <summary>One TCP connection of a client.</summary>
+/// <param name="Id">Its number, unique among all clients.</param>
+/// <param name="Address">The client host.</param>
+/// <param name="Port">Its source port.</param>
+/// <param name="At">When it connects.</param>
+/// <param name="Queries">Questions that it sends, pipelined; 0 sends nothing.</param>
+/// <param name="ChunkBytes">It sends pieces of this size, each 1 ms after the one before.</param>
+/// <param name="Manner">How it behaves besides.</param>
+/// <param name="After">When its manner acts, counted from its connecting.</param>
+public sealed record TcpClientPlan(
+    int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
+    TcpManner Manner, Duration After);
+
+/// <summary>How a TCP client behaves.</summary>
+public enum TcpManner
+{
+    /// <summary>Closes when it has all its answers.</summary>
+    Proper,
+
+    /// <summary>Ends its direction right after its last question.</summary>
+    HalfClosesEarly,
+
+    /// <summary>Ends its direction after its first answer.</summary>
+    HalfClosesLate,
+
+    /// <summary>Never closes.</summary>
+    StaysOpen,
+
+    /// <summary>Never reads.</summary>
+    NeverReads,
+
+    /// <summary>Resets after its time.</summary>
+    Resets,
+
+    /// <summary>Closes after its time, whatever is under way.</summary>
+    Leaves,
+}
+
+/// <summary>Something that goes wrong at a time.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="At">When it begins.</param>
+/// <param name="For">How long it lasts; zero for one that is over at once.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Target">The backend's id, where it is about one; else -1.</param>
+/// <param name="Amount">How much or how many, where that has a meaning; see FaultKind.</param>
+public sealed record FaultPlan(
+    int Id, Instant At, Duration For, FaultKind Kind, int Target = -1, long Amount = 0);
+
+/// <summary>What can go wrong. Each has a class, the word before the capital in its name.</summary>
+public enum FaultKind
+{
+    /// <summary>The process dies; its path stays, stale. It starts anew after For.</summary>
+    BackendCrash,
+
+    /// <summary>The process unlinks its path and exits; it starts anew after For.</summary>
+    BackendStop,
+
+    /// <summary>The process unlinks its path and goes on; it ends after For.</summary>
+    BackendUnlink,
+
+    /// <summary>The process does nothing for For.</summary>
+    BackendPause,
+
+    /// <summary>It begins to behave by its script (Amount 1) or stops to (Amount 0).</summary>
+    BackendScript,
+
+    /// <summary>All its sessions are reset.</summary>
+    BackendReset,
+
+    /// <summary>All its sessions end, in the middle of a frame if Amount is above 0.</summary>
+    BackendEnd,
+
+    /// <summary>It accepts nothing for For; its backlog is Amount.</summary>
+    BackendBacklog,
+
+    /// <summary>Its path is bound by another process; the old one goes on.</summary>
+    BackendRebind,
+
+    /// <summary>For For, one in Amount datagrams to the balancer is lost.</summary>
+    UdpLoss,
+
+    /// <summary>For For, one in Amount datagrams to the balancer comes twice.</summary>
+    UdpDuplicate,
+
+    /// <summary>For For, datagrams come late by up to Amount nanoseconds, each its own.</summary>
+    UdpReorder,
+
+    /// <summary>The next Amount sends fail, by turns with every errno that sends have.</summary>
+    UdpSendFails,
+
+    /// <summary>For For, the UDP socket takes nothing.</summary>
+    UdpSendBlocked,
+
+    /// <summary>The next Amount receives fail.</summary>
+    UdpReceiveFails,
+
+    /// <summary>For For, accept says EMFILE (Amount 0), ENFILE (1), ENOMEM (2), aborted (3).</summary>
+    KernelAccept,
+
+    /// <summary>For For, making a socket says EMFILE (Amount 0) or ENOMEM (1).</summary>
+    KernelSocket,
+
+    /// <summary>Amount waits wake early, with nothing ready.</summary>
+    KernelWakes,
+
+    /// <summary>For For, reads and writes on streams take at most Amount bytes.</summary>
+    StreamShort,
+
+    /// <summary>The next Amount writes to backends say EAGAIN.</summary>
+    StreamWouldBlock,
+
+    /// <summary>The next Amount reads from backends say ECONNRESET.</summary>
+    StreamReset,
+
+    /// <summary>For For, the directory cannot be read: missing (0), EMFILE (1), EACCES (2).</summary>
+    DirectoryUnreadable,
+
+    /// <summary>The next scan breaks off after Amount entries.</summary>
+    DirectoryBreaksOff,
+
+    /// <summary>A plain file (0), folder (1), dangling link (2) or stale socket (3) appears for For.</summary>
+    DirectoryEntry,
+
+    /// <summary>For For, changes are not told.</summary>
+    DirectorySilent,
+
+    /// <summary>The process stands still for For: the next turn is that much later.</summary>
+    ClockStall,
+}
