@@ -26,19 +26,16 @@ internal sealed class S12Truth() : Check("S12")
                     + $" it should be {Truth.Tally[counter]}");
             }
         }
-        if (Truth.Turn % TurnsBetweenBackends == 0)
+        if (Truth.IsStopping)
+            return;
+        if (Truth.Turn % TurnsBetweenBackends == 0 || IsLast(now))
             CompareBackends(core);
-        if (Truth.Turn % TurnsBetweenRemotes == 0)
+        if (Truth.Turn % TurnsBetweenRemotes == 0 || IsLast(now))
             CompareRemotes(core);
     }
 
-    public override void OnEnded(Instant now, LoadBalancer core)
-    {
-        if (Truth.IsStopping)
-            return;
-        CompareBackends(core);
-        CompareRemotes(core);
-    }
+    /// <summary>The scenario is over; a stop, which changes what is told, is to come.</summary>
+    private bool IsLast(Instant now) => now + Truth.Scenario.Kernel.ClockStep >= Truth.Scenario.End;
 
     private void CompareBackends(LoadBalancer core)
     {

@@ -54,16 +54,22 @@ internal sealed class Watched : INetwork, IBackendDirectory
     {
         var end = Kernel.Now + Duration.FromSeconds(seconds);
         Kernel.WaitLimit = end;
-        while (Kernel.Now < end && Checks.Violation == null)
+        try
         {
-            _loop.RunTurn();
-            TellLog();
-            Checks.OnTurnEnded(Now, Core);
+            while (Kernel.Now < end && Checks.Violation == null)
+            {
+                _loop.RunTurn();
+                TellLog();
+                Checks.OnTurnEnded(Now, Core);
+            }
+        }
+        catch (ViolationException)
+        {
+            // Checks.Violation has it.
         }
         Kernel.WaitLimit = Instant.Never;
     }
 
-    public void End() => Checks.OnEnded(Now, Core);
 
     public void Query(Ipv4 from, ushort port, params byte[] tail)
     {
