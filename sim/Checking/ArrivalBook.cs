@@ -107,6 +107,12 @@ internal sealed class ArrivalBook(Truth truth)
         {
             return;
         }
+        // One that a rebalance moved is bound anew too, but to a backend with the fewest.
+        if (remote is { WasMoved: true, Primary: null }
+            && policy.WithFewest(truth.Now)?.Id == told.Backend.Value)
+        {
+            return;
+        }
         policy.Forget(remote);
         policy.PendingEvictions--;
         truth.Tally.Add(Counter.RemotesEvicted);

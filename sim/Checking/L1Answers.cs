@@ -129,7 +129,7 @@ internal sealed class L1Answers : Check
         var isHealthy = false;
         foreach (var backend in Truth.Policy.Backends)
             isHealthy |= backend is { IsCore: true, Stage: Stage.Healthy } && now >= backend.WarmAt;
-        if (!isHealthy)
+        if (!isHealthy || !Truth.IsCalm)
             _healthySince = Instant.Never;
         else if (_healthySince == Instant.Never)
             _healthySince = now;

@@ -210,6 +210,15 @@ internal sealed class PolicyModel(int maxRemotes)
 
     private BackendTruth? NextWithFewest(Instant now)
     {
+        var best = WithFewest(now);
+        if (best != null)
+            _lastChosen = best.Id;
+        return best;
+    }
+
+    /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
+    public BackendTruth? WithFewest(Instant now)
+    {
         var needsWarm = AnyWarm(now, null);
         BackendTruth? best = null;
         foreach (var backend in _backends)
@@ -221,8 +230,6 @@ internal sealed class PolicyModel(int maxRemotes)
                 best = backend;
             }
         }
-        if (best != null)
-            _lastChosen = best.Id;
         return best;
     }
 

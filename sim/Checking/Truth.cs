@@ -69,6 +69,9 @@ internal sealed class Truth
 
     public bool HasHealed { get; private set; }
 
+    /// <summary>Chaos is over, and no stall that began in it lasts.</summary>
+    public bool IsCalm => HasHealed && _stall == Duration.Zero;
+
     /// <summary>How much later than asked a turn may come: the clock's step and stalls.</summary>
     public Duration Lateness => Scenario.Kernel.ClockStep + _stall;
 

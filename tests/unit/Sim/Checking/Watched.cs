@@ -49,6 +49,9 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public Instant Now => Kernel.Now;
 
+    /// <summary>The stream of the first connect that succeeded.</summary>
+    public SocketHandle FirstSession { get; private set; }
+
     /// <summary>Runs turns for so long, as long as all checks hold.</summary>
     public void Run(double seconds)
     {
@@ -130,6 +133,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
     {
         TellLog();
         var result = Kernel.Network.ConnectBackend(path, out stream);
+        if (result.IsOk && FirstSession.IsNone)
+            FirstSession = stream;
         Checks.OnConnected(Now, path, result, stream);
         return result;
     }
