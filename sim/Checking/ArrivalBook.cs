@@ -107,10 +107,14 @@ internal sealed class ArrivalBook(Truth truth)
         {
             return;
         }
-        // One that a rebalance moved is bound anew too, but to a backend with the fewest.
+        // One that a rebalance moved is bound anew too, but to a backend with the fewest; whom the
+        // table forgot may make one fewer than the model knows.
         if (remote is { WasMoved: true, Primary: null }
-            && policy.WithFewest(truth.Now)?.Id == told.Backend.Value)
+            && policy.WithId(told.Backend.Value) is { Stage: Stage.Healthy } backend
+            && backend.Remotes - policy.PendingEvictions
+                <= policy.WithFewest(truth.Now)?.Remotes)
         {
+            policy.Preferred = backend;
             return;
         }
         policy.Forget(remote);

@@ -52,6 +52,9 @@ internal sealed class PolicyModel(int maxRemotes)
     /// <summary>Remotes that a full table must have forgotten, whoever they are.</summary>
     public int PendingEvictions { get; set; }
 
+    /// <summary>Of those that may have the fewest, the one that the core took.</summary>
+    public BackendTruth? Preferred { get; set; }
+
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
 
@@ -210,7 +213,8 @@ internal sealed class PolicyModel(int maxRemotes)
 
     private BackendTruth? NextWithFewest(Instant now)
     {
-        var best = WithFewest(now);
+        var best = Preferred ?? WithFewest(now);
+        Preferred = null;
         if (best != null)
             _lastChosen = best.Id;
         return best;

@@ -70,6 +70,8 @@ internal sealed class RemoteSync(Truth truth)
         }
         foreach (var remote in _gone)
             FollowGone(remote);
+        // The rest were forgotten and came back within the turn.
+        truth.Tally.Add(Counter.RemotesEvicted, truth.Policy.PendingEvictions);
         truth.Policy.PendingEvictions = 0;
     }
 
