@@ -172,8 +172,7 @@ internal sealed class SessionBook(Truth truth)
         backend.LastEvidence = session.Evidence;
         if (!session.HasHello)
             backend.ConnectsFailed++;
-        if (!truth.IsStopping)
-            BackOff(backend);
+        BackOff(backend);
     }
 
     // ---- Frames out ----
