@@ -58,8 +58,10 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
 
     public EntryIdentity Identity { get; set; }
     public bool HasPath { get; set; } = true;
-    public bool IsMadeAnew { get; set; }
     public bool ConnectedSinceScan { get; set; }
+
+    /// <summary>The scan that was open when it was last connected to; 0 for none.</summary>
+    public long ConnectedInScan { get; set; }
     public long SeenInScan { get; set; }
     public Instant RemovedAt { get; set; }
 
@@ -144,6 +146,9 @@ internal sealed class SessionTruth(
     public bool HasHeartbeatOut => HeartbeatAt != Instant.Never;
 
     public Evidence? Evidence { get; set; }
+
+    /// <summary>Another socket took its place; only its replies count any more.</summary>
+    public bool IsRetired { get; set; }
 
     public bool IsClosed { get; set; }
 }

@@ -18,6 +18,7 @@ internal sealed class DirectoryBook(Truth truth)
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private long _scan;
     private int _discoveredId;
+    private bool _isScanOpen;
 
     /// <summary>The address and port of both sockets.</summary>
     public Endpoint Listen { get; } = new(truth.Scenario.Kernel.Listen, 53);
@@ -27,13 +28,18 @@ internal sealed class DirectoryBook(Truth truth)
         if (!result.IsOk)
             return;
         _scan++;
+        _isScanOpen = true;
         _found.Clear();
     }
+
+    /// <summary>The scan that is open, 1 and up; 0 if none is.</summary>
+    public long OpenScan => _isScanOpen ? _scan : 0;
 
     public void OnScanEntry(IoResult result, in DirectoryEntry entry)
     {
         if (!result.IsOk)
         {
+            _isScanOpen = false;
             if (result.Status == IoStatus.EndOfStream)
                 OnMissing();
             return;
@@ -132,23 +138,20 @@ internal sealed class DirectoryBook(Truth truth)
             ConnectAtOnce(backend);
         else if (isAnother)
             OnMadeAnew(backend);
-        else if (backend.Stage == Stage.Draining && !backend.IsMadeAnew)
+        else if (backend.Stage == Stage.Draining)
             backend.Stage = Stage.Healthy;
     }
 
     private static void OnMadeAnew(BackendTruth backend)
     {
-        if (backend.Session == null)
+        // A session that said hello goes on to its end; one that did not is given up.
+        if (backend.Session is { } session)
         {
-            ConnectAtOnce(backend);
-            return;
+            session.IsRetired = true;
+            backend.Session = null;
+            backend.ConnectsFailed += session.HasHello ? 0 : 1;
         }
-        backend.IsMadeAnew = true;
-        backend.NextBackOff = Duration.FromSeconds(1);
-        if (backend.Stage == Stage.AwaitingHello)
-            SessionBook.Ends(backend.Session, FaultCause.Replaced);
-        else
-            backend.Stage = Stage.Draining;
+        ConnectAtOnce(backend);
     }
 
     private static void ConnectAtOnce(BackendTruth backend)
@@ -162,8 +165,12 @@ internal sealed class DirectoryBook(Truth truth)
     {
         foreach (var backend in truth.Policy.Backends)
         {
-            if (backend.SeenInScan == _scan)
+            // A connect that succeeded while the scan was open knows better.
+            if (backend.SeenInScan == _scan
+                || (backend.Session != null && backend.ConnectedInScan == _scan))
+            {
                 continue;
+            }
             backend.HasPath = false;
             backend.ConnectedSinceScan = false;
             if (backend.Stage == Stage.Healthy)

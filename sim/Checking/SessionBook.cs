@@ -47,8 +47,8 @@ internal sealed class SessionBook(Truth truth)
         backend.Session = session;
         backend.Stage = Stage.AwaitingHello;
         backend.HasPath = true;
-        backend.IsMadeAnew = false;
         backend.ConnectedSinceScan = true;
+        backend.ConnectedInScan = truth.Directory.OpenScan;
         return session;
     }
 
@@ -74,13 +74,9 @@ internal sealed class SessionBook(Truth truth)
     private void BackOff(BackendTruth backend)
     {
         backend.Stage = Stage.Down;
-        backend.BackOff = backend.IsMadeAnew ? Duration.Zero : backend.NextBackOff;
-        if (!backend.IsMadeAnew)
-        {
-            backend.NextBackOff = Duration.Min(
-                backend.NextBackOff + Duration.FromSeconds(2), Duration.FromSeconds(32));
-        }
-        backend.IsMadeAnew = false;
+        backend.BackOff = backend.NextBackOff;
+        backend.NextBackOff = Duration.Min(
+            backend.NextBackOff + Duration.FromSeconds(2), Duration.FromSeconds(32));
         backend.ReconnectAt = truth.Now + backend.BackOff;
         backend.BackedOffIn = truth.Turn;
         backend.OwesFaultLine = true;
@@ -129,6 +125,8 @@ internal sealed class SessionBook(Truth truth)
             case SeenFrame.InboundTcpOk:
                 Ends(session, FaultCause.TcpFrameOnControlSession);
                 break;
+            case SeenFrame.ServerHeartbeat when session.IsRetired:
+                break;
             case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut:
                 Ends(session, FaultCause.UnaskedHeartbeat);
                 break;
@@ -158,7 +156,8 @@ internal sealed class SessionBook(Truth truth)
         SessionTruth session, FaultCause cause, IoResult io = default, uint detail = 0)
     {
         session.Evidence ??= new Evidence(cause, io, detail);
-        session.Backend.Stage = Stage.Down;
+        if (!session.IsRetired)
+            session.Backend.Stage = Stage.Down;
     }
 
     public void OnClosed(SessionTruth session)
