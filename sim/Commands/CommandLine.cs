@@ -289,10 +289,10 @@ public sealed class CommandLine
     private static ImmutableArray<string> ToFaults(string name, string text)
     {
         ImmutableArray<string> words = [.. text.Split(',')];
-        foreach (var word in words)
+        if (new GeneratorOptions { Only = words }.UnknownWord() is { } unknown)
         {
-            if (!FaultClasses.IsKnown(word))
-                throw new UsageException($"{name}: '{word}' is no fault ({FaultClasses.Classes}, or one kind)");
+            throw new UsageException($"{name}: '{unknown}' names no fault (a class such as udp or "
+                + "script, or a kind such as UdpLoss)");
         }
         return words;
     }

@@ -61,8 +61,8 @@ internal sealed class Chart(Story story, SvgText svg)
     {
         if (colour is not null)
             svg.Rect(24, y - 9, 10, 10, "swatch", fill: colour, round: 2);
-        svg.Text(colour is null ? 24 : 40, y, Fit(text, 18), "label", title);
-        svg.Text(Left - 10, y, Fit(detail, 16), "detail e", title);
+        svg.Text(colour is null ? 24 : 40, y, Fit(text, 34 - Math.Max(4, detail.Length)), "label", title);
+        svg.Text(Left - 10, y, Fit(detail, 18), "detail e", title);
     }
 
     public static string Fit(string text, int length) =>

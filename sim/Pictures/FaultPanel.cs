@@ -50,7 +50,7 @@ internal static class FaultPanel
         else
             chart.Svg.Rect(from, chart.Y + 2, to - from, Row - 4, "fault", title, colour, 2);
         if (to - from > target.Length * 6.2 + 6)
-            chart.Svg.Text(from + 4, chart.Y + 11, target, "small", title, "#fff");
+            chart.Svg.Text(from + 4, chart.Y + 11, target, "on", title);
         else if (target.Length > 0 && chart.Story.Faults.Count < 40)
             chart.Svg.Text(Math.Max(to, from + 4) + 3, chart.Y + 11, target, "small", title);
     }

@@ -27,9 +27,9 @@ public static class Picture
         .title{font-size:22px;font-weight:600}.sub{font-size:12.5px;fill:#4b5563}
         .heading{font-size:13px;font-weight:600}.note{font-size:11px;fill:#6b7280}
         .label{font-size:11.5px;font-weight:500}.detail{font-size:10.5px;fill:#6b7280}
-        .e{text-anchor:end}.m{text-anchor:middle}.small{font-size:9.5px;fill:#4b5563}
+        .e{text-anchor:end}.m{text-anchor:middle}.small{font-size:9.5px;fill:#4b5563}.on{font-size:9.5px;fill:#fff}
         .grid line{stroke:#e5e7eb;stroke-width:1}.axis text{fill:#6b7280;font-size:10.5px}
-        .rail{fill:#f6f7f9}.swatch{stroke:none}
+        .rail{fill:#eef1f5;fill-opacity:.55}.swatch{stroke:none}
         .Unknown{fill:#eef0f3}.BackingOff{fill:#f3b4a6}.AwaitingHello{fill:#f8dc8e}
         .Warming{fill:#cdeccb}.Healthy{fill:#86cf8b}.Draining{fill:#a9c8ee}.Removed{fill:#c9ced6}
         .beat{stroke:#1b6b2e;stroke-width:1.4}.beat.lost{stroke:#c81e1e;stroke-width:2}
@@ -44,7 +44,7 @@ public static class Picture
         .heal line{stroke:#0f766e;stroke-width:1.6;stroke-dasharray:6 4}
         .heal text{fill:#0f766e;font-weight:600}
         .violation line{stroke:#d40000;stroke-width:2}
-        .violation text{fill:#d40000;font-weight:600}
+        .violation text{fill:#fff;font-weight:600;font-size:11px}
         .banner{fill:#fef2f2;stroke:#f3b8b8}.banner-text{fill:#991b1b;font-size:12.5px}
         .verdict{font-size:12px;font-weight:700;fill:#fff}
         .legend{font-size:10.5px;fill:#4b5563}
@@ -68,8 +68,8 @@ public static class Picture
         CurvePanel.Draw(below);
         var bottom = below.Y + 12;
         Axis(chart, top, bottom);
-        Heal(chart, top, bottom);
         body.Raw(panels.ToString().TrimEnd());
+        Heal(chart, top, bottom);
         Violation(chart, top, bottom);
         return string.Create(CultureInfo.InvariantCulture, $"""
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Chart.Width:0} {bottom + 26:0}" width="{Chart.Width:0}" height="{bottom + 26:0}" role="img">
@@ -103,12 +103,11 @@ public static class Picture
         if (at == Instant.Never)
             return;
         var x = chart.X(at);
-        var leftwards = x > Chart.Right - 300;
         chart.Svg.Open("heal");
         chart.Svg.Line(x, top + 18, x, bottom, "healed",
             $"{Chart.Time(at)}: the core backends heal; from here on liveness is owed");
         chart.Svg.Text(x - 6, top + 29, "chaos", "e");
-        chart.Svg.Text(leftwards ? x + 6 : x + 6, top + 29, "liveness owed", "healed-text");
+        chart.Svg.Text(x + 6, top + 29, "liveness owed", "healed-text");
         chart.Svg.Close();
     }
 
@@ -121,7 +120,11 @@ public static class Picture
         chart.Svg.Line(x, top + 2, x, bottom, "violated",
             $"{violation.Check} at {Chart.Time(violation.At)}, event {violation.Event}: "
             + violation.Evidence);
-        chart.Svg.Text(x - 5, bottom + 15, $"{violation.Check} {Chart.Time(violation.At)}", "e");
+        var text = $"{violation.Check} at {Chart.Time(violation.At)}";
+        var width = text.Length * 6.4 + 12;
+        var left = Math.Clamp(x - width / 2, Chart.Left, Chart.Right - width);
+        chart.Svg.Rect(left, bottom + 3, width, 17, "pill", fill: "#d40000", round: 4);
+        chart.Svg.Text(left + width / 2, bottom + 15, text, "verdict m");
         chart.Svg.Close();
     }
 }
