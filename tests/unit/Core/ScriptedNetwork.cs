@@ -70,7 +70,8 @@ internal sealed class ScriptedNetwork : INetwork
     {
         Receives++;
         batch.Clear();
-        while (IsFlooded && batch.TryAdd(new Endpoint(Ipv4.From(10, 0, 0, 1), 9), Ipv4.Loopback, [0]))
+        var peer = new Endpoint(Ipv4.From(10, 0, 0, 1), 9);
+        while (IsFlooded && batch.TryAdd(peer, Ipv4.Loopback, [0]))
         {
         }
         return IsFlooded ? IoResult.Ok(batch.Count) : IoResult.Failed(IoStatus.WouldBlock);
@@ -102,7 +103,7 @@ internal sealed class ScriptedNetwork : INetwork
     public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
     {
         Writes++;
-        var answer = WriteAnswers.TryDequeue(out var scripted) ? scripted : IoResult.Ok(from.Length);
+        var answer = WriteAnswers.TryDequeue(out var next) ? next : IoResult.Ok(from.Length);
         Written.AddRange(from[..answer.Count]);
         return answer;
     }
