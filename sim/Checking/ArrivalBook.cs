@@ -18,7 +18,8 @@ internal sealed class ArrivalBook(Truth truth)
 {
     private const int UdpHeaderBytes = 16;
 
-    private readonly List<(DatagramHeader Header, int At, ConnectionTruth? Connection)> _waiting = [];
+    private readonly List<(DatagramHeader Header, int At, ConnectionTruth? Connection)>
+        _waiting = [];
     private byte[] _payloads = new byte[64 * 1024];
     private int _filled;
     private int _next;

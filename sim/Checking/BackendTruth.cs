@@ -116,7 +116,7 @@ internal sealed class SessionTruth(
     /// <summary>What is owed to the stream and has not been written.</summary>
     public ByteLine Owed { get; } = new();
 
-    /// <summary>Bytes at the front of Owed that belong to a frame whose start was written.</summary>
+    /// <summary>Bytes at the front of Owed that end a frame whose start was written.</summary>
     public int RestOfFrame { get; set; }
 
     public bool IsStuck { get; set; }

@@ -124,10 +124,11 @@ internal sealed class ConnectionBook(Truth truth)
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
         if (isClient && !connection.IsRelaying)
-            ReportRelay(connection, $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
+            ReportRelay(connection,
+                $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
         else if (!owed.TryTake(bytes))
-            ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are not"
-                + $" the next of {owed.Count} that wait for it");
+            ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
+                + $" not the next of {owed.Count} that wait for it");
     }
 
     public void OnHalfClosed(ConnectionTruth connection, SocketHandle stream)
@@ -140,7 +141,7 @@ internal sealed class ConnectionBook(Truth truth)
             ReportRelay(connection, $"the {Side(isClient)} was told an end that nobody made");
         else if (owed.Count > 0)
             ReportRelay(connection,
-                $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait for it");
+                $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait");
         if (isClient)
             connection.ToldClient = true;
         else

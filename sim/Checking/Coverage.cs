@@ -35,7 +35,7 @@ public sealed class Coverage : RunObserver
     /// <summary>How often each kind of fault happened; those that never did are missing.</summary>
     public IReadOnlyDictionary<FaultKind, long> Faults => _faults;
 
-    /// <summary>How often each reaction followed each kind of fault, in the order of both.</summary>
+    /// <summary>How often each reaction followed each kind of fault, ordered by both.</summary>
     public IReadOnlyDictionary<(FaultKind Fault, string Reaction), long> Hits => _hits;
 
     /// <summary>Kinds of faults of the scenario language that never happened.</summary>

@@ -41,7 +41,7 @@ internal sealed class FrameDecoder
     private int _count;
     private uint _skip;
 
-    /// <summary>Takes one frame off the front of the input; false when there is none whole.</summary>
+    /// <summary>Takes one frame off the front of the input; false when none is whole.</summary>
     public bool TryNext(ref ReadOnlySpan<byte> input, out SeenFrame frame)
     {
         frame = default;

@@ -56,7 +56,8 @@ internal sealed class L1Answers : Check
         if (_healedAt == Instant.Never || !_clients.TryGetValue(client, out var plan)
             || !plan.Retries || from.Address != plan.Address || from.Port == 0
             || from.Port == Truth.Directory.Listen.Port
-            || payload.Length is < 12 or > 1500 || (payload[2] & 0x80) != 0 || !IsQuestion(plan, from))
+            || payload.Length is < 12 or > 1500 || (payload[2] & 0x80) != 0
+            || !IsQuestion(plan, from))
         {
             return;
         }

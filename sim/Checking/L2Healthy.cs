@@ -1,5 +1,5 @@
-// Claims that every core backend is healthy within 65 s of the healing, or of the end of a stall that
-// outlasts it: a hello's 30 s, the longest back-off's 32 s, and 3 to spare.
+// Claims that every core backend is healthy within 65 s of the healing, or of the end of a stall
+// that outlasts it: a hello's 30 s, the longest back-off's 32 s, and 3 to spare.
 //
 // It knows by the hellos that were read; the core's own view must agree. Backends whose path is too
 // long to be connected to are owed nothing.
@@ -25,8 +25,11 @@ internal sealed class L2Healthy() : Check("L2")
             _due = now + Owed;
         foreach (var backend in Truth.Policy.Backends)
         {
-            if (backend.IsCore && backend.Stage == Stage.Healthy && !_healthy.Contains(backend.PlanId))
+            if (backend is { IsCore: true, Stage: Stage.Healthy }
+                && !_healthy.Contains(backend.PlanId))
+            {
                 Note(backend, core);
+            }
         }
         if (now > _due + Truth.Lateness)
             Judge(now);

@@ -25,10 +25,12 @@ internal sealed class L3Connections() : Check("L3")
         _next = now + Interval;
         var late = Find(now);
         // With many deadlines at one instant a turn serves some and the next the others.
-        if (late != null && (_wasLate || core.TimerCount < 1000) && now > Due(late) + Truth.Lateness)
+        if (late != null && (_wasLate || core.TimerCount < 1000)
+            && now > Due(late) + Truth.Lateness)
         {
             Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"
-                + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at {now}",
+                + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at"
+                + $" {now}",
                 late.Backend?.PlanId ?? -1);
         }
         _wasLate = late != null;

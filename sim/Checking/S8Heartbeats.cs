@@ -14,7 +14,7 @@ namespace Simulation.Checking;
 
 internal sealed class S8Heartbeats() : Check("S8")
 {
-    /// <summary>One turn serves 1,024 deadlines; with more armed, one may wait for the next.</summary>
+    /// <summary>A turn serves 1,024 deadlines; with more armed, one may wait for the next.</summary>
     private const int TimersOfATurn = 1000;
 
     public override bool Claims(Finding finding) => finding is Finding.Heartbeat;

@@ -4,7 +4,8 @@
 //
 // The core's log is used for three things only, and each use is checked against the calls: whose
 // turn it is in a batch that was received at once (RemoteAssigned), where in a stream's queue a
-// heartbeat stands (HeartbeatSent), and that something is over (ConnectionClosed, BackendForgotten).
+// heartbeat stands (HeartbeatSent), and that something is over (ConnectionClosed and
+// BackendForgotten).
 //
 // What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
 // can, because the check that is asked for may be another.
@@ -16,7 +17,7 @@ using Simulation.Scenarios;
 
 namespace Simulation.Checking;
 
-/// <summary>Told whenever truth and core differ: what, a line of evidence, backend, client.</summary>
+/// <summary>Told when truth and core differ: what, a line of evidence, backend, client.</summary>
 internal delegate void FindingHandler(Finding finding, string evidence, int backend, int client);
 
 /// <summary>The truth of one run.</summary>
