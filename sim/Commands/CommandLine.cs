@@ -188,7 +188,7 @@ public sealed class CommandLine
                 Profile = Value(line, _profile, ToProfile, "swarm"),
                 Only = Value(line, _only, ToFaults, []),
                 Without = Value(line, _without, ToFaults, []),
-                Virtual = Value(line, _virtual, ToDuration, null),
+                Virtual = Value(line, _virtual, ToVirtual, null),
             },
             Checks = checks.IsDefault ? [] : checks,
             Json = Value(line, _json, ToPath, null),
@@ -249,6 +249,11 @@ public sealed class CommandLine
 
     private static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromSeconds(Nanoseconds(name, text) / 1e9);
+
+    private static Duration? ToVirtual(string name, string text) =>
+        Nanoseconds(name, text) is >= 10_000_000_000 and var time
+            ? new Duration(time)
+            : throw new UsageException($"{name}: '{text}' is less than 10 s");
 
     private static Duration? ToDuration(string name, string text) =>
         new(Nanoseconds(name, text));

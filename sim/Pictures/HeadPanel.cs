@@ -114,7 +114,7 @@ internal static class HeadPanel
         svg.Text(x + 23, y, "query and its reply", "legend");
         svg.Circle(x + 134, y - 4, 3, "open");
         svg.Text(x + 142, y, "no answer", "legend");
-        svg.Path(Marks.Cross(x + 206, y - 4), "cross");
+        svg.Path(Marks.Cross(x + 206, y - 4), "cross key");
         svg.Text(x + 215, y, "dropped", "legend");
         chart.Y = y + 12;
     }

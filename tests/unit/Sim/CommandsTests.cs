@@ -1,0 +1,94 @@
+// Holds the command line of `sim` to its table, and the exit codes to theirs.
+
+using System;
+using System.IO;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Commands;
+using Simulation.Running;
+using Xunit;
+
+namespace Tests.Unit.Sim;
+
+public sealed class CommandsTests
+{
+    [Fact]
+    public void Run_ReadsItsOptions()
+    {
+        var request = CommandLine.Parse(["run", "--seed", "7", "--time", "10m", "--jobs", "3",
+            "--profile", "tcp", "--only", "udp,BackendCrash", "--without=clock", "--virtual",
+            "300s", "--check", "s1,S7", "--json", "x.json"]).Request!;
+        Assert.Equal("run", request.Verb);
+        Assert.Equal(7ul, request.Seed);
+        Assert.Null(request.Count);
+        Assert.Equal(TimeSpan.FromMinutes(10), request.Time);
+        Assert.Equal(3, request.Jobs);
+        Assert.Equal("tcp", request.Choice.Profile);
+        Assert.Equal(["udp", "BackendCrash"], request.Choice.Only.ToArray());
+        Assert.Equal(["clock"], request.Choice.Without.ToArray());
+        Assert.Equal(Duration.FromSeconds(300L), request.Choice.Virtual);
+        Assert.Equal(["S1", "S7"], request.Checks.ToArray());
+        Assert.Equal("x.json", request.Json);
+    }
+
+    [Fact]
+    public void Replay_TakesASubject()
+    {
+        var request = CommandLine.Parse(["replay", "42", "--until", "12.345s", "--trace",
+            "--break", "S3"]).Request!;
+        Assert.Equal("42", request.Subject);
+        Assert.Equal(new Instant(12_345_000_000), request.Until);
+        Assert.True(request.Trace);
+        Assert.Equal(["S3"], request.Checks.ToArray());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("frobnicate")]
+    [InlineData("real f.json")]
+    [InlineData("run --seed -1")]
+    [InlineData("run --count 0")]
+    [InlineData("run --count")]
+    [InlineData("run --time soon")]
+    [InlineData("run --profile wild")]
+    [InlineData("run --only gravity")]
+    [InlineData("run --check S14")]
+    [InlineData("run --virtual 9s")]
+    [InlineData("run stray")]
+    [InlineData("replay")]
+    [InlineData("replay 1 2")]
+    [InlineData("replay 1 --break X")]
+    [InlineData("show 1 --png f")]
+    [InlineData("corpus")]
+    [InlineData("corpus add")]
+    [InlineData("replay no-such-file.json")]
+    public void WrongUsage_IsOneLineAnd64(string arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = new Tool(new RealSimulator(), output, error)
+            .Main(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(64, code);
+        Assert.Empty(output.ToString());
+        Assert.Matches(@"^sim: [^\n]+\n$", error.ToString());
+    }
+
+    [Theory]
+    [InlineData(null, 0)]
+    [InlineData("S3", 1)]
+    [InlineData("L1", 2)]
+    [InlineData("S13", 4)]
+    public void ExitCode_IsThatOfTheCheck(string? check, int code) => Assert.Equal(code,
+        Tool.ExitCode(check is null ? null : new Violation(check, Instant.Zero, 1, "")));
+
+    [Fact]
+    public void Run_TellsTheSameForAnyNumberOfJobs() => Assert.Equal(Seeds("1"), Seeds("2"));
+
+    private static string[] Seeds(string jobs)
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, new Tool(new RealSimulator(), output, TextWriter.Null).Main(["run",
+            "--seed", "1", "--count", "3", "--virtual", "90s", "--jobs", jobs]));
+        return Array.FindAll(output.ToString().Split('\n'), line => line.StartsWith("  ", StringComparison.Ordinal));
+    }
+}

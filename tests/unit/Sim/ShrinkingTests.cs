@@ -1,0 +1,103 @@
+// The shrinker on predicates whose smallest scenario is known: that it gets there, that it never
+// trades one failure for another, and that it stops when its budget does.
+
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Simulation.Shrinking;
+using Xunit;
+
+namespace Tests.Unit.Sim;
+
+public sealed class ShrinkingTests
+{
+    private static readonly Violation S3 = new("S3", At(200), 1, "evidence");
+
+    [Fact]
+    public void TwoFaultsNeeded_AreAllThatIsLeft()
+    {
+        var result = Shrink(scenario =>
+            scenario.Faults.Any(fault => fault.Id == 3) && scenario.Faults.Any(fault => fault.Id == 7));
+        Assert.True(result.IsMinimal);
+        Assert.Equal([3, 7], result.Smallest.Faults.Select(fault => fault.Id).Order());
+        Assert.Empty(result.Smallest.UdpClients);
+        Assert.Empty(result.Smallest.TcpClients);
+        Assert.Empty(result.Smallest.Backends);
+        Assert.All(result.Smallest.Faults, fault => Assert.Equal(Instant.Zero, fault.At));
+    }
+
+    [Fact]
+    public void OneQueryNeeded_StaysWithItsClientAlone()
+    {
+        var result = Shrink(scenario => scenario.UdpClients.Any(client =>
+            client.Id == 12 && client.Queries.Any(query => query.Port == 5)));
+        var client = Assert.Single(result.Smallest.UdpClients);
+        Assert.Equal(5, Assert.Single(client.Queries).Port);
+        Assert.Empty(result.Smallest.Faults);
+    }
+
+    [Fact]
+    public void AmountNeeded_IsNotMuchMoreThanThat()
+    {
+        var result = Shrink(scenario => scenario.Faults.Any(fault => fault.Amount >= 30));
+        Assert.InRange(Assert.Single(result.Smallest.Faults).Amount, 30, 40);
+    }
+
+    [Fact]
+    public void AnotherCheck_IsNoReasonToKeepAStep()
+    {
+        var start = Start();
+        var result = Shrinker.Shrink(start, S3, scenario =>
+            scenario.Backends.Length == 4 ? S3 : S3 with { Check = "S1" }, () => false);
+        Assert.Equal("S3", result.Violation.Check);
+        Assert.Equal(4, result.Smallest.Backends.Length);
+    }
+
+    [Fact]
+    public void SpentBudget_EndsItWithWhatIsFound()
+    {
+        var runs = 0;
+        var result = Shrinker.Shrink(Start(), S3, _ => { runs++; return S3; }, () => runs >= 3);
+        Assert.False(result.IsMinimal);
+        Assert.Equal(3, runs);
+        Assert.Equal(3, result.Runs);
+    }
+
+    [Fact]
+    public void Result_FailsAndStaysInOrder()
+    {
+        var result = Shrink(scenario => scenario.Faults.Length >= 3);
+        Assert.Equal(3, result.Smallest.Faults.Length);
+        Assert.Equal(result.Smallest.Faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id),
+            result.Smallest.Faults);
+    }
+
+    private static ShrinkResult Shrink(System.Func<Scenario, bool> fails)
+    {
+        var result = Shrinker.Shrink(
+            Start(), S3, scenario => fails(scenario) ? S3 : null, () => false);
+        Assert.True(fails(result.Smallest));
+        return result;
+    }
+
+    private static Instant At(double seconds) => Instant.Zero + Duration.FromSeconds(seconds);
+
+    private static Scenario Start() => new()
+    {
+        Seed = 1,
+        HealAt = At(100.25),
+        End = At(300),
+        Backends = [.. Enumerable.Range(0, 4).Select(id => new BackendPlan(
+            id, $"530{id}", At(id * 0.3), true, Misbehaviour.None with { DelayNs = 5 }))],
+        UdpClients = [.. Enumerable.Range(10, 5).Select(id => new UdpClientPlan(
+            id, Ipv4.From(10, 0, 0, (byte)id), true, [.. Enumerable.Range(1, 9).Select(n =>
+                new QueryPlan(At(n * 1.23), (ushort)n, QueryKind.Question, 40))]))],
+        TcpClients = [.. Enumerable.Range(20, 3).Select(id => new TcpClientPlan(
+            id, Ipv4.From(10, 0, 1, 1), (ushort)id, At(id), 3, 10, TcpManner.Proper, default))],
+        Faults = [.. Enumerable.Range(0, 13).Select(id => new FaultPlan(id, At(1 + id * 3.7),
+            Duration.FromSeconds(2.5), FaultKind.UdpLoss, -1, id * 10))],
+    };
+}
