@@ -142,12 +142,13 @@ internal sealed class DirectoryBook(Truth truth)
             backend.Stage = Stage.Healthy;
     }
 
-    private static void OnMadeAnew(BackendTruth backend)
+    private void OnMadeAnew(BackendTruth backend)
     {
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
             session.IsRetired = true;
+            truth.OpenRetired++;
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
         }

@@ -21,21 +21,33 @@ internal sealed class S10Bounds() : Check("S10")
     /// </summary>
     private const int OwnTimers = 7;
 
-    private readonly Dictionary<(Type Kind, int Backend), Instant> _lastLines = [];
+    private readonly Dictionary<(Type Kind, int Which), Instant> _lastLines = [];
 
     public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
-        var backend = 0;
+        // Each condition has a gate of its own: a backend, a way to fail, a limit.
+        var which = 0;
         switch (told)
         {
             case LogEvent.BackendStuck stuck:
-                backend = stuck.Id.Value;
+                which = stuck.Id.Value;
                 break;
-            case LogEvent.NoBackend or LogEvent.ReceiveFailed or LogEvent.SendFailed
-                or LogEvent.AcceptFailed or LogEvent.ConnectionsOverLimit
-                or LogEvent.ConnectionWithoutResources or LogEvent.ConnectionRefusedByBackend:
+            case LogEvent.ReceiveFailed failed:
+                which = (int)failed.Why.Status;
+                break;
+            case LogEvent.SendFailed failed:
+                which = (int)failed.Why.Status;
+                break;
+            case LogEvent.AcceptFailed failed:
+                which = (int)failed.Why.Status;
+                break;
+            case LogEvent.ConnectionsOverLimit over:
+                which = (int)over.Which;
+                break;
+            case LogEvent.NoBackend or LogEvent.ConnectionWithoutResources
+                or LogEvent.ConnectionRefusedByBackend:
                 break;
             case LogEvent.BackendForgotten gone:
                 _lastLines.Remove((typeof(LogEvent.BackendStuck), gone.Id.Value));
@@ -43,7 +55,7 @@ internal sealed class S10Bounds() : Check("S10")
             default:
                 return;
         }
-        var key = (told.GetType(), backend);
+        var key = (told.GetType(), which);
         if (_lastLines.TryGetValue(key, out var last)
             && now - last < Limits.RepeatedLogInterval)
         {
@@ -82,8 +94,8 @@ internal sealed class S10Bounds() : Check("S10")
     {
         var open = Truth.Connections.Open.Count;
         var kernel = Truth.Scenario.Kernel;
-        var streams = sessions + open + Truth.Connections.BackendStreams;
-        var timers = OwnTimers + open + 2 * Truth.Policy.Backends.Count;
+        var streams = sessions + Truth.OpenRetired + open + Truth.Connections.BackendStreams;
+        var timers = OwnTimers + open + 3 * Truth.Policy.Backends.Count;
         if (Truth.OpenStreams != streams)
         {
             Fail($"{Truth.OpenStreams} streams are open; {sessions} sessions and {open} connections"

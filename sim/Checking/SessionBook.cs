@@ -164,6 +164,8 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.IsClosed = true;
+        if (session.IsRetired)
+            truth.OpenRetired--;
         if (backend.Session != session)
             return;
         backend.Session = null;

@@ -59,6 +59,9 @@ internal sealed class Truth
 
     public DirectoryBook Directory { get; }
 
+    /// <summary>Sessions that retired and are not closed yet.</summary>
+    public int OpenRetired { get; set; }
+
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
 
