@@ -6,7 +6,8 @@ using System.Text;
 using Simulation.Commands;
 
 using var output = new StreamWriter(
-    Console.OpenStandardOutput(), new UTF8Encoding(false)) { AutoFlush = false };
+    Console.OpenStandardOutput(), new UTF8Encoding(false))
+{ AutoFlush = false };
 var code = new Tool(new RealSimulator(), output, Console.Error).Main(args);
 output.Flush();
 return code;

@@ -14,6 +14,9 @@ namespace Simulation.Pictures;
 
 internal sealed class QueryFollower(Story story)
 {
+    /// <summary>What every run listens on.</summary>
+    private const int DnsPort = 53;
+
     private readonly Dictionary<Key, LinkedList<QueryMark>> _open = [];
     private readonly Dictionary<SocketHandle, Session> _sessions = [];
     private readonly List<QueryMark> _received = [];
@@ -154,7 +157,9 @@ internal sealed class QueryFollower(Story story)
             return nameof(Counter.QueriesOversized);
         if (header.Peer.Port == 0)
             return nameof(Counter.QueriesFromPortZero);
-        if (header.Peer.Address == story.Scenario.Kernel.Listen)
+        var isOwn = header.Peer.Address == header.Local
+            || header.Peer.Address == story.Scenario.Kernel.Listen;
+        if (isOwn && header.Peer.Port == DnsPort)
             return nameof(Counter.QueriesFromSelf);
         return payload.Length > 2 && (payload[2] & 0x80) != 0
             ? nameof(Counter.QueriesWithResponseBit)

@@ -131,8 +131,12 @@ public sealed record ConnectionBar(Instant At, int Client, bool Connected)
 
     public List<Sample> Down { get; } = [];
 
-    /// <summary>When the last trace of it ended; Never while it goes on.</summary>
-    public Instant End => Closed == Instant.Never ? Instant.Never
+    /// <summary>
+    /// When the last trace of it ended; Never while it goes on. One that the balancer never took
+    /// up ends with its client; one that it took up and keeps goes on, whatever its client did.
+    /// </summary>
+    public Instant End => Closed == Instant.Never
+        ? Backend < 0 ? ClientEnd : Instant.Never
         : ClientEnd == Instant.Never ? Closed : Instant.Max(Closed, ClientEnd);
 }
 

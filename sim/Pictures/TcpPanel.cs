@@ -89,11 +89,11 @@ internal static class TcpPanel
         if (bar.End == Instant.Never)
             return;
         var x = chart.X(bar.End);
-        var text = bar.Counter == nameof(Counter.ConnectionsFinished)
+        var text = bar.Counter is "" or nameof(Counter.ConnectionsFinished)
             ? bar.How
             : bar.Counter;
-        var title = $"{Chart.Time(bar.End)}: {bar.Counter}; for the client: {bar.How}";
-        if (bar.Counter != nameof(Counter.ConnectionsFinished))
+        var title = $"{Chart.Time(bar.End)}: {(bar.Counter.Length == 0 ? "never accepted" : bar.Counter)}; for the client: {bar.How}";
+        if (bar.Counter is not ("" or nameof(Counter.ConnectionsFinished)))
             chart.Svg.Path(Marks.Cross(x + 5, chart.Y + Lane / 2), "cross", title);
         var leftwards = x + 14 + text.Length * 5 > Chart.Right;
         chart.Svg.Text(leftwards ? chart.X(bar.At) - 6 : x + 12, chart.Y + 16, text,
