@@ -26,9 +26,9 @@ on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
 
-# A shell that runs something in the background has it ignore SIGINT, which would be inherited down
-# to the balancers under test.
-run_tests = env --default-signal=INT,QUIT dotnet test $(1) -c Release --nologo \
+# A shell that runs something in the background has it ignore SIGINT, and nohup SIGHUP, which would
+# be inherited down to the balancers under test.
+run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
 .PHONY: build demo test unit property integration has-commands format clean help
