@@ -63,6 +63,10 @@ internal sealed class Backend : IStreamOwner
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private bool _madeAnew;
+#if PLANT
+    private bool _removedPlanted;
+    private bool _heartbeatPlanted;
+#endif
     private LogGate _stuckGate;
     private long _connectsStarted;
     private long _connectsFailed;
@@ -133,6 +137,25 @@ internal sealed class Backend : IStreamOwner
     /// <summary>Its last hello is longer ago than the warm-up.</summary>
     public bool IsWarm(Instant now) => now >= _warmAt;
 
+#if PLANT
+    public long Sessions => _connectsStarted;
+
+    public bool IsTakenForRemoved => Plants.Is(Plant.HelloKeepsRemoved) && _removedPlanted;
+
+    public void FaultPlanted(Instant now)
+    {
+        if (HasSession)
+            OnFault(now, new Fault(FaultCause.HelloTimeout));
+    }
+
+    public void RemovePlanted(Instant now)
+    {
+        Shutdown();
+        State = BackendState.Removed;
+        RemovedAt = now;
+    }
+#endif
+
     // ---- What a scan of the directory sees ----
 
     /// <summary>A scan sees the path for the first time: connect.</summary>
@@ -152,6 +175,9 @@ internal sealed class Backend : IStreamOwner
         _identity = identity;
         _connectedSinceScan = false;
         _pathPresent = true;
+#if PLANT
+        _removedPlanted &= State != BackendState.Healthy;
+#endif
         if (State == BackendState.Removed)
             OnReturned(now);
         else if (isAnother)
@@ -189,6 +215,10 @@ internal sealed class Backend : IStreamOwner
         _nextBackOff = Limits.FirstBackOff;
         switch (State)
         {
+#if PLANT
+            case BackendState.BackingOff when Plants.Is(Plant.MadeAnewWaits):
+                break;
+#endif
             case BackendState.BackingOff:
                 Connect(now);
                 break;
@@ -216,6 +246,9 @@ internal sealed class Backend : IStreamOwner
             _connectsFailed++;
             State = BackendState.Removed;
             RemovedAt = now;
+#if PLANT
+            _removedPlanted = true;
+#endif
             _environment.Log.BackendRemoved(Id, Path);
             return;
         }
@@ -242,6 +275,9 @@ internal sealed class Backend : IStreamOwner
     {
         _environment.Timers.Disarm(_helloTimeout);
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
+#if PLANT
+        if (!Plants.Is(Plant.HelloKeepsBackOff))
+#endif
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _environment.Options.WarmUp;
         _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
@@ -253,6 +289,11 @@ internal sealed class Backend : IStreamOwner
 
     private void OnHeartbeatDue(Instant now)
     {
+#if PLANT
+        if (Plants.Is(Plant.HeartbeatStaysOut) && _heartbeatPlanted)
+            return;
+        _heartbeatPlanted = true;
+#endif
         _session.SendHeartbeat();
         _environment.Backends.FlushLater(this);
         _environment.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
@@ -261,6 +302,9 @@ internal sealed class Backend : IStreamOwner
 
     private void OnHeartbeatAnswer(Instant now)
     {
+#if PLANT
+        _heartbeatPlanted = false;
+#endif
         _environment.Timers.Disarm(_heartbeatTimeout);
         _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _environment.Log.HeartbeatAnswered(Id);
@@ -273,6 +317,13 @@ internal sealed class Backend : IStreamOwner
     private void OnFault(Instant now, Fault fault)
     {
         Verify.That(HasSession, "only a session can fault");
+#if PLANT
+        if (Plants.Is(Plant.DrainingNeverEnds) && State == BackendState.Draining)
+        {
+            _environment.Network.SetInterest(_session.Stream, Readiness.None);
+            return;
+        }
+#endif
         if (State == BackendState.AwaitingHello)
             _connectsFailed++;
         EndSession();
@@ -306,6 +357,10 @@ internal sealed class Backend : IStreamOwner
             _nextBackOff = Duration.Min(
                 _nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         }
+#if PLANT
+        if (Plants.Is(Plant.BackOffReaches33) && backOff == Limits.MaxBackOff)
+            backOff += Limits.FirstBackOff;
+#endif
         _madeAnew = false;
         _environment.Timers.Arm(_reconnect, now + backOff);
         _environment.Log.BackendFaulted(Id, Path, fault, backOff);
@@ -364,6 +419,12 @@ internal sealed class Backend : IStreamOwner
                 break;
             case IoStatus.WouldBlock:
                 break;
+#if PLANT
+            case IoStatus.EndOfStream when
+                Plants.Is(Plant.EofUnseenMidFrame) && _session.Reader.IsMidFrame:
+                _environment.Network.SetInterest(_session.Stream, Readiness.None);
+                break;
+#endif
             case IoStatus.EndOfStream:
                 OnFault(now, new Fault(FaultCause.EndOfStream));
                 break;

@@ -57,6 +57,13 @@ internal sealed class Discovery
         var opened = _directory.OpenScan();
         if (!opened.IsOk)
         {
+#if PLANT
+            if (Plants.Is(Plant.UnreadableTakenForEmpty))
+            {
+                foreach (var backend in _backends.All)
+                    backend.RemovePlanted(now);
+            }
+#endif
             ReportReadability(opened);
             return;
         }
@@ -79,6 +86,10 @@ internal sealed class Discovery
     /// </summary>
     public void ScanSoon(Instant now)
     {
+#if PLANT
+        if (Plants.Is(Plant.ChangesUnheard))
+            return;
+#endif
         if (_isScanning)
             _scanAgain = true;
         else if (!_scanTimer.IsArmed || _scanTimer.Deadline > now + Limits.ScanDebounce)

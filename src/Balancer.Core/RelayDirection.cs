@@ -26,7 +26,12 @@ internal readonly record struct RelayResult(RelayStatus Status, IoResult Why)
 /// <summary>One direction.</summary>
 internal sealed class RelayDirection(INetwork network)
 {
+#if PLANT
+    private readonly ByteQueue _queue = new(
+        Plants.Is(Plant.NoBackPressure) ? int.MaxValue : Limits.TcpQueueBytes);
+#else
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
+#endif
     private bool _sourceEnded;
 
     public SocketHandle Source { get; set; }
@@ -107,6 +112,13 @@ internal sealed class RelayDirection(INetwork network)
 
     private void FinishIfDone()
     {
+#if PLANT
+        if (Plants.Is(Plant.EofOvertakes) && _sourceEnded && !_queue.IsEmpty && !IsFinished)
+        {
+            IsFinished = true;
+            network.HalfClose(Sink);
+        }
+#endif
         if (!_sourceEnded || !_queue.IsEmpty || IsFinished)
             return;
         IsFinished = true;

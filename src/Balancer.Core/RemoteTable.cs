@@ -141,6 +141,13 @@ internal sealed class RemoteTable
                 link = ref remote.Next;
                 continue;
             }
+#if PLANT
+            if (Plants.Is(Plant.SplitLosesEntry))
+            {
+                link = remote.Next;
+                continue;
+            }
+#endif
             var moved = link;
             link = remote.Next;
             remote.Next = upper;

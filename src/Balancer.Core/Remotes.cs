@@ -163,11 +163,19 @@ internal sealed class Remotes
     private Backend? Choose(Instant now, ref Remote remote, int index, Traffic traffic)
     {
         var primary = _backends.AtSlot(remote.Primary);
+#if PLANT
+        if (primary is { IsTakenForRemoved: true })
+            return Rebind(now, ref remote, index);
+#endif
         if (primary is null || primary.State == BackendState.Removed)
             return Rebind(now, ref remote, index);
         if (_backends.MayServe(now, primary, traffic))
         {
             // One whose path is gone serves UDP to its end, but its TCP needs the backup.
+#if PLANT
+            if (Plants.Is(Plant.BackupKept))
+                return primary;
+#endif
             if (remote.Backup != 0 && primary.State == BackendState.Healthy)
                 SetBackup(ref remote, null);
             return primary;
@@ -221,6 +229,13 @@ internal sealed class Remotes
             {
                 oldest = _evictionHand;
             }
+#if PLANT
+            if (Plants.Is(Plant.EvictsLastHeard)
+                && _table[_evictionHand].LastSeen > _table[oldest].LastSeen)
+            {
+                oldest = _evictionHand;
+            }
+#endif
         }
         Verify.That(oldest >= 0, "a full table has no free entries");
         Forget(oldest);
@@ -263,6 +278,10 @@ internal sealed class Remotes
             primary.OldestRemote = remote.Newer;
         if (remote.Newer != 0)
             _table[remote.Newer - 1].Older = remote.Older;
+#if PLANT
+        else if (Plants.Is(Plant.NewestEndKept))
+            _ = primary.NewestRemote;
+#endif
         else
             primary.NewestRemote = remote.Older;
         Verify.That(remote.Older != 0 || remote.Newer != 0 || primary.RemoteCount == 1,
@@ -295,6 +314,9 @@ internal sealed class Remotes
     private void ExpireSlice(Instant now)
     {
         var end = Math.Min(_table.HighWater, _expiryCursor + Limits.RemotesPerTurn);
+#if PLANT
+        Backend? miscounted = null;
+#endif
         for (; _expiryCursor < end; _expiryCursor++)
         {
             ref var remote = ref _table[_expiryCursor];
@@ -303,10 +325,21 @@ internal sealed class Remotes
             {
                 continue;
             }
+#if PLANT
+            miscounted = _backends.AtSlot(remote.Primary) ?? miscounted;
+#endif
             Forget(_expiryCursor);
             _expired++;
             _counters.Add(Counter.RemotesExpired);
+#if PLANT
+            if (Plants.Is(Plant.ExpirySkipsOne))
+                _expiryCursor++;
+#endif
         }
+#if PLANT
+        if (Plants.Is(Plant.CountNotLowered) && miscounted is not null)
+            miscounted.RemoteCount++;
+#endif
         if (_expiryCursor < _table.HighWater)
             return;
         _expiryCursor = NoPass;
@@ -322,6 +355,10 @@ internal sealed class Remotes
         if (spread <= n)
             return;
         _toMove = spread - n;
+#if PLANT
+        if (Plants.Is(Plant.RebalanceMovesOneMore))
+            _toMove++;
+#endif
         _log.Rebalancing(_fullest.Id, spread, _toMove);
     }
 

@@ -78,6 +78,9 @@ internal sealed class TcpProxies
     public void OnEnded(TcpProxy proxy, Counter how)
     {
         _environment.Counters.Add(how);
+#if PLANT
+        if (!Plants.Is(Plant.EndedProxyKept))
+#endif
         _open.Remove(proxy.Node);
         var address = proxy.Client.Address;
         var left = _perClient[address] - 1;
@@ -131,6 +134,10 @@ internal sealed class TcpProxies
             _noBackend.Report(now);
             _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
             _environment.Counters.Add(Counter.ConnectionsWithoutBackend);
+#if PLANT
+            if (Plants.Is(Plant.ProxyLeaked))
+                return;
+#endif
             _environment.Network.Close(stream);
             return;
         }
@@ -152,11 +159,19 @@ internal sealed class TcpProxies
     private bool OnAcceptFailed(Instant now, IoResult why)
     {
         _environment.Counters.Add(Counter.AcceptsFailed);
+#if PLANT
+        if (why.Status == IoStatus.TooManyFiles)
+            Plants.Kill(Plant.AcceptWithoutDescriptorKills);
+#endif
         if (_acceptGate.TryPass(now, out var suppressed))
             _environment.Log.AcceptFailed(why, suppressed);
         if (why.Status is IoStatus.Aborted or IoStatus.Reset)
             return true;
         _environment.Network.SetInterest(_environment.Network.Listener, Readiness.None);
+#if PLANT
+        if (Plants.Is(Plant.AcceptNeverResumes))
+            return false;
+#endif
         _environment.Timers.Arm(_resume, now + Limits.AcceptPause);
         return false;
     }

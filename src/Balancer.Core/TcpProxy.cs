@@ -33,6 +33,9 @@ internal sealed class TcpProxy : IStreamOwner
     private SocketHandle _backendStream;
     private Backend? _backend;
     private int _tries;
+#if PLANT
+    private long _session;
+#endif
     private int _okBytes;
     private uint _okFrame;
     private Instant _acceptedAt;
@@ -119,6 +122,9 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _backend = backend;
         _tries++;
+#if PLANT
+        _session = backend.Sessions;
+#endif
         _environment.Log.ConnectionOpened(Id, Client, backend.Id);
         var result = _environment.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
@@ -127,6 +133,10 @@ internal sealed class TcpProxy : IStreamOwner
             End(Counter.ConnectionsWithoutResources, result);
             return;
         }
+#if PLANT
+        if (Plants.Is(Plant.UnlinkedGetsTcp) && result.Status == IoStatus.NotFound)
+            return;
+#endif
         if (!result.IsOk)
         {
             OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
@@ -202,8 +212,19 @@ internal sealed class TcpProxy : IStreamOwner
         _set.OnRefused(now, this, refused, why);
         DropBackendStream();
         _toBackend.Queue.Clear();
+#if PLANT
+        if (!Plants.Is(Plant.OkBytesKept))
+#endif
         _okBytes = 0;
         _okFrame = 0;
+#if PLANT
+        if (Plants.Is(Plant.RetryOnSameBackend) && _tries < Limits.TcpBackendTries)
+        {
+            _environment.Counters.Add(Counter.ConnectionsRetried);
+            TryBackend(now, refused);
+            return;
+        }
+#endif
         var next = _tries < Limits.TcpBackendTries
             ? _environment.Backends.NextInTurn(now, except: refused)
             : null;
@@ -297,6 +318,18 @@ internal sealed class TcpProxy : IStreamOwner
 
     private void OnTimerDue(Instant now)
     {
+#if PLANT
+        if (Plants.Is(Plant.OldHandshakeFaultsNew) && _state == ProxyState.AwaitingOk
+            && _backend!.Sessions != _session)
+        {
+            _backend.FaultPlanted(now);
+        }
+        if (Plants.Is(Plant.IdleTimerNotRearmed) && _state == ProxyState.Relaying
+            && now < _lastActivity + _environment.Options.TcpIdleTimeout)
+        {
+            return;
+        }
+#endif
         if (_state == ProxyState.AwaitingOk)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
         else if (now >= _acceptedAt + _environment.Options.TcpLifetime)

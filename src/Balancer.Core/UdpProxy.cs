@@ -29,6 +29,9 @@ internal sealed class UdpProxy
     private bool _receiveFailedLast;
     private readonly RecentCount _recent = new();
     private bool _isStopped;
+#if PLANT
+    private bool _lostLast;
+#endif
 
     public UdpProxy(INetwork network, Remotes remotes, Timers timers, Counters counters,
         IBalancerLog log, NoBackendReport noBackend)
@@ -120,6 +123,10 @@ internal sealed class UdpProxy
     {
         if (header.Truncated || payload.Length > Limits.MaxUdpPayload)
             return Counter.QueriesOversized;
+#if PLANT
+        if (Plants.Is(Plant.LargestQueryRefused) && payload.Length == Limits.MaxUdpPayload)
+            return Counter.QueriesOversized;
+#endif
         if (header.Peer.Port == 0)
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
@@ -159,6 +166,21 @@ internal sealed class UdpProxy
     public void OnReply(Instant now, in Frame frame)
     {
         _counters.Add(Counter.RepliesReceived);
+#if PLANT
+        if (Plants.Is(Plant.ReplyPortCut) && frame.Port > ushort.MaxValue
+            && _remotes.TryGetLocal(frame.Address, out var cut))
+        {
+            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), cut, frame.Payload);
+            return;
+        }
+        if (Plants.Is(Plant.StrangerAnswered) && frame.Port is > 0 and <= ushort.MaxValue
+            && frame.Length <= Limits.MaxUdpPayload)
+        {
+            _remotes.TryGetLocal(frame.Address, out var any);
+            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), any, frame.Payload);
+            return;
+        }
+#endif
         if (frame.Length > Limits.MaxUdpPayload)
             _counters.Add(Counter.RepliesOversized);
         else if (frame.Port == 0)
@@ -183,17 +205,32 @@ internal sealed class UdpProxy
                 Verify.That(result.Count > 0, "a send that succeeds sends something");
                 _counters.Add(Counter.RepliesSent, result.Count);
                 next += result.Count;
+#if PLANT
+                if (Plants.Is(Plant.PartialSendForgets))
+                    break;
+#endif
             }
             else
             {
                 next += OnSendFailed(now, next, result);
             }
         }
+#if PLANT
+        if (Plants.Is(Plant.RepliesKeptWhenBlocked) && _lostLast && !_replies.IsFull)
+        {
+            _lostLast = false;
+            return;
+        }
+#endif
         _replies.Clear();
     }
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)
     {
+#if PLANT
+        if (Plants.Is(Plant.ReplyFromAnyAddress))
+            from = Ipv4.Any;
+#endif
         if (_replies.IsFull)
             Flush(now);
         _replies.TryAdd(to, from, payload);
@@ -202,9 +239,19 @@ internal sealed class UdpProxy
     /// <summary>Counts the replies that a failed send cost, and returns how many.</summary>
     private int OnSendFailed(Instant now, int failed, IoResult why)
     {
+#if PLANT
+        Plants.Kill(Plant.FailedSendKills);
+#endif
         // A full socket takes none of the rest either; any other error is about this reply.
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
+#if PLANT
+        if (Plants.Is(Plant.FailedSendCountedTwice))
+            _counters.Add(Counter.RepliesSent, lost);
+#endif
+#if PLANT
+        _lostLast = why.Status == IoStatus.WouldBlock;
+#endif
         if (_sendGate.TryPass(now, out var suppressed))
             _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
         return lost;
