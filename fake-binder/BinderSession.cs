@@ -31,6 +31,15 @@ public sealed class BinderSession
     public BinderSession(string id, Misbehaviour misbehaviour, BinderShared shared) =>
         _context = new SessionContext(id, misbehaviour, shared);
 
+    /// <summary>
+    /// What it does wrong from now on; what it has begun or put off is done as it was begun.
+    /// </summary>
+    public Misbehaviour Misbehaviour
+    {
+        get => _context.Misbehaviour;
+        set => _context.Misbehaviour = value;
+    }
+
     /// <summary>What is to be done, to be emptied after each call.</summary>
     public SessionOutbox Outbox => _context.Outbox;
 

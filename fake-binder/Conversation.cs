@@ -37,7 +37,7 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
 {
     private readonly byte[] _id = Encoding.UTF8.GetBytes(id);
 
-    public Misbehaviour Misbehaviour { get; } = misbehaviour;
+    public Misbehaviour Misbehaviour { get; set; } = misbehaviour;
 
     public BinderShared Shared { get; } = shared;
 

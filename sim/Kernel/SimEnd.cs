@@ -45,6 +45,11 @@ internal sealed class SimEnd
     /// <summary>The balancer's descriptor for this end, once it has one.</summary>
     public SimSocket? Socket { get; set; }
 
+    /// <summary>
+    /// The balancer's handle for this end, also after it closed it; None before it had one.
+    /// </summary>
+    public SocketHandle LastHandle { get; set; }
+
     public bool IsTcp => _isTcp;
 
     public bool IsClosed { get; private set; }
@@ -54,6 +59,9 @@ internal sealed class SimEnd
 
     /// <summary>The error that the next call is told; Ok when there is none.</summary>
     public IoStatus PendingError => _error;
+
+    /// <summary>This side ended its direction.</summary>
+    public bool IsSendEnded { get; private set; }
 
     /// <summary>No further byte will arrive; those that wait can still be read.</summary>
     public bool IsReceiveShut => _receiveShut;
@@ -123,6 +131,7 @@ internal sealed class SimEnd
     public void HalfClose()
     {
         Verify.That(!IsClosed, "a closed stream is not half-closed");
+        IsSendEnded = true;
         if (_sendShut)
             return;
         _sendShut = true;

@@ -35,6 +35,12 @@ public sealed class SimFaults
     /// <summary>Bytes that one Write takes at most; 1 or more.</summary>
     public int MaxWriteBytes { get; set; } = int.MaxValue;
 
+    /// <summary>
+    /// Whether scripts and standing faults of Read and Write are for sessions to backends alone,
+    /// and pass clients' connections by; false at first.
+    /// </summary>
+    public bool SparesClients { get; set; }
+
     /// <summary>Datagrams that one receive gives at most; 1 or more.</summary>
     public int MaxDatagramsPerReceive { get; set; } = int.MaxValue;
 
@@ -94,10 +100,13 @@ public sealed class SimFaults
     }
 
     /// <summary>Every call of this kind fails so until Heal.</summary>
-    public void Standing(SimCall call, IoStatus status)
+    public void Standing(SimCall call, IoStatus status) => Standing(call, Failure(status));
+
+    /// <summary>The same, with an errno of one's own choice.</summary>
+    public void Standing(SimCall call, IoResult result)
     {
         Verify.That(CanFail(call), "only a call with a result can be scripted");
-        _standing[(int)call] = Failure(status);
+        _standing[(int)call] = result;
     }
 
     /// <summary>Ends a standing fault and what was scripted for this kind of call.</summary>

@@ -79,7 +79,7 @@ public sealed class SimNetwork : INetwork
     {
         var end = _kernel.Sockets.FindStream(stream);
         var cap = Math.Min(into.Length, _kernel.Faults.MaxReadBytes);
-        if (!TryFault(SimCall.Read, cap, out var most, out var result))
+        if (!TryFault(SimCall.Read, end, cap, out var most, out var result))
             result = end.Read(into[..most]);
         return Count(SimCall.Read, stream, result);
     }
@@ -88,7 +88,7 @@ public sealed class SimNetwork : INetwork
     {
         var end = _kernel.Sockets.FindStream(stream);
         var cap = Math.Min(from.Length, _kernel.Faults.MaxWriteBytes);
-        if (!TryFault(SimCall.Write, cap, out var most, out var result))
+        if (!TryFault(SimCall.Write, end, cap, out var most, out var result))
             result = end.Write(from[..most]);
         return Count(SimCall.Write, stream, result);
     }
@@ -205,10 +205,14 @@ public sealed class SimNetwork : INetwork
     }
 
     /// <summary>Whether a script answers the call; if not, how many bytes it may move.</summary>
-    private bool TryFault(SimCall call, int cap, out int most, out IoResult result)
+    private bool TryFault(
+        SimCall call, SimEnd end, int cap, out int most, out IoResult result)
     {
         Verify.That(cap > 0, "a read or write is of a byte at least");
         most = cap;
+        result = default;
+        if (end.IsTcp && _kernel.Faults.SparesClients)
+            return false;
         if (!_kernel.Faults.TryTake(call, out result))
             return false;
         if (!result.IsOk)

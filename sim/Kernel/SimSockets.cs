@@ -80,6 +80,7 @@ internal sealed class SimSockets
         var socket = Take();
         socket.Open(end, null);
         end.Socket = socket;
+        end.LastHandle = socket.Handle;
         Streams++;
         return socket;
     }

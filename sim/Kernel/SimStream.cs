@@ -21,6 +21,7 @@ public sealed class SimStream
     private byte[] _unsent = [];
     private int _unsentCount;
     private bool _halfCloseWaits;
+    private bool _closeWaits;
 
     internal SimStream(SimKernel kernel, SimEnd end, Endpoint from)
     {
@@ -50,6 +51,9 @@ public sealed class SimStream
     /// <summary>This side has closed or reset.</summary>
     public bool IsClosed => _end.IsClosed;
 
+    /// <summary>Send may be called: this side neither closed nor asked for an end.</summary>
+    public bool CanSend => !IsClosed && !_closeWaits && !_halfCloseWaits && !_end.IsSendEnded;
+
     /// <summary>The balancer has closed its descriptor.</summary>
     public bool IsClosedByBalancer => _end.Other.IsClosed;
 
@@ -68,6 +72,9 @@ public sealed class SimStream
 
     /// <summary>The balancer's handle; None before it accepted and after it closed.</summary>
     public SocketHandle BalancerHandle => _end.Other.Socket?.Handle ?? SocketHandle.None;
+
+    /// <summary>The same, but kept after the balancer closed it: a name for the stream.</summary>
+    public SocketHandle LastBalancerHandle => _end.Other.LastHandle;
 
     internal bool IsNotified { get; set; }
 
@@ -103,7 +110,7 @@ public sealed class SimStream
     /// </summary>
     public void Send(ReadOnlySpan<byte> bytes)
     {
-        Verify.That(!IsClosed && !_halfCloseWaits, "a closed direction sends nothing");
+        Verify.That(CanSend, "a closed direction sends nothing");
         if (_unsentCount == 0 && bytes.Length > 0)
         {
             var result = Write(bytes);
@@ -130,6 +137,15 @@ public sealed class SimStream
 
     /// <summary>Closes now; what Send still keeps is lost. Unread bytes make it a reset.</summary>
     public void Close() => _end.Close();
+
+    /// <summary>Closes after what Send still keeps; nothing can be sent any more.</summary>
+    public void CloseWhenSent()
+    {
+        if (_unsentCount == 0)
+            Close();
+        else
+            _closeWaits = true;
+    }
 
     /// <summary>
     /// Closes so that the balancer is told ECONNRESET; on AF_UNIX, which has no resets, as if
@@ -166,6 +182,8 @@ public sealed class SimStream
         if (IsClosed)
             return;
         Flush();
+        if (IsClosed)
+            return;
         if (_end.Available > 0 || _end.IsReceiveShut)
             OnReadable?.Invoke(this);
     }
@@ -180,7 +198,11 @@ public sealed class SimStream
         BytesSent += result.Count;
         _unsentCount = Math.Max(0, _unsentCount - result.Count);
         _unsent.AsSpan(result.Count, _unsentCount).CopyTo(_unsent);
-        if (_unsentCount == 0 && _halfCloseWaits)
+        if (_unsentCount > 0)
+            return;
+        if (_closeWaits)
+            Close();
+        else if (_halfCloseWaits)
             _end.HalfClose();
     }
 }

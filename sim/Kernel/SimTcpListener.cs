@@ -37,6 +37,11 @@ public sealed class SimTcpListener
     /// <summary>Clients that found the backlog full or the listener closed.</summary>
     public long Turned { get; private set; }
 
+    /// <summary>
+    /// Whether every client leaves before it is accepted: accept tells ECONNABORTED for each.
+    /// </summary>
+    public bool AbortsAll { get; set; }
+
     public bool IsClosed { get; private set; }
 
     internal SimSocket Socket { get; }
@@ -63,6 +68,11 @@ public sealed class SimTcpListener
         client = default;
         if (_kernel.Faults.TryTake(SimCall.Accept, out var fault) && !fault.IsOk)
             return fault;
+        if (AbortsAll && _waiting.Count > 0)
+        {
+            _waiting.Pop().End.Reset();
+            return IoResult.Failed(IoStatus.Aborted, Errnos.Of(IoStatus.Aborted));
+        }
         // Linux takes the descriptor before it looks whether anyone waits.
         if (_kernel.IsOutOfDescriptors)
             return IoResult.Failed(IoStatus.TooManyFiles, Errnos.Emfile);

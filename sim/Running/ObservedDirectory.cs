@@ -1,0 +1,33 @@
+// Owns the telling of the balancer's scans: it passes each call on to the simulated directory and
+// tells the observers what was answered.
+//
+// What always holds: the answers are the directory's own, unchanged, and each is told once.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Running;
+
+/// <summary>The kernel's directory, watched.</summary>
+internal sealed class ObservedDirectory(SimKernel kernel, RunObserver observer)
+    : IBackendDirectory
+{
+    public ReadOnlySpan<byte> Path => kernel.Directory.Path;
+
+    public IoResult OpenScan()
+    {
+        var result = kernel.Directory.OpenScan();
+        observer.OnScanOpened(kernel.Clock.Now, result);
+        return result;
+    }
+
+    public IoResult NextEntry(out DirectoryEntry entry)
+    {
+        var result = kernel.Directory.NextEntry(out entry);
+        observer.OnScanEntry(kernel.Clock.Now, result, in entry);
+        return result;
+    }
+
+    public void CloseScan() => kernel.Directory.CloseScan();
+}

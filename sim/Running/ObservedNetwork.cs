@@ -1,0 +1,111 @@
+// Owns the telling of the balancer's system calls: it passes each on to the simulated kernel and
+// tells the observers what was asked and what was answered. A datagram that was sent goes on to the
+// clients from here, after the observers heard of it.
+//
+// What always holds: the answers are the kernel's own, unchanged; each is told once, WouldBlock
+// included, and only SetInterest is not told. Times are those of the balancer's clock.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Running;
+
+/// <summary>The kernel's network, watched.</summary>
+internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, UdpClients clients)
+    : INetwork
+{
+    private readonly SimNetwork _inner = kernel.Network;
+
+    /// <summary>The balancer waits, so what happens is the world's doing, not its own.</summary>
+    public bool IsWaiting { get; private set; }
+
+    public Endpoint ListenEndpoint => _inner.ListenEndpoint;
+
+    public SocketHandle DatagramSocket => _inner.DatagramSocket;
+
+    public SocketHandle Listener => _inner.Listener;
+
+    private Instant Now => kernel.Clock.Now;
+
+    public int Wait(Instant until, Span<NetworkEvent> events)
+    {
+        IsWaiting = true;
+        var count = _inner.Wait(until, events);
+        IsWaiting = false;
+        observer.OnTurnBegan(Now, events[..count]);
+        return count;
+    }
+
+    public void SetInterest(SocketHandle socket, Readiness interest) =>
+        _inner.SetInterest(socket, interest);
+
+    public IoResult ReceiveDatagrams(DatagramBatch batch)
+    {
+        var result = _inner.ReceiveDatagrams(batch);
+        if (!result.IsOk)
+            observer.OnReceiveFailed(Now, result);
+        for (var i = 0; i < result.Count; i++)
+            observer.OnReceived(Now, in batch.Headers[i], batch.Payload(i));
+        return result;
+    }
+
+    public IoResult SendDatagrams(DatagramBatch batch, int first)
+    {
+        var result = _inner.SendDatagrams(batch, first);
+        if (!result.IsOk)
+            observer.OnSendFailed(Now, in batch.Headers[first], result);
+        for (var i = first; i < first + result.Count; i++)
+        {
+            observer.OnSent(Now, in batch.Headers[i], batch.Payload(i));
+            clients.OnReply(Now, batch.Headers[i].Peer, batch.Payload(i));
+        }
+        return result;
+    }
+
+    public IoResult Accept(out SocketHandle stream, out Endpoint client)
+    {
+        var result = _inner.Accept(out stream, out client);
+        observer.OnAccepted(Now, result, stream, client);
+        return result;
+    }
+
+    public IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream)
+    {
+        var result = _inner.ConnectBackend(path, out stream);
+        observer.OnConnected(Now, path, result, stream);
+        return result;
+    }
+
+    public IoResult Read(SocketHandle stream, Span<byte> into)
+    {
+        var result = _inner.Read(stream, into);
+        observer.OnRead(Now, stream, result, into[..result.Count]);
+        return result;
+    }
+
+    public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
+    {
+        var result = _inner.Write(stream, from);
+        observer.OnWritten(Now, stream, result, from[..result.Count]);
+        return result;
+    }
+
+    public void HalfClose(SocketHandle stream)
+    {
+        _inner.HalfClose(stream);
+        observer.OnHalfClosed(Now, stream);
+    }
+
+    public void Close(SocketHandle socket)
+    {
+        _inner.Close(socket);
+        observer.OnClosed(Now, socket, aborted: false);
+    }
+
+    public void Abort(SocketHandle stream)
+    {
+        _inner.Abort(stream);
+        observer.OnClosed(Now, stream, aborted: true);
+    }
+}

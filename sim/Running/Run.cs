@@ -1,0 +1,128 @@
+// Owns one run of a scenario: the simulated host, the real core and its loop composed as the daemon
+// composes them, and who watches. It runs turns until the scenario's end, asks for an orderly stop,
+// and runs turns until that is complete.
+//
+// What always holds: the same scenario gives the same run, event for event; the first violation
+// ends it. An exception out of the core is a violation of S13, a loop that lets no time pass one of
+// L5; an exception of the world's own is the simulator's bug and is not caught here.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Running;
+
+/// <summary>Runs scenarios.</summary>
+public sealed class ScenarioRun
+{
+    /// <summary>Turns at one instant before it is called a spin.</summary>
+    private const int TurnsPerInstant = 100_000;
+
+    /// <summary>Far beyond any grace that an orderly stop has.</summary>
+    private static readonly Duration StopLimit = Duration.FromSeconds(60);
+
+    private readonly Scenario _scenario;
+    private readonly RunHash _hash = new();
+    private readonly RunObservers _observers;
+    private readonly SimKernel _kernel;
+    private readonly World _world;
+    private readonly ObservedNetwork _network;
+    private readonly LoadBalancer _core;
+    private readonly EventLoop _loop;
+    private Instant _lastTurnAt;
+    private int _turnsAtInstant;
+    private long _turns;
+
+    private ScenarioRun(Scenario scenario, ReadOnlySpan<RunObserver> observers)
+    {
+        _scenario = scenario;
+        _observers = new RunObservers([_hash, .. observers]);
+        _kernel = new SimKernel(new Endpoint(scenario.Kernel.Listen, 53));
+        _world = new World(_kernel, _observers, scenario);
+        _network = new ObservedNetwork(_kernel, _observers, _world.UdpClients);
+        var log = new SimLog(_kernel.Clock) { Records = false, OnTold = OnTold };
+        _core = new LoadBalancer(
+            _network, new ObservedDirectory(_kernel, _observers), log, OptionsOf(scenario));
+        _loop = new EventLoop(_kernel.Clock, _network, _core);
+    }
+
+    /// <summary>
+    /// Runs a scenario to its end or to the first violation. An observer reports one by throwing
+    /// ViolationException; observers are told in their order.
+    /// </summary>
+    public static RunResult Execute(
+        Scenario scenario, params ReadOnlySpan<RunObserver> observers) =>
+        new ScenarioRun(scenario, observers).Execute();
+
+    private static BalancerOptions OptionsOf(Scenario scenario) => new()
+    {
+        WarmUp = scenario.Kernel.WarmUp,
+        TcpConnections = scenario.Kernel.TcpConnections,
+        MaxRemotes = scenario.Kernel.MaxRemotes,
+        HashKey = SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.HashKey),
+    };
+
+    private RunResult Execute()
+    {
+        Violation? violation = null;
+        try
+        {
+            RunToEnd();
+        }
+        catch (ViolationException found)
+        {
+            violation = found.Violation;
+        }
+        catch (Exception thrown) when (!_network.IsWaiting)
+        {
+            violation = new Violation("S13", _kernel.Now, 0,
+                $"{thrown.GetType().Name}: {thrown.Message}".ReplaceLineEndings(" "));
+        }
+        if (violation is { Event: 0 })
+            violation = violation with { Event = _observers.Events };
+        return new RunResult
+        {
+            Scenario = _scenario,
+            Violation = violation,
+            Hash = _hash.Value,
+            Events = _observers.Events,
+            Turns = _turns,
+            Time = _kernel.Now - Instant.Zero,
+            Faults = _world.Faults.Counts(),
+        };
+    }
+
+    private void RunToEnd()
+    {
+        _kernel.WaitLimit = _scenario.End;
+        while (_kernel.Now < _scenario.End)
+            Turn();
+        var limit = _kernel.Now + StopLimit;
+        _kernel.WaitLimit = limit;
+        _kernel.RequestStop();
+        while (Turn())
+        {
+            if (_kernel.Now >= limit)
+                throw Found("L5", "an orderly stop has not ended after 60 s");
+        }
+        _observers.OnEnded(_kernel.Clock.Now, _core);
+    }
+
+    private bool Turn()
+    {
+        _turnsAtInstant = _kernel.Now == _lastTurnAt ? _turnsAtInstant + 1 : 0;
+        _lastTurnAt = _kernel.Now;
+        if (_turnsAtInstant >= TurnsPerInstant)
+            throw Found("L5", $"the loop spins: {TurnsPerInstant} turns and no time passed");
+        _turns++;
+        var goesOn = _loop.RunTurn();
+        _observers.OnTurnEnded(_kernel.Clock.Now, _core);
+        return goesOn;
+    }
+
+    private ViolationException Found(string check, string evidence) =>
+        new(check, _kernel.Now, evidence);
+
+    private void OnTold(LogEvent told) => _observers.OnLogged(_kernel.Clock.Now, told);
+}

@@ -1,0 +1,225 @@
+// Owns the list of those who watch a run and the number of what they were told: whoever makes
+// something happen tells it here once, and each hears it in the order in which they were given.
+//
+// What always holds: an event is counted before anyone hears of it, so that who throws throws in
+// the event that has that number.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Running;
+
+/// <summary>All observers of a run, as one.</summary>
+internal sealed class RunObservers(RunObserver[] all) : RunObserver
+{
+    /// <summary>Events told so far; the present one has this number.</summary>
+    public long Events { get; private set; }
+
+    public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTurnBegan(now, events);
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTurnEnded(now, core);
+    }
+
+    public override void OnReceived(
+        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnReceived(now, in header, payload);
+    }
+
+    public override void OnReceiveFailed(Instant now, IoResult why)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnReceiveFailed(now, why);
+    }
+
+    public override void OnSent(
+        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnSent(now, in header, payload);
+    }
+
+    public override void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnSendFailed(now, in header, why);
+    }
+
+    public override void OnAccepted(
+        Instant now, IoResult result, SocketHandle stream, Endpoint client)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnAccepted(now, result, stream, client);
+    }
+
+    public override void OnConnected(
+        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnConnected(now, path, result, stream);
+    }
+
+    public override void OnRead(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnRead(now, stream, result, bytes);
+    }
+
+    public override void OnWritten(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnWritten(now, stream, result, bytes);
+    }
+
+    public override void OnHalfClosed(Instant now, SocketHandle stream)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnHalfClosed(now, stream);
+    }
+
+    public override void OnClosed(Instant now, SocketHandle socket, bool aborted)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnClosed(now, socket, aborted);
+    }
+
+    public override void OnScanOpened(Instant now, IoResult result)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnScanOpened(now, result);
+    }
+
+    public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnScanEntry(now, result, in entry);
+    }
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnLogged(now, told);
+    }
+
+    public override void OnClientSent(
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnClientSent(now, client, from, payload, queued);
+    }
+
+    public override void OnClientAnswered(Instant now, int client, int query)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnClientAnswered(now, client, query);
+    }
+
+    public override void OnTcpClientConnected(Instant now, int client, bool connected)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTcpClientConnected(now, client, connected);
+    }
+
+    public override void OnTcpClientSent(Instant now, int client, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTcpClientSent(now, client, bytes);
+    }
+
+    public override void OnTcpClientReceived(Instant now, int client, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTcpClientReceived(now, client, bytes);
+    }
+
+    public override void OnTcpClientEnded(Instant now, int client, string how)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnTcpClientEnded(now, client, how);
+    }
+
+    public override void OnBackendAccepted(Instant now, int backend, SocketHandle stream)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnBackendAccepted(now, backend, stream);
+    }
+
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnBackendRead(now, backend, stream, bytes);
+    }
+
+    public override void OnBackendWrote(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnBackendWrote(now, backend, stream, bytes);
+    }
+
+    public override void OnBackendEnded(
+        Instant now, int backend, SocketHandle stream, string how)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnBackendEnded(now, backend, stream, how);
+    }
+
+    public override void OnFault(Instant now, FaultPlan fault, bool began)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnFault(now, fault, began);
+    }
+
+    public override void OnHealed(Instant now)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnHealed(now);
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnEnded(now, core);
+    }
+}
