@@ -1,0 +1,188 @@
+// Owns what arrived and is not decided yet: datagrams of a batch, which are all received at once
+// and decided one by one, and an accepted connection. Each is decided by the policy model, and the
+// core's line about a binding must be the one that the model made.
+//
+// What always holds: arrivals are decided in their order, at the latest when the core makes its
+// next call; a datagram is in exactly one counter of the tally.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+/// <summary>Decides what should become of what arrives.</summary>
+internal sealed class ArrivalBook(Truth truth)
+{
+    private const int UdpHeaderBytes = 16;
+
+    private readonly List<(DatagramHeader Header, int At, ConnectionTruth? Connection)> _waiting = [];
+    private byte[] _payloads = new byte[64 * 1024];
+    private int _filled;
+    private int _next;
+
+    /// <summary>Told where each good query of a client should go; null for a drop.</summary>
+    public Action<Endpoint, BackendTruth?>? OnRouted { get; set; }
+
+    public void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        while (_filled + payload.Length > _payloads.Length)
+            Array.Resize(ref _payloads, _payloads.Length * 2);
+        payload.CopyTo(_payloads.AsSpan(_filled));
+        _waiting.Add((header, _filled, null));
+        _filled += payload.Length;
+    }
+
+    public void OnAccepted(ConnectionTruth connection) =>
+        _waiting.Add((default, 0, connection));
+
+    /// <summary>Decides all that waits; none may need a binding that was not told.</summary>
+    public void Drain()
+    {
+        if (_waiting.Count == 0)
+            return;
+        while (_next < _waiting.Count)
+        {
+            if (Decide() is { } binding)
+            {
+                truth.Report(Finding.Misrouted,
+                    $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
+                    binding.Backend);
+            }
+        }
+        _waiting.Clear();
+        _next = 0;
+        _filled = 0;
+    }
+
+    /// <summary>Decides up to the arrival that led to a binding that the core told.</summary>
+    public void DrainTo(LogEvent.RemoteAssigned told)
+    {
+        while (_next < _waiting.Count)
+        {
+            TakeForEvicted(told);
+            if (Decide() is not { } binding)
+                continue;
+            if (binding.Remote == told.Remote && binding.Backend.Id == told.Backend.Value
+                && binding.IsBackup == told.IsBackup)
+            {
+                return;
+            }
+            ReportBinding(told, $"model: {binding.Remote} to {Describe(binding)}");
+            return;
+        }
+        ReportBinding(told, "model: nobody needs a backend");
+    }
+
+    private static string Describe(Binding binding) =>
+        $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
+
+    private void ReportBinding(LogEvent.RemoteAssigned told, string model)
+    {
+        var hasPrimary = truth.Policy.Remotes.TryGetValue(told.Remote, out var remote)
+            && remote.Primary is { } primary && primary.Id != told.Backend.Value;
+        truth.Report(hasPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+            $"{told.Remote} was bound to backend {told.Backend}"
+            + $"{(told.IsBackup ? " as backup" : "")}; {model}"
+            + (hasPrimary ? $"; its primary is {remote!.Primary}, {remote.Primary!.Stage}" : ""),
+            truth.Policy.WithId(told.Backend.Value));
+    }
+
+    /// <summary>
+    /// A known remote that is told to be bound as if it were new was forgotten by a full table in
+    /// this very batch, if one had to be.
+    /// </summary>
+    private void TakeForEvicted(LogEvent.RemoteAssigned told)
+    {
+        var policy = truth.Policy;
+        ref readonly var item = ref System.Runtime.InteropServices.CollectionsMarshal
+            .AsSpan(_waiting)[_next];
+        var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
+        if (policy.PendingEvictions == 0 || told.IsBackup || address != told.Remote
+            || !policy.Remotes.TryGetValue(address, out var remote))
+        {
+            return;
+        }
+        policy.Forget(remote);
+        policy.PendingEvictions--;
+        truth.Tally.Add(Counter.RemotesEvicted);
+    }
+
+    private Binding? Decide()
+    {
+        var (header, at, connection) = _waiting[_next++];
+        if (connection != null)
+            return truth.Connections.Decide(connection);
+        return DecideQuery(in header, _payloads.AsSpan(at, header.Length));
+    }
+
+    private Binding? DecideQuery(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        truth.Tally.Add(Counter.QueriesReceived);
+        if (ReasonToDrop(in header, payload) is { } reason)
+        {
+            truth.Tally.Add(reason);
+            return null;
+        }
+        var chosen = truth.Policy.Choose(
+            truth.Now, header.Peer.Address, isTcp: false, out var remote);
+        var binding = truth.Policy.LastBinding;
+        if (remote != null)
+            remote.Local = header.Local;
+        OnRouted?.Invoke(header.Peer, chosen);
+        if (chosen == null)
+            truth.Tally.Add(Counter.QueriesWithoutBackend);
+        else if (!TryOwe(chosen, in header, payload))
+            truth.Tally.Add(Counter.QueriesToStuckBackend);
+        else
+            truth.Tally.Add(Counter.QueriesForwarded);
+        return binding;
+    }
+
+    private Counter? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (header.Truncated || payload.Length > 1500)
+            return Counter.QueriesOversized;
+        if (header.Peer.Port == 0)
+            return Counter.QueriesFromPortZero;
+        if (IsSelf(in header))
+            return Counter.QueriesFromSelf;
+        return payload.Length >= 3 && payload[2] >= 0x80 ? Counter.QueriesWithResponseBit : null;
+    }
+
+    private bool IsSelf(in DatagramHeader header)
+    {
+        var listen = truth.Directory.Listen;
+        return header.Peer.Port == listen.Port
+            && (header.Peer.Address == header.Local || header.Peer.Address == listen.Address
+                || (listen.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
+    }
+
+    private bool TryOwe(BackendTruth backend, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        truth.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote);
+        var session = backend.Session;
+        var frame = UdpHeaderBytes + payload.Length;
+        if (session == null || session.IsStuck
+            || Limits.BackendQueueBytes - session.Owed.Count < frame + Limits.ControlReserveBytes)
+        {
+            backend.DropsWhileStuck++;
+            if (remote != null)
+                remote.UdpDropped++;
+            return false;
+        }
+        Span<byte> head = stackalloc byte[UdpHeaderBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(head, SeenFrame.InboundUdp);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[4..], header.Peer.Address.Value);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[8..], header.Peer.Port);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)payload.Length);
+        session.Owed.Append(head);
+        session.Owed.Append(payload);
+        backend.UdpQueries++;
+        if (remote != null)
+            remote.UdpForwarded++;
+        return true;
+    }
+}

@@ -1,0 +1,267 @@
+// Owns all checks of one run, and what they share: Truth, rebuilt from the observed calls. It is an
+// observer like any other; whoever runs it asks for Violation after each event and stops at the
+// first.
+//
+// When several checks fail at one event, the one that says most reports. The rule: what is about
+// one mechanism goes before what is about a result of it, and a recount of numbers goes last:
+//
+//   S8 S9        timing of one backend's session
+//   S7           the bytes of one connection
+//   S6           one generation's frames
+//   L3           one connection's time
+//   S3 S5 S10 S4 remotes, replies, bounds, counts of remotes
+//   S1 S2        every datagram's place
+//   S11 S12      what was named, what was counted
+//   L1 L2 L4 L5  what is owed in the end
+//
+// What always holds: within an event Truth hears of it before the checks do; the first violation
+// stays; checks that were left out cost next to nothing and never report.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+/// <summary>The checks of a run.</summary>
+public sealed class CheckSet : RunObserver
+{
+    private readonly Scenario _scenario;
+    private readonly Check[] _checks;
+    private readonly Truth _truth;
+    private long _event;
+
+    /// <summary>All checks, for a run of this scenario.</summary>
+    public CheckSet(Scenario scenario)
+        : this(scenario, All())
+    {
+    }
+
+    private CheckSet(Scenario scenario, IEnumerable<Check> checks)
+    {
+        _scenario = scenario;
+        _checks = [.. checks];
+        _truth = new Truth(scenario, OnFinding);
+        foreach (var check in _checks)
+            check.Truth = _truth;
+    }
+
+    /// <summary>The ids of all checks, the one that reports first before the others.</summary>
+    public static ImmutableArray<string> Ids { get; } = [.. All().Select(check => check.Id)];
+
+    /// <summary>The first check that did not hold, or null as it should be.</summary>
+    public Violation? Violation { get; private set; }
+
+    /// <summary>The same run with these checks alone; S13 is the runner's and is none of them.</summary>
+    public CheckSet Only(IEnumerable<string> ids)
+    {
+        var wanted = ids.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return new CheckSet(_scenario, All().Where(check => wanted.Contains(check.Id)));
+    }
+
+    /// <summary>The same run without these checks.</summary>
+    public CheckSet Without(IEnumerable<string> ids)
+    {
+        var unwanted = ids.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return new CheckSet(_scenario, All().Where(check => !unwanted.Contains(check.Id)));
+    }
+
+    public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        _truth.OnTurnBegan(now, events);
+        foreach (var check in _checks)
+            check.OnTurnBegan(_truth.Now, events);
+        Conclude(now);
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        _truth.OnTurnEnded(now, core);
+        foreach (var check in _checks)
+            check.OnTurnEnded(_truth.Now, core);
+        Conclude(now);
+    }
+
+    public override void OnReceived(
+        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        _truth.OnReceived(now, in header, payload);
+        Conclude(now);
+    }
+
+    public override void OnReceiveFailed(Instant now, IoResult why)
+    {
+        _truth.OnReceiveFailed(now, why);
+        Conclude(now);
+    }
+
+    public override void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        _truth.OnSent(now, in header, payload);
+        Conclude(now);
+    }
+
+    public override void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
+    {
+        _truth.OnSendFailed(now, in header, why);
+        Conclude(now);
+    }
+
+    public override void OnAccepted(
+        Instant now, IoResult result, SocketHandle stream, Endpoint client)
+    {
+        _truth.OnAccepted(now, result, stream, client);
+        Conclude(now);
+    }
+
+    public override void OnConnected(
+        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
+    {
+        _truth.OnConnected(now, path, result, stream);
+        Conclude(now);
+    }
+
+    public override void OnRead(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        _truth.OnRead(now, stream, result, bytes);
+        Conclude(now);
+    }
+
+    public override void OnWritten(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        _truth.OnWritten(now, stream, result, bytes);
+        Conclude(now);
+    }
+
+    public override void OnHalfClosed(Instant now, SocketHandle stream)
+    {
+        _truth.OnHalfClosed(now, stream);
+        Conclude(now);
+    }
+
+    public override void OnClosed(Instant now, SocketHandle socket, bool aborted)
+    {
+        _truth.OnClosed(now, socket, aborted);
+        Conclude(now);
+    }
+
+    public override void OnScanOpened(Instant now, IoResult result)
+    {
+        _truth.OnScanOpened(now, result);
+        Conclude(now);
+    }
+
+    public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
+    {
+        _truth.OnScanEntry(now, result, in entry);
+        Conclude(now);
+    }
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        _truth.OnLogged(now, told);
+        foreach (var check in _checks)
+            check.OnLogged(_truth.Now, told);
+        _truth.OnLogSettled(told);
+        Conclude(now);
+    }
+
+    public override void OnClientSent(
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    {
+        foreach (var check in _checks)
+            check.OnClientSent(now, client, from, payload, queued);
+        Conclude(now);
+    }
+
+    public override void OnClientAnswered(Instant now, int client, int query)
+    {
+        foreach (var check in _checks)
+            check.OnClientAnswered(now, client, query);
+        Conclude(now);
+    }
+
+    public override void OnTcpClientConnected(Instant now, int client, bool connected) => _event++;
+
+    public override void OnTcpClientSent(Instant now, int client, ReadOnlySpan<byte> bytes) =>
+        _event++;
+
+    public override void OnTcpClientReceived(Instant now, int client, ReadOnlySpan<byte> bytes) =>
+        _event++;
+
+    public override void OnTcpClientEnded(Instant now, int client, string how) => _event++;
+
+    public override void OnBackendAccepted(Instant now, int backend, SocketHandle stream) =>
+        _event++;
+
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) => _event++;
+
+    public override void OnBackendWrote(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) => _event++;
+
+    public override void OnBackendEnded(
+        Instant now, int backend, SocketHandle stream, string how) => _event++;
+
+    public override void OnFault(Instant now, FaultPlan fault, bool began)
+    {
+        _truth.OnFault(fault, began);
+        foreach (var check in _checks)
+            check.OnFault(now, fault, began);
+        Conclude(now);
+    }
+
+    public override void OnHealed(Instant now)
+    {
+        _truth.OnHealed(now);
+        foreach (var check in _checks)
+            check.OnHealed(now);
+        Conclude(now);
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        foreach (var check in _checks)
+            check.OnEnded(_truth.Now, core);
+        Conclude(now);
+    }
+
+    private static IEnumerable<Check> All() =>
+    [
+        new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S6Generations(),
+        new L3Connections(), new S3Stickiness(), new S5NoInvention(), new S10Bounds(),
+        new S4Assignment(), new S1Conservation(), new S2Routing(), new S11Attribution(),
+        new S12Truth(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
+    ];
+
+    private void OnFinding(Finding finding, string evidence, int backend, int client)
+    {
+        foreach (var check in _checks)
+        {
+            if (check.Claims(finding))
+                check.Fail(evidence, backend, client);
+        }
+    }
+
+    private void Conclude(Instant now)
+    {
+        _event++;
+        if (Violation != null)
+            return;
+        foreach (var check in _checks)
+        {
+            if (check.Complaint is not { } complaint)
+                continue;
+            Violation = new Violation(check.Id, now, _event, complaint.Evidence,
+                complaint.Backend, complaint.Client);
+            return;
+        }
+    }
+}

@@ -1,0 +1,366 @@
+// Owns the truth of proxied TCP connections: whom each should go to, the handshake with the
+// backend, what one side gave and the other has not got yet, and how it may end.
+//
+// A connect is a connection's if one was just decided, or refused and owed a second backend;
+// otherwise it is a backend's own session.
+//
+// What always holds: an accepted connection is in exactly one counter of the tally or open.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+/// <summary>Follows all TCP connections.</summary>
+internal sealed class ConnectionBook(Truth truth)
+{
+    private readonly HashSet<ConnectionTruth> _open = [];
+    private readonly List<ConnectionTruth> _touched = [];
+    private readonly List<ConnectionTruth> _refusedAtOnce = [];
+    private readonly Dictionary<Ipv4, int> _perClient = [];
+    private ConnectionTruth? _connecting;
+    private BackendTruth? _connectTo;
+    private ConnectionTruth? _ending;
+
+    /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
+    public IReadOnlyCollection<ConnectionTruth> Open => _open;
+
+    /// <summary>Streams that they have to backends.</summary>
+    public int BackendStreams { get; private set; }
+
+    /// <summary>Decides where an accepted connection goes.</summary>
+    public Binding? Decide(ConnectionTruth connection)
+    {
+        var address = connection.From.Address;
+        var ofClient = _perClient.GetValueOrDefault(address);
+        truth.Tally.Add(Counter.ConnectionsAccepted);
+        _connecting = connection;
+        _connectTo = null;
+        if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
+            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
+        if (ofClient >= Limits.TcpConnectionsPerClient)
+            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+        var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
+        var binding = truth.Policy.LastBinding;
+        if (chosen == null)
+        {
+            if (remote != null)
+                remote.TcpDropped++;
+            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+        }
+        connection.IsProxied = true;
+        _open.Add(connection);
+        _perClient[address] = ofClient + 1;
+        _connectTo = chosen;
+        return binding;
+    }
+
+    /// <summary>Whether a connect is a connection's; it is taken into the books then.</summary>
+    public bool TryTakeConnect(ReadOnlySpan<byte> path, IoResult result, SocketHandle stream,
+        out ConnectionTruth? connection)
+    {
+        connection = _connecting;
+        if (connection == null)
+            return false;
+        var backend = truth.Policy.AtPath(path);
+        if (_connectTo == null && backend?.Session == null)
+            return false;
+        if (backend != _connectTo)
+            ReportMisrouted(connection, backend);
+        _connecting = null;
+        _connectTo = null;
+        connection.Backend = backend;
+        connection.Tries++;
+        if (result.IsOk)
+        {
+            connection.BackendStream = stream;
+            BackendStreams++;
+            AppendHandshake(connection);
+        }
+        else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
+        {
+            connection.MustEnd = Counter.ConnectionsWithoutResources;
+        }
+        else
+        {
+            OnRefused(connection);
+        }
+        return true;
+    }
+
+    public void OnRead(ConnectionTruth connection, SocketHandle stream, IoResult result,
+        ReadOnlySpan<byte> bytes)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        if (result.IsOk)
+        {
+            connection.LastActivity = truth.Now;
+            if (isClient)
+                connection.ToBackend.Append(bytes);
+            else
+                OnFromBackend(connection, bytes);
+        }
+        else if (result.Status != IoStatus.WouldBlock)
+        {
+            OnSideOver(connection, isClient, result.Status == IoStatus.EndOfStream);
+        }
+        CheckBound(connection);
+    }
+
+    public void OnWritten(ConnectionTruth connection, SocketHandle stream, IoResult result,
+        ReadOnlySpan<byte> bytes)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        if (!result.IsOk)
+        {
+            if (result.Status != IoStatus.WouldBlock)
+                OnSideOver(connection, isClient, isEnd: false);
+            return;
+        }
+        var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (isClient && !connection.IsRelaying)
+            ReportRelay(connection, $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
+        else if (!owed.TryTake(bytes))
+            ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are not"
+                + $" the next of {owed.Count} that wait for it");
+    }
+
+    public void OnHalfClosed(ConnectionTruth connection, SocketHandle stream)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        var sourceEnded = isClient ? connection.BackendEnded : connection.ClientEnded;
+        var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (!sourceEnded)
+            ReportRelay(connection, $"the {Side(isClient)} was told an end that nobody made");
+        else if (owed.Count > 0)
+            ReportRelay(connection,
+                $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait for it");
+        if (isClient)
+            connection.ToldClient = true;
+        else
+            connection.ToldBackend = true;
+    }
+
+    public void OnClosed(ConnectionTruth connection, SocketHandle stream, bool aborted)
+    {
+        if (stream == connection.BackendStream)
+        {
+            connection.BackendStream = SocketHandle.None;
+            BackendStreams--;
+            return;
+        }
+        connection.IsClosed = true;
+        connection.WasAborted = aborted;
+        if (_connecting == connection)
+        {
+            if (_connectTo != null)
+                truth.Report(Finding.Misrouted, $"the connection of {connection.From} was closed;"
+                    + $" it should have gone to {_connectTo}", _connectTo);
+            _connecting = null;
+        }
+        if (connection.IsProxied)
+            _ending = connection;
+        else if (connection.MustEnd is { } how)
+            truth.Tally.Add(how);
+    }
+
+    /// <summary>The core told how a connection ended that it has just closed.</summary>
+    public void OnClosedLine(LogEvent.ConnectionClosed told)
+    {
+        if (_ending is not { } connection || told.Client != connection.From)
+        {
+            truth.Report(Finding.Untrue,
+                $"the connection of {told.Client} was called closed, and was not");
+            return;
+        }
+        _ending = null;
+        if (WhyNot(connection, told.How) is { } reason && !truth.IsStopping)
+        {
+            truth.Report(Finding.Untrue,
+                $"the connection of {connection.From} ended as {told.How}: {reason}",
+                connection.Backend);
+        }
+        CheckCut(connection, told.How);
+        truth.Tally.Add(told.How);
+        _open.Remove(connection);
+        var left = _perClient[connection.From.Address] - 1;
+        if (left == 0)
+            _perClient.Remove(connection.From.Address);
+        else
+            _perClient[connection.From.Address] = left;
+        if (!connection.IsRelaying
+            && truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+        {
+            remote.TcpDropped++;
+        }
+    }
+
+    public void OnTurnEnded(LoadBalancer core)
+    {
+        _ = core;
+        foreach (var connection in _touched)
+        {
+            connection.IsTouched = false;
+            if (!connection.IsClosed && connection.IsRelaying)
+                CheckEnds(connection);
+        }
+        _touched.Clear();
+        foreach (var connection in _refusedAtOnce)
+        {
+            if (!connection.IsClosed)
+                truth.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                    + $" at the turn's end; it should be closed: {connection.MustEnd}");
+        }
+        _refusedAtOnce.Clear();
+        if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
+            truth.Report(Finding.Misrouted,
+                $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
+        _connecting = null;
+    }
+
+    private static string Side(bool isClient) => isClient ? "client" : "backend";
+
+    private Binding? EndAtOnce(ConnectionTruth connection, Counter how)
+    {
+        connection.MustEnd = how;
+        _refusedAtOnce.Add(connection);
+        return null;
+    }
+
+    private void ReportMisrouted(ConnectionTruth connection, BackendTruth? backend)
+    {
+        var evidence = $"the connection of {connection.From} went to"
+            + $" {backend?.ToString() ?? "an unknown path"} ({backend?.Stage}); it should"
+            + (_connectTo == null ? " be closed" : $" go to {_connectTo}");
+        if (backend is { HasPath: false } or { Stage: Stage.Draining })
+            truth.Report(Finding.HopelessConnection, evidence, backend);
+        truth.Report(Finding.Misrouted, evidence, backend);
+    }
+
+    private static void AppendHandshake(ConnectionTruth connection)
+    {
+        Span<byte> frame = stackalloc byte[12];
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, SeenFrame.InboundTcp);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], connection.From.Address.Value);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], connection.From.Port);
+        connection.ToBackend.Clear();
+        connection.ToBackend.Append(frame);
+        connection.OkBytes = 0;
+        connection.OkValue = 0;
+    }
+
+    private void OnFromBackend(ConnectionTruth connection, ReadOnlySpan<byte> bytes)
+    {
+        while (!connection.IsRelaying && !bytes.IsEmpty)
+        {
+            connection.OkValue |= (uint)bytes[0] << (8 * connection.OkBytes++);
+            bytes = bytes[1..];
+            if (connection.OkBytes < 4)
+                continue;
+            if (connection.OkValue != SeenFrame.InboundTcpOk)
+            {
+                OnRefused(connection);
+                return;
+            }
+            connection.IsRelaying = true;
+            connection.Backend!.TcpSessions++;
+            if (truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+                remote.TcpForwarded++;
+        }
+        connection.ToClient.Append(bytes);
+    }
+
+    private void OnSideOver(ConnectionTruth connection, bool isClient, bool isEnd)
+    {
+        connection.LastActivity = truth.Now;
+        if (!connection.IsRelaying && !isClient)
+            OnRefused(connection);
+        else if (isClient)
+            _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
+        else
+            _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
+    }
+
+    /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
+    private void OnRefused(ConnectionTruth connection)
+    {
+        var next = connection.Tries < Limits.TcpBackendTries
+            ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
+        if (next == null)
+        {
+            connection.MustEnd = Counter.ConnectionsRefusedByBackend;
+            return;
+        }
+        truth.Tally.Add(Counter.ConnectionsRetried);
+        _connecting = connection;
+        _connectTo = next;
+    }
+
+    private void Touch(ConnectionTruth connection)
+    {
+        if (connection.IsTouched)
+            return;
+        connection.IsTouched = true;
+        _touched.Add(connection);
+    }
+
+    private void CheckBound(ConnectionTruth connection)
+    {
+        var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
+        if (most > Limits.TcpQueueBytes)
+        {
+            truth.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
+                + $" {connection.From}; at most {Limits.TcpQueueBytes} may", connection.Backend);
+        }
+    }
+
+    private void CheckEnds(ConnectionTruth connection)
+    {
+        if (connection.ClientFailed || connection.BackendFailed)
+            return;
+        if (connection.ClientEnded && connection.ToBackend.Count == 0 && !connection.ToldBackend)
+            ReportRelay(connection, "the client's end was not passed on to the backend");
+        if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
+            ReportRelay(connection, "the backend's end was not passed on to the client");
+    }
+
+    /// <summary>A client whose answer was cut short must not take it for whole.</summary>
+    private void CheckCut(ConnectionTruth connection, Counter how)
+    {
+        var waits = connection.ToBackend.Count + connection.ToClient.Count;
+        if (how == Counter.ConnectionsFinished && waits > 0)
+            ReportRelay(connection, $"it was called finished while {waits} bytes wait");
+        var isCut = how == Counter.ConnectionsFailedByBackend || connection.ToClient.Count > 0;
+        if (connection.IsRelaying && isCut && !connection.WasAborted)
+            ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
+    }
+
+    private string? WhyNot(ConnectionTruth connection, Counter how)
+    {
+        var now = truth.Now;
+        var holds = how switch
+        {
+            Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
+            Counter.ConnectionsFailedByClient => connection.ClientFailed,
+            Counter.ConnectionsFailedByBackend => connection.BackendFailed,
+            Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
+                && now >= connection.AcceptedAt + Limits.TcpHandshakeTimeout,
+            Counter.ConnectionsIdle => connection.IsRelaying
+                && now >= connection.LastActivity + Limits.TcpIdleTimeout,
+            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Limits.TcpLifetime,
+            _ => connection.MustEnd == how,
+        };
+        return holds ? null : $"accepted {connection.AcceptedAt}, last active"
+            + $" {connection.LastActivity}, relaying {connection.IsRelaying}, must end as"
+            + $" {connection.MustEnd?.ToString() ?? "nothing"}";
+    }
+
+    private void ReportRelay(ConnectionTruth connection, string what) => truth.Report(
+        Finding.Relay, $"the connection of {connection.From}: {what}", connection.Backend);
+}

@@ -1,0 +1,57 @@
+// Claims that every core backend is healthy within 65 s of the healing: a hello's 30 s, the longest
+// back-off's 32 s, and 3 to spare.
+//
+// It knows by the hellos that were read; the core's own view must agree. Backends whose path is too
+// long to be connected to are owed nothing.
+
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+internal sealed class L2Healthy() : Check("L2")
+{
+    private static readonly Duration Owed = Duration.FromSeconds(65);
+
+    private readonly HashSet<int> _healthy = [];
+    private Instant _due = Instant.Never;
+
+    public override void OnHealed(Instant now) => _due = now + Owed;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (_due == Instant.Never)
+            return;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.IsCore && backend.Stage == Stage.Healthy && !_healthy.Contains(backend.PlanId))
+                Note(backend, core);
+        }
+        if (now > _due + Truth.Lateness)
+            Judge(now);
+    }
+
+    private void Note(BackendTruth backend, LoadBalancer core)
+    {
+        foreach (var shown in core.SnapshotBackends())
+        {
+            if (shown.Id.Value == backend.Id && shown.State == BackendState.Healthy)
+                _healthy.Add(backend.PlanId);
+        }
+    }
+
+    private void Judge(Instant now)
+    {
+        _due = Instant.Never;
+        foreach (var plan in Truth.Scenario.Backends)
+        {
+            if (!plan.IsCore || _healthy.Contains(plan.Id) || IsTooLong(plan.Name))
+                continue;
+            Fail($"core backend {plan.Name} has not been healthy by {now}, 65 s after the healing",
+                plan.Id);
+        }
+    }
+
+    private static bool IsTooLong(string name) =>
+        System.Text.Encoding.UTF8.GetByteCount(name) > Limits.MaxPathBytes - 16;
+}

@@ -1,0 +1,65 @@
+// Claims that the loop settles: a turn that moves nothing is rare, whatever goes on. A vain turn is
+// one in which no byte, datagram, connection or entry moved and no line was told; timers, a rest of
+// sliced work and a failed accept make some, a spin makes thousands.
+//
+// It knows by the calls of each turn. At most 1,000 vain turns may follow each other within one
+// virtual second besides those that a scenario makes by waking the loop for nothing; and once chaos
+// is over and nobody has asked anything for 10 s, at most 200 turns of any kind.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class L5Settling() : Check("L5")
+{
+    private const int VainTurnsOfASecond = 1000;
+    private const int IdleTurnsOfASecond = 200;
+
+    private static readonly Duration Second = Duration.FromSeconds(1);
+    private static readonly Duration Quiet = Duration.FromSeconds(10);
+
+    private Instant _since;
+    private Instant _lastTraffic;
+    private long _vain;
+    private long _turns;
+    private long _allowance;
+    private int _lines;
+
+    public override void OnFault(Instant now, FaultPlan fault, bool began)
+    {
+        if (began && fault.Kind is FaultKind.KernelWakes or FaultKind.StreamWouldBlock)
+            _allowance += fault.Amount;
+    }
+
+    public override void OnLogged(Instant now, LogEvent told) => _lines++;
+
+    public override void OnClientSent(
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
+        _lastTraffic = now;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (now - _since >= Second)
+        {
+            _since = now;
+            _vain = 0;
+            _turns = 0;
+        }
+        _turns++;
+        if (Truth.Connections.Open.Count > 0)
+            _lastTraffic = now;
+        if (Truth.Deeds == 0 && _lines == 0)
+            _vain++;
+        _lines = 0;
+        if (_vain > VainTurnsOfASecond + _allowance)
+            Fail($"{_vain} turns since {_since} moved nothing");
+        else if (Truth.HasHealed && now - _lastTraffic > Quiet
+            && _turns > IdleTurnsOfASecond + _allowance)
+        {
+            Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
+        }
+    }
+}

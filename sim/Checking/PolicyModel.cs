@@ -1,0 +1,262 @@
+// Owns a second telling of who is served by whom, written from the description of remotes and
+// backends: which backends may be chosen, whose turn it is, and every remote with its primary and
+// backup. It decides what the core should; Truth compares it with what the core did.
+//
+// It moves with the run, so it is small and mutable. Where the description leaves a freedom - which
+// remotes of a fullest backend a rebalance takes, whom a full table forgets - the model takes over
+// what the core shows if that is allowed (see RemoteSync). Ids and turns leave none.
+//
+// What always holds: nothing here reads the core; a backend's counts of remotes are those of the
+// entries that name it.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+/// <summary>One client host.</summary>
+internal sealed class RemoteTruth(Ipv4 address, Instant firstSeen)
+{
+    public Ipv4 Address => address;
+    public Instant FirstSeen => firstSeen;
+    public BackendTruth? Primary { get; set; }
+    public BackendTruth? Backup { get; set; }
+    public Instant LastSeen { get; set; }
+    public Ipv4 Local { get; set; }
+    public bool WasMoved { get; set; }
+    public uint UdpForwarded { get; set; }
+    public uint UdpDropped { get; set; }
+    public uint TcpForwarded { get; set; }
+    public uint TcpDropped { get; set; }
+
+    /// <summary>The comparison that last saw it; kept by RemoteSync.</summary>
+    public long Mark { get; set; }
+}
+
+/// <summary>Whom the core must say that it bound a remote to.</summary>
+internal readonly record struct Binding(Ipv4 Remote, BackendTruth Backend, bool IsBackup);
+
+/// <summary>The policy of one run.</summary>
+internal sealed class PolicyModel(int maxRemotes)
+{
+    private readonly List<BackendTruth> _backends = [];
+    private int _lastChosen;
+
+    /// <summary>Backends in the order of their ids.</summary>
+    public IReadOnlyList<BackendTruth> Backends => _backends;
+
+    public Dictionary<Ipv4, RemoteTruth> Remotes { get; } = [];
+
+    /// <summary>Remotes that a full table must have forgotten, whoever they are.</summary>
+    public int PendingEvictions { get; set; }
+
+    /// <summary>What the last choice must have been told as; null for nothing.</summary>
+    public Binding? LastBinding { get; private set; }
+
+    // ---- Backends ----
+
+    public BackendTruth? AtPath(ReadOnlySpan<byte> path)
+    {
+        foreach (var backend in _backends)
+        {
+            if (path.SequenceEqual(backend.PathBytes))
+                return backend;
+        }
+        return null;
+    }
+
+    public BackendTruth? WithId(int id) => _backends.Find(backend => backend.Id == id);
+
+    public void Add(BackendTruth backend)
+    {
+        var at = _backends.Count;
+        while (at > 0 && _backends[at - 1].Id > backend.Id)
+            at--;
+        _backends.Insert(at, backend);
+    }
+
+    public void Forget(BackendTruth backend) => _backends.Remove(backend);
+
+    /// <summary>The id that a new entry of this name gets.</summary>
+    public int IdFor(ReadOnlySpan<byte> name)
+    {
+        var isNumber = name.Length > 0 && name.IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0
+            && name.TrimStart((byte)'0').Length == 4;
+        var number = isNumber
+            ? int.Parse(Encoding.ASCII.GetString(name.TrimStart((byte)'0')),
+                System.Globalization.CultureInfo.InvariantCulture)
+            : 0;
+        if (number is >= 5300 and <= 5399 && WithId(number) == null)
+            return number;
+        return _backends.Count == 0 ? 1 : _backends[^1].Id + 1;
+    }
+
+    // ---- Choosing ----
+
+    /// <summary>
+    /// The backend that a remote's query or connection goes to, null for none. `remote` is null
+    /// if it is not remembered.
+    /// </summary>
+    public BackendTruth? Choose(Instant now, Ipv4 address, bool isTcp, out RemoteTruth? remote)
+    {
+        LastBinding = null;
+        if (!Remotes.TryGetValue(address, out remote))
+            return ChooseForNew(now, address, out remote);
+        remote.LastSeen = now;
+        if (remote.Primary is not { Stage: not Stage.Removed } primary)
+            return ChooseAnew(now, remote);
+        if (MayServe(now, primary, isTcp))
+        {
+            // One that drains serves UDP alone: for TCP the backup is still needed.
+            if (primary.Stage == Stage.Healthy)
+                SetBackup(remote, null);
+            return primary;
+        }
+        if (remote.Backup is { } backup && MayServe(now, backup, isTcp))
+            return backup;
+        if (NextInTurn(now) is not { } chosen)
+            return null;
+        SetBackup(remote, chosen);
+        LastBinding = new Binding(address, chosen, IsBackup: true);
+        return chosen;
+    }
+
+    /// <summary>The next healthy backend by id after the last one chosen.</summary>
+    public BackendTruth? NextInTurn(Instant now, BackendTruth? except = null)
+    {
+        BackendTruth? first = null;
+        BackendTruth? next = null;
+        var needsWarm = AnyWarm(now, except);
+        foreach (var backend in _backends)
+        {
+            if (backend == except || !IsChoosable(backend, now, needsWarm))
+                continue;
+            first ??= backend;
+            if (backend.Id > _lastChosen)
+            {
+                next = backend;
+                break;
+            }
+        }
+        next ??= first;
+        if (next != null)
+            _lastChosen = next.Id;
+        return next;
+    }
+
+    /// <summary>Backends that may be chosen now; returns how many.</summary>
+    public int Measure(Instant now, out BackendTruth? fullest, out int spread)
+    {
+        var needsWarm = AnyWarm(now, null);
+        var healthy = 0;
+        var fewest = int.MaxValue;
+        fullest = null;
+        foreach (var backend in _backends)
+        {
+            if (!IsChoosable(backend, now, needsWarm))
+                continue;
+            healthy++;
+            fewest = Math.Min(fewest, backend.Remotes);
+            if (fullest == null || backend.Remotes > fullest.Remotes)
+                fullest = backend;
+        }
+        spread = fullest == null ? 0 : fullest.Remotes - fewest;
+        return healthy;
+    }
+
+    public bool MayServe(Instant now, BackendTruth backend, bool isTcp) =>
+        (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
+        && (now >= backend.WarmAt || !AnyWarm(now, null));
+
+    // ---- Remotes ----
+
+    public static void Unbind(RemoteTruth remote)
+    {
+        SetBackup(remote, null);
+        if (remote.Primary != null)
+            remote.Primary.Remotes--;
+        remote.Primary = null;
+    }
+
+    public void Forget(RemoteTruth remote)
+    {
+        Unbind(remote);
+        Remotes.Remove(remote.Address);
+    }
+
+    private BackendTruth? ChooseForNew(Instant now, Ipv4 address, out RemoteTruth? remote)
+    {
+        remote = null;
+        if (NextInTurn(now) is not { } chosen)
+            return null;
+        if (Remotes.Count - PendingEvictions >= maxRemotes)
+            PendingEvictions++;
+        remote = new RemoteTruth(address, now) { LastSeen = now };
+        Remotes.Add(address, remote);
+        Bind(remote, chosen);
+        return chosen;
+    }
+
+    private BackendTruth? ChooseAnew(Instant now, RemoteTruth remote)
+    {
+        Unbind(remote);
+        var chosen = remote.WasMoved ? NextWithFewest(now) : NextInTurn(now);
+        if (chosen != null)
+            Bind(remote, chosen);
+        return chosen;
+    }
+
+    private BackendTruth? NextWithFewest(Instant now)
+    {
+        var needsWarm = AnyWarm(now, null);
+        BackendTruth? best = null;
+        foreach (var backend in _backends)
+        {
+            if (IsChoosable(backend, now, needsWarm)
+                && (best == null || backend.Remotes < best.Remotes
+                    || (backend.Remotes == best.Remotes && IsNextBefore(backend, best))))
+            {
+                best = backend;
+            }
+        }
+        if (best != null)
+            _lastChosen = best.Id;
+        return best;
+    }
+
+    /// <summary>Of two that are equal, whose turn comes first after the last one chosen.</summary>
+    private bool IsNextBefore(BackendTruth a, BackendTruth b) =>
+        (a.Id <= _lastChosen, a.Id).CompareTo((b.Id <= _lastChosen, b.Id)) < 0;
+
+    private void Bind(RemoteTruth remote, BackendTruth chosen)
+    {
+        remote.Primary = chosen;
+        remote.WasMoved = false;
+        chosen.Remotes++;
+        LastBinding = new Binding(remote.Address, chosen, IsBackup: false);
+    }
+
+    private static void SetBackup(RemoteTruth remote, BackendTruth? backup)
+    {
+        if (remote.Backup != null)
+            remote.Backup.Backups--;
+        remote.Backup = backup;
+        if (backup != null)
+            backup.Backups++;
+    }
+
+    private static bool IsChoosable(BackendTruth backend, Instant now, bool needsWarm) =>
+        backend.Stage == Stage.Healthy && (!needsWarm || now >= backend.WarmAt);
+
+    private bool AnyWarm(Instant now, BackendTruth? except)
+    {
+        foreach (var backend in _backends)
+        {
+            if (backend != except && IsChoosable(backend, now, needsWarm: true))
+                return true;
+        }
+        return false;
+    }
+}

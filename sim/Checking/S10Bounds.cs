@@ -1,0 +1,107 @@
+// Claims that every queue, table and timer stays within its bound, that descriptors are those that
+// sessions and connections need, that lines about a condition that repeats come at most every 5 s,
+// and that all is back at its baseline in the end.
+//
+// It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
+// of lines. The baseline: with no connection open, the streams are the sessions', and the timers
+// are the loop's own few and at most two for each backend.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+internal sealed class S10Bounds() : Check("S10")
+{
+    /// <summary>
+    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
+    /// besides backends and connections.
+    /// </summary>
+    private const int OwnTimers = 7;
+
+    private readonly Dictionary<(Type Kind, int Backend), Instant> _lastLines = [];
+
+    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        var backend = 0;
+        switch (told)
+        {
+            case LogEvent.BackendStuck stuck:
+                backend = stuck.Id.Value;
+                break;
+            case LogEvent.NoBackend or LogEvent.ReceiveFailed or LogEvent.SendFailed
+                or LogEvent.AcceptFailed or LogEvent.ConnectionsOverLimit
+                or LogEvent.ConnectionWithoutResources or LogEvent.ConnectionRefusedByBackend:
+                break;
+            case LogEvent.BackendForgotten gone:
+                _lastLines.Remove((typeof(LogEvent.BackendStuck), gone.Id.Value));
+                return;
+            default:
+                return;
+        }
+        var key = (told.GetType(), backend);
+        if (_lastLines.TryGetValue(key, out var last)
+            && now - last < Limits.RepeatedLogInterval)
+        {
+            Fail($"{told.GetType().Name} was told at {last} and again at {now}; once in"
+                + $" {Limits.RepeatedLogInterval} it may be");
+        }
+        _lastLines[key] = now;
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.IsStopping)
+            return;
+        var sessions = 0;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.Session is not { } session)
+                continue;
+            sessions++;
+            if (session.Owed.Count > Limits.BackendQueueBytes)
+                Fail($"{session.Owed.Count} bytes wait for {backend}", backend.PlanId);
+        }
+        CheckTables(core, sessions);
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        foreach (var shown in core.SnapshotBackends())
+        {
+            if (shown.QueuedBytes > Limits.BackendQueueBytes)
+                Fail($"{shown.QueuedBytes} bytes wait for backend {shown.Id}");
+        }
+    }
+
+    private void CheckTables(LoadBalancer core, int sessions)
+    {
+        var open = Truth.Connections.Open.Count;
+        var kernel = Truth.Scenario.Kernel;
+        var streams = sessions + open + Truth.Connections.BackendStreams;
+        var timers = OwnTimers + open + 2 * Truth.Policy.Backends.Count;
+        if (Truth.OpenStreams != streams)
+        {
+            Fail($"{Truth.OpenStreams} streams are open; {sessions} sessions and {open} connections"
+                + $" need {streams}");
+        }
+        else if (core.ConnectionCount != open)
+        {
+            Fail($"the core keeps {core.ConnectionCount} connections; {open} are open");
+        }
+        else if (core.ConnectionCount > kernel.TcpConnections
+            || core.RemoteCount > kernel.MaxRemotes)
+        {
+            Fail($"{core.ConnectionCount} connections of {kernel.TcpConnections} and"
+                + $" {core.RemoteCount} remotes of {kernel.MaxRemotes}");
+        }
+        else if (core.TimerCount > timers)
+        {
+            Fail($"{core.TimerCount} timers are armed; {timers} may be");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// Claims that every number that the core exports equals an independent recount: all counters in
+// every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
+// remote's snapshot tells at the end, and every 4,096th turn.
+//
+// It knows by Truth's own tally, made from the calls. Counts of remotes are S4's.
+
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+internal sealed class S12Truth() : Check("S12")
+{
+    private const long TurnsBetweenBackends = 64;
+    private const long TurnsBetweenRemotes = 4096;
+
+    public override bool Claims(Finding finding) => finding is Finding.Untrue;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        for (var i = 0; i < Tally.Kinds; i++)
+        {
+            var counter = (Counter)i;
+            if (core.Counters[counter] != Truth.Tally[counter])
+            {
+                Fail($"{counter} is {core.Counters[counter]};"
+                    + $" it should be {Truth.Tally[counter]}");
+            }
+        }
+        if (Truth.Turn % TurnsBetweenBackends == 0)
+            CompareBackends(core);
+        if (Truth.Turn % TurnsBetweenRemotes == 0)
+            CompareRemotes(core);
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.IsStopping)
+            return;
+        CompareBackends(core);
+        CompareRemotes(core);
+    }
+
+    private void CompareBackends(LoadBalancer core)
+    {
+        var shown = core.SnapshotBackends();
+        if (shown.Length != Truth.Policy.Backends.Count)
+        {
+            Fail($"the core knows {shown.Length} backends;"
+                + $" it should be {Truth.Policy.Backends.Count}");
+            return;
+        }
+        for (var i = 0; i < shown.Length; i++)
+            Compare(shown[i], Truth.Policy.Backends[i]);
+    }
+
+    private void Compare(BackendSnapshot told, BackendTruth real)
+    {
+        var session = real.Session;
+        var queued = session is { IsLost: true } ? told.QueuedBytes : session?.Owed.Count ?? 0;
+        var should = new BackendSnapshot(new BackendId(real.Id), real.Path, StateOf(real.Stage),
+            told.Remotes, session?.HasHeartbeatOut ?? false, real.NextBackOff,
+            real.ConnectsStarted, real.ConnectsFailed, real.UdpQueries, real.TcpSessions,
+            real.DropsWhileStuck, queued);
+        if (told != should)
+            Fail($"the core tells {told}; it should be {should}", real.PlanId);
+    }
+
+    private void CompareRemotes(LoadBalancer core)
+    {
+        for (var index = 0; core.TrySnapshotRemote(ref index, out var told);)
+        {
+            if (!Truth.Policy.Remotes.TryGetValue(told.Address, out var real))
+            {
+                Fail($"the core remembers {told.Address}; it should not");
+                return;
+            }
+            var firstSeen = new Instant(
+                real.FirstSeen.Nanoseconds - real.FirstSeen.Nanoseconds % 1_000_000_000);
+            var should = new RemoteSnapshot(real.Address, new BackendId(real.Primary?.Id ?? 0),
+                new BackendId(real.Backup?.Id ?? 0), firstSeen, real.LastSeen,
+                real.UdpForwarded, real.UdpDropped, real.TcpForwarded, real.TcpDropped);
+            if (told != should)
+                Fail($"the core tells {told}; it should be {should}");
+        }
+    }
+
+    private static BackendState StateOf(Stage stage) => stage switch
+    {
+        Stage.AwaitingHello => BackendState.AwaitingHello,
+        Stage.Healthy => BackendState.Healthy,
+        Stage.Draining => BackendState.Draining,
+        Stage.Removed => BackendState.Removed,
+        _ => BackendState.BackingOff,
+    };
+}

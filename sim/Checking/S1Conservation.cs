@@ -1,0 +1,46 @@
+// Claims that nothing is lost or doubled: every datagram received is queued to a backend or in one
+// counter of drops, every reply decoded is sent or in one counter of drops, every connection
+// accepted is open or in one counter of ends.
+//
+// It knows by the identities between the core's counters and, since an identity alone could hold by
+// two mistakes, by its own counts of datagrams received and sent, replies decoded and connections
+// accepted. The payload itself is compared byte for byte as it is written (QueryAltered).
+
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+internal sealed class S1Conservation() : Check("S1")
+{
+    public override bool Claims(Finding finding) =>
+        finding is Finding.QueryAltered or Finding.ReplyLost;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        var counters = core.Counters;
+        Compare("datagrams received", counters[Counter.QueriesReceived],
+            Truth.Tally[Counter.QueriesReceived]);
+        Compare("queries forwarded and dropped",
+            counters[Counter.QueriesForwarded] + counters.Sum(Counters.QueryDrops),
+            counters[Counter.QueriesReceived]);
+        Compare("queries forwarded", counters[Counter.QueriesForwarded],
+            Truth.Tally[Counter.QueriesForwarded]);
+        Compare("replies decoded", counters[Counter.RepliesReceived],
+            Truth.Tally[Counter.RepliesReceived]);
+        Compare("replies sent and dropped",
+            counters[Counter.RepliesSent] + counters.Sum(Counters.ReplyDrops),
+            counters[Counter.RepliesReceived]);
+        Compare("replies sent", counters[Counter.RepliesSent], Truth.Tally[Counter.RepliesSent]);
+        Compare("connections accepted", counters[Counter.ConnectionsAccepted],
+            Truth.Tally[Counter.ConnectionsAccepted]);
+        Compare("connections open and ended",
+            core.ConnectionCount + counters.Sum(Counters.ConnectionEnds),
+            counters[Counter.ConnectionsAccepted]);
+    }
+
+    private void Compare(string what, long told, long real)
+    {
+        if (told != real)
+            Fail($"{what}: the core counts {told}; it should be {real}");
+    }
+}

@@ -1,0 +1,70 @@
+// Claims that each backend's count of remotes is the number of remotes whose primary it is.
+//
+// It knows by the model's own count, and, against a mistake that both could share, by counting the
+// core's remotes one by one. The first is done in every turn in which remotes came, went or moved
+// and every 64th, the second every 4,096th turn and at the end.
+
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+internal sealed class S4Assignment() : Check("S4")
+{
+    private const long TurnsBetweenCounts = 64;
+    private const long TurnsBetweenRecounts = 4096;
+
+    private readonly Dictionary<int, int> _primaries = [];
+    private long _changes;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (core.RemoteCount != Truth.Policy.Remotes.Count)
+        {
+            Fail($"the core remembers {core.RemoteCount} remotes;"
+                + $" it should be {Truth.Policy.Remotes.Count}");
+        }
+        var changes = core.Counters[Counter.RemotesExpired] + core.Counters[Counter.RemotesMoved]
+            + core.Counters[Counter.RemotesEvicted];
+        if (changes != _changes || Truth.Turn % TurnsBetweenCounts == 0)
+            Count(core);
+        if (Truth.Turn % TurnsBetweenRecounts == 0)
+            Recount(core);
+        _changes = changes;
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        Count(core);
+        Recount(core);
+    }
+
+    private void Count(LoadBalancer core)
+    {
+        foreach (var shown in core.SnapshotBackends())
+        {
+            if (Truth.Policy.WithId(shown.Id.Value) is { } backend
+                && backend.Remotes != shown.Remotes)
+            {
+                Fail($"{backend} counts {shown.Remotes} remotes; it should be {backend.Remotes}",
+                    backend.PlanId);
+            }
+        }
+    }
+
+    private void Recount(LoadBalancer core)
+    {
+        _primaries.Clear();
+        for (var index = 0; core.TrySnapshotRemote(ref index, out var remote);)
+        {
+            _primaries[remote.Primary.Value] =
+                _primaries.GetValueOrDefault(remote.Primary.Value) + 1;
+        }
+        foreach (var shown in core.SnapshotBackends())
+        {
+            var counted = _primaries.GetValueOrDefault(shown.Id.Value);
+            if (counted != shown.Remotes)
+                Fail($"backend {shown.Id} counts {shown.Remotes} remotes; {counted} name it");
+        }
+    }
+}

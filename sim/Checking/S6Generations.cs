@@ -1,0 +1,64 @@
+// Claims that the core reads the same frames out of a session's bytes as any reader would, however
+// they are cut; that a protocol error ends exactly the session on which it came, within the turn;
+// and that nothing of an old generation touches a new one: its bytes, its frames, its numbers.
+//
+// It knows by its own decoder: the hellos, heartbeats and errors that the core told must be those
+// that it decoded, on this generation, and a new session's first bytes are CLIENT_HELLO.
+
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+internal sealed class S6Generations() : Check("S6")
+{
+    private long _replies;
+
+    public override bool Claims(Finding finding) =>
+        finding is Finding.OutlivedItsError or Finding.OtherGeneration;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        switch (told)
+        {
+            case LogEvent.BackendHealthy healthy
+                when Truth.Policy.WithId(healthy.Id.Value) is { } backend
+                    && backend.Session is not { HasHello: true }:
+                Fail($"{backend} was called healthy; generation {backend.Generations} has not said"
+                    + " hello", backend.PlanId);
+                break;
+            case LogEvent.HeartbeatAnswered answered
+                when Truth.Policy.WithId(answered.Id.Value) is { } backend
+                    && backend.Session is not { HasHeartbeatOut: false, Evidence: null }:
+                Fail($"{backend} was said to have answered a heartbeat; it has not",
+                    backend.PlanId);
+                break;
+            case LogEvent.BackendFaulted faulted:
+                OnFaulted(faulted);
+                break;
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        var decoded = core.Counters[Counter.RepliesReceived];
+        if (decoded != Truth.Tally[Counter.RepliesReceived] && decoded != _replies)
+        {
+            Fail($"the core has decoded {decoded} replies; the bytes read hold"
+                + $" {Truth.Tally[Counter.RepliesReceived]}");
+        }
+        _replies = decoded;
+    }
+
+    private void OnFaulted(LogEvent.BackendFaulted told)
+    {
+        var claimed = new Evidence(told.Fault.Cause, told.Fault.Io, told.Fault.Detail);
+        if (!claimed.IsOfProtocol || Truth.Policy.WithId(told.Id.Value) is not { } backend)
+            return;
+        if (backend.LastEvidence is not { } evidence || !evidence.Supports(told.Fault))
+        {
+            Fail($"{backend} was faulted for {told.Fault.Cause} ({told.Fault.Detail}); its bytes"
+                + $" show {backend.LastEvidence?.ToString() ?? "no error"}", backend.PlanId);
+        }
+    }
+}

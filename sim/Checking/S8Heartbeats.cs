@@ -1,0 +1,69 @@
+// Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
+// earlier and no turn later; that one at most is out; that a session is faulted when one stayed
+// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later.
+//
+// It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
+// from the log, and that it was written in that place from the bytes. "No turn later" means: by the
+// end of the first turn whose clock shows the deadline, and that turn comes at the deadline but for
+// the clock's step and the scenario's stalls.
+
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+internal sealed class S8Heartbeats() : Check("S8")
+{
+    /// <summary>One turn serves 1,024 deadlines; with more armed, one may wait for the next.</summary>
+    private const int TimersOfATurn = 1000;
+
+    public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
+            || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
+        {
+            return;
+        }
+        if (backend.LastSession is not { HasHeartbeatOut: true } session)
+        {
+            Fail($"{backend} was faulted for a heartbeat; none was out in generation"
+                + $" {backend.Generations}", backend.PlanId);
+            return;
+        }
+        var due = session.HeartbeatAt + Limits.HeartbeatTimeout;
+        if (now < due || now > due + Truth.Lateness)
+        {
+            Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
+                + $" due {due}", backend.PlanId);
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.IsStopping || core.TimerCount > TimersOfATurn)
+            return;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.Session is not { Evidence: null } session)
+                continue;
+            if (now >= session.NextHeartbeatAt)
+            {
+                Fail($"{backend} was sent no heartbeat at {now}; due {session.NextHeartbeatAt}",
+                    backend.PlanId);
+            }
+            else if (session.HasHeartbeatOut
+                && now >= session.HeartbeatAt + Limits.HeartbeatTimeout)
+            {
+                Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
+                    + " is unanswered", backend.PlanId);
+            }
+            else if (!session.HasHello && now >= session.ConnectedAt + Limits.HelloTimeout)
+            {
+                Fail($"{backend} is not faulted at {now}; it was connected at"
+                    + $" {session.ConnectedAt} and has not said hello", backend.PlanId);
+            }
+        }
+    }
+}

@@ -1,0 +1,381 @@
+// Owns the truth of standing sessions: connects and their back-off, frames in, frames out, and the
+// two timers of a session. What a backend is owed is kept as the very bytes, so that what is
+// written can be compared without decoding it; only what differs is taken apart.
+//
+// What always holds: a session has at most one cause of its end, the first one seen; from then on
+// its backend is Down.
+
+using System;
+using System.Buffers.Binary;
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+/// <summary>Follows the sessions of all backends.</summary>
+internal sealed class SessionBook(Truth truth)
+{
+    private static readonly byte[] Hello = [1, 0, 0, 0];
+    private static readonly byte[] Heartbeat = [4, 0, 0, 0];
+
+    // ---- Connecting ----
+
+    /// <summary>A backend was connected to for its session; the session, if there is one now.</summary>
+    public SessionTruth? OnConnected(BackendTruth backend, IoResult result, SocketHandle stream)
+    {
+        CheckTime(backend);
+        backend.IsConnectDue = false;
+        backend.ReconnectAt = Instant.Never;
+        backend.ConnectsStarted++;
+        if (!result.IsOk)
+        {
+            backend.ConnectsFailed++;
+            backend.LastSession = null;
+            if (result.Status == IoStatus.NotFound)
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = truth.Now;
+            }
+            else
+            {
+                backend.LastEvidence = new Evidence(FaultCause.ConnectFailed, result, 0);
+                BackOff(backend);
+            }
+            return null;
+        }
+        var session = new SessionTruth(backend, ++backend.Generations, stream, truth.Now);
+        session.Owed.Append(Hello);
+        backend.Session = session;
+        backend.Stage = Stage.AwaitingHello;
+        backend.HasPath = true;
+        backend.IsMadeAnew = false;
+        backend.ConnectedSinceScan = true;
+        return session;
+    }
+
+    private void CheckTime(BackendTruth backend)
+    {
+        if (backend.Session is { } live)
+        {
+            truth.Report(Finding.Reconnect,
+                $"{backend} was connected to while its session {live.Stream} lives", backend);
+        }
+        else if (!backend.IsConnectDue && truth.Now < backend.ReconnectAt)
+        {
+            truth.Report(Finding.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
+                + $" {truth.Now}; due {backend.ReconnectAt}", backend);
+        }
+        else if (!backend.IsConnectDue && truth.Now > backend.ReconnectAt + truth.Lateness)
+        {
+            truth.Report(Finding.Reconnect, $"{backend} was connected to late, at {truth.Now};"
+                + $" due {backend.ReconnectAt}", backend);
+        }
+    }
+
+    private void BackOff(BackendTruth backend)
+    {
+        backend.Stage = Stage.Down;
+        backend.BackOff = backend.IsMadeAnew ? Duration.Zero : backend.NextBackOff;
+        if (!backend.IsMadeAnew)
+        {
+            backend.NextBackOff = Duration.Min(
+                backend.NextBackOff + Duration.FromSeconds(2), Duration.FromSeconds(32));
+        }
+        backend.IsMadeAnew = false;
+        backend.ReconnectAt = truth.Now + backend.BackOff;
+        backend.BackedOffIn = truth.Turn;
+        backend.OwesFaultLine = true;
+    }
+
+    // ---- Frames in ----
+
+    public void OnRead(SessionTruth session, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        if (session.Evidence != null)
+            return;
+        if (!result.IsOk)
+        {
+            if (result.Status != IoStatus.WouldBlock)
+            {
+                Ends(session, result.Status == IoStatus.EndOfStream
+                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result);
+            }
+            return;
+        }
+        while (session.Evidence == null && session.Decoder.TryNext(ref bytes, out var frame))
+            OnFrame(session, in frame);
+    }
+
+    private void OnFrame(SessionTruth session, in SeenFrame frame)
+    {
+        if (!session.HasHello)
+        {
+            if (frame.Type == SeenFrame.ServerHello)
+                OnHello(session);
+            else
+                Ends(session, FaultCause.FrameBeforeHello, default, frame.Type);
+            return;
+        }
+        switch (frame.Type)
+        {
+            case SeenFrame.OutboundUdp when frame.Length > 65_535:
+                Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
+                break;
+            case SeenFrame.OutboundUdp:
+                truth.Replies.OnReply(in frame);
+                break;
+            case SeenFrame.ServerHello:
+                Ends(session, FaultCause.SecondHello);
+                break;
+            case SeenFrame.InboundTcpOk:
+                Ends(session, FaultCause.TcpFrameOnControlSession);
+                break;
+            case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut:
+                Ends(session, FaultCause.UnaskedHeartbeat);
+                break;
+            case SeenFrame.ServerHeartbeat:
+                session.HeartbeatAt = Instant.Never;
+                session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+                break;
+            default:
+                Ends(session, FaultCause.UnknownFrame, default, frame.Type);
+                break;
+        }
+    }
+
+    private void OnHello(SessionTruth session)
+    {
+        var backend = session.Backend;
+        session.HelloAt = truth.Now;
+        session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+        backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
+        backend.NextBackOff = Duration.FromSeconds(1);
+        backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
+    }
+
+    /// <summary>A session's cause to end was seen.</summary>
+    public static void Ends(
+        SessionTruth session, FaultCause cause, IoResult io = default, uint detail = 0)
+    {
+        session.Evidence ??= new Evidence(cause, io, detail);
+        session.Backend.Stage = Stage.Down;
+    }
+
+    public void OnClosed(SessionTruth session)
+    {
+        var backend = session.Backend;
+        session.IsClosed = true;
+        if (backend.Session != session)
+            return;
+        backend.Session = null;
+        backend.LastSession = session;
+        backend.LastEvidence = session.Evidence;
+        if (!session.HasHello)
+            backend.ConnectsFailed++;
+        if (!truth.IsStopping)
+            BackOff(backend);
+    }
+
+    // ---- Frames out ----
+
+    public void OnHeartbeatSent(BackendId id)
+    {
+        var backend = truth.Policy.WithId(id.Value);
+        if (backend?.Session is not { } session || !session.HasHello)
+        {
+            truth.Report(Finding.Heartbeat, $"backend {id} has no session that said hello, and was"
+                + " sent a heartbeat", backend);
+            return;
+        }
+        if (session.HasHeartbeatOut)
+        {
+            truth.Report(Finding.Heartbeat,
+                $"{backend} was sent a heartbeat while one of {session.HeartbeatAt} is out",
+                backend);
+        }
+        else if (truth.Now < session.NextHeartbeatAt
+            || truth.Now > session.NextHeartbeatAt + truth.Lateness)
+        {
+            truth.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {truth.Now}; due"
+                + $" {session.NextHeartbeatAt}", backend);
+        }
+        session.HeartbeatAt = truth.Now;
+        session.NextHeartbeatAt = Instant.Never;
+        session.Owed.Append(Heartbeat);
+    }
+
+    public void OnWritten(SessionTruth session, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        if (session.Evidence is { } evidence)
+            ReportOutlived(session, evidence, "was written to");
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            session.IsStuck = true;
+            session.WasStuck = true;
+        }
+        else if (!result.IsOk)
+        {
+            Ends(session, FaultCause.WriteFailed, result);
+        }
+        else if (!session.IsLost)
+        {
+            Take(session, bytes);
+            session.IsStuck &= session.Owed.Count > 0;
+        }
+    }
+
+    public void OnTurnEnded(LoadBalancer core)
+    {
+        if (truth.IsStopping)
+            return;
+        foreach (var backend in truth.Policy.Backends)
+        {
+            if (backend.Session is { Evidence: { } evidence } session)
+                ReportOutlived(session, evidence, "is still open");
+        }
+        Reconcile(core);
+    }
+
+    private void ReportOutlived(SessionTruth session, Evidence evidence, string how)
+    {
+        truth.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
+            $"session {session.Stream} of {session.Backend} {how} after {evidence}",
+            session.Backend);
+    }
+
+    /// <summary>
+    /// A session that was stuck may be held to be so longer than it must: that costs queries, and
+    /// is for L1 to find. Those that the core counts as dropped are taken out of what is owed.
+    /// </summary>
+    private void Reconcile(LoadBalancer core)
+    {
+        var excess = core.Counters[Counter.QueriesToStuckBackend]
+            - truth.Tally[Counter.QueriesToStuckBackend];
+        if (excess <= 0)
+            return;
+        foreach (var backend in truth.Policy.Backends)
+        {
+            while (excess > 0 && backend.Session is { WasStuck: true, RestOfFrame: 0 } session
+                && TryDropFirst(session))
+            {
+                excess--;
+            }
+        }
+    }
+
+    // ---- Comparing ----
+
+    private void Take(SessionTruth session, ReadOnlySpan<byte> bytes)
+    {
+        var owed = session.Owed;
+        if (bytes.Length <= owed.Count && owed.Bytes[..bytes.Length].SequenceEqual(bytes))
+        {
+            Advance(session, bytes.Length);
+            return;
+        }
+        var same = bytes.CommonPrefixLength(owed.Bytes);
+        var whole = WholeFrames(session, same);
+        Advance(session, whole);
+        bytes = bytes[whole..];
+        if (session.RestOfFrame == 0 && session.WasStuck && bytes.Length >= 4
+            && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == SeenFrame.InboundUdp
+            && TryDropFirst(session))
+        {
+            Take(session, bytes);
+            return;
+        }
+        Explain(session, bytes);
+        session.IsLost = true;
+        owed.Clear();
+    }
+
+    /// <summary>How many of so many bytes are frames to their end.</summary>
+    private static int WholeFrames(SessionTruth session, int bytes)
+    {
+        var owed = session.Owed.Bytes;
+        var whole = 0;
+        var next = session.RestOfFrame > 0 ? session.RestOfFrame
+            : owed.Length > 0 ? SizeOf(owed) : int.MaxValue;
+        while (next <= bytes - whole)
+        {
+            whole += next;
+            next = whole < owed.Length ? SizeOf(owed[whole..]) : int.MaxValue;
+        }
+        return whole;
+    }
+
+    private static void Advance(SessionTruth session, int bytes)
+    {
+        for (var left = bytes; left > 0;)
+        {
+            if (session.RestOfFrame == 0)
+                session.RestOfFrame = SizeOf(session.Owed.Bytes);
+            var step = Math.Min(left, session.RestOfFrame);
+            session.RestOfFrame -= step;
+            session.Owed.Skip(step);
+            left -= step;
+        }
+    }
+
+    private static int SizeOf(ReadOnlySpan<byte> frame) => frame.Length >= 16
+        && BinaryPrimitives.ReadUInt32LittleEndian(frame) == SeenFrame.InboundUdp
+            ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
+
+    /// <summary>Takes a query that the core dropped from the front of what is owed.</summary>
+    private bool TryDropFirst(SessionTruth session)
+    {
+        var frame = session.Owed.Bytes;
+        if (frame.Length < 16
+            || BinaryPrimitives.ReadUInt32LittleEndian(frame) != SeenFrame.InboundUdp)
+        {
+            return false;
+        }
+        var address = new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]));
+        session.Owed.Skip(SizeOf(frame));
+        session.Backend.UdpQueries--;
+        session.Backend.DropsWhileStuck++;
+        truth.Tally.Add(Counter.QueriesForwarded, -1);
+        truth.Tally.Add(Counter.QueriesToStuckBackend);
+        if (truth.Policy.Remotes.TryGetValue(address, out var remote))
+        {
+            remote.UdpForwarded--;
+            remote.UdpDropped++;
+        }
+        return true;
+    }
+
+    /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
+    private void Explain(SessionTruth session, ReadOnlySpan<byte> bytes)
+    {
+        var backend = session.Backend;
+        var type = bytes.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        var owed = Describe(session.Owed.Bytes);
+        var seen = Describe(bytes);
+        var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
+        var isFirst = session.Owed.Bytes.StartsWith(Hello);
+        if (isFirst || session.RestOfFrame > 0 || type == SeenFrame.ClientHello)
+            truth.Report(Finding.OtherGeneration, evidence, backend);
+        else if (type == SeenFrame.ClientHeartbeat || owed == "CLIENT_HEARTBEAT")
+            truth.Report(Finding.Heartbeat, evidence, backend);
+        else if (type == SeenFrame.InboundUdp && seen == owed)
+            truth.Report(Finding.QueryAltered, evidence, backend);
+        else
+            truth.Report(Finding.Misrouted, evidence, backend);
+    }
+
+    private static string Describe(ReadOnlySpan<byte> frame)
+    {
+        if (frame.Length < 4)
+            return frame.IsEmpty ? "nothing" : $"{frame.Length} bytes";
+        var type = BinaryPrimitives.ReadUInt32LittleEndian(frame);
+        return type switch
+        {
+            SeenFrame.ClientHello => "CLIENT_HELLO",
+            SeenFrame.ClientHeartbeat => "CLIENT_HEARTBEAT",
+            SeenFrame.InboundTcp => "INBOUND_TCP",
+            SeenFrame.InboundUdp when frame.Length >= 16 => "a query of "
+                + $"{new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]))}:"
+                + $"{BinaryPrimitives.ReadUInt32LittleEndian(frame[8..])}",
+            _ => $"type {type}",
+        };
+    }
+}

@@ -1,0 +1,340 @@
+// Owns what really happened in a run, rebuilt from the system calls that were seen: every byte read
+// and written, every connect, close and scan, and the clock of turns. From these it follows, with a
+// policy model, what the core should do; where what it does differs, that is a finding.
+//
+// The core's log is used for three things only, and each use is checked against the calls: whose
+// turn it is in a batch that was received at once (RemoteAssigned), where in a stream's queue a
+// heartbeat stands (HeartbeatSent), and that something is over (ConnectionClosed, BackendForgotten).
+//
+// What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
+// can, because the check that is asked for may be another.
+
+using System;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+/// <summary>Told whenever truth and core differ: what, a line of evidence, backend, client.</summary>
+internal delegate void FindingHandler(Finding finding, string evidence, int backend, int client);
+
+/// <summary>The truth of one run.</summary>
+internal sealed class Truth
+{
+    private readonly FindingHandler _report;
+    private readonly SessionBook _sessions;
+    private readonly RemoteSync _sync;
+    private (SocketHandle Stream, object? Owner)[] _owners = new (SocketHandle, object?)[64];
+    private Duration _stallNow;
+    private Duration _stallBefore;
+
+    public Truth(Scenario scenario, FindingHandler report)
+    {
+        _report = report;
+        Scenario = scenario;
+        Policy = new PolicyModel(scenario.Kernel.MaxRemotes);
+        Replies = new ReplyBook(this);
+        _sessions = new SessionBook(this);
+        Directory = new DirectoryBook(this);
+        Connections = new ConnectionBook(this);
+        Arrivals = new ArrivalBook(this);
+        _sync = new RemoteSync(this);
+    }
+
+    public Scenario Scenario { get; }
+
+    public PolicyModel Policy { get; }
+
+    public Tally Tally { get; } = new();
+
+    public ArrivalBook Arrivals { get; }
+
+    public ReplyBook Replies { get; }
+
+    public ConnectionBook Connections { get; }
+
+    public DirectoryBook Directory { get; }
+
+    /// <summary>What the balancer's clock shows.</summary>
+    public Instant Now { get; private set; }
+
+    /// <summary>Turns that began.</summary>
+    public long Turn { get; private set; }
+
+    /// <summary>The operator asked for a stop; what is closed then needs no cause.</summary>
+    public bool IsStopping { get; private set; }
+
+    public bool HasHealed { get; private set; }
+
+    /// <summary>How much later than asked a turn may come: the clock's step and stalls.</summary>
+    public Duration Lateness => Scenario.Kernel.ClockStep + _stallNow + _stallBefore;
+
+    /// <summary>Streams that are open now.</summary>
+    public int OpenStreams { get; private set; }
+
+    /// <summary>System calls of this turn that moved something.</summary>
+    public int Deeds { get; private set; }
+
+    public void Report(
+        Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
+        _report(finding, evidence, backend?.PlanId ?? -1, client);
+
+    // ---- Turns ----
+
+    public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        Now = Shown(now);
+        Turn++;
+        Deeds = 0;
+        Replies.OnTurnBegan();
+        foreach (ref readonly var happened in events)
+        {
+            if (happened.Kind == NetworkEventKind.StopRequested)
+                IsStopping = true;
+            if (happened.Kind == NetworkEventKind.Socket
+                && Owner(happened.Handle) is ConnectionTruth connection)
+            {
+                connection.LastActivity = Now;
+                if (happened.Handle == connection.Client
+                    && (happened.Ready & Readiness.HangUp) != 0)
+                {
+                    connection.ClientFailed = true;
+                }
+            }
+        }
+    }
+
+    public void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Replies.OnTurnEnded();
+        _sessions.OnTurnEnded(core);
+        Connections.OnTurnEnded(core);
+        _sync.OnTurnEnded(core);
+        (_stallBefore, _stallNow) = (_stallNow, Duration.Zero);
+    }
+
+    public void OnFault(FaultPlan fault, bool began)
+    {
+        if (fault.Kind == FaultKind.ClockStall && began)
+            _stallNow += fault.For;
+    }
+
+    public void OnHealed(Instant now)
+    {
+        _ = now;
+        HasHealed = true;
+    }
+
+    // ---- Datagrams ----
+
+    public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.OnReceived(in header, payload);
+    }
+
+    public void OnReceiveFailed(Instant now, IoResult why)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (why.Status != IoStatus.WouldBlock)
+            Tally.Add(Counter.ReceivesFailed);
+    }
+
+    public void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Replies.OnSent(in header, payload);
+    }
+
+    public void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Replies.OnSendFailed(in header, why);
+    }
+
+    // ---- Streams ----
+
+    public void OnAccepted(Instant now, IoResult result, SocketHandle stream, Endpoint client)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.IsOk)
+        {
+            Deeds++;
+            var connection = new ConnectionTruth(stream, client, Now) { LastActivity = Now };
+            Own(stream, connection);
+            Arrivals.OnAccepted(connection);
+        }
+        else if (result.Status != IoStatus.WouldBlock)
+        {
+            Tally.Add(Counter.AcceptsFailed);
+        }
+    }
+
+    public void OnConnected(
+        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        if (Connections.TryTakeConnect(path, result, stream, out var connection))
+        {
+            if (result.IsOk)
+                Own(stream, connection!);
+        }
+        else if (Directory.BackendAt(path) is { } backend
+            && _sessions.OnConnected(backend, result, stream) is { } session)
+        {
+            Own(stream, session);
+        }
+    }
+
+    public void OnRead(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.Status != IoStatus.WouldBlock)
+            Deeds++;
+        if (Owner(stream) is SessionTruth session)
+            _sessions.OnRead(session, result, bytes);
+        else if (Owner(stream) is ConnectionTruth connection)
+            Connections.OnRead(connection, stream, result, bytes);
+    }
+
+    public void OnWritten(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.Status != IoStatus.WouldBlock)
+            Deeds++;
+        if (Owner(stream) is SessionTruth session)
+            _sessions.OnWritten(session, result, bytes);
+        else if (Owner(stream) is ConnectionTruth connection)
+            Connections.OnWritten(connection, stream, result, bytes);
+    }
+
+    public void OnHalfClosed(Instant now, SocketHandle stream)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        if (Owner(stream) is ConnectionTruth connection)
+            Connections.OnHalfClosed(connection, stream);
+    }
+
+    public void OnClosed(Instant now, SocketHandle socket, bool aborted)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        var owner = Owner(socket);
+        if (owner == null)
+            return;
+        _owners[socket.Slot] = default;
+        OpenStreams--;
+        if (owner is SessionTruth session)
+            _sessions.OnClosed(session);
+        else if (owner is ConnectionTruth connection)
+            Connections.OnClosed(connection, socket, aborted);
+    }
+
+    // ---- The directory ----
+
+    public void OnScanOpened(Instant now, IoResult result)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Directory.OnScanOpened(result);
+    }
+
+    public void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Directory.OnScanEntry(result, in entry);
+    }
+
+    // ---- The log ----
+
+    /// <summary>Takes over what only the log tells, before the checks hear of it.</summary>
+    public void OnLogged(Instant now, LogEvent told)
+    {
+        Now = Shown(now);
+        switch (told)
+        {
+            case LogEvent.RemoteAssigned assigned:
+                Arrivals.DrainTo(assigned);
+                return;
+            case LogEvent.NoBackend or LogEvent.BackendStuck or LogEvent.ConnectionsOverLimit:
+                // Told in the middle of a batch.
+                return;
+        }
+        Arrivals.Drain();
+        switch (told)
+        {
+            case LogEvent.HeartbeatSent sent:
+                _sessions.OnHeartbeatSent(sent.Id);
+                break;
+            case LogEvent.ConnectionClosed closed:
+                Connections.OnClosedLine(closed);
+                break;
+            case LogEvent.BackendDiscovered found:
+                Directory.OnDiscoveredLine(found.Id.Value);
+                break;
+            case LogEvent.BackendForgotten forgotten:
+                Directory.OnForgottenLine(forgotten.Id.Value);
+                break;
+            case LogEvent.Rebalancing rebalancing:
+                _sync.OnRebalancing(rebalancing);
+                break;
+            case LogEvent.Stopping:
+                IsStopping = true;
+                break;
+        }
+    }
+
+    /// <summary>Notes that the checks have heard of a line.</summary>
+    public void OnLogSettled(LogEvent told)
+    {
+        if (told is LogEvent.BackendFaulted faulted
+            && Policy.WithId(faulted.Id.Value) is { } backend)
+        {
+            backend.OwesFaultLine = false;
+        }
+    }
+
+    /// <summary>What a clock of the scenario's step shows.</summary>
+    private Instant Shown(Instant now)
+    {
+        var step = Scenario.Kernel.ClockStep.Nanoseconds;
+        return step <= 1 ? now : new Instant(now.Nanoseconds - now.Nanoseconds % step);
+    }
+
+    private object? Owner(SocketHandle stream)
+    {
+        if ((uint)stream.Slot >= (uint)_owners.Length)
+            return null;
+        ref var entry = ref _owners[stream.Slot];
+        return entry.Stream == stream ? entry.Owner : null;
+    }
+
+    private void Own(SocketHandle stream, object owner)
+    {
+        while (stream.Slot >= _owners.Length)
+            Array.Resize(ref _owners, _owners.Length * 2);
+        _owners[stream.Slot] = (stream, owner);
+        OpenStreams++;
+    }
+}

@@ -1,0 +1,195 @@
+// Owns a balancer in virtual time that is watched by all checks: every system call goes through
+// here and is told to a CheckSet, and so is every line of the log, in the order in which they
+// happen. Tests of the checks run it with scripted backends, as they are or with a call distorted.
+//
+// What always holds: what the log told since the last call is passed on before the next.
+
+using System;
+using Balancer.Core;
+using Simulation.Checking;
+using Simulation.Kernel;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Tests.Unit.Sim.Checking;
+
+internal sealed class Watched : INetwork, IBackendDirectory
+{
+    private readonly EventLoop _loop;
+    private int _told;
+
+    public Watched(Scenario? scenario = null, Func<CheckSet, CheckSet>? choose = null)
+    {
+        var plan = scenario ?? new Scenario();
+        Kernel = new SimKernel(new Endpoint(plan.Kernel.Listen, 53))
+        {
+            DescriptorLimit = plan.Kernel.DescriptorLimit,
+        };
+        Checks = new CheckSet(plan);
+        Checks = choose?.Invoke(Checks) ?? Checks;
+        Log = new SimLog(Kernel.Clock);
+        Core = new LoadBalancer(this, this, Log, new BalancerOptions
+        {
+            MaxRemotes = plan.Kernel.MaxRemotes,
+            TcpConnections = plan.Kernel.TcpConnections,
+            WarmUp = plan.Kernel.WarmUp,
+        });
+        _loop = new EventLoop(Kernel.Clock, this, Core);
+    }
+
+    public SimKernel Kernel { get; }
+
+    public SimLog Log { get; }
+
+    public LoadBalancer Core { get; }
+
+    public CheckSet Checks { get; }
+
+    public RunObserver Observer => Checks;
+
+    public Instant Now => Kernel.Now;
+
+    /// <summary>Runs turns for so long, as long as all checks hold.</summary>
+    public void Run(double seconds)
+    {
+        var end = Kernel.Now + Duration.FromSeconds(seconds);
+        Kernel.WaitLimit = end;
+        while (Kernel.Now < end && Checks.Violation == null)
+        {
+            _loop.RunTurn();
+            TellLog();
+            Checks.OnTurnEnded(Now, Core);
+        }
+        Kernel.WaitLimit = Instant.Never;
+    }
+
+    public void End() => Checks.OnEnded(Now, Core);
+
+    public void Query(Ipv4 from, ushort port, params byte[] tail)
+    {
+        byte[] query = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, .. tail];
+        Kernel.InjectDatagram(new Endpoint(from, port), query);
+    }
+
+    // ---- INetwork ----
+
+    public Endpoint ListenEndpoint => Kernel.Network.ListenEndpoint;
+
+    public SocketHandle DatagramSocket => Kernel.Network.DatagramSocket;
+
+    public SocketHandle Listener => Kernel.Network.Listener;
+
+    public int Wait(Instant until, Span<NetworkEvent> events)
+    {
+        TellLog();
+        var count = Kernel.Network.Wait(until, events);
+        Checks.OnTurnBegan(Now, events[..count]);
+        return count;
+    }
+
+    public void SetInterest(SocketHandle socket, Readiness interest) =>
+        Kernel.Network.SetInterest(socket, interest);
+
+    public IoResult ReceiveDatagrams(DatagramBatch batch)
+    {
+        TellLog();
+        var result = Kernel.Network.ReceiveDatagrams(batch);
+        for (var i = 0; i < result.Count; i++)
+            Checks.OnReceived(Now, in batch.Headers[i], batch.Payload(i));
+        if (!result.IsOk)
+            Checks.OnReceiveFailed(Now, result);
+        return result;
+    }
+
+    public IoResult SendDatagrams(DatagramBatch batch, int first)
+    {
+        TellLog();
+        var result = Kernel.Network.SendDatagrams(batch, first);
+        for (var i = first; i < first + result.Count; i++)
+            Checks.OnSent(Now, in batch.Headers[i], batch.Payload(i));
+        if (!result.IsOk)
+            Checks.OnSendFailed(Now, in batch.Headers[first], result);
+        return result;
+    }
+
+    public IoResult Accept(out SocketHandle stream, out Endpoint client)
+    {
+        TellLog();
+        var result = Kernel.Network.Accept(out stream, out client);
+        Checks.OnAccepted(Now, result, stream, client);
+        return result;
+    }
+
+    public IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream)
+    {
+        TellLog();
+        var result = Kernel.Network.ConnectBackend(path, out stream);
+        Checks.OnConnected(Now, path, result, stream);
+        return result;
+    }
+
+    public IoResult Read(SocketHandle stream, Span<byte> into)
+    {
+        TellLog();
+        var result = Kernel.Network.Read(stream, into);
+        Checks.OnRead(Now, stream, result, into[..result.Count]);
+        return result;
+    }
+
+    public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
+    {
+        TellLog();
+        var result = Kernel.Network.Write(stream, from);
+        Checks.OnWritten(Now, stream, result, from[..result.Count]);
+        return result;
+    }
+
+    public void HalfClose(SocketHandle stream)
+    {
+        TellLog();
+        Kernel.Network.HalfClose(stream);
+        Checks.OnHalfClosed(Now, stream);
+    }
+
+    public void Close(SocketHandle socket)
+    {
+        TellLog();
+        Kernel.Network.Close(socket);
+        Checks.OnClosed(Now, socket, aborted: false);
+    }
+
+    public void Abort(SocketHandle stream)
+    {
+        TellLog();
+        Kernel.Network.Abort(stream);
+        Checks.OnClosed(Now, stream, aborted: true);
+    }
+
+    // ---- IBackendDirectory ----
+
+    public ReadOnlySpan<byte> Path => Kernel.Directory.Path;
+
+    public IoResult OpenScan()
+    {
+        TellLog();
+        var result = Kernel.Directory.OpenScan();
+        Checks.OnScanOpened(Now, result);
+        return result;
+    }
+
+    public IoResult NextEntry(out DirectoryEntry entry)
+    {
+        TellLog();
+        var result = Kernel.Directory.NextEntry(out entry);
+        Checks.OnScanEntry(Now, result, in entry);
+        return result;
+    }
+
+    public void CloseScan() => Kernel.Directory.CloseScan();
+
+    private void TellLog()
+    {
+        for (; _told < Log.Events.Count; _told++)
+            Checks.OnLogged(Now, Log.Events[_told]);
+    }
+}
