@@ -4,6 +4,7 @@
 
 using System;
 using System.Reflection;
+using Simulation.Planting;
 
 const int Usage = 64;
 
@@ -24,6 +25,8 @@ switch (args)
             This build holds the simulated kernel that the tests run on, and no other command.
             """);
         return 0;
+    case ["plant", .. var arguments]:
+        return PlantCommand.Run(arguments, Console.Out, Console.Error);
     default:
         Console.Error.WriteLine("sim: usage: sim --help | --version");
         return Usage;
