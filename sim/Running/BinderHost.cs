@@ -21,7 +21,7 @@ internal sealed class BinderHost(
 {
     private const int Backlog = 511;
 
-    /// <summary>From a crash of the script's doing to the next start, as a supervisor has it.</summary>
+    /// <summary>From a crash of the script's doing to the next start, by a supervisor.</summary>
     private static readonly Duration SupervisorPause = Duration.FromSeconds(3);
 
     private readonly List<BinderProcess> _old = [];
@@ -83,7 +83,7 @@ internal sealed class BinderHost(
 
     public void Exit() => _current?.Die();
 
-    /// <summary>The process that has the path now; only it, so a later one is not touched.</summary>
+    /// <summary>The process that bound the path last, so that another can be told.</summary>
     public object? Current => _current;
 
     public void Pause(Duration time) => _current?.PauseUntil(kernel.Now + time);

@@ -26,29 +26,35 @@ public abstract class RunObserver
     // ---- Its system calls ----
 
     public virtual void OnReceived(
-        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload) { }
+        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    { }
 
     public virtual void OnReceiveFailed(Instant now, IoResult why) { }
 
     public virtual void OnSent(
-        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload) { }
+        Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    { }
 
     /// <summary>A send failed; the header is that of the datagram that it failed for.</summary>
     public virtual void OnSendFailed(Instant now, in DatagramHeader header, IoResult why) { }
 
     public virtual void OnAccepted(
-        Instant now, IoResult result, SocketHandle stream, Endpoint client) { }
+        Instant now, IoResult result, SocketHandle stream, Endpoint client)
+    { }
 
     public virtual void OnConnected(
-        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream) { }
+        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
+    { }
 
     /// <summary>The bytes are those read, none unless Ok.</summary>
     public virtual void OnRead(
-        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes) { }
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    { }
 
     /// <summary>The bytes are those that were taken, none unless Ok.</summary>
     public virtual void OnWritten(
-        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes) { }
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    { }
 
     public virtual void OnHalfClosed(Instant now, SocketHandle stream) { }
 
@@ -67,7 +73,8 @@ public abstract class RunObserver
 
     /// <summary>A datagram was put into the balancer's receive queue, or found it full.</summary>
     public virtual void OnClientSent(
-        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) { }
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    { }
 
     /// <summary>A reply reached a client; the query is what it answers, -1 for none it knows.</summary>
     public virtual void OnClientAnswered(Instant now, int client, int query) { }
@@ -87,15 +94,18 @@ public abstract class RunObserver
 
     /// <summary>A backend process read bytes that the balancer wrote.</summary>
     public virtual void OnBackendRead(
-        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) { }
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    { }
 
     /// <summary>A backend process wrote bytes for the balancer.</summary>
     public virtual void OnBackendWrote(
-        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) { }
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    { }
 
     /// <summary>A backend's end of a stream ended: "eof", "close", "reset".</summary>
     public virtual void OnBackendEnded(
-        Instant now, int backend, SocketHandle stream, string how) { }
+        Instant now, int backend, SocketHandle stream, string how)
+    { }
 
     /// <summary>A fault began (or happened, if it has no length), or ended.</summary>
     public virtual void OnFault(Instant now, FaultPlan fault, bool began) { }

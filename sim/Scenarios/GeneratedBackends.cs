@@ -1,0 +1,133 @@
+// Owns the making of a scenario's backends: how many, what their sockets are called, which of them
+// heal, and what each does wrong by script.
+//
+// What always holds: names are unique and at least one backend is core; a core backend's path is
+// one that the balancer takes.
+
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Globalization;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Kernel;
+using Simulation.Running;
+
+namespace Simulation.Scenarios;
+
+/// <summary>Makes backends and their scripts.</summary>
+internal static class GeneratedBackends
+{
+    private const int PlanPurpose = 1;
+    private const int ScriptPurpose = 2;
+
+    /// <summary>Bytes of the directory's path with its slash: /run/bbal/.</summary>
+    private const int DirectoryBytes = 10;
+
+    private const long Ms = 1_000_000;
+
+    private delegate Misbehaviour Misdeed(Misbehaviour before, SimRandom random);
+
+    private static readonly ImmutableArray<Misdeed> Misdeeds =
+    [
+        (m, r) => m with { DelayNs = r.LogUniform(1, 30_000) * Ms },
+        (m, r) => m with { DropEvery = r.LogUniform(1, 100) },
+        (m, r) => m with { HangAfter = r.LogUniform(1, 200) - 1 },
+        (m, r) => m with
+        {
+            PauseAfter = r.LogUniform(1, 100) - 1, PauseNs = r.LogUniform(100, 60_000) * Ms,
+        },
+        (m, r) => m with { CrashAfter = r.LogUniform(1, 200) },
+        (m, r) => m with { CrashMidFrameAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { ServfailForNs = r.LogUniform(10, 5_000) * Ms },
+        (m, _) => m with { NoHello = true },
+        (m, r) => m with { HelloDelayNs = r.LogUniform(10, 40_000) * Ms },
+        (m, r) => m with { HelloDelayNs = r.Pick<long>([29_900 * Ms, 30_100 * Ms]) },
+        (m, _) => m with { HelloTwice = true },
+        (m, r) => m with { CloseAfterHelloNs = (r.LogUniform(1, 20_000) - 1) * Ms },
+        (m, _) => m with { ReplyBeforeHello = true },
+        (m, _) => m with { NoHeartbeat = true },
+        (m, r) => m with { HeartbeatDelayNs = r.Pick<long>([14_900 * Ms, 15_100 * Ms]) },
+        (m, r) => m with { HeartbeatDelayNs = r.LogUniform(1, 20_000) * Ms },
+        (m, _) => m with { HeartbeatTwice = true },
+        (m, r) => m with { HeartbeatUnaskedNs = r.LogUniform(1, 30_000) * Ms },
+        (m, r) => m with { UnknownFrameAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { TcpFrameOnControlAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { GarbageAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { HelloAgainAfter = r.LogUniform(1, 100) },
+        (m, r) => m with { HalfCloseAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { EndMidFrameAfter = r.LogUniform(1, 100) - 1 },
+        (m, r) => m with { FrameSplit = r.LogUniform(1, 64) },
+        (m, r) => m with { ReplyLength = r.Pick<int>([0, 1, 1500, 1501, 2048, 65_507, 65_535]) },
+        (m, r) => m with { ReplyLengthClaim = r.Pick<uint>([65_536, 1u << 31, uint.MaxValue]) },
+        (m, r) => m with { ReplyPort = r.Pick<uint>([0, 65_536, 65_536 + 53, uint.MaxValue]) },
+        (m, r) => m with { ReplyAddress = r.Pick<uint>([0, 0xffffffff, 0x7f000001, 0x08080808]) },
+        (m, r) => m with { DuplicateReplies = r.LogUniform(1, 10) },
+        (m, _) => m with { CrashBeforeTcpOk = true },
+        (m, _) => m with { TcpRefuse = true },
+        (m, _) => m with { TcpReset = true },
+        (m, _) => m with { TcpNoOk = true },
+        (m, r) => m with { TcpOkDelayNs = r.LogUniform(1, 12_000) * Ms },
+        (m, _) => m with { TcpOkSplit = true },
+        (m, _) => m with { TcpOkWithData = true },
+        (m, _) => m with { TcpHalfCloseFirst = true },
+        (m, _) => m with { TcpNeverRead = true },
+        (m, r) => m with { TcpChunk = r.LogUniform(1, 64) },
+    ];
+
+    public static ImmutableArray<BackendPlan> Make(GeneratedWorld world, int count)
+    {
+        var scriptsOn = world.AllowsScripts
+            && world.Stream(Streams.Backend, 0, ScriptPurpose).Chance(1, 2);
+        var names = new HashSet<string>();
+        var plans = ImmutableArray.CreateBuilder<BackendPlan>(count);
+        for (var id = 0; id < count; id++)
+        {
+            var random = world.Stream(Streams.Backend, id + 1, PlanPurpose);
+            var isCore = random.Chance(1, 2) | id == 0;
+            var name = DrawName(random, id, isCore, world.Profile);
+            var late = random.Chance(1, 4);
+            var start = random.Moment(Instant.Zero, world.HealAt);
+            if (!names.Add(name))
+                names.Add(name = PlainName(id));
+            plans.Add(new BackendPlan(
+                id, name, late && world.Profile != Profile.Calm ? start : Instant.Zero,
+                isCore, scriptsOn ? DrawScript(world, id) : Misbehaviour.None));
+        }
+        return plans.MoveToImmutable();
+    }
+
+    private static string PlainName(int id) =>
+        (Limits.FirstNamedId + 1 + id).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Mostly plain; else one that fights for an id, is long, or is not ASCII.</summary>
+    private static string DrawName(SimRandom random, int id, bool isCore, Profile profile)
+    {
+        var plain = PlainName(id);
+        var isOdd = random.Chance(1, 4);
+        var which = random.Next(7);
+        if (!isOdd || profile == Profile.Calm)
+            return plain;
+        var longest = Limits.MaxPathBytes - DirectoryBytes;
+        return which switch
+        {
+            0 => "foo",
+            1 => "0" + PlainName(random.Next(8)),
+            2 => "53000",
+            3 => "binder-ü-" + plain,
+            4 => plain.PadRight(longest, 'x'),
+            5 => plain.PadRight(isCore ? longest : longest + 1, 'y'),
+            _ => "5399",
+        };
+    }
+
+    private static Misbehaviour DrawScript(GeneratedWorld world, int id)
+    {
+        var random = world.Stream(Streams.Backend, id + 1, ScriptPurpose);
+        var script = Misbehaviour.None;
+        if (random.Chance(1, 2))
+            return script;
+        for (var left = random.LogUniform(1, 3); left > 0; left--)
+            script = Misdeeds[random.Next(Misdeeds.Length)](script, random);
+        return script;
+    }
+}

@@ -1,0 +1,128 @@
+// Owns the making of a scenario's clients: who asks what and when, over UDP and over TCP.
+//
+// What always holds: ids are unique among all clients; a client's queries are in the order of time
+// and at most MaxQueries; floods come from addresses that no other client has.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Running;
+
+namespace Simulation.Scenarios;
+
+/// <summary>Makes clients.</summary>
+internal static class GeneratedClients
+{
+    private const int PlanPurpose = 1;
+    private const int MaxQueries = 200;
+    private const int MaxFloods = 20;
+
+    /// <summary>TCP clients' ids begin here.</summary>
+    private const int FirstTcpId = 1000;
+
+    private const long Ms = 1_000_000;
+
+    private static readonly Duration AroundExpiry = Duration.FromSeconds(295L);
+
+    public static ImmutableArray<UdpClientPlan> MakeUdp(GeneratedWorld world, int count)
+    {
+        var plans = ImmutableArray.CreateBuilder<UdpClientPlan>(count);
+        for (var id = 0; id < count; id++)
+            plans.Add(UdpClient(world, id));
+        return plans.MoveToImmutable();
+    }
+
+    public static ImmutableArray<TcpClientPlan> MakeTcp(GeneratedWorld world, int count)
+    {
+        var plans = new List<TcpClientPlan>(count);
+        for (var n = 0; n < count; n++)
+            plans.Add(TcpClient(world, FirstTcpId + n));
+        return [.. plans.OrderBy(plan => plan.At).ThenBy(plan => plan.Id)];
+    }
+
+    private static UdpClientPlan UdpClient(GeneratedWorld world, int id)
+    {
+        var random = world.Stream(Streams.UdpClient, id, PlanPurpose);
+        var isCalm = world.Profile == Profile.Calm;
+        var retries = isCalm | random.Chance(3, 4);
+        var floods = random.Chance(1, 12) && !isCalm;
+        var isSelf = random.Chance(1, 60) && !isCalm;
+        var address = isSelf ? Ipv4.From(10, 99, 99, 1)
+            : floods ? Ipv4.From(172, (byte)(16 + id), 0, 1)
+            : Ipv4.From(10, 1, (byte)(id >> 8), (byte)(id + 1));
+        return new UdpClientPlan(
+            id, address, retries, MakeQueries(world, random, id, floods));
+    }
+
+    private static ImmutableArray<QueryPlan> MakeQueries(
+        GeneratedWorld world, SimRandom random, int id, bool floods)
+    {
+        var queries = ImmutableArray.CreateBuilder<QueryPlan>();
+        var ports = random.LogUniform(1, 64);
+        var odd = world.Profile == Profile.Calm || random.Chance(1, 2)
+            ? 0 : random.LogUniform(1, 32);
+        // The mean time between two, 300 ms to 30 s.
+        var mean = random.LogUniform(300, 30_000) * Ms;
+        var most = floods ? MaxFloods : MaxQueries;
+        var quietAt = random.Chance(1, 4) ? random.Next(1, 20) : -1;
+        var at = world.Profile == Profile.Calm
+            ? Instant.Zero + Duration.FromSeconds(3L) + random.NextDuration(
+                Duration.Zero, Duration.FromSeconds(5L))
+            : random.Moment(Instant.Zero, Instant.Zero + new Duration(mean));
+        // The last seconds take no new queries, so that retries can end before the run does.
+        var last = world.End - Duration.FromSeconds(10L);
+        while (at < last && queries.Count < most)
+        {
+            queries.Add(MakeQuery(random, at, id, ports, odd, floods));
+            var isBurst = random.Chance(1, 20);
+            at += isBurst ? new Duration(random.Next(3) * 1000L)
+                : random.NextDuration(Duration.Zero, new Duration(mean * 2));
+            if (queries.Count == quietAt)
+                at += AroundExpiry + random.NextDuration(
+                    Duration.Zero, Duration.FromSeconds(10L));
+        }
+        return queries.ToImmutable();
+    }
+
+    private static QueryPlan MakeQuery(
+        SimRandom random, Instant at, int id, int ports, int odd, bool floods)
+    {
+        var port = (ushort)(20_000 + id * 64 + random.Next(ports));
+        var isOdd = random.Next(32) < odd;
+        var kind = random.Pick<QueryKind>(
+            [QueryKind.Question, QueryKind.Garbage, QueryKind.Response]);
+        var bytes = random.Pick<int>([0, 1, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
+        var what = random.Next(4);
+        if (floods)
+            return new QueryPlan(at, port, kind, 40, random.LogUniform(2, 1024));
+        if (!isOdd)
+            return new QueryPlan(at, port, QueryKind.Question, 0);
+        return what switch
+        {
+            0 => new QueryPlan(at, 0, QueryKind.Question, 0),
+            1 => new QueryPlan(at, 53, QueryKind.Question, 0),
+            _ => new QueryPlan(at, port, kind, bytes),
+        };
+    }
+
+    private static TcpClientPlan TcpClient(GeneratedWorld world, int id)
+    {
+        var random = world.Stream(Streams.TcpClient, id, PlanPurpose);
+        var isCalm = world.Profile == Profile.Calm;
+        var earliest = isCalm ? Instant.Zero + Duration.FromSeconds(3L) : Instant.Zero;
+        var at = random.Moment(earliest, world.End - Duration.FromSeconds(20L));
+        var queries = random.Chance(1, 10) ? random.LogUniform(1, 100) : random.Next(0, 4);
+        var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
+        var manner = (TcpManner)random.Next(Enum.GetValues<TcpManner>().Length);
+        var after = new Duration(random.LogUniform(1, 60_000) * Ms);
+        if (isCalm)
+            (manner, queries) = (TcpManner.Proper, Math.Max(1, queries));
+        // Some thirty hosts; ports of their own.
+        var address = Ipv4.From(10, 2, 0, (byte)(1 + random.Next(30)));
+        return new TcpClientPlan(
+            id, address, (ushort)(10_000 + id), at, queries, chunk, manner, after);
+    }
+}

@@ -1,0 +1,84 @@
+// Owns the making of a scenario's faults: for each kind whether the seed has it, how often, and how
+// long and how bad each time.
+//
+// What always holds: a fault's id is a function of its kind and number, so leaving a kind out
+// leaves the ids of all others; faults begin before chaos ends; at most MaxPerKind of a kind.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Running;
+
+namespace Simulation.Scenarios;
+
+/// <summary>Makes faults.</summary>
+internal static class GeneratedFaults
+{
+    private const int PlanPurpose = 1;
+    private const int MaxPerKind = 60;
+    private const int IdsPerKind = 1000;
+    private const long Ms = 1_000_000;
+
+    public static ImmutableArray<FaultPlan> Make(
+        GeneratedWorld world, ImmutableArray<BackendPlan> backends)
+    {
+        var faults = new List<FaultPlan>();
+        foreach (var kind in Enum.GetValues<FaultKind>())
+        {
+            var random = world.Stream(Streams.Fault, (int)kind, PlanPurpose);
+            if (world.Allows(kind) && (random.Chance(1, 2) || world.Profile == Profile.Restart))
+                Add(faults, world, kind, random, backends);
+        }
+        return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
+    }
+
+    /// <summary>Faults of one kind, one in 2 to 300 s on the average.</summary>
+    private static void Add(List<FaultPlan> faults, GeneratedWorld world, FaultKind kind,
+        SimRandom random, ImmutableArray<BackendPlan> backends)
+    {
+        var mean = random.LogUniform(2_000, 300_000) * Ms;
+        var at = Instant.Zero + random.NextDuration(Duration.Zero, new Duration(mean * 2));
+        for (var n = 0; n < MaxPerKind && at < world.HealAt; n++)
+        {
+            var target = GeneratorOptions.ClassOf(kind) == "backend"
+                ? backends[random.Next(backends.Length)].Id : -1;
+            var (length, amount) = DrawSize(kind, random);
+            faults.Add(new FaultPlan(
+                (int)kind * IdsPerKind + n, at, length, kind, target, amount));
+            at += random.NextDuration(new Duration(1), new Duration(mean * 2));
+        }
+    }
+
+    private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
+    {
+        // Both are drawn for every kind, so that a kind's own choice shifts nothing.
+        var length = new Duration(random.LogUniform(1, 60_000) * Ms);
+        var small = random.LogUniform(1, 100);
+        var choice = random.Next(4);
+        return kind switch
+        {
+            FaultKind.BackendScript => (Duration.Zero, choice & 1),
+            FaultKind.BackendReset or FaultKind.BackendRebind => (Duration.Zero, 0),
+            FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
+            FaultKind.BackendBacklog => (length, choice),
+            FaultKind.BackendCrash or FaultKind.BackendStop or FaultKind.BackendUnlink =>
+                (choice == 0 ? Duration.Zero : length, 0),
+            FaultKind.UdpLoss or FaultKind.UdpDuplicate => (length, small),
+            FaultKind.UdpReorder => (length, small * 10 * Ms),
+            FaultKind.UdpSendFails or FaultKind.UdpReceiveFails or FaultKind.KernelWakes
+                or FaultKind.StreamWouldBlock => (Duration.Zero, small),
+            FaultKind.StreamReset => (Duration.Zero, Math.Min(small, 8)),
+            FaultKind.KernelAccept => (length, choice),
+            FaultKind.KernelSocket => (length, choice & 1),
+            FaultKind.StreamShort => (length, small),
+            FaultKind.DirectoryUnreadable => (length, choice % 3),
+            FaultKind.DirectoryBreaksOff => (Duration.Zero, choice),
+            FaultKind.DirectoryEntry => (length, choice),
+            FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms), 0),
+            _ => (length, 0),
+        };
+    }
+}

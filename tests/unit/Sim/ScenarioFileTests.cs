@@ -1,0 +1,69 @@
+// Scenarios in files: what was written reads back, with the same bytes and the same run, and what
+// is wrong is one line that names the field.
+
+using System;
+using System.Linq;
+using System.Text;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Xunit;
+
+namespace Tests.Unit.Sim;
+
+public sealed class ScenarioFileTests
+{
+    [Fact]
+    public void TwoHundredScenarios_ReadBackTheSame()
+    {
+        for (ulong seed = 0; seed < 200; seed++)
+        {
+            var scenario = Generator.FromSeed(seed, (Profile)(seed % 5));
+            var bytes = ScenarioFile.Write(scenario);
+            var back = ScenarioFile.Read(bytes);
+            Assert.Equal(scenario.Backends.ToArray(), back.Backends.ToArray());
+            Assert.Equal(scenario.TcpClients.ToArray(), back.TcpClients.ToArray());
+            Assert.Equal(scenario.Faults.ToArray(), back.Faults.ToArray());
+            Assert.Equal(scenario.Kernel, back.Kernel);
+            Assert.True(bytes.AsSpan().SequenceEqual(ScenarioFile.Write(back)), $"seed {seed}");
+        }
+    }
+
+    [Fact]
+    public void ScenarioReadBack_RunsTheSame()
+    {
+        var scenario = RunningWorlds.Calm(
+            RunningWorlds.Fault(FaultKind.BackendStop, 10, 4, target: 0));
+        var back = ScenarioFile.Read(ScenarioFile.Write(scenario));
+        Assert.Equal(ScenarioRun.Execute(scenario).Hash, ScenarioRun.Execute(back).Hash);
+    }
+
+    [Theory]
+    [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed")]
+    [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5", "$.HealAt")]
+    [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address")]
+    [InlineData(
+        "\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"", "$.UdpClients[0].Queries[0].Kind")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0", "$.Kernel.MaxReadBytes")]
+    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5301\"", "$.Backends[1].Name")]
+    [InlineData("\"Seed\"", "\"Sead\"", "$.Sead")]
+    public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string field)
+    {
+        var text = Encoding.UTF8.GetString(ScenarioFile.Write(RunningWorlds.Calm()));
+        var at = text.IndexOf(right, StringComparison.Ordinal);
+        Assert.True(at >= 0);
+        var broken = text.Remove(at, right.Length).Insert(at, wrong);
+        var thrown = Assert.Throws<ScenarioFormatException>(
+            () => ScenarioFile.Read(Encoding.UTF8.GetBytes(broken)));
+        Assert.StartsWith(field, thrown.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', thrown.Message);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    public void NoScenario_IsRefused(string text) =>
+        Assert.Throws<ScenarioFormatException>(
+            () => ScenarioFile.Read(Encoding.UTF8.GetBytes(text)));
+}

@@ -1,0 +1,125 @@
+// The generator: the same seed gives the same scenario for ever, filters leave everything else as
+// it was, and what it makes is within the language's rules.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using FakeBinder;
+using Simulation.Kernel;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Xunit;
+
+namespace Tests.Unit.Sim;
+
+public sealed class ScenarioGeneratorTests
+{
+    [Theory]
+    [InlineData(1, Profile.Swarm, 8001519240549392866)]
+    [InlineData(2, Profile.Calm, 4404780799237917404)]
+    [InlineData(3, Profile.Restart, 6919412728852302667)]
+    [InlineData(4, Profile.Tcp, 13113140134403052970)]
+    public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
+        Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
+
+    [Fact]
+    public void EveryKind_IsMade()
+    {
+        var kinds = new HashSet<FaultKind>();
+        for (ulong seed = 0; seed < 60; seed++)
+            kinds.UnionWith(Swarm(seed).Faults.Select(fault => fault.Kind));
+        Assert.Equal(Enum.GetValues<FaultKind>().Order(), kinds.Order());
+    }
+
+    [Fact]
+    public void Without_LeavesAllOtherFaultsAsTheyWere()
+    {
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var options = new GeneratorOptions { Without = ["clock", "crash"] };
+            var narrowed = Generator.FromSeed(seed, Profile.Swarm, options);
+            Assert.Equal(
+                Swarm(seed).Faults.Where(fault =>
+                    fault.Kind is not (FaultKind.ClockStall or FaultKind.BackendCrash)),
+                narrowed.Faults.AsEnumerable());
+            Assert.Equal(Swarm(seed).Backends.ToArray(), narrowed.Backends.ToArray());
+        }
+    }
+
+    [Fact]
+    public void Only_LeavesNothingElse()
+    {
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var options = new GeneratorOptions { Only = ["UdpLoss"] };
+            var narrowed = Generator.FromSeed(seed, Profile.Swarm, options);
+            Assert.All(narrowed.Faults, fault => Assert.Equal(FaultKind.UdpLoss, fault.Kind));
+            Assert.All(narrowed.Backends,
+                backend => Assert.Equal(Misbehaviour.None, backend.Script));
+        }
+    }
+
+    [Fact]
+    public void UnknownWord_IsNamed()
+    {
+        Assert.Equal("flop", new GeneratorOptions { Only = ["udp", "flop"] }.UnknownWord());
+        Assert.Null(new GeneratorOptions { Without = ["script", "CRASH"] }.UnknownWord());
+    }
+
+    [Fact]
+    public void EveryScenario_KeepsTheRules()
+    {
+        for (ulong seed = 0; seed < 100; seed++)
+        {
+            var scenario = Generator.FromSeed(seed, (Profile)(seed % 5));
+            Assert.Contains(scenario.Backends, backend => backend.IsCore);
+            Assert.InRange(scenario.Backends.Length, 1, 8);
+            Assert.InRange(scenario.UdpClients.Length, 1, 40);
+            Assert.True(scenario.HealAt < scenario.End);
+            Assert.All(scenario.Faults, fault => Assert.True(fault.At < scenario.HealAt));
+            var ids = scenario.UdpClients.Select(client => client.Id)
+                .Concat(scenario.TcpClients.Select(client => client.Id)).ToList();
+            Assert.Equal(ids.Count, ids.Distinct().Count());
+        }
+    }
+
+    [Fact]
+    public void CalmScenarios_AnswerEveryQuery()
+    {
+        for (ulong seed = 0; seed < 10; seed++)
+        {
+            var scenario = Generator.FromSeed(seed, Profile.Calm);
+            var witness = new Witness();
+            var result = ScenarioRun.Execute(scenario, witness);
+            Assert.Null(result.Violation);
+            Assert.Empty(result.Faults);
+            Assert.Equal(
+                scenario.UdpClients.SelectMany(client => client.Queries.Select(
+                    (_, query) => (client.Id, query))).Order(),
+                witness.Answers.Order());
+            Assert.All(witness.TcpEnds.Values, how => Assert.Equal("answered", how));
+        }
+    }
+
+    [Fact]
+    public void SwarmScenarios_AreSurvivedAndRepeatable()
+    {
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var scenario = Swarm(seed);
+            var first = ScenarioRun.Execute(scenario);
+            Assert.True(first.Passed, $"seed {seed}: {first.Violation}");
+            Assert.Equal(first.Hash, ScenarioRun.Execute(scenario).Hash);
+        }
+    }
+
+    private static Scenario Swarm(ulong seed) => Generator.FromSeed(seed, Profile.Swarm);
+
+    private static ulong HashOf(Scenario scenario)
+    {
+        ulong hash = 0;
+        foreach (var octet in ScenarioFile.Write(scenario))
+            hash = SimRandom.Mix(hash ^ octet);
+        return hash;
+    }
+}
