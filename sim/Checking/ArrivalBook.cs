@@ -23,8 +23,10 @@ internal sealed class ArrivalBook(Truth truth)
     private int _filled;
     private int _next;
 
-    /// <summary>Told where each good query of a client should go; null for a drop.</summary>
-    public Action<Endpoint, BackendTruth?>? OnRouted { get; set; }
+    /// <summary>
+    /// Told where each good query should go, with its first two bytes; null for a drop.
+    /// </summary>
+    public Action<Endpoint, int, BackendTruth?>? OnRouted { get; set; }
 
     public void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
@@ -105,6 +107,16 @@ internal sealed class ArrivalBook(Truth truth)
         {
             return;
         }
+        // One that a rebalance moved is bound anew too, but to a backend with the fewest; whom the
+        // table forgot may make one fewer than the model knows.
+        if (remote is { WasMoved: true, Primary: null }
+            && policy.WithId(told.Backend.Value) is { Stage: Stage.Healthy } backend
+            && backend.Remotes - policy.PendingEvictions
+                <= policy.WithFewest(truth.Now)?.Remotes)
+        {
+            policy.Preferred = backend;
+            return;
+        }
         policy.Forget(remote);
         policy.PendingEvictions--;
         truth.Tally.Add(Counter.RemotesEvicted);
@@ -131,15 +143,27 @@ internal sealed class ArrivalBook(Truth truth)
         var binding = truth.Policy.LastBinding;
         if (remote != null)
             remote.Local = header.Local;
-        OnRouted?.Invoke(header.Peer, chosen);
+        OnRouted?.Invoke(header.Peer, IdOf(payload), chosen);
         if (chosen == null)
+        {
             truth.Tally.Add(Counter.QueriesWithoutBackend);
+            if (remote != null)
+                remote.UdpDropped++;
+        }
         else if (!TryOwe(chosen, in header, payload))
+        {
             truth.Tally.Add(Counter.QueriesToStuckBackend);
+        }
         else
+        {
             truth.Tally.Add(Counter.QueriesForwarded);
+        }
         return binding;
     }
+
+    /// <summary>A question's id; -1 for what is too short to have one.</summary>
+    internal static int IdOf(ReadOnlySpan<byte> payload) =>
+        payload.Length < 2 ? -1 : BinaryPrimitives.ReadUInt16BigEndian(payload);
 
     private Counter? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {

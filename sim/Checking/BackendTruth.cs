@@ -134,6 +134,11 @@ internal sealed class SessionTruth(
     /// <summary>When the next heartbeat is owed; Never while one is out.</summary>
     public Instant NextHeartbeatAt { get; set; } = Instant.Never;
 
+    /// <summary>Heartbeats that it answered, and those that the core said it did.</summary>
+    public int Answers { get; set; }
+
+    public int AnswersTold { get; set; }
+
     public bool HasHello => HelloAt != Instant.Never;
 
     public bool HasHeartbeatOut => HeartbeatAt != Instant.Never;

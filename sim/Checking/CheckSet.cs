@@ -1,6 +1,5 @@
 // Owns all checks of one run, and what they share: Truth, rebuilt from the observed calls. It is an
-// observer like any other; whoever runs it asks for Violation after each event and stops at the
-// first.
+// observer like any other, and ends the run with a ViolationException at the first violation.
 //
 // When several checks fail at one event, the one that says most reports. The rule: what is about
 // one mechanism goes before what is about a result of it, and a recount of numbers goes last:
@@ -34,7 +33,6 @@ public sealed class CheckSet : RunObserver
     private readonly Scenario _scenario;
     private readonly Check[] _checks;
     private readonly Truth _truth;
-    private long _event;
 
     /// <summary>All checks, for a run of this scenario.</summary>
     public CheckSet(Scenario scenario)
@@ -188,28 +186,6 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
-    public override void OnTcpClientConnected(Instant now, int client, bool connected) => _event++;
-
-    public override void OnTcpClientSent(Instant now, int client, ReadOnlySpan<byte> bytes) =>
-        _event++;
-
-    public override void OnTcpClientReceived(Instant now, int client, ReadOnlySpan<byte> bytes) =>
-        _event++;
-
-    public override void OnTcpClientEnded(Instant now, int client, string how) => _event++;
-
-    public override void OnBackendAccepted(Instant now, int backend, SocketHandle stream) =>
-        _event++;
-
-    public override void OnBackendRead(
-        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) => _event++;
-
-    public override void OnBackendWrote(
-        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes) => _event++;
-
-    public override void OnBackendEnded(
-        Instant now, int backend, SocketHandle stream, string how) => _event++;
-
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
         _truth.OnFault(fault, began);
@@ -220,7 +196,7 @@ public sealed class CheckSet : RunObserver
 
     public override void OnHealed(Instant now)
     {
-        _truth.OnHealed(now);
+        _truth.OnHealed();
         foreach (var check in _checks)
             check.OnHealed(now);
         Conclude(now);
@@ -252,16 +228,15 @@ public sealed class CheckSet : RunObserver
 
     private void Conclude(Instant now)
     {
-        _event++;
         if (Violation != null)
             return;
         foreach (var check in _checks)
         {
             if (check.Complaint is not { } complaint)
                 continue;
-            Violation = new Violation(check.Id, now, _event, complaint.Evidence,
+            Violation = new Violation(check.Id, now, 0, complaint.Evidence,
                 complaint.Backend, complaint.Client);
-            return;
+            throw new ViolationException(Violation);
         }
     }
 }

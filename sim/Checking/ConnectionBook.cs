@@ -337,7 +337,8 @@ internal sealed class ConnectionBook(Truth truth)
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
         var isCut = how == Counter.ConnectionsFailedByBackend || connection.ToClient.Count > 0;
-        if (connection.IsRelaying && isCut && !connection.WasAborted)
+        // One that is gone sees nothing any more.
+        if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
             ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
     }
 

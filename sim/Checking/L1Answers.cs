@@ -7,11 +7,12 @@
 // are what the 22 s are for, and a client whose four tries are over has none left to be answered.
 //
 // It knows by the clients' own words, by where the model routed each try, and by the bytes of
-// backends. A query is told by its client and port.
+// backends. A query is told by its client, port and id.
 
 using System;
 using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Running;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -21,8 +22,8 @@ internal sealed class L1Answers : Check
     /// <summary>From the first of four tries, 2 s apart, to the end of what is owed.</summary>
     private static readonly Duration Owed = Duration.FromSeconds(22);
 
-    private readonly Dictionary<Endpoint, Asked> _asked = [];
-    private readonly Queue<(Endpoint From, Instant At)> _due = new();
+    private readonly Dictionary<(Endpoint From, int Id), Asked> _asked = [];
+    private readonly Queue<(Endpoint From, int Id, Instant At)> _due = new();
     private readonly Dictionary<int, UdpClientPlan> _clients = [];
     private Instant _healthySince = Instant.Never;
     private Instant _healedAt = Instant.Never;
@@ -54,15 +55,17 @@ internal sealed class L1Answers : Check
     {
         if (_healedAt == Instant.Never || !_clients.TryGetValue(client, out var plan)
             || !plan.Retries || from.Address != plan.Address || from.Port == 0
+            || from.Port == Truth.Directory.Listen.Port
             || payload.Length is < 12 or > 1500 || (payload[2] & 0x80) != 0 || !IsQuestion(plan, from))
         {
             return;
         }
-        if (!_asked.TryGetValue(from, out var asked))
+        var key = (from, ArrivalBook.IdOf(payload));
+        if (!_asked.TryGetValue(key, out var asked))
         {
             asked = new Asked(client, now);
-            _asked.Add(from, asked);
-            _due.Enqueue((from, now));
+            _asked.Add(key, asked);
+            _due.Enqueue((key.from, key.Item2, now));
         }
         asked.Tries++;
         asked.IsExcused |= !queued;
@@ -75,7 +78,8 @@ internal sealed class L1Answers : Check
         {
             return;
         }
-        _asked.Remove(new Endpoint(plan.Address, plan.Queries[query].Port));
+        _asked.Remove((new Endpoint(plan.Address, plan.Queries[query].Port),
+            DnsQuestions.IdOf(client, query)));
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
@@ -86,9 +90,8 @@ internal sealed class L1Answers : Check
         while (_due.TryPeek(out var due) && now > due.At + Owed)
         {
             _due.Dequeue();
-            if (!_asked.TryGetValue(due.From, out var asked) || asked.At != due.At)
+            if (!_asked.Remove((due.From, due.Id), out var asked) || asked.At != due.At)
                 continue;
-            _asked.Remove(due.From);
             var isOwed = _healthySince <= asked.At && asked.Tries >= 4 && !asked.IsExcused
                 && asked.Session is not { IsClosed: true };
             if (isOwed)
@@ -111,9 +114,9 @@ internal sealed class L1Answers : Check
         return true;
     }
 
-    private void OnRouted(Endpoint from, BackendTruth? backend)
+    private void OnRouted(Endpoint from, int id, BackendTruth? backend)
     {
-        if (!_asked.TryGetValue(from, out var asked))
+        if (!_asked.TryGetValue((from, id), out var asked))
             return;
         var session = backend?.Session;
         asked.IsExcused |= backend is { IsCore: false }
@@ -126,7 +129,7 @@ internal sealed class L1Answers : Check
         var isHealthy = false;
         foreach (var backend in Truth.Policy.Backends)
             isHealthy |= backend is { IsCore: true, Stage: Stage.Healthy } && now >= backend.WarmAt;
-        if (!isHealthy)
+        if (!isHealthy || !Truth.IsCalm)
             _healthySince = Instant.Never;
         else if (_healthySince == Instant.Never)
             _healthySince = now;

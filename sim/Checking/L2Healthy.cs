@@ -1,5 +1,5 @@
-// Claims that every core backend is healthy within 65 s of the healing: a hello's 30 s, the longest
-// back-off's 32 s, and 3 to spare.
+// Claims that every core backend is healthy within 65 s of the healing, or of the end of a stall that
+// outlasts it: a hello's 30 s, the longest back-off's 32 s, and 3 to spare.
 //
 // It knows by the hellos that were read; the core's own view must agree. Backends whose path is too
 // long to be connected to are owed nothing.
@@ -15,13 +15,14 @@ internal sealed class L2Healthy() : Check("L2")
 
     private readonly HashSet<int> _healthy = [];
     private Instant _due = Instant.Never;
-
-    public override void OnHealed(Instant now) => _due = now + Owed;
+    private bool _isJudged;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (_due == Instant.Never)
+        if (_isJudged || !Truth.IsCalm)
             return;
+        if (_due == Instant.Never)
+            _due = now + Owed;
         foreach (var backend in Truth.Policy.Backends)
         {
             if (backend.IsCore && backend.Stage == Stage.Healthy && !_healthy.Contains(backend.PlanId))
@@ -42,7 +43,7 @@ internal sealed class L2Healthy() : Check("L2")
 
     private void Judge(Instant now)
     {
-        _due = Instant.Never;
+        _isJudged = true;
         foreach (var plan in Truth.Scenario.Backends)
         {
             if (!plan.IsCore || _healthy.Contains(plan.Id) || IsTooLong(plan.Name))

@@ -17,18 +17,18 @@ internal sealed class L4Spread() : Check("L4")
 {
     private Instant _next = Instant.Never;
     private int _rebalances;
-    private long _remotes;
+    private (int Count, long Gone) _remotes;
     private int _healthy;
 
     public override void OnHealed(Instant now) => _next = now + Limits.RebalanceInterval;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (_next == Instant.Never)
+        if (_next == Instant.Never || !Truth.IsCalm)
             return;
         var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
-        var remotes = Truth.Policy.Remotes.Count + core.Counters[Counter.RemotesExpired]
-            + core.Counters[Counter.RemotesEvicted];
+        var remotes = (Truth.Policy.Remotes.Count, core.Counters[Counter.RemotesExpired]
+            + core.Counters[Counter.RemotesEvicted]);
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);

@@ -52,6 +52,9 @@ internal sealed class PolicyModel(int maxRemotes)
     /// <summary>Remotes that a full table must have forgotten, whoever they are.</summary>
     public int PendingEvictions { get; set; }
 
+    /// <summary>Of those that may have the fewest, the one that the core took.</summary>
+    public BackendTruth? Preferred { get; set; }
+
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
 
@@ -210,6 +213,16 @@ internal sealed class PolicyModel(int maxRemotes)
 
     private BackendTruth? NextWithFewest(Instant now)
     {
+        var best = Preferred ?? WithFewest(now);
+        Preferred = null;
+        if (best != null)
+            _lastChosen = best.Id;
+        return best;
+    }
+
+    /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
+    public BackendTruth? WithFewest(Instant now)
+    {
         var needsWarm = AnyWarm(now, null);
         BackendTruth? best = null;
         foreach (var backend in _backends)
@@ -221,8 +234,6 @@ internal sealed class PolicyModel(int maxRemotes)
                 best = backend;
             }
         }
-        if (best != null)
-            _lastChosen = best.Id;
         return best;
     }
 

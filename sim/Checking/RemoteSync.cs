@@ -25,8 +25,10 @@ internal sealed class RemoteSync(Truth truth)
         var healthy = truth.Policy.Measure(truth.Now, out var fullest, out var spread);
         var owed = spread - healthy;
         var named = truth.Policy.WithId(told.Fullest.Value);
-        if (named == null || fullest == null || named.Remotes != fullest.Remotes
-            || told.Spread != spread || told.ToMove != owed || owed <= 0)
+        // Whom a full table forgot in this very turn is not known yet, nor what it cost whom.
+        var isKnown = truth.Policy.PendingEvictions == 0;
+        if (isKnown && (named == null || fullest == null || named.Remotes != fullest.Remotes
+            || told.Spread != spread || told.ToMove != owed || owed <= 0))
         {
             truth.Report(Finding.WronglyMoved, $"a rebalance takes {told.ToMove} remotes of backend"
                 + $" {told.Fullest} for a spread of {told.Spread}; it should be {owed} of"
@@ -54,6 +56,7 @@ internal sealed class RemoteSync(Truth truth)
     private void Follow(LoadBalancer core)
     {
         _mark++;
+        var wasFull = core.RemoteCount == truth.Scenario.Kernel.MaxRemotes;
         for (var index = 0; core.TrySnapshotRemote(ref index, out var shown);)
         {
             if (!truth.Policy.Remotes.TryGetValue(shown.Address, out var remote))
@@ -69,8 +72,12 @@ internal sealed class RemoteSync(Truth truth)
                 _gone.Add(remote);
         }
         foreach (var remote in _gone)
-            FollowGone(remote);
+            FollowGone(remote, core);
         truth.Policy.PendingEvictions = 0;
+        // Who was forgotten and came back within the turn cannot be told from who never left, so
+        // a turn in which the table was full takes over the core's number.
+        if (wasFull)
+            truth.Tally[Counter.RemotesEvicted] = core.Counters[Counter.RemotesEvicted];
     }
 
     private void FollowMove(RemoteTruth remote)
@@ -93,10 +100,11 @@ internal sealed class RemoteSync(Truth truth)
         truth.Tally.Add(Counter.RemotesMoved);
     }
 
-    private void FollowGone(RemoteTruth remote)
+    private void FollowGone(RemoteTruth remote, LoadBalancer core)
     {
+        var expired = core.Counters[Counter.RemotesExpired];
         var silence = truth.Now - remote.LastSeen;
-        if (silence >= Limits.RemoteExpiry)
+        if (silence >= Limits.RemoteExpiry && truth.Tally[Counter.RemotesExpired] < expired)
         {
             truth.Tally.Add(Counter.RemotesExpired);
         }

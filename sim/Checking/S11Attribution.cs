@@ -15,7 +15,7 @@ internal sealed class S11Attribution() : Check("S11")
 
     public override void OnLogged(Instant now, LogEvent told)
     {
-        if (told is not LogEvent.BackendFaulted faulted
+        if (Truth.IsStopping || told is not LogEvent.BackendFaulted faulted
             || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;

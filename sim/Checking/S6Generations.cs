@@ -29,7 +29,8 @@ internal sealed class S6Generations() : Check("S6")
                 break;
             case LogEvent.HeartbeatAnswered answered
                 when Truth.Policy.WithId(answered.Id.Value) is { } backend
-                    && backend.Session is not { HasHeartbeatOut: false, Evidence: null }:
+                    && (backend.Session is not { } session
+                        || ++session.AnswersTold > session.Answers):
                 Fail($"{backend} was said to have answered a heartbeat; it has not",
                     backend.PlanId);
                 break;

@@ -133,6 +133,7 @@ internal sealed class SessionBook(Truth truth)
                 Ends(session, FaultCause.UnaskedHeartbeat);
                 break;
             case SeenFrame.ServerHeartbeat:
+                session.Answers++;
                 session.HeartbeatAt = Instant.Never;
                 session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
                 break;
@@ -171,8 +172,7 @@ internal sealed class SessionBook(Truth truth)
         backend.LastEvidence = session.Evidence;
         if (!session.HasHello)
             backend.ConnectsFailed++;
-        if (!truth.IsStopping)
-            BackOff(backend);
+        BackOff(backend);
     }
 
     // ---- Frames out ----

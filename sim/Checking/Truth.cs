@@ -26,8 +26,10 @@ internal sealed class Truth
     private readonly SessionBook _sessions;
     private readonly RemoteSync _sync;
     private (SocketHandle Stream, object? Owner)[] _owners = new (SocketHandle, object?)[64];
-    private Duration _stallNow;
-    private Duration _stallBefore;
+    private Duration _stall;
+    private Duration _lastStall;
+    private long _stallTold;
+    private int _turnsSinceStall;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
@@ -67,8 +69,11 @@ internal sealed class Truth
 
     public bool HasHealed { get; private set; }
 
+    /// <summary>Chaos is over, and no stall that began in it lasts.</summary>
+    public bool IsCalm => HasHealed && _stall == Duration.Zero;
+
     /// <summary>How much later than asked a turn may come: the clock's step and stalls.</summary>
-    public Duration Lateness => Scenario.Kernel.ClockStep + _stallNow + _stallBefore;
+    public Duration Lateness => Scenario.Kernel.ClockStep + _stall;
 
     /// <summary>Streams that are open now.</summary>
     public int OpenStreams { get; private set; }
@@ -84,9 +89,11 @@ internal sealed class Truth
 
     public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
+        var before = Now;
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        PassStall(before);
         Replies.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
@@ -113,20 +120,34 @@ internal sealed class Truth
         _sessions.OnTurnEnded(core);
         Connections.OnTurnEnded(core);
         _sync.OnTurnEnded(core);
-        (_stallBefore, _stallNow) = (_stallNow, Duration.Zero);
     }
 
     public void OnFault(FaultPlan fault, bool began)
     {
-        if (fault.Kind == FaultKind.ClockStall && began)
-            _stallNow += fault.For;
+        if (fault.Kind != FaultKind.ClockStall || !began)
+            return;
+        _stall += fault.For;
+        _lastStall = fault.For;
+        _stallTold = Turn;
+        _turnsSinceStall = 0;
     }
 
-    public void OnHealed(Instant now)
+    /// <summary>
+    /// A stall begins with a later wait than the one in which it is told, and excuses what is late
+    /// until two turns after it is over.
+    /// </summary>
+    private void PassStall(Instant before)
     {
-        _ = now;
-        HasHealed = true;
+        if (_stall == Duration.Zero || Turn <= _stallTold + 1)
+            return;
+        var hasStalled = Now - before + Scenario.Kernel.ClockStep >= _lastStall;
+        if (_turnsSinceStall == 0 && !hasStalled)
+            return;
+        if (++_turnsSinceStall > 2)
+            _stall = Duration.Zero;
     }
+
+    public void OnHealed() => HasHealed = true;
 
     // ---- Datagrams ----
 

@@ -49,21 +49,30 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public Instant Now => Kernel.Now;
 
+    /// <summary>The stream of the first connect that succeeded.</summary>
+    public SocketHandle FirstSession { get; private set; }
+
     /// <summary>Runs turns for so long, as long as all checks hold.</summary>
     public void Run(double seconds)
     {
         var end = Kernel.Now + Duration.FromSeconds(seconds);
         Kernel.WaitLimit = end;
-        while (Kernel.Now < end && Checks.Violation == null)
+        try
         {
-            _loop.RunTurn();
-            TellLog();
-            Checks.OnTurnEnded(Now, Core);
+            while (Kernel.Now < end && Checks.Violation == null)
+            {
+                _loop.RunTurn();
+                TellLog();
+                Checks.OnTurnEnded(Now, Core);
+            }
+        }
+        catch (ViolationException)
+        {
+            // Checks.Violation has it.
         }
         Kernel.WaitLimit = Instant.Never;
     }
 
-    public void End() => Checks.OnEnded(Now, Core);
 
     public void Query(Ipv4 from, ushort port, params byte[] tail)
     {
@@ -124,6 +133,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
     {
         TellLog();
         var result = Kernel.Network.ConnectBackend(path, out stream);
+        if (result.IsOk && FirstSession.IsNone)
+            FirstSession = stream;
         Checks.OnConnected(Now, path, result, stream);
         return result;
     }

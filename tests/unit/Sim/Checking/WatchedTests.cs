@@ -102,7 +102,6 @@ public sealed class WatchedTests
                 sim.Run(0.1);
         }
         sim.Run(1);
-        sim.End();
         Assert.Null(sim.Checks.Violation);
         Assert.True(sim.Core.Counters[Counter.RemotesEvicted] > 50);
     }
@@ -143,7 +142,7 @@ public sealed class WatchedTests
 
     private void Pass()
     {
-        _sim.End();
+        _sim.Run(1);
         Assert.Null(_sim.Checks.Violation);
     }
 }
