@@ -1,33 +1,15 @@
-// Owns the command line of `sim`. The kernel that scenarios will run on is here; the commands that
-// run, replay and shrink scenarios are not built yet, so the command says what it can do and
-// refuses the rest.
+// Owns the start of `sim`: the real simulator, this process's output, and nothing else.
 
 using System;
-using System.Reflection;
+using System.IO;
+using System.Text;
+using Simulation.Commands;
 using Simulation.Planting;
 
-const int Usage = 64;
-
-var version = typeof(Simulation.Kernel.SimKernel).Assembly
-    .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
-
-switch (args)
-{
-    case ["--version"]:
-        Console.WriteLine($"sim {version}");
-        return 0;
-    case ["--help"]:
-        Console.WriteLine("""
-            sim: the simulator of bbal
-
-            usage: sim --help | --version
-
-            This build holds the simulated kernel that the tests run on, and no other command.
-            """);
-        return 0;
-    case ["plant", .. var arguments]:
-        return PlantCommand.Run(arguments, Console.Out, Console.Error);
-    default:
-        Console.Error.WriteLine("sim: usage: sim --help | --version");
-        return Usage;
-}
+using var output = new StreamWriter(
+    Console.OpenStandardOutput(), new UTF8Encoding(false)) { AutoFlush = false };
+var code = args is ["plant", .. var rest]
+    ? PlantCommand.Run(rest, output, Console.Error)
+    : new Tool(new RealSimulator(), output, Console.Error).Main(args);
+output.Flush();
+return code;

@@ -5,9 +5,6 @@ using System;
 using System.IO;
 #if PLANT
 using System.Collections.Generic;
-using System.Threading;
-using Balancer.Core;
-using Simulation.Running;
 #else
 using System.Diagnostics;
 #endif

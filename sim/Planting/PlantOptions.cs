@@ -3,6 +3,9 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
+using Simulation.Checking;
+using Simulation.Scenarios;
 
 namespace Simulation.Planting;
 
@@ -100,8 +103,12 @@ public sealed record PlantOptions
         (_, "--first") when ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture,
             out var first) => this with { First = first },
         (_, "--jobs") when Number(value) is { } jobs => this with { Jobs = jobs },
-        (_, "--without-check") => this with { WithoutChecks = value.Split(',') },
-        (_, "--without-fault") => this with { WithoutFaults = value.Split(',') },
+        (_, "--without-check") when value.ToUpperInvariant().Split(',') is var checks
+            && checks.All(check => check == "S13" || CheckSet.Ids.Contains(check)) =>
+                this with { WithoutChecks = checks },
+        (_, "--without-fault") when value.Split(',') is var faults
+            && new GeneratorOptions { Without = [.. faults] }.UnknownWord() is null =>
+                this with { WithoutFaults = faults },
         _ => null,
     };
 

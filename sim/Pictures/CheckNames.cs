@@ -1,0 +1,37 @@
+// Owns what the ids of checks stand for, in words for people: a name, and the rule in a line.
+//
+// What always holds: an id that is not known is shown as itself.
+
+namespace Simulation.Pictures;
+
+/// <summary>The checks in words.</summary>
+public static class CheckNames
+{
+    public static string Of(string check) => Find(check).Name;
+
+    public static string Rule(string check) => Find(check).Rule;
+
+    private static (string Name, string Rule) Find(string check) => check switch
+    {
+        "S1" => ("conservation", "every datagram and reply is in exactly one place"),
+        "S2" => ("routing", "primary if healthy, else backup, else the next healthy, else a drop"),
+        "S3" => ("stickiness", "a primary changes only by expiry, removal or rebalance"),
+        "S4" => ("assignment", "a backend's count of remotes equals a recount"),
+        "S5" => ("no invention", "what is sent is a whole reply of a live session to who asked"),
+        "S6" => ("decoder", "frames do not depend on chunks, nor sessions on older ones"),
+        "S7" => ("streams", "what arrives is a prefix of what was sent, ends after all bytes"),
+        "S8" => ("heartbeats", "one at a time, 5 s after an answer, a fault after 15 s"),
+        "S9" => ("back-off", "0, then 1, 3, 5 … 32 s; reset by hello; none while removed"),
+        "S10" => ("bounds", "queues, remotes, descriptors and timers stay within their limits"),
+        "S11" => ("attribution", "every fault names evidence of the present generation"),
+        "S12" => ("truth", "every counter equals an independent recount"),
+        "S13" => ("survival", "nothing from outside ends the process"),
+        "L1" => ("answers", "a client that retries is answered within 22 s"),
+        "L2" => ("recovery", "a core backend is healthy within 65 s"),
+        "L3" => ("connections", "a connection is answered or closed within its time-outs"),
+        "L4" => ("balance", "two rebalances even the spread out, and then nothing moves"),
+        "L5" => ("rest", "an idle system settles to its timers"),
+        "L6" => ("coverage", "every fault happens"),
+        _ => (check, "what the evidence says"),
+    };
+}

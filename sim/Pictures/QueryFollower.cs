@@ -1,0 +1,192 @@
+// Owns the following of UDP queries through a run: from the client into the balancer, into which
+// backend's stream, and back out. A query is known by its source and its first two bytes, which
+// are its id; where several have the same, the oldest that fits is meant.
+//
+// What always holds: each datagram of a client is one mark; one that is in no stream by the end of
+// the run is explained by the counters that rose in the turn that received it, if by anything.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Pictures;
+
+internal sealed class QueryFollower(Story story)
+{
+    private readonly Dictionary<Key, LinkedList<QueryMark>> _open = [];
+    private readonly Dictionary<SocketHandle, Session> _sessions = [];
+    private readonly List<QueryMark> _received = [];
+    private long _withoutBackend;
+    private long _stuck;
+
+    private readonly record struct Key(Endpoint From, int Id);
+
+    public void OnClientSent(
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    {
+        var mark = new QueryMark(now, client, from, payload.Length);
+        story.Queries.Add(mark);
+        if (!queued)
+        {
+            mark.Dropped = "receive queue full";
+            return;
+        }
+        var key = KeyOf(from, payload);
+        if (!_open.TryGetValue(key, out var marks))
+            _open.Add(key, marks = new LinkedList<QueryMark>());
+        marks.AddLast(mark);
+    }
+
+    public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (Find(header.Peer, payload, mark => mark.Received == Instant.Never) is not { } found)
+            return;
+        found.Received = now;
+        found.Dropped = ReasonToDrop(in header, payload);
+        if (found.Dropped == null)
+            _received.Add(found);
+    }
+
+    /// <summary>Explains what the turn received and did not forward.</summary>
+    public void OnTurnEnded(Counters counters)
+    {
+        var withoutBackend = counters[Counter.QueriesWithoutBackend] - _withoutBackend;
+        var stuck = counters[Counter.QueriesToStuckBackend] - _stuck;
+        _withoutBackend += withoutBackend;
+        _stuck += stuck;
+        foreach (var mark in _received)
+        {
+            if (mark.Forwarded != Instant.Never)
+                continue;
+            if (withoutBackend-- > 0)
+                mark.Dropped = nameof(Counter.QueriesWithoutBackend);
+            else if (stuck-- > 0)
+                mark.Dropped = nameof(Counter.QueriesToStuckBackend);
+        }
+        _received.Clear();
+    }
+
+    public void OnConnected(SocketHandle stream, int lane) =>
+        _sessions[stream] = new Session(lane);
+
+    public void OnClosed(SocketHandle stream) => _sessions.Remove(stream);
+
+    /// <summary>
+    /// Reads what goes to a backend; returns the client whose TCP session this turns out to be.
+    /// </summary>
+    public Endpoint? OnWritten(Instant now, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        if (!_sessions.TryGetValue(stream, out var session) || session.IsTcp)
+            return null;
+        session.Pending.AddRange(bytes);
+        var pending = session.Pending.ToArray().AsSpan();
+        var taken = 0;
+        while (FrameLength(pending[taken..]) is { } length && pending.Length - taken >= length)
+        {
+            var frame = pending.Slice(taken, length);
+            taken += length;
+            if (Word(frame, 0) == (uint)FrameType.InboundTcp)
+            {
+                session.IsTcp = true;
+                session.Pending.Clear();
+                return SourceOf(frame);
+            }
+            if (Word(frame, 0) == (uint)FrameType.InboundUdp)
+                OnForwarded(now, session.Lane, SourceOf(frame), frame[Frames.UdpHeaderBytes..]);
+        }
+        session.Pending.RemoveRange(0, taken);
+        return null;
+    }
+
+    public void OnSent(Instant now, Endpoint to, ReadOnlySpan<byte> payload)
+    {
+        var found = Find(to, payload, mark =>
+            mark.Forwarded != Instant.Never && mark.Answered == Instant.Never);
+        if (found is null)
+            return;
+        found.Answered = now;
+        found.Dropped = null;
+        if (_open.TryGetValue(KeyOf(to, payload), out var marks))
+            marks.Remove(found);
+    }
+
+    public void OnSendFailed(Instant now, Endpoint to, IoResult why)
+    {
+        _ = now;
+        foreach (var (key, marks) in _open)
+        {
+            if (key.From != to || marks.First is not { } first)
+                continue;
+            first.Value.Dropped = "reply not sent: " + why.Status;
+            return;
+        }
+    }
+
+    private void OnForwarded(
+        Instant now, int lane, Endpoint source, ReadOnlySpan<byte> payload)
+    {
+        var found = Find(source, payload, mark =>
+            mark.Received != Instant.Never && mark.Forwarded == Instant.Never
+            && mark.Dropped == null);
+        if (found is null)
+            return;
+        found.Forwarded = now;
+        found.Backend = lane;
+    }
+
+    private QueryMark? Find(
+        Endpoint from, ReadOnlySpan<byte> payload, Func<QueryMark, bool> fits)
+    {
+        if (!_open.TryGetValue(KeyOf(from, payload), out var marks))
+            return null;
+        foreach (var mark in marks)
+        {
+            if (fits(mark))
+                return mark;
+        }
+        return null;
+    }
+
+    private string? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (header.Truncated || payload.Length > Limits.MaxUdpPayload)
+            return nameof(Counter.QueriesOversized);
+        if (header.Peer.Port == 0)
+            return nameof(Counter.QueriesFromPortZero);
+        if (header.Peer.Address == story.Scenario.Kernel.Listen)
+            return nameof(Counter.QueriesFromSelf);
+        return payload.Length > 2 && (payload[2] & 0x80) != 0
+            ? nameof(Counter.QueriesWithResponseBit)
+            : null;
+    }
+
+    private static Key KeyOf(Endpoint from, ReadOnlySpan<byte> payload) =>
+        new(from, payload.Length < 2 ? -1 : BinaryPrimitives.ReadUInt16BigEndian(payload));
+
+    private static int? FrameLength(ReadOnlySpan<byte> bytes) => bytes.Length < Frames.TypeBytes
+        ? null
+        : (FrameType)Word(bytes, 0) switch
+        {
+            FrameType.InboundTcp => Frames.TcpHeaderBytes,
+            FrameType.InboundUdp when bytes.Length < Frames.UdpHeaderBytes => null,
+            FrameType.InboundUdp => Frames.UdpHeaderBytes + (int)Word(bytes, 12),
+            _ => Frames.TypeBytes,
+        };
+
+    private static Endpoint SourceOf(ReadOnlySpan<byte> frame) =>
+        new(new Ipv4(Word(frame, 4)), (ushort)Word(frame, 8));
+
+    private static uint Word(ReadOnlySpan<byte> bytes, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
+
+    /// <summary>One stream to a backend, and the part of a frame that it ended in.</summary>
+    private sealed class Session(int lane)
+    {
+        public int Lane => lane;
+
+        public bool IsTcp { get; set; }
+
+        public List<byte> Pending { get; } = [];
+    }
+}

@@ -1,0 +1,224 @@
+// Owns the single steps of the shrinker that change something instead of taking it away: each
+// lists scenarios that are simpler than the given one in one place.
+//
+// What always holds: every scenario listed differs from the given one and is simpler by a measure
+// that has an end - a time rounder or shorter, an amount smaller, a setting back at its default -
+// so that keeping steps comes to an end; lists stay in the order of their times.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Shrinking;
+
+internal static class Reductions
+{
+    private static readonly Duration[] Grains =
+    [
+        Duration.FromSeconds(10L), Duration.FromSeconds(1L), Duration.FromMilliseconds(100),
+        Duration.FromMilliseconds(1),
+    ];
+
+    /// <summary>In the order in which they are tried.</summary>
+    public static readonly ImmutableArray<Func<Scenario, IEnumerable<Scenario>>> All =
+    [
+        DefaultKernel, DefaultScripts, ShorterFaults, WeakerFaults, FewerTcpQueries, FewerCopies,
+        ShorterRun, HealEarlier, RounderFaults, RounderQueries, RounderTcpClients,
+    ];
+
+    /// <summary>
+    /// Ends the run a second after the violation; null if that is no sooner. One that is found
+    /// when the run ends needs all of its time, and stays.
+    /// </summary>
+    public static Scenario? EndAfter(Scenario scenario, Violation violation)
+    {
+        var end = violation.At + Duration.FromSeconds(1L);
+        return end < scenario.End
+            ? scenario with { End = end, HealAt = Instant.Min(scenario.HealAt, end) }
+            : null;
+    }
+
+    /// <summary>These backends, and only the faults that are about them or about none.</summary>
+    public static Scenario WithBackends(Scenario scenario, ImmutableArray<BackendPlan> backends) =>
+        scenario with
+        {
+            Backends = backends,
+            Faults = scenario.Faults.RemoveAll(fault => fault.Target >= 0
+                && !backends.Any(backend => backend.Id == fault.Target)),
+        };
+
+    private static IEnumerable<Scenario> DefaultKernel(Scenario scenario)
+    {
+        var kernel = scenario.Kernel;
+        var plain = new KernelPlan { Listen = kernel.Listen };
+        foreach (var simpler in (KernelPlan[])
+        [
+            plain, kernel with { UnixBufferBytes = plain.UnixBufferBytes },
+            kernel with { TcpBufferBytes = plain.TcpBufferBytes },
+            kernel with { DescriptorLimit = plain.DescriptorLimit },
+            kernel with { DatagramQueue = plain.DatagramQueue },
+            kernel with { ClockStep = plain.ClockStep },
+            kernel with { MaxReadBytes = plain.MaxReadBytes },
+            kernel with { MaxWriteBytes = plain.MaxWriteBytes },
+            kernel with { TellsChanges = plain.TellsChanges },
+            kernel with { WarmUp = plain.WarmUp },
+            kernel with { TcpConnections = plain.TcpConnections },
+            kernel with { MaxRemotes = plain.MaxRemotes },
+        ])
+        {
+            if (simpler != kernel)
+                yield return scenario with { Kernel = simpler };
+        }
+    }
+
+    private static IEnumerable<Scenario> DefaultScripts(Scenario scenario)
+    {
+        for (var i = 0; i < scenario.Backends.Length; i++)
+        {
+            var backend = scenario.Backends[i];
+            if (backend.Script != Misbehaviour.None)
+                yield return Set(backend with { Script = Misbehaviour.None });
+            if (backend.StartAt != Instant.Zero)
+                yield return Set(backend with { StartAt = Instant.Zero });
+
+            Scenario Set(BackendPlan plan) => scenario with
+            {
+                Backends = [.. scenario.Backends.Replace(backend, plan)
+                    .OrderBy(other => other.StartAt).ThenBy(other => other.Id)],
+            };
+        }
+    }
+
+    private static IEnumerable<Scenario> ShorterFaults(Scenario scenario) =>
+        EachFault(scenario, fault => Smaller(fault.For.Nanoseconds, 1_000_000)
+            .Select(length => fault with { For = new Duration(length) }));
+
+    private static IEnumerable<Scenario> WeakerFaults(Scenario scenario) =>
+        EachFault(scenario, fault => Smaller(fault.Amount, 1)
+            .Select(amount => fault with { Amount = amount }));
+
+    private static IEnumerable<Scenario> RounderFaults(Scenario scenario) =>
+        EachFault(scenario, fault => Rounder(fault.At).Select(at => fault with { At = at })
+            .Concat(Rounder(Instant.Zero + fault.For)
+                .Select(at => fault with { For = at - Instant.Zero })));
+
+    private static IEnumerable<Scenario> EachFault(
+        Scenario scenario, Func<FaultPlan, IEnumerable<FaultPlan>> simpler)
+    {
+        foreach (var fault in scenario.Faults)
+        {
+            foreach (var other in simpler(fault))
+            {
+                yield return scenario with
+                {
+                    Faults = [.. scenario.Faults.Replace(fault, other)
+                        .OrderBy(plan => plan.At).ThenBy(plan => plan.Id)],
+                };
+            }
+        }
+    }
+
+    private static IEnumerable<Scenario> FewerTcpQueries(Scenario scenario)
+    {
+        for (var i = 0; i < scenario.TcpClients.Length; i++)
+        {
+            var client = scenario.TcpClients[i];
+            foreach (var queries in Smaller(client.Queries, 1))
+            {
+                yield return scenario with
+                {
+                    TcpClients = scenario.TcpClients.SetItem(
+                        i, client with { Queries = (int)queries }),
+                };
+            }
+        }
+    }
+
+    private static IEnumerable<Scenario> FewerCopies(Scenario scenario) =>
+        EachQuery(scenario, query => Smaller(query.Copies, 1).Where(copies => copies > 0)
+            .Select(copies => query with { Copies = (int)copies }));
+
+    private static IEnumerable<Scenario> RounderQueries(Scenario scenario) =>
+        EachQuery(scenario, query => Rounder(query.At).Select(at => query with { At = at }));
+
+    private static IEnumerable<Scenario> EachQuery(
+        Scenario scenario, Func<QueryPlan, IEnumerable<QueryPlan>> simpler)
+    {
+        for (var i = 0; i < scenario.UdpClients.Length; i++)
+        {
+            var client = scenario.UdpClients[i];
+            for (var k = 0; k < client.Queries.Length; k++)
+            {
+                foreach (var other in simpler(client.Queries[k]))
+                {
+                    ImmutableArray<QueryPlan> queries =
+                        [.. client.Queries.SetItem(k, other).OrderBy(query => query.At)];
+                    yield return scenario with
+                    {
+                        UdpClients = scenario.UdpClients.SetItem(
+                            i, client with { Queries = queries }),
+                    };
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<Scenario> RounderTcpClients(Scenario scenario)
+    {
+        foreach (var client in scenario.TcpClients)
+        {
+            foreach (var at in Rounder(client.At))
+            {
+                yield return scenario with
+                {
+                    TcpClients = [.. scenario.TcpClients.Replace(client, client with { At = at })
+                        .OrderBy(plan => plan.At).ThenBy(plan => plan.Id)],
+                };
+            }
+        }
+    }
+
+    private static IEnumerable<Scenario> ShorterRun(Scenario scenario) =>
+        Smaller(scenario.End.Nanoseconds, 1).Where(end => end > 0).Select(end => scenario with
+        {
+            End = new Instant(end),
+            HealAt = Instant.Min(scenario.HealAt, new Instant(end)),
+        });
+
+    private static IEnumerable<Scenario> HealEarlier(Scenario scenario) =>
+        Rounder(scenario.HealAt).Select(at => scenario with { HealAt = at });
+
+    /// <summary>Nothing, a half, a quarter less: what is left of an amount, least first.</summary>
+    private static IEnumerable<long> Smaller(long amount, long least)
+    {
+        if (amount <= 0)
+            yield break;
+        yield return 0;
+        foreach (var less in (long[])[amount / 2, amount - amount / 4])
+        {
+            if (less >= least && less < amount)
+                yield return less;
+        }
+    }
+
+    /// <summary>The time cut down to a coarser grain, coarsest first; 0 to begin with.</summary>
+    private static IEnumerable<Instant> Rounder(Instant at)
+    {
+        if (at == Instant.Zero)
+            yield break;
+        yield return Instant.Zero;
+        foreach (var grain in Grains)
+        {
+            var past = at.Nanoseconds % grain.Nanoseconds;
+            if (past == 0)
+                yield break;
+            if (past < at.Nanoseconds)
+                yield return new Instant(at.Nanoseconds - past);
+        }
+    }
+}

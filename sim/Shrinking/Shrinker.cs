@@ -1,0 +1,164 @@
+// Owns the way from a scenario that fails to the smallest one that still does. It tries one smaller
+// scenario after another and keeps each that fails the same check; what stays is what the failure
+// needs.
+//
+//   faults, then clients (UDP, TCP, then single queries), then backends: drop halves, quarters, …
+//   times: end the run after the violation, heal at once, then round to s, 0.1 s, ms
+//   faults: shorter, fewer; scripts and the kernel's limits: back to nothing wrong
+//
+// Rounds repeat until one keeps nothing: a client that goes may make a fault needless.
+//
+// What always holds: the result fails the same check as the start; each step kept is smaller than
+// the one before by a measure that cannot grow for ever; without a time limit the same start gives
+// the same result.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Shrinking;
+
+/// <summary>What shrinking came to.</summary>
+/// <param name="Smallest">The smallest scenario that failed.</param>
+/// <param name="Violation">What it fails with.</param>
+/// <param name="Runs">How many scenarios were tried.</param>
+/// <param name="IsMinimal">No step is left; false if the budget ended first.</param>
+public sealed record ShrinkResult(
+    Scenario Smallest, Violation Violation, int Runs, bool IsMinimal);
+
+/// <summary>Shrinks one failing scenario.</summary>
+public sealed class Shrinker
+{
+    private readonly Func<Scenario, Violation?> _run;
+    private readonly Func<bool> _isOver;
+    private Scenario _smallest;
+    private Violation _violation;
+    private int _runs;
+    private bool _ranOut;
+
+    private Shrinker(
+        Scenario start, Violation violation, Func<Scenario, Violation?> run, Func<bool> isOver)
+    {
+        _smallest = start;
+        _violation = violation;
+        _run = run;
+        _isOver = isOver;
+    }
+
+    /// <summary>Shrinks a scenario that fails with this violation.</summary>
+    /// <param name="start">The scenario.</param>
+    /// <param name="violation">What it fails with; only its check must stay the same.</param>
+    /// <param name="run">Runs a scenario: the first violation, or null.</param>
+    /// <param name="isOver">Whether the budget is spent; asked before each run.</param>
+    public static ShrinkResult Shrink(Scenario start, Violation violation,
+        Func<Scenario, Violation?> run, Func<bool> isOver)
+    {
+        var shrinker = new Shrinker(start, violation, run, isOver);
+        while (shrinker.Round() && !shrinker._ranOut)
+        {
+        }
+        return new ShrinkResult(
+            shrinker._smallest, shrinker._violation, shrinker._runs, !shrinker._ranOut);
+    }
+
+    /// <summary>Tries everything once; whether anything was kept.</summary>
+    private bool Round()
+    {
+        var kept = Try(Reductions.EndAfter(_smallest, _violation));
+        kept |= Drop(scenario => scenario.Faults, (scenario, rest) =>
+            scenario with { Faults = rest });
+        kept |= Drop(scenario => scenario.UdpClients, (scenario, rest) =>
+            scenario with { UdpClients = rest });
+        kept |= Drop(scenario => scenario.TcpClients, (scenario, rest) =>
+            scenario with { TcpClients = rest });
+        kept |= DropQueries();
+        kept |= Drop(scenario => scenario.Backends, Reductions.WithBackends);
+        foreach (var reduce in Reductions.All)
+            kept |= TryEach(reduce);
+        kept |= Try(Reductions.EndAfter(_smallest, _violation));
+        return kept;
+    }
+
+    private bool DropQueries()
+    {
+        var kept = false;
+        for (var i = 0; i < _smallest.UdpClients.Length && !_ranOut; i++)
+        {
+            var at = i;
+            kept |= Drop(scenario => scenario.UdpClients[at].Queries, (scenario, rest) =>
+                scenario with
+                {
+                    UdpClients = scenario.UdpClients.SetItem(
+                        at, scenario.UdpClients[at] with { Queries = rest }),
+                });
+        }
+        return kept;
+    }
+
+    /// <summary>Drops parts of a list: all of it, halves, quarters, down to single items.</summary>
+    private bool Drop<T>(Func<Scenario, ImmutableArray<T>> get,
+        Func<Scenario, ImmutableArray<T>, Scenario> set)
+    {
+        var kept = false;
+        for (var size = get(_smallest).Length; size >= 1 && !_ranOut; size /= 2)
+        {
+            var at = 0;
+            while (at < get(_smallest).Length && !_ranOut)
+            {
+                var list = get(_smallest);
+                var rest = list.RemoveRange(at, Math.Min(size, list.Length - at));
+                if (Try(set(_smallest, rest)))
+                    kept = true;
+                else
+                    at += size;
+            }
+        }
+        return kept;
+    }
+
+    /// <summary>Tries each of a reduction's scenarios, anew after each that is kept.</summary>
+    private bool TryEach(Func<Scenario, IEnumerable<Scenario>> reduce)
+    {
+        var kept = false;
+        var index = 0;
+        while (!_ranOut)
+        {
+            Scenario? next = null;
+            var n = 0;
+            foreach (var candidate in reduce(_smallest))
+            {
+                if (n++ < index)
+                    continue;
+                next = candidate;
+                break;
+            }
+            if (next is null)
+                return kept;
+            // What is kept makes the list that remains shorter or its next item another one.
+            if (Try(next))
+                kept = true;
+            else
+                index++;
+        }
+        return kept;
+    }
+
+    private bool Try(Scenario? candidate)
+    {
+        if (candidate is null || _ranOut)
+            return false;
+        if (_isOver())
+        {
+            _ranOut = true;
+            return false;
+        }
+        _runs++;
+        if (_run(candidate) is not { } violation || violation.Check != _violation.Check)
+            return false;
+        _smallest = candidate;
+        _violation = violation;
+        return true;
+    }
+}
