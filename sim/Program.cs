@@ -7,7 +7,7 @@ using Simulation.Commands;
 using Simulation.Planting;
 
 using var output = new StreamWriter(
-    Console.OpenStandardOutput(), new UTF8Encoding(false)) { AutoFlush = false };
+    Console.OpenStandardOutput(), new UTF8Encoding(false));
 var code = args is ["plant", .. var rest]
     ? PlantCommand.Run(rest, output, Console.Error)
     : new Tool(new RealSimulator(), output, Console.Error).Main(args);
