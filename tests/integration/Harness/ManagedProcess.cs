@@ -123,12 +123,23 @@ public class ManagedProcess : IDisposable
     }
 
     /// <summary>Lets it open no descriptor more, until a higher limit is set.</summary>
-    public void LimitDescriptorsToThoseOpen()
+    public void LimitDescriptorsToThoseOpen() => LimitFreeDescriptors(0);
+
+    /// <summary>
+    /// Lets it open so many more. The kernel's limit is of their numbers, not of how many there
+    /// are, and one inherited from the caller may have a high number.
+    /// </summary>
+    public void LimitFreeDescriptors(int free)
     {
-        var open = Directory.GetFileSystemEntries($"/proc/{Pid}/fd")
-            .Select(path => (int)Number(Path.GetFileName(path))).ToHashSet();
-        LimitDescriptors(Enumerable.Range(0, open.Count + 1).First(fd => !open.Contains(fd)));
+        // Those of two readings, because a scan of the directory holds one more for a moment.
+        var open = OpenDescriptors().Intersect(OpenDescriptors()).ToHashSet();
+        LimitDescriptors(Enumerable.Range(0, open.Count + free + 1)
+            .Where(fd => !open.Contains(fd)).ElementAt(free));
     }
+
+    private int[] OpenDescriptors() =>
+        [.. Directory.GetFileSystemEntries($"/proc/{Pid}/fd")
+            .Select(path => (int)Number(Path.GetFileName(path)))];
 
     /// <summary>Closes the reading end of its output, as a log reader that dies does.</summary>
     public void CloseOutput() => _process.StandardOutput.BaseStream.Close();

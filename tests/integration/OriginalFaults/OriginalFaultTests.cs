@@ -64,13 +64,15 @@ public sealed class DescriptorTests
     public void MoreConnectionsThanDescriptors_AreClosedAndTheOthersAreServed()
     {
         using var cluster = new Cluster(1);
-        cluster.Balancer.LimitDescriptors(64);
         var before = cluster.Balancer.Descriptors;
+        // A connection takes two. With an odd number left, the last one is for a client that no
+        // backend can be reached for; with an even one, clients would wait to be accepted.
+        cluster.Balancer.LimitFreeDescriptors(41);
         var clients = Enumerable.Range(0, 100)
             .Select(i => new TcpHost(cluster.Balancer.Endpoint, $"127.0.0.{2 + i}")).ToList();
 
         var served = clients.Count(IsServed);
-        Assert.InRange(served, 10, 32);
+        Assert.InRange(served, 10, 20);
         using var host = new UdpHost();
         Assert.Equal("5301", host.Who(cluster.Balancer.Endpoint));
 

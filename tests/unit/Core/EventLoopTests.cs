@@ -135,7 +135,7 @@ public sealed class EventLoopTests
         return events;
     };
 
-    /// <summary>Runs turns until the scan of the start is over and only deadlines are left.</summary>
+    /// <summary>Runs turns until the first scan is over and only deadlines are left.</summary>
     private void SettleScan()
     {
         do
