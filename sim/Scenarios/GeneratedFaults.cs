@@ -18,8 +18,10 @@ namespace Simulation.Scenarios;
 internal static class GeneratedFaults
 {
     private const int PlanPurpose = 1;
+    private const int DeadPurpose = 2;
     private const int MaxPerKind = 60;
     private const int IdsPerKind = 1000;
+    private const int LongPacketsPiece = 64;
     private const long Ms = 1_000_000;
 
     public static ImmutableArray<FaultPlan> Make(
@@ -32,6 +34,7 @@ internal static class GeneratedFaults
             if (world.Allows(kind) && (random.Chance(1, 2) || world.Profile == Profile.Restart))
                 Add(faults, world, kind, random, backends);
         }
+        AddDead(faults, world, backends);
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
@@ -46,11 +49,36 @@ internal static class GeneratedFaults
             var target = GeneratorOptions.ClassOf(kind) == "backend"
                 ? backends[random.Next(backends.Length)].Id : -1;
             var (length, amount) = DrawSize(kind, random);
+            // Long packets a byte at a time are millions of reads that show nothing new.
+            if (kind == FaultKind.StreamShort && backends.Any(HasLongPackets))
+                amount = Math.Max(amount, LongPacketsPiece);
             faults.Add(new FaultPlan(
                 (int)kind * IdsPerKind + n, at, length, kind, target, amount));
             at += random.NextDuration(new Duration(1), new Duration(mean * 2));
         }
     }
+
+    /// <summary>
+    /// In some seeds one backend that does not heal dies early and is never started again, so that
+    /// its back-off goes all the way up.
+    /// </summary>
+    private static void AddDead(List<FaultPlan> faults, GeneratedWorld world,
+        ImmutableArray<BackendPlan> backends)
+    {
+        var random = world.Stream(Streams.Fault, (int)FaultKind.BackendCrash, DeadPurpose);
+        var isThere = random.Chance(1, 3) && world.Allows(FaultKind.BackendCrash);
+        var at = random.Moment(Instant.Zero, Instant.Zero + Duration.FromSeconds(20L));
+        var target = backends.LastOrDefault(
+            plan => !plan.IsCore && plan.StartAt == Instant.Zero);
+        if (isThere && target is not null && at < world.HealAt)
+        {
+            faults.Add(new FaultPlan((int)FaultKind.BackendCrash * IdsPerKind + MaxPerKind, at,
+                world.End - Instant.Zero, FaultKind.BackendCrash, target.Id));
+        }
+    }
+
+    private static bool HasLongPackets(BackendPlan plan) =>
+        plan.Script.ReplyLength > Limits.MaxUdpPayload;
 
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
     {
@@ -64,8 +92,14 @@ internal static class GeneratedFaults
             FaultKind.BackendReset or FaultKind.BackendRebind => (Duration.Zero, 0),
             FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
             FaultKind.BackendBacklog => (length, choice),
-            FaultKind.BackendCrash or FaultKind.BackendStop or FaultKind.BackendUnlink =>
+            FaultKind.BackendCrash or FaultKind.BackendStop =>
                 (choice == 0 ? Duration.Zero : length, 0),
+            FaultKind.BackendUnlink => (choice switch
+            {
+                0 => Duration.Zero,
+                1 => length,
+                _ => length + Duration.FromSeconds(5L),
+            }, 0),
             FaultKind.UdpLoss or FaultKind.UdpDuplicate => (length, small),
             FaultKind.UdpReorder => (length, small * 10 * Ms),
             FaultKind.UdpSendFails or FaultKind.UdpReceiveFails or FaultKind.KernelWakes
