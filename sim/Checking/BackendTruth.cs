@@ -73,7 +73,7 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     /// <summary>When a connect is owed; Never for none.</summary>
     public Instant ReconnectAt { get; set; } = Instant.Never;
 
-    public Duration NextBackOff { get; set; } = Limits.FirstBackOff;
+    public Duration NextBackOff { get; set; } = Law.FirstBackOff;
 
     /// <summary>The delay of its last back-off, and the turn in which that began.</summary>
     public Duration BackOff { get; set; }
@@ -120,9 +120,6 @@ internal sealed class SessionTruth(
     public int RestOfFrame { get; set; }
 
     public bool IsStuck { get; set; }
-
-    /// <summary>It was stuck at some time, so the core may still hold it to be.</summary>
-    public bool WasStuck { get; set; }
 
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
     public bool IsLost { get; set; }

@@ -69,6 +69,8 @@ public sealed class CheckSet : RunObserver
         return new CheckSet(_scenario, All().Where(check => !unwanted.Contains(check.Id)));
     }
 
+    public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         _truth.OnTurnBegan(now, events);
@@ -79,7 +81,7 @@ public sealed class CheckSet : RunObserver
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _truth.OnTurnEnded(now, core);
+        _truth.OnTurnEnded(now);
         foreach (var check in _checks)
             check.OnTurnEnded(_truth.Now, core);
         Conclude(now);
@@ -188,7 +190,6 @@ public sealed class CheckSet : RunObserver
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
-        _truth.OnFault(fault, began);
         foreach (var check in _checks)
             check.OnFault(now, fault, began);
         Conclude(now);

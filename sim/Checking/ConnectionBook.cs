@@ -31,6 +31,11 @@ internal sealed class ConnectionBook(Truth truth)
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }
 
+    /// <summary>No limit stands against another connection of this client.</summary>
+    public bool HasRoomFor(ConnectionTruth connection) =>
+        _open.Count < truth.Scenario.Kernel.TcpConnections
+        && _perClient.GetValueOrDefault(connection.From.Address) < Law.ConnectionsPerClient;
+
     /// <summary>Decides where an accepted connection goes.</summary>
     public Binding? Decide(ConnectionTruth connection)
     {
@@ -41,7 +46,7 @@ internal sealed class ConnectionBook(Truth truth)
         _connectTo = null;
         if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
             return EndAtOnce(connection, Counter.ConnectionsOverLimit);
-        if (ofClient >= Limits.TcpConnectionsPerClient)
+        if (ofClient >= Law.ConnectionsPerClient)
             return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
         var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
         var binding = truth.Policy.LastBinding;
@@ -202,9 +207,8 @@ internal sealed class ConnectionBook(Truth truth)
         }
     }
 
-    public void OnTurnEnded(LoadBalancer core)
+    public void OnTurnEnded()
     {
-        _ = core;
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
@@ -291,7 +295,7 @@ internal sealed class ConnectionBook(Truth truth)
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
     private void OnRefused(ConnectionTruth connection)
     {
-        var next = connection.Tries < Limits.TcpBackendTries
+        var next = connection.Tries < Law.BackendTries
             ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
         if (next == null)
         {
@@ -314,10 +318,10 @@ internal sealed class ConnectionBook(Truth truth)
     private void CheckBound(ConnectionTruth connection)
     {
         var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
-        if (most > Limits.TcpQueueBytes)
+        if (most > Law.RelayQueueBytes)
         {
             truth.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
-                + $" {connection.From}; at most {Limits.TcpQueueBytes} may", connection.Backend);
+                + $" {connection.From}; at most {Law.RelayQueueBytes} may", connection.Backend);
         }
     }
 
@@ -352,10 +356,10 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             Counter.ConnectionsFailedByBackend => connection.BackendFailed,
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
-                && now >= connection.AcceptedAt + Limits.TcpHandshakeTimeout,
+                && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
-                && now >= connection.LastActivity + Limits.TcpIdleTimeout,
-            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Limits.TcpLifetime,
+                && now >= connection.LastActivity + Law.IdleTime,
+            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Law.Lifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : $"accepted {connection.AcceptedAt}, last active"

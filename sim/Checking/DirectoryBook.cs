@@ -76,8 +76,8 @@ internal sealed class DirectoryBook(Truth truth)
         if (truth.Policy.WithId(id) is not { } backend)
             return;
         var isLongGone = backend.Stage == Stage.Removed
-            && (truth.Now - backend.RemovedAt >= Limits.RemovedRetention
-                || truth.Policy.Backends.Count >= Limits.MaxBackends);
+            && (truth.Now - backend.RemovedAt >= Law.RemovedRetention
+                || truth.Policy.Backends.Count >= Law.MostBackends);
         if (!isLongGone || backend.Remotes > 0 || backend.Backups > 0)
         {
             truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage} with"
@@ -159,7 +159,7 @@ internal sealed class DirectoryBook(Truth truth)
     {
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
-        backend.NextBackOff = Duration.FromSeconds(1);
+        backend.NextBackOff = Law.FirstBackOff;
     }
 
     private void OnMissing()

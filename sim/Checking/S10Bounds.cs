@@ -57,10 +57,10 @@ internal sealed class S10Bounds() : Check("S10")
         }
         var key = (told.GetType(), which);
         if (_lastLines.TryGetValue(key, out var last)
-            && now - last < Limits.RepeatedLogInterval)
+            && now - last < Law.RepeatedLine)
         {
             Fail($"{told.GetType().Name} was told at {last} and again at {now}; once in"
-                + $" {Limits.RepeatedLogInterval} it may be");
+                + $" {Law.RepeatedLine} it may be");
         }
         _lastLines[key] = now;
     }
@@ -75,7 +75,7 @@ internal sealed class S10Bounds() : Check("S10")
             if (backend.Session is not { } session)
                 continue;
             sessions++;
-            if (session.Owed.Count > Limits.BackendQueueBytes)
+            if (session.Owed.Count > Law.SessionQueueBytes)
                 Fail($"{session.Owed.Count} bytes wait for {backend}", backend.PlanId);
         }
         CheckTables(core, sessions);
@@ -85,7 +85,7 @@ internal sealed class S10Bounds() : Check("S10")
     {
         foreach (var shown in core.SnapshotBackends())
         {
-            if (shown.QueuedBytes > Limits.BackendQueueBytes)
+            if (shown.QueuedBytes > Law.SessionQueueBytes)
                 Fail($"{shown.QueuedBytes} bytes wait for backend {shown.Id}");
         }
     }

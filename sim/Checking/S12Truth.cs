@@ -76,9 +76,7 @@ internal sealed class S12Truth() : Check("S12")
             var should = new RemoteSnapshot(real.Address, new BackendId(real.Primary?.Id ?? 0),
                 new BackendId(real.Backup?.Id ?? 0), firstSeen, real.LastSeen,
                 real.UdpForwarded, real.UdpDropped, real.TcpForwarded, real.TcpDropped);
-            // What a full table forgot may have come back within the turn, with new numbers.
-            var mayBeNew = Truth.Tally[Counter.RemotesEvicted] > 0;
-            if (told != should && !(mayBeNew && told.Primary == should.Primary))
+            if (told != should)
                 Fail($"the core tells {told}; it should be {should}");
         }
     }

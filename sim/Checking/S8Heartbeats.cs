@@ -32,7 +32,7 @@ internal sealed class S8Heartbeats() : Check("S8")
                 + $" {backend.Generations}", backend.PlanId);
             return;
         }
-        var due = session.HeartbeatAt + Limits.HeartbeatTimeout;
+        var due = session.HeartbeatAt + Law.HeartbeatTime;
         if (now < due || now > due + Truth.Lateness)
         {
             Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
@@ -54,12 +54,12 @@ internal sealed class S8Heartbeats() : Check("S8")
                     backend.PlanId);
             }
             else if (session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + Limits.HeartbeatTimeout)
+                && now >= session.HeartbeatAt + Law.HeartbeatTime)
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
             }
-            else if (!session.HasHello && now >= session.ConnectedAt + Limits.HelloTimeout)
+            else if (!session.HasHello && now >= session.ConnectedAt + Law.HelloTime)
             {
                 Fail($"{backend} is not faulted at {now}; it was connected at"
                     + $" {session.ConnectedAt} and has not said hello", backend.PlanId);

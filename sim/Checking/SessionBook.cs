@@ -76,7 +76,7 @@ internal sealed class SessionBook(Truth truth)
         backend.Stage = Stage.Down;
         backend.BackOff = backend.NextBackOff;
         backend.NextBackOff = Duration.Min(
-            backend.NextBackOff + Duration.FromSeconds(2), Duration.FromSeconds(32));
+            backend.NextBackOff + Law.BackOffStep, Law.LongestBackOff);
         backend.ReconnectAt = truth.Now + backend.BackOff;
         backend.BackedOffIn = truth.Turn;
         backend.OwesFaultLine = true;
@@ -133,7 +133,7 @@ internal sealed class SessionBook(Truth truth)
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
                 session.HeartbeatAt = Instant.Never;
-                session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+                session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
                 break;
             default:
                 Ends(session, FaultCause.UnknownFrame, default, frame.Type);
@@ -145,9 +145,9 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.HelloAt = truth.Now;
-        session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+        session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
-        backend.NextBackOff = Duration.FromSeconds(1);
+        backend.NextBackOff = Law.FirstBackOff;
         backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
     }
 
@@ -211,7 +211,6 @@ internal sealed class SessionBook(Truth truth)
         if (result.Status == IoStatus.WouldBlock)
         {
             session.IsStuck = true;
-            session.WasStuck = true;
         }
         else if (!result.IsOk)
         {
@@ -224,7 +223,7 @@ internal sealed class SessionBook(Truth truth)
         }
     }
 
-    public void OnTurnEnded(LoadBalancer core)
+    public void OnTurnEnded()
     {
         if (truth.IsStopping)
             return;
@@ -233,7 +232,6 @@ internal sealed class SessionBook(Truth truth)
             if (backend.Session is { Evidence: { } evidence } session)
                 ReportOutlived(session, evidence, "is still open");
         }
-        Reconcile(core);
     }
 
     private void ReportOutlived(SessionTruth session, Evidence evidence, string how)
@@ -241,26 +239,6 @@ internal sealed class SessionBook(Truth truth)
         truth.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
             $"session {session.Stream} of {session.Backend} {how} after {evidence}",
             session.Backend);
-    }
-
-    /// <summary>
-    /// A session that was stuck may be held to be so longer than it must: that costs queries, and
-    /// is for L1 to find. Those that the core counts as dropped are taken out of what is owed.
-    /// </summary>
-    private void Reconcile(LoadBalancer core)
-    {
-        var excess = core.Counters[Counter.QueriesToStuckBackend]
-            - truth.Tally[Counter.QueriesToStuckBackend];
-        if (excess <= 0)
-            return;
-        foreach (var backend in truth.Policy.Backends)
-        {
-            while (excess > 0 && backend.Session is { WasStuck: true, RestOfFrame: 0 } session
-                && TryDropFirst(session))
-            {
-                excess--;
-            }
-        }
     }
 
     // ---- Comparing ----
@@ -277,13 +255,6 @@ internal sealed class SessionBook(Truth truth)
         var whole = WholeFrames(session, same);
         Advance(session, whole);
         bytes = bytes[whole..];
-        if (session.RestOfFrame == 0 && session.WasStuck && bytes.Length >= 4
-            && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == SeenFrame.InboundUdp
-            && TryDropFirst(session))
-        {
-            Take(session, bytes);
-            return;
-        }
         Explain(session, bytes);
         session.IsLost = true;
         owed.Clear();
@@ -320,29 +291,6 @@ internal sealed class SessionBook(Truth truth)
     private static int SizeOf(ReadOnlySpan<byte> frame) => frame.Length >= 16
         && BinaryPrimitives.ReadUInt32LittleEndian(frame) == SeenFrame.InboundUdp
             ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
-
-    /// <summary>Takes a query that the core dropped from the front of what is owed.</summary>
-    private bool TryDropFirst(SessionTruth session)
-    {
-        var frame = session.Owed.Bytes;
-        if (frame.Length < 16
-            || BinaryPrimitives.ReadUInt32LittleEndian(frame) != SeenFrame.InboundUdp)
-        {
-            return false;
-        }
-        var address = new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]));
-        session.Owed.Skip(SizeOf(frame));
-        session.Backend.UdpQueries--;
-        session.Backend.DropsWhileStuck++;
-        truth.Tally.Add(Counter.QueriesForwarded, -1);
-        truth.Tally.Add(Counter.QueriesToStuckBackend);
-        if (truth.Policy.Remotes.TryGetValue(address, out var remote))
-        {
-            remote.UdpForwarded--;
-            remote.UdpDropped++;
-        }
-        return true;
-    }
 
     /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
     private void Explain(SessionTruth session, ReadOnlySpan<byte> bytes)

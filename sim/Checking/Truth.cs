@@ -2,10 +2,11 @@
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
 // policy model, what the core should do; where what it does differs, that is a finding.
 //
-// The core's log is used for three things only, and each use is checked against the calls: whose
-// turn it is in a batch that was received at once (RemoteAssigned), where in a stream's queue a
-// heartbeat stands (HeartbeatSent), and that something is over (ConnectionClosed and
-// BackendForgotten).
+// The core's log is used for four things only, and each use is checked against the calls and the
+// policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
+// rebalance, an expiry or a full table is about, where the description leaves that free
+// (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
+// (HeartbeatSent), and that something is over (ConnectionClosed and BackendForgotten).
 //
 // What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
 // can, because the check that is asked for may be another.
@@ -25,24 +26,21 @@ internal sealed class Truth
 {
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
-    private readonly RemoteSync _sync;
+    private readonly RemoteBook _remotes;
     private (SocketHandle Stream, object? Owner)[] _owners = new (SocketHandle, object?)[64];
     private Duration _stall;
-    private Duration _lastStall;
-    private long _stallTold;
-    private int _turnsSinceStall;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel(scenario.Kernel.MaxRemotes);
+        Policy = new PolicyModel();
         Replies = new ReplyBook(this);
         _sessions = new SessionBook(this);
         Directory = new DirectoryBook(this);
         Connections = new ConnectionBook(this);
         Arrivals = new ArrivalBook(this);
-        _sync = new RemoteSync(this);
+        _remotes = new RemoteBook(this);
     }
 
     public Scenario Scenario { get; }
@@ -73,11 +71,17 @@ internal sealed class Truth
 
     public bool HasHealed { get; private set; }
 
-    /// <summary>Chaos is over, and no stall that began in it lasts.</summary>
-    public bool IsCalm => HasHealed && _stall == Duration.Zero;
+    /// <summary>Chaos is over, and so is a stall that began in it.</summary>
+    public bool IsCalm { get; private set; }
 
-    /// <summary>How much later than asked a turn may come: the clock's step and stalls.</summary>
-    public Duration Lateness => Scenario.Kernel.ClockStep + _stall;
+    /// <summary>
+    /// How much later than a deadline this turn may be: the clock's step, and the stall of the wait
+    /// that it follows. What fell due in that stall is served in this turn.
+    /// </summary>
+    public Duration Lateness { get; private set; }
+
+    /// <summary>Turns since one that came late by a stall, that one being 0.</summary>
+    public int TurnsSinceStall { get; private set; }
 
     /// <summary>Streams that are open now.</summary>
     public int OpenStreams { get; private set; }
@@ -91,13 +95,18 @@ internal sealed class Truth
 
     // ---- Turns ----
 
+    /// <summary>The wait that the next turn follows stood still for so long.</summary>
+    public void OnStalled(Duration time) => _stall = time;
+
     public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
-        var before = Now;
         Now = Shown(now);
         Turn++;
         Deeds = 0;
-        PassStall(before);
+        Lateness = Scenario.Kernel.ClockStep + _stall;
+        TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
+        IsCalm |= HasHealed && _stall == Duration.Zero;
+        _stall = Duration.Zero;
         Replies.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
@@ -116,39 +125,14 @@ internal sealed class Truth
         }
     }
 
-    public void OnTurnEnded(Instant now, LoadBalancer core)
+    public void OnTurnEnded(Instant now)
     {
         Now = Shown(now);
         Arrivals.Drain();
         Replies.OnTurnEnded();
-        _sessions.OnTurnEnded(core);
-        Connections.OnTurnEnded(core);
-        _sync.OnTurnEnded(core);
-    }
-
-    public void OnFault(FaultPlan fault, bool began)
-    {
-        if (fault.Kind != FaultKind.ClockStall || !began)
-            return;
-        _stall += fault.For;
-        _lastStall = fault.For;
-        _stallTold = Turn;
-        _turnsSinceStall = 0;
-    }
-
-    /// <summary>
-    /// A stall begins with a later wait than the one in which it is told, and excuses what is late
-    /// until two turns after it is over.
-    /// </summary>
-    private void PassStall(Instant before)
-    {
-        if (_stall == Duration.Zero || Turn <= _stallTold + 1)
-            return;
-        var hasStalled = Now - before + Scenario.Kernel.ClockStep >= _lastStall;
-        if (_turnsSinceStall == 0 && !hasStalled)
-            return;
-        if (++_turnsSinceStall > 2)
-            _stall = Duration.Zero;
+        _sessions.OnTurnEnded();
+        Connections.OnTurnEnded();
+        _remotes.OnTurnEnded();
     }
 
     public void OnHealed() => HasHealed = true;
@@ -302,6 +286,9 @@ internal sealed class Truth
             case LogEvent.RemoteAssigned assigned:
                 Arrivals.DrainTo(assigned);
                 return;
+            case LogEvent.RemoteEvicted evicted:
+                _remotes.OnEvicted(evicted);
+                return;
             case LogEvent.NoBackend or LogEvent.BackendStuck or LogEvent.ConnectionsOverLimit:
                 // Told in the middle of a batch.
                 return;
@@ -322,7 +309,13 @@ internal sealed class Truth
                 Directory.OnForgottenLine(forgotten.Id.Value);
                 break;
             case LogEvent.Rebalancing rebalancing:
-                _sync.OnRebalancing(rebalancing);
+                _remotes.OnRebalancing(rebalancing);
+                break;
+            case LogEvent.RemoteMoved moved:
+                _remotes.OnMoved(moved);
+                break;
+            case LogEvent.RemoteExpired expired:
+                _remotes.OnExpired(expired);
                 break;
             case LogEvent.Stopping:
                 IsStopping = true;

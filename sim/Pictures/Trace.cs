@@ -19,6 +19,8 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
 {
     private long _number;
 
+    public override void OnStalled(Instant now, Duration time) => Put(now, "stall", $"{time}");
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         var ready = "";

@@ -17,6 +17,9 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 {
     private readonly SimNetwork _inner = kernel.Network;
 
+    /// <summary>Calls so far that moved something: bytes, a datagram, a connection, an end.</summary>
+    public long Deeds { get; private set; }
+
     /// <summary>The balancer waits, so what happens is the world's doing, not its own.</summary>
     public bool IsWaiting { get; private set; }
 
@@ -33,6 +36,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         IsWaiting = true;
         var count = _inner.Wait(until, events);
         IsWaiting = false;
+        if (_inner.Stalled > Duration.Zero)
+            observer.OnStalled(Now, _inner.Stalled);
         observer.OnTurnBegan(Now, events[..count]);
         return count;
     }
@@ -42,7 +47,7 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public IoResult ReceiveDatagrams(DatagramBatch batch)
     {
-        var result = _inner.ReceiveDatagrams(batch);
+        var result = Noted(_inner.ReceiveDatagrams(batch));
         if (!result.IsOk)
             observer.OnReceiveFailed(Now, result);
         for (var i = 0; i < result.Count; i++)
@@ -52,7 +57,7 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public IoResult SendDatagrams(DatagramBatch batch, int first)
     {
-        var result = _inner.SendDatagrams(batch, first);
+        var result = Noted(_inner.SendDatagrams(batch, first));
         if (!result.IsOk)
             observer.OnSendFailed(Now, in batch.Headers[first], result);
         for (var i = first; i < first + result.Count; i++)
@@ -65,28 +70,28 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public IoResult Accept(out SocketHandle stream, out Endpoint client)
     {
-        var result = _inner.Accept(out stream, out client);
+        var result = Noted(_inner.Accept(out stream, out client));
         observer.OnAccepted(Now, result, stream, client);
         return result;
     }
 
     public IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream)
     {
-        var result = _inner.ConnectBackend(path, out stream);
+        var result = Noted(_inner.ConnectBackend(path, out stream));
         observer.OnConnected(Now, path, result, stream);
         return result;
     }
 
     public IoResult Read(SocketHandle stream, Span<byte> into)
     {
-        var result = _inner.Read(stream, into);
+        var result = Noted(_inner.Read(stream, into));
         observer.OnRead(Now, stream, result, into[..result.Count]);
         return result;
     }
 
     public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
     {
-        var result = _inner.Write(stream, from);
+        var result = Noted(_inner.Write(stream, from));
         observer.OnWritten(Now, stream, result, from[..result.Count]);
         return result;
     }
@@ -107,5 +112,12 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
     {
         _inner.Abort(stream);
         observer.OnClosed(Now, stream, aborted: true);
+    }
+
+    private IoResult Noted(IoResult result)
+    {
+        if (result.IsOk || result.Status == IoStatus.EndOfStream)
+            Deeds++;
+        return result;
     }
 }

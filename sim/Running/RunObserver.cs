@@ -17,6 +17,12 @@ public abstract class RunObserver
 {
     // ---- The loop ----
 
+    /// <summary>
+    /// The process stood still for so long in the wait that just returned; told before OnTurnBegan,
+    /// and only if it did.
+    /// </summary>
+    public virtual void OnStalled(Instant now, Duration time) { }
+
     /// <summary>A wait returned and the clock was read.</summary>
     public virtual void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events) { }
 

@@ -17,6 +17,13 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
     /// <summary>Events told so far; the present one has this number.</summary>
     public long Events { get; private set; }
 
+    public override void OnStalled(Instant now, Duration time)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnStalled(now, time);
+    }
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Events++;

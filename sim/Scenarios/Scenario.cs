@@ -70,13 +70,13 @@ public sealed record KernelPlan
     public bool TellsChanges { get; init; } = true;
 
     /// <summary>See BalancerOptions.WarmUp.</summary>
-    public Duration WarmUp { get; init; } = Limits.WarmUp;
+    public Duration WarmUp { get; init; } = Duration.FromSeconds(1L);
 
     /// <summary>See BalancerOptions.TcpConnections.</summary>
-    public int TcpConnections { get; init; } = Limits.TcpConnections;
+    public int TcpConnections { get; init; } = 10_000;
 
     /// <summary>See BalancerOptions.MaxRemotes.</summary>
-    public int MaxRemotes { get; init; } = Limits.MaxRemotes;
+    public int MaxRemotes { get; init; } = 1_000_000;
 }
 
 /// <summary>One backend process, and what it does wrong from its start on.</summary>
@@ -222,7 +222,9 @@ public enum FaultKind
     /// <summary>Amount waits wake early, with nothing ready.</summary>
     KernelWakes,
 
-    /// <summary>For For, reads and writes on streams take at most Amount bytes.</summary>
+    /// <summary>
+    /// For For, reads and writes on streams take at most Amount bytes, ten thousand of them.
+    /// </summary>
     StreamShort,
 
     /// <summary>The next Amount writes to backends say EAGAIN.</summary>
