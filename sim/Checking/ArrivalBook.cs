@@ -89,6 +89,16 @@ internal sealed class ArrivalBook(Truth truth)
         truth.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
     }
 
+    /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
+    public void DrainTo(Repeat kind, int which)
+    {
+        while (_next < _waiting.Count && !truth.Repeats.IsDue(kind, which))
+        {
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+    }
+
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
 
@@ -143,6 +153,7 @@ internal sealed class ArrivalBook(Truth truth)
         if (chosen == null)
         {
             truth.Tally.Add(Counter.QueriesWithoutBackend);
+            truth.Repeats.OnCondition(Repeat.NoBackend, 0);
             if (remote != null)
                 remote.UdpDropped++;
         }
@@ -189,6 +200,7 @@ internal sealed class ArrivalBook(Truth truth)
             || Law.SessionQueueBytes - session.Owed.Count < frame + Law.ControlReserveBytes)
         {
             backend.DropsWhileStuck++;
+            truth.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
             if (remote != null)
                 remote.UdpDropped++;
             return false;

@@ -40,6 +40,7 @@ internal readonly record struct Evidence(FaultCause Cause, IoResult Io, uint Det
 internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int planId, bool isCore)
 {
     public int Id => id;
+    public BackendId Name => new(id);
     public string Path => path;
     public byte[] PathBytes => pathBytes;
 

@@ -100,6 +100,12 @@ internal enum Finding
     /// <summary>A connect too early, too late, twice or while removed.</summary>
     Reconnect,
 
+    /// <summary>A scan too early, too late, or not at all.</summary>
+    Scan,
+
+    /// <summary>A line about a condition that repeats, told again too soon.</summary>
+    Repeated,
+
     /// <summary>Bytes of a TCP connection altered, lost or overtaken by an end.</summary>
     Relay,
 

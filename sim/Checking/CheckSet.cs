@@ -81,7 +81,7 @@ public sealed class CheckSet : RunObserver
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _truth.OnTurnEnded(now);
+        _truth.OnTurnEnded(now, core);
         foreach (var check in _checks)
             check.OnTurnEnded(_truth.Now, core);
         Conclude(now);

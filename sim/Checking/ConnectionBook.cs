@@ -24,6 +24,7 @@ internal sealed class ConnectionBook(Truth truth)
     private ConnectionTruth? _connecting;
     private BackendTruth? _connectTo;
     private ConnectionTruth? _ending;
+    private long _lastId;
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
     public IReadOnlyCollection<ConnectionTruth> Open => _open;
@@ -45,16 +46,16 @@ internal sealed class ConnectionBook(Truth truth)
         _connecting = connection;
         _connectTo = null;
         if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
-            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
+            return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
         if (ofClient >= Law.ConnectionsPerClient)
-            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
         var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
         var binding = truth.Policy.LastBinding;
         if (chosen == null)
         {
             if (remote != null)
                 remote.TcpDropped++;
-            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend, Repeat.NoBackend);
         }
         connection.IsProxied = true;
         _open.Add(connection);
@@ -88,6 +89,7 @@ internal sealed class ConnectionBook(Truth truth)
         else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
             connection.MustEnd = Counter.ConnectionsWithoutResources;
+            truth.Repeats.OnCondition(Repeat.WithoutResources, 0);
         }
         else
         {
@@ -104,9 +106,13 @@ internal sealed class ConnectionBook(Truth truth)
         if (result.IsOk)
         {
             connection.LastActivity = truth.Now;
+            if (isClient && !connection.IsRelaying)
+                ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
             if (isClient)
+                connection.FromClient += bytes.Length;
+            if (isClient && !connection.IsBackendDeaf)
                 connection.ToBackend.Append(bytes);
-            else
+            else if (!isClient)
                 OnFromBackend(connection, bytes);
         }
         else if (result.Status != IoStatus.WouldBlock)
@@ -125,6 +131,11 @@ internal sealed class ConnectionBook(Truth truth)
         {
             if (result.Status != IoStatus.WouldBlock)
                 OnSideOver(connection, isClient, isEnd: false);
+            if (result.Status == IoStatus.BrokenPipe && !isClient && connection.IsRelaying)
+            {
+                connection.IsBackendDeaf = true;
+                connection.ToBackend.Clear();
+            }
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
@@ -176,6 +187,25 @@ internal sealed class ConnectionBook(Truth truth)
             truth.Tally.Add(how);
     }
 
+    /// <summary>The core told which backend a connection is sent to next.</summary>
+    public void OnOpenedLine(LogEvent.ConnectionOpened told)
+    {
+        if (_connecting is not { } connection || connection.From != told.Client
+            || (_connectTo?.Id ?? 0) != told.Backend.Value)
+        {
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to backend"
+                + $" {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            return;
+        }
+        if (connection.Tries == 0)
+            connection.Id = new ConnectionId(++_lastId);
+        if (connection.Id != told.Id)
+        {
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
+                + $" it should be {connection.Id}");
+        }
+    }
+
     /// <summary>The core told how a connection ended that it has just closed.</summary>
     public void OnClosedLine(LogEvent.ConnectionClosed told)
     {
@@ -186,6 +216,13 @@ internal sealed class ConnectionBook(Truth truth)
             return;
         }
         _ending = null;
+        if (told.Id != connection.Id || told.BytesFromClient != connection.FromClient
+            || told.BytesFromBackend != connection.FromBackend)
+        {
+            truth.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
+                + $" {connection.FromClient} and {connection.FromBackend} bytes",
+                connection.Backend);
+        }
         if (WhyNot(connection, told.How) is { } reason && !truth.IsStopping)
         {
             truth.Report(Finding.Untrue,
@@ -231,8 +268,9 @@ internal sealed class ConnectionBook(Truth truth)
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ConnectionTruth connection, Counter how)
+    private Binding? EndAtOnce(ConnectionTruth connection, Counter how, Repeat condition)
     {
+        truth.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
         return null;
@@ -275,9 +313,12 @@ internal sealed class ConnectionBook(Truth truth)
             }
             connection.IsRelaying = true;
             connection.Backend!.TcpSessions++;
+            truth.Lines.Owe(new LogEvent.ConnectionRelaying(
+                connection.Id, new BackendId(connection.Backend.Id)));
             if (truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
                 remote.TcpForwarded++;
         }
+        connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
     }
 
@@ -295,6 +336,7 @@ internal sealed class ConnectionBook(Truth truth)
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
     private void OnRefused(ConnectionTruth connection)
     {
+        truth.Repeats.OnCondition(Repeat.RefusedByBackend, 0);
         var next = connection.Tries < Law.BackendTries
             ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
         if (next == null)
@@ -341,7 +383,8 @@ internal sealed class ConnectionBook(Truth truth)
         var waits = connection.ToBackend.Count + connection.ToClient.Count;
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
-        var isCut = how == Counter.ConnectionsFailedByBackend || connection.ToClient.Count > 0;
+        var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
+            || connection.ToClient.Count > 0;
         // One that is gone sees nothing any more.
         if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
             ReportRelay(connection, "its answer was cut short, and the client saw a clean end");

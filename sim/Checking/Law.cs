@@ -22,6 +22,9 @@ internal static class Law
     public static readonly Duration BackOffStep = Seconds(2);
     public static readonly Duration LongestBackOff = Seconds(32);
 
+    /// <summary>Entries that are no sockets, and others refused, whose names are remembered.</summary>
+    public const int SkippedNames = 64;
+
     /// <summary>A session whose socket was replaced ends by itself, or is ended after this.</summary>
     public static readonly Duration RetiredTime = Seconds(15);
 
@@ -72,6 +75,16 @@ internal static class Law
 
     public static readonly Duration RepeatedLine = Seconds(5);
     public static readonly Duration StopGrace = Seconds(5);
+
+    // ---- Work of a turn ----
+
+    /// <summary>
+    /// With more deadlines armed than this, one that has come may be served a turn later.
+    /// </summary>
+    public const int TimersOfATurn = 1000;
+
+    public const int DatagramsOfATurn = 128;
+    public const int AcceptsOfATurn = 64;
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);
 }

@@ -23,6 +23,7 @@ internal sealed class RemoteBook(Truth truth)
     private int _mayMove;
     private int _movedInTurn;
     private bool _beganInTurn;
+    private int _expired;
     private Instant _nextLook;
 
     // ---- Rebalances ----
@@ -68,6 +69,7 @@ internal sealed class RemoteBook(Truth truth)
     public void OnExpired(LogEvent.RemoteExpired told)
     {
         truth.Tally.Add(Counter.RemotesExpired);
+        _expired++;
         if (!truth.Policy.Remotes.TryGetValue(told.Remote, out var remote))
         {
             truth.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten; nobody knew it");
@@ -80,6 +82,17 @@ internal sealed class RemoteBook(Truth truth)
                 + $" {silence}; it should be kept for {Law.RemoteExpiry}", remote.Primary);
         }
         truth.Policy.Forget(remote);
+    }
+
+    /// <summary>A pass is over; it says how many it forgot, and nothing if none.</summary>
+    public void OnPassEnded(LogEvent.RemotesExpired told)
+    {
+        if (told.Count != _expired || _expired == 0)
+        {
+            truth.Report(Finding.Untrue, $"a pass told {told.Count} remotes that expired; it should"
+                + $" be {_expired}");
+        }
+        _expired = 0;
     }
 
     public void OnEvicted(LogEvent.RemoteEvicted told)

@@ -6,10 +6,7 @@
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
 // are the loop's own few and at most two for each backend.
 
-using System;
-using System.Collections.Generic;
 using Balancer.Core;
-using Simulation.Kernel;
 
 namespace Simulation.Checking;
 
@@ -21,49 +18,8 @@ internal sealed class S10Bounds() : Check("S10")
     /// </summary>
     private const int OwnTimers = 7;
 
-    private readonly Dictionary<(Type Kind, int Which), Instant> _lastLines = [];
-
-    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded;
-
-    public override void OnLogged(Instant now, LogEvent told)
-    {
-        // Each condition has a gate of its own: a backend, a way to fail, a limit.
-        var which = 0;
-        switch (told)
-        {
-            case LogEvent.BackendStuck stuck:
-                which = stuck.Id.Value;
-                break;
-            case LogEvent.ReceiveFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.SendFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.AcceptFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.ConnectionsOverLimit over:
-                which = (int)over.Which;
-                break;
-            case LogEvent.NoBackend or LogEvent.ConnectionWithoutResources
-                or LogEvent.ConnectionRefusedByBackend:
-                break;
-            case LogEvent.BackendForgotten gone:
-                _lastLines.Remove((typeof(LogEvent.BackendStuck), gone.Id.Value));
-                return;
-            default:
-                return;
-        }
-        var key = (told.GetType(), which);
-        if (_lastLines.TryGetValue(key, out var last)
-            && now - last < Law.RepeatedLine)
-        {
-            Fail($"{told.GetType().Name} was told at {last} and again at {now}; once in"
-                + $" {Law.RepeatedLine} it may be");
-        }
-        _lastLines[key] = now;
-    }
+    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded
+        or Finding.Repeated;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {

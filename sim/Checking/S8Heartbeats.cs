@@ -14,9 +14,6 @@ namespace Simulation.Checking;
 
 internal sealed class S8Heartbeats() : Check("S8")
 {
-    /// <summary>A turn serves 1,024 deadlines; with more armed, one may wait for the next.</summary>
-    private const int TimersOfATurn = 1000;
-
     public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
 
     public override void OnLogged(Instant now, LogEvent told)
@@ -42,7 +39,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.IsStopping || core.TimerCount > TimersOfATurn)
+        if (Truth.IsStopping || core.TimerCount > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

@@ -8,6 +8,7 @@
 using System;
 using System.Buffers.Binary;
 using Balancer.Core;
+using Simulation.Kernel;
 
 namespace Simulation.Checking;
 
@@ -34,6 +35,7 @@ internal sealed class SessionBook(Truth truth)
             {
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = truth.Now;
+                truth.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
             }
             else
             {
@@ -49,6 +51,8 @@ internal sealed class SessionBook(Truth truth)
         backend.HasPath = true;
         backend.ConnectedSinceScan = true;
         backend.ConnectedInScan = truth.Directory.OpenScan;
+        truth.Scans.Soon();
+        truth.Lines.Owe(new LogEvent.BackendConnected(backend.Name, backend.Path));
         return session;
     }
 
@@ -132,6 +136,7 @@ internal sealed class SessionBook(Truth truth)
                 break;
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
+                truth.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
                 session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
                 break;
@@ -145,6 +150,7 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.HelloAt = truth.Now;
+        truth.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         backend.NextBackOff = Law.FirstBackOff;

@@ -35,6 +35,9 @@ internal sealed class Truth
         _report = report;
         Scenario = scenario;
         Policy = new PolicyModel();
+        Lines = new LineBook(this);
+        Repeats = new RepeatBook(this);
+        Scans = new ScanBook(this);
         Replies = new ReplyBook(this);
         _sessions = new SessionBook(this);
         Directory = new DirectoryBook(this);
@@ -54,6 +57,12 @@ internal sealed class Truth
     public ReplyBook Replies { get; }
 
     public ConnectionBook Connections { get; }
+
+    public LineBook Lines { get; }
+
+    public RepeatBook Repeats { get; }
+
+    public ScanBook Scans { get; }
 
     public DirectoryBook Directory { get; }
 
@@ -110,8 +119,19 @@ internal sealed class Truth
         Replies.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
-            if (happened.Kind == NetworkEventKind.StopRequested)
-                IsStopping = true;
+            switch (happened.Kind)
+            {
+                case NetworkEventKind.StopRequested:
+                    IsStopping = true;
+                    break;
+                case NetworkEventKind.DirectoryChanged:
+                    Scans.Soon();
+                    break;
+                case NetworkEventKind.RescanRequested:
+                    Scans.AtOnce();
+                    Lines.Owe(new LogEvent.RescanRequested());
+                    break;
+            }
             if (happened.Kind == NetworkEventKind.Socket
                 && Owner(happened.Handle) is ConnectionTruth connection)
             {
@@ -125,7 +145,7 @@ internal sealed class Truth
         }
     }
 
-    public void OnTurnEnded(Instant now)
+    public void OnTurnEnded(Instant now, LoadBalancer core)
     {
         Now = Shown(now);
         Arrivals.Drain();
@@ -133,6 +153,10 @@ internal sealed class Truth
         _sessions.OnTurnEnded();
         Connections.OnTurnEnded();
         _remotes.OnTurnEnded();
+        Directory.OnTurnEnded();
+        Scans.OnTurnEnded(core.TimerCount);
+        Lines.OnTurnEnded();
+        Repeats.OnTurnEnded();
     }
 
     public void OnHealed() => HasHealed = true;
@@ -150,8 +174,10 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Arrivals.Drain();
-        if (why.Status != IoStatus.WouldBlock)
-            Tally.Add(Counter.ReceivesFailed);
+        if (why.Status == IoStatus.WouldBlock)
+            return;
+        Tally.Add(Counter.ReceivesFailed);
+        Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status);
     }
 
     public void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -167,6 +193,7 @@ internal sealed class Truth
         Now = Shown(now);
         Arrivals.Drain();
         Replies.OnSendFailed(in header, why);
+        Repeats.OnCondition(Repeat.SendFailed, (int)why.Status);
     }
 
     // ---- Streams ----
@@ -185,6 +212,7 @@ internal sealed class Truth
         else if (result.Status != IoStatus.WouldBlock)
         {
             Tally.Add(Counter.AcceptsFailed);
+            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status);
         }
     }
 
@@ -289,13 +317,38 @@ internal sealed class Truth
             case LogEvent.RemoteEvicted evicted:
                 _remotes.OnEvicted(evicted);
                 return;
-            case LogEvent.NoBackend or LogEvent.BackendStuck or LogEvent.ConnectionsOverLimit:
-                // Told in the middle of a batch.
+            case LogEvent.NoBackend none:
+                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1);
+                return;
+            case LogEvent.BackendStuck stuck:
+                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed);
+                return;
+            case LogEvent.ConnectionsOverLimit over:
+                OnArrivalLine(Repeat.OverLimit, (int)over.Which, over.Suppressed);
                 return;
         }
         Arrivals.Drain();
+        Lines.OnLogged(told);
         switch (told)
         {
+            case LogEvent.ReceiveFailed failed:
+                Repeats.OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.SendFailed failed:
+                Repeats.OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.AcceptFailed failed:
+                Repeats.OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.ConnectionRefusedByBackend refused:
+                Repeats.OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed);
+                break;
+            case LogEvent.ConnectionWithoutResources without:
+                Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed);
+                break;
+            case LogEvent.ConnectionOpened opened:
+                Connections.OnOpenedLine(opened);
+                break;
             case LogEvent.HeartbeatSent sent:
                 _sessions.OnHeartbeatSent(sent.Id);
                 break;
@@ -303,7 +356,7 @@ internal sealed class Truth
                 Connections.OnClosedLine(closed);
                 break;
             case LogEvent.BackendDiscovered found:
-                Directory.OnDiscoveredLine(found.Id.Value);
+                Directory.OnDiscoveredLine(found);
                 break;
             case LogEvent.BackendForgotten forgotten:
                 Directory.OnForgottenLine(forgotten.Id.Value);
@@ -317,10 +370,20 @@ internal sealed class Truth
             case LogEvent.RemoteExpired expired:
                 _remotes.OnExpired(expired);
                 break;
+            case LogEvent.RemotesExpired passed:
+                _remotes.OnPassEnded(passed);
+                break;
             case LogEvent.Stopping:
                 IsStopping = true;
                 break;
         }
+    }
+
+    /// <summary>A line that is told in the middle of a batch, about one that arrived in it.</summary>
+    private void OnArrivalLine(Repeat kind, int which, long heldBack)
+    {
+        Arrivals.DrainTo(kind, which);
+        Repeats.OnLine(kind, which, heldBack);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
