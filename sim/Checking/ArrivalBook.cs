@@ -212,6 +212,8 @@ internal sealed class ArrivalBook(Truth truth)
         BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)payload.Length);
         session.Owed.Append(head);
         session.Owed.Append(payload);
+        session.Unanswered++;
+        truth.LastForwardedAt = truth.Now;
         backend.UdpQueries++;
         if (remote != null)
             remote.UdpForwarded++;

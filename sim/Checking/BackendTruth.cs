@@ -122,6 +122,12 @@ internal sealed class SessionTruth(
 
     public bool IsStuck { get; set; }
 
+    /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
+    public long Unanswered { get; set; }
+
+    /// <summary>The turn whose events said that it has bytes, if it was not read since; else 0.</summary>
+    public long UnreadSince { get; set; }
+
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
     public bool IsLost { get; set; }
 
@@ -147,6 +153,9 @@ internal sealed class SessionTruth(
 
     /// <summary>Another socket took its place; only its replies count any more.</summary>
     public bool IsRetired { get; set; }
+
+    /// <summary>When that was; Never if it did not.</summary>
+    public Instant RetiredAt { get; set; } = Instant.Never;
 
     public bool IsClosed { get; set; }
 }

@@ -35,7 +35,8 @@ internal sealed class ConnectionBook(Truth truth)
     /// <summary>No limit stands against another connection of this client.</summary>
     public bool HasRoomFor(ConnectionTruth connection) =>
         _open.Count < truth.Scenario.Kernel.TcpConnections
-        && _perClient.GetValueOrDefault(connection.From.Address) < Law.ConnectionsPerClient;
+        && _perClient.GetValueOrDefault(connection.From.Address)
+            < truth.Scenario.Kernel.TcpConnectionsPerClient;
 
     /// <summary>Decides where an accepted connection goes.</summary>
     public Binding? Decide(ConnectionTruth connection)
@@ -47,7 +48,7 @@ internal sealed class ConnectionBook(Truth truth)
         _connectTo = null;
         if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
             return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
-        if (ofClient >= Law.ConnectionsPerClient)
+        if (ofClient >= truth.Scenario.Kernel.TcpConnectionsPerClient)
             return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
         var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
         var binding = truth.Policy.LastBinding;
@@ -58,6 +59,7 @@ internal sealed class ConnectionBook(Truth truth)
             return EndAtOnce(connection, Counter.ConnectionsWithoutBackend, Repeat.NoBackend);
         }
         connection.IsProxied = true;
+        Touch(connection);
         _open.Add(connection);
         _perClient[address] = ofClient + 1;
         _connectTo = chosen;
@@ -249,8 +251,12 @@ internal sealed class ConnectionBook(Truth truth)
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
-            if (!connection.IsClosed && connection.IsRelaying)
+            if (connection.IsClosed)
+                continue;
+            if (connection.IsRelaying)
                 CheckEnds(connection);
+            if (connection.IsProxied && !truth.IsStopping)
+                CheckInterest(connection);
         }
         _touched.Clear();
         foreach (var connection in _refusedAtOnce)
@@ -375,6 +381,46 @@ internal sealed class ConnectionBook(Truth truth)
             ReportRelay(connection, "the client's end was not passed on to the backend");
         if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
             ReportRelay(connection, "the backend's end was not passed on to the client");
+    }
+
+    /// <summary>
+    /// Each side is read as long as what it sends has room, and written to as long as bytes wait
+    /// for it. A client that is not read is watched for its reset.
+    /// </summary>
+    private void CheckInterest(ConnectionTruth connection)
+    {
+        var client = Readiness.HangUp;
+        var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
+        if (connection.IsRelaying)
+        {
+            client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
+                connection.ToClient);
+            if (client == Readiness.None && !connection.ToldClient)
+                client = Readiness.HangUp;
+            backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
+                connection.ToBackend);
+        }
+        CheckInterest(connection, connection.Client, client, "client");
+        if (!connection.BackendStream.IsNone)
+            CheckInterest(connection, connection.BackendStream, backend, "backend");
+    }
+
+    private static bool HasRoom(ByteLine line) => line.Count < Law.RelayQueueBytes;
+
+    private static Readiness Wanted(bool read, ByteLine write) =>
+        (read ? Readiness.Read : Readiness.None)
+        | (write.Count > 0 ? Readiness.Write : Readiness.None);
+
+    private void CheckInterest(
+        ConnectionTruth connection, SocketHandle stream, Readiness should, string side)
+    {
+        var told = truth.InterestOf(stream);
+        if (told == should)
+            return;
+        truth.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
+            + $" {connection.ToBackend.Count} bytes for the backend and"
+            + $" {connection.ToClient.Count} for the client, is woken by its {side} for {told}; it"
+            + $" should be {should}", connection.Backend);
     }
 
     /// <summary>A client whose answer was cut short must not take it for whole.</summary>

@@ -250,7 +250,8 @@ internal sealed class DirectoryBook(Truth truth)
         if (backend.Session is { } session)
         {
             session.IsRetired = true;
-            truth.OpenRetired++;
+            session.RetiredAt = truth.Now;
+            truth.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
         }

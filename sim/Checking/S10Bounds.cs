@@ -25,6 +25,10 @@ internal sealed class S10Bounds() : Check("S10")
     {
         if (Truth.IsStopping)
             return;
+        if (Truth.ReceivedInTurn > Law.DatagramsOfATurn)
+            Fail($"{Truth.ReceivedInTurn} datagrams were received in one turn");
+        if (Truth.AcceptedInTurn > Law.AcceptsOfATurn)
+            Fail($"{Truth.AcceptedInTurn} connections were accepted in one turn");
         var sessions = 0;
         foreach (var backend in Truth.Policy.Backends)
         {
@@ -50,7 +54,7 @@ internal sealed class S10Bounds() : Check("S10")
     {
         var open = Truth.Connections.Open.Count;
         var kernel = Truth.Scenario.Kernel;
-        var streams = sessions + Truth.OpenRetired + open + Truth.Connections.BackendStreams;
+        var streams = sessions + Truth.Retired.Count + open + Truth.Connections.BackendStreams;
         var timers = OwnTimers + open + 3 * Truth.Policy.Backends.Count;
         if (Truth.OpenStreams != streams)
         {

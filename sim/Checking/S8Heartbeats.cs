@@ -1,6 +1,7 @@
 // Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
 // earlier and no turn later; that one at most is out; that a session is faulted when one stayed
-// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later.
+// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later, and not before what it
+// has said by then is read: a process that stood still must not take its own sleep for a backend's.
 //
 // It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the
@@ -18,6 +19,14 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnLogged(Instant now, LogEvent told)
     {
+        if (told is LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout
+                or FaultCause.HelloTimeout } overdue
+            && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
+            && unread.UnreadSince == Truth.Turn)
+        {
+            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes of"
+                + " it, before they were read", hasty.PlanId);
+        }
         if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
             || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
         {

@@ -121,6 +121,7 @@ internal sealed class SessionBook(Truth truth)
                 Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
                 break;
             case SeenFrame.OutboundUdp:
+                session.Unanswered = Math.Max(0, session.Unanswered - 1);
                 truth.Replies.OnReply(in frame);
                 break;
             case SeenFrame.ServerHello:
@@ -170,8 +171,7 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.IsClosed = true;
-        if (session.IsRetired)
-            truth.OpenRetired--;
+        truth.Retired.Remove(session);
         if (backend.Session != session)
             return;
         backend.Session = null;
@@ -235,9 +235,35 @@ internal sealed class SessionBook(Truth truth)
             return;
         foreach (var backend in truth.Policy.Backends)
         {
-            if (backend.Session is { Evidence: { } evidence } session)
+            if (backend.Session is not { } session)
+                continue;
+            if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
+            else
+                CheckInterest(session);
         }
+        foreach (var session in truth.Retired)
+        {
+            CheckInterest(session);
+            if (truth.Now > session.RetiredAt + Law.RetiredTime + truth.Lateness)
+            {
+                truth.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
+                    + $" replaced at {session.RetiredAt} and is open at {truth.Now}",
+                    session.Backend);
+            }
+        }
+    }
+
+    /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
+    private void CheckInterest(SessionTruth session)
+    {
+        var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
+        var told = truth.InterestOf(session.Stream);
+        if (told == should || session.IsLost)
+            return;
+        truth.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
+            + $" {session.Owed.Count} bytes wait, is woken for {told}; it should be {should}",
+            session.Backend);
     }
 
     private void ReportOutlived(SessionTruth session, Evidence evidence, string how)

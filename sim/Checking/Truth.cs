@@ -12,6 +12,7 @@
 // can, because the check that is asked for may be another.
 
 using System;
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -27,7 +28,8 @@ internal sealed class Truth
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
     private readonly RemoteBook _remotes;
-    private (SocketHandle Stream, object? Owner)[] _owners = new (SocketHandle, object?)[64];
+    private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
+        new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
 
     public Truth(Scenario scenario, FindingHandler report)
@@ -67,10 +69,19 @@ internal sealed class Truth
     public DirectoryBook Directory { get; }
 
     /// <summary>Sessions that retired and are not closed yet.</summary>
-    public int OpenRetired { get; set; }
+    public List<SessionTruth> Retired { get; } = [];
 
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
+
+    public SocketHandle DatagramSocket { get; set; }
+
+    public SocketHandle Listener { get; set; }
+
+    public bool IsListenerClosed { get; private set; }
+
+    /// <summary>When a query was last owed to a session.</summary>
+    public Instant LastForwardedAt { get; set; }
 
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
@@ -95,12 +106,30 @@ internal sealed class Truth
     /// <summary>Streams that are open now.</summary>
     public int OpenStreams { get; private set; }
 
+    public int ReceivedInTurn { get; private set; }
+
+    public int AcceptedInTurn { get; private set; }
+
     /// <summary>System calls of this turn that moved something.</summary>
     public int Deeds { get; private set; }
 
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
+
+    /// <summary>
+    /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
+    /// forwarded.
+    /// </summary>
+    public bool AnyInFlight(Duration age)
+    {
+        long unanswered = 0;
+        foreach (var backend in Policy.Backends)
+            unanswered += backend.Session?.Unanswered ?? 0;
+        foreach (var session in Retired)
+            unanswered += session.Unanswered;
+        return unanswered > 0 && (age == Duration.Zero || Now - LastForwardedAt < age);
+    }
 
     // ---- Turns ----
 
@@ -112,6 +141,8 @@ internal sealed class Truth
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        ReceivedInTurn = 0;
+        AcceptedInTurn = 0;
         Lateness = Scenario.Kernel.ClockStep + _stall;
         TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
         IsCalm |= HasHealed && _stall == Duration.Zero;
@@ -131,6 +162,12 @@ internal sealed class Truth
                     Scans.AtOnce();
                     Lines.Owe(new LogEvent.RescanRequested());
                     break;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && (happened.Ready & Readiness.Read) != 0
+                && Owner(happened.Handle) is SessionTruth session)
+            {
+                session.UnreadSince = Turn;
             }
             if (happened.Kind == NetworkEventKind.Socket
                 && Owner(happened.Handle) is ConnectionTruth connection)
@@ -167,6 +204,7 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Deeds++;
+        ReceivedInTurn++;
         Arrivals.OnReceived(in header, payload);
     }
 
@@ -205,6 +243,7 @@ internal sealed class Truth
         if (result.IsOk)
         {
             Deeds++;
+            AcceptedInTurn++;
             var connection = new ConnectionTruth(stream, client, Now) { LastActivity = Now };
             Own(stream, connection);
             Arrivals.OnAccepted(connection);
@@ -242,7 +281,10 @@ internal sealed class Truth
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
         if (Owner(stream) is SessionTruth session)
+        {
+            session.UnreadSince = 0;
             _sessions.OnRead(session, result, bytes);
+        }
         else if (Owner(stream) is ConnectionTruth connection)
             Connections.OnRead(connection, stream, result, bytes);
     }
@@ -274,15 +316,23 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
+        IsListenerClosed |= socket == Listener;
         var owner = Owner(socket);
         if (owner == null)
             return;
-        _owners[socket.Slot] = default;
+        _sockets[socket.Slot] = default;
         OpenStreams--;
         if (owner is SessionTruth session)
             _sessions.OnClosed(session);
         else if (owner is ConnectionTruth connection)
             Connections.OnClosed(connection, socket, aborted);
+    }
+
+    /// <summary>The two bound sockets have no owner, and are known by their interest.</summary>
+    public void OnInterest(SocketHandle socket, Readiness interest)
+    {
+        ref var entry = ref EntryOf(socket);
+        entry = (socket, entry.Stream == socket ? entry.Owner : null, interest);
     }
 
     // ---- The directory ----
@@ -403,19 +453,32 @@ internal sealed class Truth
         return step <= 1 ? now : new Instant(now.Nanoseconds - now.Nanoseconds % step);
     }
 
+    /// <summary>What the waits report of a socket.</summary>
+    public Readiness InterestOf(SocketHandle socket)
+    {
+        ref var entry = ref EntryOf(socket);
+        return entry.Stream == socket ? entry.Interest : Readiness.None;
+    }
+
+    private ref (SocketHandle Stream, object? Owner, Readiness Interest) EntryOf(
+        SocketHandle socket)
+    {
+        while (socket.Slot >= _sockets.Length)
+            Array.Resize(ref _sockets, _sockets.Length * 2);
+        return ref _sockets[socket.Slot];
+    }
+
     private object? Owner(SocketHandle stream)
     {
-        if ((uint)stream.Slot >= (uint)_owners.Length)
+        if ((uint)stream.Slot >= (uint)_sockets.Length)
             return null;
-        ref var entry = ref _owners[stream.Slot];
+        ref var entry = ref _sockets[stream.Slot];
         return entry.Stream == stream ? entry.Owner : null;
     }
 
     private void Own(SocketHandle stream, object owner)
     {
-        while (stream.Slot >= _owners.Length)
-            Array.Resize(ref _owners, _owners.Length * 2);
-        _owners[stream.Slot] = (stream, owner);
+        EntryOf(stream) = (stream, owner, Readiness.None);
         OpenStreams++;
     }
 }

@@ -2,8 +2,8 @@
 // tells the observers what was asked and what was answered. A datagram that was sent goes on to the
 // clients from here, after the observers heard of it.
 //
-// What always holds: the answers are the kernel's own, unchanged; each is told once, WouldBlock
-// included, and only SetInterest is not told. Times are those of the balancer's clock.
+// What always holds: the answers are the kernel's own, unchanged; each call is told once, WouldBlock
+// included. Times are those of the balancer's clock.
 
 using System;
 using Balancer.Core;
@@ -42,8 +42,11 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         return count;
     }
 
-    public void SetInterest(SocketHandle socket, Readiness interest) =>
+    public void SetInterest(SocketHandle socket, Readiness interest)
+    {
         _inner.SetInterest(socket, interest);
+        observer.OnInterest(Now, socket, interest);
+    }
 
     public IoResult ReceiveDatagrams(DatagramBatch batch)
     {

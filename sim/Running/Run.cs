@@ -68,6 +68,7 @@ public sealed class ScenarioRun
     {
         WarmUp = scenario.Kernel.WarmUp,
         TcpConnections = scenario.Kernel.TcpConnections,
+        TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,
         MaxRemotes = scenario.Kernel.MaxRemotes,
         HashKey = SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.HashKey),
     };
@@ -104,6 +105,7 @@ public sealed class ScenarioRun
 
     private void RunToEnd()
     {
+        _observers.OnBegan(_network.DatagramSocket, _network.Listener);
         _kernel.WaitLimit = _scenario.End;
         while (_kernel.Now < _scenario.End)
             Turn();

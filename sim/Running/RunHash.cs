@@ -115,6 +115,14 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
         End();
     }
 
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest)
+    {
+        Begin(34, now);
+        Add(socket);
+        Add((ulong)interest);
+        End();
+    }
+
     public override void OnScanOpened(Instant now, IoResult result) => Answer(14, now, result);
 
     public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)

@@ -17,6 +17,9 @@ public abstract class RunObserver
 {
     // ---- The loop ----
 
+    /// <summary>The run begins; these are the two bound sockets.</summary>
+    public virtual void OnBegan(SocketHandle datagramSocket, SocketHandle listener) { }
+
     /// <summary>
     /// The process stood still for so long in the wait that just returned; told before OnTurnBegan,
     /// and only if it did.
@@ -70,6 +73,9 @@ public abstract class RunObserver
 
     /// <summary>The entry means something only if Ok.</summary>
     public virtual void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry) { }
+
+    /// <summary>What the next waits report of a socket was set.</summary>
+    public virtual void OnInterest(Instant now, SocketHandle socket, Readiness interest) { }
 
     // ---- Its log ----
 

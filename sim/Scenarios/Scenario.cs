@@ -75,6 +75,9 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.TcpConnections.</summary>
     public int TcpConnections { get; init; } = 10_000;
 
+    /// <summary>See BalancerOptions.TcpConnectionsPerClient.</summary>
+    public int TcpConnectionsPerClient { get; init; } = 1000;
+
     /// <summary>See BalancerOptions.MaxRemotes.</summary>
     public int MaxRemotes { get; init; } = 1_000_000;
 }

@@ -68,6 +68,7 @@ internal static class Reductions
             kernel with { TellsChanges = plain.TellsChanges },
             kernel with { WarmUp = plain.WarmUp },
             kernel with { TcpConnections = plain.TcpConnections },
+            kernel with { TcpConnectionsPerClient = plain.TcpConnectionsPerClient },
             kernel with { MaxRemotes = plain.MaxRemotes },
         ])
         {

@@ -35,6 +35,7 @@ internal sealed class Watched : INetwork, IBackendDirectory
             WarmUp = plan.Kernel.WarmUp,
         });
         _loop = new EventLoop(Kernel.Clock, this, Core);
+        Checks.OnBegan(DatagramSocket, Listener);
     }
 
     public SimKernel Kernel { get; }
@@ -96,8 +97,11 @@ internal sealed class Watched : INetwork, IBackendDirectory
         return count;
     }
 
-    public void SetInterest(SocketHandle socket, Readiness interest) =>
+    public void SetInterest(SocketHandle socket, Readiness interest)
+    {
         Kernel.Network.SetInterest(socket, interest);
+        Checks.OnInterest(Now, socket, interest);
+    }
 
     public IoResult ReceiveDatagrams(DatagramBatch batch)
     {
