@@ -81,7 +81,7 @@ internal sealed class RemoteBook(Truth truth)
             truth.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten after a silence of"
                 + $" {silence}; it should be kept for {Law.RemoteExpiry}", remote.Primary);
         }
-        truth.Policy.Forget(remote);
+        Forget(remote);
     }
 
     /// <summary>A pass is over; it says how many it forgot, and nothing if none.</summary>
@@ -117,7 +117,7 @@ internal sealed class RemoteBook(Truth truth)
                 + $" was evicted; it cannot be the longest unheard of {Law.EvictionSample}",
                 remote.Primary);
         }
-        truth.Policy.Forget(remote);
+        Forget(remote);
     }
 
     public void OnTurnEnded()
@@ -127,6 +127,12 @@ internal sealed class RemoteBook(Truth truth)
             return;
         _nextLook = truth.Now + Law.ExpiryInterval;
         CheckSilent();
+    }
+
+    private void Forget(RemoteTruth remote)
+    {
+        truth.Policy.Forget(remote);
+        truth.Status.OnForgotten(remote.Address);
     }
 
     /// <summary>Whether it may be the one longest unheard of a sample.</summary>

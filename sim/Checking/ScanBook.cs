@@ -19,7 +19,7 @@ internal sealed class ScanBook(Truth truth)
     /// <summary>A change was told, or a session begun: another scan must look.</summary>
     public void Soon()
     {
-        if (_isOpen)
+        if (_isOpen || _wasAsked)
             _again = true;
         else
             _due = Instant.Min(_due, truth.Now + Law.ScanDelay);
@@ -46,6 +46,10 @@ internal sealed class ScanBook(Truth truth)
         _wasAsked = false;
         _isOpen = result.IsOk;
         _due = truth.Now + Law.ScanInterval;
+        // One that failed is over already, and what asked for another came behind it.
+        if (!_isOpen && _again)
+            _due = truth.Now + Law.ScanDelay;
+        _again &= _isOpen;
     }
 
     /// <summary>The open scan is over, whole or not.</summary>

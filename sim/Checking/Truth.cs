@@ -40,6 +40,7 @@ internal sealed class Truth
         Lines = new LineBook(this);
         Repeats = new RepeatBook(this);
         Scans = new ScanBook(this);
+        Status = new StatusBook(this);
         Replies = new ReplyBook(this);
         _sessions = new SessionBook(this);
         Directory = new DirectoryBook(this);
@@ -65,6 +66,8 @@ internal sealed class Truth
     public RepeatBook Repeats { get; }
 
     public ScanBook Scans { get; }
+
+    public StatusBook Status { get; }
 
     public DirectoryBook Directory { get; }
 
@@ -158,6 +161,9 @@ internal sealed class Truth
                 case NetworkEventKind.DirectoryChanged:
                     Scans.Soon();
                     break;
+                case NetworkEventKind.StatusRequested:
+                    Status.OnRequested();
+                    break;
                 case NetworkEventKind.RescanRequested:
                     Scans.AtOnce();
                     Lines.Owe(new LogEvent.RescanRequested());
@@ -192,6 +198,7 @@ internal sealed class Truth
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
         Scans.OnTurnEnded(core.TimerCount);
+        Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
     }
@@ -395,6 +402,15 @@ internal sealed class Truth
                 break;
             case LogEvent.ConnectionWithoutResources without:
                 Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed);
+                break;
+            case LogEvent.Status totals:
+                Status.OnTotals(totals);
+                break;
+            case LogEvent.BackendStatus backend:
+                Status.OnBackend(backend);
+                break;
+            case LogEvent.RemoteStatus remote:
+                Status.OnRemote(remote);
                 break;
             case LogEvent.ConnectionOpened opened:
                 Connections.OnOpenedLine(opened);

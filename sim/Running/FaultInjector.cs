@@ -198,6 +198,12 @@ internal sealed class FaultInjector
             case FaultKind.DirectoryEntry:
                 MakeEntry(fault);
                 break;
+            case FaultKind.OperatorRescan:
+                _kernel.RequestRescan();
+                break;
+            case FaultKind.OperatorStatus:
+                _kernel.RequestStatus();
+                break;
             case FaultKind.ClockStall:
                 Faults.Stall += fault.For;
                 break;

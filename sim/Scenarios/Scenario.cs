@@ -250,4 +250,10 @@ public enum FaultKind
 
     /// <summary>The process stands still for For: the next turn is that much later.</summary>
     ClockStall,
+
+    /// <summary>The operator asks for a scan, as SIGHUP does.</summary>
+    OperatorRescan,
+
+    /// <summary>The operator asks for the state of everything, as SIGUSR1 does.</summary>
+    OperatorStatus,
 }
