@@ -33,7 +33,7 @@ run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nolo
 
 .PHONY: build demo test unit property integration has-commands format clean help
 
-build: $(build_dir)/bbal $(build_dir)/fake-binder $(build_dir)/sim ## The executables, into build/
+build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
 $(build_dir)/bbal: $(call sources,src/Balancer.Core src/Balancer.Linux src/Balancer)
 	@scripts/publish src/Balancer $@
@@ -43,6 +43,9 @@ $(build_dir)/fake-binder: $(call sources,fake-binder)
 
 $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
 	@scripts/publish sim $@
+
+$(build_dir)/sim-planted: $(call sources,src/Balancer.Core fake-binder sim)
+	@scripts/publish sim $@ -p:Plant=true
 
 demo: build ## Clients, balancer and backends on one screen, on PORT (5300)
 	@dotnet run --project src/Demo -c Release -v quiet -- --build-dir $(build_dir) --port $(PORT)

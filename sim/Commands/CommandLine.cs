@@ -13,6 +13,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Planting;
 using Simulation.Scenarios;
 
 namespace Simulation.Commands;
@@ -61,6 +62,9 @@ public sealed record Request
     public string? Found { get; init; }
 
     public string Directory { get; init; } = "sim/corpus";
+
+    /// <summary>For plant: what it is asked for besides Seed, Count and Jobs.</summary>
+    public PlantRequest? Plant { get; init; }
 }
 
 /// <summary>What the arguments came to: exactly one of the three is not null.</summary>
@@ -105,6 +109,8 @@ public sealed class CommandLine
     private readonly Option<string> _found = New("--found", "TEXT", "What it found, if it fails no more");
     private readonly Option<string> _directory = New("--directory", "DIR", "Where the corpus is [default: sim/corpus]");
 
+    private readonly PlantWords _plant = new();
+
     private readonly RootCommand _root = new("The simulator of bbal: the real core in virtual time.");
 
     public CommandLine()
@@ -121,7 +127,7 @@ public sealed class CommandLine
             [.. choice, _check, _until, _html, _svg, _ascii]);
         Add(_root, "det", "Run seeds in two processes and compare", null,
             [_seed, _seeds, _jobs, .. choice]);
-        // `plant` registers itself here.
+        _root.Subcommands.Add(_plant.Command);
         var corpus = new Command("corpus", "Failures ever found, for ever");
         Add(corpus, "add", "Add a scenario, with what it finds", _file,
             [_check, _found, _directory]);
@@ -172,6 +178,8 @@ public sealed class CommandLine
         }
         var verb = string.Join(' ', names);
         var time = Value(line, _time, ToTime, null);
+        if (line.CommandResult.Parent is CommandResult { Command.Name: PlantWords.Name })
+            return _plant.ToRequest(line, verb);
         var seeds = Value(line, _seeds, ToCount, null) ?? Value(line, _count, ToCount, null);
         var checks = Value(line, _check, ToChecks, default(ImmutableArray<string>));
         checks = Value(line, _break, ToChecks, checks);
@@ -213,7 +221,7 @@ public sealed class CommandLine
         _ => "",
     };
 
-    private static Command Add(Command to, string name, string description, Argument? argument,
+    internal static Command Add(Command to, string name, string description, Argument? argument,
         ReadOnlySpan<Option> options)
     {
         var command = new Command(name, description);
@@ -226,22 +234,22 @@ public sealed class CommandLine
         return command;
     }
 
-    private static Option<string> New(
+    internal static Option<string> New(
         string name, string value, string description, params string[] aliases) =>
         new(name, aliases) { HelpName = value, Description = description };
 
-    private static T Value<T>(
+    internal static T Value<T>(
         ParseResult line, Option<string> option, Func<string, string, T> convert, T otherwise) =>
         line.GetResult(option) is { Implicit: false, Tokens: [.., var token] }
             ? convert(option.Name, token.Value)
             : otherwise;
 
-    private static ulong? ToSeed(string name, string text) =>
+    internal static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
             ? seed
             : throw new UsageException($"{name}: '{text}' is not a seed (0 to 2^64 - 1)");
 
-    private static long? ToCount(string name, string text) =>
+    internal static long? ToCount(string name, string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
             && count is >= 1 and <= 1_000_000_000
             ? count
@@ -280,7 +288,7 @@ public sealed class CommandLine
         ? text
         : throw new UsageException($"{name}: '{text}' is not a profile ({string.Join(", ", Profiles)})");
 
-    private static ImmutableArray<string> ToChecks(string name, string text)
+    internal static ImmutableArray<string> ToChecks(string name, string text)
     {
         ImmutableArray<string> ids = [.. text.ToUpperInvariant().Split(',')];
         foreach (var id in ids)
@@ -291,7 +299,7 @@ public sealed class CommandLine
         return ids;
     }
 
-    private static ImmutableArray<string> ToFaults(string name, string text)
+    internal static ImmutableArray<string> ToFaults(string name, string text)
     {
         ImmutableArray<string> words = [.. text.Split(',')];
         if (new GeneratorOptions { Only = words }.UnknownWord() is { } unknown)
@@ -310,5 +318,5 @@ public sealed class CommandLine
         string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 
     /// <summary>A word of the command line is wrong; never leaves Parse.</summary>
-    private sealed class UsageException(string message) : Exception(message);
+    internal sealed class UsageException(string message) : Exception(message);
 }

@@ -10,6 +10,7 @@ using System.IO;
 using System.Text.Json;
 using Balancer.Core;
 using Simulation.Pictures;
+using Simulation.Planting;
 using Simulation.Running;
 using Simulation.Scenarios;
 using Simulation.Shrinking;
@@ -50,6 +51,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 "hashes" => Determinism.Print(simulator, request, output),
                 "corpus add" => new Corpus(simulator, request, output).Add(),
                 "corpus run" => new Corpus(simulator, request, output).Run(),
+                _ when request.Plant is { } plant =>
+                    PlantCommand.Run(plant, arguments, output, error),
                 _ => Complain($"sim: {request.Verb}: no such command"),
             };
         }
