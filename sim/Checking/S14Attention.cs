@@ -17,12 +17,25 @@ internal sealed class S14Attention() : Check("S14")
 
     public override bool Claims(Finding finding) => finding is Finding.Unwatched;
 
+    /// <summary>Two failures in a row are a condition, and a third call within the rest a spin.</summary>
+    private void LookAtFailures(Instant now)
+    {
+        if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
+            || Truth.InterestOf(Truth.DatagramSocket) == Readiness.None)
+        {
+            return;
+        }
+        Fail($"receiving failed {Truth.ReceiveFailuresInARow} times in a row by {now}, and the UDP"
+            + " socket does not rest");
+    }
+
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         if (Truth.IsStopping)
             return;
         Look(Truth.DatagramSocket, "the UDP socket", now, Law.ReceivePause,
             ref _datagramsRestSince);
+        LookAtFailures(now);
         Look(Truth.Listener, "the listener", now, Law.AcceptPause, ref _listenerRestsSince);
     }
 

@@ -81,6 +81,9 @@ internal sealed class Truth
 
     public SocketHandle Listener { get; set; }
 
+    /// <summary>How often a stop was asked for.</summary>
+    public int StopRequests { get; private set; }
+
     public bool IsListenerClosed { get; private set; }
 
     /// <summary>When a query was last owed to a session.</summary>
@@ -108,6 +111,11 @@ internal sealed class Truth
 
     /// <summary>Streams that are open now.</summary>
     public int OpenStreams { get; private set; }
+
+    /// <summary>Receives that failed since one that did not, and the turn of the last.</summary>
+    public int ReceiveFailuresInARow { get; private set; }
+
+    public long ReceiveFailedLastIn { get; private set; }
 
     public int ReceivedInTurn { get; private set; }
 
@@ -157,6 +165,7 @@ internal sealed class Truth
             {
                 case NetworkEventKind.StopRequested:
                     IsStopping = true;
+                    StopRequests++;
                     break;
                 case NetworkEventKind.DirectoryChanged:
                     Scans.Soon();
@@ -212,6 +221,7 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         ReceivedInTurn++;
+        ReceiveFailuresInARow = 0;
         Arrivals.OnReceived(in header, payload);
     }
 
@@ -222,6 +232,8 @@ internal sealed class Truth
         if (why.Status == IoStatus.WouldBlock)
             return;
         Tally.Add(Counter.ReceivesFailed);
+        ReceiveFailuresInARow++;
+        ReceiveFailedLastIn = Turn;
         Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status);
     }
 

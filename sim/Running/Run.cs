@@ -112,6 +112,8 @@ public sealed class ScenarioRun
         var limit = _kernel.Now + StopLimit;
         _kernel.WaitLimit = limit;
         _kernel.RequestStop();
+        if (_scenario.StopAgain > Duration.Zero)
+            _kernel.After(_scenario.StopAgain, _kernel.RequestStop);
         while (Turn())
         {
             if (_kernel.Now >= limit)

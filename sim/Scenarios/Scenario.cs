@@ -26,7 +26,11 @@ public sealed record Scenario
 
     public Instant HealAt { get; init; }
 
+    /// <summary>An orderly stop is asked for; what is planned for later happens during it.</summary>
     public Instant End { get; init; }
+
+    /// <summary>How long after End a stop is asked for again; zero for never.</summary>
+    public Duration StopAgain { get; init; }
 
     public KernelPlan Kernel { get; init; } = new();
 
