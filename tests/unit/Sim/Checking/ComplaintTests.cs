@@ -243,6 +243,50 @@ public sealed class ComplaintTests
         sim.Observer.OnAccepted(
             sim.Now, IoResult.Failed(IoStatus.TooManyFiles), SocketHandle.None, default);
         sim.Core.Counters.Add(Counter.AcceptsFailed);
+        sim.Observer.OnLogged(sim.Now,
+            new LogEvent.AcceptFailed(IoResult.Failed(IoStatus.TooManyFiles), 0));
+    });
+
+    [Fact]
+    public void LineThatIsOwedAndNotTold_BreaksS12() => Breaks("S12", static sim =>
+    {
+        sim.Observer.OnAccepted(
+            sim.Now, IoResult.Failed(IoStatus.TooManyFiles), SocketHandle.None, default);
+        sim.Core.Counters.Add(Counter.AcceptsFailed);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    });
+
+    [Fact]
+    public void ScanBeforeItsTime_BreaksS9() => Breaks("S9", static sim =>
+        sim.Observer.OnScanOpened(sim.Now, IoResult.Ok()));
+
+    [Fact]
+    public void SessionThatNobodyListensTo_BreaksS14() => Breaks("S14", static sim =>
+    {
+        sim.Observer.OnInterest(sim.Now, sim.FirstSession, Readiness.None);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    });
+
+    [Fact]
+    public void SessionThatIsListenedTo_PassesS14() => Passes("S14", static sim =>
+    {
+        sim.Observer.OnInterest(sim.Now, sim.FirstSession, Readiness.Read);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    });
+
+    [Fact]
+    public void StopWithAnOpenListener_BreaksS15() => Breaks("S15", static sim =>
+    {
+        sim.Observer.OnLogged(sim.Now, new LogEvent.Stopping(0));
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    });
+
+    [Fact]
+    public void StopThatTheBalancerMakes_PassesS15() => Passes("S15", static sim =>
+    {
+        sim.Kernel.RequestStop();
+        sim.Run(1);
+        Assert.True(sim.Core.HasStopped);
     });
 
     [Fact]

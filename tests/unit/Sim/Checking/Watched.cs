@@ -63,7 +63,7 @@ internal sealed class Watched : INetwork, IBackendDirectory
         Kernel.WaitLimit = end;
         try
         {
-            while (Kernel.Now < end && Checks.Violation == null)
+            while (Kernel.Now < end && Checks.Violation == null && !Core.HasStopped)
             {
                 _loop.RunTurn();
                 TellLog();
