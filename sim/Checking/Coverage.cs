@@ -72,7 +72,8 @@ public sealed class Coverage : RunObserver
     public override void OnLogged(Instant now, LogEvent told)
     {
         if (told is LogEvent.HeartbeatSent or LogEvent.HeartbeatAnswered
-            or LogEvent.RemoteAssigned or LogEvent.Status or LogEvent.RemoteStatus
+            or LogEvent.RemoteAssigned or LogEvent.RemoteExpired or LogEvent.RemoteEvicted
+            or LogEvent.RemoteMoved or LogEvent.Status or LogEvent.RemoteStatus
             or LogEvent.BackendStatus)
         {
             return;

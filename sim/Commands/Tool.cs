@@ -93,20 +93,18 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         var scenario = Load(simulator, request.Subject, request.Choice);
         var recorder = new StoryRecorder(scenario);
         var recent = new System.Collections.Generic.Queue<string>();
-        var trace = new Trace((at, line) =>
+        var trace = new Trace((_, line) =>
         {
-            if (at > request.Until)
-                return;
             if (request.Trace)
                 output.WriteLine(line);
             recent.Enqueue(line);
             if (recent.Count > 20)
                 recent.Dequeue();
         });
-        var result = simulator.Run(scenario, request.Checks, recorder, trace);
-        recorder.Story.Result = result;
+        var result = simulator.Run(scenario, request.Checks,
+            new Until(request.Until, recorder), new Until(request.Until, trace));
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(recorder.Story));
+            File.WriteAllText(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
         {
             output.WriteLine("The last events before it:");
@@ -130,14 +128,24 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     {
         var scenario = Load(simulator, request.Subject, request.Choice);
         var recorder = new StoryRecorder(scenario);
-        recorder.Story.Result = simulator.Run(scenario, request.Checks, recorder);
+        var result = simulator.Run(
+            scenario, request.Checks, new Until(request.Until, recorder));
+        var story = Conclude(recorder.Story, result, request);
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(recorder.Story));
+            File.WriteAllText(html, HtmlPage.Of(story));
         if (request.Svg is { } svg)
-            File.WriteAllText(svg, Picture.Svg(recorder.Story));
+            File.WriteAllText(svg, Picture.Svg(story));
         if (request.Ascii || (request.Html is null && request.Svg is null))
-            output.Write(AsciiPicture.Of(recorder.Story));
-        return ExitCode(recorder.Story.Result.Violation);
+            output.Write(AsciiPicture.Of(story));
+        return ExitCode(result.Violation);
+    }
+
+    private static Story Conclude(Story story, RunResult result, Request request)
+    {
+        if (File.Exists(request.Subject))
+            story.File = Path.GetFileName(request.Subject);
+        story.Conclude(result, request.Until);
+        return story;
     }
 
     private int Shrink(Request request)

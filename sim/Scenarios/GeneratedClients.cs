@@ -1,7 +1,7 @@
 // Owns the making of a scenario's clients: who asks what and when, over UDP and over TCP.
 //
 // What always holds: ids are unique among all clients; a client's queries are in the order of time
-// and at most MaxQueries; floods come from addresses that no other client has. Half of the TCP
+// and at most MaxQueries; floods come from addresses that no other client has. Most of the TCP
 // clients are hosts that ask over UDP too.
 
 using System;
@@ -86,8 +86,10 @@ internal static class GeneratedClients
             ? Instant.Zero + Duration.FromSeconds(3L) + random.NextDuration(
                 Duration.Zero, Duration.FromSeconds(5L))
             : random.Moment(Instant.Zero, Instant.Zero + new Duration(mean));
-        // The last seconds take no new queries, so that retries can end before the run does.
-        var last = Before(world.End, Duration.FromSeconds(10L));
+        // The last seconds take no new queries, so that retries can end before the run does, unless
+        // the stop is to come in the middle of it all.
+        var last = world.GoesOn(random)
+            ? world.LastMoment : Before(world.End, Duration.FromSeconds(10L));
         while (at < last && queries.Count < most)
         {
             queries.Add(MakeQuery(random, at, id, ports, odd, floods));
@@ -127,7 +129,9 @@ internal static class GeneratedClients
         var random = world.Stream(Streams.TcpClient, id, PlanPurpose);
         var isCalm = world.Profile == Profile.Calm;
         var earliest = isCalm ? Instant.Zero + Duration.FromSeconds(3L) : Instant.Zero;
-        var at = random.Moment(earliest, Before(world.End, Duration.FromSeconds(20L)));
+        var at = world.GoesOn(random)
+            ? random.Moment(Before(world.End, Duration.FromSeconds(6L)), world.LastMoment)
+            : random.Moment(earliest, Before(world.End, Duration.FromSeconds(20L)));
         var queries = random.Chance(1, 10) ? random.LogUniform(1, 100) : random.Next(0, 4);
         var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
         var manner = (TcpManner)random.Next(Enum.GetValues<TcpManner>().Length);
@@ -135,7 +139,7 @@ internal static class GeneratedClients
         if (isCalm)
             (manner, queries) = (TcpManner.Proper, Math.Max(1, queries));
         // Hosts that ask over UDP too, or some thirty others; ports of their own.
-        var alsoUdp = random.Chance(1, 2);
+        var alsoUdp = random.Chance(3, 4);
         var host = (byte)(1 + random.Next(alsoUdp ? udpClients : 30));
         var address = Ipv4.From(10, (byte)(alsoUdp ? 1 : 2), 0, host);
         return new TcpClientPlan(

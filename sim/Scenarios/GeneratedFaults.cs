@@ -21,7 +21,6 @@ internal static class GeneratedFaults
     private const int DeadPurpose = 2;
     private const int MaxPerKind = 60;
     private const int IdsPerKind = 1000;
-    private const int LongPacketsPiece = 64;
     private const long Ms = 1_000_000;
 
     public static ImmutableArray<FaultPlan> Make(
@@ -49,9 +48,6 @@ internal static class GeneratedFaults
             var target = GeneratorOptions.ClassOf(kind) == "backend"
                 ? backends[random.Next(backends.Length)].Id : -1;
             var (length, amount) = DrawSize(kind, random);
-            // Long packets a byte at a time are millions of reads that show nothing new.
-            if (kind == FaultKind.StreamShort && backends.Any(HasLongPackets))
-                amount = Math.Max(amount, LongPacketsPiece);
             faults.Add(new FaultPlan(
                 (int)kind * IdsPerKind + n, at, length, kind, target, amount));
             at += random.NextDuration(new Duration(1), new Duration(mean * 2));
@@ -77,9 +73,6 @@ internal static class GeneratedFaults
         }
     }
 
-    private static bool HasLongPackets(BackendPlan plan) =>
-        plan.Script.ReplyLength > Limits.MaxUdpPayload;
-
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
     {
         // Both are drawn for every kind, so that a kind's own choice shifts nothing.
@@ -89,7 +82,8 @@ internal static class GeneratedFaults
         return kind switch
         {
             FaultKind.BackendScript => (Duration.Zero, choice & 1),
-            FaultKind.BackendReset or FaultKind.BackendRebind => (Duration.Zero, 0),
+            FaultKind.BackendReset or FaultKind.BackendRebind or FaultKind.OperatorRescan
+                or FaultKind.OperatorStatus => (Duration.Zero, 0),
             FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
             FaultKind.BackendBacklog => (length, choice),
             FaultKind.BackendCrash or FaultKind.BackendStop =>
@@ -98,7 +92,7 @@ internal static class GeneratedFaults
             {
                 0 => Duration.Zero,
                 1 => length,
-                _ => length + Duration.FromSeconds(5L),
+                _ => length + Duration.FromSeconds(15L),
             }, 0),
             FaultKind.UdpLoss or FaultKind.UdpDuplicate => (length, small),
             FaultKind.UdpReorder => (length, small * 10 * Ms),

@@ -249,6 +249,7 @@ internal sealed class Remotes
 #endif
         }
         Verify.That(oldest >= 0, "a full table has no free entries");
+        _log.RemoteEvicted(_table[oldest].Address);
         Forget(oldest);
         _counters.Add(Counter.RemotesEvicted);
     }
@@ -340,6 +341,7 @@ internal sealed class Remotes
             {
                 continue;
             }
+            _log.RemoteExpired(remote.Address);
             Forget(_expiryCursor);
             _expired++;
             _counters.Add(Counter.RemotesExpired);
@@ -388,6 +390,7 @@ internal sealed class Remotes
             ref var remote = ref _table[index];
             Unbind(ref remote, index);
             remote.Flags |= RemoteFlags.Moved;
+            _log.RemoteMoved(remote.Address, fullest.Id);
             _counters.Add(Counter.RemotesMoved);
         }
     }
