@@ -19,9 +19,11 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, and for those of the Linux adapter, which have it
-# both ways in one run; see tests/integration/Harness/Places.cs.
-on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify
+# inotify), but for the tests of inotify itself, for those of the Linux adapter, which have it both
+# ways in one run, and for those of pictures, which start none; see
+# tests/integration/Harness/Places.cs.
+no_balancer := FullyQualifiedName!~Tests.Integration.Linux.&FullyQualifiedName!~Tests.Integration.Pictures.
+on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
