@@ -19,9 +19,12 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, and for those of the Linux adapter and the contract
-# of the kernels, which have it both ways in one run; see tests/integration/Harness/Places.cs.
-on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&FullyQualifiedName!~Tests.Integration.Contract.&Needs!=inotify
+# inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
+# both kernels, which have it both ways in one run, and for those of pictures and of the simulator,
+# which start no balancer; see tests/integration/Harness/Places.cs.
+in_tests = FullyQualifiedName!~Tests.Integration.$(1).
+no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)
+on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
