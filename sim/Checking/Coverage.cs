@@ -85,6 +85,15 @@ public sealed class Coverage : RunObserver
         return count;
     }
 
+    /// <summary>How many different faults the reaction came after.</summary>
+    public int FaultsBefore(int reaction)
+    {
+        var count = 0;
+        for (var i = 0; i < FaultNames.Length; i++)
+            count += Pair(i, reaction) > 0 ? 1 : 0;
+        return count;
+    }
+
     /// <summary>Adds what another run reached.</summary>
     public void Add(Coverage other)
     {

@@ -66,11 +66,11 @@ internal static class Reactions
         foreach (var counter in Enum.GetValues<Counter>())
             names.Add(counter.ToString());
         foreach (var cause in Enum.GetValues<FaultCause>())
-            names.Add($"{nameof(LogEvent.BackendFaulted)}:{cause}");
+            names.Add($"Fault:{cause}");
         foreach (var cause in Enum.GetValues<FaultCause>())
-            names.Add($"{nameof(LogEvent.ConnectionRefusedByBackend)}:{cause}");
+            names.Add($"Refusal:{cause}");
         foreach (var why in Enum.GetValues<EntryRefusal>())
-            names.Add($"{nameof(LogEvent.EntryRefused)}:{why}");
+            names.Add($"Entry:{why}");
         names.AddRange(LineNames);
         return names.ToImmutable();
     }

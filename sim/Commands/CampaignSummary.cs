@@ -13,6 +13,7 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Text.Json;
 using Simulation.Checking;
 
@@ -71,7 +72,8 @@ internal sealed class CampaignSummary(Request request)
         output.WriteLine($"seeds     {Number(Seeds)}");
         output.WriteLine($"virtual   {Number(VirtualSeconds)} s, {Number(_events)} events, "
             + $"{Number(_turns)} turns");
-        output.WriteLine($"real      {real} s with {request.Jobs} jobs, {inReal} virtual s a second");
+        output.WriteLine(
+            $"real      {real} s with {request.Jobs} jobs, {inReal} virtual s a second");
         if (Seeds == 0)
             return;
         output.WriteLine($"speed     {Number(PerCore)} virtual s a second and {seeds} seeds of "
@@ -124,34 +126,34 @@ internal sealed class CampaignSummary(Request request)
     {
         var faults = new List<string>();
         for (var i = 0; i < Coverage.FaultNames.Length; i++)
-            faults.Add(Cell(Coverage.FaultNames[i], _coverage.Faults(i), _coverage.ReactionsAfter(i)));
-        WriteColumns(output, "faults, how often, and after them how many different reactions", faults);
+        {
+            faults.Add(Cell(
+                Coverage.FaultNames[i], _coverage.Faults(i), _coverage.ReactionsAfter(i)));
+        }
+        WriteColumns(output, "faults: how often; how many different reactions came after", faults);
         var reactions = new List<string>();
-        var never = new List<string>();
         for (var i = 0; i < Coverage.ReactionNames.Length; i++)
         {
             if (_coverage.Reaction(i) > 0)
-                reactions.Add(Cell(Coverage.ReactionNames[i], _coverage.Reaction(i), Causes(i)));
-            else
-                never.Add(Coverage.ReactionNames[i]);
+            {
+                reactions.Add(Cell(
+                    Coverage.ReactionNames[i], _coverage.Reaction(i), _coverage.FaultsBefore(i)));
+            }
         }
-        WriteColumns(output, "reactions, how often, and after how many different faults", reactions);
-        if (never.Count == 0)
-            return;
-        output.WriteLine("reactions that there were none of");
-        foreach (var name in never)
-        {
-            output.WriteLine("  " + name + (OwedCoverage.Excuse(name) is { } why
-                ? $" (not owed: {why})" : ""));
-        }
+        WriteColumns(output, "reactions: how often; how many different faults came before", reactions);
+        WriteNever(output, "never, and owed within 10,000 seeds", name => name is null);
+        WriteNever(output, "never, and not owed", name => name is not null);
     }
 
-    private int Causes(int reaction)
+    private void WriteNever(TextWriter output, string title, Func<string?, bool> isExcused)
     {
-        var count = 0;
-        for (var i = 0; i < Coverage.FaultNames.Length; i++)
-            count += _coverage.Pair(i, reaction) > 0 ? 1 : 0;
-        return count;
+        var names = Coverage.ReactionNames.Where((name, i) =>
+            _coverage.Reaction(i) == 0 && isExcused(OwedCoverage.Excuse(name))).ToArray();
+        if (names.Length == 0)
+            return;
+        output.WriteLine(title);
+        foreach (var line in names.Chunk(3))
+            output.WriteLine("  " + string.Join(", ", line));
     }
 
     private static string Cell(string name, long times, int others) => string.Create(
@@ -163,7 +165,10 @@ internal sealed class CampaignSummary(Request request)
         output.WriteLine(title);
         var rows = (cells.Count + 1) / 2;
         for (var i = 0; i < rows; i++)
-            output.WriteLine("  " + cells[i] + (rows + i < cells.Count ? "   " + cells[rows + i] : ""));
+        {
+            output.WriteLine("  " + cells[i]
+                + (rows + i < cells.Count ? "   " + cells[rows + i] : ""));
+        }
     }
 
     private void WriteCoverage(Utf8JsonWriter json)

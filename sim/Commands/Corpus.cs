@@ -80,12 +80,14 @@ internal sealed class Corpus(
             : [];
         if (files.Length == 0)
             throw new FormatException($"{folder}: no scenario is there");
+        // Read first, so that a file that is no scenario is told as such, before any has run.
+        var scenarios = Array.ConvertAll(
+            files, file => Tool.Load(simulator, file, request.Choice));
         var progress = new Progress(error, IsTerminal);
         var all = new InOrder<(string File, Violation? Violation)>
         {
             Has = index => index < files.Length,
-            Make = index => (files[index], simulator.Run(
-                Tool.Load(simulator, files[index], request.Choice), []).Violation),
+            Make = index => (files[index], simulator.Run(scenarios[index], []).Violation),
             IsLast = _ => false,
             TakeUp = TakeUp,
         };

@@ -53,13 +53,14 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             return Do(parsed.Request!);
         }
         catch (Exception wrong) when (wrong is IOException or FormatException
-            or UnauthorizedAccessException or JsonException)
+            or UnauthorizedAccessException)
         {
             return Complain("sim: " + OnOneLine(wrong));
         }
-        catch (SimulatorException broken)
+        catch (Exception broken)
         {
-            error.WriteLine($"sim: the simulator itself failed: {broken.InnerException}");
+            error.WriteLine("sim: the simulator itself failed: "
+                + $"{(broken as SimulatorException)?.InnerException ?? broken}");
             return Crashed;
         }
     }
@@ -133,11 +134,18 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         if (ulong.TryParse(subject, NumberStyles.None, CultureInfo.InvariantCulture, out var seed))
             return simulator.Generate(seed, choice);
         var text = File.ReadAllText(subject);
-        using var json = JsonDocument.Parse(text);
-        return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
-            && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
-            ? inner.GetRawText()
-            : text);
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
+                ? inner.GetRawText()
+                : text);
+        }
+        catch (Exception wrong) when (wrong is FormatException or JsonException)
+        {
+            throw new FormatException($"{subject}: {wrong.Message}", wrong);
+        }
     }
 
     public static string Describe(Violation violation) => string.Create(

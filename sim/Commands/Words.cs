@@ -46,10 +46,11 @@ internal static class Words
     public static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));
 
+    /// <summary>A run's length: enough for the generator to put its clients' last words in.</summary>
     public static Duration? ToVirtual(string name, string text) =>
-        Nanoseconds(name, text) is >= 10_000_000_000 and var time
+        Nanoseconds(name, text) is >= 30_000_000_000 and var time
             ? new Duration(time)
-            : throw new UsageException($"{name}: '{text}' is less than 10 s");
+            : throw new UsageException($"{name}: '{text}' is less than 30 s");
 
     public static Duration? ToDuration(string name, string text) =>
         new(Nanoseconds(name, text));
