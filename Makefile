@@ -19,9 +19,9 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, and for those of the Linux adapter, which have it
-# both ways in one run; see tests/integration/Harness/Places.cs.
-on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify
+# inotify), but for the tests of inotify itself, for those of the Linux adapter, which have it both
+# ways in one run, and for the simulator's; see tests/integration/Harness/Places.cs.
+on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify&FullyQualifiedName!~Tests.Integration.Simulator.
 
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
@@ -31,7 +31,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration has-commands format clean help
+.PHONY: build demo test unit property integration simulate has-commands format clean help
 
 build: $(build_dir)/bbal $(build_dir)/fake-binder $(build_dir)/sim ## The executables, into build/
 
@@ -63,6 +63,11 @@ integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
+
+simulate: build ## The simulator's part of them: corpus, seeds of this commit, two processes
+	@dotnet test tests/integration -c Release --nologo -v quiet \
+		--logger 'console;verbosity=normal' \
+		--filter FullyQualifiedName~Tests.Integration.Simulator.
 
 has-commands:
 	@scripts/need $(needed)

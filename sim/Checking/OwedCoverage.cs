@@ -23,9 +23,10 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["ConnectionsTooOld"] = "a connection may last an hour, a run lasts ten minutes",
-            ["ConnectionsOverClientLimit"] = "1,000 connections of one client; there are 1,000 in all",
+            ["ConnectionsOverClientLimit"] = "1,000 of one client; a run has no more of all",
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["Fault:NotTcpOk"] = Proxied,
+            ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
             ["Refusal:NotTcpOk"] = "no script sends it; some 4 in 10,000 seeds, by BackendEnd",
             ["Refusal:HelloTimeout"] = Control,
             ["Refusal:FrameBeforeHello"] = Control,

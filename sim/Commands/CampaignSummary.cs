@@ -140,7 +140,8 @@ internal sealed class CampaignSummary(Request request)
                     Coverage.ReactionNames[i], _coverage.Reaction(i), _coverage.FaultsBefore(i)));
             }
         }
-        WriteColumns(output, "reactions: how often; how many different faults came before", reactions);
+        WriteColumns(output, "reactions: how often; how many different faults came before",
+            reactions);
         WriteNever(output, "never, and owed within 10,000 seeds", name => name is null);
         WriteNever(output, "never, and not owed", name => name is not null);
     }

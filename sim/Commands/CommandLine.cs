@@ -204,7 +204,7 @@ public sealed class CommandLine
         };
     }
 
-    /// <summary>The checks that may report, empty for all: those named, without those left out.</summary>
+    /// <summary>The checks that may report: those named, without those left out.</summary>
     private ImmutableArray<string> Checks(ParseResult line, ImmutableArray<string> without)
     {
         var named = Value(line, _break, Words.ToChecks, Value(line, _check, Words.ToChecks, []));

@@ -111,14 +111,15 @@ internal sealed class Corpus(
             _code = Tool.ExitCode(violation);
     }
 
-    /// <summary>The corpus of the tree that the current folder is in, null outside of one.</summary>
+    /// <summary>The corpus of the tree that one is in; null outside of one.</summary>
     private static string? Find()
     {
-        for (var at = new DirectoryInfo(Directory.GetCurrentDirectory()); at != null; at = at.Parent)
+        var here = Directory.GetCurrentDirectory();
+        for (var at = new DirectoryInfo(here); at != null; at = at.Parent)
         {
             var folder = Path.Combine(at.FullName, Place);
             if (Directory.Exists(folder) || File.Exists(Path.Combine(at.FullName, Root)))
-                return Path.GetRelativePath(Directory.GetCurrentDirectory(), folder);
+                return Path.GetRelativePath(here, folder);
         }
         return null;
     }

@@ -16,7 +16,7 @@ using System.Threading.Tasks;
 
 namespace Simulation.Commands;
 
-/// <summary>Runs the simulator with arguments; what it printed. The second differs in its world.</summary>
+/// <summary>Runs the simulator with arguments, the second in another world; what it printed.</summary>
 public delegate string[] Twin(IReadOnlyList<string> arguments, bool isSecond);
 
 internal sealed class Determinism(Simulator simulator, Request request, TextWriter output)
@@ -85,7 +85,10 @@ internal sealed class Determinism(Simulator simulator, Request request, TextWrit
 
     private static string[] Start(IReadOnlyList<string> arguments, bool isSecond)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Environment.ProcessPath!)
+        {
+            RedirectStandardOutput = true,
+        };
         // Under `dotnet sim.dll` the process is dotnet, and its first argument is the program.
         if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet")
             start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);

@@ -35,21 +35,24 @@ internal sealed class FailureReport(
         if (failure.Differs)
             return TellDifference(failure);
         var violation = failure.Result.Violation!;
-        output.WriteLine($"FAILED seed {failure.Seed}: {violation.Check} {CheckNames.Of(violation.Check)}");
+        output.WriteLine(
+            $"FAILED seed {failure.Seed}: {violation.Check} {CheckNames.Of(violation.Check)}");
         Evidence(output, violation);
         output.Flush();
-        var file = Shrink(failure.Result.Scenario, violation, request.Output ?? $"sim-{failure.Seed}.json");
+        var file = Shrink(failure.Result.Scenario, violation,
+            request.Output ?? $"sim-{failure.Seed}.json");
         output.WriteLine("to see it again");
         output.WriteLine($"  sim replay {failure.Seed}{request.Options}");
         if (file is not null)
         {
             output.WriteLine($"  sim replay {file}{Checks} --trace");
-            output.WriteLine($"  sim show {file}{Checks} --html {Path.ChangeExtension(file, ".html")}");
+            var page = Path.ChangeExtension(file, ".html");
+            output.WriteLine($"  sim show {file}{Checks} --html {page}");
         }
         return Tool.ExitCode(violation);
     }
 
-    /// <summary>Shrinks a scenario that fails, tells what is left, and saves it; the file.</summary>
+    /// <summary>Shrinks what fails, tells what is left, and saves it; the file.</summary>
     public string? Shrink(Scenario scenario, Violation violation, string file)
     {
         var clock = Stopwatch.StartNew();
@@ -73,9 +76,8 @@ internal sealed class FailureReport(
         output.WriteLine("fails with");
         Evidence(output, shrunk.Violation);
         TellLastEvents(shrunk.Smallest);
-        return Tool.Save(error, file, path => File.WriteAllText(path, simulator.Write(shrunk.Smallest)))
-            ? file
-            : null;
+        var text = simulator.Write(shrunk.Smallest);
+        return Tool.Save(error, file, path => File.WriteAllText(path, text)) ? file : null;
     }
 
     /// <summary>The four lines that every failure has.</summary>

@@ -61,7 +61,7 @@ public sealed record Request
     /// <summary>The corpus's folder; null for the one that belongs to the current folder.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>The options that another command needs for the same runs, each after a space.</summary>
+    /// <summary>The options that another command needs for the same runs.</summary>
     public string Options => string.Concat(ScenarioWords().Concat(CheckWords())
         .Select(word => " " + word));
 

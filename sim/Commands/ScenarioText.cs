@@ -27,7 +27,8 @@ internal static class ScenarioText
 
     private static readonly ImmutableArray<string> SocketErrors = ["EMFILE", "ENOMEM"];
 
-    private static readonly ImmutableArray<string> DirectoryErrors = ["missing", "EMFILE", "EACCES"];
+    private static readonly ImmutableArray<string> DirectoryErrors =
+        ["missing", "EMFILE", "EACCES"];
 
     private static readonly ImmutableArray<string> Entries =
         ["a plain file", "a folder", "a dangling link", "a stale socket"];

@@ -19,7 +19,7 @@ internal static class StepLines
 {
     private const int HashDigits = 16;
 
-    /// <summary>Runs a scenario under no checks but the runner's own, and hands out its lines.</summary>
+    /// <summary>Runs a scenario and hands out its lines.</summary>
     public static void Run(Simulator simulator, Scenario scenario, Action<string> write)
     {
         var hash = new RunHash();
@@ -38,7 +38,7 @@ internal static class StepLines
             {
                 return $"event {i + 1} is the first that differs\n"
                     + $"  once   {Told(one)}\n  again  {Told(other)}"
-                    + (Told(one) == Told(other) ? "\n  (it differs in what the trace leaves out)" : "");
+                    + (Told(one) == Told(other) ? "\n  (in what the trace leaves out)" : "");
             }
         }
         return null;

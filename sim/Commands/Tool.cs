@@ -28,7 +28,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     public const int Usage = 64;
     public const int Interrupted = 130;
 
-    /// <summary>Whether what is told to `error` is seen as it comes and can be written over.</summary>
+    /// <summary>Whether what is told to `error` can be written over.</summary>
     public bool IsTerminal { get; init; }
 
     /// <summary>The user wants `run` to end.</summary>
@@ -86,7 +86,10 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             case "corpus add":
                 return new Corpus(simulator, request, output, error).Add();
             case "corpus run":
-                return new Corpus(simulator, request, output, error) { IsTerminal = IsTerminal }.Run();
+                return new Corpus(simulator, request, output, error)
+                {
+                    IsTerminal = IsTerminal,
+                }.Run();
             default:
                 return Complain($"sim: {request.Verb}: no such command");
         }

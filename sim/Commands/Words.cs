@@ -17,7 +17,7 @@ internal sealed class UsageException(string message) : Exception(message);
 /// <summary>Reads the values of options.</summary>
 internal static class Words
 {
-    /// <summary>The runner's own check: the end of the process, which ends the run as well.</summary>
+    /// <summary>The runner's own check: the end of the process ends the run.</summary>
     private const string Survival = "S13";
 
     public static readonly ImmutableArray<string> CheckIds =
@@ -46,7 +46,7 @@ internal static class Words
     public static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));
 
-    /// <summary>A run's length: enough for the generator to put its clients' last words in.</summary>
+    /// <summary>A run's length, enough for the generator to place its clients in.</summary>
     public static Duration? ToVirtual(string name, string text) =>
         Nanoseconds(name, text) is >= 30_000_000_000 and var time
             ? new Duration(time)

@@ -42,7 +42,7 @@ public sealed class SimulateTests(ITestOutputHelper output)
     {
         var folder = Directory.CreateTempSubdirectory("sim-").FullName;
         var file = Path.Combine(folder, "least.json");
-        string[] words = [.. arguments.Replace(CommitSeed, Commit(), StringComparison.Ordinal).Split(' ')];
+        var words = arguments.Replace(CommitSeed, Commit(), StringComparison.Ordinal).Split(' ');
         string[] more = words[0] == "run" ? ["--output", file] : [];
         using var sim = new ManagedProcess(Places.Sim, [.. words, .. more]);
         var code = sim.WaitForExit(Seconds);
@@ -53,7 +53,7 @@ public sealed class SimulateTests(ITestOutputHelper output)
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>The first 64 bits of the commit's hash; where there is none, of the executable's.</summary>
+    /// <summary>64 bits of the commit's hash; without history, of the executable's.</summary>
     private static string Commit()
     {
         var hash = GitHead() ?? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(Places.Sim)));

@@ -60,9 +60,11 @@ public sealed class CampaignTests : IDisposable
     [Fact]
     public void Failing_TellsWhatHowAndHowToSeeIt()
     {
-        var run = CommandRun.Of(ThreeSeeds + "--without-check L4 --output " + File, Failing("S3", 2));
+        var run = CommandRun.Of(
+            ThreeSeeds + "--without-check L4 --output " + File, Failing("S3", 2));
 
-        Assert.Contains("  rule      a primary changes only by expiry, removal or rebalance", run.Lines);
+        Assert.Contains(
+            "  rule      a primary changes only by expiry, removal or rebalance", run.Lines);
         Assert.Contains("  evidence  it moved", run.Lines);
         Assert.Contains("  at        12.345 s, event 4711", run.Lines);
         Assert.Contains("the smallest scenario that fails", run.Lines);
@@ -95,7 +97,8 @@ public sealed class CampaignTests : IDisposable
         });
 
         Assert.Equal(4, run.Code);
-        Assert.StartsWith("sim: the simulator itself failed: ", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "sim: the simulator itself failed: ", run.Error, StringComparison.Ordinal);
         Assert.Contains("out of order", run.Error, StringComparison.Ordinal);
     }
 
@@ -115,15 +118,16 @@ public sealed class CampaignTests : IDisposable
     public void UserWhoHasEnough_GetsTheSummaryAnd130()
     {
         using var stop = new CancellationTokenSource();
-        var run = CommandRun.Of("run --seed 1 --count 1000 --virtual 60s --jobs 1", new FakeSimulator
+        var run = CommandRun.Of(
+            "run --seed 1 --count 1000 --virtual 60s --jobs 1",
+            new FakeSimulator { Fail = StopAt3 }, stop: stop.Token);
+
+        Violation? StopAt3(Scenario scenario)
         {
-            Fail = scenario =>
-            {
-                if (scenario.Seed == 3)
-                    stop.Cancel();
-                return null;
-            },
-        }, stop: stop.Token);
+            if (scenario.Seed == 3)
+                stop.Cancel();
+            return null;
+        }
 
         Assert.Equal(130, run.Code);
         Assert.Contains("seeds     3", run.Lines);

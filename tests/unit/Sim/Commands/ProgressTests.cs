@@ -18,7 +18,8 @@ public sealed class ProgressTests
         var shown = run.Error.Split('\r', StringSplitOptions.RemoveEmptyEntries);
         Assert.InRange(shown.Length, 2, 100);
         Assert.All(shown[..^1], line => Assert.Matches(
-            @"^[0-9]+ seeds, [0-9.]+/s, [0-9,]+ virtual s/s, no failure(, [0-9]+:[0-9]{2} left)?\e\[K$",
+            @"^[0-9]+ seeds, [0-9.]+/s, [0-9,]+ virtual s/s, no failure"
+                + @"(, [0-9]+:[0-9]{2} left)?\e\[K$",
             line));
         Assert.Contains(shown, line => line.Contains(" left", StringComparison.Ordinal));
         Assert.All(shown, line => Assert.InRange(line.Length, 0, 79 + 3));

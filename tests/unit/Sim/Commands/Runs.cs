@@ -61,6 +61,7 @@ internal class FakeSimulator : Simulator
 /// <summary>A simulator whose runs of one scenario are alike only up to some moment.</summary>
 internal sealed class ForgetfulSimulator(ulong seed) : FakeSimulator
 {
+    private readonly Instant _lastAlike = new(20_000_000_000);
     private int _runs;
 
     public override RunResult Run(
@@ -72,7 +73,7 @@ internal sealed class ForgetfulSimulator(ulong seed) : FakeSimulator
         {
             UdpClients = [.. scenario.UdpClients.Select(client => client with
             {
-                Queries = [.. client.Queries.Where(query => query.At < new Instant(20_000_000_000))],
+                Queries = [.. client.Queries.Where(query => query.At < _lastAlike)],
             })],
         };
         return base.Run(other, checks, watchers) with { Scenario = scenario };

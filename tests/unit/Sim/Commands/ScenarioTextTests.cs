@@ -38,13 +38,14 @@ public sealed class ScenarioTextTests
             ],
             TcpClients =
             [
-                new TcpClientPlan(1000, Ipv4.From(10, 2, 0, 7), 11_000, At(2_000), 2, 5,
+                new TcpClientPlan(1000, Ipv4.From(10, 2, 0, 7), 11_000, At(2_000), 0, 5,
                     TcpManner.Resets, Duration.FromMilliseconds(40)),
             ],
             Faults =
             [
                 new FaultPlan(1, At(1_200), Duration.FromSeconds(2L), FaultKind.BackendCrash, 0),
-                new FaultPlan(2, At(1_300), Duration.FromSeconds(1L), FaultKind.KernelAccept, -1, 1),
+                new FaultPlan(2, At(1_300), Duration.FromSeconds(1L),
+                    FaultKind.KernelAccept, -1, 1),
             ],
         };
 
@@ -54,7 +55,7 @@ public sealed class ScenarioTextTests
               backend   0 is '5301'
               backend   1 is '5302', from 0.500 s on: Delay 1.5 s, NoHeartbeat
               UDP       3 is 10.1.0.4, asks at 1.000 s (port 20001); retries
-              TCP       1000 is 10.2.0.7:11000, connects at 2.000 s, 2 questions in pieces of 5 bytes; resets 40 ms later
+              TCP       1000 is 10.2.0.7:11000, connects at 2.000 s, 0 questions; resets 40 ms later
               fault     at 1.200 s BackendCrash of '5301', for 2 s
               fault     at 1.300 s KernelAccept: ENFILE, for 1 s
 
@@ -75,7 +76,7 @@ public sealed class ScenarioTextTests
 
     private static Instant At(long milliseconds) => new(milliseconds * 1_000_000);
 
-    /// <summary>What a failure's report tells of the scenario, when nothing can be taken away.</summary>
+    /// <summary>What is told of a scenario of which nothing can be taken away.</summary>
     private static string Shrunk(Scenario scenario)
     {
         var file = Path.GetTempFileName();

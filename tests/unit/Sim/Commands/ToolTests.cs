@@ -21,8 +21,8 @@ public sealed class ToolTests : IDisposable
         var run = CommandRun.Of("replay 7 --virtual 30s --profile calm");
 
         Assert.Equal(0, run.Code);
-        Assert.Matches("^passed\n[0-9]+ events, [0-9]+ turns, [0-9.]+ s virtual, hash [0-9a-f]{16}\n$",
-            run.Output);
+        Assert.Matches("^passed\n[0-9]+ events, [0-9]+ turns, [0-9.]+ s virtual, "
+            + "hash [0-9a-f]{16}\n$", run.Output);
     }
 
     [Fact]
