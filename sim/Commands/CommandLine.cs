@@ -152,10 +152,10 @@ public sealed class CommandLine
         }
         if (line.UnmatchedTokens is [var stray, ..])
             throw new UsageException($"'{stray}': no such command, option or value (try --help)");
-        if (line.Errors is [var error, ..])
-            throw new UsageException(error.Message);
         if (line.CommandResult.Command.Subcommands.Count > 0)
             throw new UsageException("a command is missing (try --help)");
+        if (line.Errors is [var error, ..])
+            throw new UsageException(error.Message);
         return new Parsed(Request: ToRequest(line));
     }
 
