@@ -34,7 +34,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration has-commands mutation format clean help
+.PHONY: build demo test unit property integration simulate mutation has-commands format clean help
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
@@ -69,6 +69,11 @@ integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
+
+simulate: build ## The simulator's part of them: corpus, seeds of this commit, two processes
+	@dotnet test tests/integration -c Release --nologo -v quiet \
+		--logger 'console;verbosity=normal' \
+		--filter FullyQualifiedName~Tests.Integration.Simulator.
 
 has-commands:
 	@scripts/need $(needed)
