@@ -19,9 +19,10 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, for those of the Linux adapter, which have it both
-# ways in one run, and for the simulator's; see tests/integration/Harness/Places.cs.
-on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&Needs!=inotify&FullyQualifiedName!~Tests.Integration.Simulator.
+# inotify), but for the tests of inotify itself, for those of the Linux adapter and the contract of
+# the kernels, which have it both ways in one run, and for the simulator's, which start no balancer;
+# see tests/integration/Harness/Places.cs.
+on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&FullyQualifiedName!~Tests.Integration.Contract.&FullyQualifiedName!~Tests.Integration.Simulator.&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
@@ -31,9 +32,9 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration simulate has-commands format clean help
+.PHONY: build demo test unit property integration simulate has-commands mutation format clean help
 
-build: $(build_dir)/bbal $(build_dir)/fake-binder $(build_dir)/sim ## The executables, into build/
+build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
 $(build_dir)/bbal: $(call sources,src/Balancer.Core src/Balancer.Linux src/Balancer)
 	@scripts/publish src/Balancer $@
@@ -43,6 +44,9 @@ $(build_dir)/fake-binder: $(call sources,fake-binder)
 
 $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
 	@scripts/publish sim $@
+
+$(build_dir)/sim-planted: $(call sources,src/Balancer.Core fake-binder sim)
+	@scripts/publish sim $@ -p:Plant=true
 
 demo: build ## Clients, balancer and backends on one screen, on PORT (5300)
 	@dotnet run --project src/Demo -c Release -v quiet -- --build-dir $(build_dir) --port $(PORT)
@@ -75,6 +79,12 @@ has-commands:
 $(node)/node_modules/.package-lock.json: $(node)/package.json $(node)/package-lock.json
 	@scripts/need node nodejs npm npm
 	@cd $(node) && npm ci --silent && touch node_modules/.package-lock.json
+
+# Stryker's place is the tests' folder, where its configuration is; it finds the core from there.
+mutation: ## Mutants of the core, which tests/property must notice; FILES='Backend.cs ...' for some
+	@dotnet tool restore --verbosity quiet
+	@cd tests/property && dotnet stryker --skip-version-check --output ../../$(results)/mutation \
+		$(foreach file,$(FILES),--mutate '**/$(file)')
 
 format: ## Fails if a file is not formatted as .editorconfig says
 	@dotnet format Balancer.sln --verify-no-changes

@@ -49,11 +49,7 @@ internal sealed class ArrivalBook(Truth truth)
         while (_next < _waiting.Count)
         {
             if (Decide() is { } binding)
-            {
-                truth.Report(Finding.Misrouted,
-                    $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
-                    binding.Backend);
-            }
+                ReportUntold(binding);
         }
         _waiting.Clear();
         _next = 0;
@@ -65,7 +61,6 @@ internal sealed class ArrivalBook(Truth truth)
     {
         while (_next < _waiting.Count)
         {
-            TakeForEvicted(told);
             if (Decide() is not { } binding)
                 continue;
             if (binding.Remote == told.Remote && binding.Backend.Id == told.Backend.Value
@@ -79,8 +74,48 @@ internal sealed class ArrivalBook(Truth truth)
         ReportBinding(told, "model: nobody needs a backend");
     }
 
+    /// <summary>
+    /// Decides up to the arrival for which a full table must forget somebody, and not that one.
+    /// </summary>
+    public void DrainToNewcomer(Ipv4 evicted)
+    {
+        while (_next < _waiting.Count)
+        {
+            if (IsNewcomer(_waiting[_next]))
+                return;
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+        truth.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
+    }
+
+    /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
+    public void DrainTo(Repeat kind, int which)
+    {
+        while (_next < _waiting.Count && !truth.Repeats.IsDue(kind, which))
+        {
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+    }
+
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
+
+    private void ReportUntold(Binding binding) => truth.Report(Finding.Misrouted,
+        $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
+        binding.Backend);
+
+    /// <summary>Whether an arrival's remote is to be remembered, and is not known.</summary>
+    private bool IsNewcomer((DatagramHeader Header, int At, ConnectionTruth? Connection) item)
+    {
+        var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
+        if (truth.Policy.Remotes.ContainsKey(address) || !truth.Policy.AnyChoosable(truth.Now))
+            return false;
+        return item.Connection is { } connection
+            ? truth.Connections.HasRoomFor(connection)
+            : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
+    }
 
     private void ReportBinding(LogEvent.RemoteAssigned told, string model)
     {
@@ -91,36 +126,6 @@ internal sealed class ArrivalBook(Truth truth)
             + $"{(told.IsBackup ? " as backup" : "")}; {model}"
             + (hasPrimary ? $"; its primary is {remote!.Primary}, {remote.Primary!.Stage}" : ""),
             truth.Policy.WithId(told.Backend.Value));
-    }
-
-    /// <summary>
-    /// A known remote that is told to be bound as if it were new was forgotten by a full table in
-    /// this very batch, if one had to be.
-    /// </summary>
-    private void TakeForEvicted(LogEvent.RemoteAssigned told)
-    {
-        var policy = truth.Policy;
-        ref readonly var item = ref System.Runtime.InteropServices.CollectionsMarshal
-            .AsSpan(_waiting)[_next];
-        var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
-        if (policy.PendingEvictions == 0 || told.IsBackup || address != told.Remote
-            || !policy.Remotes.TryGetValue(address, out var remote))
-        {
-            return;
-        }
-        // One that a rebalance moved is bound anew too, but to a backend with the fewest; whom the
-        // table forgot may make one fewer than the model knows.
-        if (remote is { WasMoved: true, Primary: null }
-            && policy.WithId(told.Backend.Value) is { Stage: Stage.Healthy } backend
-            && backend.Remotes - policy.PendingEvictions
-                <= policy.WithFewest(truth.Now)?.Remotes)
-        {
-            policy.Preferred = backend;
-            return;
-        }
-        policy.Forget(remote);
-        policy.PendingEvictions--;
-        truth.Tally.Add(Counter.RemotesEvicted);
     }
 
     private Binding? Decide()
@@ -148,6 +153,7 @@ internal sealed class ArrivalBook(Truth truth)
         if (chosen == null)
         {
             truth.Tally.Add(Counter.QueriesWithoutBackend);
+            truth.Repeats.OnCondition(Repeat.NoBackend, 0);
             if (remote != null)
                 remote.UdpDropped++;
         }
@@ -191,9 +197,10 @@ internal sealed class ArrivalBook(Truth truth)
         var session = backend.Session;
         var frame = UdpHeaderBytes + payload.Length;
         if (session == null || session.IsStuck
-            || Limits.BackendQueueBytes - session.Owed.Count < frame + Limits.ControlReserveBytes)
+            || Law.SessionQueueBytes - session.Owed.Count < frame + Law.ControlReserveBytes)
         {
             backend.DropsWhileStuck++;
+            truth.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
             if (remote != null)
                 remote.UdpDropped++;
             return false;
@@ -205,6 +212,8 @@ internal sealed class ArrivalBook(Truth truth)
         BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)payload.Length);
         session.Owed.Append(head);
         session.Owed.Append(payload);
+        session.Unanswered++;
+        truth.LastForwardedAt = truth.Now;
         backend.UdpQueries++;
         if (remote != null)
             remote.UdpForwarded++;

@@ -40,6 +40,7 @@ internal readonly record struct Evidence(FaultCause Cause, IoResult Io, uint Det
 internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int planId, bool isCore)
 {
     public int Id => id;
+    public BackendId Name => new(id);
     public string Path => path;
     public byte[] PathBytes => pathBytes;
 
@@ -73,7 +74,7 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     /// <summary>When a connect is owed; Never for none.</summary>
     public Instant ReconnectAt { get; set; } = Instant.Never;
 
-    public Duration NextBackOff { get; set; } = Limits.FirstBackOff;
+    public Duration NextBackOff { get; set; } = Law.FirstBackOff;
 
     /// <summary>The delay of its last back-off, and the turn in which that began.</summary>
     public Duration BackOff { get; set; }
@@ -121,8 +122,11 @@ internal sealed class SessionTruth(
 
     public bool IsStuck { get; set; }
 
-    /// <summary>It was stuck at some time, so the core may still hold it to be.</summary>
-    public bool WasStuck { get; set; }
+    /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
+    public long Unanswered { get; set; }
+
+    /// <summary>The turn whose events said that it has bytes, if it was not read since; else 0.</summary>
+    public long UnreadSince { get; set; }
 
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
     public bool IsLost { get; set; }
@@ -149,6 +153,9 @@ internal sealed class SessionTruth(
 
     /// <summary>Another socket took its place; only its replies count any more.</summary>
     public bool IsRetired { get; set; }
+
+    /// <summary>When that was; Never if it did not.</summary>
+    public Instant RetiredAt { get; set; } = Instant.Never;
 
     public bool IsClosed { get; set; }
 }

@@ -17,7 +17,7 @@ namespace Simulation.Checking;
 /// <summary>One claim about every run.</summary>
 internal abstract class Check(string id)
 {
-    /// <summary>S1 to S12, L1 to L5.</summary>
+    /// <summary>S1 to S12, S14, S15, L1 to L5.</summary>
     public string Id => id;
 
     /// <summary>What really happened; set when the check joins a set.</summary>
@@ -100,8 +100,17 @@ internal enum Finding
     /// <summary>A connect too early, too late, twice or while removed.</summary>
     Reconnect,
 
+    /// <summary>A scan too early, too late, or not at all.</summary>
+    Scan,
+
+    /// <summary>A line about a condition that repeats, told again too soon.</summary>
+    Repeated,
+
     /// <summary>Bytes of a TCP connection altered, lost or overtaken by an end.</summary>
     Relay,
+
+    /// <summary>Something is waited for, and the loop would not be woken for it.</summary>
+    Unwatched,
 
     /// <summary>More waits than may.</summary>
     Unbounded,

@@ -5,11 +5,12 @@
 // one mechanism goes before what is about a result of it, and a recount of numbers goes last:
 //
 //   S8 S9        timing of one backend's session
-//   S7           the bytes of one connection
+//   S7 S14       the bytes of one connection, what the loop is woken for
 //   S6           one generation's frames
 //   L3           one connection's time
 //   S3 S5 S10 S4 remotes, replies, bounds, counts of remotes
 //   S1 S2        every datagram's place
+//   S15          the stop
 //   S11 S12      what was named, what was counted
 //   L1 L2 L4 L5  what is owed in the end
 //
@@ -68,6 +69,14 @@ public sealed class CheckSet : RunObserver
         var unwanted = ids.ToHashSet(StringComparer.OrdinalIgnoreCase);
         return new CheckSet(_scenario, All().Where(check => !unwanted.Contains(check.Id)));
     }
+
+    public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)
+    {
+        _truth.DatagramSocket = datagramSocket;
+        _truth.Listener = listener;
+    }
+
+    public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
 
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
@@ -150,6 +159,9 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
+        _truth.OnInterest(socket, interest);
+
     public override void OnScanOpened(Instant now, IoResult result)
     {
         _truth.OnScanOpened(now, result);
@@ -188,7 +200,6 @@ public sealed class CheckSet : RunObserver
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
-        _truth.OnFault(fault, began);
         foreach (var check in _checks)
             check.OnFault(now, fault, began);
         Conclude(now);
@@ -211,9 +222,9 @@ public sealed class CheckSet : RunObserver
 
     private static IEnumerable<Check> All() =>
     [
-        new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S6Generations(),
+        new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(), new S6Generations(),
         new L3Connections(), new S3Stickiness(), new S5NoInvention(), new S10Bounds(),
-        new S4Assignment(), new S1Conservation(), new S2Routing(), new S11Attribution(),
+        new S4Assignment(), new S1Conservation(), new S2Routing(), new S15Stop(), new S11Attribution(),
         new S12Truth(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 

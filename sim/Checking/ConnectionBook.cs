@@ -24,12 +24,19 @@ internal sealed class ConnectionBook(Truth truth)
     private ConnectionTruth? _connecting;
     private BackendTruth? _connectTo;
     private ConnectionTruth? _ending;
+    private long _lastId;
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
     public IReadOnlyCollection<ConnectionTruth> Open => _open;
 
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }
+
+    /// <summary>No limit stands against another connection of this client.</summary>
+    public bool HasRoomFor(ConnectionTruth connection) =>
+        _open.Count < truth.Scenario.Kernel.TcpConnections
+        && _perClient.GetValueOrDefault(connection.From.Address)
+            < truth.Scenario.Kernel.TcpConnectionsPerClient;
 
     /// <summary>Decides where an accepted connection goes.</summary>
     public Binding? Decide(ConnectionTruth connection)
@@ -40,18 +47,19 @@ internal sealed class ConnectionBook(Truth truth)
         _connecting = connection;
         _connectTo = null;
         if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
-            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
-        if (ofClient >= Limits.TcpConnectionsPerClient)
-            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+            return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
+        if (ofClient >= truth.Scenario.Kernel.TcpConnectionsPerClient)
+            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
         var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
         var binding = truth.Policy.LastBinding;
         if (chosen == null)
         {
             if (remote != null)
                 remote.TcpDropped++;
-            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend, Repeat.NoBackend);
         }
         connection.IsProxied = true;
+        Touch(connection);
         _open.Add(connection);
         _perClient[address] = ofClient + 1;
         _connectTo = chosen;
@@ -83,6 +91,7 @@ internal sealed class ConnectionBook(Truth truth)
         else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
             connection.MustEnd = Counter.ConnectionsWithoutResources;
+            truth.Repeats.OnCondition(Repeat.WithoutResources, 0);
         }
         else
         {
@@ -99,9 +108,13 @@ internal sealed class ConnectionBook(Truth truth)
         if (result.IsOk)
         {
             connection.LastActivity = truth.Now;
+            if (isClient && !connection.IsRelaying)
+                ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
             if (isClient)
+                connection.FromClient += bytes.Length;
+            if (isClient && !connection.IsBackendDeaf)
                 connection.ToBackend.Append(bytes);
-            else
+            else if (!isClient)
                 OnFromBackend(connection, bytes);
         }
         else if (result.Status != IoStatus.WouldBlock)
@@ -120,6 +133,11 @@ internal sealed class ConnectionBook(Truth truth)
         {
             if (result.Status != IoStatus.WouldBlock)
                 OnSideOver(connection, isClient, isEnd: false);
+            if (result.Status == IoStatus.BrokenPipe && !isClient && connection.IsRelaying)
+            {
+                connection.IsBackendDeaf = true;
+                connection.ToBackend.Clear();
+            }
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
@@ -171,6 +189,25 @@ internal sealed class ConnectionBook(Truth truth)
             truth.Tally.Add(how);
     }
 
+    /// <summary>The core told which backend a connection is sent to next.</summary>
+    public void OnOpenedLine(LogEvent.ConnectionOpened told)
+    {
+        if (_connecting is not { } connection || connection.From != told.Client
+            || (_connectTo?.Id ?? 0) != told.Backend.Value)
+        {
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to backend"
+                + $" {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            return;
+        }
+        if (connection.Tries == 0)
+            connection.Id = new ConnectionId(++_lastId);
+        if (connection.Id != told.Id)
+        {
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
+                + $" it should be {connection.Id}");
+        }
+    }
+
     /// <summary>The core told how a connection ended that it has just closed.</summary>
     public void OnClosedLine(LogEvent.ConnectionClosed told)
     {
@@ -181,6 +218,13 @@ internal sealed class ConnectionBook(Truth truth)
             return;
         }
         _ending = null;
+        if (told.Id != connection.Id || told.BytesFromClient != connection.FromClient
+            || told.BytesFromBackend != connection.FromBackend)
+        {
+            truth.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
+                + $" {connection.FromClient} and {connection.FromBackend} bytes",
+                connection.Backend);
+        }
         if (WhyNot(connection, told.How) is { } reason && !truth.IsStopping)
         {
             truth.Report(Finding.Untrue,
@@ -202,14 +246,17 @@ internal sealed class ConnectionBook(Truth truth)
         }
     }
 
-    public void OnTurnEnded(LoadBalancer core)
+    public void OnTurnEnded()
     {
-        _ = core;
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
-            if (!connection.IsClosed && connection.IsRelaying)
+            if (connection.IsClosed)
+                continue;
+            if (connection.IsRelaying)
                 CheckEnds(connection);
+            if (connection.IsProxied && !truth.IsStopping)
+                CheckInterest(connection);
         }
         _touched.Clear();
         foreach (var connection in _refusedAtOnce)
@@ -227,8 +274,9 @@ internal sealed class ConnectionBook(Truth truth)
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ConnectionTruth connection, Counter how)
+    private Binding? EndAtOnce(ConnectionTruth connection, Counter how, Repeat condition)
     {
+        truth.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
         return null;
@@ -271,9 +319,12 @@ internal sealed class ConnectionBook(Truth truth)
             }
             connection.IsRelaying = true;
             connection.Backend!.TcpSessions++;
+            truth.Lines.Owe(new LogEvent.ConnectionRelaying(
+                connection.Id, new BackendId(connection.Backend.Id)));
             if (truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
                 remote.TcpForwarded++;
         }
+        connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
     }
 
@@ -291,7 +342,8 @@ internal sealed class ConnectionBook(Truth truth)
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
     private void OnRefused(ConnectionTruth connection)
     {
-        var next = connection.Tries < Limits.TcpBackendTries
+        truth.Repeats.OnCondition(Repeat.RefusedByBackend, 0);
+        var next = connection.Tries < Law.BackendTries
             ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
         if (next == null)
         {
@@ -314,10 +366,10 @@ internal sealed class ConnectionBook(Truth truth)
     private void CheckBound(ConnectionTruth connection)
     {
         var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
-        if (most > Limits.TcpQueueBytes)
+        if (most > Law.RelayQueueBytes)
         {
             truth.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
-                + $" {connection.From}; at most {Limits.TcpQueueBytes} may", connection.Backend);
+                + $" {connection.From}; at most {Law.RelayQueueBytes} may", connection.Backend);
         }
     }
 
@@ -331,13 +383,54 @@ internal sealed class ConnectionBook(Truth truth)
             ReportRelay(connection, "the backend's end was not passed on to the client");
     }
 
+    /// <summary>
+    /// Each side is read as long as what it sends has room, and written to as long as bytes wait
+    /// for it. A client that is not read is watched for its reset.
+    /// </summary>
+    private void CheckInterest(ConnectionTruth connection)
+    {
+        var client = Readiness.HangUp;
+        var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
+        if (connection.IsRelaying)
+        {
+            client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
+                connection.ToClient);
+            if (client == Readiness.None && !connection.ToldClient)
+                client = Readiness.HangUp;
+            backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
+                connection.ToBackend);
+        }
+        CheckInterest(connection, connection.Client, client, "client");
+        if (!connection.BackendStream.IsNone)
+            CheckInterest(connection, connection.BackendStream, backend, "backend");
+    }
+
+    private static bool HasRoom(ByteLine line) => line.Count < Law.RelayQueueBytes;
+
+    private static Readiness Wanted(bool read, ByteLine write) =>
+        (read ? Readiness.Read : Readiness.None)
+        | (write.Count > 0 ? Readiness.Write : Readiness.None);
+
+    private void CheckInterest(
+        ConnectionTruth connection, SocketHandle stream, Readiness should, string side)
+    {
+        var told = truth.InterestOf(stream);
+        if (told == should)
+            return;
+        truth.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
+            + $" {connection.ToBackend.Count} bytes for the backend and"
+            + $" {connection.ToClient.Count} for the client, is woken by its {side} for {told}; it"
+            + $" should be {should}", connection.Backend);
+    }
+
     /// <summary>A client whose answer was cut short must not take it for whole.</summary>
     private void CheckCut(ConnectionTruth connection, Counter how)
     {
         var waits = connection.ToBackend.Count + connection.ToClient.Count;
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
-        var isCut = how == Counter.ConnectionsFailedByBackend || connection.ToClient.Count > 0;
+        var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
+            || connection.ToClient.Count > 0;
         // One that is gone sees nothing any more.
         if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
             ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
@@ -352,10 +445,10 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             Counter.ConnectionsFailedByBackend => connection.BackendFailed,
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
-                && now >= connection.AcceptedAt + Limits.TcpHandshakeTimeout,
+                && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
-                && now >= connection.LastActivity + Limits.TcpIdleTimeout,
-            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Limits.TcpLifetime,
+                && now >= connection.LastActivity + Law.IdleTime,
+            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Law.Lifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : $"accepted {connection.AcceptedAt}, last active"

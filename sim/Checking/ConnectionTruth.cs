@@ -15,6 +15,14 @@ internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instan
     public Endpoint From => from;
     public Instant AcceptedAt => acceptedAt;
 
+    /// <summary>What the log calls it: 1, 2, 3, … in the order in which they were let in.</summary>
+    public ConnectionId Id { get; set; }
+
+    /// <summary>Bytes read of each side; INBOUND_TCP_OK is not counted.</summary>
+    public long FromClient { get; set; }
+
+    public long FromBackend { get; set; }
+
     /// <summary>The backend that it is with, or was last.</summary>
     public BackendTruth? Backend { get; set; }
 
@@ -42,6 +50,9 @@ internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instan
     public bool ClientFailed { get; set; }
 
     public bool BackendFailed { get; set; }
+
+    /// <summary>The backend reads no more; what is for it is thrown away.</summary>
+    public bool IsBackendDeaf { get; set; }
 
     public bool ClientEnded { get; set; }
 

@@ -1,13 +1,17 @@
 // Owns what scans of the directory said: which entries are sockets, which of them are new, and what
 // that means for backends that are known - gone, back, or made anew.
 //
+// New sockets are taken up when a scan ends, in an order that does not depend on the order in which
+// they were listed.
+//
 // What always holds: only a scan that reached its end says that anything is missing; a backend is
-// added when it is first connected to, and by then a scan must have seen it.
+// added when the core tells its id, and by then a scan must have seen it.
 
 using System;
 using System.Collections.Generic;
 using System.Text;
 using Balancer.Core;
+using Simulation.Kernel;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -16,17 +20,28 @@ namespace Simulation.Checking;
 internal sealed class DirectoryBook(Truth truth)
 {
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
+    private readonly Dictionary<string, long> _notSockets = [];
+    private readonly Dictionary<string, long> _tooLong = [];
+    private IoStatus _readability = IoStatus.Ok;
     private long _scan;
-    private int _discoveredId;
     private bool _isScanOpen;
+
+    /// <summary>The folder that all scenarios have their sockets in.</summary>
+    private static ReadOnlySpan<byte> Folder => "/run/bbal"u8;
+
+    private static int DirectoryBytes => Folder.Length + 1;
 
     /// <summary>The address and port of both sockets.</summary>
     public Endpoint Listen { get; } = new(truth.Scenario.Kernel.Listen, 53);
 
     public void OnScanOpened(IoResult result)
     {
+        truth.Scans.OnOpened(result);
         if (!result.IsOk)
+        {
+            OnReadability(result);
             return;
+        }
         _scan++;
         _isScanOpen = true;
         _found.Clear();
@@ -38,56 +53,135 @@ internal sealed class DirectoryBook(Truth truth)
     public void OnScanEntry(IoResult result, in DirectoryEntry entry)
     {
         if (!result.IsOk)
-        {
-            _isScanOpen = false;
-            if (result.Status == IoStatus.EndOfStream)
-                OnMissing();
-            return;
-        }
-        if (!entry.IsSocket)
-            return;
-        if (Named(entry.Name) is { } backend)
+            OnScanEnded(result);
+        else if (!entry.IsSocket)
+            OnRefused(_notSockets, entry.Name, EntryRefusal.NotASocket);
+        else if (Named(entry.Name) is { } backend)
             OnSeen(backend, entry.Identity);
+        else if (DirectoryBytes + entry.Name.Length > Law.LongestPath)
+            OnRefused(_tooLong, entry.Name, EntryRefusal.PathTooLong);
         else
             _found.Add((entry.Name.ToArray(), entry.Identity));
     }
 
-    /// <summary>The backend at a path; one that a scan found is added now.</summary>
+    /// <summary>The backend at a path, which a scan must have found.</summary>
     public BackendTruth? BackendAt(ReadOnlySpan<byte> path)
     {
         if (truth.Policy.AtPath(path) is { } known)
             return known;
-        var name = path[(path.LastIndexOf((byte)'/') + 1)..];
-        foreach (var (foundName, identity) in _found)
-        {
-            if (name.SequenceEqual(foundName))
-                return Add(path, name, identity);
-        }
         truth.Report(Finding.Misrouted,
             $"{Encoding.UTF8.GetString(path)} was connected to, and no scan has seen it");
         return null;
     }
 
-    /// <summary>The core told the id of a backend that it will connect to next.</summary>
-    public void OnDiscoveredLine(int id) => _discoveredId = id;
+    /// <summary>The core told of a backend that it will connect to next.</summary>
+    public void OnDiscoveredLine(LogEvent.BackendDiscovered told)
+    {
+        while (_found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
+            TakeSeenTwice(listedTwice);
+        if (_found.Count == 0 || PathOf(_found[0].Name) != told.Path)
+        {
+            truth.Report(Finding.Untrue, $"{told.Path} was told to be discovered; it should be"
+                + $" {(_found.Count == 0 ? "nothing" : PathOf(_found[0].Name))}");
+            return;
+        }
+        var (name, identity) = _found[0];
+        _found.RemoveAt(0);
+        Add(name, identity, told.Id.Value);
+    }
+
+    public void OnTurnEnded()
+    {
+        while (!_isScanOpen && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
+            TakeSeenTwice(listedTwice);
+        if (_isScanOpen || _found.Count == 0 || truth.IsStopping)
+            return;
+        truth.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
+            + " taken up in the turn in which that ended");
+        _found.Clear();
+    }
 
     public void OnForgottenLine(int id)
     {
         if (truth.Policy.WithId(id) is not { } backend)
             return;
         var isLongGone = backend.Stage == Stage.Removed
-            && (truth.Now - backend.RemovedAt >= Limits.RemovedRetention
-                || truth.Policy.Backends.Count >= Limits.MaxBackends);
+            && (truth.Now - backend.RemovedAt >= Law.RemovedRetention
+                || truth.Policy.Backends.Count >= Law.MostBackends);
         if (!isLongGone || backend.Remotes > 0 || backend.Backups > 0)
         {
             truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage} with"
                 + $" {backend.Remotes} remotes", backend);
         }
+        truth.Repeats.Forget(Repeat.BackendStuck, id);
         truth.Policy.Forget(backend);
     }
 
-    private BackendTruth Add(
-        ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, EntryIdentity identity)
+    private void OnScanEnded(IoResult end)
+    {
+        _isScanOpen = false;
+        truth.Scans.OnEnded();
+        var isWhole = end.Status == IoStatus.EndOfStream;
+        OnReadability(isWhole ? IoResult.Ok() : end);
+        _found.Sort(static (a, b) => Compare(a.Name, b.Name));
+        if (!isWhole)
+            return;
+        OnMissing();
+        Forget(_notSockets);
+        Forget(_tooLong);
+    }
+
+    /// <summary>Names that are ports come first, then all in the order of their bytes.</summary>
+    private static int Compare(byte[] a, byte[] b)
+    {
+        var byKind = IsPort(b).CompareTo(IsPort(a));
+        return byKind != 0 ? byKind : a.AsSpan().SequenceCompareTo(b);
+    }
+
+    private static bool IsPort(byte[] name) => name is [(byte)'5', (byte)'3', >= (byte)'0'
+        and <= (byte)'9', >= (byte)'0' and <= (byte)'9'];
+
+    private void OnReadability(IoResult result)
+    {
+        if (result.Status == _readability)
+            return;
+        _readability = result.Status;
+        var path = Encoding.UTF8.GetString(Folder);
+        truth.Lines.Owe(result.IsOk ? new LogEvent.DirectoryReadable(path)
+            : new LogEvent.DirectoryUnreadable(path, result));
+    }
+
+    /// <summary>An entry that is none of ours is told once while it stays.</summary>
+    private void OnRefused(
+        Dictionary<string, long> seen, ReadOnlySpan<byte> name, EntryRefusal why)
+    {
+        var text = Encoding.UTF8.GetString(name);
+        if (!seen.ContainsKey(text))
+        {
+            if (seen.Count == Law.SkippedNames)
+                return;
+            truth.Lines.Owe(new LogEvent.EntryRefused(PathOf(name), why));
+        }
+        seen[text] = _scan;
+    }
+
+    private void Forget(Dictionary<string, long> seen)
+    {
+        foreach (var (name, scan) in seen)
+        {
+            if (scan != _scan)
+                seen.Remove(name);
+        }
+    }
+
+    private void TakeSeenTwice(BackendTruth backend)
+    {
+        var identity = _found[0].Identity;
+        _found.RemoveAt(0);
+        OnSeen(backend, identity);
+    }
+
+    private void Add(byte[] name, EntryIdentity identity, int toldId)
     {
         var text = Encoding.UTF8.GetString(name);
         var id = truth.Policy.IdFor(name);
@@ -97,22 +191,23 @@ internal sealed class DirectoryBook(Truth truth)
             if (candidate.Name == text)
                 plan = candidate;
         }
-        if (id != _discoveredId)
+        if (id != toldId)
         {
             truth.Report(Finding.Untrue,
-                $"{text} was given the id {_discoveredId}; it should be {id}");
-            id = _discoveredId;
+                $"{text} was given the id {toldId}; it should be {id}");
+            id = toldId;
         }
-        var backend = new BackendTruth(id, Encoding.UTF8.GetString(path), path.ToArray(),
+        truth.Policy.Add(new BackendTruth(id, PathOf(name), [.. Folder, (byte)'/', .. name],
             plan?.Id ?? -1, plan?.IsCore ?? false)
         {
             Identity = identity,
             SeenInScan = _scan,
             IsConnectDue = true,
-        };
-        truth.Policy.Add(backend);
-        return backend;
+        });
     }
+
+    private static string PathOf(ReadOnlySpan<byte> name) =>
+        $"{Encoding.UTF8.GetString(Folder)}/{Encoding.UTF8.GetString(name)}";
 
     private BackendTruth? Named(ReadOnlySpan<byte> name)
     {
@@ -135,20 +230,28 @@ internal sealed class DirectoryBook(Truth truth)
         backend.ConnectedSinceScan = false;
         backend.HasPath = true;
         if (backend.Stage == Stage.Removed)
-            ConnectAtOnce(backend);
+            OnReturned(backend);
         else if (isAnother)
             OnMadeAnew(backend);
         else if (backend.Stage == Stage.Draining)
             backend.Stage = Stage.Healthy;
     }
 
+    private void OnReturned(BackendTruth backend)
+    {
+        truth.Lines.Owe(new LogEvent.BackendReturned(backend.Name, backend.Path));
+        ConnectAtOnce(backend);
+    }
+
     private void OnMadeAnew(BackendTruth backend)
     {
+        truth.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
             session.IsRetired = true;
-            truth.OpenRetired++;
+            session.RetiredAt = truth.Now;
+            truth.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
         }
@@ -159,7 +262,7 @@ internal sealed class DirectoryBook(Truth truth)
     {
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
-        backend.NextBackOff = Duration.FromSeconds(1);
+        backend.NextBackOff = Law.FirstBackOff;
     }
 
     private void OnMissing()
@@ -174,8 +277,10 @@ internal sealed class DirectoryBook(Truth truth)
             }
             backend.HasPath = false;
             backend.ConnectedSinceScan = false;
-            if (backend.Stage == Stage.Healthy)
-                backend.Stage = Stage.Draining;
+            if (backend.Stage != Stage.Healthy)
+                continue;
+            backend.Stage = Stage.Draining;
+            truth.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
         }
     }
 }

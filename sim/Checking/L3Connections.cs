@@ -37,9 +37,9 @@ internal sealed class L3Connections() : Check("L3")
     }
 
     private static Instant Due(ConnectionTruth connection) => connection.IsRelaying
-        ? Instant.Min(connection.LastActivity + Limits.TcpIdleTimeout,
-            connection.AcceptedAt + Limits.TcpLifetime)
-        : connection.AcceptedAt + Limits.TcpHandshakeTimeout;
+        ? Instant.Min(connection.LastActivity + Law.IdleTime,
+            connection.AcceptedAt + Law.Lifetime)
+        : connection.AcceptedAt + Law.HandshakeTime;
 
     private ConnectionTruth? Find(Instant now)
     {

@@ -20,7 +20,7 @@ internal sealed class L4Spread() : Check("L4")
     private (int Count, long Gone) _remotes;
     private int _healthy;
 
-    public override void OnHealed(Instant now) => _next = now + Limits.RebalanceInterval;
+    public override void OnHealed(Instant now) => _next = now + Law.RebalanceInterval;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
@@ -32,11 +32,11 @@ internal sealed class L4Spread() : Check("L4")
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);
-            _next = now + Limits.RebalanceInterval;
+            _next = now + Law.RebalanceInterval;
         }
         if (now <= _next + Truth.Lateness)
             return;
-        _next = now + Limits.RebalanceInterval;
+        _next = now + Law.RebalanceInterval;
         if (++_rebalances > Math.Max(2, healthy) && spread > healthy)
         {
             Fail($"the spread over {healthy} backends is {spread} after {_rebalances} rebalances;"

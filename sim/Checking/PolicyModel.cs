@@ -4,7 +4,7 @@
 //
 // It moves with the run, so it is small and mutable. Where the description leaves a freedom - which
 // remotes of a fullest backend a rebalance takes, whom a full table forgets - the model takes over
-// what the core shows if that is allowed (see RemoteSync). Ids and turns leave none.
+// what the core tells if that is allowed (see RemoteBook). Ids and turns leave none.
 //
 // What always holds: nothing here reads the core; a backend's counts of remotes are those of the
 // entries that name it.
@@ -30,16 +30,13 @@ internal sealed class RemoteTruth(Ipv4 address, Instant firstSeen)
     public uint UdpDropped { get; set; }
     public uint TcpForwarded { get; set; }
     public uint TcpDropped { get; set; }
-
-    /// <summary>The comparison that last saw it; kept by RemoteSync.</summary>
-    public long Mark { get; set; }
 }
 
 /// <summary>Whom the core must say that it bound a remote to.</summary>
 internal readonly record struct Binding(Ipv4 Remote, BackendTruth Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel(int maxRemotes)
+internal sealed class PolicyModel
 {
     private readonly List<BackendTruth> _backends = [];
     private int _lastChosen;
@@ -48,12 +45,6 @@ internal sealed class PolicyModel(int maxRemotes)
     public IReadOnlyList<BackendTruth> Backends => _backends;
 
     public Dictionary<Ipv4, RemoteTruth> Remotes { get; } = [];
-
-    /// <summary>Remotes that a full table must have forgotten, whoever they are.</summary>
-    public int PendingEvictions { get; set; }
-
-    /// <summary>Of those that may have the fewest, the one that the core took.</summary>
-    public BackendTruth? Preferred { get; set; }
 
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
@@ -169,6 +160,13 @@ internal sealed class PolicyModel(int maxRemotes)
         return healthy;
     }
 
+    /// <summary>Whether any backend may be chosen now.</summary>
+    public bool AnyChoosable(Instant now)
+    {
+        var needsWarm = AnyWarm(now, null);
+        return _backends.Exists(backend => IsChoosable(backend, now, needsWarm));
+    }
+
     public bool MayServe(Instant now, BackendTruth backend, bool isTcp) =>
         (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
         && (now >= backend.WarmAt || !AnyWarm(now, null));
@@ -194,8 +192,6 @@ internal sealed class PolicyModel(int maxRemotes)
         remote = null;
         if (NextInTurn(now) is not { } chosen)
             return null;
-        if (Remotes.Count - PendingEvictions >= maxRemotes)
-            PendingEvictions++;
         remote = new RemoteTruth(address, now) { LastSeen = now };
         Remotes.Add(address, remote);
         Bind(remote, chosen);
@@ -213,15 +209,14 @@ internal sealed class PolicyModel(int maxRemotes)
 
     private BackendTruth? NextWithFewest(Instant now)
     {
-        var best = Preferred ?? WithFewest(now);
-        Preferred = null;
+        var best = WithFewest(now);
         if (best != null)
             _lastChosen = best.Id;
         return best;
     }
 
     /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
-    public BackendTruth? WithFewest(Instant now)
+    private BackendTruth? WithFewest(Instant now)
     {
         var needsWarm = AnyWarm(now, null);
         BackendTruth? best = null;

@@ -14,9 +14,7 @@ namespace Simulation.Checking;
 /// <summary>Replies between a backend's bytes and the UDP socket.</summary>
 internal sealed class ReplyBook(Truth truth)
 {
-    /// <summary>IsDoubtful: a full table may have forgotten the remote within this turn.</summary>
-    private readonly record struct Owed(
-        Endpoint To, Ipv4 From, int Length, int Batch, bool IsDoubtful);
+    private readonly record struct Owed(Endpoint To, Ipv4 From, int Length, int Batch);
 
     private readonly Queue<Owed> _owed = new();
     private readonly ByteLine _payloads = new();
@@ -45,8 +43,7 @@ internal sealed class ReplyBook(Truth truth)
         {
             var to = new Endpoint(remote.Address, (ushort)frame.Port);
             _owed.Enqueue(new Owed(
-                to, remote.Local, frame.Payload.Length, _ofTurn++ / DatagramBatch.Capacity,
-                truth.Policy.PendingEvictions > 0));
+                to, remote.Local, frame.Payload.Length, _ofTurn++ / DatagramBatch.Capacity));
             _payloads.Append(frame.Payload);
         }
     }
@@ -61,12 +58,6 @@ internal sealed class ReplyBook(Truth truth)
         if (header.Peer != owed.To || header.Local != owed.From || payload.Length != owed.Length
             || !payload.SequenceEqual(_payloads.Bytes[..owed.Length]))
         {
-            if (owed.IsDoubtful)
-            {
-                TakeForStranger(owed);
-                OnSent(in header, payload);
-                return;
-            }
             Invented(in header, $"the next reply is of {owed.Length} bytes to {owed.To}"
                 + $" from {owed.From}");
             return;
@@ -77,11 +68,6 @@ internal sealed class ReplyBook(Truth truth)
 
     public void OnSendFailed(in DatagramHeader header, IoResult why)
     {
-        while (_owed.TryPeek(out var doubtful) && doubtful.IsDoubtful
-            && header.Peer != doubtful.To)
-        {
-            TakeForStranger(doubtful);
-        }
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To)
         {
             Invented(in header, _owed.Count == 0 ? "no reply asked for it"
@@ -100,8 +86,6 @@ internal sealed class ReplyBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        while (_owed.TryPeek(out var owed) && owed.IsDoubtful)
-            TakeForStranger(owed);
         if (_owed.Count == 0)
             return;
         truth.Report(Finding.ReplyLost,
@@ -125,12 +109,6 @@ internal sealed class ReplyBook(Truth truth)
         truth.Report(Finding.ReplyInvented,
             $"a datagram of {header.Length} bytes left for {header.Peer} from {header.Local};"
             + $" {model}");
-
-    private void TakeForStranger(Owed owed)
-    {
-        Take(owed);
-        truth.Tally.Add(Counter.RepliesToStranger);
-    }
 
     private void Take(Owed owed)
     {

@@ -6,10 +6,7 @@
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
 // are the loop's own few and at most two for each backend.
 
-using System;
-using System.Collections.Generic;
 using Balancer.Core;
-using Simulation.Kernel;
 
 namespace Simulation.Checking;
 
@@ -21,61 +18,24 @@ internal sealed class S10Bounds() : Check("S10")
     /// </summary>
     private const int OwnTimers = 7;
 
-    private readonly Dictionary<(Type Kind, int Which), Instant> _lastLines = [];
-
-    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded;
-
-    public override void OnLogged(Instant now, LogEvent told)
-    {
-        // Each condition has a gate of its own: a backend, a way to fail, a limit.
-        var which = 0;
-        switch (told)
-        {
-            case LogEvent.BackendStuck stuck:
-                which = stuck.Id.Value;
-                break;
-            case LogEvent.ReceiveFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.SendFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.AcceptFailed failed:
-                which = (int)failed.Why.Status;
-                break;
-            case LogEvent.ConnectionsOverLimit over:
-                which = (int)over.Which;
-                break;
-            case LogEvent.NoBackend or LogEvent.ConnectionWithoutResources
-                or LogEvent.ConnectionRefusedByBackend:
-                break;
-            case LogEvent.BackendForgotten gone:
-                _lastLines.Remove((typeof(LogEvent.BackendStuck), gone.Id.Value));
-                return;
-            default:
-                return;
-        }
-        var key = (told.GetType(), which);
-        if (_lastLines.TryGetValue(key, out var last)
-            && now - last < Limits.RepeatedLogInterval)
-        {
-            Fail($"{told.GetType().Name} was told at {last} and again at {now}; once in"
-                + $" {Limits.RepeatedLogInterval} it may be");
-        }
-        _lastLines[key] = now;
-    }
+    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded
+        or Finding.Repeated;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         if (Truth.IsStopping)
             return;
+        if (Truth.ReceivedInTurn > Law.DatagramsOfATurn)
+            Fail($"{Truth.ReceivedInTurn} datagrams were received in one turn");
+        if (Truth.AcceptedInTurn > Law.AcceptsOfATurn)
+            Fail($"{Truth.AcceptedInTurn} connections were accepted in one turn");
         var sessions = 0;
         foreach (var backend in Truth.Policy.Backends)
         {
             if (backend.Session is not { } session)
                 continue;
             sessions++;
-            if (session.Owed.Count > Limits.BackendQueueBytes)
+            if (session.Owed.Count > Law.SessionQueueBytes)
                 Fail($"{session.Owed.Count} bytes wait for {backend}", backend.PlanId);
         }
         CheckTables(core, sessions);
@@ -85,7 +45,7 @@ internal sealed class S10Bounds() : Check("S10")
     {
         foreach (var shown in core.SnapshotBackends())
         {
-            if (shown.QueuedBytes > Limits.BackendQueueBytes)
+            if (shown.QueuedBytes > Law.SessionQueueBytes)
                 Fail($"{shown.QueuedBytes} bytes wait for backend {shown.Id}");
         }
     }
@@ -94,7 +54,7 @@ internal sealed class S10Bounds() : Check("S10")
     {
         var open = Truth.Connections.Open.Count;
         var kernel = Truth.Scenario.Kernel;
-        var streams = sessions + Truth.OpenRetired + open + Truth.Connections.BackendStreams;
+        var streams = sessions + Truth.Retired.Count + open + Truth.Connections.BackendStreams;
         var timers = OwnTimers + open + 3 * Truth.Policy.Backends.Count;
         if (Truth.OpenStreams != streams)
         {

@@ -51,9 +51,9 @@ internal sealed class S11Attribution() : Check("S11")
         return backend.LastSession is { } session && fault.Cause switch
         {
             FaultCause.HelloTimeout => !session.HasHello
-                && now >= session.ConnectedAt + Limits.HelloTimeout,
+                && now >= session.ConnectedAt + Law.HelloTime,
             FaultCause.HeartbeatTimeout => session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + Limits.HeartbeatTimeout,
+                && now >= session.HeartbeatAt + Law.HeartbeatTime,
             _ => false,
         };
     }

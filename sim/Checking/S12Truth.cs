@@ -2,6 +2,9 @@
 // every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
 // remote's snapshot tells at the end, and every 4,096th turn.
 //
+// The lines of the log are held to the same: each tells what happened, by its true names and numbers,
+// in the turn in which it happened, and so does the status report that an operator asks for.
+//
 // It knows by Truth's own tally, made from the calls. Counts of remotes are S4's.
 
 using Balancer.Core;
@@ -52,12 +55,7 @@ internal sealed class S12Truth() : Check("S12")
 
     private void Compare(BackendSnapshot told, BackendTruth real)
     {
-        var session = real.Session;
-        var queued = session is { IsLost: true } ? told.QueuedBytes : session?.Owed.Count ?? 0;
-        var should = new BackendSnapshot(new BackendId(real.Id), real.Path, StateOf(real.Stage),
-            told.Remotes, session?.HasHeartbeatOut ?? false, real.NextBackOff,
-            real.ConnectsStarted, real.ConnectsFailed, real.UdpQueries, real.TcpSessions,
-            real.DropsWhileStuck, queued);
+        var should = Snapshots.Of(real, told);
         if (told != should)
             Fail($"the core tells {told}; it should be {should}", real.PlanId);
     }
@@ -71,24 +69,9 @@ internal sealed class S12Truth() : Check("S12")
                 Fail($"the core remembers {told.Address}; it should not");
                 return;
             }
-            var firstSeen = new Instant(
-                real.FirstSeen.Nanoseconds - real.FirstSeen.Nanoseconds % 1_000_000_000);
-            var should = new RemoteSnapshot(real.Address, new BackendId(real.Primary?.Id ?? 0),
-                new BackendId(real.Backup?.Id ?? 0), firstSeen, real.LastSeen,
-                real.UdpForwarded, real.UdpDropped, real.TcpForwarded, real.TcpDropped);
-            // What a full table forgot may have come back within the turn, with new numbers.
-            var mayBeNew = Truth.Tally[Counter.RemotesEvicted] > 0;
-            if (told != should && !(mayBeNew && told.Primary == should.Primary))
+            var should = Snapshots.Of(real);
+            if (told != should)
                 Fail($"the core tells {told}; it should be {should}");
         }
     }
-
-    private static BackendState StateOf(Stage stage) => stage switch
-    {
-        Stage.AwaitingHello => BackendState.AwaitingHello,
-        Stage.Healthy => BackendState.Healthy,
-        Stage.Draining => BackendState.Draining,
-        Stage.Removed => BackendState.Removed,
-        _ => BackendState.BackingOff,
-    };
 }

@@ -1,6 +1,7 @@
 // Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
 // earlier and no turn later; that one at most is out; that a session is faulted when one stayed
-// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later.
+// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later, and not before what it
+// has said by then is read: a process that stood still must not take its own sleep for a backend's.
 //
 // It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the
@@ -14,13 +15,18 @@ namespace Simulation.Checking;
 
 internal sealed class S8Heartbeats() : Check("S8")
 {
-    /// <summary>A turn serves 1,024 deadlines; with more armed, one may wait for the next.</summary>
-    private const int TimersOfATurn = 1000;
-
     public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
+        if (told is LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout
+                or FaultCause.HelloTimeout } overdue
+            && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
+            && unread.UnreadSince == Truth.Turn)
+        {
+            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes of"
+                + " it, before they were read", hasty.PlanId);
+        }
         if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
             || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
@@ -32,7 +38,7 @@ internal sealed class S8Heartbeats() : Check("S8")
                 + $" {backend.Generations}", backend.PlanId);
             return;
         }
-        var due = session.HeartbeatAt + Limits.HeartbeatTimeout;
+        var due = session.HeartbeatAt + Law.HeartbeatTime;
         if (now < due || now > due + Truth.Lateness)
         {
             Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
@@ -42,7 +48,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.IsStopping || core.TimerCount > TimersOfATurn)
+        if (Truth.IsStopping || core.TimerCount > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {
@@ -54,12 +60,12 @@ internal sealed class S8Heartbeats() : Check("S8")
                     backend.PlanId);
             }
             else if (session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + Limits.HeartbeatTimeout)
+                && now >= session.HeartbeatAt + Law.HeartbeatTime)
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
             }
-            else if (!session.HasHello && now >= session.ConnectedAt + Limits.HelloTimeout)
+            else if (!session.HasHello && now >= session.ConnectedAt + Law.HelloTime)
             {
                 Fail($"{backend} is not faulted at {now}; it was connected at"
                     + $" {session.ConnectedAt} and has not said hello", backend.PlanId);

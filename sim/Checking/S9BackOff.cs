@@ -1,9 +1,10 @@
-// Claims that a backend is connected to at once when it is discovered, returns or is made anew, and
-// else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time; and never while it is
-// removed.
+// Claims that the directory is looked at every 5 s, 10 ms after a change that was told, and at once
+// when the operator asks; that a backend is connected to at once when a scan discovers it, sees it
+// again or made anew, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time;
+// and never while it is removed.
 //
-// It knows by the connects that were seen, and by its own reckoning of each back-off, with which
-// the delay that the log names must agree.
+// It knows by the scans and connects that were seen, and by its own reckoning of each back-off,
+// with which the delay that the log names must agree.
 
 using Balancer.Core;
 using Simulation.Kernel;
@@ -12,9 +13,7 @@ namespace Simulation.Checking;
 
 internal sealed class S9BackOff() : Check("S9")
 {
-    private const int TimersOfATurn = 1000;
-
-    public override bool Claims(Finding finding) => finding is Finding.Reconnect;
+    public override bool Claims(Finding finding) => finding is Finding.Reconnect or Finding.Scan;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
@@ -29,7 +28,7 @@ internal sealed class S9BackOff() : Check("S9")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.IsStopping || core.TimerCount > TimersOfATurn)
+        if (Truth.IsStopping || core.TimerCount > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

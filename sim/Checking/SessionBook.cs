@@ -8,6 +8,7 @@
 using System;
 using System.Buffers.Binary;
 using Balancer.Core;
+using Simulation.Kernel;
 
 namespace Simulation.Checking;
 
@@ -34,6 +35,7 @@ internal sealed class SessionBook(Truth truth)
             {
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = truth.Now;
+                truth.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
             }
             else
             {
@@ -49,6 +51,8 @@ internal sealed class SessionBook(Truth truth)
         backend.HasPath = true;
         backend.ConnectedSinceScan = true;
         backend.ConnectedInScan = truth.Directory.OpenScan;
+        truth.Scans.Soon();
+        truth.Lines.Owe(new LogEvent.BackendConnected(backend.Name, backend.Path));
         return session;
     }
 
@@ -76,7 +80,7 @@ internal sealed class SessionBook(Truth truth)
         backend.Stage = Stage.Down;
         backend.BackOff = backend.NextBackOff;
         backend.NextBackOff = Duration.Min(
-            backend.NextBackOff + Duration.FromSeconds(2), Duration.FromSeconds(32));
+            backend.NextBackOff + Law.BackOffStep, Law.LongestBackOff);
         backend.ReconnectAt = truth.Now + backend.BackOff;
         backend.BackedOffIn = truth.Turn;
         backend.OwesFaultLine = true;
@@ -117,6 +121,7 @@ internal sealed class SessionBook(Truth truth)
                 Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
                 break;
             case SeenFrame.OutboundUdp:
+                session.Unanswered = Math.Max(0, session.Unanswered - 1);
                 truth.Replies.OnReply(in frame);
                 break;
             case SeenFrame.ServerHello:
@@ -132,8 +137,9 @@ internal sealed class SessionBook(Truth truth)
                 break;
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
+                truth.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
-                session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+                session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
                 break;
             default:
                 Ends(session, FaultCause.UnknownFrame, default, frame.Type);
@@ -145,9 +151,10 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.HelloAt = truth.Now;
-        session.NextHeartbeatAt = truth.Now + Limits.HeartbeatInterval;
+        truth.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
+        session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
-        backend.NextBackOff = Duration.FromSeconds(1);
+        backend.NextBackOff = Law.FirstBackOff;
         backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
     }
 
@@ -164,8 +171,7 @@ internal sealed class SessionBook(Truth truth)
     {
         var backend = session.Backend;
         session.IsClosed = true;
-        if (session.IsRetired)
-            truth.OpenRetired--;
+        truth.Retired.Remove(session);
         if (backend.Session != session)
             return;
         backend.Session = null;
@@ -211,7 +217,6 @@ internal sealed class SessionBook(Truth truth)
         if (result.Status == IoStatus.WouldBlock)
         {
             session.IsStuck = true;
-            session.WasStuck = true;
         }
         else if (!result.IsOk)
         {
@@ -224,16 +229,41 @@ internal sealed class SessionBook(Truth truth)
         }
     }
 
-    public void OnTurnEnded(LoadBalancer core)
+    public void OnTurnEnded()
     {
         if (truth.IsStopping)
             return;
         foreach (var backend in truth.Policy.Backends)
         {
-            if (backend.Session is { Evidence: { } evidence } session)
+            if (backend.Session is not { } session)
+                continue;
+            if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
+            else
+                CheckInterest(session);
         }
-        Reconcile(core);
+        foreach (var session in truth.Retired)
+        {
+            CheckInterest(session);
+            if (truth.Now > session.RetiredAt + Law.RetiredTime + truth.Lateness)
+            {
+                truth.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
+                    + $" replaced at {session.RetiredAt} and is open at {truth.Now}",
+                    session.Backend);
+            }
+        }
+    }
+
+    /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
+    private void CheckInterest(SessionTruth session)
+    {
+        var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
+        var told = truth.InterestOf(session.Stream);
+        if (told == should || session.IsLost)
+            return;
+        truth.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
+            + $" {session.Owed.Count} bytes wait, is woken for {told}; it should be {should}",
+            session.Backend);
     }
 
     private void ReportOutlived(SessionTruth session, Evidence evidence, string how)
@@ -241,26 +271,6 @@ internal sealed class SessionBook(Truth truth)
         truth.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
             $"session {session.Stream} of {session.Backend} {how} after {evidence}",
             session.Backend);
-    }
-
-    /// <summary>
-    /// A session that was stuck may be held to be so longer than it must: that costs queries, and
-    /// is for L1 to find. Those that the core counts as dropped are taken out of what is owed.
-    /// </summary>
-    private void Reconcile(LoadBalancer core)
-    {
-        var excess = core.Counters[Counter.QueriesToStuckBackend]
-            - truth.Tally[Counter.QueriesToStuckBackend];
-        if (excess <= 0)
-            return;
-        foreach (var backend in truth.Policy.Backends)
-        {
-            while (excess > 0 && backend.Session is { WasStuck: true, RestOfFrame: 0 } session
-                && TryDropFirst(session))
-            {
-                excess--;
-            }
-        }
     }
 
     // ---- Comparing ----
@@ -277,13 +287,6 @@ internal sealed class SessionBook(Truth truth)
         var whole = WholeFrames(session, same);
         Advance(session, whole);
         bytes = bytes[whole..];
-        if (session.RestOfFrame == 0 && session.WasStuck && bytes.Length >= 4
-            && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == SeenFrame.InboundUdp
-            && TryDropFirst(session))
-        {
-            Take(session, bytes);
-            return;
-        }
         Explain(session, bytes);
         session.IsLost = true;
         owed.Clear();
@@ -320,29 +323,6 @@ internal sealed class SessionBook(Truth truth)
     private static int SizeOf(ReadOnlySpan<byte> frame) => frame.Length >= 16
         && BinaryPrimitives.ReadUInt32LittleEndian(frame) == SeenFrame.InboundUdp
             ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
-
-    /// <summary>Takes a query that the core dropped from the front of what is owed.</summary>
-    private bool TryDropFirst(SessionTruth session)
-    {
-        var frame = session.Owed.Bytes;
-        if (frame.Length < 16
-            || BinaryPrimitives.ReadUInt32LittleEndian(frame) != SeenFrame.InboundUdp)
-        {
-            return false;
-        }
-        var address = new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]));
-        session.Owed.Skip(SizeOf(frame));
-        session.Backend.UdpQueries--;
-        session.Backend.DropsWhileStuck++;
-        truth.Tally.Add(Counter.QueriesForwarded, -1);
-        truth.Tally.Add(Counter.QueriesToStuckBackend);
-        if (truth.Policy.Remotes.TryGetValue(address, out var remote))
-        {
-            remote.UdpForwarded--;
-            remote.UdpDropped++;
-        }
-        return true;
-    }
 
     /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
     private void Explain(SessionTruth session, ReadOnlySpan<byte> bytes)

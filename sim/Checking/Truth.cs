@@ -2,15 +2,17 @@
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
 // policy model, what the core should do; where what it does differs, that is a finding.
 //
-// The core's log is used for three things only, and each use is checked against the calls: whose
-// turn it is in a batch that was received at once (RemoteAssigned), where in a stream's queue a
-// heartbeat stands (HeartbeatSent), and that something is over (ConnectionClosed and
-// BackendForgotten).
+// The core's log is used for four things only, and each use is checked against the calls and the
+// policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
+// rebalance, an expiry or a full table is about, where the description leaves that free
+// (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
+// (HeartbeatSent), and that something is over (ConnectionClosed and BackendForgotten).
 //
 // What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
 // can, because the check that is asked for may be another.
 
 using System;
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -25,24 +27,26 @@ internal sealed class Truth
 {
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
-    private readonly RemoteSync _sync;
-    private (SocketHandle Stream, object? Owner)[] _owners = new (SocketHandle, object?)[64];
+    private readonly RemoteBook _remotes;
+    private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
+        new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
-    private Duration _lastStall;
-    private long _stallTold;
-    private int _turnsSinceStall;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel(scenario.Kernel.MaxRemotes);
+        Policy = new PolicyModel();
+        Lines = new LineBook(this);
+        Repeats = new RepeatBook(this);
+        Scans = new ScanBook(this);
+        Status = new StatusBook(this);
         Replies = new ReplyBook(this);
         _sessions = new SessionBook(this);
         Directory = new DirectoryBook(this);
         Connections = new ConnectionBook(this);
         Arrivals = new ArrivalBook(this);
-        _sync = new RemoteSync(this);
+        _remotes = new RemoteBook(this);
     }
 
     public Scenario Scenario { get; }
@@ -57,13 +61,33 @@ internal sealed class Truth
 
     public ConnectionBook Connections { get; }
 
+    public LineBook Lines { get; }
+
+    public RepeatBook Repeats { get; }
+
+    public ScanBook Scans { get; }
+
+    public StatusBook Status { get; }
+
     public DirectoryBook Directory { get; }
 
     /// <summary>Sessions that retired and are not closed yet.</summary>
-    public int OpenRetired { get; set; }
+    public List<SessionTruth> Retired { get; } = [];
 
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
+
+    public SocketHandle DatagramSocket { get; set; }
+
+    public SocketHandle Listener { get; set; }
+
+    /// <summary>How often a stop was asked for.</summary>
+    public int StopRequests { get; private set; }
+
+    public bool IsListenerClosed { get; private set; }
+
+    /// <summary>When a query was last owed to a session.</summary>
+    public Instant LastForwardedAt { get; set; }
 
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
@@ -73,14 +97,29 @@ internal sealed class Truth
 
     public bool HasHealed { get; private set; }
 
-    /// <summary>Chaos is over, and no stall that began in it lasts.</summary>
-    public bool IsCalm => HasHealed && _stall == Duration.Zero;
+    /// <summary>Chaos is over, and so is a stall that began in it.</summary>
+    public bool IsCalm { get; private set; }
 
-    /// <summary>How much later than asked a turn may come: the clock's step and stalls.</summary>
-    public Duration Lateness => Scenario.Kernel.ClockStep + _stall;
+    /// <summary>
+    /// How much later than a deadline this turn may be: the clock's step, and the stall of the wait
+    /// that it follows. What fell due in that stall is served in this turn.
+    /// </summary>
+    public Duration Lateness { get; private set; }
+
+    /// <summary>Turns since one that came late by a stall, that one being 0.</summary>
+    public int TurnsSinceStall { get; private set; }
 
     /// <summary>Streams that are open now.</summary>
     public int OpenStreams { get; private set; }
+
+    /// <summary>Receives that failed since one that did not, and the turn of the last.</summary>
+    public int ReceiveFailuresInARow { get; private set; }
+
+    public long ReceiveFailedLastIn { get; private set; }
+
+    public int ReceivedInTurn { get; private set; }
+
+    public int AcceptedInTurn { get; private set; }
 
     /// <summary>System calls of this turn that moved something.</summary>
     public int Deeds { get; private set; }
@@ -89,20 +128,62 @@ internal sealed class Truth
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
 
+    /// <summary>
+    /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
+    /// forwarded.
+    /// </summary>
+    public bool AnyInFlight(Duration age)
+    {
+        long unanswered = 0;
+        foreach (var backend in Policy.Backends)
+            unanswered += backend.Session?.Unanswered ?? 0;
+        foreach (var session in Retired)
+            unanswered += session.Unanswered;
+        return unanswered > 0 && (age == Duration.Zero || Now - LastForwardedAt < age);
+    }
+
     // ---- Turns ----
+
+    /// <summary>The wait that the next turn follows stood still for so long.</summary>
+    public void OnStalled(Duration time) => _stall = time;
 
     public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
-        var before = Now;
         Now = Shown(now);
         Turn++;
         Deeds = 0;
-        PassStall(before);
+        ReceivedInTurn = 0;
+        AcceptedInTurn = 0;
+        Lateness = Scenario.Kernel.ClockStep + _stall;
+        TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
+        IsCalm |= HasHealed && _stall == Duration.Zero;
+        _stall = Duration.Zero;
         Replies.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
-            if (happened.Kind == NetworkEventKind.StopRequested)
-                IsStopping = true;
+            switch (happened.Kind)
+            {
+                case NetworkEventKind.StopRequested:
+                    IsStopping = true;
+                    StopRequests++;
+                    break;
+                case NetworkEventKind.DirectoryChanged:
+                    Scans.Soon();
+                    break;
+                case NetworkEventKind.StatusRequested:
+                    Status.OnRequested();
+                    break;
+                case NetworkEventKind.RescanRequested:
+                    Scans.AtOnce();
+                    Lines.Owe(new LogEvent.RescanRequested());
+                    break;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && (happened.Ready & Readiness.Read) != 0
+                && Owner(happened.Handle) is SessionTruth session)
+            {
+                session.UnreadSince = Turn;
+            }
             if (happened.Kind == NetworkEventKind.Socket
                 && Owner(happened.Handle) is ConnectionTruth connection)
             {
@@ -121,34 +202,14 @@ internal sealed class Truth
         Now = Shown(now);
         Arrivals.Drain();
         Replies.OnTurnEnded();
-        _sessions.OnTurnEnded(core);
-        Connections.OnTurnEnded(core);
-        _sync.OnTurnEnded(core);
-    }
-
-    public void OnFault(FaultPlan fault, bool began)
-    {
-        if (fault.Kind != FaultKind.ClockStall || !began)
-            return;
-        _stall += fault.For;
-        _lastStall = fault.For;
-        _stallTold = Turn;
-        _turnsSinceStall = 0;
-    }
-
-    /// <summary>
-    /// A stall begins with a later wait than the one in which it is told, and excuses what is late
-    /// until two turns after it is over.
-    /// </summary>
-    private void PassStall(Instant before)
-    {
-        if (_stall == Duration.Zero || Turn <= _stallTold + 1)
-            return;
-        var hasStalled = Now - before + Scenario.Kernel.ClockStep >= _lastStall;
-        if (_turnsSinceStall == 0 && !hasStalled)
-            return;
-        if (++_turnsSinceStall > 2)
-            _stall = Duration.Zero;
+        _sessions.OnTurnEnded();
+        Connections.OnTurnEnded();
+        _remotes.OnTurnEnded();
+        Directory.OnTurnEnded();
+        Scans.OnTurnEnded(core.TimerCount);
+        Status.OnTurnEnded(core);
+        Lines.OnTurnEnded();
+        Repeats.OnTurnEnded();
     }
 
     public void OnHealed() => HasHealed = true;
@@ -159,6 +220,8 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Deeds++;
+        ReceivedInTurn++;
+        ReceiveFailuresInARow = 0;
         Arrivals.OnReceived(in header, payload);
     }
 
@@ -166,8 +229,12 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Arrivals.Drain();
-        if (why.Status != IoStatus.WouldBlock)
-            Tally.Add(Counter.ReceivesFailed);
+        if (why.Status == IoStatus.WouldBlock)
+            return;
+        Tally.Add(Counter.ReceivesFailed);
+        ReceiveFailuresInARow++;
+        ReceiveFailedLastIn = Turn;
+        Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status);
     }
 
     public void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -183,6 +250,7 @@ internal sealed class Truth
         Now = Shown(now);
         Arrivals.Drain();
         Replies.OnSendFailed(in header, why);
+        Repeats.OnCondition(Repeat.SendFailed, (int)why.Status);
     }
 
     // ---- Streams ----
@@ -194,6 +262,7 @@ internal sealed class Truth
         if (result.IsOk)
         {
             Deeds++;
+            AcceptedInTurn++;
             var connection = new ConnectionTruth(stream, client, Now) { LastActivity = Now };
             Own(stream, connection);
             Arrivals.OnAccepted(connection);
@@ -201,6 +270,7 @@ internal sealed class Truth
         else if (result.Status != IoStatus.WouldBlock)
         {
             Tally.Add(Counter.AcceptsFailed);
+            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status);
         }
     }
 
@@ -230,7 +300,10 @@ internal sealed class Truth
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
         if (Owner(stream) is SessionTruth session)
+        {
+            session.UnreadSince = 0;
             _sessions.OnRead(session, result, bytes);
+        }
         else if (Owner(stream) is ConnectionTruth connection)
             Connections.OnRead(connection, stream, result, bytes);
     }
@@ -262,15 +335,23 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
+        IsListenerClosed |= socket == Listener;
         var owner = Owner(socket);
         if (owner == null)
             return;
-        _owners[socket.Slot] = default;
+        _sockets[socket.Slot] = default;
         OpenStreams--;
         if (owner is SessionTruth session)
             _sessions.OnClosed(session);
         else if (owner is ConnectionTruth connection)
             Connections.OnClosed(connection, socket, aborted);
+    }
+
+    /// <summary>The two bound sockets have no owner, and are known by their interest.</summary>
+    public void OnInterest(SocketHandle socket, Readiness interest)
+    {
+        ref var entry = ref EntryOf(socket);
+        entry = (socket, entry.Stream == socket ? entry.Owner : null, interest);
     }
 
     // ---- The directory ----
@@ -302,13 +383,50 @@ internal sealed class Truth
             case LogEvent.RemoteAssigned assigned:
                 Arrivals.DrainTo(assigned);
                 return;
-            case LogEvent.NoBackend or LogEvent.BackendStuck or LogEvent.ConnectionsOverLimit:
-                // Told in the middle of a batch.
+            case LogEvent.RemoteEvicted evicted:
+                _remotes.OnEvicted(evicted);
+                return;
+            case LogEvent.NoBackend none:
+                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1);
+                return;
+            case LogEvent.BackendStuck stuck:
+                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed);
+                return;
+            case LogEvent.ConnectionsOverLimit over:
+                OnArrivalLine(Repeat.OverLimit, (int)over.Which, over.Suppressed);
                 return;
         }
         Arrivals.Drain();
+        Lines.OnLogged(told);
         switch (told)
         {
+            case LogEvent.ReceiveFailed failed:
+                Repeats.OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.SendFailed failed:
+                Repeats.OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.AcceptFailed failed:
+                Repeats.OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed);
+                break;
+            case LogEvent.ConnectionRefusedByBackend refused:
+                Repeats.OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed);
+                break;
+            case LogEvent.ConnectionWithoutResources without:
+                Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed);
+                break;
+            case LogEvent.Status totals:
+                Status.OnTotals(totals);
+                break;
+            case LogEvent.BackendStatus backend:
+                Status.OnBackend(backend);
+                break;
+            case LogEvent.RemoteStatus remote:
+                Status.OnRemote(remote);
+                break;
+            case LogEvent.ConnectionOpened opened:
+                Connections.OnOpenedLine(opened);
+                break;
             case LogEvent.HeartbeatSent sent:
                 _sessions.OnHeartbeatSent(sent.Id);
                 break;
@@ -316,18 +434,34 @@ internal sealed class Truth
                 Connections.OnClosedLine(closed);
                 break;
             case LogEvent.BackendDiscovered found:
-                Directory.OnDiscoveredLine(found.Id.Value);
+                Directory.OnDiscoveredLine(found);
                 break;
             case LogEvent.BackendForgotten forgotten:
                 Directory.OnForgottenLine(forgotten.Id.Value);
                 break;
             case LogEvent.Rebalancing rebalancing:
-                _sync.OnRebalancing(rebalancing);
+                _remotes.OnRebalancing(rebalancing);
+                break;
+            case LogEvent.RemoteMoved moved:
+                _remotes.OnMoved(moved);
+                break;
+            case LogEvent.RemoteExpired expired:
+                _remotes.OnExpired(expired);
+                break;
+            case LogEvent.RemotesExpired passed:
+                _remotes.OnPassEnded(passed);
                 break;
             case LogEvent.Stopping:
                 IsStopping = true;
                 break;
         }
+    }
+
+    /// <summary>A line that is told in the middle of a batch, about one that arrived in it.</summary>
+    private void OnArrivalLine(Repeat kind, int which, long heldBack)
+    {
+        Arrivals.DrainTo(kind, which);
+        Repeats.OnLine(kind, which, heldBack);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
@@ -347,19 +481,32 @@ internal sealed class Truth
         return step <= 1 ? now : new Instant(now.Nanoseconds - now.Nanoseconds % step);
     }
 
+    /// <summary>What the waits report of a socket.</summary>
+    public Readiness InterestOf(SocketHandle socket)
+    {
+        ref var entry = ref EntryOf(socket);
+        return entry.Stream == socket ? entry.Interest : Readiness.None;
+    }
+
+    private ref (SocketHandle Stream, object? Owner, Readiness Interest) EntryOf(
+        SocketHandle socket)
+    {
+        while (socket.Slot >= _sockets.Length)
+            Array.Resize(ref _sockets, _sockets.Length * 2);
+        return ref _sockets[socket.Slot];
+    }
+
     private object? Owner(SocketHandle stream)
     {
-        if ((uint)stream.Slot >= (uint)_owners.Length)
+        if ((uint)stream.Slot >= (uint)_sockets.Length)
             return null;
-        ref var entry = ref _owners[stream.Slot];
+        ref var entry = ref _sockets[stream.Slot];
         return entry.Stream == stream ? entry.Owner : null;
     }
 
     private void Own(SocketHandle stream, object owner)
     {
-        while (stream.Slot >= _owners.Length)
-            Array.Resize(ref _owners, _owners.Length * 2);
-        _owners[stream.Slot] = (stream, owner);
+        EntryOf(stream) = (stream, owner, Readiness.None);
         OpenStreams++;
     }
 }

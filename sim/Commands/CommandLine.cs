@@ -14,6 +14,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Planting;
 using Simulation.Scenarios;
 
 namespace Simulation.Commands;
@@ -98,6 +99,8 @@ public sealed class CommandLine
     private readonly Option<string> _directory = New(
         "--directory", "DIR", "The corpus [default: sim/corpus of the tree one is in]");
 
+    private readonly PlantWords _plant = new();
+
     private readonly RootCommand _root = new(
         "The simulator of bbal: the real core in virtual time.");
 
@@ -116,7 +119,7 @@ public sealed class CommandLine
             [.. choice, .. checks, _until, _html, _svg, _ascii]);
         Add(_root, "det", "Run seeds in two processes and compare", null,
             [_seed, _seeds, .. choice]);
-        // `plant` registers itself here.
+        _root.Subcommands.Add(_plant.Command);
         var corpus = new Command("corpus", "Failures ever found, for ever");
         Add(corpus, "add", "Add a scenario, with what it finds", _file,
             [.. checks, _found, _directory]);
@@ -168,6 +171,8 @@ public sealed class CommandLine
                 names.Insert(0, command.Command.Name);
         }
         var verb = string.Join(' ', names);
+        if (line.CommandResult.Parent is CommandResult { Command.Name: PlantWords.Name })
+            return _plant.ToRequest(line, verb);
         var time = Value(line, _time, Words.ToTime, null);
         var seeds = Value(line, _seeds, Words.ToCount, null)
             ?? Value(line, _count, Words.ToCount, null);
@@ -226,7 +231,7 @@ public sealed class CommandLine
         _ => "",
     };
 
-    private static Command Add(Command to, string name, string description, Argument? argument,
+    internal static Command Add(Command to, string name, string description, Argument? argument,
         ReadOnlySpan<Option> options)
     {
         var command = new Command(name, description);
@@ -239,11 +244,11 @@ public sealed class CommandLine
         return command;
     }
 
-    private static Option<string> New(
+    internal static Option<string> New(
         string name, string value, string description, params string[] aliases) =>
         new(name, aliases) { HelpName = value, Description = description };
 
-    private static T Value<T>(
+    internal static T Value<T>(
         ParseResult line, Option<string> option, Func<string, string, T> convert, T otherwise) =>
         line.GetResult(option) is { Implicit: false, Tokens: [.., var token] }
             ? convert(option.Name, token.Value)

@@ -8,6 +8,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Planting;
 
 namespace Simulation.Commands;
 
@@ -60,6 +61,9 @@ public sealed record Request
 
     /// <summary>The corpus's folder; null for the one that belongs to the current folder.</summary>
     public string? Directory { get; init; }
+
+    /// <summary>For plant: what it is asked for besides Seed, Count and Jobs.</summary>
+    public PlantRequest? Plant { get; init; }
 
     /// <summary>The options that another command needs for the same runs.</summary>
     public string Options => string.Concat(ScenarioWords().Concat(CheckWords())

@@ -12,6 +12,7 @@ using System.Text.Json;
 using System.Threading;
 using Balancer.Core;
 using Simulation.Pictures;
+using Simulation.Planting;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -50,7 +51,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
         try
         {
-            return Do(parsed.Request!);
+            return Do(parsed.Request!, arguments);
         }
         catch (Exception wrong) when (wrong is IOException or FormatException
             or UnauthorizedAccessException)
@@ -65,7 +66,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
     }
 
-    private int Do(Request request)
+    private int Do(Request request, string[] arguments)
     {
         switch (request.Verb)
         {
@@ -91,7 +92,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                     IsTerminal = IsTerminal,
                 }.Run();
             default:
-                return Complain($"sim: {request.Verb}: no such command");
+                return request.Plant is { } plant
+                    ? PlantCommand.Run(plant, arguments, output, error)
+                    : Complain($"sim: {request.Verb}: no such command");
         }
     }
 
@@ -161,20 +164,18 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         var scenario = Load(simulator, request.Subject, request.Choice);
         var recorder = new StoryRecorder(scenario);
         var recent = new System.Collections.Generic.Queue<string>();
-        var trace = new Trace((at, line) =>
+        var trace = new Trace((_, line) =>
         {
-            if (at > request.Until)
-                return;
             if (request.Trace)
                 output.WriteLine(line);
             recent.Enqueue(line);
             if (recent.Count > 20)
                 recent.Dequeue();
         });
-        var result = simulator.Run(scenario, request.Checks, recorder, trace);
-        recorder.Story.Result = result;
+        var result = simulator.Run(scenario, request.Checks,
+            new Until(request.Until, recorder), new Until(request.Until, trace));
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(recorder.Story));
+            File.WriteAllText(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
         {
             output.WriteLine(request.Until < result.Violation.At
@@ -201,14 +202,24 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     {
         var scenario = Load(simulator, request.Subject, request.Choice);
         var recorder = new StoryRecorder(scenario);
-        recorder.Story.Result = simulator.Run(scenario, request.Checks, recorder);
+        var result = simulator.Run(
+            scenario, request.Checks, new Until(request.Until, recorder));
+        var story = Conclude(recorder.Story, result, request);
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(recorder.Story));
+            File.WriteAllText(html, HtmlPage.Of(story));
         if (request.Svg is { } svg)
-            File.WriteAllText(svg, Picture.Svg(recorder.Story));
+            File.WriteAllText(svg, Picture.Svg(story));
         if (request.Ascii || (request.Html is null && request.Svg is null))
-            output.Write(AsciiPicture.Of(recorder.Story));
-        return ExitCode(recorder.Story.Result.Violation);
+            output.Write(AsciiPicture.Of(story));
+        return ExitCode(result.Violation);
+    }
+
+    private static Story Conclude(Story story, RunResult result, Request request)
+    {
+        if (File.Exists(request.Subject))
+            story.File = Path.GetFileName(request.Subject);
+        story.Conclude(result, request.Until);
+        return story;
     }
 
     private int Shrink(Request request)

@@ -14,6 +14,8 @@ internal static class Errnos
     public const int Einval = 22;
     public const int Emfile = 24;
     public const int Epipe = 32;
+    public const int Eloop = 40;
+    public const int Enetunreach = 101;
     public const int Econnrefused = 111;
 
     /// <summary>The usual errno of a status, 0 for those that have none.</summary>

@@ -56,6 +56,12 @@ public abstract record LogEvent
 
     public sealed record RemoteAssigned(Ipv4 Remote, BackendId Backend, bool IsBackup) : LogEvent;
 
+    public sealed record RemoteExpired(Ipv4 Remote) : LogEvent;
+
+    public sealed record RemoteEvicted(Ipv4 Remote) : LogEvent;
+
+    public sealed record RemoteMoved(Ipv4 Remote, BackendId From) : LogEvent;
+
     public sealed record RemotesExpired(int Count) : LogEvent;
 
     public sealed record Rebalancing(BackendId Fullest, int Spread, int ToMove) : LogEvent;

@@ -3,7 +3,8 @@
 // any number of queries through without allocating.
 //
 // What always holds: injected = received + lost + waiting; a sent datagram was taken by the kernel
-// and by no rule of Linux refused (port 0 is EINVAL, broadcast without SO_BROADCAST is EACCES).
+// and by no rule of Linux refused (port 0 is EINVAL, broadcast without SO_BROADCAST is EACCES, to
+// leave from an address of another host is ENETUNREACH).
 
 using System;
 using System.Collections.Generic;
@@ -37,6 +38,7 @@ public sealed class SimDatagrams
     }
 
     private static readonly Ipv4 Broadcast = new(0xffffffff);
+    private static readonly Ipv4 LoopbackBroadcast = Ipv4.From(127, 255, 255, 255);
 
     private readonly SimKernel _kernel;
     private readonly SimRing<Waiting> _waiting = new();
@@ -56,6 +58,11 @@ public sealed class SimDatagrams
 
     /// <summary>Whether sent datagrams are kept in Sent; counts go on without.</summary>
     public bool Record { get; set; } = true;
+
+    /// <summary>
+    /// Which addresses are the host's, for datagrams to leave from; null, as at first, for any.
+    /// </summary>
+    public Func<Ipv4, bool>? OwnsAddress { get; set; }
 
     /// <summary>Sees each datagram as it is sent; it must not call the balancer.</summary>
     public DatagramObserver? OnSent { get; set; }
@@ -173,7 +180,9 @@ public sealed class SimDatagrams
         ref var header = ref batch.Headers[index];
         if (header.Peer.Port == 0)
             return IoResult.Failed(IoStatus.InvalidArgument, Errnos.Einval);
-        if (header.Peer.Address == Broadcast)
+        if (OwnsAddress != null && header.Local != Ipv4.Any && !OwnsAddress(header.Local))
+            return IoResult.Failed(IoStatus.Unreachable, Errnos.Enetunreach);
+        if (header.Peer.Address == Broadcast || header.Peer.Address == LoopbackBroadcast)
             return IoResult.Failed(IoStatus.AccessDenied, Errnos.Eacces);
         SentCount++;
         OnSent?.Invoke(_kernel.Now, header.Local, header.Peer, batch.Payload(index));

@@ -2,8 +2,10 @@
 // be read, and the lookup of paths that ConnectBackend does. File systems promise no order, so the
 // order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
 //
-// What always holds: a scan tells what was there when it was opened and still is, each once, and
-// skips links that lead nowhere; each change raises DirectoryChanged, unless that is switched off.
+// What always holds: a scan tells the names that were there when it was opened and still are, each
+// once and as what it is by then; a link that leads nowhere is told, and is no socket. Each change
+// raises DirectoryChanged, unless that is switched off or nothing is watched: each scan, failed or
+// not, sets the watch to what is at the path, if that may be read.
 
 using System;
 using System.Collections.Generic;
@@ -34,6 +36,9 @@ public enum SimScanOrder
 /// <summary>The directory that backends make their sockets in.</summary>
 public sealed class SimDirectory : IBackendDirectory
 {
+    /// <summary>Links that one lookup follows; beyond them it is ELOOP.</summary>
+    private const int MostLinks = 40;
+
     private sealed record Entry(byte[] Name, SimEntryKind Kind, EntryIdentity Identity)
     {
         public SimListener? Listener { get; init; }
@@ -45,6 +50,8 @@ public sealed class SimDirectory : IBackendDirectory
     private readonly byte[] _path;
     private readonly List<Entry> _entries = [];
     private readonly List<Entry> _scan = [];
+    private IoResult _readable = IoResult.Ok();
+    private bool _isWatched = true;
     private int _scanned = -1;
 
     internal SimDirectory(SimKernel kernel, string path)
@@ -66,9 +73,18 @@ public sealed class SimDirectory : IBackendDirectory
 
     /// <summary>
     /// Ok while it can be read; otherwise what OpenScan answers. NotFound makes the whole directory
-    /// absent, so connects find nothing either.
+    /// absent, so connects find nothing either; that it went is a change.
     /// </summary>
-    public IoResult Readable { get; set; } = IoResult.Ok();
+    public IoResult Readable
+    {
+        get => _readable;
+        set
+        {
+            if (value.Status == IoStatus.NotFound && _readable.Status != IoStatus.NotFound)
+                TellChange();
+            _readable = value;
+        }
+    }
 
     /// <summary>The inode that the next entry gets; grows by one with each.</summary>
     public ulong NextInode { get; set; } = 1000;
@@ -115,6 +131,29 @@ public sealed class SimDirectory : IBackendDirectory
         return removed > 0;
     }
 
+    /// <summary>Gives an entry another name, in one step, in place of what had it.</summary>
+    public void Rename(string name, string newName)
+    {
+        var entry = Find(Bytes(name));
+        Verify.That(entry != null, "what is renamed exists");
+        _entries.Remove(entry);
+        if (Find(Bytes(newName)) is { } replaced)
+            _entries.Remove(replaced);
+        _entries.Add(entry with { Name = Bytes(newName) });
+        TellChange();
+    }
+
+    /// <summary>Removes the directory with all that is in it.</summary>
+    public void Remove()
+    {
+        _entries.Clear();
+        Readable = IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
+        _isWatched = false;
+    }
+
+    /// <summary>Makes it anew, empty; it is watched once it was scanned.</summary>
+    public void Make() => Readable = IoResult.Ok();
+
     /// <summary>Whether the name exists.</summary>
     public bool Contains(string name) => Find(Bytes(name)) != null;
 
@@ -123,7 +162,7 @@ public sealed class SimDirectory : IBackendDirectory
     /// </summary>
     public void TellChange()
     {
-        if (TellsChanges)
+        if (TellsChanges && _isWatched)
             _kernel.Network.RaiseDirectoryChanged();
     }
 
@@ -151,7 +190,9 @@ public sealed class SimDirectory : IBackendDirectory
     internal IoResult Connect(ReadOnlySpan<byte> path, out SimEnd? end)
     {
         end = null;
-        var entry = Lookup(path);
+        var entry = Lookup(path, out var loops);
+        if (loops)
+            return IoResult.Failed(IoStatus.Other, Errnos.Eloop);
         if (entry == null)
             return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
         return entry.Listener == null
@@ -161,23 +202,25 @@ public sealed class SimDirectory : IBackendDirectory
 
     private static byte[] Bytes(string name) => Encoding.UTF8.GetBytes(name);
 
-    private Entry? Lookup(ReadOnlySpan<byte> path)
+    private Entry? Lookup(ReadOnlySpan<byte> path, out bool loops)
     {
+        loops = false;
         if (Readable.Status == IoStatus.NotFound || path.Length <= _path.Length + 1
             || !path.StartsWith(_path) || path[_path.Length] != '/')
         {
             return null;
         }
         var entry = Find(path[(_path.Length + 1)..]);
-        return entry == null ? null : Resolve(entry);
+        return entry == null ? null : Resolve(entry, out loops);
     }
 
     private IoResult Open()
     {
         if (_kernel.Faults.TryTake(SimCall.OpenScan, out var fault) && !fault.IsOk)
             return fault;
-        if (!Readable.IsOk)
-            return Readable;
+        _isWatched = _readable.Status is not IoStatus.NotFound and not IoStatus.AccessDenied;
+        if (!_readable.IsOk)
+            return _readable;
         if (_kernel.IsOutOfDescriptors)
             return IoResult.Failed(IoStatus.TooManyFiles, Errnos.Emfile);
         _scan.Clear();
@@ -197,13 +240,13 @@ public sealed class SimDirectory : IBackendDirectory
             return fault;
         while (_scanned < _scan.Count)
         {
-            var next = _scan[_scanned++];
-            if (!_entries.Contains(next) || Resolve(next) is not { } resolved)
+            if (Find(_scan[_scanned++].Name) is not { } next)
                 continue;
             if (_kernel.Faults.TryTakeScanError(out var error))
                 return error;
-            entry = new DirectoryEntry(
-                next.Name, resolved.Kind == SimEntryKind.Socket, resolved.Identity);
+            var resolved = Resolve(next, out _);
+            entry = new DirectoryEntry(next.Name, resolved?.Kind == SimEntryKind.Socket,
+                resolved?.Identity ?? default);
             return IoResult.Ok();
         }
         return _kernel.Faults.TryTakeScanError(out var last)
@@ -228,11 +271,15 @@ public sealed class SimDirectory : IBackendDirectory
     }
 
     /// <summary>Follows links, as many as the kernel does; null when they lead nowhere.</summary>
-    private Entry? Resolve(Entry entry)
+    private Entry? Resolve(Entry entry, out bool loops)
     {
+        loops = false;
         Entry? at = entry;
         for (var hops = 0; at is { Kind: SimEntryKind.Link }; hops++)
-            at = hops < 40 ? Find(at.Target) : null;
+        {
+            loops = hops == MostLinks;
+            at = loops ? null : Find(at.Target);
+        }
         return at;
     }
 

@@ -36,6 +36,12 @@ public sealed class SimFaults
     public int MaxWriteBytes { get; set; } = int.MaxValue;
 
     /// <summary>
+    /// Calls that the two above may still cut short; 0 or more. Each byte that is moved alone costs
+    /// a turn, so a scenario that lets megabytes pass wants an end of it.
+    /// </summary>
+    public int ShortCallsLeft { get; set; } = int.MaxValue;
+
+    /// <summary>
     /// Whether scripts and standing faults of Read and Write are for sessions to backends alone,
     /// and pass clients' connections by; false at first.
     /// </summary>
@@ -119,6 +125,15 @@ public sealed class SimFaults
     /// <summary>The next Wait reports this readiness too, true or not, if it is wanted.</summary>
     public void SpuriousReadiness(SocketHandle socket, Readiness ready) =>
         _spurious.Push(new NetworkEvent(NetworkEventKind.Socket, socket, ready));
+
+    /// <summary>How many of so many bytes a call may move, if at most is the most.</summary>
+    internal int Cut(int bytes, int most)
+    {
+        if (bytes <= most || ShortCallsLeft == 0)
+            return bytes;
+        ShortCallsLeft--;
+        return most;
+    }
 
     internal bool TryTake(SimCall call, out IoResult result)
     {

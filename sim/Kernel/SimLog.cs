@@ -180,6 +180,24 @@ public sealed class SimLog(IClock clock) : IBalancerLog
             Add(new LogEvent.RemoteAssigned(remote, backend, isBackup));
     }
 
+    public void RemoteExpired(Ipv4 remote)
+    {
+        if (IsHeard)
+            Add(new LogEvent.RemoteExpired(remote));
+    }
+
+    public void RemoteEvicted(Ipv4 remote)
+    {
+        if (IsHeard)
+            Add(new LogEvent.RemoteEvicted(remote));
+    }
+
+    public void RemoteMoved(Ipv4 remote, BackendId from)
+    {
+        if (IsHeard)
+            Add(new LogEvent.RemoteMoved(remote, from));
+    }
+
     public void RemotesExpired(int count)
     {
         if (IsHeard)

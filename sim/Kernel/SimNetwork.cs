@@ -35,6 +35,9 @@ public sealed class SimNetwork : INetwork
 
     public SocketHandle Listener { get; }
 
+    /// <summary>How long the process stood still at the start of the last Wait; zero as a rule.</summary>
+    public Duration Stalled { get; private set; }
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         Verify.That(events.Length > 0, "a wait has room for an event");
@@ -78,7 +81,7 @@ public sealed class SimNetwork : INetwork
     public IoResult Read(SocketHandle stream, Span<byte> into)
     {
         var end = _kernel.Sockets.FindStream(stream);
-        var cap = Math.Min(into.Length, _kernel.Faults.MaxReadBytes);
+        var cap = _kernel.Faults.Cut(into.Length, _kernel.Faults.MaxReadBytes);
         if (!TryFault(SimCall.Read, end, cap, out var most, out var result))
             result = end.Read(into[..most]);
         return Count(SimCall.Read, stream, result);
@@ -87,7 +90,7 @@ public sealed class SimNetwork : INetwork
     public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
     {
         var end = _kernel.Sockets.FindStream(stream);
-        var cap = Math.Min(from.Length, _kernel.Faults.MaxWriteBytes);
+        var cap = _kernel.Faults.Cut(from.Length, _kernel.Faults.MaxWriteBytes);
         if (!TryFault(SimCall.Write, end, cap, out var most, out var result))
             result = end.Write(from[..most]);
         return Count(SimCall.Write, stream, result);
@@ -133,14 +136,15 @@ public sealed class SimNetwork : INetwork
     private int WaitUncounted(Instant until, Span<NetworkEvent> events)
     {
         _kernel.IsIdle = false;
+        Stalled = Duration.Zero;
         if (_kernel.Faults.EarlyWakeUps > 0)
         {
             _kernel.Faults.EarlyWakeUps--;
             return 0;
         }
-        var stall = _kernel.Faults.Stall;
+        Stalled = _kernel.Faults.Stall;
         _kernel.Faults.Stall = Duration.Zero;
-        _kernel.PassUntil(_kernel.Now + stall);
+        _kernel.PassUntil(_kernel.Now + Stalled);
 
         var end = Instant.Min(_kernel.Clock.WhenShown(until), _kernel.WaitLimit);
         var count = Gather(events);

@@ -1,6 +1,9 @@
-// Owns what the ids of checks stand for, in words for people: a name, and the rule in a line.
+// Owns what the ids of checks stand for, in words for people: a name, the rule in a line, and how
+// much time the rule is about.
 //
 // What always holds: an id that is not known is shown as itself.
+
+using Balancer.Core;
 
 namespace Simulation.Pictures;
 
@@ -10,6 +13,16 @@ public static class CheckNames
     public static string Of(string check) => Find(check).Name;
 
     public static string Rule(string check) => Find(check).Rule;
+
+    /// <summary>How much of what came before a violation explains it.</summary>
+    public static Duration LooksBack(string check) => Duration.FromSeconds(check switch
+    {
+        "S8" => 20L,
+        "S9" => 40,
+        "L1" => 25,
+        "L2" or "L3" or "L4" or "L5" => 70,
+        _ => 5,
+    });
 
     private static (string Name, string Rule) Find(string check) => check switch
     {

@@ -19,6 +19,8 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
 {
     private long _number;
 
+    public override void OnStalled(Instant now, Duration time) => Put(now, "stall", $"{time}");
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         var ready = "";
@@ -71,6 +73,9 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
 
     public override void OnClosed(Instant now, SocketHandle socket, bool aborted) =>
         Put(now, aborted ? "abort" : "close", $"{socket}");
+
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
+        Put(now, "interest", $"{socket}:{interest.ToString().Replace(", ", "+")}");
 
     public override void OnScanOpened(Instant now, IoResult result) =>
         Put(now, "scan", $"{result}");

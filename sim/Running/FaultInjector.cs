@@ -37,6 +37,9 @@ internal sealed class FaultInjector
         IoResult.Failed(IoStatus.Other, 4),
     ];
 
+    /// <summary>Calls that one fault cuts short at most: some 20 ms of real time.</summary>
+    private const int ShortCalls = 10_000;
+
     private readonly SimKernel _kernel;
     private readonly RunObserver _observer;
     private readonly KernelPlan _plan;
@@ -87,6 +90,7 @@ internal sealed class FaultInjector
         Faults.Heal(SimCall.Read);
         Faults.Heal(SimCall.Write);
         Faults.EarlyWakeUps = 0;
+        Faults.Stall = Duration.Zero;
         Faults.FailScanAfter(-1, IoStatus.Other);
     }
 
@@ -194,6 +198,12 @@ internal sealed class FaultInjector
             case FaultKind.DirectoryEntry:
                 MakeEntry(fault);
                 break;
+            case FaultKind.OperatorRescan:
+                _kernel.RequestRescan();
+                break;
+            case FaultKind.OperatorStatus:
+                _kernel.RequestStatus();
+                break;
             case FaultKind.ClockStall:
                 Faults.Stall += fault.For;
                 break;
@@ -262,6 +272,7 @@ internal sealed class FaultInjector
                 var most = (int)Math.Clamp(fault?.Amount ?? int.MaxValue, 1, int.MaxValue);
                 Faults.MaxReadBytes = Math.Min(_plan.MaxReadBytes, most);
                 Faults.MaxWriteBytes = Math.Min(_plan.MaxWriteBytes, most);
+                Faults.ShortCallsLeft = fault is null ? int.MaxValue : ShortCalls;
                 break;
             case FaultKind.DirectoryUnreadable:
                 ApplyUnreadable(fault);

@@ -2,8 +2,8 @@
 // tells the observers what was asked and what was answered. A datagram that was sent goes on to the
 // clients from here, after the observers heard of it.
 //
-// What always holds: the answers are the kernel's own, unchanged; each is told once, WouldBlock
-// included, and only SetInterest is not told. Times are those of the balancer's clock.
+// What always holds: the answers are the kernel's own, unchanged; each call is told once, WouldBlock
+// included. Times are those of the balancer's clock.
 
 using System;
 using Balancer.Core;
@@ -16,6 +16,9 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
     : INetwork
 {
     private readonly SimNetwork _inner = kernel.Network;
+
+    /// <summary>Calls so far that moved something: bytes, a datagram, a connection, an end.</summary>
+    public long Deeds { get; private set; }
 
     /// <summary>The balancer waits, so what happens is the world's doing, not its own.</summary>
     public bool IsWaiting { get; private set; }
@@ -33,16 +36,21 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         IsWaiting = true;
         var count = _inner.Wait(until, events);
         IsWaiting = false;
+        if (_inner.Stalled > Duration.Zero)
+            observer.OnStalled(Now, _inner.Stalled);
         observer.OnTurnBegan(Now, events[..count]);
         return count;
     }
 
-    public void SetInterest(SocketHandle socket, Readiness interest) =>
+    public void SetInterest(SocketHandle socket, Readiness interest)
+    {
         _inner.SetInterest(socket, interest);
+        observer.OnInterest(Now, socket, interest);
+    }
 
     public IoResult ReceiveDatagrams(DatagramBatch batch)
     {
-        var result = _inner.ReceiveDatagrams(batch);
+        var result = Noted(_inner.ReceiveDatagrams(batch));
         if (!result.IsOk)
             observer.OnReceiveFailed(Now, result);
         for (var i = 0; i < result.Count; i++)
@@ -52,7 +60,7 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public IoResult SendDatagrams(DatagramBatch batch, int first)
     {
-        var result = _inner.SendDatagrams(batch, first);
+        var result = Noted(_inner.SendDatagrams(batch, first));
         if (!result.IsOk)
             observer.OnSendFailed(Now, in batch.Headers[first], result);
         for (var i = first; i < first + result.Count; i++)
@@ -65,28 +73,28 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public IoResult Accept(out SocketHandle stream, out Endpoint client)
     {
-        var result = _inner.Accept(out stream, out client);
+        var result = Noted(_inner.Accept(out stream, out client));
         observer.OnAccepted(Now, result, stream, client);
         return result;
     }
 
     public IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream)
     {
-        var result = _inner.ConnectBackend(path, out stream);
+        var result = Noted(_inner.ConnectBackend(path, out stream));
         observer.OnConnected(Now, path, result, stream);
         return result;
     }
 
     public IoResult Read(SocketHandle stream, Span<byte> into)
     {
-        var result = _inner.Read(stream, into);
+        var result = Noted(_inner.Read(stream, into));
         observer.OnRead(Now, stream, result, into[..result.Count]);
         return result;
     }
 
     public IoResult Write(SocketHandle stream, ReadOnlySpan<byte> from)
     {
-        var result = _inner.Write(stream, from);
+        var result = Noted(_inner.Write(stream, from));
         observer.OnWritten(Now, stream, result, from[..result.Count]);
         return result;
     }
@@ -107,5 +115,12 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
     {
         _inner.Abort(stream);
         observer.OnClosed(Now, stream, aborted: true);
+    }
+
+    private IoResult Noted(IoResult result)
+    {
+        if (result.IsOk || result.Status == IoStatus.EndOfStream)
+            Deeds++;
+        return result;
     }
 }

@@ -16,8 +16,16 @@ namespace Simulation.Running;
 /// <summary>Runs scenarios.</summary>
 public sealed class ScenarioRun
 {
-    /// <summary>Turns at one instant before it is called a spin.</summary>
-    private const int TurnsPerInstant = 100_000;
+    /// <summary>
+    /// Turns at one instant before it is called a spin, if they move nothing. A check says so much
+    /// earlier; this one is there so that a run ends when that is left out.
+    /// </summary>
+    private const int VainTurnsPerInstant = 100_000;
+
+    /// <summary>
+    /// The same for turns that do move something: more than any scenario takes, read byte by byte.
+    /// </summary>
+    private const int TurnsPerInstant = 20_000_000;
 
     /// <summary>Far beyond any grace that an orderly stop has.</summary>
     private static readonly Duration StopLimit = Duration.FromSeconds(60);
@@ -32,6 +40,7 @@ public sealed class ScenarioRun
     private readonly EventLoop _loop;
     private Instant _lastTurnAt;
     private int _turnsAtInstant;
+    private int _vainTurns;
     private long _turns;
 
     private ScenarioRun(Scenario scenario, ReadOnlySpan<RunObserver> observers)
@@ -59,6 +68,7 @@ public sealed class ScenarioRun
     {
         WarmUp = scenario.Kernel.WarmUp,
         TcpConnections = scenario.Kernel.TcpConnections,
+        TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,
         MaxRemotes = scenario.Kernel.MaxRemotes,
         HashKey = SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.HashKey),
     };
@@ -95,12 +105,15 @@ public sealed class ScenarioRun
 
     private void RunToEnd()
     {
+        _observers.OnBegan(_network.DatagramSocket, _network.Listener);
         _kernel.WaitLimit = _scenario.End;
         while (_kernel.Now < _scenario.End)
             Turn();
         var limit = _kernel.Now + StopLimit;
         _kernel.WaitLimit = limit;
         _kernel.RequestStop();
+        if (_scenario.StopAgain > Duration.Zero)
+            _kernel.After(_scenario.StopAgain, _kernel.RequestStop);
         while (Turn())
         {
             if (_kernel.Now >= limit)
@@ -111,14 +124,23 @@ public sealed class ScenarioRun
 
     private bool Turn()
     {
-        _turnsAtInstant = _kernel.Now == _lastTurnAt ? _turnsAtInstant + 1 : 0;
-        _lastTurnAt = _kernel.Now;
-        if (_turnsAtInstant >= TurnsPerInstant)
-            throw Found("L5", $"the loop spins: {TurnsPerInstant} turns and no time passed");
-        _turns++;
+        CountTurn();
+        var deeds = _network.Deeds;
         var goesOn = _loop.RunTurn();
+        _vainTurns = _network.Deeds == deeds ? _vainTurns + 1 : 0;
         _observers.OnTurnEnded(_kernel.Clock.Now, _core);
         return goesOn;
+    }
+
+    private void CountTurn()
+    {
+        _turns++;
+        var timePassed = _kernel.Now != _lastTurnAt;
+        _lastTurnAt = _kernel.Now;
+        _turnsAtInstant = timePassed ? 0 : _turnsAtInstant + 1;
+        _vainTurns = timePassed ? 0 : _vainTurns;
+        if (_vainTurns >= VainTurnsPerInstant || _turnsAtInstant >= TurnsPerInstant)
+            throw Found("L5", $"the loop spins: {_turnsAtInstant} turns and no time passed");
     }
 
     private ViolationException Found(string check, string evidence) =>

@@ -28,6 +28,13 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
     /// <summary>The hash after event n at index n − 1, if they are kept.</summary>
     public IReadOnlyList<ulong> Steps => _steps;
 
+    public override void OnStalled(Instant now, Duration time)
+    {
+        Begin(33, now);
+        Add((ulong)time.Nanoseconds);
+        End();
+    }
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Begin(1, now);
@@ -105,6 +112,14 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
     {
         Begin(aborted ? 12 : 13, now);
         Add(socket);
+        End();
+    }
+
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest)
+    {
+        Begin(34, now);
+        Add(socket);
+        Add((ulong)interest);
         End();
     }
 
@@ -258,6 +273,15 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
             case LogEvent.RemoteAssigned assigned:
                 Add(assigned.Remote.Value);
                 Add((ulong)assigned.Backend.Value << 1 | (assigned.IsBackup ? 1ul : 0));
+                break;
+            case LogEvent.RemoteExpired gone:
+                Add(gone.Remote.Value);
+                break;
+            case LogEvent.RemoteEvicted gone:
+                Add(gone.Remote.Value);
+                break;
+            case LogEvent.RemoteMoved moved:
+                Add(moved.Remote.Value);
                 break;
             case LogEvent.RemotesExpired expired:
                 Add((ulong)expired.Count);

@@ -17,6 +17,15 @@ public abstract class RunObserver
 {
     // ---- The loop ----
 
+    /// <summary>The run begins; these are the two bound sockets.</summary>
+    public virtual void OnBegan(SocketHandle datagramSocket, SocketHandle listener) { }
+
+    /// <summary>
+    /// The process stood still for so long in the wait that just returned; told before OnTurnBegan,
+    /// and only if it did.
+    /// </summary>
+    public virtual void OnStalled(Instant now, Duration time) { }
+
     /// <summary>A wait returned and the clock was read.</summary>
     public virtual void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events) { }
 
@@ -64,6 +73,9 @@ public abstract class RunObserver
 
     /// <summary>The entry means something only if Ok.</summary>
     public virtual void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry) { }
+
+    /// <summary>What the next waits report of a socket was set.</summary>
+    public virtual void OnInterest(Instant now, SocketHandle socket, Readiness interest) { }
 
     // ---- Its log ----
 

@@ -17,6 +17,19 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
     /// <summary>Events told so far; the present one has this number.</summary>
     public long Events { get; private set; }
 
+    public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)
+    {
+        foreach (var observer in all)
+            observer.OnBegan(datagramSocket, listener);
+    }
+
+    public override void OnStalled(Instant now, Duration time)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnStalled(now, time);
+    }
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Events++;
@@ -105,6 +118,13 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
         Events++;
         foreach (var observer in all)
             observer.OnClosed(now, socket, aborted);
+    }
+
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnInterest(now, socket, interest);
     }
 
     public override void OnScanOpened(Instant now, IoResult result)

@@ -72,8 +72,9 @@ internal static class GeneratedClients
             ? Instant.Zero + Duration.FromSeconds(3L) + random.NextDuration(
                 Duration.Zero, Duration.FromSeconds(5L))
             : random.Moment(Instant.Zero, Instant.Zero + new Duration(mean));
-        // The last seconds take no new queries, so that retries can end before the run does.
-        var last = world.End - Duration.FromSeconds(10L);
+        // The last seconds take no new queries, so that retries can end before the run does, unless
+        // the stop is to come in the middle of it all.
+        var last = world.GoesOn(random) ? world.LastMoment : world.End - Duration.FromSeconds(10L);
         while (at < last && queries.Count < most)
         {
             queries.Add(MakeQuery(random, at, id, ports, odd, floods));
@@ -113,7 +114,9 @@ internal static class GeneratedClients
         var random = world.Stream(Streams.TcpClient, id, PlanPurpose);
         var isCalm = world.Profile == Profile.Calm;
         var earliest = isCalm ? Instant.Zero + Duration.FromSeconds(3L) : Instant.Zero;
-        var at = random.Moment(earliest, world.End - Duration.FromSeconds(20L));
+        var at = world.GoesOn(random)
+            ? random.Moment(world.End - Duration.FromSeconds(6L), world.LastMoment)
+            : random.Moment(earliest, world.End - Duration.FromSeconds(20L));
         var queries = random.Chance(1, 10) ? random.LogUniform(1, 100) : random.Next(0, 4);
         var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
         var manner = (TcpManner)random.Next(Enum.GetValues<TcpManner>().Length);

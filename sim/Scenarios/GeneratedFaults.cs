@@ -61,7 +61,8 @@ internal static class GeneratedFaults
         return kind switch
         {
             FaultKind.BackendScript => (Duration.Zero, choice & 1),
-            FaultKind.BackendReset or FaultKind.BackendRebind => (Duration.Zero, 0),
+            FaultKind.BackendReset or FaultKind.BackendRebind or FaultKind.OperatorRescan
+                or FaultKind.OperatorStatus => (Duration.Zero, 0),
             FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
             FaultKind.BackendBacklog => (length, choice),
             FaultKind.BackendCrash or FaultKind.BackendStop or FaultKind.BackendUnlink =>

@@ -43,6 +43,8 @@ public static class Generator
             Profile = profile.ToString().ToLowerInvariant(),
             HealAt = heal,
             End = Instant.Zero + length,
+            StopAgain = profile != Profile.Calm && random.Chance(1, 8)
+                ? Duration.FromMilliseconds(random.Next(1, 4000)) : Duration.Zero,
             Kernel = MakeKernel(world, backends.Length),
             Backends = backends,
             UdpClients = udp,
@@ -109,6 +111,8 @@ public static class Generator
             WarmUp = random.Chance(1, 4)
                 ? Duration.FromMilliseconds(random.Next(0, 3000)) : plain.WarmUp,
             TcpConnections = connections,
+            TcpConnectionsPerClient = random.Chance(1, 8)
+                ? random.LogUniform(1, 32) : plain.TcpConnectionsPerClient,
             // Room for both ends of every connection, for each backend twice, and for a scan.
             DescriptorLimit = random.Chance(1, 3) && connections < 1000
                 ? connections * 2 + backends * 2 + 8 : plain.TcpConnections * 2 + 1000,
@@ -124,6 +128,12 @@ internal sealed record GeneratedWorld(
     /// <summary>The stream of one entity for one purpose.</summary>
     public SimRandom Stream(int kind, int id, int purpose) =>
         new(SimRandom.Derive(Seed, kind, id, purpose));
+
+    /// <summary>A client's stream says whether it goes on until the stop and beyond.</summary>
+    public bool GoesOn(SimRandom random) => random.Chance(1, 4) && Profile != Profile.Calm;
+
+    /// <summary>When clients that go on cease to.</summary>
+    public Instant LastMoment => End + Duration.FromSeconds(4L);
 
     public bool Allows(FaultKind kind) => Options.Allows(kind) && Profile switch
     {

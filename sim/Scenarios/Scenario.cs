@@ -26,7 +26,11 @@ public sealed record Scenario
 
     public Instant HealAt { get; init; }
 
+    /// <summary>An orderly stop is asked for; what is planned for later happens during it.</summary>
     public Instant End { get; init; }
+
+    /// <summary>How long after End a stop is asked for again; zero for never.</summary>
+    public Duration StopAgain { get; init; }
 
     public KernelPlan Kernel { get; init; } = new();
 
@@ -70,13 +74,16 @@ public sealed record KernelPlan
     public bool TellsChanges { get; init; } = true;
 
     /// <summary>See BalancerOptions.WarmUp.</summary>
-    public Duration WarmUp { get; init; } = Limits.WarmUp;
+    public Duration WarmUp { get; init; } = Duration.FromSeconds(1L);
 
     /// <summary>See BalancerOptions.TcpConnections.</summary>
-    public int TcpConnections { get; init; } = Limits.TcpConnections;
+    public int TcpConnections { get; init; } = 10_000;
+
+    /// <summary>See BalancerOptions.TcpConnectionsPerClient.</summary>
+    public int TcpConnectionsPerClient { get; init; } = 1000;
 
     /// <summary>See BalancerOptions.MaxRemotes.</summary>
-    public int MaxRemotes { get; init; } = Limits.MaxRemotes;
+    public int MaxRemotes { get; init; } = 1_000_000;
 }
 
 /// <summary>One backend process, and what it does wrong from its start on.</summary>
@@ -222,7 +229,9 @@ public enum FaultKind
     /// <summary>Amount waits wake early, with nothing ready.</summary>
     KernelWakes,
 
-    /// <summary>For For, reads and writes on streams take at most Amount bytes.</summary>
+    /// <summary>
+    /// For For, reads and writes on streams take at most Amount bytes, ten thousand of them.
+    /// </summary>
     StreamShort,
 
     /// <summary>The next Amount writes to backends say EAGAIN.</summary>
@@ -245,4 +254,10 @@ public enum FaultKind
 
     /// <summary>The process stands still for For: the next turn is that much later.</summary>
     ClockStall,
+
+    /// <summary>The operator asks for a scan, as SIGHUP does.</summary>
+    OperatorRescan,
+
+    /// <summary>The operator asks for the state of everything, as SIGUSR1 does.</summary>
+    OperatorStatus,
 }

@@ -101,6 +101,7 @@ internal static class ScenarioCheck
         That(scenario.Profile is not null, "Profile: is missing");
         That(scenario.End > Instant.Zero, "End: is above 0");
         That(scenario.HealAt >= Instant.Zero, "HealAt: is 0 or more");
+        That(scenario.StopAgain >= Duration.Zero, "StopAgain: is 0 or more");
         CheckKernel(scenario.Kernel!);
         CheckBackends(scenario);
         CheckClients(scenario);
@@ -118,6 +119,8 @@ internal static class ScenarioCheck
         That(kernel.MaxWriteBytes >= 1, "Kernel.MaxWriteBytes: is 1 or more");
         That(kernel.WarmUp >= Duration.Zero, "Kernel.WarmUp: is 0 or more");
         That(kernel.TcpConnections >= 1, "Kernel.TcpConnections: is 1 or more");
+        That(kernel.TcpConnectionsPerClient >= 1,
+            "Kernel.TcpConnectionsPerClient: is 1 or more");
         That(kernel.MaxRemotes >= 1, "Kernel.MaxRemotes: is 1 or more");
     }
 

@@ -54,6 +54,8 @@ internal static class Reductions
 
     private static IEnumerable<Scenario> DefaultKernel(Scenario scenario)
     {
+        if (scenario.StopAgain != Duration.Zero)
+            yield return scenario with { StopAgain = Duration.Zero };
         var kernel = scenario.Kernel;
         var plain = new KernelPlan { Listen = kernel.Listen };
         foreach (var simpler in (KernelPlan[])
@@ -68,6 +70,7 @@ internal static class Reductions
             kernel with { TellsChanges = plain.TellsChanges },
             kernel with { WarmUp = plain.WarmUp },
             kernel with { TcpConnections = plain.TcpConnections },
+            kernel with { TcpConnectionsPerClient = plain.TcpConnectionsPerClient },
             kernel with { MaxRemotes = plain.MaxRemotes },
         ])
         {

@@ -15,6 +15,7 @@
 using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Linq;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -63,6 +64,42 @@ public sealed class Shrinker
             shrinker._smallest, shrinker._violation, shrinker._runs, !shrinker._ranOut);
     }
 
+    /// <summary>
+    /// All scenarios that are one step simpler than this one, the boldest step first: what whoever
+    /// has a search of his own goes on from. The result of Shrink has none that still fails.
+    /// </summary>
+    public static IEnumerable<Scenario> Simpler(Scenario scenario)
+    {
+        IEnumerable<Scenario> steps =
+        [
+            .. Parts(scenario.Faults).Select(rest => scenario with { Faults = rest }),
+            .. Parts(scenario.UdpClients).Select(rest => scenario with { UdpClients = rest }),
+            .. Parts(scenario.TcpClients).Select(rest => scenario with { TcpClients = rest }),
+            .. Enumerable.Range(0, scenario.UdpClients.Length).SelectMany(at =>
+                Parts(scenario.UdpClients[at].Queries).Select(rest =>
+                    WithQueries(scenario, at, rest))),
+            .. Parts(scenario.Backends).Select(rest => Reductions.WithBackends(scenario, rest)),
+        ];
+        return steps.Concat(Reductions.All.SelectMany(reduce => reduce(scenario)));
+    }
+
+    /// <summary>A list without all of it, a half, a quarter, …, one item.</summary>
+    private static IEnumerable<ImmutableArray<T>> Parts<T>(ImmutableArray<T> list)
+    {
+        for (var size = list.Length; size >= 1; size /= 2)
+        {
+            for (var at = 0; at < list.Length; at += size)
+                yield return list.RemoveRange(at, Math.Min(size, list.Length - at));
+        }
+    }
+
+    private static Scenario WithQueries(
+        Scenario scenario, int client, ImmutableArray<QueryPlan> queries) => scenario with
+        {
+            UdpClients = scenario.UdpClients.SetItem(
+                client, scenario.UdpClients[client] with { Queries = queries }),
+        };
+
     /// <summary>Tries everything once; whether anything was kept.</summary>
     private bool Round()
     {
@@ -87,12 +124,8 @@ public sealed class Shrinker
         for (var i = 0; i < _smallest.UdpClients.Length && !_ranOut; i++)
         {
             var at = i;
-            kept |= Drop(scenario => scenario.UdpClients[at].Queries, (scenario, rest) =>
-                scenario with
-                {
-                    UdpClients = scenario.UdpClients.SetItem(
-                        at, scenario.UdpClients[at] with { Queries = rest }),
-                });
+            kept |= Drop(scenario => scenario.UdpClients[at].Queries,
+                (scenario, rest) => WithQueries(scenario, at, rest));
         }
         return kept;
     }

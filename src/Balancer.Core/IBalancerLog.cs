@@ -143,7 +143,16 @@ public interface IBalancerLog
     /// <summary>A remote was bound to a backend, or to one that stands in.</summary>
     void RemoteAssigned(Ipv4 remote, BackendId backend, bool isBackup);
 
-    /// <summary>Remotes were forgotten after their silence.</summary>
+    /// <summary>A remote was forgotten after its silence.</summary>
+    void RemoteExpired(Ipv4 remote);
+
+    /// <summary>A remote was forgotten before its time, to make room in a full table.</summary>
+    void RemoteEvicted(Ipv4 remote);
+
+    /// <summary>A rebalance took a remote's backend; it chooses again when next heard from.</summary>
+    void RemoteMoved(Ipv4 remote, BackendId from);
+
+    /// <summary>A pass over all remotes has forgotten so many after their silence.</summary>
     void RemotesExpired(int count);
 
     /// <summary>A rebalance begins to take remotes from the fullest backend.</summary>

@@ -30,7 +30,12 @@ internal readonly record struct RelayResult(RelayStatus Status, IoResult Why)
 /// <summary>One direction.</summary>
 internal sealed class RelayDirection(INetwork network)
 {
+#if PLANT
+    private readonly ByteQueue _queue = new(
+        Plants.Is(Plant.NoBackPressure) ? int.MaxValue : Limits.TcpQueueBytes);
+#else
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
+#endif
     private bool _sourceEnded;
 
     public SocketHandle Source { get; set; }
@@ -124,9 +129,17 @@ internal sealed class RelayDirection(INetwork network)
 
     private void FinishIfDone()
     {
-        if (!_sourceEnded || !_queue.IsEmpty || IsFinished)
+        if (!_sourceEnded || IsFinished)
+            return;
+#if PLANT
+        if (!Plants.Is(Plant.EofOvertakes))
+#endif
+        if (!_queue.IsEmpty)
             return;
         IsFinished = true;
+#if PLANT
+        if (!Plants.Is(Plant.LostSinkHalfClosed))
+#endif
         if (!IsSinkLost)
             network.HalfClose(Sink);
     }

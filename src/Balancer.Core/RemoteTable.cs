@@ -143,6 +143,10 @@ internal sealed class RemoteTable
             }
             var moved = link;
             link = remote.Next;
+#if PLANT
+            if (Plants.Is(Plant.SplitLosesEntry))
+                continue;
+#endif
             remote.Next = upper;
             upper = moved;
         }

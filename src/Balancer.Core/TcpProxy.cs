@@ -105,6 +105,10 @@ internal sealed class TcpProxy : IStreamOwner
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
+#if PLANT
+        if (Plants.Is(Plant.CutAnswerEndsClean))
+            isCut = _toClient.WantsWrite;
+#endif
         if (wasRelaying && isCut)
             _environment.Network.Abort(_clientStream);
         else
@@ -201,8 +205,16 @@ internal sealed class TcpProxy : IStreamOwner
     {
         var refused = _backend!;
         _set.OnRefused(now, this, refused, why);
+#if PLANT
+        if (!Plants.Is(Plant.RefusedStreamLeaks))
+#endif
         DropBackendStream();
         _toBackend.Queue.Clear();
+#if PLANT
+        if (Plants.Is(Plant.RetryOnSameBackend))
+            refused = null;
+        if (!Plants.Is(Plant.OkBytesKept))
+#endif
         _okBytes = 0;
         _okFrame = 0;
         var next = _tries < Limits.TcpBackendTries
@@ -289,6 +301,9 @@ internal sealed class TcpProxy : IStreamOwner
         }
         var client = Interest(_toBackend, _toClient);
         // With its writing side open, a client's hang-up can only be a reset.
+#if PLANT
+        if (!Plants.Is(Plant.HangUpUnwatched))
+#endif
         if (client == Readiness.None && !_toClient.IsFinished)
             client = Readiness.HangUp;
         _environment.Network.SetInterest(_clientStream, client);
@@ -307,13 +322,21 @@ internal sealed class TcpProxy : IStreamOwner
 
     private void OnTimerDue(Instant now)
     {
+#if PLANT
+        if (Plants.Is(Plant.OldHandshakeFaultsNew) && _state == ProxyState.AwaitingOk)
+            _backend!.OnHandshakeOverdue(now, _acceptedAt);
+#endif
         if (_state == ProxyState.AwaitingOk)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
         else if (now >= _acceptedAt + _environment.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= _lastActivity + _environment.Options.TcpIdleTimeout)
             End(Counter.ConnectionsIdle, IoResult.Ok());
+#if PLANT
+        else if (!Plants.Is(Plant.IdleTimerNotRearmed))
+#else
         else
+#endif
             ArmTimer();
     }
 }

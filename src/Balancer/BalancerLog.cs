@@ -182,6 +182,30 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
             ("remote_ip", remote.ToString()), ("be_id", backend.Value), ("backup", isBackup));
     }
 
+    public void RemoteExpired(Ipv4 remote)
+    {
+        if (!IsOn(Debug))
+            return;
+        Write(Debug, $"remote {remote} was silent and is forgotten",
+            ("remote_ip", remote.ToString()));
+    }
+
+    public void RemoteEvicted(Ipv4 remote)
+    {
+        if (!IsOn(Debug))
+            return;
+        Write(Debug, $"remote {remote} is forgotten to make room",
+            ("remote_ip", remote.ToString()));
+    }
+
+    public void RemoteMoved(Ipv4 remote, BackendId from)
+    {
+        if (!IsOn(Debug))
+            return;
+        Write(Debug, $"remote {remote} leaves backend {from} for a less busy one",
+            ("remote_ip", remote.ToString()), ("be_id", from.Value));
+    }
+
     public void RemotesExpired(int count)
     {
         if (!IsOn(Debug))

@@ -26,7 +26,7 @@ public sealed class Script<T>(ImmutableArray<T> steps)
         var text = new StringBuilder($"{steps.Length} steps:");
         for (var i = 0; i < steps.Length; i++)
             text.Append($"\n  {i,3}. {steps[i]}");
-        return text.ToString();
+        return text.Append('\n').Append(Randomness.Explained).ToString();
     }
 }
 

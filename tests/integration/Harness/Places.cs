@@ -3,13 +3,13 @@
 //
 // The executables are those that `make build` put into build/, found by walking up to the folder
 // of Balancer.sln, or in BBAL_BUILD_DIR. A test never runs the balancer in its own process;
-// what Linux/ runs there is the adapter to the kernel, without the core.
+// what Linux/ and Contract/ run there is the adapter to the kernel, without the core.
 //
 // The whole environment is handed on to every process that a test starts. So the suite is run
 // once more on the balancer's fallbacks, BBAL_NO_BATCH_CALLS=1: one call per datagram and no
 // inotify, as an older kernel has it. `make integration` does so with a result file of its own,
-// and leaves out what carries the trait Needs=inotify, and the tests of the adapter in Linux/,
-// which start no balancer and have fallbacks of their own.
+// and leaves out what carries the trait Needs=inotify, and the tests of the adapter in Linux/ and
+// Contract/, which start no balancer and have fallbacks of their own.
 
 using System;
 using System.Collections.Generic;

@@ -10,6 +10,7 @@ using System.Threading;
 using Balancer.Core;
 using Balancer.Linux;
 using Balancer.Linux.Interop;
+using Tests.Integration.Contract;
 using Xunit;
 
 namespace Tests.Integration.Linux;

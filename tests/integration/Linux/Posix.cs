@@ -44,6 +44,20 @@ internal static class Posix
         }
     }
 
+    /// <summary>Runs an action with this thread's right to files lowered to nobody's, if root.</summary>
+    internal static void AsNobody(Action action)
+    {
+        var before = SetFsUid(65_534);
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _ = SetFsUid(before);
+        }
+    }
+
     /// <summary>Runs an action on a thread where some system calls answer an errno.</summary>
     internal static void WithFailing(IReadOnlyList<(SystemCall Call, int Errno)> faults,
         Action action)
@@ -94,6 +108,9 @@ internal static class Posix
         if (result < 0)
             throw new Win32Exception(Marshal.GetLastPInvokeError());
     }
+
+    [DllImport("libc", EntryPoint = "setfsuid")]
+    private static extern int SetFsUid(int user);
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static extern int Kill(int process, int signal);

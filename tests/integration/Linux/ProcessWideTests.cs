@@ -9,6 +9,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using Balancer.Core;
 using Balancer.Linux;
+using Tests.Integration.Contract;
 using Xunit;
 
 namespace Tests.Integration.Linux;

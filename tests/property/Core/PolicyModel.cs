@@ -175,7 +175,8 @@ public sealed record PolicyModel(long WarmUp)
 
     // ---- Time ----
 
-    public PolicyModel At(long now) => this with { Now = now };
+    /// <summary>So many milliseconds pass; what falls due meanwhile is told by itself.</summary>
+    public PolicyModel Tick(long milliseconds) => this with { Now = Now + milliseconds };
 
     /// <summary>Forgets who has been silent; due every 30 s.</summary>
     public PolicyModel Expire()

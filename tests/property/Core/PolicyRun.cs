@@ -64,10 +64,20 @@ public sealed class PolicyRun
     private readonly SimBalancer _sim = new();
     private readonly Dictionary<string, SimBackend> _backends = [];
     private readonly HashSet<SimBackendSession> _greeted = [];
-    private PolicyModel _model = new(Limits.WarmUp.WholeMilliseconds);
+    private PolicyModel _model;
     private ushort _port = 1024;
 
-    public PolicyRun() => Pass(50);
+    public PolicyRun()
+        : this(new PolicyModel(Limits.WarmUp.WholeMilliseconds))
+    {
+    }
+
+    /// <summary>A run against another model than the right one.</summary>
+    public PolicyRun(PolicyModel model)
+    {
+        _model = model;
+        Pass(50);
+    }
 
     /// <summary>How often each thing that a script is meant to reach was reached.</summary>
     public Dictionary<string, int> Reached { get; } = [];
@@ -115,15 +125,28 @@ public sealed class PolicyRun
         Assert.True(targets.Count <= 1, "a query has one target");
         var target = targets.Count == 0 ? 0 : _model.Named(targets[0].Name)!.Id;
 
+        // A backend whose path is gone may find that out in this very millisecond, before the query
+        // came or after it.
         var allowed = _model.Query(host, isTcp).ToList();
-        _model = allowed.Find(choice => choice.Target == target)?.After ?? throw Differs(
-            $"a query of host {host} went to {target}, and may go to "
-            + string.Join(" or ", allowed.Select(choice => choice.Target)));
+        var known = _model;
+        FollowBackends();
+        if (_model != known)
+            allowed.AddRange(_model.Query(host, isTcp));
+        ShownRemotes().TryGetValue(host, out var shown);
+        _model = allowed.Find(choice => choice.Target == target && IsShown(choice, host, shown))
+            ?.After ?? throw Differs(
+                $"a query of host {host} went to {target} and left {shown}; allowed are "
+                + string.Join(" or ", allowed.Select(choice => choice.Target)));
+        FollowBackends();
         NoteTarget(host, target, allowed.Count);
         client?.Close();
         // The model's clock stays: a millisecond is no step of its time.
         Compare();
     }
+
+    private static bool IsShown(Choice choice, int host, ModelRemote? shown) =>
+        choice.After.Remotes.TryGetValue(host, out var remote) == shown is not null
+        && (remote?.Primary, remote?.Backup) == (shown?.Primary, shown?.Backup);
 
     private void NoteTarget(int host, int target, int choices)
     {
@@ -190,7 +213,7 @@ public sealed class PolicyRun
         for (var end = _model.Now + milliseconds; _model.Now < end;)
         {
             var next = Math.Min(end, (_model.Now / 15_000 + 1) * 15_000);
-            _model = _model.At(next);
+            _model = _model.Tick(next - _model.Now);
             var until = Instant.Zero + Duration.FromMilliseconds(next);
             if (until > _sim.Now)
                 _sim.Run(until - _sim.Now);

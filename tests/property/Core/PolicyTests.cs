@@ -84,7 +84,8 @@ public sealed class PolicyTests
     public void Scripts_ReachWhatThePolicyIsAbout()
     {
         var reached = new Dictionary<string, int>();
-        foreach (var script in PolicyArbitraries.Commands().Generator.Sample(100))
+        foreach (var script in PolicyArbitraries.Commands().Generator
+            .Sample(100, Randomness.Fixed, 100))
         {
             foreach (var (what, times) in Run(script.Steps).Reached)
                 reached[what] = reached.GetValueOrDefault(what) + times;
@@ -99,9 +100,30 @@ public sealed class PolicyTests
             what => Assert.True(reached.ContainsKey(what), $"no script reached: {what}"));
     }
 
-    private static PolicyRun Run(IEnumerable<PolicyCommand> commands)
+    /// <summary>
+    /// A policy that knows no warm-up differs from the core's, and the smallest script that shows
+    /// it has a backend that is warm, one that is not, and hosts that ask.
+    /// </summary>
+    [Fact]
+    public void WrongModel_IsFoundAndShrunkToAFewSteps()
     {
-        var run = new PolicyRun();
+        var scripts = PolicyArbitraries.Commands();
+        var failing = scripts.Generator.Sample(100, Randomness.Fixed, 100)
+            .First(script => Fails(script));
+        while (scripts.Shrinker(failing).FirstOrDefault(Fails) is { } smaller)
+            failing = smaller;
+        Assert.InRange(failing.Steps.Length, 5, 8);
+        Assert.Equal(2, failing.Steps.Count(step => step.Verb == PolicyVerb.Hello));
+
+        static bool Fails(Script<PolicyCommand> script) =>
+            Record.Exception(() => Run(script.Steps, new PolicyRun(new PolicyModel(0)))) != null;
+    }
+
+    private static PolicyRun Run(IEnumerable<PolicyCommand> commands) =>
+        Run(commands, new PolicyRun());
+
+    private static PolicyRun Run(IEnumerable<PolicyCommand> commands, PolicyRun run)
+    {
         foreach (var command in commands)
             run.Apply(command);
         return run;

@@ -121,6 +121,7 @@ public sealed class RemotesTests : CoreTest
         Assert.NotNull(Remote(2));
         Assert.Equal(1, Snapshot("5301").Remotes);
         Assert.Equal(1, Count(Counter.RemotesExpired));
+        Assert.Equal(Client(1).Address, Assert.Single(Log.Of<LogEvent.RemoteExpired>()).Remote);
     }
 
     [Fact]
@@ -166,6 +167,8 @@ public sealed class RemotesTests : CoreTest
 
         var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary != BackendId.None);
         Assert.Equal(order.TakeLast(2).Order(), kept.Order());
+        Assert.Equal(order.Take(48).Select(c => (Client(c).Address, new BackendId(5301))),
+            Log.Of<LogEvent.RemoteMoved>().Select(moved => (moved.Remote, moved.From)));
     }
 
     [Fact]
@@ -184,6 +187,7 @@ public sealed class RemotesTests : CoreTest
 
         Assert.Equal(100, balancer.Core.RemoteCount);
         Assert.Equal(901, balancer.Counters[Counter.RemotesEvicted]);
+        Assert.Equal(901, balancer.Log.Count<LogEvent.RemoteEvicted>());
         Assert.Equal(2000, balancer.Counters[Counter.QueriesForwarded]);
         Assert.Equal(2000, balancer.Kernel.Datagrams.SentCount);
         Assert.Equal(100, balancer.Core.SnapshotBackends()[0].Remotes);

@@ -53,6 +53,9 @@ public sealed class BalancerLogTests
         ("NoBackend", log => log.NoBackend(250)),
         ("RemoteAssigned", log => log.RemoteAssigned(Host, Backend, isBackup: false)),
         ("RemoteAssigned", log => log.RemoteAssigned(Host, Backend, isBackup: true)),
+        ("RemoteExpired", log => log.RemoteExpired(Host)),
+        ("RemoteEvicted", log => log.RemoteEvicted(Host)),
+        ("RemoteMoved", log => log.RemoteMoved(Host, Backend)),
         ("RemotesExpired", log => log.RemotesExpired(3)),
         ("Rebalancing", log => log.Rebalancing(Backend, 12, 9)),
         ("ReceiveFailed", log => log.ReceiveFailed(

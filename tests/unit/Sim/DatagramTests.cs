@@ -83,10 +83,24 @@ public sealed class DatagramTests
     {
         _batch.TryAdd(Host.Client with { Port = 0 }, Local, "x"u8);
         _batch.TryAdd(new Endpoint(Ipv4.From(255, 255, 255, 255), 9), Local, "x"u8);
+        _batch.TryAdd(new Endpoint(Ipv4.From(127, 255, 255, 255), 9), Local, "x"u8);
         Assert.Equal(
             IoStatus.InvalidArgument, _host.Network.SendDatagrams(_batch, 0).Status);
         Assert.Equal(IoStatus.AccessDenied, _host.Network.SendDatagrams(_batch, 1).Status);
+        Assert.Equal(IoStatus.AccessDenied, _host.Network.SendDatagrams(_batch, 2).Status);
         Assert.Empty(_host.Kernel.Datagrams.Sent);
+    }
+
+    [Fact]
+    public void LocalOfAnotherHost_IsUnreachable()
+    {
+        _host.Kernel.Datagrams.OwnsAddress = own => own == Local;
+        _batch.TryAdd(Host.Client, Local, "x"u8);
+        _batch.TryAdd(Host.Client, Ipv4.Any, "x"u8);
+        _batch.TryAdd(Host.Client, Ipv4.From(192, 0, 2, 1), "x"u8);
+        Assert.Equal(2, _host.Network.SendDatagrams(_batch, 0).Count);
+        Assert.Equal(
+            IoResult.Failed(IoStatus.Unreachable, 101), _host.Network.SendDatagrams(_batch, 2));
     }
 
     [Fact]

@@ -30,11 +30,16 @@ public sealed class DirectoryTests
         var told = Rest();
         Directory.CloseScan();
         Assert.Equal(0, _host.Kernel.OpenDescriptors);
-        Assert.Equal(["5301:True", "notes:False", "old:False", "alias:True"],
+        Assert.Equal(
+            [
+                "5301:True", "notes:False", "old:False", "alias:True", "dangling:False",
+                "loop:False",
+            ],
             told.Select(entry => $"{entry.Name}:{entry.IsSocket}"));
         Assert.Equal(told[0].Identity, told[3].Identity);
         Assert.True(_host.Connect("alias", out _).IsOk);
         Assert.Equal(IoStatus.NotFound, _host.Connect("dangling", out _).Status);
+        Assert.Equal(IoResult.Failed(IoStatus.Other, 40), _host.Connect("loop", out _));
     }
 
     [Fact]
@@ -79,6 +84,22 @@ public sealed class DirectoryTests
     }
 
     [Fact]
+    public void EntryReplacedMidScan_IsToldOnceAsTheNewOne()
+    {
+        Directory.Bind("a");
+        Directory.Bind("b");
+        Directory.OpenScan();
+        Directory.NextEntry(out _);
+        Directory.Bind("b.new");
+        Directory.Rename("b.new", "b");
+        var told = Assert.Single(Rest());
+        Directory.CloseScan();
+        Assert.Equal("b", told.Name);
+        Assert.Equal(told, Scan()[1]);
+        Assert.Equal(1002ul, told.Identity.Inode);
+    }
+
+    [Fact]
     public void UnreadableDirectory_SaysWhyAndOpensNoScan()
     {
         Directory.Readable = IoResult.Failed(IoStatus.AccessDenied);
@@ -120,6 +141,46 @@ public sealed class DirectoryTests
         Directory.TellsChanges = false;
         Directory.Unlink("5302");
         Assert.Empty(_host.Poll());
+    }
+
+    [Fact]
+    public void RemovedDirectory_IsToldOnceAndWatchedAgainAfterAScan()
+    {
+        var listener = Directory.Bind("5301");
+        _host.Poll();
+        Directory.Remove();
+        Assert.Single(_host.Poll());
+        Assert.Equal(IoStatus.NotFound, Directory.OpenScan().Status);
+        Assert.Equal(IoStatus.NotFound, _host.Connect("5301", out _).Status);
+        Assert.True(listener.IsListening);
+        Directory.Make();
+        Directory.Bind("5301");
+        Assert.Empty(_host.Poll());
+        Assert.Single(Scan());
+        Directory.Unlink("5301");
+        Assert.Single(_host.Poll());
+    }
+
+    [Fact]
+    public void DirectoryThatMayNotBeRead_IsNotWatchedUntilAScanCan()
+    {
+        Directory.Readable = IoResult.Failed(IoStatus.AccessDenied);
+        Directory.OpenScan();
+        Directory.Readable = IoResult.Ok();
+        Directory.Bind("5301");
+        Assert.Empty(_host.Poll());
+        Scan();
+        Directory.Bind("5302");
+        Assert.Single(_host.Poll());
+    }
+
+    [Fact]
+    public void LackOfDescriptors_LeavesTheWatch()
+    {
+        Directory.Readable = IoResult.Failed(IoStatus.TooManyFiles);
+        Directory.OpenScan();
+        Directory.Bind("5301");
+        Assert.Single(_host.Poll());
     }
 
     private string Names() => string.Concat(Scan().Select(entry => entry.Name));

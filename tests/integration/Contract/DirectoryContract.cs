@@ -8,7 +8,7 @@ using System.Text;
 using Balancer.Core;
 using Xunit;
 
-namespace Tests.Integration.Linux;
+namespace Tests.Integration.Contract;
 
 public abstract class DirectoryContract : IDisposable
 {
@@ -75,6 +75,56 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
+    public void Scan_SocketReplacedMeanwhile_IsToldOnceAsTheNewOne()
+    {
+        using var one = _world.Listen("5301");
+        using var two = _world.Listen("5302");
+        var before = Scan();
+        Assert.True(Directory.OpenScan().IsOk);
+        Assert.True(Directory.NextEntry(out var entry).IsOk);
+        var other = Encoding.UTF8.GetString(entry.Name) == "5301" ? "5302" : "5301";
+        using var young = _world.Listen(other);
+        Assert.True(Directory.NextEntry(out entry).IsOk);
+        Assert.Equal(other, Encoding.UTF8.GetString(entry.Name));
+        Assert.True(entry.IsSocket);
+        var told = entry.Identity;
+        Assert.Equal(IoStatus.EndOfStream, Directory.NextEntry(out _).Status);
+        Directory.CloseScan();
+        Assert.NotEqual(before[other], told);
+        Assert.Equal(Scan()[other], told);
+    }
+
+    [Fact]
+    public void Scan_StaleSocket_IsTheSocketThatItWas()
+    {
+        var socket = _world.Listen("5301");
+        var before = Scan()["5301"];
+        socket.Dispose();
+        Assert.NotNull(before);
+        Assert.Equal(before, Scan()["5301"]);
+        using var next = _world.Listen("5302");
+        next.Retire();
+        Assert.Equal(["5301"], Scan().Keys);
+    }
+
+    [Fact]
+    public void Scan_DirectoryThatMayNotBeRead_IsDenied_AndConnectsGoOn()
+    {
+        using var socket = _world.Listen("5301");
+        _world.ChangeMode("5301");
+        _world.WhileUnreadable(() =>
+        {
+            Assert.Equal(
+                IoResult.Failed(IoStatus.AccessDenied, 13), Directory.OpenScan());
+            _world.Connect("5301");
+        });
+        Assert.Single(Scan());
+        DrainEvents();
+        _world.MakeFile("file");
+        AssertChangeIsTold();
+    }
+
+    [Fact]
     public void Scan_MissingDirectory_IsNotFound_AndWorksOnceItIsThere()
     {
         _world.RemoveDirectory();
@@ -132,6 +182,17 @@ public abstract class DirectoryContract : IDisposable
         }
     }
 
+    [Fact]
+    public void Identity_OfASocketRenamedOverAnother_TakesItsPlace()
+    {
+        using var old = _world.Listen("5301");
+        using var young = _world.Listen("5302");
+        var before = Scan();
+        _world.Rename("5302", "5301");
+        Assert.Equal(before["5302"], Assert.Single(Scan()).Value);
+        Assert.NotEqual(before["5301"], before["5302"]);
+    }
+
     // ---- Changes ----
 
     [Fact]
@@ -170,6 +231,39 @@ public abstract class DirectoryContract : IDisposable
         DrainEvents();
         _world.MakeFile("file");
         AssertChangeIsTold();
+    }
+
+    [Fact]
+    public void Change_SocketReplacedInOneStep_IsTold()
+    {
+        using var old = _world.Listen("5301");
+        Scan();
+        DrainEvents();
+        using var young = _world.Listen("5301");
+        AssertChangeIsTold();
+    }
+
+    [Fact]
+    public void Change_OfADirectoryMadeAnewAndNotScanned_IsNotTold()
+    {
+        Scan();
+        _world.RemoveDirectory();
+        AssertChangeIsTold();
+        _world.MakeDirectory();
+        _world.MakeFile("file");
+        Assert.Empty(_world.Poll());
+        Assert.Single(Scan());
+    }
+
+    [Fact]
+    public void Change_OfAModeOrByAConnect_IsNone()
+    {
+        using var socket = _world.Listen("5301");
+        Scan();
+        DrainEvents();
+        _world.ChangeMode("5301");
+        _world.Connect("5301");
+        Assert.Empty(_world.Poll());
     }
 
     [Fact]

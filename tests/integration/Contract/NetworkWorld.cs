@@ -8,13 +8,23 @@
 using System;
 using Balancer.Core;
 
-namespace Tests.Integration.Linux;
+namespace Tests.Integration.Contract;
 
 /// <summary>How a peer saw a stream end.</summary>
 public enum StreamEnd
 {
     EndOfStream,
     Reset,
+}
+
+/// <summary>What a stream of the balancer's is made of.</summary>
+public enum StreamFamily
+{
+    /// <summary>A session to a backend.</summary>
+    Unix,
+
+    /// <summary>A client's connection.</summary>
+    Tcp,
 }
 
 /// <summary>A client's UDP socket.</summary>
@@ -34,6 +44,12 @@ public interface IStreamPeer : IDisposable
     Endpoint Endpoint { get; }
 
     void Send(ReadOnlySpan<byte> bytes);
+
+    /// <summary>One read, which does not wait: Ok, EndOfStream or why not.</summary>
+    IoResult TryRead(Span<byte> into);
+
+    /// <summary>One write, which does not wait: Ok or why not.</summary>
+    IoResult TryWrite(ReadOnlySpan<byte> from);
 
     /// <summary>Receives exactly as many bytes.</summary>
     byte[] Receive(int count);
@@ -72,7 +88,10 @@ public abstract class NetworkWorld : IDisposable
     /// <summary>A TCP client that is connected to the network's listener.</summary>
     public abstract IStreamPeer ConnectClient();
 
-    /// <summary>A socket in the directory that listens.</summary>
+    /// <summary>
+    /// A socket in the directory that listens; it takes the place of what has that name, in one
+    /// step.
+    /// </summary>
     public abstract IListenerPeer Listen(string name, int backlog = 16);
 
     /// <summary>A name's path in the directory.</summary>
@@ -96,6 +115,11 @@ public abstract class NetworkWorld : IDisposable
     public abstract void RemoveDirectory();
 
     public abstract void MakeDirectory();
+
+    /// <summary>
+    /// Does something while the directory can be searched but not read, as by its mode.
+    /// </summary>
+    public abstract void WhileUnreadable(Action action);
 
     public abstract void Dispose();
 
@@ -137,6 +161,18 @@ public abstract class NetworkWorld : IDisposable
     {
         var result = Network.ConnectBackend(PathOf(name), out var stream);
         return result.IsOk ? stream : throw new InvalidOperationException(result.ToString());
+    }
+
+    /// <summary>A stream of either family, and its other end.</summary>
+    public (SocketHandle Stream, IStreamPeer Peer) ConnectPair(StreamFamily family)
+    {
+        if (family == StreamFamily.Tcp)
+        {
+            var client = ConnectClient();
+            return (AcceptClient().Stream, client);
+        }
+        using var listener = Listen("pair");
+        return (Connect("pair"), listener.Accept());
     }
 
     /// <summary>Accepts the client that waits, or will.</summary>

@@ -7,7 +7,7 @@ using System.Linq;
 using Balancer.Core;
 using Xunit;
 
-namespace Tests.Integration.Linux;
+namespace Tests.Integration.Contract;
 
 public abstract class DatagramContract : IDisposable
 {
@@ -85,6 +85,21 @@ public abstract class DatagramContract : IDisposable
     }
 
     [Fact]
+    public void WaitingDatagram_NotReceived_IsReportedAgain()
+    {
+        using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
+        Network.SetInterest(Network.DatagramSocket, Readiness.Read | Readiness.Write);
+        Assert.Equal(Readiness.Write, _world.AwaitReady(Network.DatagramSocket, Readiness.Write));
+        peer.Send(Network.ListenEndpoint, "x"u8);
+        _world.AwaitReady(Network.DatagramSocket, Readiness.Read | Readiness.Write);
+        _world.AwaitReady(Network.DatagramSocket, Readiness.Read | Readiness.Write);
+        Assert.Equal(IoResult.Ok(1), Network.ReceiveDatagrams(_batch));
+        Assert.Equal(Readiness.Write, _world.AwaitReady(Network.DatagramSocket, Readiness.Write));
+        Network.SetInterest(Network.DatagramSocket, Readiness.Read);
+        Assert.Empty(_world.PollSockets());
+    }
+
+    [Fact]
     public void Send_ToSeveral_ArriveFromTheListeningEndpoint()
     {
         using var one = _world.NewDatagramPeer(Ipv4.Loopback);
@@ -113,15 +128,34 @@ public abstract class DatagramContract : IDisposable
     public void Send_ToPortZero_IsInvalid()
     {
         _batch.TryAdd(new Endpoint(Ipv4.Loopback, 0), Ipv4.Any, "x"u8);
-        Assert.Equal(IoStatus.InvalidArgument, Network.SendDatagrams(_batch, 0).Status);
+        Assert.Equal(IoResult.Failed(IoStatus.InvalidArgument, 22),
+            Network.SendDatagrams(_batch, 0));
+    }
+
+    [Theory]
+    [InlineData(0x7f000001u)]
+    [InlineData(0u)]
+    public void Send_ToBroadcast_IsDenied(uint boundTo)
+    {
+        Reopen(new Ipv4(boundTo));
+        _batch.TryAdd(new Endpoint(Ipv4.From(127, 255, 255, 255), 9), Ipv4.Any, "x"u8);
+        _batch.TryAdd(new Endpoint(Ipv4.From(127, 255, 255, 255), 0), Ipv4.Any, "x"u8);
+        Assert.Equal(IoResult.Failed(IoStatus.AccessDenied, 13), Network.SendDatagrams(_batch, 0));
+        Assert.Equal(IoStatus.InvalidArgument, Network.SendDatagrams(_batch, 1).Status);
     }
 
     [Fact]
-    public void Send_ToBroadcast_IsDenied()
+    public void Send_ToAPortThatNobodyHas_IsTaken_AndSoIsTheNext()
     {
-        Reopen(Ipv4.Any);
-        _batch.TryAdd(new Endpoint(Ipv4.From(127, 255, 255, 255), 9), Ipv4.Any, "x"u8);
-        Assert.Equal(IoStatus.AccessDenied, Network.SendDatagrams(_batch, 0).Status);
+        using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
+        var gone = _world.NewDatagramPeer(Ipv4.Loopback);
+        var nobody = gone.Endpoint;
+        gone.Dispose();
+        _batch.TryAdd(nobody, Ipv4.Any, "x"u8);
+        _batch.TryAdd(peer.Endpoint, Ipv4.Any, "y"u8);
+        Assert.Equal(IoResult.Ok(2), Network.SendDatagrams(_batch, 0));
+        AssertReceived(peer, Network.ListenEndpoint, "y"u8.ToArray());
+        Assert.Equal(IoStatus.WouldBlock, Network.ReceiveDatagrams(_batch).Status);
     }
 
     [Fact]
@@ -140,6 +174,20 @@ public abstract class DatagramContract : IDisposable
             AssertReceived(peer, Network.ListenEndpoint,
                 System.Text.Encoding.ASCII.GetBytes(payload));
         }
+    }
+
+    [Fact]
+    public void Send_TheLastOfManyFails_IsToldToTheCallThatBeginsWithIt_EachTime()
+    {
+        using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
+        _batch.TryAdd(peer.Endpoint, Ipv4.Any, "0"u8);
+        _batch.TryAdd(peer.Endpoint with { Port = 0 }, Ipv4.Any, "1"u8);
+        Assert.Equal(IoResult.Ok(1), Network.SendDatagrams(_batch, 0));
+        Assert.Equal(IoStatus.InvalidArgument, Network.SendDatagrams(_batch, 1).Status);
+        Assert.Equal(IoStatus.InvalidArgument, Network.SendDatagrams(_batch, 1).Status);
+        Assert.Equal(IoResult.Ok(1), Network.SendDatagrams(_batch, 0));
+        AssertReceived(peer, Network.ListenEndpoint, "0"u8.ToArray());
+        AssertReceived(peer, Network.ListenEndpoint, "0"u8.ToArray());
     }
 
     [Theory]

@@ -11,8 +11,9 @@ using System.Runtime.Versioning;
 using System.Text;
 using Balancer.Core;
 using Balancer.Linux;
+using Tests.Integration.Linux;
 
-namespace Tests.Integration.Linux;
+namespace Tests.Integration.Contract;
 
 [SupportedOSPlatform("linux")]
 public sealed class LinuxWorld : NetworkWorld
@@ -50,9 +51,13 @@ public sealed class LinuxWorld : NetworkWorld
     public override IDatagramPeer NewDatagramPeer(Ipv4 address) =>
         Keep(new RealDatagramPeer(address));
 
+    /// <summary>With NoDelay: bytes that waited on this side, a reset would drop.</summary>
     public override IStreamPeer ConnectClient()
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+        {
+            NoDelay = true,
+        };
         var to = Network.ListenEndpoint.Address == Ipv4.Any
             ? Ipv4.Loopback : Network.ListenEndpoint.Address;
         socket.Connect(Net.EndPoint(new Endpoint(to, Network.ListenEndpoint.Port)));
@@ -75,7 +80,7 @@ public sealed class LinuxWorld : NetworkWorld
     public override void Delete(string name) => File.Delete(FileOf(name));
 
     public override void Rename(string oldName, string newName) =>
-        File.Move(FileOf(oldName), FileOf(newName));
+        File.Move(FileOf(oldName), FileOf(newName), true);
 
     public override void ChangeMode(string name) =>
         File.SetUnixFileMode(FileOf(name), (UnixFileMode)0b110_110_110);
@@ -83,6 +88,17 @@ public sealed class LinuxWorld : NetworkWorld
     public override void RemoveDirectory() => System.IO.Directory.Delete(_folder, true);
 
     public override void MakeDirectory() => System.IO.Directory.CreateDirectory(_folder);
+
+    /// <summary>Root reads what it may not, so for the time being this thread is nobody.</summary>
+    public override void WhileUnreadable(Action action)
+    {
+        const UnixFileMode Search = (UnixFileMode)0b001_001_001;
+        var mode = File.GetUnixFileMode(_folder);
+        File.SetUnixFileMode(_root.FullName, _root.UnixFileMode | Search);
+        File.SetUnixFileMode(_folder, Search);
+        Posix.AsNobody(action);
+        File.SetUnixFileMode(_folder, mode);
+    }
 
     /// <summary>Puts a new folder in the old one's place, as one step.</summary>
     public void ReplaceDirectory()
@@ -172,6 +188,24 @@ internal sealed class RealStreamPeer : IStreamPeer
             bytes = bytes[_socket.Send(bytes)..];
     }
 
+    public IoResult TryRead(Span<byte> into)
+    {
+        _socket.Blocking = false;
+        var count = _socket.Receive(into, SocketFlags.None, out var error);
+        _socket.Blocking = true;
+        return error != SocketError.Success ? Failure(error)
+            : count == 0 ? IoResult.Failed(IoStatus.EndOfStream)
+            : IoResult.Ok(count);
+    }
+
+    public IoResult TryWrite(ReadOnlySpan<byte> from)
+    {
+        _socket.Blocking = false;
+        var count = _socket.Send(from, SocketFlags.None, out var error);
+        _socket.Blocking = true;
+        return error != SocketError.Success ? Failure(error) : IoResult.Ok(count);
+    }
+
     public byte[] Receive(int count)
     {
         var bytes = new byte[count];
@@ -201,7 +235,17 @@ internal sealed class RealStreamPeer : IStreamPeer
         }
     }
 
-    public void HalfClose() => _socket.Shutdown(SocketShutdown.Send);
+    /// <summary>.NET throws where the peer is gone, which the next read tells.</summary>
+    public void HalfClose()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+        }
+    }
 
     public void Reset()
     {
@@ -210,6 +254,14 @@ internal sealed class RealStreamPeer : IStreamPeer
     }
 
     public void Dispose() => _socket.Dispose();
+
+    private static IoResult Failure(SocketError error) => IoResult.Failed(error switch
+    {
+        SocketError.WouldBlock => IoStatus.WouldBlock,
+        SocketError.ConnectionReset => IoStatus.Reset,
+        SocketError.Shutdown => IoStatus.BrokenPipe,
+        _ => throw new SocketException((int)error),
+    });
 }
 
 internal sealed class RealListenerPeer : IListenerPeer

@@ -1,0 +1,91 @@
+// Owns the truth of lines about conditions that repeat: each condition may be told at most every
+// 5 s, is told when it comes and may be, and a line names how many were held back since the one
+// before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
+//
+// What always holds: a condition was seen in the calls or follows from the policy before its line
+// is told.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+/// <summary>What repeats; those of the same kind are told apart by a number.</summary>
+internal enum Repeat
+{
+    ReceiveFailed,
+    SendFailed,
+    AcceptFailed,
+    NoBackend,
+    BackendStuck,
+    OverLimit,
+    RefusedByBackend,
+    WithoutResources,
+}
+
+/// <summary>Counts conditions and the lines about them.</summary>
+internal sealed class RepeatBook(Truth truth)
+{
+    private readonly Dictionary<(Repeat Kind, int Which), Gate> _gates = [];
+    private readonly List<(Repeat Kind, int Which)> _due = [];
+
+    private sealed class Gate
+    {
+        public long Untold { get; set; }
+        public Instant? LastLine { get; set; }
+    }
+
+    /// <summary>Whether a line about a condition is owed in this turn.</summary>
+    public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
+
+    /// <summary>A condition came; its line is owed in this turn if it may be told.</summary>
+    public void OnCondition(Repeat kind, int which)
+    {
+        var gate = GateOf(kind, which);
+        gate.Untold++;
+        if (MayPass(gate))
+            _due.Add((kind, which));
+    }
+
+    /// <summary>A line was told, with how many were held back since the one before.</summary>
+    public void OnLine(Repeat kind, int which, long heldBack)
+    {
+        var gate = GateOf(kind, which);
+        if (truth.IsStopping)
+            return;
+        if (!MayPass(gate))
+        {
+            truth.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
+                + $" {truth.Now}; once in {Law.RepeatedLine} it may be");
+        }
+        else if (gate.Untold != heldBack + 1)
+        {
+            truth.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
+                + $" {gate.Untold - 1}");
+        }
+        gate.Untold = 0;
+        gate.LastLine = truth.Now;
+        _due.Remove((kind, which));
+    }
+
+    /// <summary>A backend is no more, and one that comes later starts anew.</summary>
+    public void Forget(Repeat kind, int which) => _gates.Remove((kind, which));
+
+    public void OnTurnEnded()
+    {
+        if (_due.Count > 0 && !truth.IsStopping)
+            truth.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
+        _due.Clear();
+    }
+
+    private bool MayPass(Gate gate) =>
+        gate.LastLine is not { } last || truth.Now - last >= Law.RepeatedLine;
+
+    private Gate GateOf(Repeat kind, int which)
+    {
+        if (!_gates.TryGetValue((kind, which), out var gate))
+            _gates.Add((kind, which), gate = new Gate());
+        return gate;
+    }
+}

@@ -1,0 +1,54 @@
+// Claims that the loop is woken for everything that the balancer waits for, and for nothing else: a
+// session for what its backend says, and to be written to as long as bytes wait for it; both sides
+// of a connection as far as there is room for what they send; the two bound sockets always, but for
+// the short rests after an error that repeats. A wake-up that is lost shows otherwise only when
+// somebody goes unanswered for long.
+//
+// It knows by the interests that were set and by the bytes that are owed to each stream.
+
+using Balancer.Core;
+
+namespace Simulation.Checking;
+
+internal sealed class S14Attention() : Check("S14")
+{
+    private Instant _datagramsRestSince = Instant.Never;
+    private Instant _listenerRestsSince = Instant.Never;
+
+    public override bool Claims(Finding finding) => finding is Finding.Unwatched;
+
+    /// <summary>Two failures in a row are a condition, and a third call within the rest a spin.</summary>
+    private void LookAtFailures(Instant now)
+    {
+        if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
+            || Truth.InterestOf(Truth.DatagramSocket) == Readiness.None)
+        {
+            return;
+        }
+        Fail($"receiving failed {Truth.ReceiveFailuresInARow} times in a row by {now}, and the UDP"
+            + " socket does not rest");
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.IsStopping)
+            return;
+        Look(Truth.DatagramSocket, "the UDP socket", now, Law.ReceivePause,
+            ref _datagramsRestSince);
+        LookAtFailures(now);
+        Look(Truth.Listener, "the listener", now, Law.AcceptPause, ref _listenerRestsSince);
+    }
+
+    private void Look(
+        SocketHandle socket, string name, Instant now, Duration rest, ref Instant since)
+    {
+        if (Truth.InterestOf(socket) == Readiness.Read)
+        {
+            since = Instant.Never;
+            return;
+        }
+        since = Instant.Min(since, now);
+        if (now >= since + rest && now > since)
+            Fail($"{name} rests since {since}; it should be woken again after {rest}");
+    }
+}

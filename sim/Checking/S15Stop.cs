@@ -1,0 +1,75 @@
+// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any more;
+// connections that are open and queries that are in flight get 5 s, and no connection is cut
+// earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
+// longer than 5 s; and in the end nothing is open or armed that the balancer opened or armed.
+//
+// It knows by the streams that were opened and closed, and by counting, for each session, the
+// queries owed to it and the replies that came. A query that is never answered is waited for only
+// while it is younger than the grace, to the second.
+
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+internal sealed class S15Stop() : Check("S15")
+{
+    /// <summary>How old, at least, a query must be to count as one that nobody will answer.</summary>
+    private static readonly Duration Young = Law.StopGrace - Duration.FromSeconds(1L);
+
+    private Instant _askedAt = Instant.Never;
+    private Instant _emptySince = Instant.Never;
+    private bool _hasStopped;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        if (told is LogEvent.Stopping)
+            _askedAt = now;
+        else if (told is LogEvent.Stopped)
+            OnStopped(now);
+        else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
+            && now < _askedAt + Law.StopGrace && Truth.StopRequests == 1)
+        {
+            Fail($"the connection of {cut.Client} was cut at {now}; a stop was asked for at"
+                + $" {_askedAt} and gives it {Law.StopGrace}");
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (_askedAt == Instant.Never || _hasStopped)
+            return;
+        if (Truth.StopRequests > 1)
+            Fail($"a stop was asked for again by {now}, and is not complete");
+        if (!Truth.IsListenerClosed)
+            Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
+        if (now > _askedAt + Law.StopGrace + Truth.Lateness)
+            Fail($"a stop asked for at {_askedAt} is not complete at {now}");
+        var isEmpty = Truth.Connections.Open.Count == 0 && !Truth.AnyInFlight(Duration.Zero);
+        if (isEmpty && now > _emptySince + Truth.Lateness)
+            Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
+        _emptySince = isEmpty ? Instant.Min(_emptySince, now) : Instant.Never;
+    }
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        if (!_hasStopped)
+            Fail("the loop ended, and no stop was told");
+        if (Truth.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
+        {
+            Fail($"{Truth.OpenStreams} streams are open, {core.TimerCount} timers armed and"
+                + $" {core.ConnectionCount} connections kept after the stop");
+        }
+    }
+
+    private void OnStopped(Instant now)
+    {
+        _hasStopped = true;
+        if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
+            && Truth.AnyInFlight(Young))
+        {
+            Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"
+                + $" {Young} is unanswered");
+        }
+    }
+}

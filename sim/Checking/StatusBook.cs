@@ -1,0 +1,107 @@
+// Owns the truth of the status report: a line of totals and one for each backend in the turn in
+// which the operator asks, then the remotes, a few a turn, the first thousand of them, each once.
+//
+// What always holds: a line is compared with the model as it is at that moment; a request that comes
+// while remotes of the one before may be left is owed nothing.
+
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Checking;
+
+/// <summary>Follows status reports.</summary>
+internal sealed class StatusBook(Truth truth)
+{
+    private const int MostRemotes = 1000;
+
+    /// <summary>Turns that the remotes of one report take at most, in tables of scenarios.</summary>
+    private const int TurnsOfAReport = 64;
+
+    private readonly HashSet<Ipv4> _told = [];
+    private bool _isOwed;
+    private long _begunIn = -TurnsOfAReport;
+    private int _nextBackend;
+    private int _backends;
+    private int _remotes;
+    private int _lines;
+
+    /// <summary>The operator asked.</summary>
+    public void OnRequested() => _isOwed |= truth.Turn >= _begunIn + TurnsOfAReport;
+
+    public void OnTotals(LogEvent.Status told)
+    {
+        _isOwed = false;
+        _begunIn = truth.Turn;
+        _nextBackend = 0;
+        _backends = truth.Policy.Backends.Count;
+        _remotes = truth.Policy.Remotes.Count;
+        _told.Clear();
+        _lines = 0;
+        var backends = truth.Policy.Backends;
+        var healthy = 0;
+        foreach (var backend in backends)
+            healthy += backend.Stage == Stage.Healthy ? 1 : 0;
+        var open = truth.Connections.Open.Count;
+        if (told.Now == truth.Now && told.Backends == backends.Count && told.Healthy == healthy
+            && told.Remotes == _remotes && told.Connections == open)
+        {
+            return;
+        }
+        truth.Report(Finding.Untrue, $"the status told {told.Backends} backends, {told.Healthy}"
+            + $" healthy, {told.Remotes} remotes, {told.Connections} connections at {told.Now}; it"
+            + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {truth.Now}");
+    }
+
+    public void OnBackend(LogEvent.BackendStatus told)
+    {
+        var backends = truth.Policy.Backends;
+        if (_nextBackend >= _backends)
+        {
+            truth.Report(Finding.Untrue, $"the status told {told.Backend}; all had been told");
+            return;
+        }
+        var should = Snapshots.Of(backends[_nextBackend++], told.Backend);
+        if (told.Backend != should)
+            truth.Report(Finding.Untrue, $"the status told {told.Backend}; it should be {should}");
+    }
+
+    public void OnRemote(LogEvent.RemoteStatus told)
+    {
+        if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
+        {
+            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as number"
+                + $" {_lines}");
+        }
+        else if (!truth.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote)
+            || told.Remote != Snapshots.Of(remote))
+        {
+            truth.Report(Finding.Untrue, $"the status told {told.Remote}; it should be"
+                + $" {(remote == null ? "nobody" : Snapshots.Of(remote).ToString())}");
+        }
+    }
+
+    /// <summary>A remote that was forgotten may come back, and be told again.</summary>
+    public void OnForgotten(Ipv4 remote) => _told.Remove(remote);
+
+    public void OnTurnEnded(LoadBalancer core)
+    {
+        if (_isOwed || _nextBackend < _backends)
+            truth.Report(Finding.Untrue, "a status was asked for, and not all of it was told");
+        _isOwed = false;
+        if (_begunIn + TurnsOfAReport == truth.Turn)
+            CheckRemotes(core);
+    }
+
+    /// <summary>Remotes may come and go while a report is told; those that stay are all told.</summary>
+    private void CheckRemotes(LoadBalancer core)
+    {
+        var gone = core.Counters[Counter.RemotesExpired] + core.Counters[Counter.RemotesEvicted];
+        var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
+        if (_lines < least && gone == 0)
+        {
+            truth.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
+                + $" {least}");
+        }
+    }
+}

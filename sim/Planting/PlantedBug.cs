@@ -1,0 +1,135 @@
+// Owns the table of planted bugs: what each does, the check that must catch it, and within how many
+// seeds. The first twenty are the plan's, with its checks and its budgets; the others are what a
+// reader of this core would fear. Each is planted in the core under its name (Plants.cs there).
+//
+// What always holds: numbers go up from 1 without a gap, and are those of the core's enum; a budget
+// is kept when the check catches the bug in 99 of 100 disjoint blocks of so many seeds.
+
+using System;
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Simulation.Planting;
+
+/// <summary>One planted bug.</summary>
+/// <param name="Number">Its number, from 1.</param>
+/// <param name="Name">Its name in the core's enum.</param>
+/// <param name="Check">The check that must catch it.</param>
+/// <param name="Seeds">Within so many seeds.</param>
+/// <param name="What">What it does, in a few words.</param>
+public sealed record PlantedBug(int Number, string Name, string Check, int Seeds, string What)
+{
+    public static ImmutableArray<PlantedBug> All { get; } =
+    [
+        new(1, "FailedSendKills", "S13", 20, "a failed send of a reply ends the process"),
+        new(2, "ReplyPortCut", "S5", 20, "a reply's port is cut to 16 bits"),
+        new(3, "EmfileKills", "S13", 50, "EMFILE on accept ends the process"),
+        new(4, "ProxyLeaked", "S10", 10, "a client that gets no backend is never closed"),
+        new(5, "UnlinkedGetsTcp", "L3", 100, "an unlinked path still gets TCP sessions"),
+        new(6, "OldHandshakeFaultsNew", "S11", 500,
+            "an old TCP handshake's timer faults the next session"),
+        new(7, "EofUnseenMidFrame", "S2", 50, "EOF is not seen while part of a frame is kept"),
+        new(8, "NoBackPressure", "S10", 20, "TCP is read however much waits"),
+        new(9, "BackOffReaches33", "S9", 50, "the back-off reaches 33 s"),
+        new(10, "FailedSendCountedTwice", "S1", 20,
+            "a failed send is counted as sent and as dropped"),
+        new(11, "HelloKeepsRemoved", "S3", 5000,
+            "a hello does not clear that a backend was removed"),
+        new(12, "ClockReadBeforeWait", "S8", 20, "the clock is read before the wait"),
+        new(13, "HeaderTakenToBeWhole", "S6", 5, "a frame's header is taken to be whole"),
+        new(14, "OldFrameReachesNew", "S6", 300,
+            "an old session's half frame ends in the next one"),
+        new(15, "HeartbeatStaysOut", "S8", 100, "an outstanding heartbeat survives a reconnect"),
+        new(16, "CountNotLowered", "S4", 20, "a count of remotes is not lowered on expiry"),
+        new(17, "BackupKept", "S2", 20, "the backup is kept when the primary is back"),
+        new(18, "EofOvertakes", "S7", 50, "the end of a TCP stream overtakes queued bytes"),
+        new(19, "StuckNeverCleared", "L1", 50, "a backend that was stuck stays so"),
+        new(20, "UnreadableTakenForEmpty", "S3", 100,
+            "an unreadable directory is taken for an empty one"),
+
+        new(21, "PartialSendForgets", "S1", 50, "what a partial send left over is forgotten"),
+        new(22, "FullBatchLosesReply", "S1", 100, "a reply that finds the batch full is lost"),
+        new(23, "RepliesKeptWhenBlocked", "S5", 50,
+            "a batch that the socket did not take is sent again"),
+        new(24, "StrangerAnswered", "S5", 50, "a reply goes to somebody who never asked"),
+        new(25, "LargestQueryRefused", "S12", 50, "a query of 1500 bytes counts as oversized"),
+        new(26, "ReceiveNeverResumes", "L1", 50,
+            "after two failed receives no datagram is taken any more"),
+        new(27, "SkipOneByteShort", "S6", 50, "of an oversized reply all but one byte is skipped"),
+        new(28, "OldQueueReachesNew", "S6", 300,
+            "what waited for an old session goes to the next"),
+        new(29, "RetiredTimersLive", "S8", 300, "a retired session's timers act on the new one"),
+        new(30, "RetiredOutlivesItsTime", "S10", 300, "a retired session has no end but its own"),
+        new(31, "HelloTimerStaysArmed", "S11", 20, "a hello does not end the wait for it"),
+        new(32, "HelloKeepsBackOff", "S9", 50, "a hello does not set the back-off back"),
+        new(33, "MadeAnewKeepsBackOff", "S9", 300,
+            "an entry made anew does not set the back-off back"),
+        new(34, "MadeAnewWaits", "S9", 300, "an entry made anew waits for the back-off"),
+        new(35, "AttemptMadeAnewUncounted", "S12", 300,
+            "a connect that an entry made anew ends is not counted as failed"),
+        new(36, "OwnSocketTakenForAnother", "S9", 300,
+            "a socket connected to before a scan saw it is taken for another"),
+        new(37, "DrainingNeverEnds", "S2", 200, "an unlinked backend's session outlives its end"),
+        new(38, "HalfScanBelieved", "S3", 100, "a scan that broke off is taken for a whole one"),
+        new(39, "DoubtfulScanBelieved", "S3", 2000,
+            "a scan is believed about a backend that answered during it"),
+        new(40, "ScanEndsWithError", "L2", 300,
+            "after an unreadable directory nothing scans any more"),
+        new(41, "ChangesUnheard", "S9", 100, "a change in the directory waits for the next scan"),
+        new(42, "WarmUpIgnored", "S2", 50, "returning clients meet a backend that warms up"),
+        new(43, "MovedFlagKept", "S2", 300, "who was moved once always goes to the fewest"),
+        new(44, "LastSeenNotMoved", "S3", 50, "silence is counted from the first query"),
+        new(45, "ExpirySkipsOne", "S10", 50, "the expiry skips the entry after one it forgot"),
+        new(46, "RebalanceMovesOneMore", "S3", 200, "a rebalance takes one remote more"),
+        new(47, "RebalanceOnce", "L4", 300, "only the first rebalance comes"),
+        new(48, "NewestEndKept", "L4", 500, "the list of a backend's remotes keeps a dead end"),
+        new(49, "EvictsLastHeard", "S3", 500, "a full table forgets whom it heard last"),
+        new(50, "SplitLosesEntry", "S3", 2000, "a bucket that splits loses what should move"),
+        new(51, "AcceptNeverResumes", "L3", 100, "after EMFILE nobody is accepted any more"),
+        new(52, "AcceptSpins", "L5", 50, "the listener does not rest after EMFILE"),
+        new(53, "ClientCountNotLowered", "S12", 500,
+            "a connection that failed counts against its client's limit for ever"),
+        new(54, "RefusedStreamLeaks", "S10", 50,
+            "the stream to a backend that refused stays open"),
+        new(55, "RetryOnSameBackend", "S2", 100,
+            "a connection's second try goes to the same backend"),
+        new(56, "OkBytesKept", "S12", 2000, "half an INBOUND_TCP_OK counts for the next backend"),
+        new(57, "HangUpUnwatched", "L3", 300,
+            "a reset goes unseen while a client is neither read nor written"),
+        new(58, "IdleTimerNotRearmed", "L3", 100,
+            "a connection that was used is never idle again"),
+        new(59, "LostSinkHalfClosed", "S7", 300,
+            "a backend that reads no more is told an end before its bytes"),
+        new(60, "CutAnswerEndsClean", "S7", 100,
+            "an answer cut short by its backend ends as if it were whole"),
+        new(61, "GrowthLosesWrapped", "S7", 500, "a queue that grows loses what had wrapped"),
+        new(62, "GateNeverCloses", "S10", 50, "a condition that repeats is logged every time"),
+        new(63, "StopForgetsRetired", "S10", 300, "a stop leaves a retired session open"),
+        new(64, "HoleNotSiftedUp", "S8", 2000,
+            "a timer that fills a hole may be too deep in the heap"),
+        new(65, "TimersBeforeEvents", "S8", 300,
+            "deadlines are judged before what has arrived is read"),
+    ];
+
+    /// <summary>The core as it is, to see what checks say where there is nothing to find.</summary>
+    private static readonly PlantedBug None = new(0, "None", "no check", 100, "no bug is planted");
+
+    /// <summary>
+    /// The bug of this number or name, in any case of letters; "none" is number 0; null if there is
+    /// no such bug.
+    /// </summary>
+    public static PlantedBug? Find(string id)
+    {
+        if (id.Equals(None.Name, StringComparison.OrdinalIgnoreCase))
+            return None;
+        foreach (var bug in All)
+        {
+            if (bug.Name.Equals(id, StringComparison.OrdinalIgnoreCase)
+                || bug.Number.ToString(CultureInfo.InvariantCulture) == id)
+            {
+                return bug;
+            }
+        }
+        return null;
+    }
+}
