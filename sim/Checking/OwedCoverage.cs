@@ -23,7 +23,6 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["ConnectionsTooOld"] = "a connection may last an hour, a run lasts ten minutes",
-            ["ConnectionsOverClientLimit"] = "1,000 of one client; a run has no more of all",
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["Fault:NotTcpOk"] = Proxied,
             ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
@@ -59,6 +58,9 @@ public static class OwedCoverage
         ("StreamWouldBlock", "QueriesToStuckBackend"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "Entry:NotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
+
+        // The operator is heard.
+        ("OperatorRescan", "RescanRequested"), ("OperatorStatus", "Status"),
 
         // What a script does wrong on the control session is the fault's cause.
         ("script:NoHello", "Fault:HelloTimeout"), ("script:HelloDelay", "Fault:HelloTimeout"),

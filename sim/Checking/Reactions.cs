@@ -2,8 +2,8 @@
 // the log that no counter says as well; a backend's fault and a backend's refusal once for each
 // cause, a refused entry once for each reason.
 //
-// What always holds: a reaction has one number and one name; what is no reaction - heartbeats, the
-// operator's words, start and stop - has none.
+// What always holds: a reaction has one number and one name; what is no reaction - heartbeats,
+// start and stop - has none.
 
 using System;
 using System.Collections.Immutable;
@@ -30,7 +30,8 @@ internal static class Reactions
         nameof(LogEvent.BackendStuck), nameof(LogEvent.DirectoryUnreadable),
         nameof(LogEvent.DirectoryReadable), nameof(LogEvent.NoBackend),
         nameof(LogEvent.Rebalancing), nameof(LogEvent.ConnectionOpened),
-        nameof(LogEvent.ConnectionRelaying),
+        nameof(LogEvent.ConnectionRelaying), nameof(LogEvent.RescanRequested),
+        nameof(LogEvent.Status),
     ];
 
     /// <summary>Their names; a reaction's number is its name's place.</summary>
@@ -57,6 +58,8 @@ internal static class Reactions
         LogEvent.Rebalancing => Lines + 12,
         LogEvent.ConnectionOpened => Lines + 13,
         LogEvent.ConnectionRelaying => Lines + 14,
+        LogEvent.RescanRequested => Lines + 15,
+        LogEvent.Status => Lines + 16,
         _ => -1,
     };
 

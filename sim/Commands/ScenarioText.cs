@@ -35,7 +35,9 @@ internal static class ScenarioText
 
     public static void Write(TextWriter output, Scenario scenario)
     {
-        output.WriteLine($"  until     {Time(scenario.End)}, chaos until {Time(scenario.HealAt)}");
+        output.WriteLine($"  until     {Time(scenario.End)}, chaos until {Time(scenario.HealAt)}"
+            + (scenario.StopAgain > Duration.Zero
+                ? $", told to stop again {Time(scenario.StopAgain)} later" : ""));
         foreach (var line in Host(scenario.Kernel))
             output.WriteLine($"  host      {line}");
         Lines(output, "backend", scenario.Backends.Select(Describe));
@@ -98,6 +100,8 @@ internal static class ScenarioText
             yield return $"--warm-up {Time(host.WarmUp)}";
         if (host.TcpConnections != plain.TcpConnections)
             yield return $"--tcp-connections {host.TcpConnections}";
+        if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)
+            yield return $"--tcp-connections-per-client {host.TcpConnectionsPerClient}";
         if (host.MaxRemotes != plain.MaxRemotes)
             yield return $"at most {host.MaxRemotes} remotes";
     }

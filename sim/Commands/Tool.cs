@@ -94,7 +94,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             case var _ when request.Plant is { } plant:
                 return PlantCommand.Run(plant, arguments, output, error);
             default:
-                return Complain($"sim: {request.Verb}: no such command");
+                return request.Plant is { } plant
+                    ? PlantCommand.Run(plant, arguments, output, error)
+                    : Complain($"sim: {request.Verb}: no such command");
         }
     }
 

@@ -1,6 +1,6 @@
 // What the simulator must find nothing in, on every run of the tests: the corpus, seeds that are
 // the same each time, seeds that no run before had - they begin with the commit's hash - and two
-// processes that come to the same. `make simulate` runs these alone.
+// processes that come to the same; and that it does find a bug that is there. `make simulate` runs these alone.
 //
 // They use all cores, so nothing else runs beside them.
 
@@ -33,6 +33,10 @@ public sealed class SimulateTests(ITestOutputHelper output)
     [InlineData("run --seed COMMIT --count 100")]
     [InlineData("det --seeds 200")]
     public void Simulator_FindsNothing(string arguments) => Pass(arguments);
+
+    /// <summary>A bug planted in the core: that nothing else is found is no accident.</summary>
+    [Fact]
+    public void PlantedBug_IsFound() => Pass("plant run 13");
 
     [Fact]
     public void Corpus_HasNotComeBack() => Pass("corpus run --directory "
