@@ -1,55 +1,121 @@
-// Owns the picture in characters, for a terminal: a row a backend by state, faults, and how many
-// datagrams were asked, answered and dropped, all on one time axis.
+// Owns the picture in characters, for a terminal: what happened in one line; a row a kind of fault
+// and a row a backend, by state; how many datagrams were asked, answered and dropped; and, on the
+// same time axis, where the core healed and where a check failed.
 //
 // What always holds: lines are at most 100 characters; the same story gives the same text.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using Balancer.Core;
+using Simulation.Scenarios;
 
 namespace Simulation.Pictures;
 
 /// <summary>Draws a story in characters.</summary>
 public static class AsciiPicture
 {
-    private const int Columns = 76;
+    private const int Width = 100;
+    private const int Labels = 22;
+    private const int Columns = Width - Labels - 2;
     private const string Heights = " .:-=+*#%@";
 
     public static string Of(Story story)
     {
         var text = new StringBuilder();
-        text.Append(HeadPanel.Title(story)).Append('\n');
-        if (story.Result?.Violation is { } violation)
-            text.Append(Commands.Tool.Describe(violation)).Append('\n');
-        text.Append("# healthy  ~ warming  ? awaiting hello  x backing off  d draining"
-            + "  - removed\n\n");
+        Head(text, story);
+        Axis(text, story);
+        Heading(text, "Faults", "= while it lasts  ! over at once");
         foreach (var kind in story.Faults.GroupBy(bar => bar.Plan.Kind).OrderBy(g => g.Key))
-        {
-            var row = Row();
-            foreach (var bar in kind)
-                Fill(story, row, bar.From, bar.Plan.For == Duration.Zero ? bar.From : bar.To, '!');
-            Put(text, kind.Key.ToString(), row);
-        }
-        foreach (var lane in story.Backends)
-        {
-            var row = Row();
-            foreach (var span in lane.States)
-                Fill(story, row, span.From, span.To, Sign(span.State));
-            Put(text, lane.Name, row);
-        }
+            Faults(text, story, kind.Key, [.. kind]);
+        Heading(text, "Backends",
+            "# healthy ~ warming up ? awaiting hello x backing off d draining - removed");
+        for (var i = 0; i < story.Backends.Count; i++)
+            Backend(text, story, story.Backends[i], i == story.BlamedBackend());
+        Heading(text, "Datagrams", "the darker, the more:" + Heights);
         Density(text, story, "asked", _ => true);
         Density(text, story, "answered", query => query.Answered != Instant.Never);
-        Density(text, story, "dropped", query => query.Dropped != null);
-        var marks = Row();
-        if (story.HealedAt != Instant.Never)
-            marks[Column(story, story.HealedAt)] = '|';
-        if (story.Result?.Violation is { } at)
-            marks[Column(story, at.At)] = '^';
-        Put(text, "| heals ^ fails", marks);
-        text.Append(' ', 21).Append("0 s").Append(' ', Columns - 15)
-            .Append(Chart.Time(story.End)).Append('\n');
+        Density(text, story, "dropped", query =>
+            query.Answered == Instant.Never && query.Dropped != null);
+        Density(text, story, "no answer", query =>
+            query.Answered == Instant.Never && query.Dropped == null);
+        Ends(text, story);
         return text.ToString();
+    }
+
+    // ---- What happened ----
+
+    private static void Head(StringBuilder text, Story story)
+    {
+        Line(text, HeadPanel.Title(story));
+        foreach (var line in HeadPanel.Remarks(story).SelectMany(line =>
+            Picture.Wrap(line, Width - 2, 3)))
+        {
+            Line(text, "  " + line);
+        }
+        if (story.Violation is not { } violation)
+            return;
+        foreach (var line in Picture.Wrap(violation.Evidence, Width - 2, 8))
+            Line(text, "  " + line);
+    }
+
+    private static void Ends(StringBuilder text, Story story)
+    {
+        var marks = Row();
+        var words = new List<string>();
+        if (story.HealedAt != Instant.Never)
+        {
+            marks[Column(story, story.HealedAt)] = '|';
+            words.Add($"| chaos ends, liveness is owed: {Chart.Short(story.HealedAt)}");
+        }
+        if (story.Violation is { } violation)
+        {
+            marks[Column(story, violation.At)] = '^';
+            words.Add($"^ {violation.Check} {CheckNames.Of(violation.Check)} fails: "
+                + Chart.Short(violation.At));
+        }
+        if (words.Count == 0)
+            return;
+        Put(text, "", "", marks);
+        Line(text, new string(' ', Labels + 1) + string.Join("   ", words));
+    }
+
+    // ---- Rows ----
+
+    private static void Axis(StringBuilder text, Story story)
+    {
+        var ticks = Enumerable.Repeat('-', Columns).ToArray();
+        var labels = Enumerable.Repeat(' ', Columns).ToArray();
+        var step = Chart.StepFor(story.End.Nanoseconds, 8);
+        for (long at = 0; at <= story.End.Nanoseconds; at += step)
+        {
+            var column = Column(story, new Instant(at));
+            var label = Chart.Short(new Instant(at));
+            ticks[column] = '+';
+            label.CopyTo(0, labels, Math.Min(column, Columns - label.Length), label.Length);
+        }
+        Line(text, "");
+        Put(text, "", "", labels);
+        Put(text, "", "", ticks);
+    }
+
+    private static void Faults(StringBuilder text, Story story, FaultKind kind, FaultBar[] bars)
+    {
+        var row = Row();
+        foreach (var bar in bars.Where(bar => bar.Plan.For > Duration.Zero))
+            Fill(story, row, bar.From, bar.To, '=');
+        foreach (var bar in bars.Where(bar => bar.Plan.For == Duration.Zero))
+            Fill(story, row, bar.From, bar.From, '!');
+        Put(text, kind.ToString(), Chart.Number(bars.Length), row);
+    }
+
+    private static void Backend(StringBuilder text, Story story, BackendLane lane, bool isBlamed)
+    {
+        var row = Row();
+        foreach (var span in lane.States)
+            Fill(story, row, span.From, span.To, Sign(span.State));
+        Put(text, (isBlamed ? "> " : "") + lane.Name, lane.IsCore ? "core" : "", row);
     }
 
     private static void Density(
@@ -58,16 +124,30 @@ public static class AsciiPicture
         var bins = new int[Columns];
         foreach (var query in story.Queries.Where(counts))
             bins[Column(story, query.At)]++;
+        if (bins.Sum() == 0)
+            return;
         var most = Math.Max(1, bins.Max());
         var row = bins.Select(bin =>
             Heights[(bin * (Heights.Length - 1) + most - 1) / most]).ToArray();
-        Put(text, name, row);
+        Put(text, name, Chart.Number(bins.Sum()), row);
     }
 
-    private static char[] Row() => [.. Enumerable.Repeat(' ', Columns)];
+    private static void Heading(StringBuilder text, string name, string key)
+    {
+        Line(text, "");
+        Line(text, name.PadRight(Labels + 1) + key);
+    }
 
-    private static void Put(StringBuilder text, string name, char[] row) => text
-        .Append(Chart.Fit(name, 20).PadRight(21)).Append(new string(row).TrimEnd()).Append('\n');
+    private static void Put(StringBuilder text, string name, string detail, char[] row)
+    {
+        var label = Chart.Fit(name, Labels - 2 - detail.Length);
+        Line(text, label + detail.PadLeft(Labels - label.Length) + ' ' + new string(row));
+    }
+
+    private static void Line(StringBuilder text, string line) =>
+        text.Append(Chart.Fit(line.TrimEnd(), Width)).Append('\n');
+
+    private static char[] Row() => [.. Enumerable.Repeat(' ', Columns)];
 
     private static void Fill(Story story, char[] row, Instant from, Instant to, char sign)
     {

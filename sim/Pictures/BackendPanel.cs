@@ -1,9 +1,11 @@
-// Owns the lanes of the backends: their state as a colour, heartbeats as ticks from sending to
-// answer, faults as marks with the back-off that they cost.
+// Owns the lanes of the backends. Each has its colour; its state is how much of that is there, as
+// a shade or a pattern, so that states are told apart without seeing colours. On it are faults,
+// with the back-off that they cost; below it is a line of heartbeats, from sending to answer.
 //
-// What always holds: a lane's swatch has the colour that its answers have in the clients' lanes.
+// What always holds: a backend has the same colour here, in the arcs of its answers, in the bars of
+// its connections and in its curves.
 
-using System;
+using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
 
@@ -11,78 +13,137 @@ namespace Simulation.Pictures;
 
 internal static class BackendPanel
 {
-    private const double Lane = 30;
+    private const double Lane = 32;
+    private const double Band = 16;
 
     public static void Draw(Chart chart)
     {
-        chart.Heading("Backends", "coloured by the state that the balancer holds them in; "
-            + "▾ a fault and its back-off, ticks are heartbeats");
+        chart.Heading("Backends");
+        new Key(chart).State(LaneState.Healthy, "healthy").State(LaneState.Warming, "warming up")
+            .State(LaneState.AwaitingHello, "awaiting hello")
+            .State(LaneState.BackingOff, "backing off").State(LaneState.Draining, "draining")
+            .State(LaneState.Removed, "removed")
+            .Mark(Marks.Down, "fault-mark", "fault").Line("backoff", "its back-off")
+            .Circle("note-mark", 2.2, "noted")
+            .Line("beat", "heartbeat to answer").Upright("beat lost", "heartbeat unanswered");
+        var blamed = chart.Story.BlamedBackend();
         for (var i = 0; i < chart.Story.Backends.Count; i++)
-            Draw(chart, i);
+            Draw(chart, i, i == blamed);
     }
 
-    private static void Draw(Chart chart, int index)
+    private static void Draw(Chart chart, int index, bool isBlamed)
     {
         var svg = chart.Svg;
         var lane = chart.Story.Backends[index];
-        var top = chart.Y + 2;
-        svg.Open("backend-lane hot");
+        var top = chart.Y + 3;
+        svg.Open("backend-lane hot " + Chart.Hue(index));
         var what = lane.Plan < 0 ? "no process" : lane.IsCore ? "core" : "stays broken";
-        chart.Label(chart.Y + 19, lane.Name, lane.Id == BackendId.None
+        chart.Label(top + 14, lane.Name, lane.Id == BackendId.None
             || lane.Id.ToString() == lane.Name ? what : $"id {lane.Id}, {what}",
-            Chart.ColourOf(index), lane.Name);
-        svg.Rect(Chart.Left, top, Chart.Right - Chart.Left, Lane - 6, "rail");
-        foreach (var span in lane.States)
-        {
-            var from = chart.X(span.From);
-            var width = Math.Max(0.6, chart.X(chart.OrEnd(span.To)) - from);
-            svg.Rect(from, top, width, Lane - 6, span.State.ToString(),
-                $"{lane.Name}: {Words(span.State)} from {Chart.Time(span.From)} to "
-                + Chart.Time(chart.OrEnd(span.To)));
-        }
-        svg.Rect(Chart.Left - 5, top, 4, Lane - 6, "swatch", fill: Chart.ColourOf(index));
-        foreach (var beat in lane.Heartbeats)
-            Heartbeat(chart, lane, beat, top);
-        foreach (var note in lane.Notes)
-            Note(chart, lane, note, top);
+            lane.Name, hasSwatch: true, isBlamed);
+        chart.Rail(chart.Y + 1, Lane - 3, isBlamed);
+        svg.OpenTimed();
+        States(chart, lane, top);
+        var beats = lane.Heartbeats.Where(beat => chart.Sees(beat.Sent, beat.Answered)).ToList();
+        foreach (var (beat, count) in chart.Spread(beats, beat => beat.Sent, "heartbeats"))
+            Heartbeat(chart, lane, beat, count, top + Band + 5);
+        var notes = lane.Notes.Where(note => chart.Sees(note.At, note.At + note.BackOff)).ToList();
+        var freeAt = 0.0;
+        foreach (var (note, count) in chart.Spread(notes, note => note.At, "notes of " + lane.Name))
+            Note(chart, lane, note, count, top, ref freeAt);
+        svg.Close();
         svg.Close();
         chart.Y += Lane;
     }
 
-    private static void Heartbeat(Chart chart, BackendLane lane, HeartbeatMark beat, double top)
+    // ---- States ----
+
+    /// <summary>One state, as a backend's lane and the key have it.</summary>
+    public static void State(SvgText svg, double x, double y, double width, double height,
+        LaneState state, string? title)
+    {
+        const double Least = 0.8;
+        svg.Rect(x, y, width, height, state.ToString(), title, least: Least);
+        if (state is LaneState.Warming or LaneState.BackingOff or LaneState.Draining)
+            svg.Rect(x, y, width, height, "over " + state, least: Least);
+    }
+
+    private static void States(Chart chart, BackendLane lane, double top)
+    {
+        // A backend that flaps changes more often than can be drawn; what is thinner than this is
+        // lumped together then.
+        const double Thin = 0.6;
+        var many = lane.States.Count > 400 >> chart.Coarseness;
+        if (many)
+            chart.Thinned.Add($"{Chart.Number(lane.States.Count)} states of {lane.Name}");
+        var lump = new List<StateSpan>();
+        foreach (var span in lane.States.Where(span => chart.Sees(span.From, span.To)))
+        {
+            var from = chart.X(span.From);
+            var to = chart.X(chart.OrEnd(span.To));
+            if (many && to - from < Thin)
+            {
+                lump.Add(span);
+                continue;
+            }
+            Lump(chart, lane, lump, top);
+            State(chart.Svg, from, top, to - from, Band, span.State,
+                $"{lane.Name}: {Words(span.State)} from {Chart.Time(span.From)} to "
+                + Chart.Time(chart.OrEnd(span.To)));
+        }
+        Lump(chart, lane, lump, top);
+    }
+
+    private static void Lump(Chart chart, BackendLane lane, List<StateSpan> lump, double top)
+    {
+        if (lump.Count == 0)
+            return;
+        var end = chart.OrEnd(lump[^1].To);
+        var from = chart.X(lump[0].From);
+        chart.Svg.Rect(from, top, chart.X(end) - from, Band, "Mixed",
+            $"{lane.Name}: {Chart.Plural(lump.Count, "state")} from "
+            + $"{Chart.Time(lump[0].From)} to {Chart.Time(end)}", least: 0.8);
+        lump.Clear();
+    }
+
+    // ---- Marks ----
+
+    private static void Heartbeat(
+        Chart chart, BackendLane lane, HeartbeatMark beat, int count, double y)
     {
         var answered = beat.Answered != Instant.Never;
         var x = chart.X(beat.Sent);
         var isRecent = !answered && chart.Story.End - beat.Sent < Duration.FromMilliseconds(50);
-        chart.Svg.Line(x, top + 14, x, top + 22, answered || isRecent ? "beat" : "beat lost",
+        chart.Svg.Open(answered || isRecent ? "beats" : "beats lost",
             $"{lane.Name}: heartbeat sent {Chart.Time(beat.Sent)}, "
             + (answered ? $"answered after {Chart.Length(beat.Answered - beat.Sent)}"
-                : "not answered"));
-        if (answered && chart.X(beat.Answered) - x > 2)
-        {
-            chart.Svg.Line(x, top + 18, chart.X(beat.Answered), top + 18, "beat",
-                $"{lane.Name}: answered {Chart.Time(beat.Answered)}");
-        }
+                : "not answered") + (count == 1 ? "" : $"; and {count - 1} more"));
+        chart.Svg.Line(x, y - 3.5, x, y + 3.5, answered || isRecent ? "beat" : "beat lost");
+        if (answered)
+            chart.Svg.Line(x, y, chart.X(beat.Answered), y, "beat");
+        chart.Svg.Close();
     }
 
-    private static void Note(Chart chart, BackendLane lane, LaneNote note, double top)
+    private static void Note(Chart chart, BackendLane lane, LaneNote note, int count, double top,
+        ref double freeAt)
     {
         var x = chart.X(note.At);
-        var title = $"{lane.Name} at {Chart.Time(note.At)}: {note.Text}";
+        var title = $"{lane.Name} at {Chart.Time(note.At)}: {note.Text}"
+            + (count == 1 ? "" : $"; and {count - 1} more");
         if (!note.IsFault)
         {
-            chart.Svg.Circle(x, top + 5, 2, "note-mark", title);
+            chart.Svg.Circle(x, top + 4, 2.2, "note-mark", title);
             return;
         }
+        chart.Svg.Open("backend-fault", title);
         if (note.BackOff.Nanoseconds > 0)
         {
             var end = Instant.Min(note.At + note.BackOff, chart.Story.End);
-            chart.Svg.Line(x, top + 10, chart.X(end), top + 10, "backoff", title);
-            if (chart.X(end) - x > 30)
-                chart.Svg.Text((x + chart.X(end)) / 2, top + 20, Chart.Length(note.BackOff),
-                    "small m", title);
+            chart.Svg.Line(x, top + Band, chart.X(end), top + Band, "backoff");
+            Tags.Put(chart.Svg, x + 2, top + Band + 9.5, Chart.Length(note.BackOff), ref freeAt);
         }
-        chart.Svg.Path(Marks.Triangle(x, top + 8), "fault-mark", title);
+        chart.Svg.Mark(Marks.Down, x, top + Band, "fault-mark");
+        chart.Svg.Close();
     }
 
     private static string Words(LaneState state) => state switch

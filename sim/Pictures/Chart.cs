@@ -1,68 +1,140 @@
-// Owns what all panels of a picture share: the time axis, the column of labels, the colours, and
-// how times and addresses are written.
+// Owns what all panels of a section share: the piece of time that it shows, the column of labels,
+// the colours, how much is drawn one by one, and how times are written.
 //
-// What always holds: x grows with time; every panel starts at Y and moves it down by its height.
+// What always holds: x grows with time; every panel starts at Y and moves it down by its height;
+// what a panel leaves out or lumps together it says in Thinned.
 
 using System;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using Balancer.Core;
 
 namespace Simulation.Pictures;
 
-/// <summary>A picture while it is drawn, from top to bottom.</summary>
-internal sealed class Chart(Story story, SvgText svg)
+/// <summary>A section of a picture while it is drawn, from top to bottom.</summary>
+internal sealed class Chart
 {
     public const double Width = 1560;
     public const double Left = 218;
-    public const double Right = 1520;
+    public const double Right = 1530;
 
-    // Told apart by most who see colours differently as well (after Okabe and Ito, and Tableau).
-    private static readonly string[] Colours =
+    /// <summary>How many backends have a colour to themselves.</summary>
+    public const int Hues = 10;
+
+    private static readonly long[] Steps =
     [
-        "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#7b4ea3", "#d55e00",
-        "#6b8e23", "#5f6b7a",
+        1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+        1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000, 100_000_000,
+        200_000_000, 500_000_000, 1_000_000_000, 2_000_000_000, 5_000_000_000, 10_000_000_000,
+        20_000_000_000, 30_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000,
     ];
 
-    public Story Story => story;
+    private Chart(Story story, SvgText svg, long from, long to, int coarseness)
+    {
+        Story = story;
+        Svg = svg;
+        From = from;
+        To = to;
+        Coarseness = coarseness;
+    }
 
-    public SvgText Svg => svg;
+    public Story Story { get; }
+
+    public SvgText Svg { get; }
+
+    /// <summary>The ends of the time axis, in nanoseconds.</summary>
+    public long From { get; }
+
+    public long To { get; }
+
+    /// <summary>0 draws as much as can be read; each step beyond it about half of that.</summary>
+    public int Coarseness { get; }
 
     /// <summary>The top of the next panel.</summary>
     public double Y { get; set; }
 
-    /// <summary>The end of the time axis: a little after the last event.</summary>
-    public long Span { get; } = Math.Max(1_000_000,
-        story.End.Nanoseconds + Math.Max(story.End.Nanoseconds / 50, 1));
+    /// <summary>What is not drawn one by one, in words.</summary>
+    public List<string> Thinned { get; } = [];
 
-    public double X(Instant at) => at == Instant.Never
-        ? Right
-        : Left + Math.Min(1, (double)at.Nanoseconds / Span) * (Right - Left);
+    /// <summary>All of a run, with a little room on both sides.</summary>
+    public static Chart OfAll(Story story, SvgText svg, int coarseness)
+    {
+        var length = Math.Max(1_000_000, story.End.Nanoseconds);
+        return new Chart(story, svg, -length / 200, length + length / 50, coarseness);
+    }
+
+    /// <summary>The last of a run, up to its last event.</summary>
+    public static Chart OfLast(Story story, Duration length, SvgText svg, int coarseness)
+    {
+        var from = story.End.Nanoseconds - length.Nanoseconds;
+        return new Chart(story, svg, from, story.End.Nanoseconds + length.Nanoseconds / 50,
+            coarseness);
+    }
+
+    /// <summary>The same section in a text of its own, from a height on.</summary>
+    public Chart Below(SvgText svg, double top) =>
+        new(Story, svg, From, To, Coarseness) { Y = top };
+
+    public double X(Instant at) => X(at.Nanoseconds);
+
+    public double X(long nanoseconds) =>
+        Left + (double)(nanoseconds - From) / (To - From) * (Right - Left);
 
     /// <summary>The end of something that may still go on.</summary>
-    public Instant OrEnd(Instant at) => at == Instant.Never ? story.End : at;
+    public Instant OrEnd(Instant at) => at == Instant.Never ? Story.End : at;
 
-    public static string ColourOf(int lane) =>
-        lane < 0 ? "#9aa3af" : Colours[lane % Colours.Length];
+    /// <summary>Whether something that began and ended then is within the section.</summary>
+    public bool Sees(Instant from, Instant to) =>
+        OrEnd(to).Nanoseconds >= From && from.Nanoseconds <= To;
 
-    public string NameOf(int lane) => lane < 0 ? "no backend" : story.Backends[lane].Name;
+    public bool Sees(Instant at) => Sees(at, at);
 
-    /// <summary>A panel's heading, over its full width.</summary>
-    public void Heading(string text, string explanation)
+    /// <summary>The style of a backend's colour.</summary>
+    public static string Hue(int lane) => lane < 0 ? "none" : $"b{lane % Hues}";
+
+    public string NameOf(int lane) => lane < 0 ? "no backend" : Story.Backends[lane].Name;
+
+    /// <summary>A panel's heading, and what the words beside it say besides the key.</summary>
+    public void Heading(string text, string explanation = "")
     {
-        Y += 26;
-        svg.Text(24, Y, text, "heading");
-        svg.Text(Left, Y, explanation, "note");
-        Y += 8;
+        Y += 30;
+        Svg.Text(24, Y, text, "heading");
+        if (explanation.Length > 0)
+            Svg.Text(Left, Y, explanation, "note");
+        Y += 9;
     }
 
     /// <summary>A lane's label, in the column at the left.</summary>
-    public void Label(double y, string text, string detail, string? colour = null,
-        string? title = null)
+    public void Label(double y, string text, string detail, string? title = null,
+        bool hasSwatch = false, bool isBlamed = false)
     {
-        if (colour is not null)
-            svg.Rect(24, y - 9, 10, 10, "swatch", fill: colour, round: 2);
-        svg.Text(colour is null ? 24 : 40, y, Fit(text, 34 - Math.Max(4, detail.Length)), "label", title);
-        svg.Text(Left - 10, y, Fit(detail, 18), "detail e", title);
+        if (hasSwatch)
+            Svg.Rect(24, y - 9, 10, 10, "solid", round: 2);
+        Svg.Text(hasSwatch ? 40 : 24, y,
+            Fit((isBlamed ? "▸ " : "") + text, 34 - Math.Max(4, detail.Length)),
+            isBlamed ? "label blamed" : "label", title);
+        Svg.Text(Left - 10, y, Fit(detail, 20), "detail e", title);
+    }
+
+    /// <summary>The ground of a lane.</summary>
+    public void Rail(double y, double height, bool isBlamed = false) => Svg.Rect(
+        Left, y, Right - Left, height, isBlamed ? "rail blamed" : "rail");
+
+    /// <summary>
+    /// Items one by one if there are few, else the first of each so many pixels with how many
+    /// there are; items must be in the order of their time.
+    /// </summary>
+    public IEnumerable<(T Item, int Count)> Spread<T>(
+        IReadOnlyCollection<T> items, Func<T, Instant> at, string what)
+    {
+        const int Many = 500;
+        if (items.Count <= Many >> Coarseness)
+            return items.Select(item => (item, 1));
+        Thinned.Add($"{Number(items.Count)} {what}");
+        var pixels = 3 << Coarseness;
+        return items.GroupBy(item => (long)Math.Floor(X(at(item)) / pixels))
+            .Select(group => (group.First(), group.Count()));
     }
 
     public static string Fit(string text, int length) =>
@@ -72,6 +144,10 @@ internal sealed class Chart(Story story, SvgText svg)
     public static string Time(Instant at) => at == Instant.Never
         ? "never"
         : (at.Nanoseconds / 1e9).ToString("0.000###", CultureInfo.InvariantCulture) + " s";
+
+    /// <summary>The same to a thousandth, for what is not to be exact: 12.3 s.</summary>
+    public static string Short(Instant at) =>
+        (at.Nanoseconds / 1e9).ToString("0.###", CultureInfo.InvariantCulture) + " s";
 
     public static string Length(Duration time) => time.Nanoseconds switch
     {
@@ -85,17 +161,13 @@ internal sealed class Chart(Story story, SvgText svg)
     public static string Number(long value) =>
         value.ToString("#,0", CultureInfo.InvariantCulture);
 
-    /// <summary>A step for the time axis that gives 8 to 16 marks.</summary>
-    public long Step()
-    {
-        foreach (var step in (long[])[100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000,
-            10_000_000, 20_000_000, 50_000_000, 100_000_000, 200_000_000, 500_000_000,
-            1_000_000_000, 2_000_000_000, 5_000_000_000, 10_000_000_000, 20_000_000_000,
-            30_000_000_000, 60_000_000_000, 120_000_000_000, 300_000_000_000, 600_000_000_000])
-        {
-            if (Span / step <= 16)
-                return step;
-        }
-        return Span / 10;
-    }
+    /// <summary>A count with its noun: 1 fault, 2 faults.</summary>
+    public static string Plural(long count, string what) =>
+        $"{Number(count)} {what}{(count == 1 ? "" : "s")}";
+
+    /// <summary>A round step for the time axis that gives 16 marks at most.</summary>
+    public long Step() => StepFor(To - From, 16);
+
+    public static long StepFor(long length, int most) =>
+        Steps.FirstOrDefault(step => length / step <= most, Math.Max(1, length / 10));
 }

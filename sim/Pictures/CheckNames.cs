@@ -1,6 +1,9 @@
-// Owns what the ids of checks stand for, in words for people: a name, and the rule in a line.
+// Owns what the ids of checks stand for, in words for people: a name, the rule in a line, and how
+// much time the rule is about.
 //
 // What always holds: an id that is not known is shown as itself.
+
+using Balancer.Core;
 
 namespace Simulation.Pictures;
 
@@ -10,6 +13,16 @@ public static class CheckNames
     public static string Of(string check) => Find(check).Name;
 
     public static string Rule(string check) => Find(check).Rule;
+
+    /// <summary>How much of what came before a violation explains it.</summary>
+    public static Duration LooksBack(string check) => Duration.FromSeconds(check switch
+    {
+        "S8" => 20L,
+        "S9" => 40,
+        "L1" => 25,
+        "L2" or "L3" or "L4" or "L5" => 70,
+        _ => 5,
+    });
 
     private static (string Name, string Rule) Find(string check) => check switch
     {
@@ -24,8 +37,10 @@ public static class CheckNames
         "S9" => ("back-off", "0, then 1, 3, 5 … 32 s; reset by hello; none while removed"),
         "S10" => ("bounds", "queues, remotes, descriptors and timers stay within their limits"),
         "S11" => ("attribution", "every fault names evidence of the present generation"),
-        "S12" => ("truth", "every counter equals an independent recount"),
+        "S12" => ("truth", "every number and line that is told is the true one"),
         "S13" => ("survival", "nothing from outside ends the process"),
+        "S14" => ("attention", "the loop is woken for all that it waits for, and nothing else"),
+        "S15" => ("stop", "5 s for what is under way, nothing open in the end, no time wasted"),
         "L1" => ("answers", "a client that retries is answered within 22 s"),
         "L2" => ("recovery", "a core backend is healthy within 65 s"),
         "L3" => ("connections", "a connection is answered or closed within its time-outs"),

@@ -1,7 +1,7 @@
 // Owns the curves: the remotes of each backend and the bytes that wait for it, as steps over time.
 //
-// What always holds: each panel's scale begins at 0 and its top is the highest value, written at
-// its left; a curve that never left 0 is not drawn.
+// What always holds: each panel's scale begins at 0 and its top is the highest value of the run,
+// written at its left; a curve that never left 0 is not drawn.
 
 using System;
 using System.Collections.Generic;
@@ -17,10 +17,8 @@ internal static class CurvePanel
 
     public static void Draw(Chart chart)
     {
-        Draw(chart, "Remotes", "client hosts whose primary each backend is", "",
-            lane => lane.Remotes);
-        Draw(chart, "Waiting bytes", "in the balancer's queue to each backend", " B",
-            lane => lane.Queued);
+        Draw(chart, "Remotes", "client hosts whose primary it is", "", lane => lane.Remotes);
+        Draw(chart, "Waiting bytes", "in the balancer's queue to it", " B", lane => lane.Queued);
     }
 
     private static void Draw(Chart chart, string heading, string explanation, string unit,
@@ -28,56 +26,70 @@ internal static class CurvePanel
     {
         var most = chart.Story.Backends.SelectMany(samples)
             .Select(sample => sample.Value).DefaultIfEmpty(0).Max();
-        if (most == 0)
+        if (most == 0 || !Enumerable.Range(0, chart.Story.Backends.Count)
+            .Any(i => IsSeen(chart, samples(chart.Story.Backends[i]))))
+        {
             return;
-        chart.Heading(heading, explanation);
-        chart.Svg.Open("curves");
-        chart.Svg.Rect(Chart.Left, chart.Y + 2, Chart.Right - Chart.Left, Height, "rail");
+        }
+        chart.Heading(heading);
+        var key = new Key(chart);
+        for (var i = 0; i < chart.Story.Backends.Count; i++)
+        {
+            if (key.IsWithin && samples(chart.Story.Backends[i]).Count > 0)
+                key.Line("curve", Chart.Fit(chart.Story.Backends[i].Name, 16), i);
+        }
+        if (key.IsWithin)
+            key.Words(0, explanation);
+        chart.Svg.Open("curves hot");
+        chart.Rail(chart.Y + 2, Height);
         chart.Svg.Text(Chart.Left - 10, chart.Y + 11, Chart.Number(most) + unit, "detail e");
-        chart.Svg.Text(Chart.Left - 10, chart.Y + Height + 2, "0", "detail e");
-        var named = 0;
+        chart.Svg.Text(Chart.Left - 10, chart.Y + Height + 1, "0", "detail e");
         for (var i = 0; i < chart.Story.Backends.Count; i++)
         {
             var lane = chart.Story.Backends[i];
             if (samples(lane).Count == 0)
                 continue;
-            Curve(chart, samples(lane), most, Chart.ColourOf(i),
+            chart.Svg.OpenTimed("t " + Chart.Hue(i));
+            Curve(chart, samples(lane), most, i,
                 $"{lane.Name}: at most {samples(lane).Max(sample => sample.Value)}{unit}");
-            if (named < 4)
-            {
-                chart.Svg.Rect(24, chart.Y + 4 + named * 14, 10, 10, "swatch",
-                    fill: Chart.ColourOf(i), round: 2);
-                chart.Svg.Text(40, chart.Y + 13 + named * 14, Chart.Fit(lane.Name, 16), "small");
-            }
-            named++;
+            chart.Svg.Close();
         }
         chart.Svg.Close();
         chart.Y += Height + 4;
     }
 
-    private static void Curve(
-        Chart chart, List<Sample> samples, long most, string colour, string title)
+    /// <summary>Whether a curve leaves 0 within the section.</summary>
+    private static bool IsSeen(Chart chart, List<Sample> samples)
     {
-        var bottom = chart.Y + Height;
-        var scale = (Height - 6) / most;
+        var before = samples.FindLastIndex(sample => sample.At.Nanoseconds < chart.From);
+        return (before >= 0 && samples[before].Value > 0)
+            || samples.Skip(before + 1).Any(sample => chart.Sees(sample.At));
+    }
+
+    private static void Curve(
+        Chart chart, List<Sample> samples, long most, int index, string title)
+    {
+        // Curves that run together lie beside each other, a little apart.
+        var bottom = chart.Y + Height + 1 - index % Chart.Hues * 0.9;
+        var scale = (Height - 12) / most;
+        // Where the section begins the value is that of the last change before it.
+        var before = samples.FindLastIndex(sample => sample.At.Nanoseconds < chart.From);
+        var value = before < 0 ? 0 : samples[before].Value;
         var path = new StringBuilder(FormattableString.Invariant(
-            $"M{Chart.Left:0.#} {bottom:0.#}"));
-        var lastX = double.NegativeInfinity;
-        for (var i = 0; i < samples.Count; i++)
+            $"M{Chart.Left:0.#} {bottom - value * scale:0.#}"));
+        for (var i = before + 1; i < samples.Count; i++)
         {
             var x = chart.X(samples[i].At);
-            // Steps closer than a third of a pixel are one: the highest of them.
-            var value = samples[i].Value;
-            while (i + 1 < samples.Count && chart.X(samples[i + 1].At) - x < 0.3)
+            // Steps closer than half a pixel are one: to the highest of them, and back.
+            value = samples[i].Value;
+            while (i + 1 < samples.Count && chart.X(samples[i + 1].At) - x < 0.5)
                 value = Math.Max(value, samples[++i].Value);
-            path.Append(FormattableString.Invariant($"H{x:0.#}V{bottom - value * scale:0.#}"));
+            path.Append(FormattableString.Invariant($"H{x:0.###}V{bottom - value * scale:0.#}"));
             if (value != samples[i].Value)
                 path.Append(FormattableString.Invariant(
                     $"V{bottom - samples[i].Value * scale:0.#}"));
-            lastX = x;
         }
-        var end = Math.Max(lastX, chart.X(chart.Story.End));
-        path.Append(FormattableString.Invariant($"H{end:0.#}"));
-        chart.Svg.Path(path.ToString(), "curve", title, colour);
+        path.Append(FormattableString.Invariant($"H{chart.X(chart.Story.End):0.###}"));
+        chart.Svg.Path(path.ToString(), "curve", title);
     }
 }

@@ -1,71 +1,94 @@
 // Owns the strip of faults: one row for each kind that happened, bars while they lasted, and a
-// mark for those that were over at once.
+// mark for those that were over at once. The colour is the class of the fault.
 //
 // What always holds: rows are in the order of FaultKind, so faults of one class are together.
 
-using System;
 using System.Linq;
+using Balancer.Core;
 using Simulation.Scenarios;
 
 namespace Simulation.Pictures;
 
 internal static class FaultPanel
 {
-    private const double Row = 15;
+    private const double Row = 16;
 
     public static void Draw(Chart chart)
     {
-        var kinds = chart.Story.Faults.Select(bar => bar.Plan.Kind).Distinct().Order().ToArray();
-        chart.Heading("Faults", kinds.Length == 0
-            ? "nothing was made to go wrong"
-            : "what was made to go wrong, and for how long");
+        var seen = chart.Story.Faults
+            .Where(bar => chart.Sees(bar.From, Lasts(bar) ? bar.To : bar.From)).ToArray();
+        var kinds = seen.Select(bar => bar.Plan.Kind).Distinct().Order().ToArray();
+        chart.Heading("Faults", kinds.Length == 0 ? "nothing was made to go wrong" : "");
+        if (kinds.Length == 0)
+            return;
+        var key = new Key(chart);
+        foreach (var kind in kinds.DistinctBy(ClassOf))
+            key.Box("fault f-" + ClassOf(kind), WordsOf(ClassOf(kind)));
+        if (seen.Any(bar => !Lasts(bar)))
+            key.Mark(Marks.Down, "fault-dot", "over at once");
         chart.Svg.Open("faults hot");
         foreach (var kind in kinds)
-        {
-            var bars = chart.Story.Faults.Where(bar => bar.Plan.Kind == kind).ToArray();
-            chart.Label(chart.Y + 11, kind.ToString(), bars.Length == 1 ? "" : $"× {bars.Length}");
-            chart.Svg.Rect(Chart.Left, chart.Y + 1, Chart.Right - Chart.Left, Row - 2, "rail");
-            foreach (var bar in bars)
-                Bar(chart, bar);
-            chart.Y += Row;
-        }
+            DrawRow(chart, kind, [.. seen.Where(bar => bar.Plan.Kind == kind)]);
         chart.Svg.Close();
     }
 
-    private static void Bar(Chart chart, FaultBar bar)
+    private static void DrawRow(Chart chart, FaultKind kind, FaultBar[] bars)
     {
-        var lasts = bar.Plan.For.Nanoseconds > 0;
+        chart.Label(chart.Y + 12, kind.ToString(), bars.Length == 1 ? "" : $"× {bars.Length}");
+        chart.Rail(chart.Y + 1, Row - 2);
+        chart.Svg.OpenTimed("t f-" + ClassOf(kind));
+        var freeAt = 0.0;
+        foreach (var (bar, count) in chart.Spread(bars, bar => bar.From, kind + " faults"))
+            Bar(chart, bar, count, ref freeAt);
+        chart.Svg.Close();
+        chart.Y += Row;
+    }
+
+    private static bool Lasts(FaultBar bar) => bar.Plan.For.Nanoseconds > 0;
+
+    private static void Bar(Chart chart, FaultBar bar, int count, ref double freeAt)
+    {
         var from = chart.X(bar.From);
-        var to = lasts ? chart.X(chart.OrEnd(bar.To)) : from;
         var target = TargetOf(chart, bar.Plan);
         var title = $"{Chart.Time(bar.From)}: {bar.Plan.Kind}"
             + (target.Length == 0 ? "" : $" of backend {target}")
-            + (lasts ? $" for {Chart.Length(bar.Plan.For)}" : "")
+            + (Lasts(bar) ? $" for {Chart.Length(bar.Plan.For)}" : "")
             + (bar.Plan.Amount == 0 ? "" : $", amount {bar.Plan.Amount}")
-            + $" (fault {bar.Plan.Id})";
-        var colour = ColourOf(bar.Plan.Kind);
-        if (to - from < 4)
-            chart.Svg.Path(Marks.Triangle(from, chart.Y + Row - 2, 4.5), "fault-dot", title,
-                fill: colour);
+            + $" (fault {bar.Plan.Id})" + (count == 1 ? "" : $"; and {count - 1} more");
+        if (Lasts(bar))
+        {
+            chart.Svg.Rect(from, chart.Y + 2, chart.X(chart.OrEnd(bar.To)) - from, Row - 4, "fault",
+                title, round: 1.5, least: 2.5);
+        }
         else
-            chart.Svg.Rect(from, chart.Y + 2, to - from, Row - 4, "fault", title, colour, 2);
-        if (to - from > target.Length * 6.2 + 6)
-            chart.Svg.Text(from + 4, chart.Y + 11, target, "on", title);
-        else if (target.Length > 0 && chart.Story.Faults.Count < 40)
-            chart.Svg.Text(Math.Max(to, from + 4) + 3, chart.Y + 11, target, "small", title);
+        {
+            chart.Svg.Mark(Marks.Down, from, chart.Y + Row - 4, "fault-dot", title);
+        }
+        if (target.Length > 0)
+            Tags.Put(chart.Svg, from + (Lasts(bar) ? 4 : 6), chart.Y + 11.5, target, ref freeAt);
     }
 
     private static string TargetOf(Chart chart, FaultPlan plan) =>
         chart.Story.Backends.Find(lane => lane.Plan == plan.Target && lane.Plan >= 0)?.Name
         ?? (plan.Target < 0 ? "" : "#" + plan.Target);
 
-    private static string ColourOf(FaultKind kind) => kind switch
+    private static string ClassOf(FaultKind kind) => kind switch
     {
-        <= FaultKind.BackendRebind => "#b4534a",
-        <= FaultKind.UdpReceiveFails => "#b7791f",
-        <= FaultKind.KernelWakes => "#6d5bb0",
-        <= FaultKind.StreamReset => "#2f7f93",
-        <= FaultKind.DirectorySilent => "#58803a",
-        _ => "#5f6b7a",
+        <= FaultKind.BackendRebind => "backend",
+        <= FaultKind.UdpReceiveFails => "udp",
+        <= FaultKind.KernelWakes => "kernel",
+        <= FaultKind.StreamReset => "stream",
+        <= FaultKind.DirectorySilent => "directory",
+        _ => "clock",
+    };
+
+    private static string WordsOf(string family) => family switch
+    {
+        "backend" => "of a backend",
+        "udp" => "of UDP",
+        "kernel" => "of the kernel",
+        "stream" => "of streams",
+        "directory" => "of the directory",
+        _ => "of the clock",
     };
 }

@@ -1,4 +1,5 @@
-// Owns the small shapes that several panels draw.
+// Owns the small shapes that several panels draw: those that keep their form however far the time
+// axis is stretched, as definitions, and arcs, which do not, as paths.
 
 using static System.FormattableString;
 
@@ -6,15 +7,37 @@ namespace Simulation.Pictures;
 
 internal static class Marks
 {
-    /// <summary>A cross around a point.</summary>
-    public static string Cross(double x, double y, double size = 3.2) => Invariant(
-        $"M{x - size:0.#} {y - size:0.#}L{x + size:0.#} {y + size:0.#}M{x - size:0.#} {y + size:0.#}L{x + size:0.#} {y - size:0.#}");
+    /// <summary>A cross, around its point.</summary>
+    public const string Cross = "cross";
+
+    /// <summary>A triangle that points down at its point.</summary>
+    public const string Down = "down";
+
+    /// <summary>
+    /// The shapes; the window that everything on a time axis is seen through; and the patterns of
+    /// the states, in the colour of the ground, to be laid over a backend's colour.
+    /// </summary>
+    public static readonly string Definitions = Invariant($"""
+        <defs>
+        <clipPath id="plot">
+        <rect x="{Chart.Left:0}" y="0" width="{Chart.Right - Chart.Left:0}" height="99999"/>
+        </clipPath>
+        <path id="cross" d="M-3.2 -3.2L3.2 3.2M-3.2 3.2L3.2 -3.2"/>
+        <path id="down" d="M-4 -6.4L4 -6.4L0 0Z"/>
+        <pattern id="few" width="7" height="7" patternUnits="userSpaceOnUse"
+        patternTransform="rotate(45)"><rect class="ground" width="2" height="7"/></pattern>
+        <pattern id="many" width="5" height="5" patternUnits="userSpaceOnUse"
+        patternTransform="rotate(-45)"><rect class="ground" width="3.6" height="5"/></pattern>
+        <pattern id="level" width="5" height="5" patternUnits="userSpaceOnUse">
+        <rect class="ground" width="5" height="2"/></pattern>
+        </defs>
+        """);
 
     /// <summary>An arc between two points of a baseline, `height` high.</summary>
     public static string Arc(double x1, double x2, double y, double height) => Invariant(
-        $"M{x1:0.#} {y:0.#}C{x1:0.#} {y - height * 1.33:0.#} {x2:0.#} {y - height * 1.33:0.#} {x2:0.#} {y:0.#}");
+        $"M{x1:0.###} {y:0.#}C{x1:0.###} {Top(y, height):0.#} {x2:0.###} {Top(y, height):0.#} ")
+        + Invariant($"{x2:0.###} {y:0.#}");
 
-    /// <summary>A triangle that points down at a point.</summary>
-    public static string Triangle(double x, double y, double size = 4) => Invariant(
-        $"M{x - size:0.#} {y - size * 1.6:0.#}L{x + size:0.#} {y - size * 1.6:0.#}L{x:0.#} {y:0.#}Z");
+    /// <summary>Where a curve's handles must be for it to rise as high.</summary>
+    private static double Top(double y, double height) => y - height * 1.33;
 }

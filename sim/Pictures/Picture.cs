@@ -1,97 +1,161 @@
-// Owns the whole of a picture: which panels it has, from top to bottom, and what runs through all
-// of them - the marks of the time axis, the line at which chaos ends, the line of the violation.
+// Owns the whole of a picture: its sections, which panels each has from top to bottom, and what
+// runs through all of them - the marks of the time axis, the line at which chaos ends, the line of
+// the violation with its evidence.
 //
 //   faults        one row a kind, bars while they last
 //   backends      a lane each, coloured by state; heartbeats, faults, back-off
-//   UDP clients   a lane each, queries as arcs or, where there are many, as strips of density
+//   UDP clients   a lane each, queries as arcs or, where there are many, as strips of columns
 //   TCP clients   two bars each: towards the backend, towards the client
 //   losses        one row a counter that rose
 //   curves        remotes and waiting bytes, a line a backend
 //
-// What always holds: the same story gives the same bytes; the SVG stands alone.
+// A run that failed has two sections: the last seconds, as far as the broken rule looks back, and
+// then the whole. One that is little longer than that has the whole alone.
+//
+// What always holds: the same story gives the same bytes; the SVG stands alone; it is no larger
+// than MaxLength, or as coarse as can be, and says what it does not draw one by one.
 
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
-using System.Text;
 using Balancer.Core;
+using Simulation.Running;
 
 namespace Simulation.Pictures;
 
 /// <summary>Draws a story.</summary>
 public static class Picture
 {
-    private const string Style = """
-        text{font-family:Inter,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-serif;
-        fill:#1f2937;font-size:11px}
-        .title{font-size:22px;font-weight:600}.sub{font-size:12.5px;fill:#4b5563}
-        .heading{font-size:13px;font-weight:600}.note{font-size:11px;fill:#6b7280}
-        .label{font-size:11.5px;font-weight:500}.detail{font-size:10.5px;fill:#6b7280}
-        .e{text-anchor:end}.m{text-anchor:middle}.small{font-size:9.5px;fill:#4b5563}.on{font-size:9.5px;fill:#fff}
-        .grid line{stroke:#e5e7eb;stroke-width:1}.axis text{fill:#6b7280;font-size:10.5px}
-        .rail{fill:#eef1f5;fill-opacity:.55}.swatch{stroke:none}
-        .Unknown{fill:#eef0f3}.BackingOff{fill:#f3b4a6}.AwaitingHello{fill:#f8dc8e}
-        .Warming{fill:#cdeccb}.Healthy{fill:#86cf8b}.Draining{fill:#a9c8ee}.Removed{fill:#c9ced6}
-        .beat{stroke:#1b6b2e;stroke-width:1.4}.beat.lost{stroke:#c81e1e;stroke-width:2}
-        .fault-mark{fill:#b42318}.note-mark{fill:#1f2937}
-        .backoff{stroke:#b42318;stroke-width:1.5;stroke-dasharray:3 2}
-        .arc{fill:none;stroke-width:1.5;stroke-opacity:.85}.arc.q{stroke-opacity:.9}
-        .wait{fill:none;stroke:#9aa3af;stroke-width:1;stroke-dasharray:2 2}
-        .open{fill:#fff;stroke:#6b7280;stroke-width:1.2}
-        .cross{stroke:#c81e1e;stroke-width:1.8;fill:none}
-        .bar{stroke:none}.bar.pending{fill:#d5dae1}.data{stroke-opacity:.9;stroke-width:1}
-        .curve{fill:none;stroke-width:1.6;stroke-linejoin:round}
-        .heal line{stroke:#0f766e;stroke-width:1.6;stroke-dasharray:6 4}
-        .heal text{fill:#0f766e;font-weight:600}
-        .violation line{stroke:#d40000;stroke-width:2}
-        .violation text{fill:#fff;font-weight:600;font-size:11px}
-        .banner{fill:#fef2f2;stroke:#f3b8b8}.banner-text{fill:#991b1b;font-size:12.5px}
-        .verdict{font-size:12px;font-weight:700;fill:#fff}
-        .legend{font-size:10.5px;fill:#4b5563}
-        g.hot *:hover{filter:brightness(.82)}
-        """;
+    /// <summary>Characters that browsers still handle with ease.</summary>
+    public const int MaxLength = 2_800_000;
+
+    private const int Coarsest = 6;
 
     /// <summary>One SVG document, text in UTF-16; write it as UTF-8.</summary>
     public static string Svg(Story story)
     {
+        for (var coarseness = 0; ; coarseness++)
+        {
+            var text = Svg(story, coarseness);
+            if (text.Length <= MaxLength || coarseness == Coarsest)
+                return text;
+        }
+    }
+
+    private static string Svg(Story story, int coarseness)
+    {
         var body = new SvgText();
-        var chart = new Chart(story, body);
-        HeadPanel.Draw(chart);
-        var top = chart.Y;
+        var y = HeadPanel.Draw(story, body);
+        var whole = Chart.OfAll(story, body, coarseness);
+        var window = LastSeconds(story);
+        if (window > Duration.Zero)
+        {
+            var last = Chart.OfLast(story, window, body, coarseness);
+            y = Section(last, y, $"The last {Chart.Length(window)}",
+                "up to the violation, as far as its rule looks back", Evidence(story));
+            y = Section(whole, y + 14, "The whole run", "the last seconds are shaded", [],
+                last.From);
+        }
+        else
+        {
+            y = Section(whole, y, "", "", Evidence(story));
+        }
+        var height = SvgText.N(Math.Ceiling(y + 8));
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            <svg xmlns="http://www.w3.org/2000/svg" role="img" width="{Chart.Width:0}"
+            height="{height}" viewBox="0 0 {Chart.Width:0} {height}">
+            <title>{SvgText.Escape(HeadPanel.Title(story))}</title>
+            <style>{PictureStyle.Css.ReplaceLineEndings("")}</style>
+            {Marks.Definitions}
+            <rect class="ground" width="100%" height="100%"/>
+
+            """) + body + "</svg>\n";
+    }
+
+    /// <summary>How long a section of the last seconds is; zero for none.</summary>
+    private static Duration LastSeconds(Story story)
+    {
+        if (story.Violation is not { } violation)
+            return Duration.Zero;
+        var window = CheckNames.LooksBack(violation.Check);
+        return window.Nanoseconds < story.End.Nanoseconds * 0.6 ? window : Duration.Zero;
+    }
+
+    // ---- A section ----
+
+    private static double Section(Chart chart, double top, string name, string explanation,
+        List<string> evidence, long windowFrom = long.MaxValue)
+    {
+        var svg = chart.Svg;
+        svg.Raw($"<g class=\"section\" data-from=\"{chart.From}\" data-to=\"{chart.To}\">");
+        if (name.Length > 0)
+        {
+            svg.Line(24, top + 8, Chart.Right, top + 8, "divider");
+            svg.Text(24, top + 32, name, "section-name");
+            svg.Text(Chart.Left, top + 32, explanation, "note");
+            top += 40;
+        }
+        var healed = chart.Sees(chart.Story.HealedAt) && chart.Story.HealedAt != Instant.Never;
+        var flagTop = top + (healed ? 40 : 24);
         var panels = new SvgText();
-        var below = new Chart(story, panels) { Y = top + 22 };
+        var below = chart.Below(panels,
+            chart.Story.Violation is null ? flagTop - 12 : flagTop + FlagHeight(evidence) - 6);
         FaultPanel.Draw(below);
         BackendPanel.Draw(below);
         UdpPanel.Draw(below);
         TcpPanel.Draw(below);
         LossPanel.Draw(below);
         CurvePanel.Draw(below);
-        var bottom = below.Y + 12;
+        var bottom = below.Y + 8;
+        if (windowFrom != long.MaxValue)
+            Window(chart, windowFrom, top, bottom);
         Axis(chart, top, bottom);
-        body.Raw(panels.ToString().TrimEnd());
-        Heal(chart, top, bottom);
-        Violation(chart, top, bottom);
-        return string.Create(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Chart.Width:0} {bottom + 26:0}" width="{Chart.Width:0}" height="{bottom + 26:0}" role="img">
-            <title>{SvgText.Escape(HeadPanel.Title(story))}</title>
-            <style>{Style.ReplaceLineEndings("")}</style>
-            <rect width="100%" height="100%" fill="#fff"/>
+        svg.Raw(panels.ToString().TrimEnd());
+        if (healed)
+            Heal(chart, top, bottom);
+        if (chart.Story.Violation is { } violation)
+            Violated(chart, violation, top, flagTop, bottom, evidence);
+        return End(chart, below.Thinned, bottom);
+    }
 
-            """) + body + "</svg>\n";
+    /// <summary>What is below the axis: what this section does not draw one by one.</summary>
+    private static double End(Chart chart, List<string> thinned, double bottom)
+    {
+        var y = bottom + 18;
+        if (thinned.Count > 0)
+        {
+            foreach (var line in Wrap("Not drawn one by one: "
+                + string.Join("; ", thinned.Distinct()) + ".", 230, 4))
+            {
+                chart.Svg.Text(24, y += 15, line, "note thinned");
+            }
+        }
+        chart.Svg.Close();
+        return y + 8;
+    }
+
+    /// <summary>Where the other section's piece of time is in the whole.</summary>
+    private static void Window(Chart chart, long from, double top, double bottom)
+    {
+        chart.Svg.OpenTimed();
+        chart.Svg.Rect(chart.X(from), top + 20, chart.X(chart.Story.End) - chart.X(from),
+            bottom - top - 20, "window", least: 3);
+        chart.Svg.Close();
     }
 
     private static void Axis(Chart chart, double top, double bottom)
     {
         var step = chart.Step();
-        chart.Svg.Open("grid axis");
-        for (long at = 0; at <= chart.Span; at += step)
+        chart.Svg.Raw(FormattableString.Invariant(
+            $"<g class=\"axis\" data-top=\"{top:0.#}\" data-bottom=\"{bottom:0.#}\">"));
+        var first = Math.Max(0, (chart.From + step - 1) / step * step);
+        for (var at = first; at <= chart.To; at += step)
         {
-            var x = chart.X(new Instant(at));
-            chart.Svg.Line(x, top + 18, x, bottom, "tick");
-            var text = step >= 1_000_000_000
-                ? string.Create(CultureInfo.InvariantCulture, $"{at / 1_000_000_000} s")
-                : string.Create(CultureInfo.InvariantCulture, $"{at / 1e9:0.####} s");
-            chart.Svg.Text(x, top + 12, text, "m");
+            var x = chart.X(at);
+            var text = (at / 1e9).ToString("0.######", CultureInfo.InvariantCulture) + " s";
+            chart.Svg.Line(x, top + 20, x, bottom, "tick");
+            chart.Svg.Text(x, top + 14, text, "m");
             chart.Svg.Text(x, bottom + 15, text, "m");
         }
         chart.Svg.Close();
@@ -100,31 +164,59 @@ public static class Picture
     private static void Heal(Chart chart, double top, double bottom)
     {
         var at = chart.Story.HealedAt;
-        if (at == Instant.Never)
-            return;
         var x = chart.X(at);
-        chart.Svg.Open("heal");
-        chart.Svg.Line(x, top + 18, x, bottom, "healed",
-            $"{Chart.Time(at)}: the core backends heal; from here on liveness is owed");
-        chart.Svg.Text(x - 6, top + 29, "chaos", "e");
-        chart.Svg.Text(x + 6, top + 29, "liveness owed", "healed-text");
+        var title = $"{Chart.Time(at)}: the core backends heal; from here on liveness is owed";
+        chart.Svg.OpenTimed("heal t");
+        chart.Svg.Line(x, top + 20, x, bottom, "healed", title);
+        chart.Svg.Text(x - 7, top + 32, "◂ chaos", "e");
+        chart.Svg.Text(x + 7, top + 32, "liveness owed ▸", "healed-text");
         chart.Svg.Close();
     }
 
-    private static void Violation(Chart chart, double top, double bottom)
+    // ---- The violation ----
+
+    private static List<string> Evidence(Story story) =>
+        story.Violation is { } violation ? Wrap(violation.Evidence, 110, 5) : [];
+
+    private static double FlagHeight(List<string> evidence) => 22 + 15 * evidence.Count;
+
+    /// <summary>The red line, and beside it what was and what should have been.</summary>
+    private static void Violated(Chart chart, Violation violation, double top, double flagTop,
+        double bottom, List<string> evidence)
     {
-        if (chart.Story.Result?.Violation is not { } violation)
-            return;
+        var svg = chart.Svg;
         var x = chart.X(violation.At);
-        chart.Svg.Open("violation");
-        chart.Svg.Line(x, top + 2, x, bottom, "violated",
+        svg.OpenTimed("violation t");
+        svg.Line(x, top + 20, x, bottom, "violated",
             $"{violation.Check} at {Chart.Time(violation.At)}, event {violation.Event}: "
             + violation.Evidence);
-        var text = $"{violation.Check} at {Chart.Time(violation.At)}";
-        var width = text.Length * 6.4 + 12;
-        var left = Math.Clamp(x - width / 2, Chart.Left, Chart.Right - width);
-        chart.Svg.Rect(left, bottom + 3, width, 17, "pill", fill: "#d40000", round: 4);
-        chart.Svg.Text(left + width / 2, bottom + 15, text, "verdict m");
-        chart.Svg.Close();
+        svg.Close();
+        var head = $"{violation.Check} {CheckNames.Of(violation.Check)} at "
+            + $"{Chart.Time(violation.At)}, event {Chart.Number(violation.Event)}";
+        var width = 20 + 6.3 * evidence.Prepend(head + "  ").Max(line => line.Length);
+        var left = x - width >= Chart.Left ? x - width : Math.Min(x, Chart.Width - width - 8);
+        svg.Raw(FormattableString.Invariant(
+            $"<g class=\"flag\" data-x=\"{x:0.###}\" data-left=\"{left:0.#}\"")
+            + FormattableString.Invariant($" data-right=\"{left + width:0.#}\">"));
+        svg.Rect(left, flagTop, width, FlagHeight(evidence), "flag-box", round: 3);
+        svg.Text(left + 10, flagTop + 15, head, "flag-head");
+        for (var i = 0; i < evidence.Count; i++)
+            svg.Text(left + 10, flagTop + 31 + 15 * i, evidence[i], "evidence");
+        svg.Close();
+    }
+
+    /// <summary>Lines of a width, `most` of them; what is more than that is cut.</summary>
+    internal static List<string> Wrap(string text, int width, int most)
+    {
+        var lines = new List<string>();
+        while (text.Length > width && lines.Count < most - 1)
+        {
+            var cut = text.LastIndexOf(' ', width);
+            cut = cut > width / 2 ? cut : width;
+            lines.Add(text[..cut]);
+            text = text[cut..].TrimStart();
+        }
+        lines.Add(Chart.Fit(text, width));
+        return lines;
     }
 }

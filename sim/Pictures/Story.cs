@@ -19,8 +19,17 @@ public sealed class Story(Scenario scenario)
     /// <summary>What the run came to; set when it is known.</summary>
     public RunResult? Result { get; set; }
 
-    /// <summary>The last instant that anything was told at.</summary>
+    /// <summary>The file that the scenario came from; null for a seed.</summary>
+    public string? File { get; set; }
+
+    /// <summary>The last instant that anything was told at, or where the story is cut.</summary>
     public Instant End { get; internal set; }
+
+    /// <summary>Where the story is cut although the run went on; Never if it is not.</summary>
+    public Instant CutAt { get; private set; } = Instant.Never;
+
+    /// <summary>The violation, if the story goes so far.</summary>
+    public Violation? Violation => CutAt == Instant.Never ? Result?.Violation : null;
 
     /// <summary>When chaos ended; Never if the run ended in it.</summary>
     public Instant HealedAt { get; internal set; } = Instant.Never;
@@ -35,6 +44,23 @@ public sealed class Story(Scenario scenario)
 
     /// <summary>Rises of counters that count something lost or failed, by turn.</summary>
     public List<DropMark> Drops { get; } = [];
+
+    /// <summary>
+    /// Ends a story that was recorded no further than an instant; before then nothing is cut.
+    /// </summary>
+    public void Conclude(RunResult result, Instant until)
+    {
+        Result = result;
+        if (until >= Instant.Zero + result.Time || until >= result.Violation?.At)
+            return;
+        CutAt = until;
+        End = until;
+    }
+
+    /// <summary>The lane of the backend that the violation is about; -1 for none.</summary>
+    public int BlamedBackend() => Violation is { Backend: >= 0 } violation
+        ? Backends.FindIndex(lane => lane.Plan == violation.Backend)
+        : -1;
 }
 
 /// <summary>How a backend is coloured for a while.</summary>

@@ -4,7 +4,7 @@
 //
 // What always holds: a bar ends when its direction did; connections beyond a number are one strip.
 
-using System;
+using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
 
@@ -13,37 +13,46 @@ namespace Simulation.Pictures;
 internal static class TcpPanel
 {
     private const int MostLanes = 16;
-    private const double Lane = 27;
+    private const double Lane = 28;
 
     public static void Draw(Chart chart)
     {
-        var all = chart.Story.Connections;
-        if (all.Count == 0)
+        var all = chart.Story.Connections.Where(bar => chart.Sees(bar.At, bar.End)).ToArray();
+        if (all.Length == 0)
             return;
-        chart.Heading("TCP connections",
-            "above: client to backend, below: backend to client; grey until a backend took it");
-        var violated = chart.Story.Result?.Violation?.Client ?? -1;
-        var own = all.OrderByDescending(bar => bar.Client == violated)
-            .ThenByDescending(bar => bar.Counter is not ("" or "ConnectionsFinished"))
-            .ThenBy(bar => bar.Client).Take(MostLanes).ToHashSet();
+        chart.Heading("TCP connections");
+        new Key(chart).Bars("client to backend", "backend to client")
+            .Box("pending", "waiting for a backend").Upright("data", "data", 0)
+            .Mark(Marks.Cross, "cross", "a bad end, and its counter");
+        var blamed = chart.Story.Violation?.Client ?? -1;
+        var own = all.OrderByDescending(bar => bar.Client == blamed)
+            .ThenByDescending(bar => IsBad(bar)).ThenBy(bar => bar.Client)
+            .Take(MostLanes).ToHashSet();
         foreach (var bar in all.Where(own.Contains))
-            Draw(chart, bar);
+            Draw(chart, bar, bar.Client == blamed);
         var rest = all.Where(bar => !own.Contains(bar)).ToArray();
-        if (rest.Length > 0)
-            Strip(chart, rest);
+        if (rest.Length == 0)
+            return;
+        Strip(chart, rest);
+        chart.Thinned.Add($"{Chart.Number(rest.Length)} of {Chart.Number(all.Length)} TCP "
+            + "connections, by their number");
     }
 
-    private static void Draw(Chart chart, ConnectionBar bar)
+    private static bool IsBad(ConnectionBar bar) =>
+        bar.Counter is not ("" or nameof(Counter.ConnectionsFinished));
+
+    private static void Draw(Chart chart, ConnectionBar bar, bool isBlamed)
     {
         var svg = chart.Svg;
-        svg.Open("tcp-lane hot");
+        svg.Open("tcp-lane hot " + Chart.Hue(bar.Backend));
         var plan = chart.Story.Scenario.TcpClients.FirstOrDefault(plan => plan.Id == bar.Client);
         var label = plan is null ? $"client {bar.Client}" : $"{plan.Address}:{plan.Port}";
-        chart.Label(chart.Y + 17, label, plan?.Manner.ToString() ?? "");
-        svg.Rect(Chart.Left, chart.Y + 2, Chart.Right - Chart.Left, Lane - 5, "rail");
+        chart.Label(chart.Y + 17, label, plan?.Manner.ToString() ?? "", isBlamed: isBlamed);
+        chart.Rail(chart.Y + 1, Lane - 3, isBlamed);
+        svg.OpenTimed();
         if (!bar.Connected)
         {
-            svg.Path(Marks.Cross(chart.X(bar.At), chart.Y + Lane / 2), "cross",
+            svg.Mark(Marks.Cross, chart.X(bar.At), chart.Y + Lane / 2, "cross",
                 $"{Chart.Time(bar.At)}: could not connect");
         }
         else
@@ -55,32 +64,33 @@ internal static class TcpPanel
             End(chart, bar);
         }
         svg.Close();
+        svg.Close();
         chart.Y += Lane;
     }
 
     private static void Half(Chart chart, ConnectionBar bar, Instant end, double y,
-        System.Collections.Generic.List<Sample> data, string which)
+        List<Sample> data, string which)
     {
         const double Height = 8;
         var bytes = data.Sum(sample => sample.Value);
         var title = $"{which}: {Chart.Number(bytes)} bytes, {Chart.Time(bar.At)} to "
             + $"{Chart.Time(end)}, {chart.NameOf(bar.Backend)}";
         var from = chart.X(bar.At);
-        var relaying = Instant.Min(chart.OrEnd(bar.Relaying), end);
-        var middle = chart.X(relaying);
-        chart.Svg.Rect(from, y, Math.Max(1.2, middle - from), Height, "bar pending", title);
+        var middle = chart.X(Instant.Min(chart.OrEnd(bar.Relaying), end));
+        chart.Svg.Rect(from, y, middle - from, Height, "pending", title, least: 1.2);
         if (bar.Relaying != Instant.Never && end >= bar.Relaying)
         {
-            chart.Svg.Rect(middle, y, Math.Max(1.2, chart.X(end) - middle), Height, "bar", title,
-                Chart.ColourOf(bar.Backend) + "66", 1);
+            chart.Svg.Rect(middle, y, chart.X(end) - middle, Height, "bar", title, round: 1,
+                least: 1.2);
         }
-        foreach (var group in data.GroupBy(sample => (int)(chart.X(sample.At) * 0.7)))
+        var seen = data.Where(sample => chart.Sees(sample.At)).ToList();
+        foreach (var group in seen.GroupBy(sample =>
+            (int)(chart.X(sample.At) / (1 << chart.Coarseness))))
         {
             var x = chart.X(group.First().At);
             chart.Svg.Line(x, y, x, y + Height, "data",
                 $"{which}, {Chart.Time(group.First().At)}: "
-                + $"{Chart.Number(group.Sum(sample => sample.Value))} bytes",
-                Chart.ColourOf(bar.Backend));
+                + $"{Chart.Number(group.Sum(sample => sample.Value))} bytes");
         }
     }
 
@@ -89,15 +99,16 @@ internal static class TcpPanel
         if (bar.End == Instant.Never)
             return;
         var x = chart.X(bar.End);
-        var text = bar.Counter is "" or nameof(Counter.ConnectionsFinished)
-            ? bar.How
-            : bar.Counter;
-        var title = $"{Chart.Time(bar.End)}: {(bar.Counter.Length == 0 ? "never accepted" : bar.Counter)}; for the client: {bar.How}";
-        if (bar.Counter is not ("" or nameof(Counter.ConnectionsFinished)))
-            chart.Svg.Path(Marks.Cross(x + 5, chart.Y + Lane / 2), "cross", title);
-        var leftwards = x + 14 + text.Length * 5 > Chart.Right;
-        chart.Svg.Text(leftwards ? chart.X(bar.At) - 6 : x + 12, chart.Y + 16, text,
-            leftwards ? "small e" : "small", title);
+        var text = IsBad(bar) ? bar.Counter : bar.How;
+        var counter = bar.Counter.Length == 0 ? "never accepted" : bar.Counter;
+        chart.Svg.Open("end",
+            $"{Chart.Time(bar.End)}: {counter}; for the client: {bar.How}");
+        if (IsBad(bar))
+            chart.Svg.Mark(Marks.Cross, x + 5, chart.Y + Lane / 2, "cross");
+        var leftwards = x + 14 + text.Length * Tags.Letter > Chart.Right;
+        chart.Svg.Text(leftwards ? x - 5 : x + 12, chart.Y + 16.5, text,
+            leftwards ? "end-text e" : "end-text");
+        chart.Svg.Close();
     }
 
     private static void Strip(Chart chart, ConnectionBar[] bars)
@@ -106,23 +117,27 @@ internal static class TcpPanel
         var counts = new int[(int)((Chart.Right - Chart.Left) / Bin) + 1];
         foreach (var bar in bars)
         {
-            var from = (int)((chart.X(bar.At) - Chart.Left) / Bin);
-            var to = (int)((chart.X(chart.OrEnd(bar.End)) - Chart.Left) / Bin);
-            for (var i = from; i <= to; i++)
+            for (var i = BinOf(bar.At); i <= BinOf(chart.OrEnd(bar.End)); i++)
                 counts[i]++;
         }
         var unit = (Lane - 6) / counts.Max();
         chart.Svg.Open("tcp-lane strip hot");
-        chart.Label(chart.Y + 17, $"{bars.Length} more", $"at most {counts.Max()}");
-        chart.Svg.Rect(Chart.Left, chart.Y + 2, Chart.Right - Chart.Left, Lane - 5, "rail");
+        chart.Label(chart.Y + 17, $"{bars.Length} more", $"at most {counts.Max()} open");
+        chart.Rail(chart.Y + 1, Lane - 3);
+        chart.Svg.OpenTimed();
         for (var i = 0; i < counts.Length; i++)
         {
             if (counts[i] == 0)
                 continue;
             chart.Svg.Rect(Chart.Left + i * Bin, chart.Y + Lane - 3 - counts[i] * unit, Bin - 0.6,
-                counts[i] * unit, "density", $"{counts[i]} connections open", "#6b8fb5");
+                counts[i] * unit, "density missed",
+                $"{Chart.Plural(counts[i], "connection")} open");
         }
         chart.Svg.Close();
+        chart.Svg.Close();
         chart.Y += Lane;
+
+        int BinOf(Instant at) => (int)(System.Math.Clamp(
+            chart.X(at) - Chart.Left, 0, Chart.Right - Chart.Left) / Bin);
     }
 }

@@ -1,10 +1,10 @@
 // Owns the lanes of the UDP clients. A query is an arc from when it was sent to when its reply
 // was, in its backend's colour; one without an answer is an open circle, a dropped one a cross with
-// its counter's name. A client with too many of them for that is a strip of density instead, and
+// its counter's name. A client with too many of them for that is a strip of columns instead, and
 // clients beyond a number share one.
 //
 // What always holds: the client that a violation is about has a lane of its own, and clients that
-// lost something have theirs before those that did not.
+// lost something have theirs before those that did not; how many stand in columns is said.
 
 using System;
 using System.Collections.Generic;
@@ -15,89 +15,108 @@ namespace Simulation.Pictures;
 
 internal static class UdpPanel
 {
-    private const int MostLanes = 20;
-    private const int MostArcs = 120;
-    private const double Lane = 34;
+    private const double Lane = 36;
 
     public static void Draw(Chart chart)
     {
-        var clients = chart.Story.Queries.GroupBy(query => query.Client)
+        var clients = chart.Story.Queries
+            .Where(query => chart.Sees(query.At, EndOf(query)))
+            .GroupBy(query => query.Client)
             .Select(group => (Id: group.Key, Queries: group.ToArray()))
             .OrderBy(client => client.Id).ToArray();
-        chart.Heading("UDP clients", clients.Length == 0 ? "none asked"
-            : "an arc leads from a query to its reply, in the colour of the backend that had it");
-        var violated = chart.Story.Result?.Violation?.Client ?? -1;
-        var own = clients.OrderByDescending(client => client.Id == violated)
+        chart.Heading("UDP clients", clients.Length == 0 ? "none asked" : "");
+        if (clients.Length == 0)
+            return;
+        var blamed = chart.Story.Violation?.Client ?? -1;
+        var own = clients.OrderByDescending(client => client.Id == blamed)
             .ThenByDescending(client => client.Queries.Any(query => query.Dropped != null))
             .ThenByDescending(client => client.Queries.Any(
                 query => query.Answered == Instant.Never))
-            .ThenBy(client => client.Id).Take(MostLanes).Select(client => client.Id).ToHashSet();
+            .ThenBy(client => client.Id).Take(20).Select(client => client.Id).ToHashSet();
+        var rest = clients.Where(client => !own.Contains(client.Id))
+            .SelectMany(client => client.Queries).OrderBy(query => query.At).ToArray();
+        var inColumns = rest.Length + clients.Where(client => own.Contains(client.Id)
+            && IsStrip(chart, client.Queries)).Sum(client => client.Queries.Length);
+        Keys(chart, inColumns > 0);
         foreach (var client in clients.Where(client => own.Contains(client.Id)))
-            DrawClient(chart, client.Id, client.Queries, client.Id == violated);
-        var rest = clients.Where(client => !own.Contains(client.Id)).ToArray();
+            DrawClient(chart, client.Id, client.Queries, client.Id == blamed);
         if (rest.Length > 0)
+            Strip(chart, $"{clients.Length - own.Count} more", rest, "all other clients", false);
+        if (inColumns > 0)
         {
-            var queries = rest.SelectMany(client => client.Queries).OrderBy(query => query.At);
-            Strip(chart, $"{rest.Length} more", [.. queries], "all other clients");
+            var all = clients.Sum(client => client.Queries.Length);
+            chart.Thinned.Add($"{Chart.Number(inColumns)} of {Chart.Number(all)} datagrams, "
+                + "which stand in columns");
         }
     }
 
-    private static void DrawClient(
-        Chart chart, int id, QueryMark[] queries, bool isViolated)
+    private static void Keys(Chart chart, bool hasColumns)
+    {
+        var key = new Key(chart).Arc("query to reply, in the backend's colour")
+            .Circle("open", 2.6, "no answer").Upright("lost", "had reached a backend", 0)
+            .Mark(Marks.Cross, "cross", "dropped, and its counter");
+        if (hasColumns)
+            key.Words(0, "Columns:").Box("density", "answered", 0)
+                .Box("density missed", "no answer").Box("density dropped", "dropped");
+    }
+
+    private static bool IsStrip(Chart chart, QueryMark[] queries) =>
+        queries.Length > 140 >> chart.Coarseness;
+
+    private static Instant EndOf(QueryMark query) =>
+        query.Answered == Instant.Never ? query.At : query.Answered;
+
+    private static void DrawClient(Chart chart, int id, QueryMark[] queries, bool isBlamed)
     {
         var address = queries[0].From.Address.ToString();
-        if (queries.Length > MostArcs)
+        var hosts = queries.Select(query => query.From.Address).Distinct().Count();
+        if (hosts > 1)
+            address += $" +{hosts - 1}";
+        if (IsStrip(chart, queries))
         {
-            Strip(chart, address, queries, $"client {id}");
+            Strip(chart, address, queries, $"client {id}", isBlamed);
             return;
         }
         chart.Svg.Open("client-lane hot");
         var answered = queries.Count(query => query.Answered != Instant.Never);
-        chart.Label(chart.Y + 22, isViolated ? "▸ " + address : address,
-            $"{answered} of {queries.Length}", title: $"client {id}: {answered} of "
-            + $"{queries.Length} datagrams answered");
-        var baseline = chart.Y + Lane - 6;
-        chart.Svg.Rect(Chart.Left, chart.Y + 2, Chart.Right - Chart.Left, Lane - 4, "rail");
+        chart.Label(chart.Y + 22, address, $"{answered} of {queries.Length}",
+            $"client {id}: {answered} of {queries.Length} datagrams answered",
+            isBlamed: isBlamed);
+        chart.Rail(chart.Y + 1, Lane - 3, isBlamed);
+        chart.Svg.OpenTimed();
         var freeAt = 0.0;
         foreach (var query in queries)
-            Query(chart, query, baseline, ref freeAt);
+            Query(chart, query, chart.Y + Lane - 7, ref freeAt);
+        chart.Svg.Close();
         chart.Svg.Close();
         chart.Y += Lane;
     }
 
     private static void Query(Chart chart, QueryMark query, double baseline, ref double freeAt)
     {
+        var svg = chart.Svg;
         var x = chart.X(query.At);
-        var title = Words(chart, query);
+        svg.Open("query " + Chart.Hue(query.Backend), Words(chart, query));
         if (query.Answered != Instant.Never)
         {
             var to = chart.X(query.Answered);
-            var height = Math.Clamp(9 + (to - x) * 0.25, 12, Lane - 10);
-            var arc = to - x < 2.5
-                ? Invariant($"M{x:0.#} {baseline:0.#}V{baseline - height:0.#}")
-                : Marks.Arc(x, to, baseline, height);
-            chart.Svg.Path(arc, "arc q", title, Chart.ColourOf(query.Backend));
-            chart.Svg.Circle(x, baseline, 1.8, "asked", title, Chart.ColourOf(query.Backend));
-            return;
+            var height = Math.Clamp(9 + (to - x) * 0.25, 13, Lane - 12);
+            svg.Path(Marks.Arc(x, to, baseline, height), "arc q");
+            svg.Circle(x, baseline, 1.8, "dot");
         }
-        if (query.Dropped is { } counter)
+        else if (query.Dropped is { } counter)
         {
-            chart.Svg.Path(Marks.Cross(x, baseline - 6), "cross", title);
-            var room = (counter.Length + 1) * 4.9;
-            if (x + 6 >= freeAt && x + room < Chart.Right)
-            {
-                chart.Svg.Text(x + 6, baseline - 12, counter, "small drop", title);
-                freeAt = x + room + 6;
-            }
-            return;
+            svg.Mark(Marks.Cross, x, baseline - 4, "cross");
+            Tags.Put(svg, x + 5, baseline - 11, counter, ref freeAt);
         }
-        if (query.Forwarded != Instant.Never)
+        else
         {
-            chart.Svg.Line(x, baseline, x, baseline - 10, "lost", title,
-                Chart.ColourOf(query.Backend));
+            var reached = query.Forwarded != Instant.Never;
+            if (reached)
+                svg.Line(x, baseline, x, baseline - 12, "lost");
+            svg.Circle(x, baseline - (reached ? 14 : 3), 2.6, "open");
         }
-        chart.Svg.Circle(x, baseline - (query.Forwarded == Instant.Never ? 3 : 12), 2.6, "open",
-            title);
+        svg.Close();
     }
 
     private static string Words(Chart chart, QueryMark query)
@@ -110,9 +129,10 @@ internal static class UdpPanel
         return text + (query.Dropped is { } counter ? $": dropped, {counter}" : ", no answer");
     }
 
-    // ---- Density ----
+    // ---- Columns ----
 
-    private static void Strip(Chart chart, string label, QueryMark[] queries, string what)
+    private static void Strip(
+        Chart chart, string label, QueryMark[] queries, string what, bool isBlamed)
     {
         const double Bin = 4;
         var bins = queries.GroupBy(query => (int)((chart.X(query.At) - Chart.Left) / Bin))
@@ -122,29 +142,30 @@ internal static class UdpPanel
         chart.Svg.Open("client-lane strip hot");
         chart.Label(chart.Y + 22, label,
             $"{Chart.Number(answered)} of {Chart.Number(queries.Length)}",
-            title: $"{what}: {answered} of {queries.Length} datagrams answered; "
-            + $"the tallest bar is {most}");
-        chart.Svg.Rect(Chart.Left, chart.Y + 2, Chart.Right - Chart.Left, Lane - 4, "rail");
+            $"{what}: {answered} of {queries.Length} datagrams answered; "
+            + $"the tallest column is {most}", isBlamed: isBlamed);
+        chart.Rail(chart.Y + 1, Lane - 3, isBlamed);
+        chart.Svg.OpenTimed();
         foreach (var (at, inBin) in bins)
-            Column(chart, Chart.Left + at * Bin, Bin - 0.6, inBin, (Lane - 6.0) / most);
+            Column(chart, Chart.Left + at * Bin, Bin - 0.6, inBin, (Lane - 7.0) / most);
+        chart.Svg.Close();
         chart.Svg.Close();
         chart.Y += Lane;
     }
 
-    /// <summary>One column: answered by backend from below, then unanswered, then dropped.</summary>
+    /// <summary>One column, from below: answered by backend, unanswered, dropped.</summary>
     private static void Column(
         Chart chart, double x, double width, QueryMark[] queries, double unit)
     {
-        var bottom = chart.Y + Lane - 3;
-        var parts = new SortedDictionary<int, (int Count, string Words, string Colour)>();
+        var parts = new SortedDictionary<int, (int Count, string Words, string Style)>();
         foreach (var query in queries)
         {
-            var lane = query.Backend;
-            var (key, words, colour) = query.Answered != Instant.Never
-                ? (lane, "answered by " + chart.NameOf(lane), Chart.ColourOf(lane))
-                : query.Dropped != null ? (1 << 20, "dropped", "#d92d20")
-                : (1 << 19, "without an answer", "#c3c8d0");
-            parts[key] = (parts.GetValueOrDefault(key).Count + 1, words, colour);
+            var (key, words, style) = query.Answered != Instant.Never
+                ? (query.Backend, "answered by " + chart.NameOf(query.Backend),
+                    "density " + Chart.Hue(query.Backend))
+                : query.Dropped != null ? (1 << 20, "dropped", "density dropped")
+                : (1 << 19, "without an answer", "density missed");
+            parts[key] = (parts.GetValueOrDefault(key).Count + 1, words, style);
         }
         var title = $"{Chart.Time(queries[0].At)} to {Chart.Time(queries[^1].At)}: "
             + string.Join(", ", parts.Values.Select(part => $"{part.Count} {part.Words}"));
@@ -154,13 +175,14 @@ internal static class UdpPanel
         {
             title += $"; {counter.Key} {counter.Count()}";
         }
-        foreach (var (count, _, colour) in parts.Values)
+        chart.Svg.Open("column", title);
+        var bottom = chart.Y + Lane - 3;
+        foreach (var (count, _, style) in parts.Values)
         {
             var height = Math.Max(0.8, count * unit);
             bottom -= height;
-            chart.Svg.Rect(x, bottom, width, height, "density", title, colour);
+            chart.Svg.Rect(x, bottom, width, height, style);
         }
+        chart.Svg.Close();
     }
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

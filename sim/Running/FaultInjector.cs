@@ -213,7 +213,12 @@ internal sealed class FaultInjector
     private void Script(SimCall call, ImmutableArray<IoResult> errors, FaultPlan fault)
     {
         for (var i = 0; i < Times(fault); i++)
+        {
+            // Some come in the middle of a batch.
+            if (call == SimCall.SendDatagrams && (fault.Id + i) % 3 == 0)
+                Faults.Next(call, IoResult.Ok());
             Faults.Next(call, errors[(fault.Id + i) % errors.Length]);
+        }
     }
 
     private static int Times(FaultPlan fault) => (int)Math.Clamp(fault.Amount, 0, 100_000);

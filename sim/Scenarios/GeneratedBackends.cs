@@ -4,6 +4,7 @@
 // What always holds: names are unique and at least one backend is core; a core backend's path is
 // one that the balancer takes.
 
+using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
@@ -19,6 +20,7 @@ internal static class GeneratedBackends
 {
     private const int PlanPurpose = 1;
     private const int ScriptPurpose = 2;
+    private const int LiarPurpose = 3;
 
     /// <summary>Bytes of the directory's path with its slash: /run/bbal/.</summary>
     private const int DirectoryBytes = 10;
@@ -78,6 +80,7 @@ internal static class GeneratedBackends
     {
         var scriptsOn = world.AllowsScripts
             && world.Stream(Streams.Backend, 0, ScriptPurpose).Chance(1, 2);
+        var liar = DrawLiar(world, count, out var lie);
         var names = new HashSet<string>();
         var plans = ImmutableArray.CreateBuilder<BackendPlan>(count);
         for (var id = 0; id < count; id++)
@@ -89,9 +92,10 @@ internal static class GeneratedBackends
             var start = random.Moment(Instant.Zero, world.HealAt);
             if (!names.Add(name))
                 names.Add(name = PlainName(id));
+            var script = scriptsOn ? DrawScript(world, id) : Misbehaviour.None;
             plans.Add(new BackendPlan(
                 id, name, late && world.Profile != Profile.Calm ? start : Instant.Zero,
-                isCore, scriptsOn ? DrawScript(world, id) : Misbehaviour.None));
+                isCore, id == liar ? lie(script) : script));
         }
         return plans.MoveToImmutable();
     }
@@ -118,6 +122,29 @@ internal static class GeneratedBackends
             5 => plain.PadRight(isCore ? longest : longest + 1, 'y'),
             _ => "5399",
         };
+    }
+
+    /// <summary>
+    /// In most seeds one backend lies about where its replies go or how long they are, because what
+    /// is wrong in a frame that is well-formed must be met often. -1 for none.
+    /// </summary>
+    private static int DrawLiar(
+        GeneratedWorld world, int count, out Func<Misbehaviour, Misbehaviour> lie)
+    {
+        var random = world.Stream(Streams.Backend, 0, LiarPurpose);
+        var isThere = random.Chance(3, 4) && world.AllowsScripts;
+        var who = random.Next(count);
+        var port = random.Pick<uint>([0, 65_536, 65_536 + 53, 131_072 + 20_001, uint.MaxValue]);
+        var length = random.Pick<int>([0, 1500, 1501, 1501, 1501, 2048]);
+        var address = random.Pick<uint>([0, 0xffffffff, 0x7f000001, 0x08080808]);
+        var which = random.Next(4);
+        lie = script => which switch
+        {
+            0 => script with { ReplyLength = length },
+            1 => script with { ReplyAddress = address },
+            _ => script with { ReplyPort = port },
+        };
+        return isThere ? who : -1;
     }
 
     private static Misbehaviour DrawScript(GeneratedWorld world, int id)

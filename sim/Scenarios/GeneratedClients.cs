@@ -1,7 +1,8 @@
 // Owns the making of a scenario's clients: who asks what and when, over UDP and over TCP.
 //
 // What always holds: ids are unique among all clients; a client's queries are in the order of time
-// and at most MaxQueries; floods come from addresses that no other client has.
+// and at most MaxQueries; floods come from addresses that no other client has. Most of the TCP
+// clients are hosts that ask over UDP too.
 
 using System;
 using System.Collections.Generic;
@@ -17,11 +18,18 @@ namespace Simulation.Scenarios;
 internal static class GeneratedClients
 {
     private const int PlanPurpose = 1;
+    private const int SpecialPurpose = 2;
     private const int MaxQueries = 200;
     private const int MaxFloods = 20;
 
     /// <summary>TCP clients' ids begin here.</summary>
     private const int FirstTcpId = 1000;
+
+    /// <summary>Bytes of an answer over TCP, at least.</summary>
+    private const int AnswerBytes = 40;
+
+    /// <summary>A buffer of more bytes than this takes too many events to fill.</summary>
+    private const int MostToFill = 16_384;
 
     private const long Ms = 1_000_000;
 
@@ -35,11 +43,17 @@ internal static class GeneratedClients
         return plans.MoveToImmutable();
     }
 
-    public static ImmutableArray<TcpClientPlan> MakeTcp(GeneratedWorld world, int count)
+    public static ImmutableArray<TcpClientPlan> MakeTcp(
+        GeneratedWorld world, int count, int udpClients, int bufferBytes)
     {
         var plans = new List<TcpClientPlan>(count);
         for (var n = 0; n < count; n++)
-            plans.Add(TcpClient(world, FirstTcpId + n));
+        {
+            var plan = TcpClient(world, FirstTcpId + n, udpClients);
+            if (world.Profile != Profile.Calm)
+                plan = Special(world, plan, n, count, bufferBytes);
+            plans.Add(plan);
+        }
         return [.. plans.OrderBy(plan => plan.At).ThenBy(plan => plan.Id)];
     }
 
@@ -74,7 +88,8 @@ internal static class GeneratedClients
             : random.Moment(Instant.Zero, Instant.Zero + new Duration(mean));
         // The last seconds take no new queries, so that retries can end before the run does, unless
         // the stop is to come in the middle of it all.
-        var last = world.GoesOn(random) ? world.LastMoment : world.End - Duration.FromSeconds(10L);
+        var last = world.GoesOn(random)
+            ? world.LastMoment : Before(world.End, Duration.FromSeconds(10L));
         while (at < last && queries.Count < most)
         {
             queries.Add(MakeQuery(random, at, id, ports, odd, floods));
@@ -109,23 +124,56 @@ internal static class GeneratedClients
         };
     }
 
-    private static TcpClientPlan TcpClient(GeneratedWorld world, int id)
+    private static TcpClientPlan TcpClient(GeneratedWorld world, int id, int udpClients)
     {
         var random = world.Stream(Streams.TcpClient, id, PlanPurpose);
         var isCalm = world.Profile == Profile.Calm;
         var earliest = isCalm ? Instant.Zero + Duration.FromSeconds(3L) : Instant.Zero;
         var at = world.GoesOn(random)
-            ? random.Moment(world.End - Duration.FromSeconds(6L), world.LastMoment)
-            : random.Moment(earliest, world.End - Duration.FromSeconds(20L));
+            ? random.Moment(Before(world.End, Duration.FromSeconds(6L)), world.LastMoment)
+            : random.Moment(earliest, Before(world.End, Duration.FromSeconds(20L)));
         var queries = random.Chance(1, 10) ? random.LogUniform(1, 100) : random.Next(0, 4);
         var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
         var manner = (TcpManner)random.Next(Enum.GetValues<TcpManner>().Length);
         var after = new Duration(random.LogUniform(1, 60_000) * Ms);
         if (isCalm)
             (manner, queries) = (TcpManner.Proper, Math.Max(1, queries));
-        // Some thirty hosts; ports of their own.
-        var address = Ipv4.From(10, 2, 0, (byte)(1 + random.Next(30)));
+        // Hosts that ask over UDP too, or some thirty others; ports of their own.
+        var alsoUdp = random.Chance(3, 4);
+        var host = (byte)(1 + random.Next(alsoUdp ? udpClients : 30));
+        var address = Ipv4.From(10, (byte)(alsoUdp ? 1 : 2), 0, host);
         return new TcpClientPlan(
             id, address, (ushort)(10_000 + id), at, queries, chunk, manner, after);
     }
+
+    /// <summary>
+    /// The first client often comes before any backend has said hello. The last two often ask so
+    /// much that the answers to the one, and the questions of the other, do not fit into what the
+    /// kernel and the balancer hold.
+    /// </summary>
+    private static TcpClientPlan Special(
+        GeneratedWorld world, TcpClientPlan plan, int n, int count, int bufferBytes)
+    {
+        var random = world.Stream(Streams.TcpClient, plan.Id, SpecialPurpose);
+        var isSpecial = random.Chance(3, 4);
+        var many = (bufferBytes + Limits.TcpQueueBytes) / AnswerBytes + random.Next(10, 50);
+        var some = random.LogUniform(20, 500);
+        return (count - 1 - n, isSpecial) switch
+        {
+            (0, true) when bufferBytes <= MostToFill => plan with
+            {
+                Queries = many, ChunkBytes = 65_536, Manner = TcpManner.NeverReads,
+            },
+            (1, true) => plan with
+            {
+                Queries = some, ChunkBytes = 65_536, Manner = TcpManner.HalfClosesEarly,
+            },
+            (> 1, true) when n == 0 => plan with { At = Instant.Zero },
+            _ => plan,
+        };
+    }
+
+    /// <summary>So long before the end, but not in the first half of a run.</summary>
+    private static Instant Before(Instant end, Duration time) =>
+        Instant.Max(end - time, new Instant(end.Nanoseconds / 2));
 }

@@ -18,6 +18,7 @@ namespace Simulation.Scenarios;
 internal static class GeneratedFaults
 {
     private const int PlanPurpose = 1;
+    private const int DeadPurpose = 2;
     private const int MaxPerKind = 60;
     private const int IdsPerKind = 1000;
     private const long Ms = 1_000_000;
@@ -32,6 +33,7 @@ internal static class GeneratedFaults
             if (world.Allows(kind) && (random.Chance(1, 2) || world.Profile == Profile.Restart))
                 Add(faults, world, kind, random, backends);
         }
+        AddDead(faults, world, backends);
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
@@ -52,6 +54,25 @@ internal static class GeneratedFaults
         }
     }
 
+    /// <summary>
+    /// In some seeds one backend that does not heal dies early and is never started again, so that
+    /// its back-off goes all the way up.
+    /// </summary>
+    private static void AddDead(List<FaultPlan> faults, GeneratedWorld world,
+        ImmutableArray<BackendPlan> backends)
+    {
+        var random = world.Stream(Streams.Fault, (int)FaultKind.BackendCrash, DeadPurpose);
+        var isThere = random.Chance(1, 3) && world.Allows(FaultKind.BackendCrash);
+        var at = random.Moment(Instant.Zero, Instant.Zero + Duration.FromSeconds(20L));
+        var target = backends.LastOrDefault(
+            plan => !plan.IsCore && plan.StartAt == Instant.Zero);
+        if (isThere && target is not null && at < world.HealAt)
+        {
+            faults.Add(new FaultPlan((int)FaultKind.BackendCrash * IdsPerKind + MaxPerKind, at,
+                world.End - Instant.Zero, FaultKind.BackendCrash, target.Id));
+        }
+    }
+
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
     {
         // Both are drawn for every kind, so that a kind's own choice shifts nothing.
@@ -65,8 +86,14 @@ internal static class GeneratedFaults
                 or FaultKind.OperatorStatus => (Duration.Zero, 0),
             FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
             FaultKind.BackendBacklog => (length, choice),
-            FaultKind.BackendCrash or FaultKind.BackendStop or FaultKind.BackendUnlink =>
+            FaultKind.BackendCrash or FaultKind.BackendStop =>
                 (choice == 0 ? Duration.Zero : length, 0),
+            FaultKind.BackendUnlink => (choice switch
+            {
+                0 => Duration.Zero,
+                1 => length,
+                _ => length + Duration.FromSeconds(15L),
+            }, 0),
             FaultKind.UdpLoss or FaultKind.UdpDuplicate => (length, small),
             FaultKind.UdpReorder => (length, small * 10 * Ms),
             FaultKind.UdpSendFails or FaultKind.UdpReceiveFails or FaultKind.KernelWakes

@@ -35,8 +35,10 @@ public static class Generator
         var heal = HealAt(length);
         var world = new GeneratedWorld(seed, profile, options, heal, Instant.Zero + length);
         var backends = GeneratedBackends.Make(world, random.Next(1, 8));
+        var kernel = MakeKernel(world, backends.Length);
         var udp = GeneratedClients.MakeUdp(world, UdpCount(random, profile));
-        var tcp = GeneratedClients.MakeTcp(world, TcpCount(random, profile));
+        var tcp = GeneratedClients.MakeTcp(
+            world, TcpCount(random, profile), udp.Length, kernel.TcpBufferBytes);
         return new Scenario
         {
             Seed = seed,
@@ -45,7 +47,7 @@ public static class Generator
             End = Instant.Zero + length,
             StopAgain = profile != Profile.Calm && random.Chance(1, 8)
                 ? Duration.FromMilliseconds(random.Next(1, 4000)) : Duration.Zero,
-            Kernel = MakeKernel(world, backends.Length),
+            Kernel = kernel,
             Backends = backends,
             UdpClients = udp,
             TcpClients = tcp,
@@ -77,7 +79,8 @@ public static class Generator
     private static int TcpCount(SimRandom random, Profile profile)
     {
         var crowd = random.Chance(1, 60);
-        var count = crowd ? random.Next(200, 1000) : random.LogUniform(1, 30) - 1;
+        var none = random.Chance(1, 8);
+        var count = crowd ? random.Next(200, 1000) : none ? 0 : random.LogUniform(2, 60);
         return profile switch
         {
             Profile.Udp => 0,
@@ -99,8 +102,8 @@ public static class Generator
             Listen = random.Chance(1, 4) ? Ipv4.Any : plain.Listen,
             UnixBufferBytes = random.Chance(1, 3)
                 ? random.LogUniform(4_096, 212_992) : plain.UnixBufferBytes,
-            TcpBufferBytes = random.Chance(1, 3)
-                ? random.LogUniform(1_024, 131_072) : plain.TcpBufferBytes,
+            TcpBufferBytes = random.Chance(3, 4)
+                ? random.LogUniform(1_024, 16_384) : plain.TcpBufferBytes,
             DatagramQueue = random.Chance(1, 3)
                 ? random.LogUniform(16, 1024) : plain.DatagramQueue,
             ClockStep = random.Chance(1, 4)

@@ -185,9 +185,6 @@ internal sealed class Backend : IStreamOwner
     public void OnPathMissing(long scan)
     {
         // A connect that succeeded while that scan was open knows better; it asked for another.
-#if PLANT
-        if (!Plants.Is(Plant.DoubtfulScanBelieved))
-#endif
         if (HasSession && _connectedDuringScan == scan)
             return;
         _pathPresent = false;

@@ -51,7 +51,7 @@ public sealed class LinuxWorld : NetworkWorld
     public override IDatagramPeer NewDatagramPeer(Ipv4 address) =>
         Keep(new RealDatagramPeer(address));
 
-    /// <summary>With NoDelay, so that no bytes wait on this side, where a reset drops them.</summary>
+    /// <summary>With NoDelay: bytes that waited on this side, a reset would drop.</summary>
     public override IStreamPeer ConnectClient()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)

@@ -68,6 +68,33 @@ public sealed class ScenarioTests
             ends.Tcp);
     }
 
+    [Property(Arbitrary = [typeof(DrawnScenarios)], MaxTest = 5)]
+    public void AnyStepOfTheShrinker_IsAnotherScenarioThatCanBeRead(Drawn drawn)
+    {
+        var before = ScenarioFile.Write(drawn.Scenario);
+        foreach (var simpler in Shrinker.Simpler(drawn.Scenario))
+        {
+            var after = ScenarioFile.Write(simpler);
+            Assert.False(after.AsSpan().SequenceEqual(before));
+            ScenarioFile.Read(after);
+        }
+    }
+
+    [Property(Arbitrary = [typeof(DrawnScenarios)], MaxTest = 60)]
+    public void ShrinkingWhateverTheStep_Ends(Drawn drawn, PositiveInt which)
+    {
+        var scenario = drawn.Scenario;
+        for (var steps = 0; ; steps++)
+        {
+            // The boldest steps would end it at once; any other way must end, too.
+            var simpler = Shrinker.Simpler(scenario).Take(which.Get % 50 + 1).LastOrDefault();
+            if (simpler is null)
+                return;
+            Assert.InRange(steps, 0, 20_000);
+            scenario = simpler;
+        }
+    }
+
     [Property(Arbitrary = [typeof(DrawnScenarios)], MaxTest = 12)]
     public FsCheck.Property WhatFails_ShrinksToAMinimalOneThatFailsTheSame(Drawn drawn)
     {

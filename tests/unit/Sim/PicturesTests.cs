@@ -33,7 +33,7 @@ public sealed class PicturesTests
         Assert.Equal(2, Count(svg, "g", "client-lane"));
         Assert.Equal(1, Count(svg, "g", "tcp-lane"));
         Assert.Equal(4, Count(svg, "path", "arc q"));
-        Assert.Equal(1, Count(svg, "path", "cross"));
+        Assert.Equal(1, Count(svg, "use", "cross"));
         Assert.Equal(1, Count(svg, "rect", "fault"));
         Assert.Equal(1, Count(svg, "line", "healed"));
         Assert.Equal(0, Count(svg, "line", "violated"));
@@ -68,7 +68,8 @@ public sealed class PicturesTests
     }
 
     private static int Count(XDocument svg, string element, string style) =>
-        svg.Descendants(Svg + element).Count(e => Class(e) == style || Class(e) == style + " hot");
+        svg.Descendants(Svg + element).Count(e => Class(e) == style
+            || Class(e).StartsWith(style + " hot", System.StringComparison.Ordinal));
 
     private static string Class(XElement element) => (string?)element.Attribute("class") ?? "";
 

@@ -43,6 +43,8 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.DirectoryEntry, -1)]
     [InlineData(FaultKind.DirectorySilent, -1)]
     [InlineData(FaultKind.ClockStall, -1)]
+    [InlineData(FaultKind.OperatorRescan, -1)]
+    [InlineData(FaultKind.OperatorStatus, -1)]
     public void EachKind_IsToldCountedAndSurvived(FaultKind kind, int target)
     {
         var result = Run(Fault(kind, 10, 4, target, amount: 3));
@@ -64,6 +66,15 @@ public sealed class RunningFaultsTests
             .Where(argument => argument.ArgumentType == typeof(FaultKind))
             .Select(argument => (FaultKind)argument.Value!);
         Assert.Equal(Enum.GetValues<FaultKind>().Order(), told.Order());
+    }
+
+    [Theory]
+    [InlineData(FaultKind.OperatorRescan, typeof(LogEvent.RescanRequested))]
+    [InlineData(FaultKind.OperatorStatus, typeof(LogEvent.BackendStatus))]
+    public void OperatorsSignal_IsHeard(FaultKind kind, Type line)
+    {
+        Run(Fault(kind, 10, 4));
+        Assert.Contains(_witness.Log, told => told.GetType() == line && told.At == At(10));
     }
 
     [Fact]
