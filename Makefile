@@ -19,9 +19,12 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, and for those of the Linux adapter and the contract
-# of the kernels, which have it both ways in one run; see tests/integration/Harness/Places.cs.
-on_fallbacks := FullyQualifiedName!~Tests.Integration.Linux.&FullyQualifiedName!~Tests.Integration.Contract.&Needs!=inotify
+# inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
+# both kernels, which have it both ways in one run, and for those of pictures and of the simulator,
+# which start no balancer; see tests/integration/Harness/Places.cs.
+in_tests = FullyQualifiedName!~Tests.Integration.$(1).
+no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)
+on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux
@@ -31,7 +34,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration has-commands mutation format clean help
+.PHONY: build demo test unit property integration simulate mutation has-commands format clean help
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
@@ -66,6 +69,11 @@ integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
+
+simulate: build ## The simulator's part of them: corpus, seeds of this commit, two processes
+	@dotnet test tests/integration -c Release --nologo -v quiet \
+		--logger 'console;verbosity=normal' \
+		--filter FullyQualifiedName~Tests.Integration.Simulator.
 
 has-commands:
 	@scripts/need $(needed)

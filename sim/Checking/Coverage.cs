@@ -1,12 +1,18 @@
-// Owns the table of what runs have reached (L6): for each kind of fault, how often it happened, and
-// how often each reaction of the core followed it within 70 s of virtual time - a line of the log
-// by its name (a backend's fault with its cause), or a counter that grew. 70 s are a hello's time
-// and the longest back-off.
+// Owns the table of what runs have reached (L6): for each fault of the scenario language how often
+// it happened, for each reaction of the core how often it came, and for each pair how often the
+// reaction came while the fault lasted or within 70 s of virtual time after it - 70 s are a hello's
+// time and the longest back-off. A fault is a kind of FaultPlan, or something that a backend's
+// script does wrong; a script's misdeed counts once for each backend that has it, and lasts until
+// chaos is over, or for good. A counter that grows counts once a turn.
 //
-// One is filled by watching a run; the tables of many runs are merged by adding.
+// Of the pairs most are chance: any reaction can follow any fault, since many happen at a time. So
+// L6 owes what means something: every fault, every reaction but those that OwedCoverage excuses,
+// and the pairs that it lists.
 //
-// What always holds: merging is commutative, so runs may be merged in any order, and the table of a
-// seed is the same each time.
+// One is filled by watching a run; those of many runs are added up.
+//
+// What always holds: adding is commutative, so runs may be added in any order, and the table of a
+// seed is the same each time; a run that passes reaches the same with and without it.
 
 using System;
 using System.Collections.Generic;
@@ -21,86 +27,136 @@ namespace Simulation.Checking;
 /// <summary>Counts faults and what followed them.</summary>
 public sealed class Coverage : RunObserver
 {
+    private const string ScriptPrefix = "script:";
     private static readonly Duration Within = Duration.FromSeconds(70);
+    private static readonly int Kinds = Enum.GetValues<FaultKind>().Length;
 
-    private readonly SortedDictionary<FaultKind, long> _faults = [];
-    private readonly SortedDictionary<(FaultKind Fault, string Reaction), long> _hits =
-        new(Comparer<(FaultKind Fault, string Reaction)>.Create(static (a, b) =>
-            a.Fault != b.Fault ? a.Fault.CompareTo(b.Fault)
-                : string.CompareOrdinal(a.Reaction, b.Reaction)));
+    private readonly long[] _faults = new long[FaultNames.Length];
+    private readonly long[] _reactions = new long[ReactionNames.Length];
+    private readonly long[] _pairs = new long[FaultNames.Length * ReactionNames.Length];
 
-    private readonly Dictionary<FaultKind, Instant> _active = [];
+    // Of the run that is watched: which faults happened, and until when what comes follows them.
+    private readonly List<int> _happened = [];
+    private readonly Instant[] _until = new Instant[FaultNames.Length];
     private readonly long[] _counters = new long[Tally.Kinds];
 
-    /// <summary>How often each kind of fault happened; those that never did are missing.</summary>
-    public IReadOnlyDictionary<FaultKind, long> Faults => _faults;
-
-    /// <summary>How often each reaction followed each kind of fault, ordered by both.</summary>
-    public IReadOnlyDictionary<(FaultKind Fault, string Reaction), long> Hits => _hits;
-
-    /// <summary>Kinds of faults of the scenario language that never happened.</summary>
-    public ImmutableArray<FaultKind> Missed
+    /// <summary>An empty table, to add others to.</summary>
+    public Coverage()
     {
-        get
+    }
+
+    /// <summary>For one run of the scenario.</summary>
+    public Coverage(Scenario scenario)
+    {
+        foreach (var backend in scenario.Backends)
         {
-            var missed = ImmutableArray.CreateBuilder<FaultKind>();
-            foreach (var kind in Enum.GetValues<FaultKind>())
+            if (backend.Script == FakeBinder.Misbehaviour.None)
+                continue;
+            for (var i = 0; i < Misdeeds.All.Length; i++)
             {
-                if (!_faults.ContainsKey(kind))
-                    missed.Add(kind);
+                if (Misdeeds.All[i].Value(backend.Script) is not null)
+                    Happen(Kinds + i, backend.IsCore ? scenario.HealAt + Within : Instant.Never);
             }
-            return missed.ToImmutable();
         }
     }
 
-    /// <summary>Adds what another run reached.</summary>
-    public void Merge(Coverage other)
+    /// <summary>All faults, those of scripts as "script:NoHello".</summary>
+    public static ImmutableArray<string> FaultNames { get; } = MakeFaultNames();
+
+    /// <summary>All reactions.</summary>
+    public static ImmutableArray<string> ReactionNames => Reactions.Names;
+
+    /// <summary>How often a fault happened.</summary>
+    public long Faults(int fault) => _faults[fault];
+
+    /// <summary>How often a reaction came, after a fault or not.</summary>
+    public long Reaction(int reaction) => _reactions[reaction];
+
+    /// <summary>How often the reaction came after the fault.</summary>
+    public long Pair(int fault, int reaction) =>
+        _pairs[fault * ReactionNames.Length + reaction];
+
+    /// <summary>How many different reactions came after the fault.</summary>
+    public int ReactionsAfter(int fault)
     {
-        foreach (var (kind, times) in other._faults)
-            _faults[kind] = _faults.GetValueOrDefault(kind) + times;
-        foreach (var (hit, times) in other._hits)
-            _hits[hit] = _hits.GetValueOrDefault(hit) + times;
+        var count = 0;
+        for (var i = 0; i < ReactionNames.Length; i++)
+            count += Pair(fault, i) > 0 ? 1 : 0;
+        return count;
+    }
+
+    /// <summary>How many different faults the reaction came after.</summary>
+    public int FaultsBefore(int reaction)
+    {
+        var count = 0;
+        for (var i = 0; i < FaultNames.Length; i++)
+            count += Pair(i, reaction) > 0 ? 1 : 0;
+        return count;
+    }
+
+    /// <summary>Adds what another run reached.</summary>
+    public void Add(Coverage other)
+    {
+        Add(_faults, other._faults);
+        Add(_reactions, other._reactions);
+        Add(_pairs, other._pairs);
     }
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
         if (began)
-            _faults[fault.Kind] = _faults.GetValueOrDefault(fault.Kind) + 1;
-        _active[fault.Kind] = now;
+            Happen((int)fault.Kind, now + fault.For + Within);
     }
 
     public override void OnLogged(Instant now, LogEvent told)
     {
-        if (told is LogEvent.HeartbeatSent or LogEvent.HeartbeatAnswered
-            or LogEvent.RemoteAssigned or LogEvent.RemoteExpired or LogEvent.RemoteEvicted
-            or LogEvent.RemoteMoved or LogEvent.Status or LogEvent.RemoteStatus
-            or LogEvent.BackendStatus)
-        {
-            return;
-        }
-        Hit(now, told is LogEvent.BackendFaulted faulted
-            ? $"BackendFaulted {faulted.Fault.Cause}" : told.GetType().Name);
+        if (Reactions.Of(told) is >= 0 and var reaction)
+            Hit(now, reaction);
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
+        var counters = core.Counters;
         for (var i = 0; i < _counters.Length; i++)
         {
-            var value = core.Counters[(Counter)i];
+            var value = counters[(Counter)i];
             if (value == _counters[i])
                 continue;
             _counters[i] = value;
-            Hit(now, ((Counter)i).ToString());
+            Hit(now, i);
         }
     }
 
-    private void Hit(Instant now, string reaction)
+    private static void Add(long[] to, long[] from)
     {
-        foreach (var (kind, at) in _active)
+        for (var i = 0; i < to.Length; i++)
+            to[i] += from[i];
+    }
+
+    private void Happen(int fault, Instant until)
+    {
+        if (_faults[fault]++ == 0)
+            _happened.Add(fault);
+        _until[fault] = until > _until[fault] ? until : _until[fault];
+    }
+
+    private void Hit(Instant now, int reaction)
+    {
+        _reactions[reaction]++;
+        foreach (var fault in _happened)
         {
-            if (now - at > Within)
-                continue;
-            _hits[(kind, reaction)] = _hits.GetValueOrDefault((kind, reaction)) + 1;
+            if (now <= _until[fault])
+                _pairs[fault * ReactionNames.Length + reaction]++;
         }
+    }
+
+    private static ImmutableArray<string> MakeFaultNames()
+    {
+        var names = ImmutableArray.CreateBuilder<string>();
+        foreach (var kind in Enum.GetValues<FaultKind>())
+            names.Add(kind.ToString());
+        foreach (var misdeed in Misdeeds.All)
+            names.Add(ScriptPrefix + misdeed.Name);
+        return names.ToImmutable();
     }
 }

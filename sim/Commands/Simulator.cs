@@ -22,7 +22,7 @@ public sealed record Choice
     /// <summary>Fault classes or kinds that do not happen.</summary>
     public ImmutableArray<string> Without { get; init; } = [];
 
-    /// <summary>How long a run is, in nanoseconds of virtual time; null for the profile's.</summary>
+    /// <summary>How long a run is, in virtual time; null for what the seed draws.</summary>
     public Balancer.Core.Duration? Virtual { get; init; }
 }
 

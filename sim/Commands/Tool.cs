@@ -2,18 +2,19 @@
 // to the writers it is given and files to where the request says; nothing else is touched.
 //
 // What always holds: the exit code is 0 for a pass, 1 for a safety violation, 2 for liveness, 3
-// for two runs that differ, 4 for a crash (S13), 64 for wrong usage.
+// for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 130
+// for a `run` that the user ended before it found anything.
 
 using System;
 using System.Globalization;
 using System.IO;
 using System.Text.Json;
+using System.Threading;
 using Balancer.Core;
 using Simulation.Pictures;
 using Simulation.Planting;
 using Simulation.Running;
 using Simulation.Scenarios;
-using Simulation.Shrinking;
 
 namespace Simulation.Commands;
 
@@ -26,6 +27,16 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     public const int NotDeterministic = 3;
     public const int Crashed = 4;
     public const int Usage = 64;
+    public const int Interrupted = 130;
+
+    /// <summary>Whether what is told to `error` can be written over.</summary>
+    public bool IsTerminal { get; init; }
+
+    /// <summary>The user wants `run` to end.</summary>
+    public CancellationToken Stop { get; init; }
+
+    /// <summary>How `det` starts its processes, if not as processes.</summary>
+    public Twin? Twin { get; init; }
 
     /// <summary>Does what the arguments say; the exit code.</summary>
     public int Main(string[] arguments)
@@ -38,28 +49,80 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             output.Write(text);
             return Passed;
         }
-        var request = parsed.Request!;
         try
         {
-            return request.Verb switch
-            {
-                "run" => new Campaign(simulator, request, output, error).Run(),
-                "replay" => Replay(request),
-                "shrink" => Shrink(request),
-                "show" => Show(request),
-                "det" => Determinism.Compare(request, output, error),
-                "hashes" => Determinism.Print(simulator, request, output),
-                "corpus add" => new Corpus(simulator, request, output).Add(),
-                "corpus run" => new Corpus(simulator, request, output).Run(),
-                _ when request.Plant is { } plant =>
-                    PlantCommand.Run(plant, arguments, output, error),
-                _ => Complain($"sim: {request.Verb}: no such command"),
-            };
+            return Do(parsed.Request!, arguments);
         }
         catch (Exception wrong) when (wrong is IOException or FormatException
-            or UnauthorizedAccessException or JsonException)
+            or UnauthorizedAccessException)
         {
-            return Complain("sim: " + wrong.Message.ReplaceLineEndings(" "));
+            return Complain("sim: " + OnOneLine(wrong));
+        }
+        catch (Exception broken)
+        {
+            error.WriteLine("sim: the simulator itself failed: "
+                + $"{(broken as SimulatorException)?.InnerException ?? broken}");
+            return Crashed;
+        }
+    }
+
+    private int Do(Request request, string[] arguments)
+    {
+        switch (request.Verb)
+        {
+            case "run":
+                return new Campaign(simulator, request, output, error)
+                {
+                    IsTerminal = IsTerminal,
+                    Interrupted = Stop,
+                }.Run();
+            case "replay":
+                return Replay(request);
+            case "shrink":
+                return Shrink(request);
+            case "show":
+                return Show(request);
+            case "det" or "hashes" or "steps":
+                return Compare(request);
+            case "corpus add":
+                return new Corpus(simulator, request, output, error).Add();
+            case "corpus run":
+                return new Corpus(simulator, request, output, error)
+                {
+                    IsTerminal = IsTerminal,
+                }.Run();
+            default:
+                return request.Plant is { } plant
+                    ? PlantCommand.Run(plant, arguments, output, error)
+                    : Complain($"sim: {request.Verb}: no such command");
+        }
+    }
+
+    private int Compare(Request request)
+    {
+        var determinism = new Determinism(simulator, request, output);
+        if (Twin is not null)
+            determinism = new Determinism(simulator, request, output) { Twin = Twin };
+        return request.Verb switch
+        {
+            "hashes" => determinism.PrintHashes(),
+            "steps" => determinism.PrintSteps(),
+            _ => determinism.Compare(),
+        };
+    }
+
+    /// <summary>Writes a file; whether it could be, with a complaint if not.</summary>
+    public static bool Save(TextWriter error, string file, Action<string> write)
+    {
+        try
+        {
+            write(file);
+            return true;
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            error.WriteLine($"sim: {file}: not written: {OnOneLine(wrong)}");
+            return false;
         }
     }
 
@@ -77,16 +140,24 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         if (ulong.TryParse(subject, NumberStyles.None, CultureInfo.InvariantCulture, out var seed))
             return simulator.Generate(seed, choice);
         var text = File.ReadAllText(subject);
-        using var json = JsonDocument.Parse(text);
-        return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
-            && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
-            ? inner.GetRawText()
-            : text);
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
+                ? inner.GetRawText()
+                : text);
+        }
+        catch (Exception wrong) when (wrong is FormatException or JsonException)
+        {
+            throw new FormatException($"{subject}: {wrong.Message}", wrong);
+        }
     }
 
     public static string Describe(Violation violation) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{violation.Check} {CheckNames.Of(violation.Check)} at {Chart.Time(violation.At)}, event {violation.Event}: {violation.Evidence}");
+        $"{violation.Check} {CheckNames.Of(violation.Check)} at {Chart.Time(violation.At)
+            }, event {violation.Event}: {violation.Evidence}");
 
     private int Replay(Request request)
     {
@@ -107,7 +178,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             File.WriteAllText(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
         {
-            output.WriteLine("The last events before it:");
+            output.WriteLine(request.Until < result.Violation.At
+                ? $"the last events until {Chart.Time(request.Until)}"
+                : "the last events before it");
             foreach (var line in recent)
                 output.WriteLine(line);
         }
@@ -121,7 +194,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             ? "FAILED " + Describe(violation)
             : "passed");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{result.Events} events, {result.Turns} turns, {result.Time} virtual, hash {result.Hash:x16}"));
+            $"{result.Events} events, {result.Turns} turns, {result.Time} virtual, hash {
+                result.Hash:x16}"));
     }
 
     private int Show(Request request)
@@ -151,36 +225,24 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     private int Shrink(Request request)
     {
         var scenario = Load(simulator, request.Subject, request.Choice);
-        var result = simulator.Run(scenario, request.Checks);
-        if (result.Violation is not { } violation)
+        if (simulator.Run(scenario, request.Checks).Violation is not { } violation)
         {
             output.WriteLine("passed: there is nothing to shrink");
             return Passed;
         }
-        var clock = System.Diagnostics.Stopwatch.StartNew();
-        var shrunk = Shrinker.Shrink(scenario, violation,
-            smaller => simulator.Run(smaller, request.Checks).Violation,
-            () => clock.Elapsed > request.Budget);
-        output.WriteLine("FAILED " + Describe(shrunk.Violation));
-        output.WriteLine($"{Size(scenario)}");
-        output.WriteLine($"shrunk in {shrunk.Runs} runs to {Size(shrunk.Smallest)}"
-            + (shrunk.IsMinimal ? "" : " (the budget ended it)"));
-        if (request.Output is { } file)
-            File.WriteAllText(file, simulator.Write(shrunk.Smallest));
-        else
-            output.WriteLine(simulator.Write(shrunk.Smallest).TrimEnd());
-        return ExitCode(shrunk.Violation);
+        output.WriteLine($"FAILED {violation.Check} {CheckNames.Of(violation.Check)}");
+        var report = new FailureReport(simulator, request, output, error)
+        {
+            Progress = new Progress(error, IsTerminal),
+        };
+        // The file that is shrunk stays what it was, unless the user says otherwise.
+        var file = request.Output ?? $"sim-{scenario.Seed}-shrunk.json";
+        if (report.Shrink(scenario, violation, file) is not null)
+            output.WriteLine($"written to {file}");
+        return ExitCode(violation);
     }
 
-    public static string Size(Scenario scenario)
-    {
-        var queries = 0;
-        foreach (var client in scenario.UdpClients)
-            queries += client.Queries.Length;
-        return $"{scenario.Backends.Length} backends, {scenario.UdpClients.Length} UDP clients "
-            + $"with {queries} queries, {scenario.TcpClients.Length} TCP connections, "
-            + $"{scenario.Faults.Length} faults, {scenario.End - Instant.Zero}";
-    }
+    private static string OnOneLine(Exception wrong) => wrong.Message.ReplaceLineEndings(" ");
 
     private int Complain(string line)
     {

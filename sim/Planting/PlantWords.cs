@@ -104,15 +104,15 @@ internal sealed class PlantWords
             Bugs = action == PlantAction.Run
                 ? [ToBug("plant run", line.GetValue(_bug) ?? "", orNone: true)]
                 : CommandLine.Value(line, _bugs, ToBugs, PlantedBug.All),
-            Seeds = (int?)CommandLine.Value(line, _seeds, CommandLine.ToCount, null),
-            First = CommandLine.Value(line, _seed, CommandLine.ToSeed, null) ?? 1,
-            Blocks = (int)(CommandLine.Value(line, _blocks, CommandLine.ToCount, null)
-                ?? CommandLine.Value(line, _ablationBlocks, CommandLine.ToCount, null)
+            Seeds = (int?)CommandLine.Value(line, _seeds, Words.ToCount, null),
+            First = CommandLine.Value(line, _seed, Words.ToSeed, null) ?? 1,
+            Blocks = (int)(CommandLine.Value(line, _blocks, Words.ToCount, null)
+                ?? CommandLine.Value(line, _ablationBlocks, Words.ToCount, null)
                 ?? (action == PlantAction.Ablate ? 1 : 100)),
-            Jobs = (int)(CommandLine.Value(line, _jobs, CommandLine.ToCount, null)
+            Jobs = (int)(CommandLine.Value(line, _jobs, Words.ToCount, null)
                 ?? Environment.ProcessorCount),
-            WithoutChecks = CommandLine.Value(line, _withoutCheck, CommandLine.ToChecks, []),
-            WithoutFaults = CommandLine.Value(line, _without, CommandLine.ToFaults, []),
+            WithoutChecks = CommandLine.Value(line, _withoutCheck, Words.ToChecks, []),
+            WithoutFaults = CommandLine.Value(line, _without, Words.ToFaults, []),
         };
         return new Request { Verb = verb, Plant = plant };
     }
@@ -130,7 +130,7 @@ internal sealed class PlantWords
         var bug = PlantedBug.Find(id);
         if (bug is null || (bug.Number == 0 && !orNone))
         {
-            throw new CommandLine.UsageException(
+            throw new UsageException(
                 $"{name}: '{id}' is not a planted bug (`sim plant list` has them)");
         }
         return bug;

@@ -9,6 +9,7 @@ using System;
 using System.Buffers;
 using System.Collections.Generic;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Balancer.Core;
@@ -38,6 +39,9 @@ public static class ScenarioFile
 
     private static readonly JsonTypeInfo<Scenario> Shape = MakeShape();
 
+    private static readonly JsonObject Defaults =
+        (JsonObject)JsonNode.Parse(Write(new Scenario()))!;
+
     /// <summary>The scenario as UTF-8, with a line feed at its end.</summary>
     public static byte[] Write(Scenario scenario)
     {
@@ -56,7 +60,7 @@ public static class ScenarioFile
         Scenario? scenario;
         try
         {
-            scenario = JsonSerializer.Deserialize(json, Shape);
+            scenario = JsonSerializer.Deserialize(WithDefaults(json), Shape);
         }
         catch (JsonException wrong)
         {
@@ -67,6 +71,39 @@ public static class ScenarioFile
             throw new ScenarioFormatException("$: there is no scenario");
         ScenarioCheck.Check(scenario);
         return scenario;
+    }
+
+    /// <summary>
+    /// What a file does not say is at its default, so that files outlive the fields that come
+    /// later: the serializer would take such a field for zero.
+    /// </summary>
+    private static JsonNode? WithDefaults(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions
+        {
+            CommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+        });
+        var read = JsonNode.Parse(ref reader);
+        if (read is not JsonObject { Count: > 0 } scenario)
+            return read;
+        if (scenario["Kernel"] is JsonObject kernel)
+            AddMissing(kernel, (JsonObject)Defaults["Kernel"]!);
+        foreach (var name in (string[])[nameof(Scenario.Profile), nameof(Scenario.StopAgain)])
+        {
+            if (!scenario.ContainsKey(name))
+                scenario[name] = Defaults[name]!.DeepClone();
+        }
+        return scenario;
+    }
+
+    private static void AddMissing(JsonObject to, JsonObject defaults)
+    {
+        foreach (var (name, value) in defaults)
+        {
+            if (!to.ContainsKey(name))
+                to[name] = value?.DeepClone();
+        }
     }
 
     private static JsonTypeInfo<Scenario> MakeShape()
@@ -121,6 +158,8 @@ internal static class ScenarioCheck
         That(kernel.TcpConnections >= 1, "Kernel.TcpConnections: is 1 or more");
         That(kernel.TcpConnectionsPerClient >= 1,
             "Kernel.TcpConnectionsPerClient: is 1 or more");
+        That(kernel.TcpIdle > Duration.Zero, "Kernel.TcpIdle: is above 0");
+        That(kernel.TcpLifetime > Duration.Zero, "Kernel.TcpLifetime: is above 0");
         That(kernel.MaxRemotes >= 1, "Kernel.MaxRemotes: is 1 or more");
     }
 

@@ -30,6 +30,8 @@ public static class Places
 
     public static string FakeBinder => Built("fake-binder");
 
+    public static string Sim => Built("sim");
+
     public static string Node => Path.Combine(Root, "tests", "integration", "node");
 
     private static string Built(string name)

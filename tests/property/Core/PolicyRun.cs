@@ -166,6 +166,9 @@ public sealed class PolicyRun
             backend.Rebind();
         else
             _backends[name] = new SimBackend(_sim.Kernel, name) { AnswersHello = false };
+        // The scan that finds it may forget one that is long gone, which leaves it its id.
+        _sim.Run(Limits.ScanDebounce);
+        FollowBackends();
         Note(_model.Named(name) is { } known ? $"{known.State} appears" : "appears");
         _model = _model.Appear(name);
     }
@@ -230,7 +233,8 @@ public sealed class PolicyRun
         var shown = _sim.Core.SnapshotBackends();
         foreach (var backend in _model.Backends.Values)
         {
-            var state = shown.Where(s => s.Id.Value == backend.Id)
+            var state = shown.Where(s => s.Id.Value == backend.Id
+                    && s.Path == $"/run/bbal/{backend.Name}")
                 .Select(s => (BackendState?)s.State).FirstOrDefault();
             if (state == null)
             {

@@ -72,6 +72,23 @@ public sealed class PolicyTests
         ]);
 
     [Fact]
+    public void FoundWhileAnotherIsForgotten_GetsTheIdThatThatLeft() => Run(
+        [
+            new(PolicyVerb.Appear, 0, 0),
+            new(PolicyVerb.Appear, 2, 0),
+            new(PolicyVerb.Tick, 0, 2999),
+            new(PolicyVerb.Tick, 0, 7),
+            new(PolicyVerb.Tick, 0, 700),
+            new(PolicyVerb.Tick, 0, 700),
+            new(PolicyVerb.Unlink, 2, 0),
+            new(PolicyVerb.Tick, 0, 37),
+            new(PolicyVerb.Tick, 0, 17),
+            new(PolicyVerb.Tick, 0, 40),
+            new(PolicyVerb.Tick, 0, 3000),
+            new(PolicyVerb.Appear, 1, 0),
+        ]);
+
+    [Fact]
     public void HelloAtTheInstantOfItsTimeout_CountsForNothing() => Run(
         [
             new(PolicyVerb.Appear, 0, 0),

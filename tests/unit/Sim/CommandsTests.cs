@@ -52,8 +52,19 @@ public sealed class CommandsTests
     [InlineData("run --time soon")]
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
-    [InlineData("run --check S14")]
-    [InlineData("run --virtual 9s")]
+    [InlineData("run --check S16")]
+    [InlineData("run --virtual 29.9s")]
+    [InlineData("run --jobs 0")]
+    [InlineData("run --without-check S13")]
+    [InlineData("run --check S1 --without-check S1")]
+    [InlineData("run --without-check X1")]
+    [InlineData("run --json")]
+    [InlineData("run --budget -1s")]
+    [InlineData("det --jobs 2")]
+    [InlineData("det --seeds none")]
+    [InlineData("shrink")]
+    [InlineData("replay 18446744073709551616")]
+    [InlineData("corpus run --directory /proc/none")]
     [InlineData("run stray")]
     [InlineData("replay")]
     [InlineData("replay 1 2")]
@@ -73,6 +84,26 @@ public sealed class CommandsTests
         Assert.Matches(@"^sim: [^\n]+\n$", error.ToString());
     }
 
+    [Fact]
+    public void WithoutCheck_LeavesAllOthers()
+    {
+        var request = CommandLine.Parse(["run", "--without-check", "S6,l5"]).Request!;
+        Assert.Equal(19, request.Checks.Length);
+        Assert.DoesNotContain("S6", request.Checks);
+        Assert.Equal(" --without-check=S6,L5", request.Options);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" --profile=tcp --only=udp,BackendCrash --without=clock --virtual=61.5s")]
+    [InlineData(" --check=S1,S7")]
+    [InlineData(" --without-check=S6")]
+    public void Options_AskForTheSameAgain(string options)
+    {
+        var arguments = ("run" + options).Split(' ');
+        Assert.Equal(options, CommandLine.Parse(arguments).Request!.Options);
+    }
+
     [Theory]
     [InlineData(null, 0)]
     [InlineData("S3", 1)]
@@ -80,15 +111,4 @@ public sealed class CommandsTests
     [InlineData("S13", 4)]
     public void ExitCode_IsThatOfTheCheck(string? check, int code) => Assert.Equal(code,
         Tool.ExitCode(check is null ? null : new Violation(check, Instant.Zero, 1, "")));
-
-    [Fact]
-    public void Run_TellsTheSameForAnyNumberOfJobs() => Assert.Equal(Seeds("1"), Seeds("2"));
-
-    private static string[] Seeds(string jobs)
-    {
-        using var output = new StringWriter();
-        Assert.Equal(0, new Tool(new RealSimulator(), output, TextWriter.Null).Main(["run",
-            "--seed", "1", "--count", "3", "--virtual", "90s", "--jobs", jobs]));
-        return Array.FindAll(output.ToString().Split('\n'), line => line.StartsWith("  ", StringComparison.Ordinal));
-    }
 }

@@ -38,6 +38,22 @@ public sealed class ScenarioFileTests
     }
 
     [Theory]
+    [InlineData("  \"TcpConnectionsPerClient\": 1000,\n")]
+    [InlineData("  \"WarmUp\": 1000000000,\n")]
+    [InlineData(" \"StopAgain\": 0,\n")]
+    [InlineData(" \"Profile\": \"hand-made\",\n")]
+    public void FieldThatAnOlderFileLacks_IsAtItsDefault(string field)
+    {
+        var scenario = RunningWorlds.Calm() with { Kernel = new KernelPlan() };
+        var text = Encoding.UTF8.GetString(ScenarioFile.Write(scenario));
+        Assert.Contains(field, text, StringComparison.Ordinal);
+        var back = ScenarioFile.Read(
+            Encoding.UTF8.GetBytes(text.Replace(field, "", StringComparison.Ordinal)));
+        Assert.Equal(scenario.Kernel, back.Kernel);
+        Assert.Equal(text, Encoding.UTF8.GetString(ScenarioFile.Write(back)));
+    }
+
+    [Theory]
     [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed")]
     [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5", "$.HealAt")]
     [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address")]

@@ -1,0 +1,100 @@
+// Owns what a command line comes to: the request, and the words that ask for the same runs again.
+//
+// What always holds: Checks are the ids that may report, already without those left out; Options
+// gives, after the same seed, the same scenario under the same checks.
+
+using System;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Planting;
+
+namespace Simulation.Commands;
+
+/// <summary>What the command line asks for; what its verb does not use is at its default.</summary>
+public sealed record Request
+{
+    /// <summary>The words before the options: run, replay, corpus add, ….</summary>
+    public required string Verb { get; init; }
+
+    /// <summary>A scenario's seed or file, where the verb takes one.</summary>
+    public string Subject { get; init; } = "";
+
+    /// <summary>The first seed; null for one that the clock gives.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>How many seeds; null for no limit but Time.</summary>
+    public long? Count { get; init; }
+
+    /// <summary>How long to go on, in real time.</summary>
+    public TimeSpan? Time { get; init; }
+
+    public int Jobs { get; init; } = 1;
+
+    public Choice Choice { get; init; } = new();
+
+    /// <summary>The checks that may report; empty for all.</summary>
+    public ImmutableArray<string> Checks { get; init; } = [];
+
+    /// <summary>Those that were left out by name, as they were given.</summary>
+    public ImmutableArray<string> WithoutChecks { get; init; } = [];
+
+    public string? Json { get; init; }
+
+    public string? Html { get; init; }
+
+    public string? Svg { get; init; }
+
+    public bool Ascii { get; init; }
+
+    public Instant Until { get; init; } = Instant.Never;
+
+    public bool Trace { get; init; }
+
+    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(60);
+
+    public string? Output { get; init; }
+
+    /// <summary>For corpus add: what it found, in words.</summary>
+    public string? Found { get; init; }
+
+    /// <summary>The corpus's folder; null for the one that belongs to the current folder.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>For plant: what it is asked for.</summary>
+    public PlantRequest? Plant { get; init; }
+
+    /// <summary>The options that another command needs for the same runs.</summary>
+    public string Options => string.Concat(ScenarioWords().Concat(CheckWords())
+        .Select(word => " " + word));
+
+    /// <summary>The options that make the same scenarios of the same seeds.</summary>
+    public ImmutableArray<string> ScenarioWords()
+    {
+        var words = ImmutableArray.CreateBuilder<string>();
+        if (Choice.Profile != CommandLine.Profiles[0])
+            words.Add("--profile=" + Choice.Profile);
+        if (!Choice.Only.IsEmpty)
+            words.Add("--only=" + string.Join(',', Choice.Only));
+        if (!Choice.Without.IsEmpty)
+            words.Add("--without=" + string.Join(',', Choice.Without));
+        if (Choice.Virtual is { } time)
+        {
+            words.Add(string.Create(CultureInfo.InvariantCulture,
+                $"--virtual={time.Nanoseconds / 1_000_000_000m:0.#########}s"));
+        }
+        return words.ToImmutable();
+    }
+
+    private ImmutableArray<string> CheckWords()
+    {
+        if (Checks.Length + WithoutChecks.Distinct().Count() == Words.CheckIds.Length)
+            return ["--without-check=" + string.Join(',', WithoutChecks)];
+        return Checks.IsEmpty ? [] : ["--check=" + string.Join(',', Checks)];
+    }
+}
+
+/// <summary>What the arguments came to: exactly one of the three is not null.</summary>
+public sealed record Parsed(
+    Request? Request = null, string? Text = null, string? Complaint = null);

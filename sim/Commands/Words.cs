@@ -1,0 +1,117 @@
+// Owns what the values of options may be, and the complaint about each that may not.
+//
+// What always holds: a value is taken whole or refused; a complaint names the option first.
+
+using System;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Commands;
+
+/// <summary>A word of the command line is wrong; never leaves CommandLine.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>Reads the values of options.</summary>
+internal static class Words
+{
+    /// <summary>The runner's own check: the end of the process ends the run.</summary>
+    private const string Survival = "S13";
+
+    public static readonly ImmutableArray<string> CheckIds =
+    [
+        .. Enumerable.Range(1, 15).Select(n => $"S{n}"),
+        .. Enumerable.Range(1, 6).Select(n => $"L{n}"),
+    ];
+
+    public static ulong? ToSeed(string name, string text) =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+            ? seed
+            : throw new UsageException($"{name}: '{text}' is not a seed (0 to 2^64 - 1)");
+
+    public static long? ToCount(string name, string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            && count is >= 1 and <= 1_000_000_000
+            ? count
+            : throw new UsageException($"{name}: '{text}' is not a number (1 to 1000000000)");
+
+    public static int? ToJobs(string name, string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var jobs)
+            && jobs is >= 1 and <= 1024
+            ? jobs
+            : throw new UsageException($"{name}: '{text}' is not a number of jobs (1 to 1024)");
+
+    public static TimeSpan? ToTime(string name, string text) =>
+        TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));
+
+    /// <summary>A run's length, enough for the generator to place its clients in.</summary>
+    public static Duration? ToVirtual(string name, string text) =>
+        Nanoseconds(name, text) is >= 30_000_000_000 and var time
+            ? new Duration(time)
+            : throw new UsageException($"{name}: '{text}' is less than 30 s");
+
+    public static Duration? ToDuration(string name, string text) =>
+        new(Nanoseconds(name, text));
+
+    public static string ToProfile(string name, string text) =>
+        CommandLine.Profiles.Contains(text)
+            ? text
+            : throw new UsageException(
+                $"{name}: '{text}' is not a profile ({string.Join(", ", CommandLine.Profiles)})");
+
+    public static ImmutableArray<string> ToChecks(string name, string text)
+    {
+        ImmutableArray<string> ids = [.. text.ToUpperInvariant().Split(',')];
+        foreach (var id in ids)
+        {
+            if (!CheckIds.Contains(id))
+                throw new UsageException($"{name}: '{id}' is not a check (S1 to S15, L1 to L6)");
+        }
+        return ids;
+    }
+
+    /// <summary>Checks to leave out: any but the one that no run goes on after.</summary>
+    public static ImmutableArray<string> ToWithoutChecks(string name, string text)
+    {
+        var ids = ToChecks(name, text);
+        return ids.Contains(Survival)
+            ? throw new UsageException(
+                $"{name}: {Survival} cannot be left out: a run ends where the process does")
+            : ids;
+    }
+
+    public static ImmutableArray<string> ToFaults(string name, string text)
+    {
+        ImmutableArray<string> words = [.. text.Split(',')];
+        if (new GeneratorOptions { Only = words }.UnknownWord() is { } unknown)
+        {
+            throw new UsageException($"{name}: '{unknown}' names no fault (a class such as udp or "
+                + "script, or a kind such as UdpLoss)");
+        }
+        return words;
+    }
+
+    public static string? ToPath(string name, string text) => text.Length > 0
+        ? text
+        : throw new UsageException($"{name}: '' is not a path");
+
+    private static long Nanoseconds(string name, string text)
+    {
+        var (digits, unit) = text switch
+        {
+            [.. var d, 'm', 's'] => (d, 1_000_000L),
+            [.. var d, 's'] => (d, 1_000_000_000L),
+            [.. var d, 'm'] => (d, 60_000_000_000L),
+            [.. var d, 'h'] => (d, 3_600_000_000_000L),
+            _ => (text, 1_000_000_000L),
+        };
+        return decimal.TryParse(digits, NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture, out var value) && value > 0
+            && value <= 864_000_000_000_000m / unit
+            ? (long)(value * unit)
+            : throw new UsageException(
+                $"{name}: '{text}' is not a time (250ms, 12.345s, 10m; up to 10 days)");
+    }
+}

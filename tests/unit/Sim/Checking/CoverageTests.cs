@@ -1,0 +1,142 @@
+// The table of coverage: what counts as following a fault, adding up, and that what is owed names
+// what there is.
+
+using System.Linq;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Checking;
+using Simulation.Kernel;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Xunit;
+
+namespace Tests.Unit.Sim.Checking;
+
+public sealed class CoverageTests
+{
+    private static readonly LogEvent Healthy = new LogEvent.BackendHealthy(new BackendId(5301), "");
+
+    [Fact]
+    public void ReactionInTime_IsThePairs()
+    {
+        var coverage = new Coverage();
+        coverage.OnFault(At(10), Crash(Duration.FromSeconds(5L)), began: true);
+        coverage.OnLogged(At(85), Healthy);
+        coverage.OnLogged(At(86), Healthy);
+
+        Assert.Equal(1, coverage.Faults(Fault("BackendCrash")));
+        Assert.Equal(2, coverage.Reaction(Reaction("BackendHealthy")));
+        Assert.Equal(1, coverage.Pair(Fault("BackendCrash"), Reaction("BackendHealthy")));
+        Assert.Equal(1, coverage.ReactionsAfter(Fault("BackendCrash")));
+        Assert.Equal(0, coverage.ReactionsAfter(Fault("BackendStop")));
+    }
+
+    [Fact]
+    public void FaultOfASession_IsAReactionByItsCause()
+    {
+        var coverage = new Coverage();
+        coverage.OnLogged(At(1), new LogEvent.BackendFaulted(new BackendId(5301), "",
+            new Fault(FaultCause.SecondHello), Duration.Zero));
+
+        Assert.Equal(1, coverage.Reaction(Reaction("Fault:SecondHello")));
+    }
+
+    [Fact]
+    public void Script_IsAFaultUntilItHeals()
+    {
+        var coverage = new Coverage(new Scenario
+        {
+            HealAt = At(30),
+            Backends =
+            [
+                new BackendPlan(0, "5301", Instant.Zero, true, new Misbehaviour { NoHello = true }),
+                new BackendPlan(1, "5302", Instant.Zero, false, new Misbehaviour { TcpReset = true }),
+            ],
+        });
+        coverage.OnLogged(At(101), Healthy);
+
+        Assert.Equal(1, coverage.Faults(Fault("script:NoHello")));
+        Assert.Equal(0, coverage.ReactionsAfter(Fault("script:NoHello")));
+        Assert.Equal(1, coverage.ReactionsAfter(Fault("script:TcpReset")));
+    }
+
+    [Fact]
+    public void Added_IsTheSum()
+    {
+        var (total, one) = (new Coverage(), new Coverage());
+        one.OnFault(At(1), Crash(Duration.Zero), began: true);
+        one.OnLogged(At(2), Healthy);
+        total.Add(one);
+        total.Add(one);
+
+        Assert.Equal(2, total.Faults(Fault("BackendCrash")));
+        Assert.Equal(2, total.Reaction(Reaction("BackendHealthy")));
+        Assert.Equal(2, total.Pair(Fault("BackendCrash"), Reaction("BackendHealthy")));
+    }
+
+    [Fact]
+    public void Nothing_MissesAllThatIsOwed()
+    {
+        var missing = OwedCoverage.Missing(new Coverage());
+
+        Assert.Equal(Coverage.FaultNames.Length + OwedCoverage.Pairs.Length
+            + Coverage.ReactionNames.Count(name => OwedCoverage.Excuse(name) is null),
+            missing.Length);
+    }
+
+    [Fact]
+    public void WhatIsOwedOrExcused_Exists()
+    {
+        Assert.All(OwedCoverage.Pairs, pair =>
+        {
+            Assert.Contains(pair.Fault, Coverage.FaultNames);
+            Assert.Contains(pair.Reaction, Coverage.ReactionNames);
+        });
+        Assert.All(OwedCoverage.Excused, name => Assert.Contains(name, Coverage.ReactionNames));
+    }
+
+    [Fact]
+    public void EveryLineOfTheLog_IsAReactionOrSaidByACounter()
+    {
+        // These a counter says as well, or they are nothing that the core does about a fault.
+        string[] none = ["Started", "Stopping", "Stopped", "HeartbeatSent",
+            "HeartbeatAnswered", "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
+            "RemotesExpired", "ReceiveFailed", "SendFailed",
+            "AcceptFailed", "ConnectionsOverLimit", "ConnectionWithoutResources",
+            "ConnectionClosed", "BackendStatus", "RemoteStatus"];
+        string[] byCause = ["BackendFaulted", "ConnectionRefusedByBackend", "EntryRefused"];
+
+        var lines = typeof(LogEvent).GetNestedTypes().Select(type => type.Name);
+
+        Assert.Empty(lines.Except(none).Except(byCause).Except(Coverage.ReactionNames));
+    }
+
+    [Fact]
+    public void Misdeeds_AreThoseOfTheScript()
+    {
+        var properties = typeof(Misbehaviour).GetProperties()
+            .Where(property => property.Name != "EqualityContract" && property.CanWrite)
+            .Select(property => property.Name.EndsWith("Ns", System.StringComparison.Ordinal)
+                ? property.Name[..^2] : property.Name);
+
+        Assert.Equal(properties, Misdeeds.All.Select(misdeed => misdeed.Name));
+        Assert.Empty(Misdeeds.Of(Misbehaviour.None));
+        Assert.Equal(["PauseAfter 3", "Pause 2 s", "NoHello", "ReplyAddress 1.2.3.4"],
+            Misdeeds.Of(new Misbehaviour
+            {
+                PauseAfter = 3,
+                PauseNs = 2_000_000_000,
+                NoHello = true,
+                ReplyAddress = 0x01020304,
+            }));
+    }
+
+    private static Instant At(long seconds) => Instant.Zero + Duration.FromSeconds(seconds);
+
+    private static FaultPlan Crash(Duration length) =>
+        new(1, At(10), length, FaultKind.BackendCrash, 0);
+
+    private static int Fault(string name) => Coverage.FaultNames.IndexOf(name);
+
+    private static int Reaction(string name) => Coverage.ReactionNames.IndexOf(name);
+}

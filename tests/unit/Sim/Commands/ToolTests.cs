@@ -1,0 +1,74 @@
+// `sim replay` and `sim shrink` as a user meets them.
+
+using System;
+using System.IO;
+using Balancer.Core;
+using Simulation.Commands;
+using Simulation.Running;
+using Xunit;
+
+namespace Tests.Unit.Sim.Commands;
+
+public sealed class ToolTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("sim-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Replay_OfASeedThatPassesIs0WithItsHash()
+    {
+        var run = CommandRun.Of("replay 7 --virtual 30s --profile calm");
+
+        Assert.Equal(0, run.Code);
+        Assert.Matches("^passed\n[0-9]+ events, [0-9]+ turns, [0-9.]+ s virtual, "
+            + "hash [0-9a-f]{16}\n$", run.Output);
+    }
+
+    [Fact]
+    public void Trace_EndsWhereItIsTo()
+    {
+        var run = CommandRun.Of("replay 7 --virtual 30s --profile calm --trace --until 9s");
+
+        Assert.Matches(@"(?m)^ +[0-9]+ +8\.[0-9]+ ", run.Output);
+        Assert.DoesNotMatch(@"(?m)^ +[0-9]+ +(9|[1-9][0-9]+)\.", run.Output);
+    }
+
+    [Fact]
+    public void Break_ShowsWhatLedThere()
+    {
+        var run = CommandRun.Of("replay 7 --virtual 30s --profile calm --break S3", Failing());
+
+        Assert.Equal(1, run.Code);
+        Assert.Contains("the last events before it", run.Lines);
+        Assert.Contains(run.Lines, line => line.StartsWith(
+            "FAILED S3 stickiness at 12.345 s, event 4711", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Shrink_WritesWhatItTells()
+    {
+        var file = Path.Combine(_folder, "small.json");
+        var run = CommandRun.Of($"shrink 7 --virtual 30s -o {file}", Failing());
+
+        Assert.Equal(1, run.Code);
+        Assert.Contains("the smallest scenario that fails", run.Lines);
+        Assert.Contains($"written to {file}", run.Lines);
+        Assert.Equal(1, CommandRun.Of($"replay {file}", Failing()).Code);
+    }
+
+    [Fact]
+    public void Shrink_OfWhatPassesIs0AndWritesNothing()
+    {
+        var file = Path.Combine(_folder, "small.json");
+        var run = CommandRun.Of($"shrink 7 --virtual 30s --profile calm -o {file}");
+
+        Assert.Equal(0, run.Code);
+        Assert.False(File.Exists(file));
+    }
+
+    private static FakeSimulator Failing() => new()
+    {
+        Fail = _ => new Violation("S3", new Instant(12_345_000_000), 4711, "it moved"),
+    };
+}
