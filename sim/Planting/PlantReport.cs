@@ -48,7 +48,7 @@ public static class PlantReport
         output.Flush();
     }
 
-    /// <summary>A last line: which bugs fell short, or escape where something was left out.</summary>
+    /// <summary>A last line: which bugs fell short, or escape if something was left out.</summary>
     public static void Missed(TextWriter output, PlantRequest request,
         IReadOnlyCollection<(PlantedBug Bug, TrialOutcome Outcome)> missed)
     {

@@ -86,8 +86,8 @@ internal sealed class PlantWords
             null, []);
         CommandLine.Add(Command, "run", "Run seeds with one bug and tell which checks find it;"
             + " exits 1 if the one that must does not, alone", _bug, [_seeds, _seed, _jobs]);
-        CommandLine.Add(Command, "all", "Look for each bug in blocks of its budget of seeds, with its"
-            + " check alone; exits 1 if one is missed in more than 1 of 100", null,
+        CommandLine.Add(Command, "all", "Look for each bug in blocks of its budget of seeds, with"
+            + " its check alone; exits 1 if one is missed in more than 1 of 100", null,
             [_blocks, _seed, _bugs, _withoutCheck, _without, _jobs]);
         CommandLine.Add(Command, "ablate", "For each check and each class of faults: the bugs that"
             + " escape without it", null, [_ablationBlocks, _seed, _bugs, _jobs]);
