@@ -64,7 +64,7 @@ internal static class GeneratedClients
         var retries = isCalm | random.Chance(3, 4);
         var floods = random.Chance(1, 12) && !isCalm;
         var isSelf = random.Chance(1, 60) && !isCalm;
-        var address = isSelf ? Ipv4.From(10, 99, 99, 1)
+        var address = isSelf ? (id % 2 == 0 ? Ipv4.From(10, 99, 99, 1) : Ipv4.Loopback)
             : floods ? Ipv4.From(172, (byte)(16 + id), 0, 1)
             : Ipv4.From(10, 1, (byte)(id >> 8), (byte)(id + 1));
         return new UdpClientPlan(
