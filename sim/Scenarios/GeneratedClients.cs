@@ -113,7 +113,11 @@ internal static class GeneratedClients
         var bytes = random.Pick<int>([0, 1, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
         var what = random.Next(4);
         if (floods)
-            return new QueryPlan(at, port, kind, 40, random.LogUniform(2, 1024));
+        {
+            // Large ones fill a queue to its last byte.
+            var size = random.Chance(1, 4) ? 1400 : 40;
+            return new QueryPlan(at, port, kind, size, random.LogUniform(2, 1024));
+        }
         if (!isOdd)
             return new QueryPlan(at, port, QueryKind.Question, 0);
         return what switch
