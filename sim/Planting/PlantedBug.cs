@@ -90,7 +90,7 @@ public sealed record PlantedBug(int Number, string Name, string Check, int Seeds
             "a connection that failed counts against its client's limit for ever"),
         new(53, "RefusedStreamLeaks", "S10", 50,
             "the stream to a backend that refused stays open"),
-        new(54, "RetryOnSameBackend", "S2", 100,
+        new(54, "RetryOnSameBackend", "S2", 200,
             "a connection's second try goes to the same backend"),
         new(55, "OkBytesKept", "S12", 2000, "half an INBOUND_TCP_OK counts for the next backend"),
         new(56, "HangUpUnwatched", "S14", 300,
