@@ -125,6 +125,9 @@ public sealed record Misbehaviour
     /// <summary>Never says INBOUND_TCP_OK.</summary>
     public bool TcpNoOk { get; init; }
 
+    /// <summary>SERVER_HELLO in the place of INBOUND_TCP_OK.</summary>
+    public bool TcpWrongFrame { get; init; }
+
     /// <summary>INBOUND_TCP_OK comes this much later.</summary>
     public long TcpOkDelayNs { get; init; }
 

@@ -192,6 +192,8 @@ internal sealed class Options
         Flag("--tcp-reset", "Reset TCP sessions on INBOUND_TCP.",
             m => m with { TcpReset = true });
         Flag("--tcp-no-ok", "Never say INBOUND_TCP_OK.", m => m with { TcpNoOk = true });
+        Flag("--tcp-wrong-frame", "Say SERVER_HELLO in the place of INBOUND_TCP_OK.",
+            m => m with { TcpWrongFrame = true });
         Time("--tcp-ok-delay", "Say INBOUND_TCP_OK this much later.",
             (m, v) => m with { TcpOkDelayNs = v });
         Flag("--tcp-ok-split", "Say INBOUND_TCP_OK in two halves, 20 ms apart.",

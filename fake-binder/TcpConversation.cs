@@ -76,7 +76,8 @@ internal sealed class TcpConversation(SessionContext context) : Conversation(con
     private void SayOk(long nowNs)
     {
         Span<byte> ok = stackalloc byte[WireCodec.TypeBytes + Greeting.Length];
-        WireCodec.WriteType(ok, WireType.InboundTcpOk);
+        WireCodec.WriteType(
+            ok, Misbehaviour.TcpWrongFrame ? WireType.ServerHello : WireType.InboundTcpOk);
         Greeting.CopyTo(ok[WireCodec.TypeBytes..]);
         if (!Misbehaviour.TcpOkWithData)
             ok = ok[..WireCodec.TypeBytes];

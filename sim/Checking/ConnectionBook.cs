@@ -447,8 +447,8 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
-                && now >= connection.LastActivity + Law.IdleTime,
-            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + Law.Lifetime,
+                && now >= connection.LastActivity + truth.Scenario.Kernel.TcpIdle,
+            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : $"accepted {connection.AcceptedAt}, last active"

@@ -36,9 +36,9 @@ internal sealed class L3Connections() : Check("L3")
         _wasLate = late != null;
     }
 
-    private static Instant Due(ConnectionTruth connection) => connection.IsRelaying
-        ? Instant.Min(connection.LastActivity + Law.IdleTime,
-            connection.AcceptedAt + Law.Lifetime)
+    private Instant Due(ConnectionTruth connection) => connection.IsRelaying
+        ? Instant.Min(connection.LastActivity + Truth.Scenario.Kernel.TcpIdle,
+            connection.AcceptedAt + Truth.Scenario.Kernel.TcpLifetime)
         : connection.AcceptedAt + Law.HandshakeTime;
 
     private ConnectionTruth? Find(Instant now)

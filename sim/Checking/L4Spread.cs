@@ -2,8 +2,8 @@
 // the spread is at most the number n of healthy backends, and then nothing moves.
 //
 // A rebalance takes from one fullest backend only, so when several are equally full it takes one
-// rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes or
-// goes and any backend that becomes healthy or ceases to be begins the counting anew; that a
+// rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes,
+// goes or is bound for another reason than a rebalance, and any backend that becomes healthy or ceases to be begins the counting anew; that a
 // rebalance without need moves nobody is S3's.
 //
 // It knows by the model's counts at each multiple of 15 s.
@@ -17,7 +17,7 @@ internal sealed class L4Spread() : Check("L4")
 {
     private Instant _next = Instant.Never;
     private int _rebalances;
-    private (int Count, long Gone) _remotes;
+    private (int Count, long Gone, long Bindings) _remotes;
     private int _healthy;
 
     public override void OnHealed(Instant now) => _next = now + Law.RebalanceInterval;
@@ -28,7 +28,7 @@ internal sealed class L4Spread() : Check("L4")
             return;
         var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
         var remotes = (Truth.Policy.Remotes.Count, core.Counters[Counter.RemotesExpired]
-            + core.Counters[Counter.RemotesEvicted]);
+            + core.Counters[Counter.RemotesEvicted], Truth.Policy.Bindings);
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);

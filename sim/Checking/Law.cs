@@ -59,8 +59,6 @@ internal static class Law
     // ---- TCP ----
 
     public static readonly Duration HandshakeTime = Seconds(10);
-    public static readonly Duration IdleTime = Seconds(120);
-    public static readonly Duration Lifetime = Seconds(3600);
     public const int BackendTries = 2;
     public const int RelayQueueBytes = 16 * 1024;
 

@@ -22,11 +22,9 @@ public static class OwedCoverage
     private static readonly ImmutableSortedDictionary<string, string> Excuses =
         new Dictionary<string, string>
         {
-            ["ConnectionsTooOld"] = "a connection may last an hour, a run lasts ten minutes",
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["Fault:NotTcpOk"] = Proxied,
             ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
-            ["Refusal:NotTcpOk"] = "no script sends it; some 4 in 10,000 seeds, by BackendEnd",
             ["Refusal:HelloTimeout"] = Control,
             ["Refusal:FrameBeforeHello"] = Control,
             ["Refusal:SecondHello"] = Control,
@@ -86,6 +84,7 @@ public static class OwedCoverage
 
         // A TCP session that is refused costs a connection, or a second try.
         ("script:TcpRefuse", "Refusal:EndOfStream"), ("script:TcpReset", "Refusal:ReadFailed"),
+        ("script:TcpWrongFrame", "Refusal:NotTcpOk"),
         ("script:TcpNoOk", "ConnectionsHandshakeTimedOut"),
         ("script:TcpOkDelay", "ConnectionsHandshakeTimedOut"),
         ("script:CrashBeforeTcpOk", "ConnectionsRetried"),

@@ -49,6 +49,9 @@ internal sealed class PolicyModel
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
 
+    /// <summary>Primaries given so far, but for those that a rebalance made necessary.</summary>
+    public long Bindings { get; private set; }
+
     // ---- Backends ----
 
     public BackendTruth? AtPath(ReadOnlySpan<byte> path)
@@ -239,6 +242,7 @@ internal sealed class PolicyModel
     private void Bind(RemoteTruth remote, BackendTruth chosen)
     {
         remote.Primary = chosen;
+        Bindings += remote.WasMoved ? 0 : 1;
         remote.WasMoved = false;
         chosen.Remotes++;
         LastBinding = new Binding(remote.Address, chosen, IsBackup: false);

@@ -91,8 +91,6 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 {
                     IsTerminal = IsTerminal,
                 }.Run();
-            case var _ when request.Plant is { } plant:
-                return PlantCommand.Run(plant, arguments, output, error);
             default:
                 return request.Plant is { } plant
                     ? PlantCommand.Run(plant, arguments, output, error)

@@ -37,7 +37,7 @@ internal static class BackendPanel
         var lane = chart.Story.Backends[index];
         var top = chart.Y + 3;
         svg.Open("backend-lane hot " + Chart.Hue(index));
-        var what = lane.Plan < 0 ? "no process" : lane.IsCore ? "core" : "stays broken";
+        var what = lane.Plan < 0 ? "no process" : lane.IsCore ? "core" : "not core";
         chart.Label(top + 14, lane.Name, lane.Id == BackendId.None
             || lane.Id.ToString() == lane.Name ? what : $"id {lane.Id}, {what}",
             lane.Name, hasSwatch: true, isBlamed);

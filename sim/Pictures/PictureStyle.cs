@@ -17,6 +17,7 @@ internal static class PictureStyle
         --line:#29313c;--rail:#1a2028;--grey:#5d6774;--red:#ff5f66;--pale:#3a1a1f;--heal:#3fc4ba;
         --good:#2f9e58;--window:#2d2a1c;--c0:#4a9fe0;--c1:#f0a63a;--c2:#2fc39b;--c3:#a98be0;
         --c4:#7fd0f7;--c5:#ea95c3;--c6:#b8935a;--c7:#a9c43f;--c8:#8fa1b8;--c9:#7f93e6}}
+        svg{color:var(--soft)}
         text{font-family:Inter,"Segoe UI","Helvetica Neue",Arial,"Liberation Sans","DejaVu Sans",
         sans-serif;fill:var(--ink);font-size:11px}
         .ground{fill:var(--ground)}.e{text-anchor:end}.m{text-anchor:middle}

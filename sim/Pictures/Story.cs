@@ -99,7 +99,7 @@ public sealed record BackendLane(string Name, int Plan, bool IsCore)
 
 public sealed record StateSpan(LaneState State, Instant From)
 {
-    public Instant To { get; internal set; } = Instant.Never;
+    public Instant To { get; set; } = Instant.Never;
 }
 
 public sealed record HeartbeatMark(Instant Sent)

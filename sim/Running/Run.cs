@@ -69,6 +69,8 @@ public sealed class ScenarioRun
         WarmUp = scenario.Kernel.WarmUp,
         TcpConnections = scenario.Kernel.TcpConnections,
         TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,
+        TcpIdleTimeout = scenario.Kernel.TcpIdle,
+        TcpLifetime = scenario.Kernel.TcpLifetime,
         MaxRemotes = scenario.Kernel.MaxRemotes,
         HashKey = SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.HashKey),
     };

@@ -68,6 +68,7 @@ internal static class GeneratedBackends
         (m, _) => m with { TcpRefuse = true },
         (m, _) => m with { TcpReset = true },
         (m, _) => m with { TcpNoOk = true },
+        (m, _) => m with { TcpWrongFrame = true },
         (m, r) => m with { TcpOkDelayNs = r.LogUniform(1, 12_000) * Ms },
         (m, _) => m with { TcpOkSplit = true },
         (m, _) => m with { TcpOkWithData = true },

@@ -114,6 +114,10 @@ public static class Generator
             WarmUp = random.Chance(1, 4)
                 ? Duration.FromMilliseconds(random.Next(0, 3000)) : plain.WarmUp,
             TcpConnections = connections,
+            TcpIdle = random.Chance(1, 8)
+                ? Duration.FromSeconds((long)random.Next(1, 60)) : plain.TcpIdle,
+            TcpLifetime = random.Chance(1, 8)
+                ? Duration.FromSeconds((long)random.LogUniform(1, 120)) : plain.TcpLifetime,
             TcpConnectionsPerClient = random.Chance(1, 8)
                 ? random.LogUniform(1, 32) : plain.TcpConnectionsPerClient,
             // Room for both ends of every connection, for each backend twice, and for a scan.

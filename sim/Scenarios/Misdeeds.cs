@@ -57,6 +57,7 @@ public static class Misdeeds
         Flag("TcpRefuse", m => m.TcpRefuse),
         Flag("TcpReset", m => m.TcpReset),
         Flag("TcpNoOk", m => m.TcpNoOk),
+        Flag("TcpWrongFrame", m => m.TcpWrongFrame),
         Time("TcpOkDelay", m => m.TcpOkDelayNs),
         Flag("TcpOkSplit", m => m.TcpOkSplit),
         Flag("TcpOkWithData", m => m.TcpOkWithData),

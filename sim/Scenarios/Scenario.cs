@@ -82,6 +82,12 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.TcpConnectionsPerClient.</summary>
     public int TcpConnectionsPerClient { get; init; } = 1000;
 
+    /// <summary>See BalancerOptions.TcpIdleTimeout.</summary>
+    public Duration TcpIdle { get; init; } = Duration.FromSeconds(120L);
+
+    /// <summary>See BalancerOptions.TcpLifetime.</summary>
+    public Duration TcpLifetime { get; init; } = Duration.FromSeconds(3600L);
+
     /// <summary>See BalancerOptions.MaxRemotes.</summary>
     public int MaxRemotes { get; init; } = 1_000_000;
 }

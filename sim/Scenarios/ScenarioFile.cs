@@ -158,6 +158,8 @@ internal static class ScenarioCheck
         That(kernel.TcpConnections >= 1, "Kernel.TcpConnections: is 1 or more");
         That(kernel.TcpConnectionsPerClient >= 1,
             "Kernel.TcpConnectionsPerClient: is 1 or more");
+        That(kernel.TcpIdle > Duration.Zero, "Kernel.TcpIdle: is above 0");
+        That(kernel.TcpLifetime > Duration.Zero, "Kernel.TcpLifetime: is above 0");
         That(kernel.MaxRemotes >= 1, "Kernel.MaxRemotes: is 1 or more");
     }
 

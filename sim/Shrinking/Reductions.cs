@@ -71,6 +71,8 @@ internal static class Reductions
             kernel with { WarmUp = plain.WarmUp },
             kernel with { TcpConnections = plain.TcpConnections },
             kernel with { TcpConnectionsPerClient = plain.TcpConnectionsPerClient },
+            kernel with { TcpIdle = plain.TcpIdle },
+            kernel with { TcpLifetime = plain.TcpLifetime },
             kernel with { MaxRemotes = plain.MaxRemotes },
         ])
         {

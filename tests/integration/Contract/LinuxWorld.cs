@@ -9,6 +9,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
+using System.Threading;
 using Balancer.Core;
 using Balancer.Linux;
 using Tests.Integration.Linux;
@@ -115,6 +116,8 @@ public sealed class LinuxWorld : NetworkWorld
         Linux.Dispose();
         _root.Delete(true);
     }
+
+    protected override void Rest() => Thread.Sleep(1);
 
     private string FileOf(string name) => System.IO.Path.Combine(_folder, name);
 

@@ -123,6 +123,9 @@ public abstract class NetworkWorld : IDisposable
 
     public abstract void Dispose();
 
+    /// <summary>Lets a millisecond pass.</summary>
+    protected abstract void Rest();
+
     /// <summary>Waits until an event comes that fits, and returns it.</summary>
     public NetworkEvent Await(Func<NetworkEvent, bool> fits)
     {
@@ -136,6 +139,9 @@ public abstract class NetworkWorld : IDisposable
                 if (fits(came))
                     return came;
             }
+            // What is ready and does not fit is told again at once; time must pass all the same.
+            if (count > 0)
+                Rest();
         }
         throw new TimeoutException("the event did not come within 30 s");
     }

@@ -97,6 +97,8 @@ public sealed class SimWorld : NetworkWorld
     {
     }
 
+    protected override void Rest() => Kernel.Pass(Duration.FromMilliseconds(1));
+
     private Endpoint NewEndpoint(Ipv4 address) => new(address, _nextPort++);
 
     private void Deliver(Instant at, Ipv4 from, Endpoint to, ReadOnlySpan<byte> payload)

@@ -96,6 +96,7 @@ public sealed class OptionsTests
             TcpRefuse = true,
             TcpReset = true,
             TcpNoOk = true,
+            TcpWrongFrame = true,
             TcpOkDelayNs = 9_000_000_000,
             TcpOkSplit = true,
             TcpOkWithData = true,
@@ -105,7 +106,8 @@ public sealed class OptionsTests
         },
         Read("--reply-length 1501 --reply-length-claim 4294967295 --reply-port 65536 "
             + "--reply-address 10.77.77.5 --duplicate-replies 1 --crash-before-tcp-ok "
-            + "--tcp-refuse --tcp-reset --tcp-no-ok --tcp-ok-delay 9s --tcp-ok-split "
+            + "--tcp-refuse --tcp-reset --tcp-no-ok --tcp-wrong-frame --tcp-ok-delay 9s "
+            + "--tcp-ok-split "
             + "--tcp-ok-with-data --tcp-half-close-first --tcp-never-read --tcp-chunk 1 p")
             .Misbehaviour);
 

@@ -84,6 +84,7 @@ public sealed class TcpSessionTests
         { new Misbehaviour { TcpReset = true }, ["Reset"] },
         { new Misbehaviour { TcpRefuse = true }, ["Close"] },
         { new Misbehaviour { TcpNoOk = true }, [] },
+        { new Misbehaviour { TcpWrongFrame = true }, ["e9030000"] },
         { new Misbehaviour { TcpOkDelayNs = 1 }, [] },
         { new Misbehaviour { TcpOkSplit = true }, ["eb03"] },
         { new Misbehaviour { TcpOkWithData = true },

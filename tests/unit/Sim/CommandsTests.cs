@@ -52,7 +52,7 @@ public sealed class CommandsTests
     [InlineData("run --time soon")]
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
-    [InlineData("run --check S14")]
+    [InlineData("run --check S16")]
     [InlineData("run --virtual 29.9s")]
     [InlineData("run --jobs 0")]
     [InlineData("run --without-check S13")]
@@ -88,7 +88,7 @@ public sealed class CommandsTests
     public void WithoutCheck_LeavesAllOthers()
     {
         var request = CommandLine.Parse(["run", "--without-check", "S6,l5"]).Request!;
-        Assert.Equal(17, request.Checks.Length);
+        Assert.Equal(19, request.Checks.Length);
         Assert.DoesNotContain("S6", request.Checks);
         Assert.Equal(" --without-check=S6,L5", request.Options);
     }
