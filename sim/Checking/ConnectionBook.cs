@@ -80,6 +80,11 @@ internal sealed class ConnectionBook(Truth truth)
             ReportMisrouted(connection, backend);
         _connecting = null;
         _connectTo = null;
+        if (!connection.BackendStream.IsNone)
+        {
+            truth.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
+                + $" backend, and its stream to {connection.Backend} is open", backend);
+        }
         connection.Backend = backend;
         connection.Tries++;
         if (result.IsOk)

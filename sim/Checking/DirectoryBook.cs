@@ -22,6 +22,7 @@ internal sealed class DirectoryBook(Truth truth)
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly Dictionary<string, long> _notSockets = [];
     private readonly Dictionary<string, long> _tooLong = [];
+    private readonly List<BackendTruth> _toForget = [];
     private IoStatus _readability = IoStatus.Ok;
     private long _scan;
     private bool _isScanOpen;
@@ -94,6 +95,12 @@ internal sealed class DirectoryBook(Truth truth)
     {
         while (!_isScanOpen && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
             TakeSeenTwice(listedTwice);
+        if (_toForget.Count > 0 && !truth.IsStopping)
+        {
+            truth.Report(Finding.Unbounded, $"{_toForget[0]} is removed since"
+                + $" {_toForget[0].RemovedAt} and is not forgotten at {truth.Now}", _toForget[0]);
+        }
+        _toForget.Clear();
         if (_isScanOpen || _found.Count == 0 || truth.IsStopping)
             return;
         truth.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
@@ -105,17 +112,24 @@ internal sealed class DirectoryBook(Truth truth)
     {
         if (truth.Policy.WithId(id) is not { } backend)
             return;
-        var isLongGone = backend.Stage == Stage.Removed
-            && (truth.Now - backend.RemovedAt >= Law.RemovedRetention
-                || truth.Policy.Backends.Count >= Law.MostBackends);
-        if (!isLongGone || backend.Remotes > 0 || backend.Backups > 0)
+        var makesRoom = backend.Stage == Stage.Removed
+            && truth.Policy.Backends.Count >= Law.MostBackends;
+        if (!IsLongGone(backend) && !(makesRoom && IsFree(backend)))
         {
             truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage} with"
                 + $" {backend.Remotes} remotes", backend);
         }
+        _toForget.Remove(backend);
         truth.Repeats.Forget(Repeat.BackendStuck, id);
         truth.Policy.Forget(backend);
     }
+
+    /// <summary>A whole scan forgets it: gone for long, and nobody is bound to it.</summary>
+    private bool IsLongGone(BackendTruth backend) => backend.Stage == Stage.Removed
+        && truth.Now - backend.RemovedAt >= Law.RemovedRetention && IsFree(backend);
+
+    private bool IsFree(BackendTruth backend) => backend is { Remotes: 0, Backups: 0 }
+        && !truth.Retired.Exists(session => session.Backend == backend);
 
     private void OnScanEnded(IoResult end)
     {
@@ -127,6 +141,8 @@ internal sealed class DirectoryBook(Truth truth)
         if (!isWhole)
             return;
         OnMissing();
+        _toForget.AddRange(truth.Policy.Backends);
+        _toForget.RemoveAll(backend => !IsLongGone(backend));
         Forget(_notSockets);
         Forget(_tooLong);
     }

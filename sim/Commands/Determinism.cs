@@ -16,7 +16,7 @@ using System.Threading.Tasks;
 
 namespace Simulation.Commands;
 
-/// <summary>Runs the simulator with arguments, the second in another world; what it printed.</summary>
+/// <summary>Runs the simulator, the second in another world; what it printed.</summary>
 public delegate string[] Twin(IReadOnlyList<string> arguments, bool isSecond);
 
 internal sealed class Determinism(Simulator simulator, Request request, TextWriter output)

@@ -154,10 +154,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
     }
 
-    public static string Describe(Violation violation) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{violation.Check} {CheckNames.Of(violation.Check)} at {Chart.Time(violation.At)
-            }, event {violation.Event}: {violation.Evidence}");
+    public static string Describe(Violation violation) =>
+        $"{violation.Check} {CheckNames.Of(violation.Check)} at {Chart.Time(violation.At)}, "
+        + $"event {violation.Event}: {violation.Evidence}";
 
     private int Replay(Request request)
     {
@@ -193,9 +192,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         output.WriteLine(result.Violation is { } violation
             ? "FAILED " + Describe(violation)
             : "passed");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{result.Events} events, {result.Turns} turns, {result.Time} virtual, hash {
-                result.Hash:x16}"));
+        output.WriteLine($"{result.Events} events, {result.Turns} turns, {result.Time} virtual, "
+            + $"hash {result.Hash:x16}");
     }
 
     private int Show(Request request)

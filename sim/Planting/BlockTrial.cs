@@ -42,7 +42,7 @@ public sealed record TrialOutcome(
         }
     }
 
-    /// <summary>The check that found it in most blocks, of equals the first by name; or empty.</summary>
+    /// <summary>The check that found it in most blocks, of equals the first by name.</summary>
     public string MostlyBy => Blocks.Where(block => block.Seeds > 0)
         .GroupBy(block => block.Check)
         .OrderByDescending(group => group.Count())
@@ -77,7 +77,7 @@ public static class BlockTrial
         return new TrialOutcome(budget, [.. outcomes], clock.Elapsed);
     }
 
-    /// <summary>Does so many pieces of work in so many threads; the first failure is thrown.</summary>
+    /// <summary>Does pieces of work in so many threads; the first failure is thrown.</summary>
     public static void InParallel(int pieces, int threads, Action<int> work)
     {
         Verify.That(threads > 0, "work needs a thread");

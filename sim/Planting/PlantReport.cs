@@ -15,7 +15,10 @@ public static class PlantReport
     {
         output.WriteLine($"{"id",3}  {"bug",-28}{"check",-6}{"seeds",5}  what it does");
         foreach (var bug in bugs)
-            output.WriteLine($"{bug.Number,3}  {bug.Name,-28}{bug.Check,-6}{bug.Seeds,5}  {bug.What}");
+        {
+            output.WriteLine(
+                $"{bug.Number,3}  {bug.Name,-28}{bug.Check,-6}{bug.Seeds,5}  {bug.What}");
+        }
     }
 
     // ---- Trials ----
@@ -45,7 +48,7 @@ public static class PlantReport
         output.Flush();
     }
 
-    /// <summary>A last line: which bugs fell short, or escape where something was left out.</summary>
+    /// <summary>A last line: which bugs fell short, or escape if something was left out.</summary>
     public static void Missed(TextWriter output, PlantRequest request,
         IReadOnlyCollection<(PlantedBug Bug, TrialOutcome Outcome)> missed)
     {
@@ -79,8 +82,8 @@ public static class PlantReport
         {
             var one = group.First()!;
             var seed = SeedOf(first, found, one);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {group.Key,-4}{group.Count(),6}  first in seed {seed}, at {one.At}: {one.Evidence}"));
+            output.WriteLine($"  {group.Key,-4}{group.Count(),6}  first in seed {seed},"
+                + $" at {one.At}: {one.Evidence}");
         }
         if (found.All(violation => violation is null))
             output.WriteLine("  none");

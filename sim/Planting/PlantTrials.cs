@@ -13,7 +13,7 @@ namespace Simulation.Planting;
 
 internal static class PlantTrials
 {
-    /// <summary>Runs seeds with one bug, under all checks and under the one that must find it.</summary>
+    /// <summary>Runs seeds with one bug, under all checks and under its own alone.</summary>
     public static int RunOne(PlantRequest request, TextWriter output, TextWriter error)
     {
         var bug = request.Bugs[0];
@@ -51,7 +51,8 @@ internal static class PlantTrials
             var run = new PlantedRun(bug, checks, request.WithoutFaults);
             var outcome = BlockTrial.Run(request.Blocks, bug.Seeds, request.First, request.Jobs,
                 run.FindsBy,
-                done => progress.Tell($"{bug.Number} {bug.Name}: {done} of {request.Blocks} blocks"));
+                done => progress.Tell(
+                    $"{bug.Number} {bug.Name}: {done} of {request.Blocks} blocks"));
             progress.Clear();
             PlantReport.Trial(output, request, bug, outcome);
             if (!outcome.IsEnough)

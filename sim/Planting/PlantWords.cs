@@ -64,7 +64,8 @@ internal sealed class PlantWords
         "--blocks", "N", "Blocks of seeds, none shared [default: 100]");
 
     private readonly Option<string> _ablationBlocks = CommandLine.New(
-        "--blocks", "N", "Blocks of a bug's budget, 500 seeds at most, that it is looked for in [default: 1]");
+        "--blocks", "N",
+        "Blocks of a bug's budget, 500 seeds at most, that it is looked for in [default: 1]");
 
     private readonly Option<string> _bugs = CommandLine.New(
         "--bugs", "IDS", "Only these bugs, with commas: 2,13 [default: all]");
@@ -81,11 +82,12 @@ internal sealed class PlantWords
     public PlantWords()
     {
         Command = new Command(Name, "Bugs planted in the core, to prove that checks find them");
-        CommandLine.Add(Command, "list", "The bugs: number, name, check, budget, what it does", null, []);
-        CommandLine.Add(Command, "run", "Run seeds with one bug and tell which checks find it; exits 1"
-            + " if the one that must does not, alone", _bug, [_seeds, _seed, _jobs]);
-        CommandLine.Add(Command, "all", "Look for each bug in blocks of its budget of seeds, with its"
-            + " check alone; exits 1 if one is missed in more than 1 of 100", null,
+        CommandLine.Add(Command, "list", "The bugs: number, name, check, budget, what it does",
+            null, []);
+        CommandLine.Add(Command, "run", "Run seeds with one bug and tell which checks find it;"
+            + " exits 1 if the one that must does not, alone", _bug, [_seeds, _seed, _jobs]);
+        CommandLine.Add(Command, "all", "Look for each bug in blocks of its budget of seeds, with"
+            + " its check alone; exits 1 if one is missed in more than 1 of 100", null,
             [_blocks, _seed, _bugs, _withoutCheck, _without, _jobs]);
         CommandLine.Add(Command, "ablate", "For each check and each class of faults: the bugs that"
             + " escape without it", null, [_ablationBlocks, _seed, _bugs, _jobs]);

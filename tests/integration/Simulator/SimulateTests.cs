@@ -1,6 +1,7 @@
 // What the simulator must find nothing in, on every run of the tests: the corpus, seeds that are
 // the same each time, seeds that no run before had - they begin with the commit's hash - and two
-// processes that come to the same; and that it does find a bug that is there. `make simulate` runs these alone.
+// processes that come to the same; and that it does find a bug that is there. `make simulate` runs
+// these alone.
 //
 // They use all cores, so nothing else runs beside them.
 

@@ -49,8 +49,10 @@ public sealed class CoverageTests
             HealAt = At(30),
             Backends =
             [
-                new BackendPlan(0, "5301", Instant.Zero, true, new Misbehaviour { NoHello = true }),
-                new BackendPlan(1, "5302", Instant.Zero, false, new Misbehaviour { TcpReset = true }),
+                new BackendPlan(
+                    0, "5301", Instant.Zero, true, new Misbehaviour { NoHello = true }),
+                new BackendPlan(
+                    1, "5302", Instant.Zero, false, new Misbehaviour { TcpReset = true }),
             ],
         });
         coverage.OnLogged(At(101), Healthy);
