@@ -174,6 +174,8 @@ internal static class GeneratedBackends
             return script;
         for (var left = random.LogUniform(1, 3); left > 0; left--)
             script = Misdeeds[random.Next(Misdeeds.Length)](script, random);
-        return script;
+        // Large replies in small pieces would be millions of events, and nothing else.
+        return script is { ReplyLength: > 4096, FrameSplit: < 64 }
+            ? script with { FrameSplit = 512 } : script;
     }
 }
