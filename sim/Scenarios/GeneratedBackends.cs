@@ -21,6 +21,7 @@ internal static class GeneratedBackends
     private const int PlanPurpose = 1;
     private const int ScriptPurpose = 2;
     private const int LiarPurpose = 3;
+    private const int SlowPurpose = 4;
 
     /// <summary>Bytes of the directory's path with its slash: /run/bbal/.</summary>
     private const int DirectoryBytes = 10;
@@ -82,6 +83,7 @@ internal static class GeneratedBackends
         var scriptsOn = world.AllowsScripts
             && world.Stream(Streams.Backend, 0, ScriptPurpose).Chance(1, 2);
         var liar = DrawLiar(world, count, out var lie);
+        var slow = DrawSlow(world, count, out var delayNs);
         var names = new HashSet<string>();
         var plans = ImmutableArray.CreateBuilder<BackendPlan>(count);
         for (var id = 0; id < count; id++)
@@ -94,9 +96,13 @@ internal static class GeneratedBackends
             if (!names.Add(name))
                 names.Add(name = PlainName(id));
             var script = scriptsOn ? DrawScript(world, id) : Misbehaviour.None;
+            if (id == liar)
+                script = lie(script);
+            if (id == slow)
+                script = script with { TcpOkDelayNs = delayNs };
             plans.Add(new BackendPlan(
                 id, name, late && world.Profile != Profile.Calm ? start : Instant.Zero,
-                isCore, id == liar ? lie(script) : script));
+                isCore, script));
         }
         return plans.MoveToImmutable();
     }
@@ -146,6 +152,18 @@ internal static class GeneratedBackends
             _ => script with { ReplyPort = port },
         };
         return isThere ? who : -1;
+    }
+
+    /// <summary>
+    /// In some seeds one backend takes long to take a TCP connection, so that much can happen while
+    /// one waits for it. -1 for none.
+    /// </summary>
+    private static int DrawSlow(GeneratedWorld world, int count, out long delayNs)
+    {
+        var random = world.Stream(Streams.Backend, 0, SlowPurpose);
+        var isThere = random.Chance(1, 3) && world.AllowsScripts;
+        delayNs = random.LogUniform(2_000, 12_000) * Ms;
+        return isThere ? random.Next(count) : -1;
     }
 
     private static Misbehaviour DrawScript(GeneratedWorld world, int id)
