@@ -22,11 +22,14 @@ internal sealed class S15Stop() : Check("S15")
     private Instant _emptySince = Instant.Never;
     private Instant _withoutTcpSince = Instant.Never;
     private bool _hasStopped;
+    private long _faultedInTurn;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
         if (told is LogEvent.Stopping)
             _askedAt = now;
+        else if (told is LogEvent.BackendFaulted)
+            _faultedInTurn = Truth.CutInTurn;
         else if (told is LogEvent.Stopped)
             OnStopped(now);
         else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
@@ -39,6 +42,7 @@ internal sealed class S15Stop() : Check("S15")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
+        _faultedInTurn = 0;
         if (_askedAt == Instant.Never || _hasStopped)
             return;
         if (Truth.StopRequests > 1)
@@ -85,8 +89,10 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
+        // A heartbeat's time-out in this very turn closes a session too, and is no part of the stop.
+        var cutByStop = Truth.CutInTurn - _faultedInTurn;
         if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
-            && Truth.AnyInFlight(Young))
+            && cutByStop > 0 && now - Truth.LastForwardedAt < Young)
         {
             Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"
                 + $" {Young} is unanswered");

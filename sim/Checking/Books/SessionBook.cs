@@ -174,6 +174,8 @@ internal sealed class SessionBook(Truth truth)
         truth.Retired.Remove(session);
         if (backend.Session != session)
             return;
+        if (session.Evidence == null)
+            truth.CutInTurn += session.Unanswered;
         backend.Session = null;
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;

@@ -129,6 +129,12 @@ internal sealed class Truth
         _report(finding, evidence, backend?.PlanId ?? -1, client);
 
     /// <summary>
+    /// Replies still owed by sessions that were closed in this turn without having ended; retired
+    /// ones aside, which another one that retires may end at any time.
+    /// </summary>
+    public long CutInTurn { get; set; }
+
+    /// <summary>
     /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
     /// forwarded.
     /// </summary>
@@ -152,6 +158,7 @@ internal sealed class Truth
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        CutInTurn = 0;
         ReceivedInTurn = 0;
         AcceptedInTurn = 0;
         Lateness = Scenario.Kernel.ClockStep + _stall;
