@@ -83,7 +83,7 @@ internal static class GeneratedBackends
         var scriptsOn = world.AllowsScripts
             && world.Stream(Streams.Backend, 0, ScriptPurpose).Chance(1, 2);
         var liar = DrawLiar(world, count, out var lie);
-        var slow = DrawSlow(world, count, out var delayNs);
+        var slow = DrawSlow(world, count, out var slowDown);
         var names = new HashSet<string>();
         var plans = ImmutableArray.CreateBuilder<BackendPlan>(count);
         for (var id = 0; id < count; id++)
@@ -99,7 +99,7 @@ internal static class GeneratedBackends
             if (id == liar)
                 script = lie(script);
             if (id == slow)
-                script = script with { TcpOkDelayNs = delayNs };
+                script = slowDown(script);
             plans.Add(new BackendPlan(
                 id, name, late && world.Profile != Profile.Calm ? start : Instant.Zero,
                 isCore, script));
@@ -155,14 +155,17 @@ internal static class GeneratedBackends
     }
 
     /// <summary>
-    /// In some seeds one backend takes long to take a TCP connection, so that much can happen while
-    /// one waits for it. -1 for none.
+    /// In some seeds one backend takes long to take a TCP connection, and perhaps to answer, so that
+    /// much can happen while somebody waits for it. -1 for none.
     /// </summary>
-    private static int DrawSlow(GeneratedWorld world, int count, out long delayNs)
+    private static int DrawSlow(
+        GeneratedWorld world, int count, out Func<Misbehaviour, Misbehaviour> slowDown)
     {
         var random = world.Stream(Streams.Backend, 0, SlowPurpose);
         var isThere = random.Chance(1, 3) && world.AllowsScripts;
-        delayNs = random.LogUniform(2_000, 12_000) * Ms;
+        var okDelayNs = random.LogUniform(2_000, 12_000) * Ms;
+        var delayNs = random.Chance(1, 2) ? random.LogUniform(500, 8_000) * Ms : 0;
+        slowDown = script => script with { TcpOkDelayNs = okDelayNs, DelayNs = delayNs };
         return isThere ? random.Next(count) : -1;
     }
 
