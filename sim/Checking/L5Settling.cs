@@ -4,7 +4,8 @@
 //
 // It knows by the calls of each turn. At most 1,000 vain turns may follow each other within one
 // virtual second besides those that a scenario makes by waking the loop for nothing; and once chaos
-// is over and nobody has asked anything for 10 s, at most 200 turns of any kind.
+// is over, nobody has asked anything for 10 s and nothing is left to be carried, at most 200 turns of
+// any kind.
 
 using System;
 using Balancer.Core;
@@ -49,7 +50,7 @@ internal sealed class L5Settling() : Check("L5")
             _turns = 0;
         }
         _turns++;
-        if (Truth.Connections.Open.Count > 0)
+        if (Truth.Connections.Open.Count > 0 || AnythingMoves())
             _lastTraffic = now;
         if (Truth.Deeds == 0 && _lines == 0)
             _vain++;
@@ -61,5 +62,19 @@ internal sealed class L5Settling() : Check("L5")
         {
             Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
         }
+    }
+
+    /// <summary>A session carries what was asked earlier, perhaps a few bytes a turn.</summary>
+    private bool AnythingMoves()
+    {
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.Session is { } session
+                && (session.Owed.Count > 0 || session.Decoder.IsMidFrame))
+            {
+                return true;
+            }
+        }
+        return false;
     }
 }

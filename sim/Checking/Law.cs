@@ -73,6 +73,9 @@ internal static class Law
     public static readonly Duration RepeatedLine = Seconds(5);
     public static readonly Duration StopGrace = Seconds(5);
 
+    /// <summary>The end of the grace, in which no more queries are taken.</summary>
+    public static readonly Duration StopQuiet = Seconds(1);
+
     // ---- Work of a turn ----
 
     /// <summary>

@@ -1,11 +1,12 @@
 // Claims that the loop is woken for everything that the balancer waits for, and for nothing else: a
 // session for what its backend says, and to be written to as long as bytes wait for it; both sides
 // of a connection as far as there is room for what they send; the two bound sockets always, but for
-// the short rests after an error that repeats. A wake-up that is lost shows otherwise only when
-// somebody goes unanswered for long.
+// the short rests after an error that repeats; and that it does not sleep while it has work left. A
+// wake-up that is lost shows otherwise only when somebody goes unanswered for long.
 //
 // It knows by the interests that were set and by the bytes that are owed to each stream.
 
+using System;
 using Balancer.Core;
 
 namespace Simulation.Checking;
@@ -14,6 +15,8 @@ internal sealed class S14Attention() : Check("S14")
 {
     private Instant _datagramsRestSince = Instant.Never;
     private Instant _listenerRestsSince = Instant.Never;
+
+    private Instant _workSince = Instant.Never;
 
     public override bool Claims(Finding finding) => finding is Finding.Unwatched;
 
@@ -29,8 +32,15 @@ internal sealed class S14Attention() : Check("S14")
             + " socket does not rest");
     }
 
+    public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        if (now > _workSince + Truth.Lateness)
+            Fail($"the loop slept from {_workSince} to {now} with a scan half done");
+    }
+
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
+        _workSince = Truth.Directory.OpenScan != 0 ? now : Instant.Never;
         if (Truth.IsStopping)
             return;
         Look(Truth.DatagramSocket, "the UDP socket", now, Law.ReceivePause,

@@ -1,7 +1,8 @@
 // Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any more;
 // connections that are open and queries that are in flight get 5 s, and no connection is cut
 // earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
-// longer than 5 s; and in the end nothing is open or armed that the balancer opened or armed.
+// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open or
+// armed that the balancer opened or armed.
 //
 // It knows by the streams that were opened and closed, and by counting, for each session, the
 // queries owed to it and the replies that came. A query that is never answered is waited for only
@@ -19,6 +20,7 @@ internal sealed class S15Stop() : Check("S15")
 
     private Instant _askedAt = Instant.Never;
     private Instant _emptySince = Instant.Never;
+    private Instant _withoutTcpSince = Instant.Never;
     private bool _hasStopped;
 
     public override void OnLogged(Instant now, LogEvent told)
@@ -45,6 +47,7 @@ internal sealed class S15Stop() : Check("S15")
             Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
         if (now > _askedAt + Law.StopGrace + Truth.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
+        CheckQuiet(now);
         var isEmpty = Truth.Connections.Open.Count == 0 && !Truth.AnyInFlight(Duration.Zero);
         if (isEmpty && now > _emptySince + Truth.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
@@ -59,6 +62,23 @@ internal sealed class S15Stop() : Check("S15")
         {
             Fail($"{Truth.OpenStreams} streams are open, {core.TimerCount} timers armed and"
                 + $" {core.ConnectionCount} connections kept after the stop");
+        }
+    }
+
+    /// <summary>
+    /// When no connection is left and what had come before is taken, or the last second begins, no
+    /// more queries are taken.
+    /// </summary>
+    private void CheckQuiet(Instant now)
+    {
+        var isWithoutTcp = Truth.Connections.Open.Count == 0;
+        var mustRest = now >= _askedAt + (Law.StopGrace - Law.StopQuiet)
+            || (isWithoutTcp && now > _withoutTcpSince + Truth.Lateness);
+        _withoutTcpSince = isWithoutTcp ? Instant.Min(_withoutTcpSince, now) : Instant.Never;
+        if (mustRest && Truth.InterestOf(Truth.DatagramSocket) != Readiness.None)
+        {
+            Fail($"queries are still taken at {now}; a stop was asked for at {_askedAt}, and no"
+                + $" connection is left since {_withoutTcpSince}");
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class Campaign(
         seeds.Run(request.Jobs, progress.Every, () => progress.Show(Describe));
         progress.End();
         _summary.End(_first, _clock.Elapsed);
-        _summary.Write(output);
+        _summary.Write(output, withCoverage: _failure is null);
         output.Flush();
         var code = Conclude(progress);
         return WriteJson(code) || code != Tool.Passed ? code : Tool.Usage;

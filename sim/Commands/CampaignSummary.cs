@@ -63,12 +63,14 @@ internal sealed class CampaignSummary(Request request)
     /// <summary>No more seeds follow.</summary>
     public void End(ulong first, TimeSpan real) => (_first, _real) = (first, real);
 
-    public void Write(TextWriter output)
+    /// <summary>What a failure is about should not have to be looked for below the tables.</summary>
+    public void Write(TextWriter output, bool withCoverage)
     {
         var inReal = Number(VirtualSeconds / Math.Max(1e-9, _real.TotalSeconds));
         var seeds = (PerCore / SeedSeconds).ToString("0.0", CultureInfo.InvariantCulture);
         var real = _real.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
-        WriteCoverage(output);
+        if (withCoverage)
+            WriteCoverage(output);
         output.WriteLine($"seeds     {Number(Seeds)}");
         output.WriteLine($"virtual   {Number(VirtualSeconds)} s, {Number(_events)} events, "
             + $"{Number(_turns)} turns");

@@ -55,7 +55,7 @@ public sealed class CommandLine
         "--without", "FAULTS", "None of these faults");
 
     private readonly Option<string> _virtual = New(
-        "--virtual", "TIME", "Virtual time of a run, 30s and more [default: the seed's]");
+        "--virtual", "TIME", "Virtual time of a run, 10s and more [default: the seed's]");
 
     private readonly Option<string> _check = New(
         "--check", "IDS", "Only these checks, with commas: S1,S7 [default: all]");

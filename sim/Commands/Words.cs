@@ -48,9 +48,9 @@ internal static class Words
 
     /// <summary>A run's length, enough for the generator to place its clients in.</summary>
     public static Duration? ToVirtual(string name, string text) =>
-        Nanoseconds(name, text) is >= 30_000_000_000 and var time
+        Nanoseconds(name, text) is >= 10_000_000_000 and var time
             ? new Duration(time)
-            : throw new UsageException($"{name}: '{text}' is less than 30 s");
+            : throw new UsageException($"{name}: '{text}' is less than 10 s");
 
     public static Duration? ToDuration(string name, string text) =>
         new(Nanoseconds(name, text));

@@ -40,6 +40,8 @@ internal sealed class FaultInjector
     /// <summary>Calls that one fault cuts short at most: some 20 ms of real time.</summary>
     private const int ShortCalls = 10_000;
 
+    private const int EntryKinds = 4;
+
     private readonly SimKernel _kernel;
     private readonly RunObserver _observer;
     private readonly KernelPlan _plan;
@@ -117,7 +119,10 @@ internal sealed class FaultInjector
             return;
         Apply(fault.Kind, fault.Target);
         if (fault.Kind == FaultKind.DirectoryEntry)
-            _kernel.Directory.Unlink(EntryName(fault));
+        {
+            for (var n = 0; n < Entries(fault); n++)
+                _kernel.Directory.Unlink(EntryName(fault, n));
+        }
         if (fault.Kind == FaultKind.BackendUnlink && !_chaosIsOver
             && _processes.GetValueOrDefault(fault.Id) == _backends[fault.Target].Current)
             _backends[fault.Target].Exit();
@@ -223,16 +228,24 @@ internal sealed class FaultInjector
 
     private static int Times(FaultPlan fault) => (int)Math.Clamp(fault.Amount, 0, 100_000);
 
-    private static string EntryName(FaultPlan fault) =>
-        "stray-" + fault.Id.ToString(CultureInfo.InvariantCulture);
+    private static int Entries(FaultPlan fault) => 1 + Times(fault) / EntryKinds;
+
+    private static string EntryName(FaultPlan fault, int number = 0) =>
+        string.Create(CultureInfo.InvariantCulture,
+            $"stray-{fault.Id}{(number == 0 ? "" : $"-{number}")}");
 
     private void MakeEntry(FaultPlan fault)
     {
-        var name = EntryName(fault);
-        if (fault.Amount == 2)
+        for (var n = 0; n < Entries(fault); n++)
+            MakeEntry(EntryName(fault, n), Times(fault) % EntryKinds);
+    }
+
+    private void MakeEntry(string name, int kind)
+    {
+        if (kind == 2)
             _kernel.Directory.Link(name, "nowhere");
         else
-            _kernel.Directory.Create(name, fault.Amount switch
+            _kernel.Directory.Create(name, kind switch
             {
                 0 => SimEntryKind.File,
                 1 => SimEntryKind.Folder,

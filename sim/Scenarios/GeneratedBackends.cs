@@ -21,6 +21,7 @@ internal static class GeneratedBackends
     private const int PlanPurpose = 1;
     private const int ScriptPurpose = 2;
     private const int LiarPurpose = 3;
+    private const int SlowPurpose = 4;
 
     /// <summary>Bytes of the directory's path with its slash: /run/bbal/.</summary>
     private const int DirectoryBytes = 10;
@@ -82,6 +83,7 @@ internal static class GeneratedBackends
         var scriptsOn = world.AllowsScripts
             && world.Stream(Streams.Backend, 0, ScriptPurpose).Chance(1, 2);
         var liar = DrawLiar(world, count, out var lie);
+        var slow = DrawSlow(world, count, out var slowDown);
         var names = new HashSet<string>();
         var plans = ImmutableArray.CreateBuilder<BackendPlan>(count);
         for (var id = 0; id < count; id++)
@@ -94,9 +96,13 @@ internal static class GeneratedBackends
             if (!names.Add(name))
                 names.Add(name = PlainName(id));
             var script = scriptsOn ? DrawScript(world, id) : Misbehaviour.None;
+            if (id == liar)
+                script = lie(script);
+            if (id == slow)
+                script = slowDown(script);
             plans.Add(new BackendPlan(
                 id, name, late && world.Profile != Profile.Calm ? start : Instant.Zero,
-                isCore, id == liar ? lie(script) : script));
+                isCore, script));
         }
         return plans.MoveToImmutable();
     }
@@ -148,6 +154,21 @@ internal static class GeneratedBackends
         return isThere ? who : -1;
     }
 
+    /// <summary>
+    /// In some seeds one backend takes long to take a TCP connection, and perhaps to answer, so that
+    /// much can happen while somebody waits for it. -1 for none.
+    /// </summary>
+    private static int DrawSlow(
+        GeneratedWorld world, int count, out Func<Misbehaviour, Misbehaviour> slowDown)
+    {
+        var random = world.Stream(Streams.Backend, 0, SlowPurpose);
+        var isThere = random.Chance(1, 3) && world.AllowsScripts;
+        var okDelayNs = random.LogUniform(2_000, 12_000) * Ms;
+        var delayNs = random.Chance(1, 2) ? random.LogUniform(500, 8_000) * Ms : 0;
+        slowDown = script => script with { TcpOkDelayNs = okDelayNs, DelayNs = delayNs };
+        return isThere ? random.Next(count) : -1;
+    }
+
     private static Misbehaviour DrawScript(GeneratedWorld world, int id)
     {
         var random = world.Stream(Streams.Backend, id + 1, ScriptPurpose);
@@ -156,6 +177,8 @@ internal static class GeneratedBackends
             return script;
         for (var left = random.LogUniform(1, 3); left > 0; left--)
             script = Misdeeds[random.Next(Misdeeds.Length)](script, random);
-        return script;
+        // Large replies in small pieces would be millions of events, and nothing else.
+        return script is { ReplyLength: > 4096, FrameSplit: < 64 }
+            ? script with { FrameSplit = 512 } : script;
     }
 }

@@ -64,7 +64,7 @@ internal static class GeneratedClients
         var retries = isCalm | random.Chance(3, 4);
         var floods = random.Chance(1, 12) && !isCalm;
         var isSelf = random.Chance(1, 60) && !isCalm;
-        var address = isSelf ? Ipv4.From(10, 99, 99, 1)
+        var address = isSelf ? (id % 2 == 0 ? Ipv4.From(10, 99, 99, 1) : Ipv4.Loopback)
             : floods ? Ipv4.From(172, (byte)(16 + id), 0, 1)
             : Ipv4.From(10, 1, (byte)(id >> 8), (byte)(id + 1));
         return new UdpClientPlan(
@@ -113,7 +113,11 @@ internal static class GeneratedClients
         var bytes = random.Pick<int>([0, 1, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
         var what = random.Next(4);
         if (floods)
-            return new QueryPlan(at, port, kind, 40, random.LogUniform(2, 1024));
+        {
+            // Large ones fill a queue to its last byte.
+            var size = random.Chance(1, 4) ? 1400 : 40;
+            return new QueryPlan(at, port, kind, size, random.LogUniform(2, 1024));
+        }
         if (!isOdd)
             return new QueryPlan(at, port, QueryKind.Question, 0);
         return what switch

@@ -34,6 +34,7 @@ internal static class GeneratedFaults
                 Add(faults, world, kind, random, backends);
         }
         AddDead(faults, world, backends);
+        AddReplaced(faults, world, backends);
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
@@ -73,6 +74,29 @@ internal static class GeneratedFaults
         }
     }
 
+    /// <summary>
+    /// Where chaos lasts beyond the stop, a backend may be replaced just before it, while the old
+    /// process still owes replies that it gives when the stop has begun.
+    /// </summary>
+    private static void AddReplaced(List<FaultPlan> faults, GeneratedWorld world,
+        ImmutableArray<BackendPlan> backends)
+    {
+        var random = world.Stream(Streams.Fault, (int)FaultKind.BackendRebind, DeadPurpose);
+        var isThere = random.Chance(1, 2) && world.HealAt > world.End
+            && world.Allows(FaultKind.BackendRebind) && world.Allows(FaultKind.BackendPause);
+        var target = backends[random.Next(backends.Length)].Id;
+        var pauseAt = world.End - random.NextDuration(
+            Duration.FromSeconds(1L), Duration.FromSeconds(4L));
+        var pause = random.NextDuration(Duration.FromSeconds(4L), Duration.FromSeconds(8L));
+        if (!isThere)
+            return;
+        faults.Add(new FaultPlan((int)FaultKind.BackendPause * IdsPerKind + MaxPerKind,
+            pauseAt, pause, FaultKind.BackendPause, target));
+        faults.Add(new FaultPlan((int)FaultKind.BackendRebind * IdsPerKind + MaxPerKind,
+            world.End - Duration.FromMilliseconds(500), Duration.Zero,
+            FaultKind.BackendRebind, target));
+    }
+
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
     {
         // Both are drawn for every kind, so that a kind's own choice shifts nothing.
@@ -104,7 +128,9 @@ internal static class GeneratedFaults
             FaultKind.StreamShort => (length, small),
             FaultKind.DirectoryUnreadable => (length, choice % 3),
             FaultKind.DirectoryBreaksOff => (Duration.Zero, choice),
-            FaultKind.DirectoryEntry => (length, choice),
+            // Some bring more entries than one turn looks at; sockets become backends, and stay few.
+            FaultKind.DirectoryEntry => (length, choice < 3 && small % 8 == 0
+                ? choice + 4 * (small * 3) : choice),
             FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms), 0),
             _ => (length, 0),
         };

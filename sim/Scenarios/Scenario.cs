@@ -252,7 +252,10 @@ public enum FaultKind
     /// <summary>The next scan breaks off after Amount entries.</summary>
     DirectoryBreaksOff,
 
-    /// <summary>A plain file (0), folder (1), dangling link (2) or stale socket (3) appears for For.</summary>
+    /// <summary>
+    /// A plain file (0), folder (1), dangling link (2) or stale socket (3) appears for For; with 4
+    /// more for each entry more of the kind.
+    /// </summary>
     DirectoryEntry,
 
     /// <summary>For For, changes are not told.</summary>

@@ -351,9 +351,6 @@ internal sealed class Backend : IStreamOwner
     public void Shutdown()
     {
         _environment.Timers.Disarm(_reconnect);
-#if PLANT
-        if (!Plants.Is(Plant.StopForgetsRetired))
-#endif
         _retired?.End();
         if (HasSession)
             EndSession();

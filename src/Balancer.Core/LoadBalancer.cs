@@ -218,6 +218,10 @@ public sealed class LoadBalancer
         long unanswered = 0;
         foreach (var backend in _backends.All)
             unanswered += backend.Unanswered;
+#if PLANT
+        if (Plants.Is(Plant.StopWaitsForNobody))
+            return false;
+#endif
         return unanswered > 0 && _udp.ForwardedLately(now) > 0;
     }
 
@@ -231,6 +235,9 @@ public sealed class LoadBalancer
         _discovery.Stop();
         _remotes.Stop();
         _tcp.StopAccepting();
+#if PLANT
+        if (!Plants.Is(Plant.StopLeavesConnections))
+#endif
         _tcp.CutAll();
         _udp.StopTakingQueries();
         _udp.Flush(now);

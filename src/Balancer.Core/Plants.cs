@@ -81,9 +81,10 @@ public enum Plant
     CutAnswerEndsClean = 59,
     GrowthLosesWrapped = 60,
     GateNeverCloses = 61,
-    StopForgetsRetired = 62,
-    HoleNotSiftedUp = 63,
-    TimersBeforeEvents = 64,
+    StopLeavesConnections = 62,
+    StopWaitsForNobody = 63,
+    HoleNotSiftedUp = 64,
+    TimersBeforeEvents = 65,
 }
 
 /// <summary>Which bug is active in this thread.</summary>

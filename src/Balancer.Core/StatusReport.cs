@@ -1,7 +1,8 @@
 // Owns the answer to an operator who asks what the balancer is doing: one line of totals, one a
 // backend, one a remote for the first thousand, written a few a turn.
 //
-// What always holds: one report at a time; a request during one starts no second.
+// What always holds: one report at a time; a request during one starts no second; a report that is
+// over is over, whoever comes later.
 
 using System;
 
@@ -15,7 +16,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     private int _remotesLeft;
 
     /// <summary>Remotes are left for the next turn.</summary>
-    public bool HasWork => _remotesLeft > 0 && _nextRemote < remotes.SnapshotEnd;
+    public bool HasWork => _remotesLeft > 0;
 
     /// <summary>Reports totals and backends, and begins with the remotes.</summary>
     public void Start(Instant now)
@@ -31,10 +32,17 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
         }
         _nextRemote = 0;
         _remotesLeft = Limits.StatusRemotes;
+        EndIfAllAreTold();
     }
 
     /// <summary>Reports the next few remotes.</summary>
     public void DoWork()
+    {
+        TellSlice();
+        EndIfAllAreTold();
+    }
+
+    private void TellSlice()
     {
         var end = Math.Min(_nextRemote + Limits.RemotesPerTurn, remotes.SnapshotEnd);
         for (var n = 0; n < Limits.StatusRemotesPerTurn && _remotesLeft > 0; n++)
@@ -44,5 +52,12 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             log.RemoteStatus(in snapshot);
             _remotesLeft--;
         }
+    }
+
+    /// <summary>The table may grow beyond this end; what it grows by is no part of the report.</summary>
+    private void EndIfAllAreTold()
+    {
+        if (_nextRemote >= remotes.SnapshotEnd)
+            _remotesLeft = 0;
     }
 }

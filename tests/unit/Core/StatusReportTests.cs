@@ -124,6 +124,22 @@ public sealed class StatusReportTests
         Assert.InRange(s.Balancer.Turns - turns, 1, 200);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void RemotesThatComeAfterwards_AreNotTold(int before)
+    {
+        var s = new ProxyScenario();
+        AddRemotes(s, before);
+        s.Kernel.RequestStatus();
+        s.Run(1);
+        Assert.Equal(before, s.Log.Count<LogEvent.RemoteStatus>());
+        AddRemotes(s, 20);
+        s.Run(1);
+
+        Assert.Equal(before, s.Log.Count<LogEvent.RemoteStatus>());
+    }
+
     private static void AddRemotes(ProxyScenario s, int count)
     {
         for (var n = 1; n <= count; n++)

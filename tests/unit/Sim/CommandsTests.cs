@@ -53,7 +53,7 @@ public sealed class CommandsTests
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
     [InlineData("run --check S16")]
-    [InlineData("run --virtual 29.9s")]
+    [InlineData("run --virtual 9.9s")]
     [InlineData("run --jobs 0")]
     [InlineData("run --without-check S13")]
     [InlineData("run --check S1 --without-check S1")]

@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 17348551575151059617)]
-    [InlineData(2, Profile.Calm, 16627315450144289980)]
-    [InlineData(3, Profile.Restart, 5691375474443254020)]
-    [InlineData(4, Profile.Tcp, 8063892305950867435)]
+    [InlineData(1, Profile.Swarm, 16552540182867150275)]
+    [InlineData(2, Profile.Calm, 2790764248908758443)]
+    [InlineData(3, Profile.Restart, 1372327742334835745)]
+    [InlineData(4, Profile.Tcp, 961683763002288812)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 
@@ -37,9 +37,17 @@ public sealed class ScenarioGeneratorTests
             var scenario = Generator.FromSeed(
                 seed, profile, new GeneratorOptions { Length = length });
             Assert.Equal(Instant.Zero + length, scenario.End);
-            Assert.True(scenario.HealAt < scenario.End);
-            Assert.All(scenario.Faults, fault => Assert.True(fault.At < scenario.HealAt));
+            AssertChaosEnds(scenario);
         }
+    }
+
+    [Fact]
+    public void SomeScenarios_AreStoppedAmidChaos()
+    {
+        var stopped = 0;
+        for (ulong seed = 0; seed < 200; seed++)
+            stopped += Swarm(seed) is var scenario && scenario.HealAt > scenario.End ? 1 : 0;
+        Assert.InRange(stopped, 10, 40);
     }
 
     [Theory]
@@ -108,8 +116,7 @@ public sealed class ScenarioGeneratorTests
             Assert.Contains(scenario.Backends, backend => backend.IsCore);
             Assert.InRange(scenario.Backends.Length, 1, 8);
             Assert.InRange(scenario.UdpClients.Length, 1, 40);
-            Assert.True(scenario.HealAt < scenario.End);
-            Assert.All(scenario.Faults, fault => Assert.True(fault.At < scenario.HealAt));
+            AssertChaosEnds(scenario);
             var ids = scenario.UdpClients.Select(client => client.Id)
                 .Concat(scenario.TcpClients.Select(client => client.Id)).ToList();
             Assert.Equal(ids.Count, ids.Distinct().Count());
@@ -144,6 +151,14 @@ public sealed class ScenarioGeneratorTests
             Assert.True(first.Passed, $"seed {seed}: {first.Violation}");
             Assert.Equal(first.Hash, ScenarioRun.Execute(scenario).Hash);
         }
+    }
+
+    /// <summary>Before the run does, or, where the stop comes amid it, once that is over.</summary>
+    private static void AssertChaosEnds(Scenario scenario)
+    {
+        Assert.True(scenario.HealAt < scenario.End
+            || scenario.HealAt == scenario.End + Duration.FromSeconds(10L));
+        Assert.All(scenario.Faults, fault => Assert.True(fault.At < scenario.HealAt));
     }
 
     private static Scenario Swarm(ulong seed) => Generator.FromSeed(seed, Profile.Swarm);

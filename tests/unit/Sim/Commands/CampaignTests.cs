@@ -55,6 +55,7 @@ public sealed class CampaignTests : IDisposable
             $"FAILED seed 2: {check} ", StringComparison.Ordinal));
         Assert.DoesNotContain("passed", run.Lines);
         Assert.Contains("seeds     2", run.Lines);
+        Assert.DoesNotContain("QueriesForwarded", run.Output);
     }
 
     [Fact]

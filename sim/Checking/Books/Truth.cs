@@ -191,7 +191,7 @@ internal sealed class Truth
                 if (happened.Handle == connection.Client
                     && (happened.Ready & Readiness.HangUp) != 0)
                 {
-                    connection.ClientFailed = true;
+                    Connections.OnHangUp(connection, happened.Ready);
                 }
             }
         }

@@ -41,6 +41,9 @@ internal sealed class FrameDecoder
     private int _count;
     private uint _skip;
 
+    /// <summary>Part of a frame has come, or of a packet that is skipped.</summary>
+    public bool IsMidFrame => _count > 0 || _skip > 0;
+
     /// <summary>Takes one frame off the front of the input; false when none is whole.</summary>
     public bool TryNext(ref ReadOnlySpan<byte> input, out SeenFrame frame)
     {

@@ -59,6 +59,11 @@ internal sealed class RepeatBook(Truth truth)
             truth.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
                 + $" {truth.Now}; once in {Law.RepeatedLine} it may be");
         }
+        else if (gate.Untold == 0)
+        {
+            truth.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
+                + " nothing of the kind happened");
+        }
         else if (gate.Untold != heldBack + 1)
         {
             truth.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"

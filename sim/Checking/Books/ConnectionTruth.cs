@@ -54,6 +54,9 @@ internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instan
     /// <summary>The backend reads no more; what is for it is thrown away.</summary>
     public bool IsBackendDeaf { get; set; }
 
+    /// <summary>One of its sides is gone, so it is closed by the end of the turn.</summary>
+    public bool MustClose { get; set; }
+
     public bool ClientEnded { get; set; }
 
     public bool BackendEnded { get; set; }

@@ -85,6 +85,7 @@ internal sealed class ConnectionBook(Truth truth)
             truth.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
                 + $" backend, and its stream to {connection.Backend} is open", backend);
         }
+        Touch(connection);
         connection.Backend = backend;
         connection.Tries++;
         if (result.IsOk)
@@ -103,6 +104,17 @@ internal sealed class ConnectionBook(Truth truth)
             OnRefused(connection);
         }
         return true;
+    }
+
+    /// <summary>
+    /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or written
+    /// those calls will show what it is.
+    /// </summary>
+    public void OnHangUp(ConnectionTruth connection, Readiness ready)
+    {
+        Touch(connection);
+        connection.ClientFailed = true;
+        connection.MustClose |= !connection.IsRelaying || ready == Readiness.HangUp;
     }
 
     public void OnRead(ConnectionTruth connection, SocketHandle stream, IoResult result,
@@ -124,6 +136,8 @@ internal sealed class ConnectionBook(Truth truth)
         }
         else if (result.Status != IoStatus.WouldBlock)
         {
+            connection.MustClose |= result.Status != IoStatus.EndOfStream
+                && (isClient || connection.IsRelaying);
             OnSideOver(connection, isClient, result.Status == IoStatus.EndOfStream);
         }
         CheckBound(connection);
@@ -136,9 +150,13 @@ internal sealed class ConnectionBook(Truth truth)
         var isClient = stream == connection.Client;
         if (!result.IsOk)
         {
-            if (result.Status != IoStatus.WouldBlock)
-                OnSideOver(connection, isClient, isEnd: false);
-            if (result.Status == IoStatus.BrokenPipe && !isClient && connection.IsRelaying)
+            if (result.Status == IoStatus.WouldBlock)
+                return;
+            var isDeaf = result.Status == IoStatus.BrokenPipe && !isClient
+                && connection.IsRelaying;
+            connection.MustClose |= !isDeaf && (isClient || connection.IsRelaying);
+            OnSideOver(connection, isClient, isEnd: false);
+            if (isDeaf)
             {
                 connection.IsBackendDeaf = true;
                 connection.ToBackend.Clear();
@@ -258,6 +276,8 @@ internal sealed class ConnectionBook(Truth truth)
             connection.IsTouched = false;
             if (connection.IsClosed)
                 continue;
+            if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
+                ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
                 CheckEnds(connection);
             if (connection.IsProxied && !truth.IsStopping)

@@ -20,6 +20,7 @@ internal sealed class StatusBook(Truth truth)
 
     private readonly HashSet<Ipv4> _told = [];
     private bool _isOwed;
+    private bool _isOver = true;
     private long _begunIn = -TurnsOfAReport;
     private int _nextBackend;
     private int _backends;
@@ -27,11 +28,13 @@ internal sealed class StatusBook(Truth truth)
     private int _lines;
 
     /// <summary>The operator asked.</summary>
-    public void OnRequested() => _isOwed |= truth.Turn >= _begunIn + TurnsOfAReport;
+    public void OnRequested() =>
+        _isOwed |= _isOver || truth.Turn >= _begunIn + TurnsOfAReport;
 
     public void OnTotals(LogEvent.Status told)
     {
         _isOwed = false;
+        _isOver = false;
         _begunIn = truth.Turn;
         _nextBackend = 0;
         _backends = truth.Policy.Backends.Count;
@@ -68,6 +71,12 @@ internal sealed class StatusBook(Truth truth)
 
     public void OnRemote(LogEvent.RemoteStatus told)
     {
+        if (_isOver)
+        {
+            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} at {truth.Now};"
+                + " nobody asked, or the report was over");
+            return;
+        }
         if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
         {
             truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as number"
@@ -86,6 +95,7 @@ internal sealed class StatusBook(Truth truth)
 
     public void OnTurnEnded(LoadBalancer core)
     {
+        _isOver |= _told.Count >= truth.Policy.Remotes.Count;
         if (_isOwed || _nextBackend < _backends)
             truth.Report(Finding.Untrue, "a status was asked for, and not all of it was told");
         _isOwed = false;

@@ -68,10 +68,10 @@ internal sealed class ArrivalBook(Truth truth)
             {
                 return;
             }
-            ReportBinding(told, $"model: {binding.Remote} to {Describe(binding)}");
+            ReportBinding(told, binding);
             return;
         }
-        ReportBinding(told, "model: nobody needs a backend");
+        ReportBinding(told, null);
     }
 
     /// <summary>
@@ -117,14 +117,21 @@ internal sealed class ArrivalBook(Truth truth)
             : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
     }
 
-    private void ReportBinding(LogEvent.RemoteAssigned told, string model)
+    /// <summary>
+    /// A binding that was told is not the one that is due. One that was due for the same remote is
+    /// in the model by now; without it the remote's primary is one that it had before.
+    /// </summary>
+    private void ReportBinding(LogEvent.RemoteAssigned told, Binding? due)
     {
-        var hasPrimary = truth.Policy.Remotes.TryGetValue(told.Remote, out var remote)
-            && remote.Primary is { } primary && primary.Id != told.Backend.Value;
-        truth.Report(hasPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+        var primary = truth.Policy.Remotes.GetValueOrDefault(told.Remote)?.Primary;
+        var hadPrimary = primary != null && due?.Remote != told.Remote
+            && primary.Id != told.Backend.Value;
+        var should = due is { } binding
+            ? $"it should be {binding.Remote} to {Describe(binding)}" : "nobody needs a backend";
+        truth.Report(hadPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
             $"{told.Remote} was bound to backend {told.Backend}"
-            + $"{(told.IsBackup ? " as backup" : "")}; {model}"
-            + (hasPrimary ? $"; its primary is {remote!.Primary}, {remote.Primary!.Stage}" : ""),
+            + $"{(told.IsBackup ? " as backup" : "")}; {should}"
+            + (hadPrimary ? $"; its primary is {primary}, {primary!.Stage}" : ""),
             truth.Policy.WithId(told.Backend.Value));
     }
 
