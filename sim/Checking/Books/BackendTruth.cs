@@ -61,6 +61,9 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     public bool HasPath { get; set; } = true;
     public bool ConnectedSinceScan { get; set; }
 
+    /// <summary>The turn in which a scan last saw another socket at its path.</summary>
+    public long MadeAnewIn { get; set; }
+
     /// <summary>The scan that was open when it was last connected to; 0 for none.</summary>
     public long ConnectedInScan { get; set; }
     public long SeenInScan { get; set; }

@@ -262,6 +262,7 @@ internal sealed class DirectoryBook(Truth truth)
     private void OnMadeAnew(BackendTruth backend)
     {
         truth.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
+        backend.MadeAnewIn = truth.Turn;
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {

@@ -172,10 +172,13 @@ internal sealed class SessionBook(Truth truth)
         var backend = session.Backend;
         session.IsClosed = true;
         truth.Retired.Remove(session);
+        // A retired one is ended in peace when its time is over, and when another one retires.
+        var isCut = session.Evidence == null
+            && !(session.IsRetired && (backend.MadeAnewIn == truth.Turn
+                || truth.Now >= session.RetiredAt + Law.RetiredTime));
+        truth.CutInTurn += isCut ? session.Unanswered : 0;
         if (backend.Session != session)
             return;
-        if (session.Evidence == null)
-            truth.CutInTurn += session.Unanswered;
         backend.Session = null;
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;

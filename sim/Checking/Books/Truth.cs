@@ -129,8 +129,7 @@ internal sealed class Truth
         _report(finding, evidence, backend?.PlanId ?? -1, client);
 
     /// <summary>
-    /// Replies still owed by sessions that were closed in this turn without having ended; retired
-    /// ones aside, which another one that retires may end at any time.
+    /// Replies still owed by sessions that were closed in this turn without cause.
     /// </summary>
     public long CutInTurn { get; set; }
 
