@@ -64,7 +64,10 @@ public sealed record KernelPlan
     /// <summary>The clock moves in steps of this; zero for nanoseconds.</summary>
     public Duration ClockStep { get; init; }
 
-    /// <summary>Bytes that one read takes at most, 1 and up.</summary>
+    /// <summary>
+    /// Bytes that one read takes at most, 1 and up; like all that cuts calls short, for the first
+    /// hundred thousand of these.
+    /// </summary>
     public int MaxReadBytes { get; init; } = int.MaxValue;
 
     /// <summary>Bytes that one write takes at most, 1 and up.</summary>
@@ -235,9 +238,7 @@ public enum FaultKind
     /// <summary>Amount waits wake early, with nothing ready.</summary>
     KernelWakes,
 
-    /// <summary>
-    /// For For, reads and writes on streams take at most Amount bytes, ten thousand of them.
-    /// </summary>
+    /// <summary>For For, reads and writes on streams take at most Amount bytes.</summary>
     StreamShort,
 
     /// <summary>The next Amount writes to backends say EAGAIN.</summary>
