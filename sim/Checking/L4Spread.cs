@@ -27,8 +27,8 @@ internal sealed class L4Spread() : Check("L4")
         if (_next == Instant.Never || !Truth.IsCalm)
             return;
         var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
-        var remotes = (Truth.Policy.Remotes.Count, core.Counters[Counter.RemotesExpired]
-            + core.Counters[Counter.RemotesEvicted], Truth.Policy.Bindings);
+        var remotes = (Truth.Policy.Remotes.Count, Truth.Tally[Counter.RemotesExpired]
+            + Truth.Tally[Counter.RemotesEvicted], Truth.Policy.Bindings);
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);

@@ -84,6 +84,9 @@ internal static class Law
     public const int TimersOfATurn = 1000;
 
     public const int DatagramsOfATurn = 128;
+
+    /// <summary>Replies that are sent by one call, if it takes them all.</summary>
+    public const int DatagramsOfACall = 64;
     public const int AcceptsOfATurn = 64;
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);

@@ -26,6 +26,11 @@ internal sealed class StatusBook(Truth truth)
     private int _backends;
     private int _remotes;
     private int _lines;
+    private long _goneBefore;
+
+    /// <summary>Remotes that were forgotten so far.</summary>
+    private long Gone =>
+        truth.Tally[Counter.RemotesExpired] + truth.Tally[Counter.RemotesEvicted];
 
     /// <summary>The operator asked.</summary>
     public void OnRequested() =>
@@ -41,6 +46,7 @@ internal sealed class StatusBook(Truth truth)
         _remotes = truth.Policy.Remotes.Count;
         _told.Clear();
         _lines = 0;
+        _goneBefore = Gone;
         var backends = truth.Policy.Backends;
         var healthy = 0;
         foreach (var backend in backends)
@@ -106,9 +112,8 @@ internal sealed class StatusBook(Truth truth)
     /// <summary>Remotes may come and go while a report is told; those that stay are all told.</summary>
     private void CheckRemotes(LoadBalancer core)
     {
-        var gone = core.Counters[Counter.RemotesExpired] + core.Counters[Counter.RemotesEvicted];
         var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
-        if (_lines < least && gone == 0)
+        if (_lines < least && Gone == _goneBefore)
         {
             truth.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
                 + $" {least}");

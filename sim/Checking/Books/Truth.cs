@@ -117,6 +117,9 @@ internal sealed class Truth
 
     public long ReceiveFailedLastIn { get; private set; }
 
+    /// <summary>The turn in which an accept last failed for want of something.</summary>
+    public long LacksForAcceptIn { get; private set; }
+
     public int ReceivedInTurn { get; private set; }
 
     public int AcceptedInTurn { get; private set; }
@@ -277,6 +280,9 @@ internal sealed class Truth
         {
             Tally.Add(Counter.AcceptsFailed);
             Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status);
+            // One that was aborted is one connection's own trouble; the next may be taken at once.
+            if (result.Status is not (IoStatus.Aborted or IoStatus.Reset))
+                LacksForAcceptIn = Turn;
         }
     }
 
