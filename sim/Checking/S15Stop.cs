@@ -89,7 +89,7 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
-        // A heartbeat's time-out in this very turn closes a session too, and is no part of the stop.
+        // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
         var cutByStop = Truth.CutInTurn - _faultedInTurn;
         if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
             && cutByStop > 0 && now - Truth.LastForwardedAt < Young)
