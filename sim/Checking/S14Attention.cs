@@ -20,7 +20,9 @@ internal sealed class S14Attention() : Check("S14")
 
     public override bool Claims(Finding finding) => finding is Finding.Unwatched;
 
-    /// <summary>Two failures in a row are a condition, and a third call within the rest a spin.</summary>
+    /// <summary>
+    /// Two failures in a row are a condition, and a third call within the rest a spin.
+    /// </summary>
     private void LookAtFailures(Instant now)
     {
         if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn

@@ -1,8 +1,8 @@
-// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any more;
-// connections that are open and queries that are in flight get 5 s, and no connection is cut
+// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any
+// more; connections that are open and queries that are in flight get 5 s, and no connection is cut
 // earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
-// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open or
-// armed that the balancer opened or armed.
+// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open
+// or armed that the balancer opened or armed.
 //
 // It knows by the streams that were opened and closed, and by counting, for each session, the
 // queries owed to it and the replies that came. A query that is never answered is waited for only
@@ -15,7 +15,9 @@ namespace Simulation.Checking;
 
 internal sealed class S15Stop() : Check("S15")
 {
-    /// <summary>How old, at least, a query must be to count as one that nobody will answer.</summary>
+    /// <summary>
+    /// How old, at least, a query must be to count as one that nobody will answer.
+    /// </summary>
     private static readonly Duration Young = Law.StopGrace - Duration.FromSeconds(1L);
 
     private Instant _askedAt = Instant.Never;
@@ -89,7 +91,7 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
-        // A heartbeat's time-out in this very turn closes a session too, and is no part of the stop.
+        // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
         var cutByStop = Truth.CutInTurn - _faultedInTurn;
         if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
             && cutByStop > 0 && now - Truth.LastForwardedAt < Young)

@@ -130,7 +130,8 @@ internal static class GeneratedFaults
             FaultKind.StreamShort => (length, small),
             FaultKind.DirectoryUnreadable => (length, choice % 3),
             FaultKind.DirectoryBreaksOff => (Duration.Zero, choice),
-            // Some bring more entries than one turn looks at; sockets become backends, and stay few.
+            // Some bring more entries than one turn looks at; sockets become backends, and stay
+            // few.
             FaultKind.DirectoryEntry => (length, choice < 3 && small % 8 == 0
                 ? choice + 4 * (small * 3) : choice),
             FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms), 0),

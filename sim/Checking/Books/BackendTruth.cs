@@ -128,7 +128,9 @@ internal sealed class SessionTruth(
     /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
     public long Unanswered { get; set; }
 
-    /// <summary>The turn whose events said that it has bytes, if it was not read since; else 0.</summary>
+    /// <summary>
+    /// The turn whose events said that it has bytes, if it was not read since; else 0.
+    /// </summary>
     public long UnreadSince { get; set; }
 
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>

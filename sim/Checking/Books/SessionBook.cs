@@ -20,7 +20,9 @@ internal sealed class SessionBook(Truth truth)
 
     // ---- Connecting ----
 
-    /// <summary>A backend was connected to for its session; the session, if it has one now.</summary>
+    /// <summary>
+    /// A backend was connected to for its session; the session, if it has one now.
+    /// </summary>
     public SessionTruth? OnConnected(BackendTruth backend, IoResult result, SocketHandle stream)
     {
         CheckTime(backend);

@@ -469,7 +469,9 @@ internal sealed class Truth
         }
     }
 
-    /// <summary>A line that is told in the middle of a batch, about one that arrived in it.</summary>
+    /// <summary>
+    /// A line that is told in the middle of a batch, about one that arrived in it.
+    /// </summary>
     private void OnArrivalLine(Repeat kind, int which, long heldBack)
     {
         Arrivals.DrainTo(kind, which);
