@@ -118,7 +118,7 @@ internal static class GeneratedFaults
             {
                 0 => Duration.Zero,
                 1 => length,
-                _ => length + Duration.FromSeconds(15L),
+                _ => length + Duration.FromSeconds(40L),
             }, 0),
             FaultKind.UdpLoss or FaultKind.UdpDuplicate => (length, small),
             FaultKind.UdpReorder => (length, small * 10 * Ms),
