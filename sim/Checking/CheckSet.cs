@@ -56,7 +56,9 @@ public sealed class CheckSet : RunObserver
     /// <summary>The first check that did not hold, or null as it should be.</summary>
     public Violation? Violation { get; private set; }
 
-    /// <summary>The same run with these checks alone; S13 is the runner's, not one of them.</summary>
+    /// <summary>
+    /// The same run with these checks alone; S13 is the runner's, not one of them.
+    /// </summary>
     public CheckSet Only(IEnumerable<string> ids)
     {
         var wanted = ids.ToHashSet(StringComparer.OrdinalIgnoreCase);

@@ -57,5 +57,5 @@ internal sealed class L2Healthy() : Check("L2")
     }
 
     private static bool IsTooLong(string name) =>
-        System.Text.Encoding.UTF8.GetByteCount(name) > Law.LongestPath - 16;
+        System.Text.Encoding.UTF8.GetByteCount(name) > Law.LongestPath - DirectoryBook.DirectoryBytes;
 }

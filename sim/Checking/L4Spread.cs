@@ -3,8 +3,8 @@
 //
 // A rebalance takes from one fullest backend only, so when several are equally full it takes one
 // rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes,
-// goes or is bound for another reason than a rebalance, and any backend that becomes healthy or ceases to be begins the counting anew; that a
-// rebalance without need moves nobody is S3's.
+// goes or is bound for another reason than a rebalance, and any backend that becomes healthy or
+// ceases to be begins the counting anew; that a rebalance without need moves nobody is S3's.
 //
 // It knows by the model's counts at each multiple of 15 s.
 
@@ -27,8 +27,8 @@ internal sealed class L4Spread() : Check("L4")
         if (_next == Instant.Never || !Truth.IsCalm)
             return;
         var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
-        var remotes = (Truth.Policy.Remotes.Count, core.Counters[Counter.RemotesExpired]
-            + core.Counters[Counter.RemotesEvicted], Truth.Policy.Bindings);
+        var remotes = (Truth.Policy.Remotes.Count, Truth.Tally[Counter.RemotesExpired]
+            + Truth.Tally[Counter.RemotesEvicted], Truth.Policy.Bindings);
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);

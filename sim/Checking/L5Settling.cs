@@ -4,8 +4,8 @@
 //
 // It knows by the calls of each turn. At most 1,000 vain turns may follow each other within one
 // virtual second besides those that a scenario makes by waking the loop for nothing; and once chaos
-// is over, nobody has asked anything for 10 s and nothing is left to be carried, at most 200 turns of
-// any kind.
+// is over, nobody has asked anything for 10 s and nothing is left to be carried, at most 200 turns
+// of any kind.
 
 using System;
 using Balancer.Core;

@@ -1,7 +1,7 @@
-// Owns the numbers that checks judge by: every time and bound of the balancer, written down a second
-// time from the description of what it does. The core has its own, in its Limits; that these two
-// agree is not compiled in but found by running, so a number that is changed in the core by mistake
-// is a difference that a check sees.
+// Owns the numbers that checks judge by: every time and bound of the balancer, written down a
+// second time from the description of what it does. The core has its own, in its Limits; that these
+// two agree is not compiled in but found by running, so a number that is changed in the core by
+// mistake is a difference that a check sees.
 //
 // What always holds: nothing here is computed from the core's constants, and no check asks the core
 // for a number that stands here.
@@ -10,7 +10,9 @@ using Balancer.Core;
 
 namespace Simulation.Checking;
 
-/// <summary>What the balancer promises, in numbers; see the description's sections for each.</summary>
+/// <summary>
+/// What the balancer promises, in numbers; see the description's sections for each.
+/// </summary>
 internal static class Law
 {
     // ---- Sessions to backends ----
@@ -22,13 +24,19 @@ internal static class Law
     public static readonly Duration BackOffStep = Seconds(2);
     public static readonly Duration LongestBackOff = Seconds(32);
 
-    /// <summary>Entries that are no sockets, and others refused, whose names are remembered.</summary>
+    /// <summary>
+    /// Entries that are no sockets, and others refused, whose names are remembered.
+    /// </summary>
     public const int SkippedNames = 64;
 
-    /// <summary>A session whose socket was replaced ends by itself, or is ended after this.</summary>
+    /// <summary>
+    /// A session whose socket was replaced ends by itself, or is ended after this.
+    /// </summary>
     public static readonly Duration RetiredTime = Seconds(15);
 
-    /// <summary>Bytes that may wait for one session, and of these those that no query may use.</summary>
+    /// <summary>
+    /// Bytes that may wait for one session, and of these those that no query may use.
+    /// </summary>
     public const int SessionQueueBytes = 256 * 1024;
 
     public const int ControlReserveBytes = 16;
@@ -50,7 +58,9 @@ internal static class Law
     public static readonly Duration ExpiryInterval = Seconds(30);
     public static readonly Duration RebalanceInterval = Seconds(15);
 
-    /// <summary>Remotes that a slice of an expiry or a rebalance is about: one slice a turn.</summary>
+    /// <summary>
+    /// Remotes that a slice of an expiry or a rebalance is about: one slice a turn.
+    /// </summary>
     public const int RemotesOfASlice = 2048;
 
     /// <summary>A full table forgets the one longest unheard of this many.</summary>
@@ -84,6 +94,9 @@ internal static class Law
     public const int TimersOfATurn = 1000;
 
     public const int DatagramsOfATurn = 128;
+
+    /// <summary>Replies that are sent by one call, if it takes them all.</summary>
+    public const int DatagramsOfACall = 64;
     public const int AcceptsOfATurn = 64;
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);

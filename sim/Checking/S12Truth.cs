@@ -2,8 +2,9 @@
 // every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
 // remote's snapshot tells at the end, and every 4,096th turn.
 //
-// The lines of the log are held to the same: each tells what happened, by its true names and numbers,
-// in the turn in which it happened, and so does the status report that an operator asks for.
+// The lines of the log are held to the same: each tells what happened, by its true names and
+// numbers, in the turn in which it happened, and so does the status report that an operator asks
+// for.
 //
 // It knows by Truth's own tally, made from the calls. Counts of remotes are S4's.
 

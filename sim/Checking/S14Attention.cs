@@ -20,7 +20,9 @@ internal sealed class S14Attention() : Check("S14")
 
     public override bool Claims(Finding finding) => finding is Finding.Unwatched;
 
-    /// <summary>Two failures in a row are a condition, and a third call within the rest a spin.</summary>
+    /// <summary>
+    /// Two failures in a row are a condition, and a third call within the rest a spin.
+    /// </summary>
     private void LookAtFailures(Instant now)
     {
         if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
@@ -44,19 +46,22 @@ internal sealed class S14Attention() : Check("S14")
         if (Truth.IsStopping)
             return;
         Look(Truth.DatagramSocket, "the UDP socket", now, Law.ReceivePause,
-            ref _datagramsRestSince);
+            Truth.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
         LookAtFailures(now);
-        Look(Truth.Listener, "the listener", now, Law.AcceptPause, ref _listenerRestsSince);
+        Look(Truth.Listener, "the listener", now, Law.AcceptPause,
+            Truth.LacksForAcceptIn == Truth.Turn, ref _listenerRestsSince);
     }
 
-    private void Look(
-        SocketHandle socket, string name, Instant now, Duration rest, ref Instant since)
+    private void Look(SocketHandle socket, string name, Instant now, Duration rest, bool hasCause,
+        ref Instant since)
     {
         if (Truth.InterestOf(socket) == Readiness.Read)
         {
             since = Instant.Never;
             return;
         }
+        if (since == Instant.Never && !hasCause)
+            Fail($"{name} rests from {now} on, and no error that lasts was seen");
         since = Instant.Min(since, now);
         if (now >= since + rest && now > since)
             Fail($"{name} rests since {since}; it should be woken again after {rest}");

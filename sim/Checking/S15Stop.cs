@@ -1,8 +1,8 @@
-// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any more;
-// connections that are open and queries that are in flight get 5 s, and no connection is cut
+// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any
+// more; connections that are open and queries that are in flight get 5 s, and no connection is cut
 // earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
-// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open or
-// armed that the balancer opened or armed.
+// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open
+// or armed that the balancer opened or armed.
 //
 // It knows by the streams that were opened and closed, and by counting, for each session, the
 // queries owed to it and the replies that came. A query that is never answered is waited for only
@@ -15,18 +15,23 @@ namespace Simulation.Checking;
 
 internal sealed class S15Stop() : Check("S15")
 {
-    /// <summary>How old, at least, a query must be to count as one that nobody will answer.</summary>
+    /// <summary>
+    /// How old, at least, a query must be to count as one that nobody will answer.
+    /// </summary>
     private static readonly Duration Young = Law.StopGrace - Duration.FromSeconds(1L);
 
     private Instant _askedAt = Instant.Never;
     private Instant _emptySince = Instant.Never;
     private Instant _withoutTcpSince = Instant.Never;
     private bool _hasStopped;
+    private long _faultedInTurn;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
         if (told is LogEvent.Stopping)
             _askedAt = now;
+        else if (told is LogEvent.BackendFaulted)
+            _faultedInTurn = Truth.CutInTurn;
         else if (told is LogEvent.Stopped)
             OnStopped(now);
         else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
@@ -39,6 +44,7 @@ internal sealed class S15Stop() : Check("S15")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
+        _faultedInTurn = 0;
         if (_askedAt == Instant.Never || _hasStopped)
             return;
         if (Truth.StopRequests > 1)
@@ -85,8 +91,10 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
+        // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
+        var cutByStop = Truth.CutInTurn - _faultedInTurn;
         if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
-            && Truth.AnyInFlight(Young))
+            && cutByStop > 0 && now - Truth.LastForwardedAt < Young)
         {
             Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"
                 + $" {Young} is unanswered");

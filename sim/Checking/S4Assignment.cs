@@ -24,8 +24,8 @@ internal sealed class S4Assignment() : Check("S4")
             Fail($"the core remembers {core.RemoteCount} remotes;"
                 + $" it should be {Truth.Policy.Remotes.Count}");
         }
-        var changes = core.Counters[Counter.RemotesExpired] + core.Counters[Counter.RemotesMoved]
-            + core.Counters[Counter.RemotesEvicted];
+        var changes = Truth.Tally[Counter.RemotesExpired] + Truth.Tally[Counter.RemotesMoved]
+            + Truth.Tally[Counter.RemotesEvicted];
         if (changes != _changes || Truth.Turn % TurnsBetweenCounts == 0)
             Count(core);
         if (Truth.Turn % TurnsBetweenRecounts == 0)

@@ -63,7 +63,9 @@ internal sealed class CampaignSummary(Request request)
     /// <summary>No more seeds follow.</summary>
     public void End(ulong first, TimeSpan real) => (_first, _real) = (first, real);
 
-    /// <summary>What a failure is about should not have to be looked for below the tables.</summary>
+    /// <summary>
+    /// What a failure is about should not have to be looked for below the tables.
+    /// </summary>
     public void Write(TextWriter output, bool withCoverage)
     {
         var inReal = Number(VirtualSeconds / Math.Max(1e-9, _real.TotalSeconds));

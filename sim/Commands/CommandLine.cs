@@ -32,7 +32,7 @@ public sealed class CommandLine
     private readonly Argument<string> _file = new("FILE") { Description = "A scenario's file" };
 
     private readonly Option<string> _seed = New(
-        "--seed", "N", "The first seed [default: one from the clock]");
+        "--seed", "N", "The first seed [default: one from the clock; for det 1]");
 
     private readonly Option<string> _count = New(
         "--count", "K", "How many seeds [default: 100, or no limit with --time]");

@@ -87,8 +87,8 @@ internal static class Words
         ImmutableArray<string> words = [.. text.Split(',')];
         if (new GeneratorOptions { Only = words }.UnknownWord() is { } unknown)
         {
-            throw new UsageException($"{name}: '{unknown}' names no fault (a class such as udp or "
-                + "script, or a kind such as UdpLoss)");
+            throw new UsageException($"{name}: '{unknown}' names no fault (a class - "
+                + $"{string.Join(", ", GeneratorOptions.Classes)} - or a kind such as UdpLoss)");
         }
         return words;
     }

@@ -35,7 +35,9 @@ public sealed class SimNetwork : INetwork
 
     public SocketHandle Listener { get; }
 
-    /// <summary>How long the process stood still at the start of the last Wait; zero as a rule.</summary>
+    /// <summary>
+    /// How long the process stood still at the start of the last Wait; zero as a rule.
+    /// </summary>
     public Duration Stalled { get; private set; }
 
     public int Wait(Instant until, Span<NetworkEvent> events)

@@ -37,9 +37,6 @@ internal sealed class FaultInjector
         IoResult.Failed(IoStatus.Other, 4),
     ];
 
-    /// <summary>Calls that one fault cuts short at most: some 20 ms of real time.</summary>
-    private const int ShortCalls = 10_000;
-
     private const int EntryKinds = 4;
 
     private readonly SimKernel _kernel;
@@ -290,7 +287,6 @@ internal sealed class FaultInjector
                 var most = (int)Math.Clamp(fault?.Amount ?? int.MaxValue, 1, int.MaxValue);
                 Faults.MaxReadBytes = Math.Min(_plan.MaxReadBytes, most);
                 Faults.MaxWriteBytes = Math.Min(_plan.MaxWriteBytes, most);
-                Faults.ShortCallsLeft = fault is null ? int.MaxValue : ShortCalls;
                 break;
             case FaultKind.DirectoryUnreadable:
                 ApplyUnreadable(fault);

@@ -2,8 +2,8 @@
 // tells the observers what was asked and what was answered. A datagram that was sent goes on to the
 // clients from here, after the observers heard of it.
 //
-// What always holds: the answers are the kernel's own, unchanged; each call is told once, WouldBlock
-// included. Times are those of the balancer's clock.
+// What always holds: the answers are the kernel's own, unchanged; each call is told once,
+// WouldBlock included. Times are those of the balancer's clock.
 
 using System;
 using Balancer.Core;
@@ -17,7 +17,9 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 {
     private readonly SimNetwork _inner = kernel.Network;
 
-    /// <summary>Calls so far that moved something: bytes, a datagram, a connection, an end.</summary>
+    /// <summary>
+    /// Calls so far that moved something: bytes, a datagram, a connection, an end.
+    /// </summary>
     public long Deeds { get; private set; }
 
     /// <summary>The balancer waits, so what happens is the world's doing, not its own.</summary>

@@ -88,7 +88,9 @@ public abstract class RunObserver
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
     { }
 
-    /// <summary>A reply reached a client; the query is what it answers, -1 for none it knows.</summary>
+    /// <summary>
+    /// A reply reached a client; the query is what it answers, -1 for none it knows.
+    /// </summary>
     public virtual void OnClientAnswered(Instant now, int client, int query) { }
 
     /// <summary>A TCP client connected, or could not.</summary>

@@ -18,6 +18,12 @@ internal sealed class World
     /// <summary>What a write costs in an AF_UNIX buffer besides its bytes.</summary>
     private const int PerUnixWrite = 767;
 
+    /// <summary>
+    /// Calls of a run that are cut short at most. A turn for each few bytes of a flood of large
+    /// replies would take minutes, and show nothing that the first seconds do not.
+    /// </summary>
+    private const int ShortCalls = 100_000;
+
     private readonly SimKernel _kernel;
     private readonly RunObserver _observer;
     private readonly List<BinderHost> _backends = [];
@@ -64,6 +70,7 @@ internal sealed class World
         kernel.Clock.Granularity = new Duration(Math.Max(1, plan.ClockStep.Nanoseconds));
         kernel.Faults.MaxReadBytes = plan.MaxReadBytes;
         kernel.Faults.MaxWriteBytes = plan.MaxWriteBytes;
+        kernel.Faults.ShortCallsLeft = ShortCalls;
         kernel.Faults.SparesClients = true;
         kernel.Directory.TellsChanges = plan.TellsChanges;
         kernel.Directory.Order = SimScanOrder.Shuffled;

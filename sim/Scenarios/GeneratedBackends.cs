@@ -155,8 +155,8 @@ internal static class GeneratedBackends
     }
 
     /// <summary>
-    /// In some seeds one backend takes long to take a TCP connection, and perhaps to answer, so that
-    /// much can happen while somebody waits for it. -1 for none.
+    /// In some seeds one backend takes long to take a TCP connection, and perhaps to answer: much
+    /// can happen while somebody waits for it. -1 for none.
     /// </summary>
     private static int DrawSlow(
         GeneratedWorld world, int count, out Func<Misbehaviour, Misbehaviour> slowDown)

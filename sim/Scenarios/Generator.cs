@@ -114,7 +114,7 @@ public static class Generator
                 ? random.LogUniform(16, 1024) : plain.DatagramQueue,
             ClockStep = random.Chance(1, 4)
                 ? new Duration(random.LogUniform(1_000, 1_000_000_000)) : Duration.Zero,
-            MaxReadBytes = random.Chance(1, 2) ? random.LogUniform(16, 4096) : int.MaxValue,
+            MaxReadBytes = random.Chance(1, 3) ? random.LogUniform(16, 256) : int.MaxValue,
             MaxWriteBytes = random.Chance(1, 8) ? random.LogUniform(16, 4096) : int.MaxValue,
             TellsChanges = !random.Chance(1, 5),
             WarmUp = random.Chance(1, 4)

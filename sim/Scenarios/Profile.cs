@@ -5,6 +5,7 @@
 
 using System;
 using System.Collections.Immutable;
+using System.Linq;
 using Balancer.Core;
 
 namespace Simulation.Scenarios;
@@ -82,6 +83,10 @@ public sealed record GeneratorOptions
             isWanted &= !Is(word, ScriptClass);
         return isWanted;
     }
+
+    /// <summary>The classes, that of scripts the last.</summary>
+    public static ImmutableArray<string> Classes { get; } =
+        [.. Enum.GetValues<FaultKind>().Select(ClassOf).Distinct(), ScriptClass];
 
     /// <summary>A kind's class: its first word, in small letters.</summary>
     public static string ClassOf(FaultKind kind) => Split(kind).Class;

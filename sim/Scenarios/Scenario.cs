@@ -18,15 +18,21 @@ namespace Simulation.Scenarios;
 /// <summary>One run, as data.</summary>
 public sealed record Scenario
 {
-    /// <summary>What it was made from; also what every entity's own stream of draws is keyed by.</summary>
+    /// <summary>
+    /// What it was made from; also what every entity's own stream of draws is keyed by.
+    /// </summary>
     public ulong Seed { get; init; }
 
-    /// <summary>The profile it was made with: swarm, calm, udp, tcp, restart, or "hand-made".</summary>
+    /// <summary>
+    /// The profile it was made with: swarm, calm, udp, tcp, restart, or "hand-made".
+    /// </summary>
     public string Profile { get; init; } = "hand-made";
 
     public Instant HealAt { get; init; }
 
-    /// <summary>An orderly stop is asked for; what is planned for later happens during it.</summary>
+    /// <summary>
+    /// An orderly stop is asked for; what is planned for later happens during it.
+    /// </summary>
     public Instant End { get; init; }
 
     /// <summary>How long after End a stop is asked for again; zero for never.</summary>
@@ -64,7 +70,10 @@ public sealed record KernelPlan
     /// <summary>The clock moves in steps of this; zero for nanoseconds.</summary>
     public Duration ClockStep { get; init; }
 
-    /// <summary>Bytes that one read takes at most, 1 and up.</summary>
+    /// <summary>
+    /// Bytes that one read takes at most, 1 and up; like all that cuts calls short, for the first
+    /// hundred thousand of these.
+    /// </summary>
     public int MaxReadBytes { get; init; } = int.MaxValue;
 
     /// <summary>Bytes that one write takes at most, 1 and up.</summary>
@@ -226,7 +235,9 @@ public enum FaultKind
     /// <summary>The next Amount receives fail.</summary>
     UdpReceiveFails,
 
-    /// <summary>For For, accept says EMFILE (Amount 0), ENFILE (1), ENOMEM (2), aborted (3).</summary>
+    /// <summary>
+    /// For For, accept says EMFILE (Amount 0), ENFILE (1), ENOMEM (2), aborted (3).
+    /// </summary>
     KernelAccept,
 
     /// <summary>For For, making a socket says EMFILE (Amount 0) or ENOMEM (1).</summary>
@@ -235,9 +246,7 @@ public enum FaultKind
     /// <summary>Amount waits wake early, with nothing ready.</summary>
     KernelWakes,
 
-    /// <summary>
-    /// For For, reads and writes on streams take at most Amount bytes, ten thousand of them.
-    /// </summary>
+    /// <summary>For For, reads and writes on streams take at most Amount bytes.</summary>
     StreamShort,
 
     /// <summary>The next Amount writes to backends say EAGAIN.</summary>
@@ -246,7 +255,9 @@ public enum FaultKind
     /// <summary>The next Amount reads from backends say ECONNRESET.</summary>
     StreamReset,
 
-    /// <summary>For For, the directory cannot be read: missing (0), EMFILE (1), EACCES (2).</summary>
+    /// <summary>
+    /// For For, the directory cannot be read: missing (0), EMFILE (1), EACCES (2).
+    /// </summary>
     DirectoryUnreadable,
 
     /// <summary>The next scan breaks off after Amount entries.</summary>

@@ -62,7 +62,8 @@ public sealed class PlantTests
                 else if (!isInside)
                     outside.Add(line);
             }
-            Assert.DoesNotContain(outside, line => line.Contains("Plant", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                outside, line => line.Contains("Plant", StringComparison.Ordinal));
         }
     }
 

@@ -61,6 +61,9 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     public bool HasPath { get; set; } = true;
     public bool ConnectedSinceScan { get; set; }
 
+    /// <summary>The turn in which a scan last saw another socket at its path.</summary>
+    public long MadeAnewIn { get; set; }
+
     /// <summary>The scan that was open when it was last connected to; 0 for none.</summary>
     public long ConnectedInScan { get; set; }
     public long SeenInScan { get; set; }
@@ -125,7 +128,9 @@ internal sealed class SessionTruth(
     /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
     public long Unanswered { get; set; }
 
-    /// <summary>The turn whose events said that it has bytes, if it was not read since; else 0.</summary>
+    /// <summary>
+    /// The turn whose events said that it has bytes, if it was not read since; else 0.
+    /// </summary>
     public long UnreadSince { get; set; }
 
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>

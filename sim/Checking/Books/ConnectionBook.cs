@@ -107,8 +107,8 @@ internal sealed class ConnectionBook(Truth truth)
     }
 
     /// <summary>
-    /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or written
-    /// those calls will show what it is.
+    /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or
+    /// written those calls will show what it is.
     /// </summary>
     public void OnHangUp(ConnectionTruth connection, Readiness ready)
     {

@@ -30,7 +30,8 @@ internal sealed class DirectoryBook(Truth truth)
     /// <summary>The folder that all scenarios have their sockets in.</summary>
     private static ReadOnlySpan<byte> Folder => "/run/bbal"u8;
 
-    private static int DirectoryBytes => Folder.Length + 1;
+    /// <summary>Bytes of a path that stand before the entry's name.</summary>
+    public static int DirectoryBytes => Folder.Length + 1;
 
     /// <summary>The address and port of both sockets.</summary>
     public Endpoint Listen { get; } = new(truth.Scenario.Kernel.Listen, 53);
@@ -262,6 +263,7 @@ internal sealed class DirectoryBook(Truth truth)
     private void OnMadeAnew(BackendTruth backend)
     {
         truth.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
+        backend.MadeAnewIn = truth.Turn;
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {

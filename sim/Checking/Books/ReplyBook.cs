@@ -43,7 +43,7 @@ internal sealed class ReplyBook(Truth truth)
         {
             var to = new Endpoint(remote.Address, (ushort)frame.Port);
             _owed.Enqueue(new Owed(
-                to, remote.Local, frame.Payload.Length, _ofTurn++ / DatagramBatch.Capacity));
+                to, remote.Local, frame.Payload.Length, _ofTurn++ / Law.DatagramsOfACall));
             _payloads.Append(frame.Payload);
         }
     }
@@ -68,7 +68,8 @@ internal sealed class ReplyBook(Truth truth)
 
     public void OnSendFailed(in DatagramHeader header, IoResult why)
     {
-        if (!_owed.TryPeek(out var owed) || header.Peer != owed.To)
+        if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
+            || header.Length != owed.Length)
         {
             Invented(in header, _owed.Count == 0 ? "no reply asked for it"
                 : $"the next reply is to {owed.To}");

@@ -1,6 +1,6 @@
-// Owns the times of scans: one at the start, 5 s after the one before, 10 ms after a change that was
-// told or a session that was begun, and at once when the operator asks; one that is asked for while
-// another is open follows that one.
+// Owns the times of scans: one at the start, 5 s after the one before, 10 ms after a change that
+// was told or a session that was begun, and at once when the operator asks; one that is asked for
+// while another is open follows that one.
 //
 // What always holds: exactly one of two is true - a scan is open, or it is known when one is due.
 

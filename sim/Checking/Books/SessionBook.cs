@@ -20,7 +20,9 @@ internal sealed class SessionBook(Truth truth)
 
     // ---- Connecting ----
 
-    /// <summary>A backend was connected to for its session; the session, if it has one now.</summary>
+    /// <summary>
+    /// A backend was connected to for its session; the session, if it has one now.
+    /// </summary>
     public SessionTruth? OnConnected(BackendTruth backend, IoResult result, SocketHandle stream)
     {
         CheckTime(backend);
@@ -172,6 +174,11 @@ internal sealed class SessionBook(Truth truth)
         var backend = session.Backend;
         session.IsClosed = true;
         truth.Retired.Remove(session);
+        // A retired one is ended in peace when its time is over, and when another one retires.
+        var isCut = session.Evidence == null
+            && !(session.IsRetired && (backend.MadeAnewIn == truth.Turn
+                || truth.Now >= session.RetiredAt + Law.RetiredTime));
+        truth.CutInTurn += isCut ? session.Unanswered : 0;
         if (backend.Session != session)
             return;
         backend.Session = null;

@@ -1,8 +1,8 @@
 // Owns the truth of the status report: a line of totals and one for each backend in the turn in
 // which the operator asks, then the remotes, a few a turn, the first thousand of them, each once.
 //
-// What always holds: a line is compared with the model as it is at that moment; a request that comes
-// while remotes of the one before may be left is owed nothing.
+// What always holds: a line is compared with the model as it is at that moment; a request that
+// comes while remotes of the one before may be left is owed nothing.
 
 using System.Collections.Generic;
 using Balancer.Core;
@@ -15,7 +15,9 @@ internal sealed class StatusBook(Truth truth)
 {
     private const int MostRemotes = 1000;
 
-    /// <summary>Turns that the remotes of one report take at most, in tables of scenarios.</summary>
+    /// <summary>
+    /// Turns that the remotes of one report take at most, in tables of scenarios.
+    /// </summary>
     private const int TurnsOfAReport = 64;
 
     private readonly HashSet<Ipv4> _told = [];
@@ -26,6 +28,11 @@ internal sealed class StatusBook(Truth truth)
     private int _backends;
     private int _remotes;
     private int _lines;
+    private long _goneBefore;
+
+    /// <summary>Remotes that were forgotten so far.</summary>
+    private long Gone =>
+        truth.Tally[Counter.RemotesExpired] + truth.Tally[Counter.RemotesEvicted];
 
     /// <summary>The operator asked.</summary>
     public void OnRequested() =>
@@ -41,6 +48,7 @@ internal sealed class StatusBook(Truth truth)
         _remotes = truth.Policy.Remotes.Count;
         _told.Clear();
         _lines = 0;
+        _goneBefore = Gone;
         var backends = truth.Policy.Backends;
         var healthy = 0;
         foreach (var backend in backends)
@@ -103,12 +111,13 @@ internal sealed class StatusBook(Truth truth)
             CheckRemotes(core);
     }
 
-    /// <summary>Remotes may come and go while a report is told; those that stay are all told.</summary>
+    /// <summary>
+    /// Remotes may come and go while a report is told; those that stay are all told.
+    /// </summary>
     private void CheckRemotes(LoadBalancer core)
     {
-        var gone = core.Counters[Counter.RemotesExpired] + core.Counters[Counter.RemotesEvicted];
         var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
-        if (_lines < least && gone == 0)
+        if (_lines < least && Gone == _goneBefore)
         {
             truth.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
                 + $" {least}");

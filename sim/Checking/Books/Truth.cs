@@ -117,6 +117,9 @@ internal sealed class Truth
 
     public long ReceiveFailedLastIn { get; private set; }
 
+    /// <summary>The turn in which an accept last failed for want of something.</summary>
+    public long LacksForAcceptIn { get; private set; }
+
     public int ReceivedInTurn { get; private set; }
 
     public int AcceptedInTurn { get; private set; }
@@ -127,6 +130,11 @@ internal sealed class Truth
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
+
+    /// <summary>
+    /// Replies still owed by sessions that were closed in this turn without cause.
+    /// </summary>
+    public long CutInTurn { get; set; }
 
     /// <summary>
     /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
@@ -152,6 +160,7 @@ internal sealed class Truth
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        CutInTurn = 0;
         ReceivedInTurn = 0;
         AcceptedInTurn = 0;
         Lateness = Scenario.Kernel.ClockStep + _stall;
@@ -271,6 +280,9 @@ internal sealed class Truth
         {
             Tally.Add(Counter.AcceptsFailed);
             Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status);
+            // One that was aborted is one connection's own trouble; the next may be taken at once.
+            if (result.Status is not (IoStatus.Aborted or IoStatus.Reset))
+                LacksForAcceptIn = Turn;
         }
     }
 
@@ -457,7 +469,9 @@ internal sealed class Truth
         }
     }
 
-    /// <summary>A line that is told in the middle of a batch, about one that arrived in it.</summary>
+    /// <summary>
+    /// A line that is told in the middle of a batch, about one that arrived in it.
+    /// </summary>
     private void OnArrivalLine(Repeat kind, int which, long heldBack)
     {
         Arrivals.DrainTo(kind, which);
