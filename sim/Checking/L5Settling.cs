@@ -46,8 +46,6 @@ internal sealed class L5Settling() : Check("L5")
         if (now - _since >= Second)
         {
             _since = now;
-            // What a scenario woke the loop for in vain has been used up by as many vain turns.
-            _allowance = Math.Max(0, _allowance - _vain);
             _vain = 0;
             _turns = 0;
         }

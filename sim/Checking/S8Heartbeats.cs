@@ -19,8 +19,11 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnLogged(Instant now, LogEvent told)
     {
-        if (told is LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout
-                or FaultCause.HelloTimeout } overdue
+        if (told is LogEvent.BackendFaulted
+            {
+                Fault.Cause: FaultCause.HeartbeatTimeout
+                or FaultCause.HelloTimeout
+            } overdue
             && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
             && unread.UnreadSince == Truth.Turn)
         {

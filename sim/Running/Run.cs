@@ -118,6 +118,9 @@ public sealed class ScenarioRun
             _kernel.After(_scenario.StopAgain, _kernel.RequestStop);
         while (Turn())
         {
+            // A process that stands still is not to blame for the time.
+            limit += _kernel.Network.Stalled;
+            _kernel.WaitLimit = limit;
             if (_kernel.Now >= limit)
                 throw Found("L5", "an orderly stop has not ended after 60 s");
         }

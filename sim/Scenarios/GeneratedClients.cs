@@ -166,13 +166,17 @@ internal static class GeneratedClients
         {
             (0, true) when bufferBytes <= MostToFill => plan with
             {
-                Queries = many, ChunkBytes = 65_536, Manner = TcpManner.NeverReads,
+                Queries = many,
+                ChunkBytes = 65_536,
+                Manner = TcpManner.NeverReads,
             },
             (1, true) => plan with
             {
-                Queries = some, ChunkBytes = 65_536, Manner = TcpManner.HalfClosesEarly,
+                Queries = some,
+                ChunkBytes = 65_536,
+                Manner = TcpManner.HalfClosesEarly,
             },
-            (> 1, true) when n == 0 => plan with { At = Instant.Zero },
+            ( > 1, true) when n == 0 => plan with { At = Instant.Zero },
             _ => plan,
         };
     }

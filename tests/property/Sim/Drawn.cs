@@ -186,7 +186,8 @@ public static class DrawnScenarios
         select clients.OrderBy(client => client.At)
             .Select((client, n) => client with
             {
-                Id = FirstTcpId + n, Port = (ushort)(10_000 + n),
+                Id = FirstTcpId + n,
+                Port = (ushort)(10_000 + n),
             }).ToImmutableArray();
 
     private static Gen<TcpClientPlan> TcpClient(Instant end) =>
@@ -196,7 +197,7 @@ public static class DrawnScenarios
         from chunk in Gen.Elements(1, 7, 40, 65_536)
         from manner in Gen.Elements(Enum.GetValues<TcpManner>())
         from after in Milliseconds(0, 60_000)
-        // Of a host that asks over UDP, too.
+            // Of a host that asks over UDP, too.
         select new TcpClientPlan(0, Ipv4.From(10, 1, (byte)host, 1), 0, at, queries, chunk,
             manner, new Duration(after));
 

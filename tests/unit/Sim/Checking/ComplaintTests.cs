@@ -303,6 +303,8 @@ public sealed class ComplaintTests
 
     private static DatagramHeader Header(ushort port, int length = 12) => new()
     {
-        Peer = new Endpoint(Asker, port), Local = Ipv4.From(10, 99, 99, 1), Length = length,
+        Peer = new Endpoint(Asker, port),
+        Local = Ipv4.From(10, 99, 99, 1),
+        Length = length,
     };
 }
