@@ -63,8 +63,9 @@ public static class Generator
 
     private static Duration DrawLength(SimRandom random, GeneratorOptions options)
     {
-        var isDefault = random.Chance(1, 2);
-        var drawn = Duration.FromSeconds((long)random.Next(60, 600));
+        // Remotes expire, and the expiry is due, only in the longer half of what is drawn.
+        var isDefault = random.Chance(1, 3);
+        var drawn = Duration.FromSeconds((long)random.Next(60, 660));
         return options.Length ?? (isDefault ? DefaultLength : drawn);
     }
 
