@@ -20,10 +20,11 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
 # inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
-# both kernels, which have it both ways in one run, and for those of pictures and of the simulator,
-# which start no balancer; see tests/integration/Harness/Places.cs.
+# both kernels, which have it both ways in one run, for those of pictures and of the simulator, which
+# start no balancer, and for those of containers, which a variable of the tests does not reach; see
+# tests/integration/Harness/Places.cs.
 in_tests = FullyQualifiedName!~Tests.Integration.$(1).
-no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)
+no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)&$(call in_tests,Containers)
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
@@ -34,7 +35,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration simulate mutation has-commands format clean help
+.PHONY: build image demo test unit property integration simulate mutation has-commands format clean help
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
@@ -49,6 +50,9 @@ $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
 
 $(build_dir)/sim-planted: $(call sources,src/Balancer.Core fake-binder sim)
 	@scripts/publish sim $@ -p:Plant=true
+
+image: $(build_dir)/bbal $(build_dir)/fake-binder ## Container images of bbal and fake-binder, FROM scratch
+	@scripts/image
 
 demo: build ## Clients, balancer and backends on one screen, on PORT (5300)
 	@dotnet run --project src/Demo -c Release -v quiet -- --build-dir $(build_dir) --port $(PORT)
@@ -66,6 +70,7 @@ property: ## Tests of properties, and simulated scenarios
 	@$(call run_tests,tests/property,property)
 
 integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests of the built executables
+	@scripts/image --if-engine
 	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
 	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
