@@ -20,6 +20,7 @@ public sealed class ArchitectureTests
     [InlineData("src/Balancer.Core/Balancer.Core.csproj")]
     [InlineData("src/Balancer.Linux/Balancer.Linux.csproj", "Balancer.Core")]
     [InlineData("src/Balancer/Balancer.csproj", "Balancer.Core", "Balancer.Linux")]
+    [InlineData("src/Balancer.Testing/Balancer.Testing.csproj")]
     [InlineData("src/Demo/Demo.csproj")]
     [InlineData("fake-binder/FakeBinder.csproj")]
     [InlineData("sim/Sim.csproj", "Balancer.Core", "FakeBinder")]
@@ -32,7 +33,10 @@ public sealed class ArchitectureTests
 
     [Fact]
     public void Sources_HoldNoProjectThatIsNotLookedAt() => Assert.Equal(
-        ["Balancer.Core.csproj", "Balancer.Linux.csproj", "Balancer.csproj", "Demo.csproj"],
+        [
+            "Balancer.Core.csproj", "Balancer.Linux.csproj", "Balancer.Testing.csproj",
+            "Balancer.csproj", "Demo.csproj",
+        ],
         Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories)
             .Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
@@ -66,6 +70,13 @@ public sealed class ArchitectureTests
         Assert.DoesNotContain(referenced, name => name.Name is "System.Net.Sockets"
             or "System.Threading.ThreadPool" or "System.Net.Primitives" or "System.Console");
     }
+
+    [Fact]
+    public void LibraryForOthersTests_NeedsTestcontainersAlone() => Assert.Equal(
+        ["Testcontainers"],
+        XDocument.Load(Path.Combine(
+                Root, "src", "Balancer.Testing", "Balancer.Testing.csproj"))
+            .Descendants("PackageReference").Select(Include));
 
     [Theory]
     [InlineData("System.Net.Sockets")]

@@ -1,0 +1,82 @@
+// Owns how both images are run: with no right that they do not need, which is none, and with a
+// network that leaves the clients' addresses as they are.
+//
+// Who they are run as depends on who shares the folder. The image's own user is nobody, and a
+// socket that nobody made is connected to by nobody and by root alone. So where the caller is not
+// root, containers that share a folder with it are the caller's own, and a balancer that the
+// caller runs outside a container can reach them as well.
+
+using System;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Docker.DotNet.Models;
+
+namespace Balancer.Testing;
+
+internal static class Sandbox
+{
+    /// <summary>Where the sockets are inside a container.</summary>
+    public const string Sockets = "/sockets";
+
+    // Below the range that the kernel gives to clients, so that no client's socket takes one.
+    private const int FirstPort = 20_000;
+    private const int PortCount = 12_000;
+
+    public static void Harden(CreateContainerParameters container)
+    {
+        container.HostConfig ??= new HostConfig();
+        container.HostConfig.ReadonlyRootfs = true;
+        container.HostConfig.CapDrop = ["ALL"];
+        container.HostConfig.SecurityOpt = ["no-new-privileges"];
+    }
+
+    public static Action<CreateContainerParameters> Network(string mode) => container =>
+    {
+        container.HostConfig ??= new HostConfig();
+        container.HostConfig.NetworkMode = mode;
+    };
+
+    public static void RunAsCaller(CreateContainerParameters container)
+    {
+        if (!OperatingSystem.IsWindows() && EffectiveUser() is > 0 and var user)
+            container.User = string.Create(CultureInfo.InvariantCulture,
+                $"{user}:{EffectiveGroup()}");
+    }
+
+    /// <summary>A port that is free at this moment for UDP and TCP.</summary>
+    public static int FreePort(string address)
+    {
+        while (true)
+        {
+            var port = FirstPort + Random.Shared.Next(PortCount);
+            if (IsFree(new IPEndPoint(IPAddress.Parse(address), port)))
+                return port;
+        }
+    }
+
+    private static bool IsFree(IPEndPoint endpoint)
+    {
+        using var udp = new Socket(SocketType.Dgram, ProtocolType.Udp);
+        using var tcp = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            udp.Bind(endpoint);
+            tcp.Bind(endpoint);
+            return true;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return false;
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "geteuid")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern uint EffectiveUser();
+
+    [DllImport("libc", EntryPoint = "getegid")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern uint EffectiveGroup();
+}
