@@ -1,0 +1,133 @@
+// The library that others use, beyond what the other tests here use of it: the example of the
+// README, misbehaviour, and what it says when it is used wrongly.
+
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
+using Balancer.Testing;
+using DnsClient;
+using Tests.Integration.Harness;
+using Xunit;
+
+namespace Tests.Integration.Containers;
+
+public sealed class LibraryTests
+{
+    [FactNeedingDocker]
+    public async Task Example_Works()
+    {
+        // The example begins here.
+        using var dir = new SocketFolder();
+        await using var one = new FakeBinderBuilder().WithSocketFolder(dir).WithId("5301").Build();
+        await using var two = new FakeBinderBuilder().WithSocketFolder(dir).WithId("5302").Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(dir).Build();
+        await Task.WhenAll(one.StartAsync(), two.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301", "5302");
+        await one.KillAsync(); // a crash; PauseAsync is a hang, StopAsync an orderly end
+        await balancer.WaitUntilUnhealthyAsync("5301");
+        var dns = new LookupClient(balancer.Endpoint);
+        Assert.NotEmpty((await dns.QueryAsync("www.example.com", QueryType.A)).Answers);
+        // The example ends here.
+    }
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("src/Balancer.Testing/README.md")]
+    public void Example_IsWhatTheReadmeShows(string readme)
+    {
+        var shown = File.ReadAllLines(Path.Combine(Places.Root, readme))
+            .SkipWhile(line => line != "```csharp").Skip(1).TakeWhile(line => line != "```");
+
+        Assert.Equal(Example(), shown);
+        Assert.Equal(10, Example().Length);
+    }
+
+    [FactNeedingDocker]
+    public async Task Misbehaviour_IsDone()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
+            .WithMisbehaviour("--crash-after", "2").Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+        using var host = new UdpHost();
+
+        host.Who(balancer.Endpoint);
+        host.Send(balancer.Endpoint, DnsWire.WhoAreYou(UdpHost.NextId()));
+
+        await balancer.WaitUntilUnhealthyAsync("5301");
+        Assert.Equal(1, await binder.GetExitCodeAsync());
+        Assert.Equal(["5301"], sockets.Names);
+        Assert.Empty(await balancer.HealthyAsync());
+    }
+
+    [FactNeedingDocker]
+    public async Task ContainerThatCannotStart_FailsWithWhatItSaid()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
+            .WithMisbehaviour("--nonsense").Build();
+
+        var failure = await Assert.ThrowsAnyAsync<Exception>(() => binder.StartAsync());
+
+        Assert.Contains("unknown option --nonsense", failure.Message, StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
+    public async Task WaitInVain_EndsWithTheLastOfTheOutput()
+    {
+        using var sockets = new SocketFolder();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await balancer.StartAsync();
+        balancer.WaitLimit = TimeSpan.FromSeconds(0.1);
+
+        var failure = await Assert.ThrowsAsync<TimeoutException>(
+            () => balancer.WaitUntilHealthyAsync("5301"));
+
+        Assert.Contains("healthy: 5301", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("listening on 127.0.0.1:", failure.Message, StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
+    public async Task DisposedContainersAndFolder_AreGone()
+    {
+        var sockets = new SocketFolder();
+        var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await binder.StartAsync();
+        await binder.PauseAsync();
+        var id = binder.Id;
+
+        await binder.DisposeAsync();
+        sockets.Dispose();
+
+        Assert.False(Directory.Exists(sockets.FullName));
+        using var docker = Engine.Client();
+        await Assert.ThrowsAsync<Docker.DotNet.DockerContainerNotFoundException>(
+            () => docker.Containers.InspectContainerAsync(id));
+    }
+
+    [FactNeedingDocker]
+    public void WithoutASocketFolder_NothingIsBuilt()
+    {
+        Assert.Throws<ArgumentException>(() => new FakeBinderBuilder().Build());
+        Assert.Throws<ArgumentException>(() => new BalancerBuilder().Build());
+    }
+
+    [Fact]
+    public void PathTooLongForASocket_IsRefused()
+    {
+        using var sockets = new SocketFolder();
+
+        Assert.Equal(Path.Combine(sockets.FullName, "5301"), sockets.PathOf("5301"));
+        Assert.Throws<ArgumentException>(() => sockets.PathOf(new string('a', 108)));
+    }
+
+    private static string[] Example() =>
+        [.. File.ReadAllLines(Path.Combine(
+                Places.Root, "tests", "integration", "Containers", "LibraryTests.cs"))
+            .SkipWhile(line => line.Trim() != "// The example begins here.").Skip(1)
+            .TakeWhile(line => line.Trim() != "// The example ends here.")
+            .Select(line => line.Trim())];
+}
