@@ -81,7 +81,8 @@ public sealed class BalancerBuilder
 
     /// <summary>The folder, made by you and open to the container's user.</summary>
     public BalancerBuilder WithSocketFolder(string folder) =>
-        WithBindMount(folder, Sandbox.Sockets).WithCreateParameterModifier(Sandbox.RunAsCaller);
+        WithBindMount(folder, Sandbox.Sockets, AccessMode.ReadOnly)
+            .WithCreateParameterModifier(Sandbox.RunAsCaller);
 
     /// <summary>The IPv4 address to listen on; 127.0.0.1 unless told.</summary>
     public BalancerBuilder WithAddress(string address) =>
@@ -145,8 +146,8 @@ public sealed class BalancerContainer : WatchedContainer
         [" faulted: ", " removed: ", " unlinked ", " was restarted: "];
 
     internal BalancerContainer(BalancerConfiguration configuration)
-        : base(configuration) =>
-        Endpoint = new IPEndPoint(IPAddress.Parse(configuration.Address!), configuration.Port!.Value);
+        : base(configuration) => Endpoint = new IPEndPoint(
+            IPAddress.Parse(configuration.Address!), configuration.Port!.Value);
 
     /// <summary>Where clients ask, over UDP and TCP.</summary>
     public IPEndPoint Endpoint { get; }

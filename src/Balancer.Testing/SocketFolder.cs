@@ -40,7 +40,9 @@ public sealed class SocketFolder : IDisposable
             File.SetUnixFileMode(FullName, Everyone);
     }
 
-    /// <summary>Its path on this machine, which a balancer outside a container is given as -s.</summary>
+    /// <summary>
+    /// Its path on this machine, which a balancer outside a container is given as -s.
+    /// </summary>
     public string FullName { get; }
 
     /// <summary>The names in it at this moment, sorted; a crashed backend leaves its own.</summary>

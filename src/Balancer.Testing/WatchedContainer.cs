@@ -66,7 +66,9 @@ public abstract class WatchedContainer : DockerContainer
 
     /// <summary>Waits for a line on its standard output that has this text in it.</summary>
     /// <returns>The first such line.</returns>
-    /// <exception cref="TimeoutException">There was none within <see cref="WaitLimit" />.</exception>
+    /// <exception cref="TimeoutException">
+    /// There was none within <see cref="WaitLimit" />.
+    /// </exception>
     public async Task<string> WaitForLineAsync(string text, CancellationToken ct = default)
     {
         string? found = null;

@@ -15,10 +15,11 @@ using System.Threading;
 using System.Threading.Tasks;
 using Tests.Integration.Harness;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Tests.Integration.Containers;
 
-public sealed class TenBindersTests
+public sealed class TenBindersTests(ITestOutputHelper output)
 {
     private const int HostCount = 20;
     private const int TryMs = 250;
@@ -46,6 +47,7 @@ public sealed class TenBindersTests
         await Task.WhenAll(cluster[5304].StartAsync(), cluster[5305].StartAsync());
         var ends = crowd.LongestWait();
 
+        output.WriteLine($"with crashes and orderly ends nobody waited for more than {ends}");
         Assert.InRange(ends.TotalSeconds, 0, SlackSeconds);
 
         await cluster[5306].PauseAsync();
@@ -57,6 +59,7 @@ public sealed class TenBindersTests
         await cluster.WaitForAsync(Log.Healthy, 5307, nth: 2);
         var hang = crowd.LongestWait();
 
+        output.WriteLine($"with a hang nobody waited for more than {hang}");
         Assert.InRange(hang.TotalSeconds, 0, HangSeconds + SlackSeconds);
         Assert.Equal(
             Enumerable.Range(5301, 10).Select(id => $"{id}"), cluster.Sockets);
