@@ -72,28 +72,26 @@ internal sealed class BinderCluster : IAsyncDisposable
             await WaitForAsync(Log.Healthy, id);
     }
 
-    /// <summary>Waits for the nth record of a kind about a Binder.</summary>
-    public async Task<LogRecord> WaitForAsync(LogKind kind, int id, int nth = 1)
+    /// <summary>
+    /// How far the log is, so that what comes can be told from what was: a Binder whose socket is
+    /// there a moment before it listens has a fault in the log from its very start.
+    /// </summary>
+    public async Task<int> MarkAsync() => (await RecordsAsync()).Count;
+
+    /// <summary>Waits for the first record of a kind about a Binder that comes after a mark.</summary>
+    public async Task<LogRecord> WaitForAsync(LogKind kind, int id, int after = 0)
     {
-        if (_process is { } process)
-            return process.WaitFor(kind, id, nth);
-        LogRecord? found = null;
+        IReadOnlyList<LogRecord> found = [];
         await Patience.UntilAsync(
-            async () => (found = (await AllAsync(kind, id)).Skip(nth - 1).FirstOrDefault())
-                is not null,
-            $"record {nth} \"{kind}\" of {id}");
-        return found!;
+            async () => (found = await AllAsync(kind, id, after)).Count > 0,
+            $"\"{kind}\" of {id}");
+        return found[0];
     }
 
-    /// <summary>The records of a kind about a Binder up to now.</summary>
-    public async Task<IReadOnlyList<LogRecord>> AllAsync(LogKind kind, int id)
-    {
-        if (_process is { } process)
-            return process.All(kind, id);
-        return [.. (await _container!.LinesAsync())
-            .Select(line => new LogRecord(line, JsonDocument.Parse(line).RootElement))
+    /// <summary>The records of a kind about a Binder that came after a mark.</summary>
+    public async Task<IReadOnlyList<LogRecord>> AllAsync(LogKind kind, int id, int after = 0) =>
+        [.. (await RecordsAsync()).Skip(after)
             .Where(record => record.BackendId == id && kind.Is(record))];
-    }
 
     /// <summary>The Binder that each host, 127.0.0.first to 127.0.0.last, meets over UDP.</summary>
     public Dictionary<string, string> WhoMeetsWhom(int first, int last) =>
@@ -119,6 +117,12 @@ internal sealed class BinderCluster : IAsyncDisposable
         await Task.WhenAll(_binders.Values.Select(binder => binder.DisposeAsync().AsTask()));
         _folder.Dispose();
     }
+
+    private async Task<IReadOnlyList<LogRecord>> RecordsAsync() =>
+        _process is { } process
+            ? process.Records
+            : [.. (await _container!.LinesAsync()).Select(
+                line => new LogRecord(line, JsonDocument.Parse(line).RootElement))];
 
     private static IEnumerable<string> Hosts(int first, int last) =>
         Enumerable.Range(first, last - first + 1).Select(i => $"127.0.0.{i}");

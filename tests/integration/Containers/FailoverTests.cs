@@ -38,9 +38,10 @@ public sealed class KilledContainerTests
     {
         await using var cluster = await BinderCluster.StartAsync(balancer, binders: 3);
         var before = cluster.WhoMeetsWhom(2, 13);
+        var mark = await cluster.MarkAsync();
 
         await cluster[5302].KillAsync();
-        var fault = await cluster.WaitForAsync(Log.Faulted, 5302);
+        var fault = await cluster.WaitForAsync(Log.Faulted, 5302, mark);
         var during = cluster.WhoMeetsWhom(2, 13);
 
         Assert.Equal("end_of_stream", fault.Text("fault"));
@@ -51,7 +52,7 @@ public sealed class KilledContainerTests
             Assert.Equal(id, during[host]);
 
         await cluster[5302].StartAsync();
-        await cluster.WaitForAsync(Log.Healthy, 5302, nth: 2);
+        await cluster.WaitForAsync(Log.Healthy, 5302, mark);
 
         Assert.Equal(before, cluster.WhoMeetsWhom(2, 13));
     }
@@ -66,9 +67,10 @@ public sealed class PausedContainerTests
     {
         await using var cluster = await BinderCluster.StartAsync(balancer, 2, "-l", "trace");
         var before = cluster.WhoMeetsWhom(2, 7);
+        var mark = await cluster.MarkAsync();
 
         await cluster[5301].PauseAsync();
-        var fault = await cluster.WaitForAsync(Log.Faulted, 5301);
+        var fault = await cluster.WaitForAsync(Log.Faulted, 5301, mark);
 
         Assert.Equal("heartbeat_timeout", fault.Text("fault"));
         var sent = (await cluster.AllAsync(Log.HeartbeatSent, 5301))
@@ -78,7 +80,7 @@ public sealed class PausedContainerTests
         Assert.All(cluster.WhoMeetsWhom(2, 7).Values, id => Assert.Equal("5302", id));
 
         await cluster[5301].UnpauseAsync();
-        await cluster.WaitForAsync(Log.Healthy, 5301, nth: 2);
+        await cluster.WaitForAsync(Log.Healthy, 5301, mark);
 
         Assert.Equal(before, cluster.WhoMeetsWhom(2, 7));
     }
@@ -94,16 +96,17 @@ public sealed class StoppedContainerTests
     {
         await using var cluster = await BinderCluster.StartAsync(balancer, binders: 2);
         cluster.WhoMeetsWhom(2, 5);
+        var mark = await cluster.MarkAsync();
 
         await cluster[5302].StopAsync();
 
         Assert.Equal(0, await cluster[5302].GetExitCodeAsync());
         Assert.Equal(["5301"], cluster.Sockets);
-        await cluster.WaitForAsync(Log.Removed, 5302);
+        await cluster.WaitForAsync(Log.Removed, 5302, mark);
         Assert.All(cluster.WhoMeetsWhom(2, 5).Values, id => Assert.Equal("5301", id));
 
         await cluster[5302].StartAsync();
-        await cluster.WaitForAsync(Log.Healthy, 5302, nth: 2);
+        await cluster.WaitForAsync(Log.Healthy, 5302, mark);
 
         Assert.Equal(2, cluster.WhoMeetsWhom(6, 9).Values.Distinct().Count());
     }
@@ -122,11 +125,11 @@ public sealed class RestartedContainerTests
 
         for (var restarts = 1; restarts <= 3; restarts++)
         {
-            var faults = (await cluster.AllAsync(Log.Faulted, 5301)).Count;
+            var mark = await cluster.MarkAsync();
             await cluster[5301].KillAsync();
-            var fault = await cluster.WaitForAsync(Log.Faulted, 5301, nth: faults + 1);
+            var fault = await cluster.WaitForAsync(Log.Faulted, 5301, mark);
             await cluster[5301].StartAsync();
-            await cluster.WaitForAsync(Log.Healthy, 5301, nth: restarts + 1);
+            await cluster.WaitForAsync(Log.Healthy, 5301, mark);
 
             Assert.Equal(1.0, fault.Number("backoff_s"));
             Assert.Equal("5301", host.Who(cluster.Endpoint));

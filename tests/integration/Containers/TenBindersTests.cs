@@ -50,13 +50,14 @@ public sealed class TenBindersTests(ITestOutputHelper output)
         output.WriteLine($"with crashes and orderly ends nobody waited for more than {ends}");
         Assert.InRange(ends.TotalSeconds, 0, SlackSeconds);
 
+        var mark = await cluster.MarkAsync();
         await cluster[5306].PauseAsync();
         await cluster[5307].KillAsync();
-        await cluster.WaitForAsync(Log.Faulted, 5306);
+        await cluster.WaitForAsync(Log.Faulted, 5306, mark);
         await cluster[5306].UnpauseAsync();
         await cluster[5307].StartAsync();
-        await cluster.WaitForAsync(Log.Healthy, 5306, nth: 2);
-        await cluster.WaitForAsync(Log.Healthy, 5307, nth: 2);
+        await cluster.WaitForAsync(Log.Healthy, 5306, mark);
+        await cluster.WaitForAsync(Log.Healthy, 5307, mark);
         var hang = crowd.LongestWait();
 
         output.WriteLine($"with a hang nobody waited for more than {hang}");
