@@ -182,7 +182,9 @@ internal static class ScenarioText
         FaultKind.StreamReset => $"the next {fault.Amount} reads",
         FaultKind.DirectoryUnreadable => Pick(DirectoryErrors, fault.Amount),
         FaultKind.DirectoryBreaksOff => $"after {fault.Amount} entries",
-        FaultKind.DirectoryEntry => Pick(Entries, fault.Amount),
+        FaultKind.DirectoryEntry => Pick(Entries, fault.Amount % Entries.Length)
+            + (fault.Amount < Entries.Length ? "" : $" and {fault.Amount / Entries.Length} more"),
+        FaultKind.ClockStall => fault.Amount == 0 ? "" : "in the middle of a scan",
         _ => "",
     };
 

@@ -144,8 +144,7 @@ public sealed class SimNetwork : INetwork
             _kernel.Faults.EarlyWakeUps--;
             return 0;
         }
-        Stalled = _kernel.Faults.Stall;
-        _kernel.Faults.Stall = Duration.Zero;
+        Stalled = TakeStall(_kernel.Faults);
         _kernel.PassUntil(_kernel.Now + Stalled);
 
         var end = Instant.Min(_kernel.Clock.WhenShown(until), _kernel.WaitLimit);
@@ -165,6 +164,17 @@ public sealed class SimNetwork : INetwork
                 break;
         }
         return count;
+    }
+
+    private Duration TakeStall(SimFaults faults)
+    {
+        var stall = faults.Stall;
+        faults.Stall = Duration.Zero;
+        if (!_kernel.Directory.IsScanning)
+            return stall;
+        stall += faults.StallInScan;
+        faults.StallInScan = Duration.Zero;
+        return stall;
     }
 
     private int Gather(Span<NetworkEvent> events)

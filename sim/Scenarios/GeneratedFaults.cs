@@ -37,6 +37,7 @@ internal static class GeneratedFaults
         }
         AddDead(faults, world, backends);
         AddReplaced(faults, world, backends);
+        AddSlowScan(faults, world, backends);
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
@@ -97,6 +98,33 @@ internal static class GeneratedFaults
         faults.Add(new FaultPlan((int)FaultKind.BackendRebind * IdsPerKind + MaxPerKind,
             world.End - Duration.FromMilliseconds(500), Duration.Zero,
             FaultKind.BackendRebind, target));
+    }
+
+    /// <summary>
+    /// In some seeds the process stands still in the middle of a scan that many entries make long,
+    /// and wakes when a backend that stopped just before has come back behind that scan's eyes.
+    /// </summary>
+    private static void AddSlowScan(List<FaultPlan> faults, GeneratedWorld world,
+        ImmutableArray<BackendPlan> backends)
+    {
+        const FaultKind entries = FaultKind.DirectoryEntry;
+        const FaultKind stop = FaultKind.BackendStop;
+        const FaultKind stall = FaultKind.ClockStall;
+        var random = world.Stream(Streams.Fault, (int)entries, DeadPurpose);
+        var isThere = random.Chance(1, 6) && world.Allows(entries) && world.Allows(stop)
+            && world.Allows(stall);
+        var at = random.Moment(Instant.Zero, world.HealAt);
+        var target = backends[random.Next(backends.Length)].Id;
+        var gap = random.NextDuration(Duration.Zero, Duration.FromSeconds(1L));
+        var still = random.NextDuration(Duration.FromSeconds(1L), Duration.FromSeconds(3L));
+        var soon = at + Duration.FromSeconds(1L);
+        if (!isThere || soon >= world.HealAt)
+            return;
+        faults.Add(new FaultPlan((int)entries * IdsPerKind + MaxPerKind, at,
+            Duration.FromSeconds(10L), entries, -1, 4 * 200));
+        faults.Add(new FaultPlan((int)stop * IdsPerKind + MaxPerKind, soon, gap, stop, target));
+        faults.Add(new FaultPlan(
+            (int)stall * IdsPerKind + MaxPerKind, soon, still, stall, -1, Amount: 1));
     }
 
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)

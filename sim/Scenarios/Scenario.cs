@@ -272,7 +272,10 @@ public enum FaultKind
     /// <summary>For For, changes are not told.</summary>
     DirectorySilent,
 
-    /// <summary>The process stands still for For: the next turn is that much later.</summary>
+    /// <summary>
+    /// The process stands still for For: the next turn is that much later (0), or the next turn
+    /// that comes while a scan of the directory is half done (1).
+    /// </summary>
     ClockStall,
 
     /// <summary>The operator asks for a scan, as SIGHUP does.</summary>
