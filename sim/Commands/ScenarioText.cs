@@ -102,6 +102,10 @@ internal static class ScenarioText
             yield return $"--tcp-connections {host.TcpConnections}";
         if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)
             yield return $"--tcp-connections-per-client {host.TcpConnectionsPerClient}";
+        if (host.TcpIdle != plain.TcpIdle)
+            yield return $"--tcp-idle {Time(host.TcpIdle)}";
+        if (host.TcpLifetime != plain.TcpLifetime)
+            yield return $"--tcp-lifetime {Time(host.TcpLifetime)}";
         if (host.MaxRemotes != plain.MaxRemotes)
             yield return $"at most {host.MaxRemotes} remotes";
     }

@@ -64,8 +64,8 @@ public static class Generator
     private static Duration DrawLength(SimRandom random, GeneratorOptions options)
     {
         // Remotes expire, and the expiry is due, only in the longer half of what is drawn.
-        var isDefault = random.Chance(1, 3);
-        var drawn = Duration.FromSeconds((long)random.Next(60, 660));
+        var isDefault = random.Chance(1, 4);
+        var drawn = Duration.FromSeconds((long)random.Next(60, 720));
         return options.Length ?? (isDefault ? DefaultLength : drawn);
     }
 

@@ -25,6 +25,12 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 /// <summary>The truth of one run.</summary>
 internal sealed class Truth
 {
+    /// <summary>
+    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
+    /// besides backends and connections.
+    /// </summary>
+    private const int OwnTimers = 7;
+
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
     private readonly RemoteBook _remotes;
@@ -119,6 +125,9 @@ internal sealed class Truth
 
     /// <summary>The turn in which an accept last failed for want of something.</summary>
     public long LacksForAcceptIn { get; private set; }
+
+    /// <summary>Deadlines that the balancer can have at most; a turn serves a bounded number.</summary>
+    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
 
     public int ReceivedInTurn { get; private set; }
 
@@ -215,7 +224,7 @@ internal sealed class Truth
         Connections.OnTurnEnded();
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
-        Scans.OnTurnEnded(core.TimerCount);
+        Scans.OnTurnEnded(MostTimers);
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
