@@ -80,6 +80,8 @@ public sealed class CheckSet : RunObserver
 
     public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
 
+    public override void OnWokenEarly() => _truth.OnWokenEarly();
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         _truth.OnTurnBegan(now, events);

@@ -40,6 +40,9 @@ public sealed class SimNetwork : INetwork
     /// </summary>
     public Duration Stalled { get; private set; }
 
+    /// <summary>The last Wait returned at once and for nothing, as a fault has it.</summary>
+    public bool WokeEarly { get; private set; }
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         Verify.That(events.Length > 0, "a wait has room for an event");
@@ -139,7 +142,8 @@ public sealed class SimNetwork : INetwork
     {
         _kernel.IsIdle = false;
         Stalled = Duration.Zero;
-        if (_kernel.Faults.EarlyWakeUps > 0)
+        WokeEarly = _kernel.Faults.EarlyWakeUps > 0;
+        if (WokeEarly)
         {
             _kernel.Faults.EarlyWakeUps--;
             return 0;

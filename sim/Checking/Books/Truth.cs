@@ -37,6 +37,7 @@ internal sealed class Truth
     private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
         new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
+    private bool _wokenEarly;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
@@ -136,6 +137,12 @@ internal sealed class Truth
     /// <summary>System calls of this turn that moved something.</summary>
     public int Deeds { get; private set; }
 
+    /// <summary>A write of this turn was answered that it would block.</summary>
+    public bool HasBlocked { get; private set; }
+
+    /// <summary>A fault ended the wait that this turn follows, for nothing.</summary>
+    public bool IsWokenEarly { get; private set; }
+
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
@@ -164,11 +171,17 @@ internal sealed class Truth
     /// <summary>The wait that the next turn follows stood still for so long.</summary>
     public void OnStalled(Duration time) => _stall = time;
 
+    /// <summary>The wait that the next turn follows was ended by a fault, for nothing.</summary>
+    public void OnWokenEarly() => _wokenEarly = true;
+
     public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        HasBlocked = false;
+        IsWokenEarly = _wokenEarly;
+        _wokenEarly = false;
         CutInTurn = 0;
         ReceivedInTurn = 0;
         AcceptedInTurn = 0;
@@ -336,6 +349,8 @@ internal sealed class Truth
         Arrivals.Drain();
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
+        else
+            HasBlocked = true;
         if (Owner(stream) is SessionTruth session)
             _sessions.OnWritten(session, result, bytes);
         else if (Owner(stream) is ConnectionTruth connection)
