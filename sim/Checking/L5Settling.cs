@@ -2,10 +2,10 @@
 // one in which no byte, datagram, connection or entry moved and no line was told; timers, a rest of
 // sliced work and a failed accept make some, a spin makes thousands.
 //
-// It knows by the calls of each turn. At most 1,000 vain turns may be within one virtual second; and
-// once chaos is over, nobody has asked anything for 10 s and nothing is left to be carried, at most
-// 200 turns of any kind. Not counted are turns that a fault makes: a wait that it ended for nothing,
-// and, once for each write that it has answered so, one in which a write would block.
+// It knows by the calls of each turn. At most 1,000 vain turns may be within one virtual second;
+// and once chaos is over, nobody has asked anything for 10 s and nothing is left to be carried, at
+// most 200 turns of any kind. Not counted are turns that a fault makes: a wait that it ended for
+// nothing, and, once for each write that it has answered so, one in which a write would block.
 
 using System;
 using Balancer.Core;

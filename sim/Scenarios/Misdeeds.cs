@@ -1,6 +1,7 @@
 // Owns the list of what a script can make a backend do wrong, by name, with its value in words, and
-// how a script is without it: for whoever counts misdeeds, reads a scenario or makes it smaller. No reflection, since the
-// executable is native; a test holds the list to the properties of Misbehaviour.
+// how a script is without it: for whoever counts misdeeds, reads a scenario or makes it smaller. No
+// reflection, since the executable is native; a test holds the list to the properties of
+// Misbehaviour.
 //
 // What always holds: a misdeed has a value exactly if the script does it; names are those of the
 // properties, without the unit.
@@ -32,19 +33,24 @@ public static class Misdeeds
         Count("PauseAfter", m => m.PauseAfter, m => m with { PauseAfter = null }),
         Time("Pause", m => m.PauseNs, m => m with { PauseNs = 0 }),
         Count("CrashAfter", m => m.CrashAfter, m => m with { CrashAfter = null }),
-        Count("CrashMidFrameAfter", m => m.CrashMidFrameAfter, m => m with { CrashMidFrameAfter = null }),
+        Count("CrashMidFrameAfter", m => m.CrashMidFrameAfter,
+            m => m with { CrashMidFrameAfter = null }),
         Time("ServfailFor", m => m.ServfailForNs, m => m with { ServfailForNs = 0 }),
         Flag("NoHello", m => m.NoHello, m => m with { NoHello = false }),
         Time("HelloDelay", m => m.HelloDelayNs, m => m with { HelloDelayNs = 0 }),
         Flag("HelloTwice", m => m.HelloTwice, m => m with { HelloTwice = false }),
-        Moment("CloseAfterHello", m => m.CloseAfterHelloNs, m => m with { CloseAfterHelloNs = null }),
+        Moment("CloseAfterHello", m => m.CloseAfterHelloNs,
+            m => m with { CloseAfterHelloNs = null }),
         Flag("ReplyBeforeHello", m => m.ReplyBeforeHello, m => m with { ReplyBeforeHello = false }),
         Flag("NoHeartbeat", m => m.NoHeartbeat, m => m with { NoHeartbeat = false }),
         Time("HeartbeatDelay", m => m.HeartbeatDelayNs, m => m with { HeartbeatDelayNs = 0 }),
         Flag("HeartbeatTwice", m => m.HeartbeatTwice, m => m with { HeartbeatTwice = false }),
-        Moment("HeartbeatUnasked", m => m.HeartbeatUnaskedNs, m => m with { HeartbeatUnaskedNs = null }),
-        Count("UnknownFrameAfter", m => m.UnknownFrameAfter, m => m with { UnknownFrameAfter = null }),
-        Count("TcpFrameOnControlAfter", m => m.TcpFrameOnControlAfter, m => m with { TcpFrameOnControlAfter = null }),
+        Moment("HeartbeatUnasked", m => m.HeartbeatUnaskedNs,
+            m => m with { HeartbeatUnaskedNs = null }),
+        Count("UnknownFrameAfter", m => m.UnknownFrameAfter,
+            m => m with { UnknownFrameAfter = null }),
+        Count("TcpFrameOnControlAfter", m => m.TcpFrameOnControlAfter,
+            m => m with { TcpFrameOnControlAfter = null }),
         Count("GarbageAfter", m => m.GarbageAfter, m => m with { GarbageAfter = null }),
         Count("HelloAgainAfter", m => m.HelloAgainAfter, m => m with { HelloAgainAfter = null }),
         Count("HalfCloseAfter", m => m.HalfCloseAfter, m => m with { HalfCloseAfter = null }),
@@ -65,7 +71,8 @@ public static class Misdeeds
         Time("TcpOkDelay", m => m.TcpOkDelayNs, m => m with { TcpOkDelayNs = 0 }),
         Flag("TcpOkSplit", m => m.TcpOkSplit, m => m with { TcpOkSplit = false }),
         Flag("TcpOkWithData", m => m.TcpOkWithData, m => m with { TcpOkWithData = false }),
-        Flag("TcpHalfCloseFirst", m => m.TcpHalfCloseFirst, m => m with { TcpHalfCloseFirst = false }),
+        Flag("TcpHalfCloseFirst", m => m.TcpHalfCloseFirst,
+            m => m with { TcpHalfCloseFirst = false }),
         Flag("TcpNeverRead", m => m.TcpNeverRead, m => m with { TcpNeverRead = false }),
         Count("TcpChunk", m => m.TcpChunk, m => m with { TcpChunk = null }),
     ];

@@ -220,8 +220,8 @@ internal sealed class ConnectionBook(Truth truth)
         if (_connecting is not { } connection || connection.From != told.Client
             || (_connectTo?.Id ?? 0) != told.Backend.Value)
         {
-            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to backend"
-                + $" {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
+                + $" backend {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
         if (connection.Tries == 0)
@@ -478,7 +478,8 @@ internal sealed class ConnectionBook(Truth truth)
                 && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
                 && now >= connection.LastActivity + truth.Scenario.Kernel.TcpIdle,
-            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
+            Counter.ConnectionsTooOld =>
+                now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : $"accepted {connection.AcceptedAt}, last active"

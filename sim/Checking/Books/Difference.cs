@@ -18,7 +18,8 @@ public static class Difference
         var (kind, fields) = Read(told.ToString() ?? "");
         var (otherKind, others) = Read(should.ToString() ?? "");
         if (kind != otherKind || fields.Count == 0
-            || !fields.Select(field => field.Name).SequenceEqual(others.Select(field => field.Name)))
+            || !fields.Select(field => field.Name)
+                .SequenceEqual(others.Select(field => field.Name)))
         {
             return $"it is {told}; it should be {should}";
         }
@@ -40,7 +41,8 @@ public static class Difference
         for (var at = from; at < text.Length - 1; at++)
         {
             depth += text[at] == '{' ? 1 : text[at] == '}' ? -1 : 0;
-            var ends = at == text.Length - 2 || (depth == 0 && text[at] == ',' && text[at + 1] == ' ');
+            var ends = at == text.Length - 2
+                || (depth == 0 && text[at] == ',' && text[at + 1] == ' ');
             if (!ends)
                 continue;
             var part = text[from..at];

@@ -91,8 +91,8 @@ internal sealed class StatusBook(Truth truth)
         }
         if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as number"
-                + $" {_lines}");
+            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as"
+                + $" number {_lines}");
         }
         else if (!truth.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote))
         {

@@ -127,7 +127,9 @@ internal sealed class Truth
     /// <summary>The turn in which an accept last failed for want of something.</summary>
     public long LacksForAcceptIn { get; private set; }
 
-    /// <summary>Deadlines that the balancer can have at most; a turn serves a bounded number.</summary>
+    /// <summary>
+    /// Deadlines that the balancer can have at most; a turn serves a bounded number.
+    /// </summary>
     public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
 
     public int ReceivedInTurn { get; private set; }

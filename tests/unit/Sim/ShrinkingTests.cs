@@ -20,7 +20,8 @@ public sealed class ShrinkingTests
     public void TwoFaultsNeeded_AreAllThatIsLeft()
     {
         var result = Shrink(scenario =>
-            scenario.Faults.Any(fault => fault.Id == 3) && scenario.Faults.Any(fault => fault.Id == 7));
+            scenario.Faults.Any(fault => fault.Id == 3)
+            && scenario.Faults.Any(fault => fault.Id == 7));
         Assert.True(result.IsMinimal);
         Assert.Equal([3, 7], result.Smallest.Faults.Select(fault => fault.Id).Order());
         Assert.Empty(result.Smallest.UdpClients);
