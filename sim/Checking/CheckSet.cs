@@ -80,6 +80,8 @@ public sealed class CheckSet : RunObserver
 
     public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
 
+    public override void OnWokenEarly() => _truth.OnWokenEarly();
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         _truth.OnTurnBegan(now, events);
@@ -224,10 +226,11 @@ public sealed class CheckSet : RunObserver
 
     private static IEnumerable<Check> All() =>
     [
-        new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(), new S6Generations(),
-        new L3Connections(), new S3Stickiness(), new S5NoInvention(), new S10Bounds(),
-        new S4Assignment(), new S1Conservation(), new S2Routing(), new S15Stop(), new S11Attribution(),
-        new S12Truth(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
+        new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(),
+        new S6Generations(), new L3Connections(), new S3Stickiness(), new S5NoInvention(),
+        new S10Bounds(), new S4Assignment(), new S1Conservation(), new S2Routing(),
+        new S15Stop(), new S11Attribution(), new S12Truth(),
+        new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
     private void OnFinding(Finding finding, string evidence, int backend, int client)

@@ -57,5 +57,6 @@ internal sealed class L2Healthy() : Check("L2")
     }
 
     private static bool IsTooLong(string name) =>
-        System.Text.Encoding.UTF8.GetByteCount(name) > Law.LongestPath - DirectoryBook.DirectoryBytes;
+        System.Text.Encoding.UTF8.GetByteCount(name)
+            > Law.LongestPath - DirectoryBook.DirectoryBytes;
 }

@@ -25,7 +25,7 @@ internal sealed class L3Connections() : Check("L3")
         _next = now + Interval;
         var late = Find(now);
         // With many deadlines at one instant a turn serves some and the next the others.
-        if (late != null && (_wasLate || core.TimerCount < Law.TimersOfATurn)
+        if (late != null && (_wasLate || Truth.MostTimers < Law.TimersOfATurn)
             && now > Due(late) + Truth.Lateness)
         {
             Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"

@@ -12,12 +12,6 @@ namespace Simulation.Checking;
 
 internal sealed class S10Bounds() : Check("S10")
 {
-    /// <summary>
-    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
-    /// besides backends and connections.
-    /// </summary>
-    private const int OwnTimers = 7;
-
     public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded
         or Finding.Repeated;
 
@@ -55,7 +49,7 @@ internal sealed class S10Bounds() : Check("S10")
         var open = Truth.Connections.Open.Count;
         var kernel = Truth.Scenario.Kernel;
         var streams = sessions + Truth.Retired.Count + open + Truth.Connections.BackendStreams;
-        var timers = OwnTimers + open + 3 * Truth.Policy.Backends.Count;
+        var timers = Truth.MostTimers;
         if (Truth.OpenStreams != streams)
         {
             Fail($"{Truth.OpenStreams} streams are open; {sessions} sessions and {open} connections"

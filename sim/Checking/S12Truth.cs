@@ -58,7 +58,7 @@ internal sealed class S12Truth() : Check("S12")
     {
         var should = Snapshots.Of(real, told);
         if (told != should)
-            Fail($"the core tells {told}; it should be {should}", real.PlanId);
+            Fail($"of {real} the core tells: {Difference.Of(told, should)}", real.PlanId);
     }
 
     private void CompareRemotes(LoadBalancer core)
@@ -72,7 +72,7 @@ internal sealed class S12Truth() : Check("S12")
             }
             var should = Snapshots.Of(real);
             if (told != should)
-                Fail($"the core tells {told}; it should be {should}");
+                Fail($"of {told.Address} the core tells: {Difference.Of(told, should)}");
         }
     }
 }

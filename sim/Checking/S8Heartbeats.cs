@@ -27,8 +27,8 @@ internal sealed class S8Heartbeats() : Check("S8")
             && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
             && unread.UnreadSince == Truth.Turn)
         {
-            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes of"
-                + " it, before they were read", hasty.PlanId);
+            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes"
+                + " of it, before they were read", hasty.PlanId);
         }
         if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
             || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
@@ -51,7 +51,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.IsStopping || core.TimerCount > Law.TimersOfATurn)
+        if (Truth.IsStopping || Truth.MostTimers > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

@@ -41,8 +41,10 @@ internal sealed class CampaignSummary(Request request)
     /// <summary>What L6 owes and was not there; empty as long as it owes nothing yet.</summary>
     public ImmutableArray<string> NeverHit => OwesCoverage ? OwedCoverage.Missing(_coverage) : [];
 
-    /// <summary>Only whole scenarios, and enough of them, owe that everything was hit.</summary>
-    private bool OwesCoverage => Seeds >= SeedsForCoverage
+    /// <summary>
+    /// Only whole scenarios owe that everything was hit, and enough of them unless it is asked for.
+    /// </summary>
+    private bool OwesCoverage => (Seeds >= SeedsForCoverage || request.OwesCoverage)
         && request.ScenarioWords().IsEmpty
         && (request.Checks.IsEmpty || request.Checks.Contains("L6"));
 

@@ -66,6 +66,11 @@ public sealed class CommandLine
     private readonly Option<string> _json = New(
         "--json", "FILE", "Write the result there, as JSON");
 
+    private readonly Option<bool> _oweCoverage = new("--owe-coverage")
+    {
+        Description = "Fail (L6) where anything that 10,000 seeds owe was never there",
+    };
+
     private readonly Option<string> _until = New(
         "--until", "TIME", "Trace and draw no further than this virtual time");
 
@@ -109,7 +114,8 @@ public sealed class CommandLine
         Option[] choice = [_profile, _only, _without, _virtual];
         Option[] checks = [_check, _withoutCheck];
         Add(_root, "run", "Run seeds until one fails", null,
-            [_seed, _count, _time, _jobs, .. choice, .. checks, _json, _budget, _output]);
+            [_seed, _count, _time, _jobs, .. choice, .. checks, _oweCoverage, _json,
+                _budget, _output]);
         Add(_root, "replay", "Run one scenario again and tell about it", _subject,
             [.. choice, .. checks, _until, _trace, _break, _html]);
         Add(_root, "shrink", "Make a failing scenario as small as can be", _subject,
@@ -193,6 +199,7 @@ public sealed class CommandLine
             },
             Checks = Checks(line, without),
             WithoutChecks = without,
+            OwesCoverage = line.GetResult(_oweCoverage) is { Implicit: false },
             Json = Value(line, _json, Words.ToPath, null),
             Html = Value(line, _html, Words.ToPath, null),
             Svg = Value(line, _svg, Words.ToPath, null),

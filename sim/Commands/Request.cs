@@ -40,6 +40,9 @@ public sealed record Request
     /// <summary>Those that were left out by name, as they were given.</summary>
     public ImmutableArray<string> WithoutChecks { get; init; } = [];
 
+    /// <summary>L6 is owed however few the seeds.</summary>
+    public bool OwesCoverage { get; init; }
+
     public string? Json { get; init; }
 
     public string? Html { get; init; }

@@ -102,6 +102,10 @@ internal static class ScenarioText
             yield return $"--tcp-connections {host.TcpConnections}";
         if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)
             yield return $"--tcp-connections-per-client {host.TcpConnectionsPerClient}";
+        if (host.TcpIdle != plain.TcpIdle)
+            yield return $"--tcp-idle {Time(host.TcpIdle)}";
+        if (host.TcpLifetime != plain.TcpLifetime)
+            yield return $"--tcp-lifetime {Time(host.TcpLifetime)}";
         if (host.MaxRemotes != plain.MaxRemotes)
             yield return $"at most {host.MaxRemotes} remotes";
     }
@@ -182,7 +186,9 @@ internal static class ScenarioText
         FaultKind.StreamReset => $"the next {fault.Amount} reads",
         FaultKind.DirectoryUnreadable => Pick(DirectoryErrors, fault.Amount),
         FaultKind.DirectoryBreaksOff => $"after {fault.Amount} entries",
-        FaultKind.DirectoryEntry => Pick(Entries, fault.Amount),
+        FaultKind.DirectoryEntry => Pick(Entries, fault.Amount % Entries.Length)
+            + (fault.Amount < Entries.Length ? "" : $" and {fault.Amount / Entries.Length} more"),
+        FaultKind.ClockStall => fault.Amount == 0 ? "" : "in the middle of a scan",
         _ => "",
     };
 

@@ -58,6 +58,9 @@ public sealed class SimFaults
     /// <summary>Time that passes at the start of the next Wait, as for a stopped process.</summary>
     public Duration Stall { get; set; }
 
+    /// <summary>The same at the start of the next Wait during which a scan is open.</summary>
+    public Duration StallInScan { get; set; }
+
     /// <summary>The next `times` calls of this kind answer so.</summary>
     public void Next(SimCall call, IoResult result, int times = 1)
     {

@@ -40,6 +40,9 @@ public sealed class SimNetwork : INetwork
     /// </summary>
     public Duration Stalled { get; private set; }
 
+    /// <summary>The last Wait returned at once and for nothing, as a fault has it.</summary>
+    public bool WokeEarly { get; private set; }
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         Verify.That(events.Length > 0, "a wait has room for an event");
@@ -139,13 +142,13 @@ public sealed class SimNetwork : INetwork
     {
         _kernel.IsIdle = false;
         Stalled = Duration.Zero;
-        if (_kernel.Faults.EarlyWakeUps > 0)
+        WokeEarly = _kernel.Faults.EarlyWakeUps > 0;
+        if (WokeEarly)
         {
             _kernel.Faults.EarlyWakeUps--;
             return 0;
         }
-        Stalled = _kernel.Faults.Stall;
-        _kernel.Faults.Stall = Duration.Zero;
+        Stalled = TakeStall(_kernel.Faults);
         _kernel.PassUntil(_kernel.Now + Stalled);
 
         var end = Instant.Min(_kernel.Clock.WhenShown(until), _kernel.WaitLimit);
@@ -165,6 +168,17 @@ public sealed class SimNetwork : INetwork
                 break;
         }
         return count;
+    }
+
+    private Duration TakeStall(SimFaults faults)
+    {
+        var stall = faults.Stall;
+        faults.Stall = Duration.Zero;
+        if (!_kernel.Directory.IsScanning)
+            return stall;
+        stall += faults.StallInScan;
+        faults.StallInScan = Duration.Zero;
+        return stall;
     }
 
     private int Gather(Span<NetworkEvent> events)

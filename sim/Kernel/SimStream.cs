@@ -19,6 +19,7 @@ public sealed class SimStream
     private readonly SimKernel _kernel;
     private readonly SimEnd _end;
     private byte[] _unsent = [];
+    private int _unsentFrom;
     private int _unsentCount;
     private bool _halfCloseWaits;
     private bool _closeWaits;
@@ -120,10 +121,23 @@ public sealed class SimStream
         }
         if (bytes.IsEmpty)
             return;
-        if (_unsent.Length < _unsentCount + bytes.Length)
-            Array.Resize(ref _unsent, Math.Max(_unsent.Length * 2, _unsentCount + bytes.Length));
-        bytes.CopyTo(_unsent.AsSpan(_unsentCount));
+        if (_unsent.Length < _unsentFrom + _unsentCount + bytes.Length)
+            MakeRoom(_unsentCount + bytes.Length);
+        bytes.CopyTo(_unsent.AsSpan(_unsentFrom + _unsentCount));
         _unsentCount += bytes.Length;
+    }
+
+    /// <summary>
+    /// Moves what is kept to the front of an array with twice the room, so that each byte is moved
+    /// a few times in all, however slowly they go.
+    /// </summary>
+    private void MakeRoom(int needed)
+    {
+        var kept = _unsent.AsSpan(_unsentFrom, _unsentCount);
+        if (_unsent.Length < needed * 2)
+            _unsent = new byte[needed * 2];
+        kept.CopyTo(_unsent);
+        _unsentFrom = 0;
     }
 
     /// <summary>Ends this side's direction, after what Send still keeps.</summary>
@@ -192,14 +206,15 @@ public sealed class SimStream
     {
         if (_unsentCount == 0)
             return;
-        var result = _end.Write(_unsent.AsSpan(0, _unsentCount));
+        var result = _end.Write(_unsent.AsSpan(_unsentFrom, _unsentCount));
         if (!result.IsOk && result.Status != IoStatus.WouldBlock)
             _unsentCount = 0;
         BytesSent += result.Count;
         _unsentCount = Math.Max(0, _unsentCount - result.Count);
-        _unsent.AsSpan(result.Count, _unsentCount).CopyTo(_unsent);
+        _unsentFrom += result.Count;
         if (_unsentCount > 0)
             return;
+        _unsentFrom = 0;
         if (_closeWaits)
             Close();
         else if (_halfCloseWaits)

@@ -150,10 +150,14 @@ public sealed class StoryRecorder : RunObserver
             case LogEvent.BackendHealthy e: OnHealthy(now, e.Id); break;
             case LogEvent.BackendUnlinked e: Tell(now, e.Id, "unlinked"); break;
             case LogEvent.BackendRemoved e: Tell(now, e.Id, "removed: no such path"); break;
-            case LogEvent.BackendStuck e: Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait"); break;
+            case LogEvent.BackendStuck e:
+                Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");
+                break;
             case LogEvent.BackendForgotten e: _laneById.Remove(e.Id); break;
             case LogEvent.BackendFaulted e: OnFaulted(now, e); break;
-            case LogEvent.HeartbeatSent e: Lane(e.Id)?.Heartbeats.Add(new HeartbeatMark(now)); break;
+            case LogEvent.HeartbeatSent e:
+                Lane(e.Id)?.Heartbeats.Add(new HeartbeatMark(now));
+                break;
             case LogEvent.HeartbeatAnswered e: OnHeartbeat(now, e.Id); break;
         }
     }
@@ -169,7 +173,8 @@ public sealed class StoryRecorder : RunObserver
     {
         var io = told.Fault.Io == default ? "" : $", {told.Fault.Io.Status}";
         Lane(told.Id)?.Notes.Add(new LaneNote(now,
-            $"{told.Fault.Cause}{io}; next connect in {told.BackOff}", IsFault: true, told.BackOff));
+            $"{told.Fault.Cause}{io}; next connect in {told.BackOff}",
+            IsFault: true, told.BackOff));
     }
 
     private void OnHeartbeat(Instant now, BackendId id)

@@ -34,7 +34,8 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core) => Put(now, "turn-end",
-        $"{core.RemoteCount} remotes, {core.ConnectionCount} connections, {core.TimerCount} timers");
+        $"{core.RemoteCount} remotes, {core.ConnectionCount} connections,"
+        + $" {core.TimerCount} timers");
 
     public override void OnReceived(
         Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload) =>
@@ -148,13 +149,14 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
 
     private void Put(Instant now, string kind, string text, ReadOnlySpan<byte> bytes) =>
         Put(now, kind, $"{text}, {bytes.Length} bytes"
-            + (bytes.IsEmpty ? "" : " " + Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)])));
+            + (bytes.IsEmpty
+                ? "" : " " + Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)])));
 
     private void Put(Instant now, string kind, string text)
     {
         _number++;
+        var (seconds, rest) = Math.DivRem(now.Nanoseconds, 1_000_000_000);
         write(now, string.Create(CultureInfo.InvariantCulture,
-            $"{_number,8} {now.Nanoseconds / 1_000_000_000,5}.{now.Nanoseconds % 1_000_000_000:000000000} {kind,-15} {text}")
-            .TrimEnd());
+            $"{_number,8} {seconds,5}.{rest:000000000} {kind,-15} {text}").TrimEnd());
     }
 }

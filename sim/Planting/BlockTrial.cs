@@ -3,12 +3,12 @@
 // block comes to depends on its seeds alone, so the outcome is the same however many threads run.
 
 using System;
-using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 using Balancer.Core;
+using Simulation.Commands;
 
 namespace Simulation.Planting;
 
@@ -53,9 +53,6 @@ public sealed record TrialOutcome(
 /// <summary>Tries bugs.</summary>
 public static class BlockTrial
 {
-    /// <summary>As the campaign's: the core's and the world's calls nest deeply at times.</summary>
-    private const int StackBytes = 16 * 1024 * 1024;
-
     /// <summary>
     /// Runs `blocks` blocks of `budget` seeds each, from the seed `first` on, in so many threads.
     /// Asks of each seed which check finds the bug, null for none, and tells how many blocks are
@@ -80,34 +77,18 @@ public static class BlockTrial
     /// <summary>Does pieces of work in so many threads; the first failure is thrown.</summary>
     public static void InParallel(int pieces, int threads, Action<int> work)
     {
-        Verify.That(threads > 0, "work needs a thread");
-        var next = -1;
-        Exception? failed = null;
-        var workers = new List<Thread>();
-        for (var n = Math.Min(threads, pieces); n > 0; n--)
+        var all = new InOrder<int>
         {
-            var worker = new Thread(() =>
+            Has = at => at < pieces,
+            Make = at =>
             {
-                try
-                {
-                    for (var at = Interlocked.Increment(ref next); at < pieces && failed is null;
-                        at = Interlocked.Increment(ref next))
-                    {
-                        work(at);
-                    }
-                }
-                catch (Exception e)
-                {
-                    Interlocked.CompareExchange(ref failed, e, null);
-                }
-            }, StackBytes);
-            workers.Add(worker);
-            worker.Start();
-        }
-        foreach (var worker in workers)
-            worker.Join();
-        if (failed is not null)
-            throw new InvalidOperationException("the simulator itself failed", failed);
+                work((int)at);
+                return (int)at;
+            },
+            IsLast = _ => false,
+            TakeUp = _ => { },
+        };
+        all.Run(Math.Min(threads, pieces), Timeout.InfiniteTimeSpan, () => { });
     }
 
     private static BlockOutcome TryBlock(ulong first, int budget, Func<ulong, string?> findsBy)

@@ -2,6 +2,7 @@
 // Owns what `sim plant` does in a build that holds the bugs: runs of one bug, the trial of all in
 // blocks of seeds, and the ablation.
 
+using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
@@ -18,7 +19,7 @@ internal static class PlantTrials
     {
         var bug = request.Bugs[0];
         var seeds = request.Seeds ?? bug.Seeds;
-        var progress = new PlantProgress(error);
+        var progress = new Progress(error, !Console.IsErrorRedirected);
         var all = new PlantedRun(bug, PlantedRun.AllChecks, []);
         var alone = new PlantedRun(bug, [bug.Check], []);
         var found = new Violation?[seeds];
@@ -30,9 +31,10 @@ internal static class PlantTrials
             found[n] = all.Find(seed);
             foundAlone[n] = found[n]?.Check == bug.Check || bug.Number == 0
                 ? found[n] : alone.Find(seed);
-            progress.Tell($"{Interlocked.Increment(ref done)} of {seeds} seeds");
+            var now = Interlocked.Increment(ref done);
+            progress.Show(() => $"{now} of {seeds} seeds");
         });
-        progress.Clear();
+        progress.End();
         PlantReport.Run(output, bug, request.First, found, foundAlone);
         return foundAlone.Any(violation => violation is not null) == (bug.Number > 0)
             ? Tool.Passed : Tool.Safety;
@@ -41,7 +43,7 @@ internal static class PlantTrials
     /// <summary>Looks for each bug in blocks of its budget.</summary>
     public static int TryAll(PlantRequest request, TextWriter output, TextWriter error)
     {
-        var progress = new PlantProgress(error);
+        var progress = new Progress(error, !Console.IsErrorRedirected);
         var missed = new List<(PlantedBug, TrialOutcome)>();
         PlantReport.TrialsHead(output, request);
         foreach (var bug in request.Bugs)
@@ -51,9 +53,9 @@ internal static class PlantTrials
             var run = new PlantedRun(bug, checks, request.WithoutFaults);
             var outcome = BlockTrial.Run(request.Blocks, bug.Seeds, request.First, request.Jobs,
                 run.FindsBy,
-                done => progress.Tell(
-                    $"{bug.Number} {bug.Name}: {done} of {request.Blocks} blocks"));
-            progress.Clear();
+                done => progress.Show(
+                    () => $"{bug.Number} {bug.Name}: {done} of {request.Blocks} blocks"));
+            progress.End();
             PlantReport.Trial(output, request, bug, outcome);
             if (!outcome.IsEnough)
                 missed.Add((bug, outcome));
@@ -65,16 +67,17 @@ internal static class PlantTrials
     /// <summary>For each check and class of faults, the bugs that escape without it.</summary>
     public static int Ablate(PlantRequest request, TextWriter output, TextWriter error)
     {
-        var progress = new PlantProgress(error);
+        var progress = new Progress(error, !Console.IsErrorRedirected);
         var ablation = new Ablation(request, (bug, seed, without) => new PlantedRun(bug,
-            PlantedRun.AllBut(without.Checks), without.Faults).FindsBy(seed), progress.Tell);
+            PlantedRun.AllBut(without.Checks), without.Faults).FindsBy(seed),
+            line => progress.Show(() => line));
         ablation.FindAll();
-        progress.Clear();
+        progress.End();
         PlantReport.NeverFound(output, ablation);
         foreach (var without in Ablation.Everything(PlantedRun.AllChecks))
         {
             var escaping = ablation.EscapingWithout(without);
-            progress.Clear();
+            progress.End();
             PlantReport.Ablation(output, without, escaping);
         }
         return Tool.Passed;

@@ -109,6 +109,16 @@ public sealed record PlantedBug(int Number, string Name, string Check, int Seeds
             "a timer that fills a hole may be too deep in the heap"),
         new(65, "TimersBeforeEvents", "S8", 300,
             "deadlines are judged before what has arrived is read"),
+        new(66, "ReportNeverOver", "S12", 2000,
+            "a status report that is over goes on with remotes that come later"),
+        new(67, "ScanBelievedOverConnect", "S12", 500,
+            "a scan that a connect came between says that the path is gone"),
+        new(68, "AbortedListenerRests", "S14", 100,
+            "a client that left before it was accepted keeps others waiting"),
+        new(69, "DeafBackendCutsAnswer", "S12", 1000,
+            "a backend that reads no more has its answer cut short"),
+        new(70, "ShortResponseTaken", "S2", 100,
+            "a response of three bytes is taken for a query"),
     ];
 
     /// <summary>The core as it is, to see what checks say where there is nothing to find.</summary>

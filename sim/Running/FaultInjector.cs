@@ -90,6 +90,7 @@ internal sealed class FaultInjector
         Faults.Heal(SimCall.Write);
         Faults.EarlyWakeUps = 0;
         Faults.Stall = Duration.Zero;
+        Faults.StallInScan = Duration.Zero;
         Faults.FailScanAfter(-1, IoStatus.Other);
     }
 
@@ -207,7 +208,10 @@ internal sealed class FaultInjector
                 _kernel.RequestStatus();
                 break;
             case FaultKind.ClockStall:
-                Faults.Stall += fault.For;
+                if (fault.Amount == 0)
+                    Faults.Stall += fault.For;
+                else
+                    Faults.StallInScan += fault.For;
                 break;
         }
     }

@@ -40,6 +40,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         IsWaiting = false;
         if (_inner.Stalled > Duration.Zero)
             observer.OnStalled(Now, _inner.Stalled);
+        if (_inner.WokeEarly)
+            observer.OnWokenEarly();
         observer.OnTurnBegan(Now, events[..count]);
         return count;
     }

@@ -26,6 +26,11 @@ public abstract class RunObserver
     /// </summary>
     public virtual void OnStalled(Instant now, Duration time) { }
 
+    /// <summary>
+    /// The wait that just returned did so for nothing, as a fault has it; told before OnTurnBegan.
+    /// </summary>
+    public virtual void OnWokenEarly() { }
+
     /// <summary>A wait returned and the clock was read.</summary>
     public virtual void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events) { }
 

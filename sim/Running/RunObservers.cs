@@ -30,6 +30,12 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnStalled(now, time);
     }
 
+    public override void OnWokenEarly()
+    {
+        foreach (var observer in all)
+            observer.OnWokenEarly();
+    }
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Events++;

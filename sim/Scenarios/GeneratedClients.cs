@@ -22,6 +22,10 @@ internal static class GeneratedClients
     private const int MaxQueries = 200;
     private const int MaxFloods = 20;
 
+    /// <summary>Hosts that ask over TCP, of those that ask over UDP and of others.</summary>
+    private const int ManyHosts = 30;
+    private const int FewHosts = 2;
+
     /// <summary>TCP clients' ids begin here.</summary>
     private const int FirstTcpId = 1000;
 
@@ -44,14 +48,17 @@ internal static class GeneratedClients
     }
 
     public static ImmutableArray<TcpClientPlan> MakeTcp(
-        GeneratedWorld world, int count, int udpClients, int bufferBytes)
+        GeneratedWorld world, int count, int udpClients, KernelPlan kernel)
     {
+        // A limit for each client is met by those who come again and again.
+        var isLimited = kernel.TcpConnectionsPerClient < Limits.TcpConnectionsPerClient;
+        var otherHosts = isLimited ? FewHosts : ManyHosts;
         var plans = new List<TcpClientPlan>(count);
         for (var n = 0; n < count; n++)
         {
-            var plan = TcpClient(world, FirstTcpId + n, udpClients);
+            var plan = TcpClient(world, FirstTcpId + n, udpClients, otherHosts);
             if (world.Profile != Profile.Calm)
-                plan = Special(world, plan, n, count, bufferBytes);
+                plan = Special(world, plan, n, count, kernel.TcpBufferBytes);
             plans.Add(plan);
         }
         return [.. plans.OrderBy(plan => plan.At).ThenBy(plan => plan.Id)];
@@ -110,7 +117,7 @@ internal static class GeneratedClients
         var isOdd = random.Next(32) < odd;
         var kind = random.Pick<QueryKind>(
             [QueryKind.Question, QueryKind.Garbage, QueryKind.Response]);
-        var bytes = random.Pick<int>([0, 1, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
+        var bytes = random.Pick<int>([0, 1, 2, 3, 11, 12, 512, 1500, 1501, 1600, 2048, 65_507]);
         var what = random.Next(4);
         if (floods)
         {
@@ -128,7 +135,8 @@ internal static class GeneratedClients
         };
     }
 
-    private static TcpClientPlan TcpClient(GeneratedWorld world, int id, int udpClients)
+    private static TcpClientPlan TcpClient(
+        GeneratedWorld world, int id, int udpClients, int otherHosts)
     {
         var random = world.Stream(Streams.TcpClient, id, PlanPurpose);
         var isCalm = world.Profile == Profile.Calm;
@@ -142,9 +150,9 @@ internal static class GeneratedClients
         var after = new Duration(random.LogUniform(1, 60_000) * Ms);
         if (isCalm)
             (manner, queries) = (TcpManner.Proper, Math.Max(1, queries));
-        // Hosts that ask over UDP too, or some thirty others; ports of their own.
+        // Hosts that ask over UDP too, or a few others; ports of their own.
         var alsoUdp = random.Chance(3, 4);
-        var host = (byte)(1 + random.Next(alsoUdp ? udpClients : 30));
+        var host = (byte)(1 + random.Next(alsoUdp ? Math.Min(udpClients, otherHosts) : otherHosts));
         var address = Ipv4.From(10, (byte)(alsoUdp ? 1 : 2), 0, host);
         return new TcpClientPlan(
             id, address, (ushort)(10_000 + id), at, queries, chunk, manner, after);

@@ -37,6 +37,7 @@ internal static class GeneratedFaults
         }
         AddDead(faults, world, backends);
         AddReplaced(faults, world, backends);
+        AddSlowScan(faults, world, backends);
         return [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)];
     }
 
@@ -65,14 +66,25 @@ internal static class GeneratedFaults
         ImmutableArray<BackendPlan> backends)
     {
         var random = world.Stream(Streams.Fault, (int)FaultKind.BackendCrash, DeadPurpose);
-        var isThere = random.Chance(1, 3) && world.Allows(FaultKind.BackendCrash);
+        var isThere = random.Chance(1, 3);
         var at = random.Moment(Instant.Zero, Instant.Zero + Duration.FromSeconds(20L));
         var target = backends.LastOrDefault(
             plan => !plan.IsCore && plan.StartAt == Instant.Zero);
         if (isThere && target is not null && at < world.HealAt)
         {
-            faults.Add(new FaultPlan((int)FaultKind.BackendCrash * IdsPerKind + MaxPerKind, at,
-                world.End - Instant.Zero, FaultKind.BackendCrash, target.Id));
+            AddSpecial(faults, world, at, world.End - Instant.Zero, FaultKind.BackendCrash,
+                target.Id);
+        }
+    }
+
+    /// <summary>One more of a kind than there are otherwise, if the kind is wanted.</summary>
+    private static void AddSpecial(List<FaultPlan> faults, GeneratedWorld world, Instant at,
+        Duration length, FaultKind kind, int target, long amount = 0)
+    {
+        if (world.Allows(kind))
+        {
+            faults.Add(new FaultPlan(
+                (int)kind * IdsPerKind + MaxPerKind, at, length, kind, target, amount));
         }
     }
 
@@ -84,19 +96,40 @@ internal static class GeneratedFaults
         ImmutableArray<BackendPlan> backends)
     {
         var random = world.Stream(Streams.Fault, (int)FaultKind.BackendRebind, DeadPurpose);
-        var isThere = random.Chance(1, 2) && world.HealAt > world.End
-            && world.Allows(FaultKind.BackendRebind) && world.Allows(FaultKind.BackendPause);
+        var isThere = random.Chance(1, 2) && world.HealAt > world.End;
         var target = backends[random.Next(backends.Length)].Id;
         var pauseAt = world.End - random.NextDuration(
             Duration.FromSeconds(1L), Duration.FromSeconds(4L));
         var pause = random.NextDuration(Duration.FromSeconds(4L), Duration.FromSeconds(8L));
         if (!isThere)
             return;
-        faults.Add(new FaultPlan((int)FaultKind.BackendPause * IdsPerKind + MaxPerKind,
-            pauseAt, pause, FaultKind.BackendPause, target));
-        faults.Add(new FaultPlan((int)FaultKind.BackendRebind * IdsPerKind + MaxPerKind,
-            world.End - Duration.FromMilliseconds(500), Duration.Zero,
-            FaultKind.BackendRebind, target));
+        AddSpecial(faults, world, pauseAt, pause, FaultKind.BackendPause, target);
+        AddSpecial(faults, world, world.End - Duration.FromMilliseconds(500), Duration.Zero,
+            FaultKind.BackendRebind, target);
+    }
+
+    /// <summary>
+    /// In some seeds the process stands still in the middle of a scan that many entries make long,
+    /// and wakes when a backend that stopped just before has come back behind that scan's eyes.
+    /// </summary>
+    private static void AddSlowScan(List<FaultPlan> faults, GeneratedWorld world,
+        ImmutableArray<BackendPlan> backends)
+    {
+        const FaultKind entries = FaultKind.DirectoryEntry;
+        const FaultKind stop = FaultKind.BackendStop;
+        const FaultKind stall = FaultKind.ClockStall;
+        var random = world.Stream(Streams.Fault, (int)entries, DeadPurpose);
+        var isThere = random.Chance(1, 6);
+        var at = random.Moment(Instant.Zero, world.HealAt);
+        var target = backends[random.Next(backends.Length)].Id;
+        var gap = random.NextDuration(Duration.Zero, Duration.FromSeconds(1L));
+        var still = random.NextDuration(Duration.FromSeconds(1L), Duration.FromSeconds(3L));
+        var soon = at + Duration.FromSeconds(1L);
+        if (!isThere || soon >= world.HealAt)
+            return;
+        AddSpecial(faults, world, at, Duration.FromSeconds(10L), entries, -1, 4 * 200);
+        AddSpecial(faults, world, soon, gap, stop, target);
+        AddSpecial(faults, world, soon, still, stall, -1, 1);
     }
 
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)

@@ -44,7 +44,7 @@ public static class Generator
         var kernel = MakeKernel(world, backends.Length);
         var udp = GeneratedClients.MakeUdp(world, UdpCount(random, profile));
         var tcp = GeneratedClients.MakeTcp(
-            world, TcpCount(random, profile), udp.Length, kernel.TcpBufferBytes);
+            world, TcpCount(random, profile), udp.Length, kernel);
         return new Scenario
         {
             Seed = seed,
@@ -64,8 +64,8 @@ public static class Generator
     private static Duration DrawLength(SimRandom random, GeneratorOptions options)
     {
         // Remotes expire, and the expiry is due, only in the longer half of what is drawn.
-        var isDefault = random.Chance(1, 3);
-        var drawn = Duration.FromSeconds((long)random.Next(60, 660));
+        var isDefault = random.Chance(1, 4);
+        var drawn = Duration.FromSeconds((long)random.Next(60, 720));
         return options.Length ?? (isDefault ? DefaultLength : drawn);
     }
 
@@ -125,8 +125,8 @@ public static class Generator
                 ? Duration.FromSeconds((long)random.Next(1, 60)) : plain.TcpIdle,
             TcpLifetime = random.Chance(1, 8)
                 ? Duration.FromSeconds((long)random.LogUniform(1, 120)) : plain.TcpLifetime,
-            TcpConnectionsPerClient = random.Chance(1, 8)
-                ? random.LogUniform(1, 32) : plain.TcpConnectionsPerClient,
+            TcpConnectionsPerClient = random.Chance(1, 6)
+                ? random.LogUniform(1, 16) : plain.TcpConnectionsPerClient,
             // Room for both ends of every connection, for each backend twice, and for a scan.
             DescriptorLimit = random.Chance(1, 3) && connections < 1000
                 ? connections * 2 + backends * 2 + 8 : plain.TcpConnections * 2 + 1000,

@@ -123,7 +123,9 @@ public sealed record UdpClientPlan(
 /// <param name="Port">The source port, 0 included.</param>
 /// <param name="Kind">What is in it.</param>
 /// <param name="Bytes">Its size, 0 to 65,507; questions are padded or as long as they are.</param>
-/// <param name="Copies">How many, 1 and up; over 1 the sources are forged, counting upwards.</param>
+/// <param name="Copies">
+/// How many, 1 and up; over 1 the sources are forged, counting upwards.
+/// </param>
 public sealed record QueryPlan(Instant At, ushort Port, QueryKind Kind, int Bytes, int Copies = 1);
 
 /// <summary>What a datagram holds.</summary>
@@ -272,7 +274,10 @@ public enum FaultKind
     /// <summary>For For, changes are not told.</summary>
     DirectorySilent,
 
-    /// <summary>The process stands still for For: the next turn is that much later.</summary>
+    /// <summary>
+    /// The process stands still for For: the next turn is that much later (0), or the next turn
+    /// that comes while a scan of the directory is half done (1).
+    /// </summary>
     ClockStall,
 
     /// <summary>The operator asks for a scan, as SIGHUP does.</summary>

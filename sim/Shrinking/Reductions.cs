@@ -57,10 +57,11 @@ internal static class Reductions
         if (scenario.StopAgain != Duration.Zero)
             yield return scenario with { StopAgain = Duration.Zero };
         var kernel = scenario.Kernel;
-        var plain = new KernelPlan { Listen = kernel.Listen };
+        var plain = new KernelPlan();
         foreach (var simpler in (KernelPlan[])
         [
-            plain, kernel with { UnixBufferBytes = plain.UnixBufferBytes },
+            plain, plain with { Listen = kernel.Listen }, kernel with { Listen = plain.Listen },
+            kernel with { UnixBufferBytes = plain.UnixBufferBytes },
             kernel with { TcpBufferBytes = plain.TcpBufferBytes },
             kernel with { DescriptorLimit = plain.DescriptorLimit },
             kernel with { DatagramQueue = plain.DatagramQueue },
@@ -88,6 +89,11 @@ internal static class Reductions
             var backend = scenario.Backends[i];
             if (backend.Script != Misbehaviour.None)
                 yield return Set(backend with { Script = Misbehaviour.None });
+            foreach (var misdeed in Misdeeds.All)
+            {
+                if (misdeed.Value(backend.Script) != null)
+                    yield return Set(backend with { Script = misdeed.Without(backend.Script) });
+            }
             if (backend.StartAt != Instant.Zero)
                 yield return Set(backend with { StartAt = Instant.Zero });
 

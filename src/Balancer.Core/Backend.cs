@@ -36,7 +36,9 @@ internal sealed class BackendEnvironment(INetwork network, StreamOwners owners, 
     public IBalancerLog Log => log;
     public BalancerOptions Options => options;
 
-    /// <summary>Where one read puts its bytes; nothing in it outlives the handling of the read.</summary>
+    /// <summary>
+    /// Where one read puts its bytes; nothing in it outlives the handling of the read.
+    /// </summary>
     public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
 
     /// <summary>The set that the backends are in; set once while composing.</summary>
@@ -138,7 +140,9 @@ internal sealed class Backend : IStreamOwner
     /// <summary>A connect found no path, and no scan has seen it healthy since.</summary>
     public bool WasRemoved { get; private set; }
 
-    /// <summary>A TCP handshake of that time is overdue, and another session has begun since.</summary>
+    /// <summary>
+    /// A TCP handshake of that time is overdue, and another session has begun since.
+    /// </summary>
     public void OnHandshakeOverdue(Instant now, Instant since)
     {
         if (HasSession && _helloTimeout.Deadline > since + Limits.HelloTimeout)
@@ -185,6 +189,9 @@ internal sealed class Backend : IStreamOwner
     public void OnPathMissing(long scan)
     {
         // A connect that succeeded while that scan was open knows better; it asked for another.
+#if PLANT
+        if (!Plants.Is(Plant.ScanBelievedOverConnect))
+#endif
         if (HasSession && _connectedDuringScan == scan)
             return;
         _pathPresent = false;

@@ -23,7 +23,9 @@ public sealed record BalancerOptions
     /// <summary>See Limits.TcpLifetime; above zero.</summary>
     public Duration TcpLifetime { get; init; } = Limits.TcpLifetime;
 
-    /// <summary>See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.</summary>
+    /// <summary>
+    /// See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.
+    /// </summary>
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;
 
     /// <summary>

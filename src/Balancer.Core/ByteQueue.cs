@@ -29,7 +29,9 @@ public sealed class ByteQueue(int bound)
 
     public bool IsEmpty => Count == 0;
 
-    /// <summary>The oldest bytes that lie in one piece; all of them unless the ring wraps.</summary>
+    /// <summary>
+    /// The oldest bytes that lie in one piece; all of them unless the ring wraps.
+    /// </summary>
     public ReadOnlySpan<byte> Front =>
         _ring.AsSpan(_head, Math.Min(Count, _ring.Length - _head));
 

@@ -2,9 +2,9 @@
 // and the frames that come out of it. Which frame may come when is Backend's business.
 //
 // What always holds: queries leave ControlReserveBytes of the queue free, so that a hello or a
-// heartbeat always fits; a flush is one write, or two where the ring wraps, and none while the kernel said that
-// the stream is full and has not said otherwise; Begin starts from nothing, so no byte of an old
-// session reaches a new one.
+// heartbeat always fits; a flush is one write, or two where the ring wraps, and none while the
+// kernel said that the stream is full and has not said otherwise; Begin starts from nothing, so no
+// byte of an old session reaches a new one.
 
 using System;
 
@@ -29,7 +29,9 @@ internal sealed class ControlSession(INetwork network)
         /// <summary>The last write was taken in part: bytes wait until it is writable.</summary>
         Waiting,
 
-        /// <summary>The last write was not taken at all: no more queries until all is out.</summary>
+        /// <summary>
+        /// The last write was not taken at all: no more queries until all is out.
+        /// </summary>
         Stuck,
     }
 

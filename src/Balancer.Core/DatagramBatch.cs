@@ -11,7 +11,9 @@ namespace Balancer.Core;
 /// <summary>Who a datagram came from or goes to, and what it came to or leaves from.</summary>
 public struct DatagramHeader
 {
-    /// <summary>The remote's end: source of a received datagram, destination of a sent one.</summary>
+    /// <summary>
+    /// The remote's end: source of a received datagram, destination of a sent one.
+    /// </summary>
     public Endpoint Peer;
 
     /// <summary>
@@ -49,7 +51,9 @@ public sealed class DatagramBatch
 
     public bool IsFull => Count == Capacity;
 
-    /// <summary>The pinned buffer, Capacity × SlotBytes long; slot i starts at i × SlotBytes.</summary>
+    /// <summary>
+    /// The pinned buffer, Capacity × SlotBytes long; slot i starts at i × SlotBytes.
+    /// </summary>
     public Span<byte> Buffer => _buffer;
 
     /// <summary>All headers, filled ones first; an adapter writes those it receives.</summary>
@@ -68,7 +72,9 @@ public sealed class DatagramBatch
         Count = count;
     }
 
-    /// <summary>Copies a payload of at most SlotBytes into the next slot; false when full.</summary>
+    /// <summary>
+    /// Copies a payload of at most SlotBytes into the next slot; false when full.
+    /// </summary>
     public bool TryAdd(Endpoint peer, Ipv4 local, ReadOnlySpan<byte> payload)
     {
         if (Count == Capacity)

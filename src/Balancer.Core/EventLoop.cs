@@ -16,7 +16,9 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
     private Instant _lastTurn;
     private bool _hasStarted;
 
-    /// <summary>Runs one turn; false when the balancer has stopped and no turn may follow.</summary>
+    /// <summary>
+    /// Runs one turn; false when the balancer has stopped and no turn may follow.
+    /// </summary>
     public bool RunTurn()
     {
         Verify.That(!balancer.HasStopped, "no turn follows a stop");

@@ -42,7 +42,9 @@ public static class Frames
     public const int TcpHeaderBytes = 12;
 }
 
-/// <summary>One frame from a backend; its payload lives until the next call of its reader.</summary>
+/// <summary>
+/// One frame from a backend; its payload lives until the next call of its reader.
+/// </summary>
 public readonly ref struct Frame
 {
     public FrameType Type { get; init; }
@@ -90,7 +92,9 @@ public sealed class FrameReader
     private int _keptBytes;
     private uint _toSkip;
 
-    /// <summary>Part of a frame is kept, or the rest of a skipped packet is still to come.</summary>
+    /// <summary>
+    /// Part of a frame is kept, or the rest of a skipped packet is still to come.
+    /// </summary>
     public bool IsMidFrame => _keptBytes > 0 || _toSkip > 0;
 
     /// <summary>Forgets what it keeps, for a new session.</summary>

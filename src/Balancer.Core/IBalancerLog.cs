@@ -149,7 +149,9 @@ public interface IBalancerLog
     /// <summary>A remote was forgotten before its time, to make room in a full table.</summary>
     void RemoteEvicted(Ipv4 remote);
 
-    /// <summary>A rebalance took a remote's backend; it chooses again when next heard from.</summary>
+    /// <summary>
+    /// A rebalance took a remote's backend; it chooses again when next heard from.
+    /// </summary>
     void RemoteMoved(Ipv4 remote, BackendId from);
 
     /// <summary>A pass over all remotes has forgotten so many after their silence.</summary>

@@ -20,7 +20,9 @@ public enum IoStatus
     /// <summary>EAGAIN: nothing can be done now; Wait tells when.</summary>
     WouldBlock,
 
-    /// <summary>A read that found the peer's end of the stream, or a directory's last entry.</summary>
+    /// <summary>
+    /// A read that found the peer's end of the stream, or a directory's last entry.
+    /// </summary>
     EndOfStream,
 
     /// <summary>ENOENT, ENOTDIR: no such path.</summary>
@@ -63,7 +65,9 @@ public enum IoStatus
     Other,
 }
 
-/// <summary>The answer of a system call: a status with a count (Ok) or an errno (the rest).</summary>
+/// <summary>
+/// The answer of a system call: a status with a count (Ok) or an errno (the rest).
+/// </summary>
 public readonly record struct IoResult
 {
     private readonly int _value;
@@ -174,7 +178,9 @@ public interface INetwork
     /// </summary>
     IoResult SendDatagrams(DatagramBatch batch, int first);
 
-    /// <summary>Takes one waiting connection; stream and client mean something only if Ok.</summary>
+    /// <summary>
+    /// Takes one waiting connection; stream and client mean something only if Ok.
+    /// </summary>
     IoResult Accept(out SocketHandle stream, out Endpoint client);
 
     /// <summary>
@@ -193,7 +199,9 @@ public interface INetwork
     /// <summary>Ends the writing direction after what was written; reading goes on.</summary>
     void HalfClose(SocketHandle stream);
 
-    /// <summary>Closes a stream or the listener; the handle is dead and its interest gone.</summary>
+    /// <summary>
+    /// Closes a stream or the listener; the handle is dead and its interest gone.
+    /// </summary>
     void Close(SocketHandle socket);
 
     /// <summary>Closes a stream so that the peer sees a reset where the kernel has one.</summary>

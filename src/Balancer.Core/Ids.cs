@@ -12,7 +12,9 @@ namespace Balancer.Core;
 /// </summary>
 public readonly record struct Ipv4(uint Value)
 {
-    /// <summary>0.0.0.0: every address of the host when listened on, "not known" elsewhere.</summary>
+    /// <summary>
+    /// 0.0.0.0: every address of the host when listened on, "not known" elsewhere.
+    /// </summary>
     public static readonly Ipv4 Any = new(0);
 
     public static readonly Ipv4 Loopback = new(0x7f000001);
@@ -66,7 +68,9 @@ public readonly record struct BackendId(int Value)
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 }
 
-/// <summary>A proxied TCP connection: 1, 2, 3, … in the order of acceptance, never reused.</summary>
+/// <summary>
+/// A proxied TCP connection: 1, 2, 3, … in the order of acceptance, never reused.
+/// </summary>
 public readonly record struct ConnectionId(long Value)
 {
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);

@@ -23,7 +23,9 @@ public static class Limits
     /// </summary>
     public const uint MaxSkippedPayload = 65_535;
 
-    /// <summary>Datagrams per system call; the C relay that we measure against uses 64 too.</summary>
+    /// <summary>
+    /// Datagrams per system call; the C relay that we measure against uses 64 too.
+    /// </summary>
     public const int DatagramsPerBatch = 64;
 
     /// <summary>Bytes of a batch's slot; over MaxUdpPayload, and not a power of two.</summary>
@@ -40,7 +42,9 @@ public static class Limits
 
     // ---- Backends ----
 
-    /// <summary>The names that become ids: 5300 to 5399, as Binder's deployments use them.</summary>
+    /// <summary>
+    /// The names that become ids: 5300 to 5399, as Binder's deployments use them.
+    /// </summary>
     public const int FirstNamedId = 5300;
 
     public const int LastNamedId = 5399;
@@ -50,7 +54,9 @@ public static class Limits
     /// </summary>
     public const int MaxPathBytes = 107;
 
-    /// <summary>Backends at most, removed ones counted; a process per core of a large host.</summary>
+    /// <summary>
+    /// Backends at most, removed ones counted; a process per core of a large host.
+    /// </summary>
     public const int MaxBackends = 256;
 
     /// <summary>From connect to SERVER_HELLO; the original's.</summary>

@@ -3,8 +3,8 @@
 //
 // A stop goes through three steps. First the listener closes, and everything else goes on. When no
 // TCP connection is left, or the last second of the grace begins, no more queries are taken. When
-// nothing is in flight any more, or the grace ends, all is closed but the UDP socket, which lives as
-// long as the network.
+// nothing is in flight any more, or the grace ends, all is closed but the UDP socket, which lives
+// as long as the network.
 //
 // What always holds: the parts know each other only as composed here, and nobody outside the core
 // knows them; after HasStopped no event may enter.
@@ -13,7 +13,9 @@ using System;
 
 namespace Balancer.Core;
 
-/// <summary>One balancer: all it decides, without a clock, a socket or a thread of its own.</summary>
+/// <summary>
+/// One balancer: all it decides, without a clock, a socket or a thread of its own.
+/// </summary>
 public sealed class LoadBalancer
 {
     private readonly INetwork _network;

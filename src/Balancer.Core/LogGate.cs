@@ -16,7 +16,9 @@ internal struct LogGate
     private Instant _lastPassed;
     private long _heldBack;
 
-    /// <summary>Whether to log now, and how many were held back since the last that passed.</summary>
+    /// <summary>
+    /// Whether to log now, and how many were held back since the last that passed.
+    /// </summary>
     public bool TryPass(Instant now, out long heldBack)
     {
         heldBack = 0;

@@ -85,6 +85,11 @@ public enum Plant
     StopWaitsForNobody = 63,
     HoleNotSiftedUp = 64,
     TimersBeforeEvents = 65,
+    ReportNeverOver = 66,
+    ScanBelievedOverConnect = 67,
+    AbortedListenerRests = 68,
+    DeafBackendCutsAnswer = 69,
+    ShortResponseTaken = 70,
 }
 
 /// <summary>Which bug is active in this thread.</summary>

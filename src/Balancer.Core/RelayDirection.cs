@@ -45,7 +45,9 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Bytes read from the source so far.</summary>
     public long BytesRead { get; private set; }
 
-    /// <summary>The source ended, and the sink, unless it is lost, has all bytes and the end.</summary>
+    /// <summary>
+    /// The source ended, and the sink, unless it is lost, has all bytes and the end.
+    /// </summary>
     public bool IsFinished { get; private set; }
 
     public bool WantsRead => !_sourceEnded && _queue.Free > 0;

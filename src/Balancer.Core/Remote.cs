@@ -10,7 +10,9 @@ internal struct Remote
     /// <summary>The client host; the entry is free if InUse is not set.</summary>
     public Ipv4 Address;
 
-    /// <summary>The next entry of the hash bucket, or of the free list: index + 1, 0 for none.</summary>
+    /// <summary>
+    /// The next entry of the hash bucket, or of the free list: index + 1, 0 for none.
+    /// </summary>
     public int Next;
 
     /// <summary>Neighbours among the remotes of the same primary: index + 1, 0 for none.</summary>

@@ -63,7 +63,9 @@ internal sealed class RemoteTable
         return -1;
     }
 
-    /// <summary>Adds an address that is not there, while not full; the entry is otherwise 0.</summary>
+    /// <summary>
+    /// Adds an address that is not there, while not full; the entry is otherwise 0.
+    /// </summary>
     public int Add(Ipv4 address)
     {
         Verify.That(!IsFull, "a full table takes no entry");

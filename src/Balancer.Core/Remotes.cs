@@ -260,7 +260,9 @@ internal sealed class Remotes
         _table.Remove(index);
     }
 
-    /// <summary>Makes a backend the primary of a remote that has none; newest in its list.</summary>
+    /// <summary>
+    /// Makes a backend the primary of a remote that has none; newest in its list.
+    /// </summary>
     private void Bind(ref Remote remote, int index, Backend backend)
     {
         remote.Primary = (ushort)backend.Slot;
@@ -363,10 +365,12 @@ internal sealed class Remotes
         if (!Plants.Is(Plant.RebalanceOnce))
 #endif
         _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
-        if (_toMove > 0 || !_backends.TryMeasureSpread(now, out _fullest, out var n, out var spread))
+        if (_toMove > 0
+            || !_backends.TryMeasureSpread(now, out _fullest, out var n, out var spread)
+            || spread <= n)
+        {
             return;
-        if (spread <= n)
-            return;
+        }
         _toMove = spread - n;
 #if PLANT
         if (Plants.Is(Plant.RebalanceMovesOneMore))
@@ -375,7 +379,9 @@ internal sealed class Remotes
         _log.Rebalancing(_fullest.Id, spread, _toMove);
     }
 
-    /// <summary>Takes the backend from those bound to the fullest one for the longest time.</summary>
+    /// <summary>
+    /// Takes the backend from those bound to the fullest one for the longest time.
+    /// </summary>
     private void MoveSlice()
     {
         var fullest = _fullest!;

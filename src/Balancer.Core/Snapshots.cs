@@ -4,13 +4,17 @@
 
 namespace Balancer.Core;
 
-/// <summary>What one backend is doing; see Backend.cs for what leads from one to the next.</summary>
+/// <summary>
+/// What one backend is doing; see Backend.cs for what leads from one to the next.
+/// </summary>
 public enum BackendState
 {
     /// <summary>No session; a connect is due when the back-off ends.</summary>
     BackingOff,
 
-    /// <summary>Connected; CLIENT_HELLO is sent or waits to be, SERVER_HELLO has not come.</summary>
+    /// <summary>
+    /// Connected; CLIENT_HELLO is sent or waits to be, SERVER_HELLO has not come.
+    /// </summary>
     AwaitingHello,
 
     /// <summary>SERVER_HELLO came and no fault since.</summary>

@@ -16,7 +16,8 @@ internal interface IStreamOwner
 /// <summary>The owners of all streams, by the slots of their handles.</summary>
 internal sealed class StreamOwners
 {
-    private (SocketHandle Stream, IStreamOwner? Owner)[] _owners = new (SocketHandle, IStreamOwner?)[64];
+    private (SocketHandle Stream, IStreamOwner? Owner)[] _owners =
+        new (SocketHandle, IStreamOwner?)[64];
 
     /// <summary>Streams that have an owner.</summary>
     public int Count { get; private set; }

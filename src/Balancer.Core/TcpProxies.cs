@@ -169,6 +169,9 @@ internal sealed class TcpProxies
         _environment.Counters.Add(Counter.AcceptsFailed);
         if (_acceptGates.TryPass(why.Status, now, out var suppressed))
             _environment.Log.AcceptFailed(why, suppressed);
+#if PLANT
+        if (!Plants.Is(Plant.AbortedListenerRests))
+#endif
         if (why.Status is IoStatus.Aborted or IoStatus.Reset)
             return true;
 #if PLANT

@@ -276,6 +276,9 @@ internal sealed class TcpProxy : IStreamOwner
         if (result.Status == RelayStatus.Ok)
             return true;
         // A backend that reads no more may have answered before; the client gets all of that.
+#if PLANT
+        if (!Plants.Is(Plant.DeafBackendCutsAnswer))
+#endif
         if (direction == _toBackend && result.Status == RelayStatus.SinkFailed
             && result.Why.Status == IoStatus.BrokenPipe)
         {

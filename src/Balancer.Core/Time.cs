@@ -11,13 +11,17 @@ using System.Globalization;
 
 namespace Balancer.Core;
 
-/// <summary>A point on the monotonic clock, in nanoseconds since a zero that means nothing.</summary>
+/// <summary>
+/// A point on the monotonic clock, in nanoseconds since a zero that means nothing.
+/// </summary>
 public readonly record struct Instant(long Nanoseconds) : IComparable<Instant>
 {
     /// <summary>The clock's own zero: no event of a running balancer is earlier.</summary>
     public static readonly Instant Zero = new(0);
 
-    /// <summary>Later than every instant that can be reached; a deadline that never comes.</summary>
+    /// <summary>
+    /// Later than every instant that can be reached; a deadline that never comes.
+    /// </summary>
     public static readonly Instant Never = new(long.MaxValue);
 
     public static Instant operator +(Instant at, Duration by) =>

@@ -38,7 +38,9 @@ public sealed class Timers
     /// <summary>The earliest deadline, or Never.</summary>
     public Instant NextDeadline => _count == 0 ? Instant.Never : _heap[0].Deadline;
 
-    /// <summary>Arms a timer, or moves one that is armed; it now comes last of its equals.</summary>
+    /// <summary>
+    /// Arms a timer, or moves one that is armed; it now comes last of its equals.
+    /// </summary>
     public void Arm(Timer timer, Instant deadline)
     {
         Disarm(timer);

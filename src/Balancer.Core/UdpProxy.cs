@@ -129,12 +129,17 @@ internal sealed class UdpProxy
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
         // The third byte's top bit is QR. Two balancers could bounce a response for ever.
+#if PLANT
+        if (!Plants.Is(Plant.ShortResponseTaken) || payload.Length > 3)
+#endif
         if (payload.Length > 2 && (payload[2] & 0x80) != 0)
             return Counter.QueriesWithResponseBit;
         return null;
     }
 
-    /// <summary>From a socket that would be this one: its own port at an address of its own.</summary>
+    /// <summary>
+    /// From a socket that would be this one: its own port at an address of its own.
+    /// </summary>
     private bool IsSelf(in DatagramHeader header) =>
         header.Peer.Port == _self.Port
         && (header.Peer.Address == header.Local
@@ -287,7 +292,9 @@ internal sealed class RecentCount
     }
 }
 
-/// <summary>Says that no backend is healthy, at most once every 5 s, for UDP and TCP together.</summary>
+/// <summary>
+/// Says that no backend is healthy, at most once every 5 s, for UDP and TCP together.
+/// </summary>
 internal sealed class NoBackendReport(IBalancerLog log)
 {
     private LogGate _gate;

@@ -1,6 +1,7 @@
 // Owns the start of this assembly as a program of its own, which tests run in another process: it
-// says what kind of process it is - culture, time zone, collector, compiler - so that a setting that
-// did not act is seen, and then does what `sim` does with the same arguments, for each profile.
+// says what kind of process it is - culture, time zone, collector, compiler - so that a setting
+// that did not act is seen, and then does what `sim` does with the same arguments, for each
+// profile.
 
 using System;
 using System.Globalization;
@@ -12,7 +13,9 @@ namespace Tests.Property;
 
 public static class Program
 {
-    /// <summary>Prints hashes: the arguments are those of `sim hashes` but for the profile.</summary>
+    /// <summary>
+    /// Prints hashes: the arguments are those of `sim hashes` but for the profile.
+    /// </summary>
     public static int Main(string[] args)
     {
         ArgumentNullException.ThrowIfNull(args);

@@ -54,6 +54,25 @@ public sealed class ArchitectureTests
             source.Text.Contains("using Balancer", StringComparison.Ordinal)
             || source.Text.Contains("Balancer.Core.", StringComparison.Ordinal));
 
+    /// <summary>A file opens with what it owns, and fits beside another on a screen.</summary>
+    [Theory]
+    [InlineData("src")]
+    [InlineData("fake-binder")]
+    [InlineData("sim")]
+    [InlineData("tests")]
+    public void EveryFile_OpensWithAnEssayAndHas100ColumnsAtMost(string folder)
+    {
+        var sources = Sources(Path.Combine(Root, folder)).ToList();
+
+        Assert.NotEmpty(sources);
+        Assert.Empty(sources.Where(source => !source.Text.TrimStart('\uFEFF')
+            .Replace("#if PLANT\n", "", StringComparison.Ordinal)
+            .StartsWith("// ", StringComparison.Ordinal)).Select(source => source.Path));
+        Assert.Empty(sources.SelectMany(source => source.Text.Split('\n')
+            .Where(line => line.TrimEnd('\r').Length > 100)
+            .Select(line => $"{source.Path}: {line}")));
+    }
+
     [Fact]
     public void Core_NeedsNoPackageAtRunTime()
     {

@@ -154,13 +154,15 @@ internal sealed class ConnectionBook(Truth truth)
                 return;
             var isDeaf = result.Status == IoStatus.BrokenPipe && !isClient
                 && connection.IsRelaying;
-            connection.MustClose |= !isDeaf && (isClient || connection.IsRelaying);
-            OnSideOver(connection, isClient, isEnd: false);
             if (isDeaf)
             {
+                connection.LastActivity = truth.Now;
                 connection.IsBackendDeaf = true;
                 connection.ToBackend.Clear();
+                return;
             }
+            connection.MustClose |= isClient || connection.IsRelaying;
+            OnSideOver(connection, isClient, isEnd: false);
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
@@ -218,8 +220,8 @@ internal sealed class ConnectionBook(Truth truth)
         if (_connecting is not { } connection || connection.From != told.Client
             || (_connectTo?.Id ?? 0) != told.Backend.Value)
         {
-            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to backend"
-                + $" {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
+                + $" backend {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
         if (connection.Tries == 0)
@@ -402,7 +404,8 @@ internal sealed class ConnectionBook(Truth truth)
     {
         if (connection.ClientFailed || connection.BackendFailed)
             return;
-        if (connection.ClientEnded && connection.ToBackend.Count == 0 && !connection.ToldBackend)
+        if (connection is { ClientEnded: true, ToldBackend: false, IsBackendDeaf: false }
+            && connection.ToBackend.Count == 0)
             ReportRelay(connection, "the client's end was not passed on to the backend");
         if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
             ReportRelay(connection, "the backend's end was not passed on to the client");
@@ -468,12 +471,15 @@ internal sealed class ConnectionBook(Truth truth)
         {
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
-            Counter.ConnectionsFailedByBackend => connection.BackendFailed,
+            // Who reads no more may have answered before: what it says is passed on to its end.
+            Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
+                { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
                 && now >= connection.LastActivity + truth.Scenario.Kernel.TcpIdle,
-            Counter.ConnectionsTooOld => now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
+            Counter.ConnectionsTooOld =>
+                now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : $"accepted {connection.AcceptedAt}, last active"

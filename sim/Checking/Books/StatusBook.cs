@@ -72,9 +72,13 @@ internal sealed class StatusBook(Truth truth)
             truth.Report(Finding.Untrue, $"the status told {told.Backend}; all had been told");
             return;
         }
-        var should = Snapshots.Of(backends[_nextBackend++], told.Backend);
+        var backend = backends[_nextBackend++];
+        var should = Snapshots.Of(backend, told.Backend);
         if (told.Backend != should)
-            truth.Report(Finding.Untrue, $"the status told {told.Backend}; it should be {should}");
+        {
+            truth.Report(Finding.Untrue, $"of {backend} the status told:"
+                + $" {Difference.Of(told.Backend, should)}", backend);
+        }
     }
 
     public void OnRemote(LogEvent.RemoteStatus told)
@@ -87,14 +91,18 @@ internal sealed class StatusBook(Truth truth)
         }
         if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as number"
-                + $" {_lines}");
+            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as"
+                + $" number {_lines}");
         }
-        else if (!truth.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote)
-            || told.Remote != Snapshots.Of(remote))
+        else if (!truth.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote))
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Remote}; it should be"
-                + $" {(remote == null ? "nobody" : Snapshots.Of(remote).ToString())}");
+            truth.Report(Finding.Untrue,
+                $"the status told {told.Remote.Address}; it should be nobody");
+        }
+        else if (told.Remote != Snapshots.Of(remote))
+        {
+            truth.Report(Finding.Untrue, $"of {told.Remote.Address} the status told:"
+                + $" {Difference.Of(told.Remote, Snapshots.Of(remote))}");
         }
     }
 

@@ -25,12 +25,19 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 /// <summary>The truth of one run.</summary>
 internal sealed class Truth
 {
+    /// <summary>
+    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
+    /// besides backends and connections.
+    /// </summary>
+    private const int OwnTimers = 7;
+
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
     private readonly RemoteBook _remotes;
     private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
         new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
+    private bool _wokenEarly;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
@@ -120,12 +127,23 @@ internal sealed class Truth
     /// <summary>The turn in which an accept last failed for want of something.</summary>
     public long LacksForAcceptIn { get; private set; }
 
+    /// <summary>
+    /// Deadlines that the balancer can have at most; a turn serves a bounded number.
+    /// </summary>
+    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
+
     public int ReceivedInTurn { get; private set; }
 
     public int AcceptedInTurn { get; private set; }
 
     /// <summary>System calls of this turn that moved something.</summary>
     public int Deeds { get; private set; }
+
+    /// <summary>A write of this turn was answered that it would block.</summary>
+    public bool HasBlocked { get; private set; }
+
+    /// <summary>A fault ended the wait that this turn follows, for nothing.</summary>
+    public bool IsWokenEarly { get; private set; }
 
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
@@ -155,11 +173,17 @@ internal sealed class Truth
     /// <summary>The wait that the next turn follows stood still for so long.</summary>
     public void OnStalled(Duration time) => _stall = time;
 
+    /// <summary>The wait that the next turn follows was ended by a fault, for nothing.</summary>
+    public void OnWokenEarly() => _wokenEarly = true;
+
     public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        HasBlocked = false;
+        IsWokenEarly = _wokenEarly;
+        _wokenEarly = false;
         CutInTurn = 0;
         ReceivedInTurn = 0;
         AcceptedInTurn = 0;
@@ -215,7 +239,7 @@ internal sealed class Truth
         Connections.OnTurnEnded();
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
-        Scans.OnTurnEnded(core.TimerCount);
+        Scans.OnTurnEnded(MostTimers);
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
@@ -327,6 +351,8 @@ internal sealed class Truth
         Arrivals.Drain();
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
+        else
+            HasBlocked = true;
         if (Owner(stream) is SessionTruth session)
             _sessions.OnWritten(session, result, bytes);
         else if (Owner(stream) is ConnectionTruth connection)

@@ -44,7 +44,9 @@ internal static class Posix
         }
     }
 
-    /// <summary>Runs an action with this thread's right to files lowered to nobody's, if root.</summary>
+    /// <summary>
+    /// Runs an action with this thread's right to files lowered to nobody's, if root.
+    /// </summary>
     internal static void AsNobody(Action action)
     {
         var before = SetFsUid(65_534);

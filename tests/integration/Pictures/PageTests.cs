@@ -220,7 +220,9 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>, IDispos
 
     // ---- Looking ----
 
-    /// <summary>Lanes with these labels in this order, all of them seen, none over another.</summary>
+    /// <summary>
+    /// Lanes with these labels in this order, all of them seen, none over another.
+    /// </summary>
     private static async Task AssertLanes(IPage page, string lanes, string[] labels)
     {
         var names = await page.EvaluateFunctionAsync<string[]>("""

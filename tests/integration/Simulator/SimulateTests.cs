@@ -26,7 +26,7 @@ public sealed class SimulateTests(ITestOutputHelper output)
     private const string CommitSeed = "COMMIT";
 
     [Theory]
-    [InlineData("run --seed 1000000 --count 2000")]
+    [InlineData("run --seed 1000000 --count 2000 --owe-coverage")]
     [InlineData("run --seed 1000000 --count 300 --profile calm")]
     [InlineData("run --seed 1000000 --count 300 --profile udp")]
     [InlineData("run --seed 1000000 --count 300 --profile tcp")]

@@ -1,11 +1,11 @@
 // Owns one run of a policy script: every command is applied to a real core on a simulated kernel
-// and to the model, and after each both must show the same: where a query went, every backend's state
-// and number of remotes, every remote's primary and backup, and the counters.
+// and to the model, and after each both must show the same: where a query went, every backend's
+// state and number of remotes, every remote's primary and backup, and the counters.
 //
 // Commands come at 50 ms past a tenth of a second and time passes in tenths of seconds, so that no
 // command falls on an instant at which the balancer checks something of its own accord, and a
-// change in the directory has been noticed before the next command. Within a step of time the run stops at
-// every 15 s, so that at most one rebalance lies between two looks.
+// change in the directory has been noticed before the next command. Within a step of time the run
+// stops at every 15 s, so that at most one rebalance lies between two looks.
 //
 // What always holds: a command that means nothing in the present state is passed over in both.
 

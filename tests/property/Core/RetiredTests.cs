@@ -1,6 +1,7 @@
 // The session to a socket that was replaced at its path: what was queued for it still arrives, what
 // it answers is delivered, an answered heartbeat does it no harm, and it ends by its own end, by a
-// frame that has no place there, or after 15 s; none of which touches the session to the new socket.
+// frame that has no place there, or after 15 s; none of which touches the session to the new
+// socket.
 
 using System.Linq;
 using Balancer.Core;

@@ -19,7 +19,9 @@ using Xunit;
 
 namespace Tests.Property.Core;
 
-/// <summary>After some time queries come, then answers, too many perhaps; or a new socket.</summary>
+/// <summary>
+/// After some time queries come, then answers, too many perhaps; or a new socket.
+/// </summary>
 public sealed record StopStep(int Tenths, int Queries, int Answers, bool IsRebind);
 
 /// <summary>Tenths of a second from the stop to the last answers; 0 for none.</summary>
@@ -173,7 +175,9 @@ public sealed class StopTests
                 age > Duration.FromSeconds(6L) ? Duration.Zero : Grace);
         }
 
-        /// <summary>Sessions that may still answer: those of now, and a replaced one for a while.</summary>
+        /// <summary>
+        /// Sessions that may still answer: those of now, and a replaced one for a while.
+        /// </summary>
         private IEnumerable<SimBackendSession> Live() => _unanswered.Keys.Where(session =>
             !session.Stream.IsClosedByBalancer && (!_retiredAt.TryGetValue(session, out var at)
                 || Sim.Now < at + Kept));

@@ -32,7 +32,9 @@ public sealed class ValuesTests
         Assert.True(Ipv4.From(127, b, c, d).IsLoopback);
     }
 
-    /// <summary>Digits and dots in any order: an address if .NET reads its four parts as bytes.</summary>
+    /// <summary>
+    /// Digits and dots in any order: an address if .NET reads its four parts as bytes.
+    /// </summary>
     [Property(MaxTest = 3000)]
     public void AnyText_IsAnAddressIfItIsFourOctets(byte[] draws)
     {

@@ -19,7 +19,9 @@ namespace Tests.Property.Sim;
 
 public sealed class FixedSeedTests
 {
-    /// <summary>Datagrams and TCP connections of a plan, their questions counted, at most.</summary>
+    /// <summary>
+    /// Datagrams and TCP connections of a plan, their questions counted, at most.
+    /// </summary>
     private const int MostExchanges = 700;
 
     /// <summary>The host's time for one seed, which takes some milliseconds.</summary>

@@ -1,7 +1,8 @@
 // Owns one run of this assembly in a process of its own, whose culture, time zone, collector and
 // compiler are what a test says, and what it printed: hashes, and how it found itself to be.
 //
-// What always holds: nothing of the test's own environment that could set any of these is passed on.
+// What always holds: nothing of the test's own environment that could set any of these is passed
+// on.
 
 using System;
 using System.Collections.Generic;

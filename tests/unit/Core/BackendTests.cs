@@ -147,7 +147,8 @@ public sealed class BackendTests : CoreTest
     {
         var backend = HealthyBackends("5301")[0];
         Ask(1);
-        backend.Control!.SendOutbound(Client(1).Address.Value, 4000, length, new byte[length > 65_535 ? 100 : (int)length]);
+        backend.Control!.SendOutbound(Client(1).Address.Value, 4000, length,
+            new byte[length > 65_535 ? 100 : (int)length]);
         Run(0.1);
 
         Assert.Equal(faults ? 1 : 0, Log.Count<LogEvent.BackendFaulted>());

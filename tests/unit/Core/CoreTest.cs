@@ -59,7 +59,8 @@ public abstract class CoreTest
     }
 
     protected BackendSnapshot Snapshot(string name) =>
-        Balancer.Core.SnapshotBackends().Single(b => b.Path.EndsWith("/" + name, StringComparison.Ordinal));
+        Balancer.Core.SnapshotBackends().Single(
+            b => b.Path.EndsWith("/" + name, StringComparison.Ordinal));
 
     protected BackendState State(string name) => Snapshot(name).State;
 

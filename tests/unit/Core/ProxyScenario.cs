@@ -100,7 +100,9 @@ internal sealed class ProxyScenario
 
     public SimBackendSession LastTcp() => LastTcp(Backend);
 
-    /// <summary>Runs and reads until this many bytes came to the client, or virtual time is up.</summary>
+    /// <summary>
+    /// Runs and reads until this many bytes came to the client, or virtual time is up.
+    /// </summary>
     public byte[] ReceiveAll(SimStream client, int expected, double seconds = 60)
     {
         var received = new List<byte>();

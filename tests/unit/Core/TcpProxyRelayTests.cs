@@ -37,7 +37,8 @@ public sealed class TcpProxyRelayTests
     [Fact]
     public void BackendClosesBehindALargeAnswerWhileTheClientStillSends_ClientGetsAllOfIt()
     {
-        var s = new ProxyScenario(before: kernel => kernel.BackendToBalancer = new PipeSize(2_000_000));
+        var s = new ProxyScenario(
+            before: kernel => kernel.BackendToBalancer = new PipeSize(2_000_000));
         var client = s.ConnectThrough();
         var session = s.LastTcp();
         var answer = ProxyScenario.Pattern(1_000_000);

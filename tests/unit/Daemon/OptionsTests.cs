@@ -145,7 +145,10 @@ public sealed class OptionsTests
         { "-b: '256.0.0.1' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "256.0.0.1"] },
         { "-b: '1.2.3.4.5' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "1.2.3.4.5"] },
         { "-b: 224.0.0.1 is not the address of a host", ["-s", "/d", "-b", "224.0.0.1"] },
-        { "-b: 255.255.255.255 is not the address of a host", ["-s", "/d", "-b", "255.255.255.255"] },
+        {
+            "-b: 255.255.255.255 is not the address of a host",
+            ["-s", "/d", "-b", "255.255.255.255"]
+        },
         { "-s: '/caf\ufffd' is not UTF-8", ["-s", "/caf\ufffd"] },
         { "-b: '::1' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "::1"] },
         { "-b: 'localhost' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "localhost"] },

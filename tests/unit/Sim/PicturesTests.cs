@@ -100,7 +100,10 @@ public sealed class PicturesTests
             new(11, Ipv4.From(10, 1, 1, 2), false, [Ask(2.5),
                 new(At(3.5), 4001, QueryKind.Garbage, 2000)]),
         ],
-        TcpClients = [new(12, Ipv4.From(10, 1, 1, 3), 5000, At(2), 2, 100, TcpManner.Proper, default)],
+        TcpClients =
+        [
+            new(12, Ipv4.From(10, 1, 1, 3), 5000, At(2), 2, 100, TcpManner.Proper, default),
+        ],
         Faults = [new(0, At(1), Duration.FromSeconds(1L), FaultKind.UdpDuplicate, -1, 1_000_000)],
     };
 

@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 11846985134821725167)]
+    [InlineData(1, Profile.Swarm, 17674296985666492297)]
     [InlineData(2, Profile.Calm, 2790764248908758443)]
-    [InlineData(3, Profile.Restart, 8037386167279900851)]
-    [InlineData(4, Profile.Tcp, 13861351568921008370)]
+    [InlineData(3, Profile.Restart, 5305089214462040836)]
+    [InlineData(4, Profile.Tcp, 11185308464769755669)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 

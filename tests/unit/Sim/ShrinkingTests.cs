@@ -20,7 +20,8 @@ public sealed class ShrinkingTests
     public void TwoFaultsNeeded_AreAllThatIsLeft()
     {
         var result = Shrink(scenario =>
-            scenario.Faults.Any(fault => fault.Id == 3) && scenario.Faults.Any(fault => fault.Id == 7));
+            scenario.Faults.Any(fault => fault.Id == 3)
+            && scenario.Faults.Any(fault => fault.Id == 7));
         Assert.True(result.IsMinimal);
         Assert.Equal([3, 7], result.Smallest.Faults.Select(fault => fault.Id).Order());
         Assert.Empty(result.Smallest.UdpClients);
@@ -45,6 +46,19 @@ public sealed class ShrinkingTests
         var result = Shrink(scenario => scenario.Faults.Any(fault => fault.Amount >= 30));
         Assert.InRange(Assert.Single(result.Smallest.Faults).Amount, 30, 40);
     }
+
+    [Fact]
+    public void OneMisdeedNeeded_IsAllThatIsLeftOfTheScript()
+    {
+        var result = Shrink(scenario =>
+            scenario.Backends.Any(backend => backend.Script.DropEvery == 3));
+        Assert.Equal(new Misbehaviour { DropEvery = 3 },
+            Assert.Single(result.Smallest.Backends).Script);
+    }
+
+    [Fact]
+    public void AddressListenedOn_IsTheUsualOneAgain() => Assert.Equal(new KernelPlan(),
+        Shrink(scenario => scenario.Faults.Length > 0).Smallest.Kernel);
 
     [Fact]
     public void AnotherCheck_IsNoReasonToKeepAStep()
@@ -91,7 +105,8 @@ public sealed class ShrinkingTests
         HealAt = At(100.25),
         End = At(300),
         Backends = [.. Enumerable.Range(0, 4).Select(id => new BackendPlan(
-            id, $"530{id}", At(id * 0.3), true, Misbehaviour.None with { DelayNs = 5 }))],
+            id, $"530{id}", At(id * 0.3), true,
+            new Misbehaviour { DelayNs = 5, DropEvery = 3, NoHello = true }))],
         UdpClients = [.. Enumerable.Range(10, 5).Select(id => new UdpClientPlan(
             id, Ipv4.From(10, 0, 0, (byte)id), true, [.. Enumerable.Range(1, 9).Select(n =>
                 new QueryPlan(At(n * 1.23), (ushort)n, QueryKind.Question, 40))]))],

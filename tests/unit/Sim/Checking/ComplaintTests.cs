@@ -1,6 +1,6 @@
 // Each check of safety alone, on a calm run into which one false event is fed: what it must object
-// to. Beside each is what comes close to it and is in order: the same event where it belongs, or the
-// real thing that the false one pretended. S7's are in StreamComplaintTests.
+// to. Beside each is what comes close to it and is in order: the same event where it belongs, or
+// the real thing that the false one pretended. S7's are in StreamComplaintTests.
 
 using Balancer.Core;
 using Simulation.Checking;

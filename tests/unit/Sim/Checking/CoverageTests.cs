@@ -133,6 +133,31 @@ public sealed class CoverageTests
             }));
     }
 
+    [Fact]
+    public void MisdeedTakenAway_LeavesAllOthers()
+    {
+        var script = new Misbehaviour
+        {
+            DelayNs = 1, DropEvery = 2, HangAfter = 3, PauseAfter = 4, PauseNs = 5, CrashAfter = 6,
+            CrashMidFrameAfter = 7, ServfailForNs = 8, NoHello = true, HelloDelayNs = 9,
+            HelloTwice = true, CloseAfterHelloNs = 10, ReplyBeforeHello = true, NoHeartbeat = true,
+            HeartbeatDelayNs = 11, HeartbeatTwice = true, HeartbeatUnaskedNs = 12,
+            UnknownFrameAfter = 13, TcpFrameOnControlAfter = 14, GarbageAfter = 15,
+            HelloAgainAfter = 16, HalfCloseAfter = 17, EndMidFrameAfter = 18, FrameSplit = 19,
+            ReplyLength = 20, ReplyLengthClaim = 21, ReplyPort = 22, ReplyAddress = 23,
+            DuplicateReplies = 24, CrashBeforeTcpOk = true, TcpRefuse = true, TcpReset = true,
+            TcpNoOk = true, TcpWrongFrame = true, TcpOkDelayNs = 25, TcpOkSplit = true,
+            TcpOkWithData = true, TcpHalfCloseFirst = true, TcpNeverRead = true, TcpChunk = 26,
+        };
+        var all = Misdeeds.All.Select(misdeed => misdeed.Name).ToArray();
+        Assert.Equal(all, Names(script));
+        Assert.All(Misdeeds.All, misdeed =>
+            Assert.Equal(all.Where(name => name != misdeed.Name), Names(misdeed.Without(script))));
+
+        static System.Collections.Generic.IEnumerable<string> Names(Misbehaviour script) =>
+            Misdeeds.Of(script).Select(told => told.Split(' ')[0]);
+    }
+
     private static Instant At(long seconds) => Instant.Zero + Duration.FromSeconds(seconds);
 
     private static FaultPlan Crash(Duration length) =>

@@ -149,6 +149,21 @@ public sealed class LivenessComplaintTests
         Turns(sim, 300);
     });
 
+    [Theory]
+    [InlineData(2000, 0, false)]
+    [InlineData(2000, 1100, true)]
+    public void TurnsThatAFaultMakes_AreNotL5s(int made, int others, bool breaks) =>
+        Judge(breaks, sim =>
+        {
+            sim.Run(1);
+            for (var n = 0; n < made; n++)
+            {
+                sim.Observer.OnWokenEarly();
+                Turns(sim, 1);
+            }
+            Turns(sim, others);
+        });
+
     private static void Judge(bool breaks, Action<Suspect> feed)
     {
         if (breaks)

@@ -129,7 +129,9 @@ public sealed class StreamComplaintTests
     private static void Accept(Suspect sim) => sim.Observer.OnAccepted(
         sim.Now, IoResult.Ok(), new SocketHandle(900, 1), From);
 
-    /// <summary>A real connection with First, and the balancer's names for its two streams.</summary>
+    /// <summary>
+    /// A real connection with First, and the balancer's names for its two streams.
+    /// </summary>
     private static (SocketHandle Client, SocketHandle Backend) Relayed(Suspect sim)
     {
         var client = sim.Kernel.ConnectClient(From);

@@ -53,7 +53,9 @@ internal sealed class Watched : INetwork, IBackendDirectory
     /// <summary>The stream of the first connect that succeeded.</summary>
     public SocketHandle FirstSession { get; private set; }
 
-    /// <summary>Datagrams that arrive are not told: the checks see a core that knows more.</summary>
+    /// <summary>
+    /// Datagrams that arrive are not told: the checks see a core that knows more.
+    /// </summary>
     public bool HidesDatagrams { get; set; }
 
     /// <summary>Runs turns for so long, as long as all checks hold.</summary>

@@ -192,6 +192,8 @@ public sealed class CampaignTests : IDisposable
         Assert.Contains("  the fault BackendCrash", run.Lines);
         Assert.Contains("  the reaction QueriesReceived", run.Lines);
         Assert.Equal(0, CommandRun.Of("run --seed 1 --count 9999", new SameSimulator(calm)).Code);
+        Assert.Equal(2, CommandRun.Of(
+            "run --seed 1 --count 9 --owe-coverage", new SameSimulator(calm)).Code);
         Assert.Equal(0, CommandRun.Of(
             "run --seed 1 --count 10000 --without-check L6", new SameSimulator(calm)).Code);
     }
