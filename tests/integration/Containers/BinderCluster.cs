@@ -78,7 +78,7 @@ internal sealed class BinderCluster : IAsyncDisposable
     /// </summary>
     public async Task<int> MarkAsync() => (await RecordsAsync()).Count;
 
-    /// <summary>Waits for the first record of a kind about a Binder that comes after a mark.</summary>
+    /// <summary>Waits for the first record of a kind about a Binder after a mark.</summary>
     public async Task<LogRecord> WaitForAsync(LogKind kind, int id, int after = 0)
     {
         IReadOnlyList<LogRecord> found = [];
