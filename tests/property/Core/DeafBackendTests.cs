@@ -1,6 +1,7 @@
-// A backend that answers and closes while its client still sends: whatever the sizes and in whatever
-// pieces, the client gets the whole answer and its end, what it still sends is taken off its hands
-// and thrown away, and the connection counts as failed by the backend, once, when the client ends.
+// A backend that answers and closes while its client still sends: whatever the sizes and in
+// whatever pieces, the client gets the whole answer and its end, what it still sends is taken off
+// its hands and thrown away, and the connection counts as failed by the backend, once, when the
+// client ends.
 
 using System;
 using System.Linq;

@@ -1,6 +1,7 @@
 // The handshake of a TCP connection with a backend that does not take it: however much of
-// INBOUND_TCP it took and whatever it did then, the log names what it did, and the next backend gets
-// the whole frame and nothing else, is heard from its first byte on, and the client's bytes with it.
+// INBOUND_TCP it took and whatever it did then, the log names what it did, and the next backend
+// gets the whole frame and nothing else, is heard from its first byte on, and the client's bytes
+// with it.
 
 using System;
 using System.Linq;
