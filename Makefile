@@ -27,7 +27,7 @@ no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
-needed := dig dnsutils node nodejs npm npm prlimit util-linux
+needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
 # A shell that runs something in the background has it ignore SIGINT, and nohup SIGHUP, which would
 # be inherited down to the balancers under test.

@@ -4,7 +4,6 @@
 
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using System.Net.Sockets;
 using System.Text;
 using Tests.Integration.Harness;
@@ -113,7 +112,7 @@ public sealed class NotifyTests : IDisposable
         using var balancer = Start(_folder["notify"]);
 
         Assert.Equal(0, balancer.Stop());
-        Assert.NotEmpty(balancer.Records.Where(IsAboutNotifying));
+        Assert.Contains(balancer.Records, IsAboutNotifying);
     }
 
     private static bool IsAboutNotifying(LogRecord record) =>
