@@ -123,6 +123,11 @@ public sealed class RestrictionTests : IDisposable
             using var backend = StartBackend(sockets);
 
             Sh($"systemctl daemon-reload && systemctl start {name}");
+            var status = StatusOf(Sh($"systemctl show -P MainPID {name}"));
+            Assert.NotEqual("0", status["Uid"].Split('\t')[0]);
+            Assert.Equal("0000000000000400", status["CapEff"]);
+            Assert.Equal("0000000000000400", status["CapBnd"]);
+            Assert.Equal("2", status["Seccomp"]);
             using (var host = new UdpHost())
                 Assert.Equal("5301", host.Who(server));
             using (var client = new TcpHost(server))
@@ -211,9 +216,7 @@ public sealed class RestrictionTests : IDisposable
 
     private void ExpectRestricted(ManagedProcess balancer)
     {
-        var status = File.ReadAllLines($"/proc/{balancer.Pid}/status")
-            .Select(line => line.Split(':', 2)).ToDictionary(
-                parts => parts[0], parts => parts[1].Trim());
+        var status = StatusOf($"{balancer.Pid}");
         Assert.Equal("bbal", status["Name"]);
         Assert.All(status["Uid"].Split('\t'), id => Assert.Equal($"{Nobody}", id));
         Assert.Equal($"{Group}", status["Groups"]);
@@ -224,6 +227,10 @@ public sealed class RestrictionTests : IDisposable
         Assert.Contains(File.ReadAllLines($"/proc/{balancer.Pid}/limits"), line => Regex.IsMatch(
             line, $"^Max open files +{Descriptors()} "));
     }
+
+    private static Dictionary<string, string> StatusOf(string process) =>
+        File.ReadAllLines($"/proc/{process}/status").Select(line => line.Split(':', 2))
+            .ToDictionary(parts => parts[0], parts => parts[1].Trim());
 
     /// <summary>The unit's limit, or ours where that is lower and cannot be raised.</summary>
     private long Descriptors()
@@ -275,10 +282,12 @@ public sealed class RestrictionTests : IDisposable
             .Select(line => (Name: Regex.Match(line, @"^\d+ +(\w+)\(").Groups[1].Value, line))
             .Where(call => call.Name.Length > 0)];
 
-    private static void Sh(string command)
+    /// <summary>Runs a command that must succeed; what it printed.</summary>
+    private static string Sh(string command)
     {
         using var shell = new ManagedProcess("sh", ["-c", command]);
         Assert.True(shell.WaitForExit() == 0, command + "\n" + shell.Tail());
+        return string.Join('\n', shell.Lines);
     }
 
     /// <summary>A port below 1024 that nobody uses.</summary>
