@@ -36,8 +36,8 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace syst
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration simulate soak plants mutation has-commands format \
-	release clean help
+.PHONY: build demo test unit property integration simulate mutation has-commands format clean help
+.PHONY: soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
