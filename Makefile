@@ -9,6 +9,8 @@
 .DEFAULT_GOAL := build
 
 PORT ?= 5300
+TIME ?= 2h
+BLOCKS ?= 100
 
 build_dir := build
 results := TestResults
@@ -28,14 +30,15 @@ no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
-needed := dig dnsutils node nodejs npm npm prlimit util-linux
+needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
 # A shell that runs something in the background has it ignore SIGINT, and nohup SIGHUP, which would
 # be inherited down to the balancers under test.
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build image demo test unit property integration simulate mutation has-commands format clean help
+.PHONY: build image demo test unit property integration simulate mutation has-commands format
+.PHONY: clean help soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
@@ -80,6 +83,13 @@ simulate: build ## The simulator's part of them: corpus, seeds of this commit, t
 		--logger 'console;verbosity=normal' \
 		--filter FullyQualifiedName~Tests.Integration.Simulator.
 
+soak: build ## Simulated scenarios from seeds that no run had, for TIME (2h); result in TestResults/
+	@mkdir -p $(results)
+	@$(build_dir)/sim run --time $(TIME) --json $(results)/soak.json -o $(results)/soak-least.json
+
+plants: build ## Each bug planted in the core is found, in BLOCKS (100) blocks of seeds
+	@$(build_dir)/sim plant all --blocks $(BLOCKS)
+
 has-commands:
 	@scripts/need $(needed)
 
@@ -96,8 +106,12 @@ mutation: ## Mutants of the core, which tests/property must notice; FILES='Backe
 format: ## Fails if a file is not formatted as .editorconfig says
 	@dotnet format Balancer.sln --verify-no-changes
 
+# IMAGES=1 takes the container images along, which `make image` made.
+release: build ## Archive, SBOM and checksums of this architecture's release, in dist/
+	@scripts/release $(if $(IMAGES),--images)
+
 clean: ## Removes what was built, fetched and reported
-	@rm -rf $(build_dir) $(results) $(node)/node_modules
+	@rm -rf $(build_dir) $(results) dist $(node)/node_modules
 	@find . -name node_modules -prune -o \( -name bin -o -name obj \) -type d -prune \
 		-exec rm -rf {} +
 

@@ -4,7 +4,7 @@
 //
 // It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
-// are the loop's own few and at most two for each backend.
+// are the loop's own few and at most three for each backend.
 
 using Balancer.Core;
 

@@ -32,6 +32,9 @@ internal sealed class Campaign(
 
     public int Run()
     {
+        // What cannot be written is told before hours are spent, not after.
+        if (!CanWriteJson())
+            return Tool.Usage;
         _first = request.Seed ?? (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         output.WriteLine($"seeds from {_first}, profile {request.Choice.Profile}");
         output.Flush();
@@ -118,6 +121,9 @@ internal sealed class Campaign(
                 $", {(long)more.TotalMinutes}:{more.Seconds:00} left")
             : line;
     }
+
+    private bool CanWriteJson() => request.Json is not { } file
+        || Tool.Save(error, file, path => File.Open(path, FileMode.OpenOrCreate).Dispose());
 
     /// <summary>Whether what was asked for was written.</summary>
     private bool WriteJson(int code) =>

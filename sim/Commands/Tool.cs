@@ -139,10 +139,16 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     {
         if (ulong.TryParse(subject, NumberStyles.None, CultureInfo.InvariantCulture, out var seed))
             return simulator.Generate(seed, choice);
+        if (!File.Exists(subject))
+            throw new FormatException($"'{subject}' is neither a seed nor a file that is there");
         var text = File.ReadAllText(subject);
         try
         {
-            using var json = JsonDocument.Parse(text);
+            using var json = JsonDocument.Parse(text, new JsonDocumentOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip,
+                AllowTrailingCommas = true,
+            });
             return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
                 && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
                 ? inner.GetRawText()
@@ -174,7 +180,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         var result = simulator.Run(scenario, request.Checks,
             new Until(request.Until, recorder), new Until(request.Until, trace));
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
+            Draw(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
         {
             output.WriteLine(request.Until < result.Violation.At
@@ -196,6 +202,12 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             + $"hash {result.Hash:x16}");
     }
 
+    private void Draw(string file, string picture)
+    {
+        File.WriteAllText(file, picture);
+        output.WriteLine($"drawn: {file}");
+    }
+
     private int Show(Request request)
     {
         var scenario = Load(simulator, request.Subject, request.Choice);
@@ -204,9 +216,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             scenario, request.Checks, new Until(request.Until, recorder));
         var story = Conclude(recorder.Story, result, request);
         if (request.Html is { } html)
-            File.WriteAllText(html, HtmlPage.Of(story));
+            Draw(html, HtmlPage.Of(story));
         if (request.Svg is { } svg)
-            File.WriteAllText(svg, Picture.Svg(story));
+            Draw(svg, Picture.Svg(story));
         if (request.Ascii || (request.Html is null && request.Svg is null))
             output.Write(AsciiPicture.Of(story));
         return ExitCode(result.Violation);

@@ -43,6 +43,12 @@ internal static class Words
             ? jobs
             : throw new UsageException($"{name}: '{text}' is not a number of jobs (1 to 1024)");
 
+    public static int? ToBlocks(string name, string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var blocks)
+            && blocks is >= 1 and <= 100_000
+            ? blocks
+            : throw new UsageException($"{name}: '{text}' is not a number of blocks (1 to 100000)");
+
     public static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));
 
@@ -88,7 +94,8 @@ internal static class Words
         if (new GeneratorOptions { Only = words }.UnknownWord() is { } unknown)
         {
             throw new UsageException($"{name}: '{unknown}' names no fault (a class - "
-                + $"{string.Join(", ", GeneratorOptions.Classes)} - or a kind such as UdpLoss)");
+                + $"{string.Join(", ", GeneratorOptions.Classes)} - or a kind:"
+                + $" {string.Join(", ", Enum.GetNames<FaultKind>())})");
         }
         return words;
     }

@@ -106,11 +106,11 @@ internal sealed class PlantWords
                 : CommandLine.Value(line, _bugs, ToBugs, PlantedBug.All),
             Seeds = (int?)CommandLine.Value(line, _seeds, Words.ToCount, null),
             First = CommandLine.Value(line, _seed, Words.ToSeed, null) ?? 1,
-            Blocks = (int)(CommandLine.Value(line, _blocks, Words.ToCount, null)
-                ?? CommandLine.Value(line, _ablationBlocks, Words.ToCount, null)
-                ?? (action == PlantAction.Ablate ? 1 : 100)),
-            Jobs = (int)(CommandLine.Value(line, _jobs, Words.ToCount, null)
-                ?? Environment.ProcessorCount),
+            Blocks = CommandLine.Value(line, _blocks, Words.ToBlocks, null)
+                ?? CommandLine.Value(line, _ablationBlocks, Words.ToBlocks, null)
+                ?? (action == PlantAction.Ablate ? 1 : 100),
+            Jobs = CommandLine.Value(line, _jobs, Words.ToJobs, null)
+                ?? Environment.ProcessorCount,
             WithoutChecks = CommandLine.Value(line, _withoutCheck, Words.ToChecks, []),
             WithoutFaults = CommandLine.Value(line, _without, Words.ToFaults, []),
         };

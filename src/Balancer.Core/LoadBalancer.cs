@@ -70,6 +70,9 @@ public sealed class LoadBalancer
     /// <summary>What became of everything that came in.</summary>
     public Counters Counters { get; } = new();
 
+    /// <summary>A stop has begun, and may be complete.</summary>
+    public bool IsStopping => _state >= RunState.StoppingTcp;
+
     /// <summary>A stop is complete: all is closed, and no turn may follow.</summary>
     public bool HasStopped => _state == RunState.Stopped;
 

@@ -74,11 +74,19 @@ void Balance()
     foreach (var warning in directory.Warnings)
         log.StartupWarning(warning);
     using var signals = new Signals(network);
+    var manager = new ServiceManager(
+        Environment.GetEnvironmentVariable(ServiceManager.Variable), log.StartupWarning);
 
     var balancer = new LoadBalancer(network, directory, log,
         options.Balancer with { HashKey = (ulong)Random.Shared.NextInt64() });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
-    while (loop.RunTurn())
+    manager.SayReady();
+    bool goesOn;
+    do
     {
+        goesOn = loop.RunTurn();
+        if (balancer.IsStopping)
+            manager.SayStopping();
     }
+    while (goesOn);
 }

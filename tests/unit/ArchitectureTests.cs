@@ -13,7 +13,7 @@ namespace Tests.Unit;
 
 public sealed class ArchitectureTests
 {
-    private static readonly string Root = FindRoot();
+    internal static readonly string Root = FindRoot();
     private static readonly string Core = Path.Combine(Root, "src", "Balancer.Core");
 
     [Theory]

@@ -95,6 +95,14 @@ internal struct TimeSpec
     internal long Nanoseconds;
 }
 
+/// <summary>timeval.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeValue
+{
+    internal long Seconds;
+    internal long Microseconds;
+}
+
 /// <summary>linger.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Linger
@@ -156,6 +164,7 @@ internal static unsafe class Layouts
         Verify.That(sizeof(PacketInfo) == 12, "in_pktinfo is 12 bytes");
         Verify.That(sizeof(PacketInfoControl) == 32, "in_pktinfo as control is 32 bytes");
         Verify.That(sizeof(TimeSpec) == 16, "timespec is 16 bytes");
+        Verify.That(sizeof(TimeValue) == 16, "timeval is 16 bytes");
         Verify.That(sizeof(Linger) == 8, "linger is 8 bytes");
         Verify.That(sizeof(ResourceLimit) == 16, "rlimit is 16 bytes");
         Verify.That(sizeof(FileStatus) == 256, "statx is 256 bytes");

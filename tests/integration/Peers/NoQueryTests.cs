@@ -1,0 +1,120 @@
+// What is no query that a server would take: garbage, one byte, nothing, a header without a
+// question, an operation that does not exist. The balancer forwards it, for it does not judge. The
+// real node-mname answers none of it; the fake backend tells FORMERR or NOTIMP of what has a
+// header, as most servers do, and such an answer is passed on. Neither takes harm.
+//
+// The order tells, not the time: all goes the same way, so an answer would come before that to the
+// sound query sent after it.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using Tests.Integration.Harness;
+using Tests.Integration.NodeMname;
+using Xunit;
+
+namespace Tests.Integration.Peers;
+
+public sealed class NoQueryTests
+{
+    private const ushort SoundId = 0x5a5a;
+    private const int FormErr = 1;
+    private const int NotImp = 4;
+
+    private static readonly byte[] OneByte = [0x2a];
+    private static readonly byte[] Nothing = [];
+
+    /// <summary>Without the response bit, which the balancer would drop it for.</summary>
+    private static readonly byte[] Garbage = Frame.Hex(
+        "4f6c 3a21 7b08 1913 0d0a 4854 5450 2f31 2e31 3fff 00c3 2871 fe80 0000 0102 0304");
+
+    private static readonly byte[] NoQuestion = Frame.Hex("1234 0100 0000 0000 0000 0000");
+
+    private static readonly byte[] Opcode15 = WithOpcode15();
+
+    private static readonly byte[][] All = [Garbage, OneByte, Nothing, NoQuestion, Opcode15];
+
+    [Fact]
+    public void NodeMname_AnswersNoneOfItAndIsHealthyAtItsNextHeartbeat()
+    {
+        using var nodes = new Nodes("-l", "trace");
+        using var host = new UdpHost();
+        var backend = int.Parse(
+            host.Who(nodes.Balancer.Endpoint), CultureInfo.InvariantCulture);
+
+        foreach (var junk in All)
+            ExpectNoAnswer(host, nodes.Balancer, junk);
+
+        Assert.Equal(1 + 2 * All.Length, nodes.Balancer.Counted("QueriesForwarded"));
+        ExpectHealthyAtTheNextHeartbeat(nodes.Balancer, backend);
+    }
+
+    [Fact]
+    public void NodeMname_ClosesAConnectionThatSaysIt_AndIsHealthyAtItsNextHeartbeat()
+    {
+        using var nodes = new Nodes("-l", "trace");
+        string? id = null;
+        // A message of no bytes is for node-mname the beginning of one, and it waits for the rest.
+        foreach (var junk in All.Where(junk => junk.Length > 0))
+        {
+            using var client = new TcpHost(nodes.Balancer.Endpoint);
+            id = client.Who();
+            client.SendMessage(junk);
+
+            Assert.True(client.IsClosedByServer());
+        }
+
+        ExpectHealthyAtTheNextHeartbeat(
+            nodes.Balancer, int.Parse(id!, CultureInfo.InvariantCulture));
+    }
+
+    [Fact]
+    public void FakeBinder_AnswersWhatHasAHeaderAndIsHealthyAtItsNextHeartbeat()
+    {
+        using var cluster = new Cluster(1, ["-l", "trace"]);
+        using var host = new UdpHost();
+
+        ExpectNoAnswer(host, cluster.Balancer, OneByte);
+        ExpectNoAnswer(host, cluster.Balancer, Nothing);
+        foreach (var (junk, rcode) in new Dictionary<byte[], int>
+        {
+            [NoQuestion] = FormErr,
+            [Opcode15] = NotImp,
+            [Garbage] = NotImp,
+        })
+        {
+            var answer = host.AskOnce(cluster.Balancer.Endpoint, junk);
+            Assert.Equal(rcode, answer!.Rcode);
+        }
+
+        Assert.Equal(7, cluster.Balancer.Counted("QueriesForwarded"));
+        ExpectHealthyAtTheNextHeartbeat(cluster.Balancer, 5301);
+    }
+
+    private static byte[] WithOpcode15()
+    {
+        var query = DnsWire.Query(0x1235, "opcode.example.com");
+        query[2] = 0x79;
+        return query;
+    }
+
+    private static void ExpectNoAnswer(UdpHost host, BalancerProcess balancer, byte[] junk)
+    {
+        host.Send(balancer.Endpoint, junk);
+        host.Send(balancer.Endpoint, DnsWire.WhoAreYou(SoundId));
+
+        var first = DnsWire.Parse(host.Receive()!.Value.Payload);
+
+        Assert.Equal(SoundId, first.Id);
+        Assert.Null(host.Receive(0));
+    }
+
+    private static void ExpectHealthyAtTheNextHeartbeat(BalancerProcess balancer, int backend)
+    {
+        var answered = balancer.All(Log.HeartbeatAnswered, backend).Count;
+        balancer.WaitFor(Log.HeartbeatAnswered, backend, nth: answered + 1);
+        Assert.Empty(balancer.All(Log.Faulted));
+        Assert.Single(balancer.All(Log.Healthy, backend));
+    }
+}
