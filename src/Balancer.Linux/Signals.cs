@@ -2,34 +2,44 @@
 // stop, SIGHUP for a scan of the directory, SIGUSR1 for the state of everything in the log. Each
 // becomes an event of the network's Wait. SIGPIPE is not here: the runtime ignores it.
 //
-// What always holds: while this lives, none of the four ends the process by itself.
+// What always holds: from the first Signals on until the process ends, none of the four ends it by
+// itself. A signal is served by another thread some time after it came, and the runtime ends the
+// process if nobody is registered by then; so whoever ordered a stop and then a scan would have
+// killed a balancer that was just about to say that it has stopped.
 
-using System;
+using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Balancer.Core;
 
 namespace Balancer.Linux;
 
-/// <summary>Turns signals into events of a network, until it is disposed.</summary>
-public sealed class Signals : IDisposable
+/// <summary>
+/// Turns signals into events of a network. A network that is disposed takes none any more, so there
+/// is nothing to dispose here.
+/// </summary>
+public static class Signals
 {
     /// <summary>SIGUSR1 by its number, since PosixSignal has no name for it.</summary>
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
-    private readonly PosixSignalRegistration[] _registrations;
+    /// <summary>
+    /// Registrations end when they are collected; these live as long as the process.
+    /// </summary>
+    private static readonly List<PosixSignalRegistration> Registrations = [];
 
-    public Signals(LinuxNetwork network) => _registrations =
-    [
-        Register(network, PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
-        Register(network, PosixSignal.SIGINT, NetworkEventKind.StopRequested),
-        Register(network, PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
-        Register(network, UserSignal1, NetworkEventKind.StatusRequested),
-    ];
-
-    public void Dispose()
+    /// <summary>Has each of the four signals post its event to this network.</summary>
+    public static void PostTo(LinuxNetwork network)
     {
-        foreach (var registration in _registrations)
-            registration.Dispose();
+        lock (Registrations)
+        {
+            Registrations.AddRange(
+            [
+                Register(network, PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
+                Register(network, PosixSignal.SIGINT, NetworkEventKind.StopRequested),
+                Register(network, PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
+                Register(network, UserSignal1, NetworkEventKind.StatusRequested),
+            ]);
+        }
     }
 
     private static PosixSignalRegistration Register(

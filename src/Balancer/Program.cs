@@ -73,7 +73,7 @@ void Balance()
         log.StartupWarning(warning);
     foreach (var warning in directory.Warnings)
         log.StartupWarning(warning);
-    using var signals = new Signals(network);
+    Signals.PostTo(network);
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), log.StartupWarning);
 

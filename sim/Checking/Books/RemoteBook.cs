@@ -25,6 +25,9 @@ internal sealed class RemoteBook(Truth truth)
     private bool _beganInTurn;
     private int _expired;
     private Instant _nextLook;
+    private int _mostRemotes;
+    private Instant _partedAt;
+    private Duration _partedFor;
 
     // ---- Rebalances ----
 
@@ -123,6 +126,7 @@ internal sealed class RemoteBook(Truth truth)
     public void OnTurnEnded()
     {
         CheckMoves();
+        NoteParting();
         if (truth.Now < _nextLook || truth.TurnsSinceStall < TurnsOfAPass)
             return;
         _nextLook = truth.Now + Law.ExpiryInterval;
@@ -164,11 +168,32 @@ internal sealed class RemoteBook(Truth truth)
     }
 
     /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>
+    /// <summary>
+    /// A pass over more remotes than a slice has may be parted by a stall. It goes on after it, and
+    /// where the next was due meanwhile, that one does not come: whom it had passed waits.
+    /// </summary>
+    private void NoteParting()
+    {
+        _mostRemotes = System.Math.Max(_mostRemotes, truth.Policy.Remotes.Count);
+        if (truth.TurnsSinceStall != 0 || _mostRemotes <= Law.RemotesOfASlice)
+            return;
+        _partedAt = truth.Now;
+        _partedFor = truth.Lateness;
+    }
+
+    private Duration LongestSilence()
+    {
+        var longest = Law.RemoteExpiry + Law.ExpiryInterval + truth.Lateness + Spare;
+        var isParted = _mostRemotes > Law.RemotesOfASlice
+            && truth.Now < _partedAt + Law.ExpiryInterval + Law.ExpiryInterval;
+        return isParted ? longest + _partedFor + Law.ExpiryInterval : longest;
+    }
+
     private void CheckSilent()
     {
         if (truth.IsStopping)
             return;
-        var longest = Law.RemoteExpiry + Law.ExpiryInterval + truth.Lateness + Spare;
+        var longest = LongestSilence();
         foreach (var remote in truth.Policy.Remotes.Values)
         {
             var silence = truth.Now - remote.LastSeen;

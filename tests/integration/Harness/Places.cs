@@ -124,6 +124,10 @@ public static class Posix
             throw new InvalidOperationException($"kill({pid}, {signal}) failed");
     }
 
+    /// <summary>The same for a process that may have ended; whether it was still there.</summary>
+    public static bool TryKill(int pid, int signal) =>
+        !NoProcess.Contains(pid) && NativeKill(pid, signal) == 0;
+
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int NativeKill(int pid, int signal);

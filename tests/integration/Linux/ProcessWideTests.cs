@@ -77,7 +77,7 @@ public sealed class ProcessWideTests : IDisposable
     [InlineData(10, NetworkEventKind.StatusRequested)]
     public void Signal_IsAnEventAndNotTheEnd(int signal, NetworkEventKind expected)
     {
-        using var signals = new Signals(Network);
+        Signals.PostTo(Network);
         for (var times = 0; times < 2; times++)
         {
             Posix.RaiseSignal(signal);

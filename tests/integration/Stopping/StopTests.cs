@@ -89,4 +89,19 @@ public sealed class StopTests : IDisposable
         Assert.Equal(0, _cluster.Balancer.WaitForExit());
         Assert.Single(_cluster.Balancer.All(Log.Stopping));
     }
+
+    /// <summary>
+    /// A rescan or a status may be asked for in any moment of a stop, its very last included.
+    /// </summary>
+    [Theory]
+    [InlineData(Posix.SigHup)]
+    [InlineData(Posix.SigUsr1)]
+    public void SignalsUntilTheLastMoment_DoNotMakeItEndOtherwise(int signal)
+    {
+        _cluster.Balancer.Signal(Posix.SigTerm);
+        while (!_cluster.Balancer.HasExited)
+            Posix.TryKill(_cluster.Balancer.Pid, signal);
+
+        Assert.Equal(0, _cluster.Balancer.WaitForExit());
+    }
 }
