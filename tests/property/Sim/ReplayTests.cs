@@ -36,7 +36,7 @@ public sealed class ReplayTests
         try
         {
             var (exitCode, output) = Run(new ObjectsToBackups(), "show", File, "--svg", svg);
-            Assert.Equal((Tool.Safety, ""), (exitCode, output));
+            Assert.Equal((Tool.Safety, $"drawn: {svg}\n"), (exitCode, output));
             Snapshot.Match(System.IO.File.ReadAllText(svg));
         }
         finally
