@@ -8,6 +8,7 @@
 // queries owed to it and the replies that came. A query that is never answered is waited for only
 // while it is younger than the grace, to the second.
 
+using System;
 using Balancer.Core;
 using Simulation.Kernel;
 
@@ -16,20 +17,26 @@ namespace Simulation.Checking;
 internal sealed class S15Stop() : Check("S15")
 {
     /// <summary>
-    /// How old, at least, a query must be to count as one that nobody will answer.
+    /// How old a query must be to count as one that nobody will answer.
     /// </summary>
-    private static readonly Duration Young = Law.StopGrace - Duration.FromSeconds(1L);
+    private static readonly Duration Young = Law.StopGrace;
 
     private Instant _askedAt = Instant.Never;
     private Instant _emptySince = Instant.Never;
     private Instant _withoutTcpSince = Instant.Never;
     private bool _hasStopped;
     private long _faultedInTurn;
+    private long _queued;
+    private long _queuedBefore;
+
+    public override void OnClientSent(
+        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
+        _queued += queued ? 1 : 0;
 
     public override void OnLogged(Instant now, LogEvent told)
     {
         if (told is LogEvent.Stopping)
-            _askedAt = now;
+            (_askedAt, _queuedBefore) = (now, _queued);
         else if (told is LogEvent.BackendFaulted)
             _faultedInTurn = Truth.CutInTurn;
         else if (told is LogEvent.Stopped)
@@ -91,6 +98,15 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
+        var isEarly = now < _askedAt + (Law.StopGrace - Law.StopQuiet) && Truth.StopRequests == 1;
+        if (isEarly && Truth.Tally[Counter.QueriesReceived] < _queuedBefore
+            && Truth.ReceiveFailuresInARow == 0)
+        {
+            Fail($"{_queuedBefore} queries had come when a stop was asked for at {_askedAt}; it was"
+                + $" complete at {now}, and {Truth.Tally[Counter.QueriesReceived]} were taken");
+        }
+        if (now > _emptySince + Truth.Lateness)
+            Fail($"nothing is left since {_emptySince}, and the stop is complete only at {now}");
         // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
         var cutByStop = Truth.CutInTurn - _faultedInTurn;
         if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1

@@ -41,7 +41,7 @@ internal static class PlantCommand
     {
         _ = request;
         output.Flush();
-        var folder = Path.GetDirectoryName(Environment.ProcessPath) ?? ".";
+        var folder = AppContext.BaseDirectory;
         var planted = Path.Combine(folder, "sim-planted");
         if (!File.Exists(planted))
         {

@@ -119,6 +119,13 @@ public sealed record PlantedBug(int Number, string Name, string Check, int Seeds
             "a backend that reads no more has its answer cut short"),
         new(70, "ShortResponseTaken", "S2", 100,
             "a response of three bytes is taken for a query"),
+        new(71, "WholeAnswerReset", "S7", 50, "every TCP connection ends with a reset"),
+        new(72, "FailedSendNamesFirst", "S12", 100,
+            "a failed send is told of the first remote of its batch"),
+        new(73, "StopLeavesQueries", "S15", 3000,
+            "a stop takes one turn's share of what had come before it"),
+        new(74, "LocalAddressKept", "S5", 200,
+            "replies leave from the address that a remote asked first"),
     ];
 
     /// <summary>The core as it is, to see what checks say where there is nothing to find.</summary>

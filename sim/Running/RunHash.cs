@@ -250,7 +250,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
         End();
     }
 
-    /// <summary>What an event says that no system call does; the rest is in the calls.</summary>
+    /// <summary>What an event says; of those that are rare, as it prints.</summary>
     private void AddFields(LogEvent told)
     {
         switch (told)
@@ -299,6 +299,12 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
                 Add((ulong)closed.How);
                 Add((ulong)closed.BytesFromClient);
                 Add((ulong)closed.BytesFromBackend);
+                break;
+            case LogEvent.HeartbeatSent or LogEvent.HeartbeatAnswered:
+                // The frames say as much.
+                break;
+            default:
+                Add(MemoryMarshal.AsBytes(told.ToString().AsSpan()));
                 break;
         }
     }

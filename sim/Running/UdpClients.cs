@@ -146,7 +146,7 @@ internal sealed class UdpClients
         var payload = _buffer.AsSpan(0, Fill(client, query));
         var to = _listen != Ipv4.Any
             ? _listen
-            : new Ipv4(AnyOf.Value + (uint)(client.Id & 1));
+            : new Ipv4(AnyOf.Value + (uint)((client.Id + query) & 1));
         var queued = _kernel.InjectDatagram(from, to, payload);
         _observer.OnClientSent(_kernel.Now, client.Id, from, payload, queued);
     }

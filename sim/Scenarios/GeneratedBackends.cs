@@ -115,7 +115,7 @@ internal static class GeneratedBackends
     {
         var plain = PlainName(id);
         var isOdd = random.Chance(1, 4);
-        var which = random.Next(7);
+        var which = random.Next(8);
         if (!isOdd || profile == Profile.Calm)
             return plain;
         var longest = Limits.MaxPathBytes - DirectoryBytes;
@@ -125,6 +125,8 @@ internal static class GeneratedBackends
             1 => "0" + PlainName(random.Next(8)),
             2 => "53000",
             3 => "binder-ü-" + plain,
+            // 2 to the 32nd more than a port.
+            6 => "4294972597",
             4 => plain.PadRight(longest, 'x'),
             5 => plain.PadRight(isCore ? longest : longest + 1, 'y'),
             _ => "5399",

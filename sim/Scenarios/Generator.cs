@@ -6,7 +6,7 @@
 // every machine; integers alone; every entity draws from a stream of its own, so that a filter or a
 // number more of one kind leaves all others as they were. What is made here keeps chaos away from
 // the end: the last third, 100 s or more where there is time, belongs to liveness; but for one in
-// ten, which are stopped amid chaos.
+// five, which are stopped amid chaos.
 
 using System;
 using System.Collections.Generic;
@@ -37,7 +37,7 @@ public static class Generator
             SimRandom.Derive(seed, Streams.Kernel, (int)profile, TopologyPurpose));
         var length = DrawLength(random, options);
         // Some are stopped amid chaos, and owe no liveness.
-        var neverHeals = random.Chance(1, 10) && profile != Profile.Calm;
+        var neverHeals = random.Chance(1, 5) && profile != Profile.Calm;
         var heal = neverHeals ? Instant.Zero + length + AfterTheStop : HealAt(length);
         var world = new GeneratedWorld(seed, profile, options, heal, Instant.Zero + length);
         var backends = GeneratedBackends.Make(world, random.Next(1, 8));

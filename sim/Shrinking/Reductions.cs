@@ -43,6 +43,30 @@ internal static class Reductions
             : null;
     }
 
+    /// <summary>
+    /// Nothing that is planned for later than the end; null if there is nothing of the kind.
+    /// </summary>
+    public static Scenario? WithoutWhatIsAfterTheEnd(Scenario scenario)
+    {
+        var end = scenario.End;
+        var left = scenario with
+        {
+            Faults = scenario.Faults.RemoveAll(fault => fault.At >= end),
+            TcpClients = scenario.TcpClients.RemoveAll(client => client.At > end),
+            UdpClients = [.. scenario.UdpClients
+                .Select(client => client with
+                {
+                    Queries = client.Queries.RemoveAll(query => query.At > end),
+                })
+                .Where(client => client.Queries.Length > 0)],
+        };
+        return Size(left) < Size(scenario) ? left : null;
+    }
+
+    private static int Size(Scenario scenario) => scenario.Faults.Length
+        + scenario.TcpClients.Length + scenario.UdpClients.Length
+        + scenario.UdpClients.Sum(client => client.Queries.Length);
+
     /// <summary>These backends, and only the faults that are about them or about none.</summary>
     public static Scenario WithBackends(Scenario scenario, ImmutableArray<BackendPlan> backends) =>
         scenario with

@@ -103,20 +103,29 @@ public sealed class Shrinker
     /// <summary>Tries everything once; whether anything was kept.</summary>
     private bool Round()
     {
-        var kept = Try(Reductions.EndAfter(_smallest, _violation));
+        var kept = EndSooner();
         kept |= Drop(scenario => scenario.Faults, (scenario, rest) =>
             scenario with { Faults = rest });
+        kept |= EndSooner();
         kept |= Drop(scenario => scenario.UdpClients, (scenario, rest) =>
             scenario with { UdpClients = rest });
+        kept |= EndSooner();
         kept |= Drop(scenario => scenario.TcpClients, (scenario, rest) =>
             scenario with { TcpClients = rest });
         kept |= DropQueries();
         kept |= Drop(scenario => scenario.Backends, Reductions.WithBackends);
         foreach (var reduce in Reductions.All)
             kept |= TryEach(reduce);
-        kept |= Try(Reductions.EndAfter(_smallest, _violation));
+        kept |= EndSooner();
         return kept;
     }
+
+    /// <summary>
+    /// Ends the run behind the violation, which may have come sooner by what was dropped, and drops
+    /// in one step what was planned for later.
+    /// </summary>
+    private bool EndSooner() => Try(Reductions.EndAfter(_smallest, _violation))
+        | Try(Reductions.WithoutWhatIsAfterTheEnd(_smallest));
 
     private bool DropQueries()
     {

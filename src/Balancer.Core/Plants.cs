@@ -90,6 +90,10 @@ public enum Plant
     AbortedListenerRests = 68,
     DeafBackendCutsAnswer = 69,
     ShortResponseTaken = 70,
+    WholeAnswerReset = 71,
+    FailedSendNamesFirst = 72,
+    StopLeavesQueries = 73,
+    LocalAddressKept = 74,
 }
 
 /// <summary>Which bug is active in this thread.</summary>

@@ -108,6 +108,7 @@ internal sealed class TcpProxy : IStreamOwner
 #if PLANT
         if (Plants.Is(Plant.CutAnswerEndsClean))
             isCut = _toClient.WantsWrite;
+        isCut |= Plants.Is(Plant.WholeAnswerReset);
 #endif
         if (wasRelaying && isCut)
             _environment.Network.Abort(_clientStream);

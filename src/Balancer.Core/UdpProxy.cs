@@ -96,6 +96,10 @@ internal sealed class UdpProxy
             return;
         }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
+#if PLANT
+        if (!Plants.Is(Plant.LocalAddressKept) || !_remotes.TryGetLocal(header.Peer.Address,
+            out var kept) || kept == Ipv4.Any)
+#endif
         if (remote >= 0)
             _remotes.SetLocal(remote, header.Local);
         if (backend is null)
@@ -244,6 +248,10 @@ internal sealed class UdpProxy
         // A full socket takes none of the rest either; any other error is about this reply.
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
+#if PLANT
+        if (Plants.Is(Plant.FailedSendNamesFirst))
+            failed = 0;
+#endif
         if (_sendGates.TryPass(why.Status, now, out var suppressed))
             _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
         return lost;

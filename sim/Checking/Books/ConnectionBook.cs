@@ -97,11 +97,12 @@ internal sealed class ConnectionBook(Truth truth)
         else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
             connection.MustEnd = Counter.ConnectionsWithoutResources;
-            truth.Repeats.OnCondition(Repeat.WithoutResources, 0);
+            truth.Repeats.OnCondition(Repeat.WithoutResources, 0,
+                new LogEvent.ConnectionWithoutResources(connection.Id, result, 0));
         }
         else
         {
-            OnRefused(connection);
+            OnRefused(connection, new Fault(FaultCause.ConnectFailed, result));
         }
         return true;
     }
@@ -138,7 +139,9 @@ internal sealed class ConnectionBook(Truth truth)
         {
             connection.MustClose |= result.Status != IoStatus.EndOfStream
                 && (isClient || connection.IsRelaying);
-            OnSideOver(connection, isClient, result.Status == IoStatus.EndOfStream);
+            OnSideOver(connection, isClient, result, new Fault(
+                result.Status == IoStatus.EndOfStream
+                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result));
         }
         CheckBound(connection);
     }
@@ -162,7 +165,8 @@ internal sealed class ConnectionBook(Truth truth)
                 return;
             }
             connection.MustClose |= isClient || connection.IsRelaying;
-            OnSideOver(connection, isClient, isEnd: false);
+            OnSideOver(
+                connection, isClient, result, new Fault(FaultCause.WriteFailed, result));
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
@@ -303,7 +307,9 @@ internal sealed class ConnectionBook(Truth truth)
 
     private Binding? EndAtOnce(ConnectionTruth connection, Counter how, Repeat condition)
     {
-        truth.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0);
+        truth.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0,
+            condition == Repeat.OverLimit
+                ? new LogEvent.ConnectionsOverLimit(connection.From, how, 0) : null);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
         return null;
@@ -341,7 +347,8 @@ internal sealed class ConnectionBook(Truth truth)
                 continue;
             if (connection.OkValue != SeenFrame.InboundTcpOk)
             {
-                OnRefused(connection);
+                OnRefused(connection,
+                    new Fault(FaultCause.NotTcpOk, Detail: connection.OkValue));
                 return;
             }
             connection.IsRelaying = true;
@@ -355,11 +362,13 @@ internal sealed class ConnectionBook(Truth truth)
         connection.ToClient.Append(bytes);
     }
 
-    private void OnSideOver(ConnectionTruth connection, bool isClient, bool isEnd)
+    private void OnSideOver(
+        ConnectionTruth connection, bool isClient, IoResult result, Fault why)
     {
+        var isEnd = result.Status == IoStatus.EndOfStream;
         connection.LastActivity = truth.Now;
         if (!connection.IsRelaying && !isClient)
-            OnRefused(connection);
+            OnRefused(connection, why);
         else if (isClient)
             _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
         else
@@ -367,9 +376,11 @@ internal sealed class ConnectionBook(Truth truth)
     }
 
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
-    private void OnRefused(ConnectionTruth connection)
+    private void OnRefused(ConnectionTruth connection, Fault why)
     {
-        truth.Repeats.OnCondition(Repeat.RefusedByBackend, 0);
+        truth.Repeats.OnCondition(Repeat.RefusedByBackend, 0,
+            new LogEvent.ConnectionRefusedByBackend(
+                connection.Id, new BackendId(connection.Backend?.Id ?? 0), why, 0));
         var next = connection.Tries < Law.BackendTries
             ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
         if (next == null)
@@ -462,6 +473,8 @@ internal sealed class ConnectionBook(Truth truth)
         // One that is gone sees nothing any more.
         if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
             ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
+        if (connection is { ClientFailed: false, WasAborted: true } && !isCut)
+            ReportRelay(connection, "it was reset, and nothing was cut short");
     }
 
     private string? WhyNot(ConnectionTruth connection, Counter how)
@@ -482,9 +495,20 @@ internal sealed class ConnectionBook(Truth truth)
                 now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
         };
-        return holds ? null : $"accepted {connection.AcceptedAt}, last active"
-            + $" {connection.LastActivity}, relaying {connection.IsRelaying}, must end as"
-            + $" {connection.MustEnd?.ToString() ?? "nothing"}";
+        return holds ? null : how switch
+        {
+            Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsFailedByClient => "the client did not fail",
+            Counter.ConnectionsFailedByBackend => "the backend did not fail",
+            Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying
+                ? "a backend took it" : $"not before {connection.AcceptedAt + Law.HandshakeTime}",
+            Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
+                : $"not before {connection.LastActivity + truth.Scenario.Kernel.TcpIdle},"
+                    + $" since it was active at {connection.LastActivity}",
+            Counter.ConnectionsTooOld =>
+                $"not before {connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime}",
+            _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
+        };
     }
 
     private void ReportRelay(ConnectionTruth connection, string what) => truth.Report(

@@ -117,8 +117,10 @@ internal sealed class DirectoryBook(Truth truth)
             && truth.Policy.Backends.Count >= Law.MostBackends;
         if (!IsLongGone(backend) && !(makesRoom && IsFree(backend)))
         {
-            truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage} with"
-                + $" {backend.Remotes} remotes", backend);
+            truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage}"
+                + (backend.Stage == Stage.Removed ? $" since {backend.RemovedAt}" : "")
+                + $", primary of {backend.Remotes} remotes and backup of {backend.Backups}",
+                backend);
         }
         _toForget.Remove(backend);
         truth.Repeats.Forget(Repeat.BackendStuck, id);

@@ -40,7 +40,10 @@ internal sealed class RemoteBook(Truth truth)
         if (named == null || fullest == null || named.Remotes != fullest.Remotes
             || told.Spread != spread || told.ToMove != owed || owed <= 0)
         {
-            truth.Report(Finding.WronglyMoved, $"a rebalance takes {told.ToMove} remotes of backend"
+            truth.Report(Finding.WronglyMoved, owed <= 0
+                ? $"a rebalance takes {told.ToMove} remotes of backend {told.Fullest}; none is due,"
+                    + $" a spread of {spread} is no more than {healthy} healthy backends"
+                : $"a rebalance takes {told.ToMove} remotes of backend"
                 + $" {told.Fullest} for a spread of {told.Spread}; it should be {owed} of"
                 + $" {fullest} for {spread} over {healthy} backends", named);
         }

@@ -1,6 +1,7 @@
 // Owns the truth of lines about conditions that repeat: each condition may be told at most every
 // 5 s, is told when it comes and may be, and a line names how many were held back since the one
 // before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
+// The line is about the condition that came last, and names who and what it was.
 //
 // What always holds: a condition was seen in the calls or follows from the policy before its line
 // is told.
@@ -8,6 +9,7 @@
 using System;
 using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Kernel;
 
 namespace Simulation.Checking;
 
@@ -34,22 +36,30 @@ internal sealed class RepeatBook(Truth truth)
     {
         public long Untold { get; set; }
         public Instant? LastLine { get; set; }
+        public LogEvent? Last { get; set; }
     }
 
     /// <summary>Whether a line about a condition is owed in this turn.</summary>
     public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
 
-    /// <summary>A condition came; its line is owed in this turn if it may be told.</summary>
-    public void OnCondition(Repeat kind, int which)
+    /// <summary>
+    /// A condition came; its line is owed in this turn if it may be told, and says this, but for
+    /// how many were held back.
+    /// </summary>
+    public void OnCondition(Repeat kind, int which, LogEvent? line = null)
     {
         var gate = GateOf(kind, which);
+        gate.Last = line;
         gate.Untold++;
         if (MayPass(gate))
             _due.Add((kind, which));
     }
 
-    /// <summary>A line was told, with how many were held back since the one before.</summary>
-    public void OnLine(Repeat kind, int which, long heldBack)
+    /// <summary>
+    /// A line was told, with how many were held back since the one before; without that number it
+    /// is as given.
+    /// </summary>
+    public void OnLine(Repeat kind, int which, long heldBack, LogEvent told)
     {
         var gate = GateOf(kind, which);
         if (truth.IsStopping)
@@ -68,6 +78,10 @@ internal sealed class RepeatBook(Truth truth)
         {
             truth.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
                 + $" {gate.Untold - 1}");
+        }
+        else if (gate.Last is { } last && last != told)
+        {
+            truth.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
         }
         gate.Untold = 0;
         gate.LastLine = truth.Now;

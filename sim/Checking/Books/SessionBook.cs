@@ -179,6 +179,12 @@ internal sealed class SessionBook(Truth truth)
             && !(session.IsRetired && (backend.MadeAnewIn == truth.Turn
                 || truth.Now >= session.RetiredAt + Law.RetiredTime));
         truth.CutInTurn += isCut ? session.Unanswered : 0;
+        if (isCut && session.IsRetired && !truth.IsStopping)
+        {
+            truth.Report(Finding.Unfounded, $"the session to {backend}'s socket that was replaced at"
+                + $" {session.RetiredAt} was ended at {truth.Now} without a cause;"
+                + $" {session.Unanswered} replies are owed", backend);
+        }
         if (backend.Session != session)
             return;
         backend.Session = null;

@@ -267,7 +267,8 @@ internal sealed class Truth
         Tally.Add(Counter.ReceivesFailed);
         ReceiveFailuresInARow++;
         ReceiveFailedLastIn = Turn;
-        Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status);
+        Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status,
+            new LogEvent.ReceiveFailed(why, 0));
     }
 
     public void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -283,7 +284,8 @@ internal sealed class Truth
         Now = Shown(now);
         Arrivals.Drain();
         Replies.OnSendFailed(in header, why);
-        Repeats.OnCondition(Repeat.SendFailed, (int)why.Status);
+        Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
+            new LogEvent.SendFailed(header.Peer, why, 0));
     }
 
     // ---- Streams ----
@@ -303,7 +305,8 @@ internal sealed class Truth
         else if (result.Status != IoStatus.WouldBlock)
         {
             Tally.Add(Counter.AcceptsFailed);
-            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status);
+            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status,
+                new LogEvent.AcceptFailed(result, 0));
             // One that was aborted is one connection's own trouble; the next may be taken at once.
             if (result.Status is not (IoStatus.Aborted or IoStatus.Reset))
                 LacksForAcceptIn = Turn;
@@ -425,13 +428,14 @@ internal sealed class Truth
                 _remotes.OnEvicted(evicted);
                 return;
             case LogEvent.NoBackend none:
-                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1);
+                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
                 return;
             case LogEvent.BackendStuck stuck:
-                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed);
+                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed, stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
-                OnArrivalLine(Repeat.OverLimit, (int)over.Which, over.Suppressed);
+                OnArrivalLine(Repeat.OverLimit, (int)over.Which, over.Suppressed,
+                    over with { At = default, Suppressed = 0 });
                 return;
         }
         Arrivals.Drain();
@@ -439,19 +443,24 @@ internal sealed class Truth
         switch (told)
         {
             case LogEvent.ReceiveFailed failed:
-                Repeats.OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed);
+                Repeats.OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
                 break;
             case LogEvent.SendFailed failed:
-                Repeats.OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed);
+                Repeats.OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
                 break;
             case LogEvent.AcceptFailed failed:
-                Repeats.OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed);
+                Repeats.OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
                 break;
             case LogEvent.ConnectionRefusedByBackend refused:
-                Repeats.OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed);
+                Repeats.OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
+                    refused with { At = default, Suppressed = 0 });
                 break;
             case LogEvent.ConnectionWithoutResources without:
-                Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed);
+                Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed,
+                    without with { At = default, Suppressed = 0 });
                 break;
             case LogEvent.Status totals:
                 Status.OnTotals(totals);
@@ -489,8 +498,11 @@ internal sealed class Truth
             case LogEvent.RemotesExpired passed:
                 _remotes.OnPassEnded(passed);
                 break;
-            case LogEvent.Stopping:
+            case LogEvent.Stopping stopping:
                 IsStopping = true;
+                if (stopping.OpenConnections != Connections.Open.Count)
+                    Report(Finding.Untrue, $"the stop was told with {stopping.OpenConnections}"
+                        + $" connections; it should be {Connections.Open.Count}");
                 break;
         }
     }
@@ -498,10 +510,10 @@ internal sealed class Truth
     /// <summary>
     /// A line that is told in the middle of a batch, about one that arrived in it.
     /// </summary>
-    private void OnArrivalLine(Repeat kind, int which, long heldBack)
+    private void OnArrivalLine(Repeat kind, int which, long heldBack, LogEvent told)
     {
         Arrivals.DrainTo(kind, which);
-        Repeats.OnLine(kind, which, heldBack);
+        Repeats.OnLine(kind, which, heldBack, told);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
