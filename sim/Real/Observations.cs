@@ -152,7 +152,11 @@ internal sealed class ObservedProcess(int backend, long startedAt)
 }
 
 /// <summary>A time in which a backend, or all of them (-1), may not be as they should be.</summary>
-internal sealed record Trouble(int Backend, long From, long Until, string What);
+internal sealed record Trouble(int Backend, long From, long Until, string What)
+{
+    /// <summary>A process is new; a reason to move to it, and none to end its session.</summary>
+    public const string Starts = "starts";
+}
 
 /// <summary>A record of the balancer's log that has all counters.</summary>
 internal sealed record CounterRecord(

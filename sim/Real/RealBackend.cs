@@ -19,7 +19,11 @@ namespace Simulation.Real;
 internal sealed class RealBackend(
     Reactor reactor, RealStage stage, Observations seen, BackendPlan plan) : IDisposable
 {
-    private const int Backlog = 511;
+    private const string Absence = "is away";
+
+    /// <summary>Until the next scan, a connect and the warm-up.</summary>
+    private const long AfterAbsenceNs = 10_000_000_000;
+
     private const long SupervisorPauseNs = 3_000_000_000;
     /// <summary>From a start to the hello, at most, if nothing is wrong.</summary>
     private const long StartNs = 7_000_000_000;
@@ -63,7 +67,8 @@ internal sealed class RealBackend(
         var journal = stage[string.Create(
             CultureInfo.InvariantCulture, $"{plan.Id}.{number}")];
         var script = _scripted ? plan.Script : Misbehaviour.None;
-        Trouble("starts", Reactor.NowNs,
+        EndAbsence();
+        Trouble(Real.Trouble.Starts, Reactor.NowNs,
             Reactor.NowNs + StartNs + seen.Scenario.Kernel.WarmUp.Nanoseconds);
         _current = new RealBinder(stage, process, journal, _name, script);
         reactor.After(ExitLookNs, LookForExit);
@@ -176,12 +181,23 @@ internal sealed class RealBackend(
     private void StartLater(long afterNs, bool isSupervisors)
     {
         var expected = _starts;
-        Trouble("is away", Reactor.NowNs, long.MaxValue);
+        Trouble(Absence, Reactor.NowNs, long.MaxValue);
         reactor.After(afterNs, () =>
         {
             if (_starts == expected && (isSupervisors || !_chaosIsOver))
                 Start();
         });
+    }
+
+    /// <summary>From now on it is not away any more, which explains what is seen for a while.</summary>
+    private void EndAbsence()
+    {
+        for (var i = 0; i < seen.Troubles.Count; i++)
+        {
+            var trouble = seen.Troubles[i];
+            if (trouble is { What: Absence, Until: long.MaxValue } && trouble.Backend == plan.Id)
+                seen.Troubles[i] = trouble with { Until = Reactor.NowNs + AfterAbsenceNs };
+        }
     }
 
     /// <summary>A script may have ended it; a supervisor starts it anew.</summary>

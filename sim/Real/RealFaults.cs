@@ -17,8 +17,14 @@ namespace Simulation.Real;
 /// <summary>Carries out the faults of one run.</summary>
 internal sealed class RealFaults
 {
-    /// <summary>How long after its end a fault may still explain what is seen.</summary>
+    /// <summary>
+    /// How long after its end a fault of a backend may still explain what is seen: a heartbeat that
+    /// was missed is found out 15 s later.
+    /// </summary>
     private const long AfterglowNs = 20_000_000_000;
+
+    /// <summary>The same for faults of the host: until the next scan and a connect.</summary>
+    private const long HostAfterglowNs = 6_000_000_000;
 
     private const int EntryKinds = 4;
     private const int MostEntries = 200;
@@ -99,8 +105,9 @@ internal sealed class RealFaults
             or RealFaultKind.Rescan or RealFaultKind.Status or RealFaultKind.Entries)
             return;
         var now = Reactor.NowNs;
+        var afterglow = fault.Target >= 0 ? AfterglowNs : HostAfterglowNs;
         _seen.Troubles.Add(new Trouble(fault.Target, now,
-            now + fault.For.Nanoseconds + AfterglowNs, fault.ToString()));
+            now + fault.For.Nanoseconds + afterglow, fault.ToString()));
     }
 
     // ---- What happens at once ----

@@ -93,7 +93,7 @@ internal static class CountChecks
             session => session.Queries.Count(query => query.At < until));
         var isCalm = seen.Sessions().All(session => !session.IsControl
             || (session.IsHealthyAt(until) && session.Queries.All(query => query.At < until)))
-            && seen.Troubles.All(trouble => trouble.What == "starts");
+            && seen.Troubles.All(trouble => trouble.What == Trouble.Starts);
         return isCalm
             ? NotEqual("queries_forwarded", record["queries_forwarded"], read,
                 "so many were read by backends")

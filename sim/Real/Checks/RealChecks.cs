@@ -65,12 +65,13 @@ internal static class RealChecks
     }
 
     /// <summary>Whether a backend, or all, were in trouble at any time between.</summary>
-    public static bool WasInTrouble(Observations seen, int backend, long from, long until)
+    public static bool WasInTrouble(
+        Observations seen, int backend, long from, long until, string? besides = null)
     {
         foreach (var trouble in seen.Troubles)
         {
             if ((trouble.Backend == backend || trouble.Backend < 0)
-                && trouble.From <= until && trouble.Until >= from)
+                && trouble.From <= until && trouble.Until >= from && trouble.What != besides)
                 return true;
         }
         return false;

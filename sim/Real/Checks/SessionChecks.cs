@@ -45,7 +45,8 @@ internal static class SessionChecks
         foreach (var session in seen.Sessions())
         {
             if (session is { HelloAt: { } hello, PeerEndedAt: { } ended } && ended < until
-                && !RealChecks.WasInTrouble(seen, session.Backend, hello, ended))
+                && !RealChecks.WasInTrouble(
+                    seen, session.Backend, hello, ended, besides: Trouble.Starts))
             {
                 return RealChecks.Fail(seen, "S11", ended,
                     $"the session to backend {RealChecks.Name(seen, session.Backend)} was ended,"
