@@ -9,6 +9,7 @@
 .DEFAULT_GOAL := build
 
 PORT ?= 5300
+COUNT ?= 20
 
 build_dir := build
 results := TestResults
@@ -20,10 +21,11 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
 # inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
-# both kernels, which have it both ways in one run, and for those of pictures and of the simulator,
-# which start no balancer; see tests/integration/Harness/Places.cs.
+# both kernels, which have it both ways in one run, for those of pictures and of the simulator,
+# which start no balancer, and for real scenarios, of which some have fallbacks in one run; see
+# tests/integration/Harness/Places.cs.
 in_tests = FullyQualifiedName!~Tests.Integration.$(1).
-no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)
+no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)&$(call in_tests,Real)
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
@@ -34,7 +36,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build demo test unit property integration simulate mutation has-commands format clean help
+.PHONY: build demo test unit property integration simulate real mutation has-commands format clean help
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
 
@@ -74,6 +76,9 @@ simulate: build ## The simulator's part of them: corpus, seeds of this commit, t
 	@dotnet test tests/integration -c Release --nologo -v quiet \
 		--logger 'console;verbosity=normal' \
 		--filter FullyQualifiedName~Tests.Integration.Simulator.
+
+real: build ## Scenarios in wall time, real processes: COUNT=20 of them
+	@$(build_dir)/sim real --corpus --count $(COUNT)
 
 has-commands:
 	@scripts/need $(needed)

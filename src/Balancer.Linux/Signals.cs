@@ -2,10 +2,16 @@
 // stop, SIGHUP for a scan of the directory, SIGUSR1 for the state of everything in the log. Each
 // becomes an event of the network's Wait. SIGPIPE is not here: the runtime ignores it.
 //
-// What always holds: while this lives, none of the four ends the process by itself.
+// It is made before the network is, and told of it then: whoever sees the port open may send a
+// signal at once, and one that nobody catches yet would end the process.
+//
+// What always holds: while this lives, none of the four ends the process by itself; a signal that
+// came before there was a network is an event of its first Wait.
 
 using System;
+using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Balancer.Core;
 
 namespace Balancer.Linux;
@@ -16,15 +22,30 @@ public sealed class Signals : IDisposable
     /// <summary>SIGUSR1 by its number, since PosixSignal has no name for it.</summary>
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
+    private readonly Lock _lock = new();
+    private readonly List<NetworkEventKind> _early = [];
     private readonly PosixSignalRegistration[] _registrations;
+    private LinuxNetwork? _network;
 
-    public Signals(LinuxNetwork network) => _registrations =
+    public Signals() => _registrations =
     [
-        Register(network, PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
-        Register(network, PosixSignal.SIGINT, NetworkEventKind.StopRequested),
-        Register(network, PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
-        Register(network, UserSignal1, NetworkEventKind.StatusRequested),
+        Register(PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
+        Register(PosixSignal.SIGINT, NetworkEventKind.StopRequested),
+        Register(PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
+        Register(UserSignal1, NetworkEventKind.StatusRequested),
     ];
+
+    /// <summary>Tells the network what came, and from now on what comes.</summary>
+    public void Tell(LinuxNetwork network)
+    {
+        lock (_lock)
+        {
+            _network = network;
+            foreach (var kind in _early)
+                network.Post(kind);
+            _early.Clear();
+        }
+    }
 
     public void Dispose()
     {
@@ -32,11 +53,21 @@ public sealed class Signals : IDisposable
             registration.Dispose();
     }
 
-    private static PosixSignalRegistration Register(
-        LinuxNetwork network, PosixSignal signal, NetworkEventKind kind) =>
+    private PosixSignalRegistration Register(PosixSignal signal, NetworkEventKind kind) =>
         PosixSignalRegistration.Create(signal, context =>
         {
             context.Cancel = true;
-            network.Post(kind);
+            On(kind);
         });
+
+    private void On(NetworkEventKind kind)
+    {
+        lock (_lock)
+        {
+            // A network knows each kind once, however often it came.
+            if (_network is null && !_early.Contains(kind))
+                _early.Add(kind);
+            _network?.Post(kind);
+        }
+    }
 }

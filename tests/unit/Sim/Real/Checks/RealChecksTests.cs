@@ -343,9 +343,25 @@ public sealed class RealChecksTests
     public void CountersThatDoNotAddUp_AreS1(string counter)
     {
         var run = new SeenRun();
-        run.Seen.Balancer.Records[0] = SeenRun.Record(false, (counter, 5));
+        run.Seen.Balancer.Records[1] = SeenRun.Record(true, (counter, 5));
 
         Expect("S1", run, CountChecks.Sums);
+    }
+
+    [Theory]
+    [InlineData(64, false, true)]
+    [InlineData(65, false, false)]
+    [InlineData(1, true, false)]
+    public void RepliesOnTheirWay_AreABatchAtMostAndNoneInTheQuiet(
+        long onTheirWay, bool inTheQuiet, bool passes)
+    {
+        var run = new SeenRun();
+        var record = SeenRun.Record(false, ("replies_received", 1 + onTheirWay));
+        run.Seen.Balancer.Records.Insert(0, record);
+        if (inTheQuiet)
+            run.Seen.Quiet = run.Seen.Quiet! with { Record = record };
+
+        Judge("S1", passes, run, CountChecks.Sums);
     }
 
     [Fact]
@@ -415,15 +431,20 @@ public sealed class RealChecksTests
         Assert.StartsWith(counter, Expect("S12", run, CountChecks.Truth));
     }
 
-    [Fact]
-    public void ReplyToWhereNobodyLooks_IsNotMissed()
+    [Theory]
+    [InlineData("127.1.0.1", 7, true)]
+    [InlineData("127.1.0.1", 65_589, false)]
+    [InlineData("127.1.0.1", 0, false)]
+    [InlineData("127.9.9.9", 7, false)]
+    public void ReplyToWhereNobodyLooks_IsSentOnlyIfItMayBe(string host, uint port, bool passes)
     {
         var run = new SeenRun();
-        run.First.Replies.Add(run.First.Replies[0] with { Port = 7 });
+        Assert.True(Ipv4.TryParse(host, out var peer));
+        run.First.Replies.Add(run.First.Replies[0] with { Peer = peer, Port = port });
         run.Seen.Balancer.Records[1] = SeenRun.Record(
             true, ("replies_sent", 2), ("replies_received", 2));
 
-        Assert.Null(CountChecks.Truth(run.Seen));
+        Judge("S12", passes, run, CountChecks.Truth);
     }
 
     [Fact]
