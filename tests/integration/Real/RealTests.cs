@@ -8,6 +8,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Runtime.Versioning;
 using Tests.Integration.Harness;
 using Tests.Integration.Simulator;
 using Xunit;
@@ -15,6 +16,7 @@ using Xunit.Abstractions;
 
 namespace Tests.Integration.Real;
 
+[SupportedOSPlatform("linux")]
 [Collection(nameof(AllCores))]
 public sealed class RealTests(ITestOutputHelper output) : IDisposable
 {
@@ -63,9 +65,6 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
             "it ended by itself, with status 1; it said: cannot", StringComparison.Ordinal));
     }
 
-    /// <summary>
-    /// What goes over the wire is not what the journal has: the balancer's word is not believed.
-    /// </summary>
     [Fact]
     public void BackendThatIsDeaf_LeavesClientsUnanswered()
     {
