@@ -11,6 +11,7 @@
 PORT ?= 5300
 TIME ?= 2h
 BLOCKS ?= 100
+COUNT ?= 20
 
 build_dir := build
 results := TestResults
@@ -22,11 +23,11 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
 # inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
-# both kernels, which have it both ways in one run, for those of pictures and of the simulator, which
-# start no balancer, and for those of containers, which a variable of the tests does not reach; see
-# tests/integration/Harness/Places.cs.
+# both kernels, which have it both ways in one run, for those of pictures and of the simulator,
+# which start no balancer, for real scenarios, of which some have fallbacks in one run, and for those
+# of containers, which a variable of the tests does not reach; see tests/integration/Harness/Places.cs.
 in_tests = FullyQualifiedName!~Tests.Integration.$(1).
-no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)&$(call in_tests,Containers)
+no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,Pictures)&$(call in_tests,Simulator)&$(call in_tests,Containers)&$(call in_tests,Real)
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
@@ -37,7 +38,7 @@ needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace syst
 run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
 	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
 
-.PHONY: build image demo test unit property integration simulate mutation has-commands format
+.PHONY: build image demo test unit property integration simulate real mutation has-commands format
 .PHONY: clean help soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
@@ -89,6 +90,9 @@ soak: build ## Simulated scenarios from seeds that no run had, for TIME (2h); re
 
 plants: build ## Each bug planted in the core is found, in BLOCKS (100) blocks of seeds
 	@$(build_dir)/sim plant all --blocks $(BLOCKS)
+
+real: build ## Scenarios in wall time, real processes: COUNT=20 of them
+	@$(build_dir)/sim real --corpus --count $(COUNT)
 
 has-commands:
 	@scripts/need $(needed)

@@ -2,6 +2,9 @@
 // on them. It carries bytes and time to BinderSessions and their actions to the sockets, and
 // decides nothing else. No query costs a task or a wake-up of its own.
 //
+// With --journal every byte and end is told to a file, with --commands lines on standard input
+// have the process misbehave otherwise or end its sessions.
+//
 // What always holds: a write goes out at once if the socket takes it, else it waits behind what
 // waits already, and while more than MaxPending bytes wait the session is not read. A process
 // that hangs or never accepts does nothing more, but its signals still end it.
@@ -10,6 +13,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Threading;
 
 namespace FakeBinder;
@@ -23,24 +27,31 @@ internal sealed class BinderServer
     private const int AcceptsPerEvent = 64;
     private const long NsPerMs = 1_000_000;
     private const int AcceptPauseMs = 100;
+    private const int StandardInput = 0;
+    private const long CommandsKey = 0;
+    private const int LongestLine = 65_536;
 
-    private readonly Misbehaviour _misbehaviour;
     private readonly BinderShared _shared;
-    private readonly bool _accepts;
+    private readonly Journal? _journal;
     private readonly int _epoll = LibC.EpollCreate();
     private readonly byte[] _events = LibC.EpollBuffer(EventsPerWait);
     private readonly byte[] _read = new byte[ReadBytes];
     private readonly Dictionary<long, Listener> _listeners = [];
     private readonly Dictionary<long, Connection> _connections = [];
     private readonly PriorityQueue<Connection, long> _deadlines = new();
+    private readonly List<byte> _line = [];
+    private Misbehaviour _misbehaviour;
+    private bool _accepts;
     private long _lastKey;
 
     private sealed record Listener(int Descriptor, string Id);
 
-    public BinderServer(Misbehaviour misbehaviour, bool accepts, Action<string>? trace)
+    public BinderServer(Misbehaviour misbehaviour, bool accepts, Action<string>? trace,
+        Journal? journal = null)
     {
         _misbehaviour = misbehaviour;
         _accepts = accepts;
+        _journal = journal;
         _shared = new BinderShared(NowNs()) { Trace = trace };
     }
 
@@ -48,9 +59,14 @@ internal sealed class BinderServer
     public void Add(int descriptor, string id)
     {
         _listeners.Add(++_lastKey, new Listener(descriptor, id));
+        _journal?.Add(JournalKind.Listening, NowNs(), 0, id);
         if (_accepts)
             _ = LibC.EpollControl(_epoll, LibC.EpollAdd, descriptor, LibC.EpollIn, _lastKey);
     }
+
+    /// <summary>Takes commands on standard input; a file there, or its end, is none.</summary>
+    public void TakeCommands() => _ = LibC.EpollControl(
+        _epoll, LibC.EpollAdd, StandardInput, LibC.EpollIn, CommandsKey);
 
     /// <summary>Runs for ever.</summary>
     public void Run()
@@ -63,7 +79,9 @@ internal sealed class BinderServer
             for (var i = 0; i < count && !_shared.Hung; i++)
             {
                 var (events, key) = LibC.EpollEvent(_events, i);
-                if (_listeners.TryGetValue(key, out var listener))
+                if (key == CommandsKey)
+                    ReadCommands();
+                else if (_listeners.TryGetValue(key, out var listener))
                     Accept(listener);
                 else if (_connections.TryGetValue(key, out var connection))
                     OnReady(connection, events);
@@ -103,6 +121,7 @@ internal sealed class BinderServer
                 _epoll, LibC.EpollAdd, descriptor, LibC.EpollIn, connection.Key);
             connection.Watched = LibC.EpollIn;
             _shared.Trace?.Invoke($"{listener.Id}: connection {connection.Key}");
+            _journal?.Add(JournalKind.Accepted, NowNs(), connection.Key, []);
             session.OnConnected(NowNs());
             Follow(connection);
         }
@@ -132,12 +151,15 @@ internal sealed class BinderServer
         var count = (int)LibC.Receive(connection.Descriptor, _read, flags);
         if (count > 0)
         {
+            _journal?.Add(
+                JournalKind.Read, NowNs(), connection.Key, _read.AsSpan(0, count));
             connection.Session.OnBytes(NowNs(), _read.AsSpan(0, count));
             if (flags != 0 && !connection.Session.IsOver)
                 _ = LibC.Receive(connection.Descriptor, _read.AsSpan(0, count), 0);
         }
         else if (count == 0)
         {
+            _journal?.Add(JournalKind.PeerEnded, NowNs(), connection.Key, []);
             connection.Session.OnEndOfStream(NowNs());
         }
         else if (Marshal.GetLastPInvokeError()
@@ -145,6 +167,89 @@ internal sealed class BinderServer
         {
             Drop(connection, "read failed: " + LibC.LastErrorText());
         }
+    }
+
+    // ---- Commands ----
+
+    private void ReadCommands()
+    {
+        var count = (int)LibC.Read(StandardInput, _read);
+        if (count <= 0)
+        {
+            _ = LibC.EpollControl(_epoll, LibC.EpollDelete, StandardInput, 0, 0);
+            return;
+        }
+        foreach (var octet in _read.AsSpan(0, count).ToArray())
+        {
+            if (octet != '\n' && _line.Count < LongestLine)
+            {
+                _line.Add(octet);
+                continue;
+            }
+            var line = Encoding.UTF8.GetString([.. _line]);
+            _line.Clear();
+            if (Command.Read(line) is { } command)
+                Do(command);
+            else
+                Console.Error.WriteLine($"fake-binder: no command: {line}");
+        }
+    }
+
+    private void Do(Command command)
+    {
+        switch (command.Kind)
+        {
+            case CommandKind.Script:
+                _misbehaviour = command.Script!;
+                foreach (var connection in _connections.Values)
+                    connection.Session.Misbehaviour = _misbehaviour;
+                break;
+            case CommandKind.Reset:
+                foreach (var connection in All())
+                    Reset(connection);
+                break;
+            case CommandKind.End:
+                foreach (var connection in All())
+                    End(connection, command.Number);
+                break;
+            case CommandKind.Accept:
+                SetAccepting(true, SocketPaths.Backlog);
+                break;
+            case CommandKind.AcceptNot:
+                SetAccepting(false, command.Number);
+                break;
+        }
+    }
+
+    private List<Connection> All() => [.. _connections.Values];
+
+    /// <summary>
+    /// A peer is told of a reset only if something that it sent is left unread; a session on which
+    /// nothing waits just ends.
+    /// </summary>
+    private void Reset(Connection connection) => Drop(connection, "reset as asked");
+
+    private void End(Connection connection, int bytes)
+    {
+        Span<byte> header = stackalloc byte[WireCodec.UdpHeaderBytes];
+        WireCodec.WriteOutboundUdpHeader(header, 0x7F000001, 53, 64);
+        if (bytes > 0)
+            Write(connection, header[..bytes]);
+        Drop(connection, "ended as asked");
+    }
+
+    private void SetAccepting(bool accepts, int backlog)
+    {
+        foreach (var (key, listener) in _listeners)
+        {
+            LibC.SetBacklog(listener.Descriptor, backlog);
+            if (accepts != _accepts)
+            {
+                _ = LibC.EpollControl(_epoll, accepts ? LibC.EpollAdd : LibC.EpollDelete,
+                    listener.Descriptor, LibC.EpollIn, key);
+            }
+        }
+        _accepts = accepts;
     }
 
     private void RunDeadlines()
@@ -204,6 +309,7 @@ internal sealed class BinderServer
 
     private void Write(Connection connection, ReadOnlySpan<byte> bytes)
     {
+        _journal?.Add(JournalKind.Written, NowNs(), connection.Key, bytes);
         if (connection.Pending.Count == 0)
         {
             var sent = Send(connection, bytes);
@@ -252,10 +358,13 @@ internal sealed class BinderServer
         if (connection.Pending.Count > 0 || connection.EndAfterFlush is not { } end)
             return;
         connection.EndAfterFlush = null;
-        if (end == SessionActionKind.HalfClose)
-            LibC.Shutdown(connection.Descriptor);
-        else
-            Drop(connection, "closed");
+        if (end != SessionActionKind.HalfClose)
+        {
+            Drop(connection, "closed: " + (connection.Session.EndReason ?? "as asked"));
+            return;
+        }
+        _journal?.Add(JournalKind.HalfClosed, NowNs(), connection.Key, []);
+        LibC.Shutdown(connection.Descriptor);
     }
 
     private void Watch(Connection connection)
@@ -288,6 +397,7 @@ internal sealed class BinderServer
             return;
         connection.IsClosed = true;
         _connections.Remove(connection.Key);
+        _journal?.Add(JournalKind.Over, NowNs(), connection.Key, why);
         LibC.Close(connection.Descriptor);
         _shared.Trace?.Invoke($"connection {connection.Key}: {why}");
     }

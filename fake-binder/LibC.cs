@@ -80,6 +80,12 @@ internal static partial class LibC
     public static nint Send(int descriptor, ReadOnlySpan<byte> bytes) =>
         send(descriptor, bytes, bytes.Length, NoSignal);
 
+    public static nint Read(int descriptor, Span<byte> into) =>
+        read(descriptor, into, into.Length);
+
+    /// <summary>Gives a listening socket another backlog.</summary>
+    public static void SetBacklog(int listener, int backlog) => _ = listen(listener, backlog);
+
     public static void Shutdown(int descriptor) => _ = shutdown(descriptor, ShutWrite);
 
     public static void Close(int descriptor) => _ = close(descriptor);
@@ -144,6 +150,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint recv(int descriptor, Span<byte> into, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint read(int descriptor, Span<byte> into, nint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(

@@ -9,6 +9,7 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -17,7 +18,14 @@ namespace FakeBinder;
 
 /// <summary>What the command line says.</summary>
 internal sealed record Settings(
-    IReadOnlyList<string> Paths, string? Id, bool Accepts, bool Verbose, Misbehaviour Misbehaviour);
+    IReadOnlyList<string> Paths, string? Id, bool Accepts, bool Verbose, Misbehaviour Misbehaviour)
+{
+    /// <summary>Where the journal goes; null for none.</summary>
+    public string? Journal { get; init; }
+
+    /// <summary>Commands are taken on standard input.</summary>
+    public bool TakesCommands { get; init; }
+}
 
 internal sealed class Options
 {
@@ -50,6 +58,27 @@ internal sealed class Options
         Arity = ArgumentArity.Zero,
     };
 
+    private readonly Option<Misbehaviour> _script = new("--script")
+    {
+        Description = "Misbehave as this file of JSON says, in the words of a scenario's backend; "
+            + "other options come on top.",
+        HelpName = "FILE",
+        CustomParser = ReadScript,
+    };
+
+    private readonly Option<string?> _journal = new("--journal")
+    {
+        Description = "Write every byte and end of every session there.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<bool> _commands = new("--commands")
+    {
+        Description = "Take commands on standard input: script {...}, reset, end N, accept on, "
+            + "accept off N.",
+        Arity = ArgumentArity.Zero,
+    };
+
     public Options()
     {
         AddProcess();
@@ -63,6 +92,9 @@ internal sealed class Options
             + "N queries, 0 right after the hello.") { _paths, _id, _noAccept };
         foreach (var (option, _) in _misdeeds)
             Root.Add(option);
+        Root.Add(_script);
+        Root.Add(_journal);
+        Root.Add(_commands);
         Root.Add(_verbose);
         Root.Validators.Add(CheckTogether);
         _paths.Validators.Add(CheckPaths);
@@ -103,14 +135,33 @@ internal sealed class Options
 
     public Settings Read(ParseResult parsed)
     {
-        var misbehaviour = Misbehaviour.None;
+        var misbehaviour = parsed.GetValue(_script) ?? Misbehaviour.None;
         foreach (var (option, apply) in _misdeeds)
         {
             if (parsed.GetResult(option) is { Implicit: false })
                 misbehaviour = apply(parsed, misbehaviour);
         }
         return new Settings(parsed.GetRequiredValue(_paths), parsed.GetValue(_id),
-            !parsed.GetValue(_noAccept), parsed.GetValue(_verbose), misbehaviour);
+            !parsed.GetValue(_noAccept), parsed.GetValue(_verbose), misbehaviour)
+        {
+            Journal = parsed.GetValue(_journal),
+            TakesCommands = parsed.GetValue(_commands),
+        };
+    }
+
+    private static Misbehaviour ReadScript(ArgumentResult result)
+    {
+        var file = result.Tokens[0].Value;
+        try
+        {
+            return ScriptFile.Read(File.ReadAllText(file));
+        }
+        catch (Exception wrong) when (wrong is ScriptFormatException or IOException
+            or UnauthorizedAccessException)
+        {
+            result.AddError($"--script {file}: {wrong.Message}");
+            return Misbehaviour.None;
+        }
     }
 
     private void AddProcess()

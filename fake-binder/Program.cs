@@ -56,13 +56,27 @@ internal static class Program
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         var server = new BinderServer(settings.Misbehaviour, settings.Accepts,
-            settings.Verbose ? Console.Error.WriteLine : null);
+            settings.Verbose ? Console.Error.WriteLine : null, OpenJournal(settings.Journal));
+        if (settings.TakesCommands)
+            server.TakeCommands();
         foreach (var path in settings.Paths)
             server.Add(Listen(paths, path), settings.Id ?? Path.GetFileName(path));
         foreach (var path in settings.Paths)
             Console.Out.WriteLine("listening " + path);
         Console.Out.Flush();
         server.Run();
+    }
+
+    private static Journal? OpenJournal(string? path)
+    {
+        try
+        {
+            return path is null ? null : new Journal(path);
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException($"cannot write the journal: {wrong.Message}");
+        }
     }
 
     private static int Listen(SocketPaths paths, string path)

@@ -15,7 +15,7 @@ internal sealed class StartException(string message) : Exception(message);
 
 internal sealed class SocketPaths
 {
-    private const int Backlog = 511; // as node has it
+    public const int Backlog = 511; // as node has it
 
     private readonly Lock _lock = new();
     private readonly List<(string Path, FileIdentity Identity)> _made = [];

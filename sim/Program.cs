@@ -1,6 +1,6 @@
 // Owns the start of `sim`: the real simulator, this process's output, and nothing else. The first
-// Ctrl-C asks `run` to end in good order; a second one, and one during any other command, ends the
-// process as usual.
+// Ctrl-C asks `run` and `real` to end in good order; a second one, and one during any other
+// command, ends the process as usual.
 
 using System;
 using System.IO;
@@ -10,7 +10,7 @@ using System.Threading;
 using Simulation.Commands;
 
 using var stop = new CancellationTokenSource();
-using var onInterrupt = args is ["run", ..]
+using var onInterrupt = args is ["run" or "real", ..]
     ? PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
     {
         context.Cancel = !stop.IsCancellationRequested;

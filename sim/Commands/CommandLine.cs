@@ -103,6 +103,33 @@ public sealed class CommandLine
     private readonly Option<string> _directory = New(
         "--directory", "DIR", "The corpus [default: sim/corpus of the tree one is in]");
 
+    private readonly Argument<string> _realSubject = new("SEED|FILE")
+    {
+        Description = "The scenario: a seed, or a file that holds one; none with --corpus",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<bool> _corpus = new("--corpus")
+    {
+        Description = "Run the corpus, and seeds from 2000000 on when it has no more",
+    };
+
+    private readonly Option<string> _realCount = New(
+        "--count", "K", "How many scenarios of --corpus [default: 20]");
+
+    private readonly Option<string> _realJobs = New(
+        "--jobs", "J", "Runs at a time, which mostly wait [default: four a core, 16 at most]");
+
+    private readonly Option<string> _realVirtual = New("--virtual", "TIME",
+        "Wall time from start to stop that is planned, 10s and more; longer scenarios are cut "
+        + "where nothing happens, and run faster [default: 30s]");
+
+    private readonly Option<string> _bbal = New(
+        "--bbal", "PATH", "The balancer's executable [default: bbal beside this one]");
+
+    private readonly Option<string> _fakeBinder = New("--fake-binder", "PATH",
+        "The fake backend's executable [default: fake-binder beside this one]");
+
     private readonly PlantWords _plant = new();
 
     private readonly RootCommand _root = new(
@@ -130,6 +157,9 @@ public sealed class CommandLine
             [.. checks, _found, _directory]);
         Add(corpus, "run", "Run them all", null, [_jobs, _directory]);
         _root.Subcommands.Add(corpus);
+        Add(_root, "real", "Run scenarios in wall time, with real processes", _realSubject,
+            [_corpus, _realCount, _realJobs, _profile, _only, _without, _realVirtual, _bbal,
+                _fakeBinder, _directory, _json]);
         // What `det` starts.
         Add(_root, "hashes", "Print what each seed comes to", null, [_seed, _seeds, .. choice])
             .Hidden = true;
@@ -178,6 +208,8 @@ public sealed class CommandLine
         var verb = string.Join(' ', names);
         if (line.CommandResult.Parent is CommandResult { Command.Name: PlantWords.Name })
             return _plant.ToRequest(line, verb);
+        if (verb == "real")
+            return ToReal(line);
         var time = Value(line, _time, Words.ToTime, null);
         var seeds = Value(line, _seeds, Words.ToCount, null)
             ?? Value(line, _count, Words.ToCount, null);
@@ -212,6 +244,38 @@ public sealed class CommandLine
             Output = Value(line, _output, Words.ToPath, null),
             Found = Value(line, _found, (_, text) => text, null),
             Directory = Value(line, _directory, Words.ToPath, null),
+        };
+    }
+
+    private Request ToReal(ParseResult line)
+    {
+        var subject = line.GetValue(_realSubject) ?? "";
+        var isCorpus = line.GetResult(_corpus) is { Implicit: false };
+        if (isCorpus == subject.Length > 0)
+            throw new UsageException("real: takes a seed, a file, or --corpus (try --help)");
+        var count = Value(line, _realCount, Words.ToCount, null);
+        if (!isCorpus && count is not null)
+            throw new UsageException("--count: comes with --corpus");
+        return new Request
+        {
+            Verb = "real",
+            Subject = subject,
+            IsCorpus = isCorpus,
+            Count = count ?? 20,
+            Jobs = Value(line, _realJobs, Words.ToJobs, null)
+                ?? Math.Min(16, 4 * Environment.ProcessorCount),
+            Choice = new Choice
+            {
+                Profile = Value(line, _profile, Words.ToProfile, "swarm"),
+                Only = Value(line, _only, Words.ToFaults, []),
+                Without = Value(line, _without, Words.ToFaults, []),
+                Virtual = Value(line, _realVirtual, Words.ToVirtual, null)
+                    ?? Duration.FromSeconds(30L),
+            },
+            Bbal = Value(line, _bbal, Words.ToPath, null),
+            FakeBinder = Value(line, _fakeBinder, Words.ToPath, null),
+            Directory = Value(line, _directory, Words.ToPath, null),
+            Json = Value(line, _json, Words.ToPath, null),
         };
     }
 

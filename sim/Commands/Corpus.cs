@@ -74,12 +74,7 @@ internal sealed class Corpus(
     /// <summary>Runs all, in the order of their names; the first failure's exit code.</summary>
     public int Run()
     {
-        var folder = request.Directory ?? Find() ?? Place;
-        var files = Directory.Exists(folder)
-            ? Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).ToArray()
-            : [];
-        if (files.Length == 0)
-            throw new FormatException($"{folder}: no scenario is there");
+        var files = Files(request.Directory);
         // Read first, so that a file that is no scenario is told as such, before any has run.
         var scenarios = Array.ConvertAll(
             files, file => Tool.Load(simulator, file, request.Choice));
@@ -98,6 +93,18 @@ internal sealed class Corpus(
             ? $"passed: {files.Length} scenarios"
             : $"FAILED: {_failed} of {files.Length} scenarios");
         return _code;
+    }
+
+    /// <summary>The files of a folder, or of the corpus one is in, in the order of names.</summary>
+    public static string[] Files(string? directory)
+    {
+        var folder = directory ?? Find() ?? Place;
+        var files = Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).ToArray()
+            : [];
+        return files.Length > 0
+            ? files
+            : throw new FormatException($"{folder}: no scenario is there");
     }
 
     private void TakeUp((string File, Violation? Violation) item)

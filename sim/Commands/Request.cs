@@ -65,6 +65,15 @@ public sealed record Request
     /// <summary>The corpus's folder; null for the one that belongs to the current folder.</summary>
     public string? Directory { get; init; }
 
+    /// <summary>For real: the corpus, and seeds when it has no more.</summary>
+    public bool IsCorpus { get; init; }
+
+    /// <summary>For real: the balancer's executable; null for the one beside this one.</summary>
+    public string? Bbal { get; init; }
+
+    /// <summary>For real: the fake backend's executable; null for the one beside this one.</summary>
+    public string? FakeBinder { get; init; }
+
     /// <summary>For plant: what it is asked for.</summary>
     public PlantRequest? Plant { get; init; }
 

@@ -3,7 +3,7 @@
 //
 // What always holds: the exit code is 0 for a pass, 1 for a safety violation, 2 for liveness, 3
 // for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 130
-// for a `run` that the user ended before it found anything.
+// for a `run` or `real` that the user ended before it found anything.
 
 using System;
 using System.Globalization;
@@ -90,6 +90,12 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 return new Corpus(simulator, request, output, error)
                 {
                     IsTerminal = IsTerminal,
+                }.Run();
+            case "real":
+                return new RealCommand(simulator, request, output, error)
+                {
+                    IsTerminal = IsTerminal,
+                    Interrupted = Stop,
                 }.Run();
             default:
                 return request.Plant is { } plant

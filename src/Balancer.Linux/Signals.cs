@@ -2,51 +2,77 @@
 // stop, SIGHUP for a scan of the directory, SIGUSR1 for the state of everything in the log. Each
 // becomes an event of the network's Wait. SIGPIPE is not here: the runtime ignores it.
 //
-// What always holds: from the first Signals on until the process ends, none of the four ends it by
-// itself. A signal is served by another thread some time after it came, and the runtime ends the
-// process if nobody is registered by then; so whoever ordered a stop and then a scan would have
-// killed a balancer that was just about to say that it has stopped.
+// It is made before the network is, and told of it then: whoever sees the port open may send a
+// signal at once, and one that nobody catches yet would end the process.
+//
+// It lives as long as the process. A signal is served by another thread some time after it came, and
+// the runtime ends the process if nobody is registered by then; so whoever ordered a stop and then a
+// scan would have killed a balancer that was just about to say that it has stopped.
+//
+// What always holds: from its making until the process ends, none of the four ends it by itself; a
+// signal that came before there was a network is an event of its first Wait, and one that comes after
+// the network's end is nothing.
 
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Balancer.Core;
 
 namespace Balancer.Linux;
 
-/// <summary>
-/// Turns signals into events of a network. A network that is disposed takes none any more, so there
-/// is nothing to dispose here.
-/// </summary>
-public static class Signals
+/// <summary>Turns signals into events of a network.</summary>
+public sealed class Signals
 {
     /// <summary>SIGUSR1 by its number, since PosixSignal has no name for it.</summary>
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
-    /// <summary>
-    /// Registrations end when they are collected; these live as long as the process.
-    /// </summary>
-    private static readonly List<PosixSignalRegistration> Registrations = [];
+    /// <summary>A registration ends when it is collected; these are not.</summary>
+    private static readonly List<PosixSignalRegistration> All = [];
 
-    /// <summary>Has each of the four signals post its event to this network.</summary>
-    public static void PostTo(LinuxNetwork network)
+    private readonly Lock _lock = new();
+    private readonly List<NetworkEventKind> _early = [];
+    private LinuxNetwork? _network;
+
+    public Signals()
     {
-        lock (Registrations)
+        PosixSignalRegistration[] registrations =
+        [
+            Register(PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
+            Register(PosixSignal.SIGINT, NetworkEventKind.StopRequested),
+            Register(PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
+            Register(UserSignal1, NetworkEventKind.StatusRequested),
+        ];
+        lock (All)
+            All.AddRange(registrations);
+    }
+
+    /// <summary>Tells the network what came, and from now on what comes.</summary>
+    public void Tell(LinuxNetwork network)
+    {
+        lock (_lock)
         {
-            Registrations.AddRange(
-            [
-                Register(network, PosixSignal.SIGTERM, NetworkEventKind.StopRequested),
-                Register(network, PosixSignal.SIGINT, NetworkEventKind.StopRequested),
-                Register(network, PosixSignal.SIGHUP, NetworkEventKind.RescanRequested),
-                Register(network, UserSignal1, NetworkEventKind.StatusRequested),
-            ]);
+            _network = network;
+            foreach (var kind in _early)
+                network.Post(kind);
+            _early.Clear();
         }
     }
 
-    private static PosixSignalRegistration Register(
-        LinuxNetwork network, PosixSignal signal, NetworkEventKind kind) =>
+    private PosixSignalRegistration Register(PosixSignal signal, NetworkEventKind kind) =>
         PosixSignalRegistration.Create(signal, context =>
         {
             context.Cancel = true;
-            network.Post(kind);
+            On(kind);
         });
+
+    private void On(NetworkEventKind kind)
+    {
+        lock (_lock)
+        {
+            // A network knows each kind once, however often it came.
+            if (_network is null && !_early.Contains(kind))
+                _early.Add(kind);
+            _network?.Post(kind);
+        }
+    }
 }

@@ -34,6 +34,8 @@ if (commandLine.Complaint is { } complaint)
 }
 
 var options = commandLine.Options!;
+// Before anything can be seen of us from outside, and until the end.
+var signals = new Signals();
 var output = new LogOutput(Console.OpenStandardOutput(),
     new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
 var log = new BalancerLog(output.Logger, TimeProvider.System);
@@ -73,7 +75,7 @@ void Balance()
         log.StartupWarning(warning);
     foreach (var warning in directory.Warnings)
         log.StartupWarning(warning);
-    Signals.PostTo(network);
+    signals.Tell(network);
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), log.StartupWarning);
 

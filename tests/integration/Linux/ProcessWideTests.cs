@@ -77,12 +77,27 @@ public sealed class ProcessWideTests : IDisposable
     [InlineData(10, NetworkEventKind.StatusRequested)]
     public void Signal_IsAnEventAndNotTheEnd(int signal, NetworkEventKind expected)
     {
-        Signals.PostTo(Network);
+        var signals = new Signals();
+        signals.Tell(Network);
         for (var times = 0; times < 2; times++)
         {
             Posix.RaiseSignal(signal);
             _world.Await(came => came.Kind == expected);
         }
+    }
+
+    [Theory]
+    [InlineData(15, NetworkEventKind.StopRequested)]
+    [InlineData(10, NetworkEventKind.StatusRequested)]
+    public void SignalBeforeThereIsANetwork_IsAnEventOfItsFirstWait(
+        int signal, NetworkEventKind expected)
+    {
+        var signals = new Signals();
+        Posix.RaiseSignal(signal);
+
+        signals.Tell(Network);
+
+        _world.Await(came => came.Kind == expected);
     }
 
     [Fact]

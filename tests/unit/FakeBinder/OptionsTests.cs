@@ -1,5 +1,6 @@
 // The command line: what each option makes, and how a wrong one is refused.
 
+using System.IO;
 using System.Linq;
 using FakeBinder;
 using Xunit;
@@ -44,6 +45,25 @@ public sealed class OptionsTests
         Assert.Equal("me", settings.Id);
         Assert.False(settings.Accepts);
         Assert.True(settings.Verbose);
+    }
+
+    [Fact]
+    public void ScriptJournalAndCommands_AreRead()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, "{\"NoHello\":true,\"DropEvery\":2}");
+
+        var settings = Read($"--script {file} --drop-every 3 --journal j --commands p");
+
+        Assert.Equal(new Misbehaviour { NoHello = true, DropEvery = 3 }, settings.Misbehaviour);
+        Assert.Equal("j", settings.Journal);
+        Assert.True(settings.TakesCommands);
+        File.WriteAllText(file, "{\"NoHallo\":true}");
+        Assert.StartsWith($"--script {file}: ", Wrong($"--script {file} p"));
+        File.Delete(file);
+        Assert.StartsWith($"--script {file}: ", Wrong($"--script {file} p"));
+        Assert.Null(Read("p").Journal);
+        Assert.False(Read("p").TakesCommands);
     }
 
     [Fact]

@@ -1,0 +1,235 @@
+// Owns `sim real`: which scenarios are run in wall time, several at a time since they mostly wait,
+// and how what they came to is told: a line each, and of a failure the check, the evidence, the
+// last of the balancer's log and the command that runs it again.
+//
+// With --corpus it takes the corpus in the order of names and then goes on with seeds, always the
+// same ones, so that twenty or two hundred can be asked for however large the corpus is.
+//
+// What always holds: the exit code is that of the first failure in the order of the scenarios; each
+// scenario runs once, and all that were asked for run, whatever became of the others.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading;
+using Simulation.Pictures;
+using Simulation.Real;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Commands;
+
+internal sealed class RealCommand(
+    Simulator simulator, Request request, TextWriter output, TextWriter error)
+{
+    /// <summary>The first seed that follows the corpus.</summary>
+    public const ulong FirstSeed = 2_000_000;
+
+    private const int LogLines = 12;
+    private const int LogColumns = 240;
+
+    private readonly List<(Subject Subject, RealResult Result)> _done = [];
+    private int _failed;
+    private int _code = Tool.Passed;
+
+    public bool IsTerminal { get; init; }
+
+    public CancellationToken Interrupted { get; init; }
+
+    /// <summary>A scenario, and what the command line calls it.</summary>
+    private sealed record Subject(string Name, Scenario Scenario);
+
+    public int Run()
+    {
+        var executables = new Executables(
+            Find(request.Bbal, "bbal", "--bbal"),
+            Find(request.FakeBinder, "fake-binder", "--fake-binder"));
+        var subjects = Subjects();
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var progress = new Progress(error, IsTerminal);
+        var all = new InOrder<(Subject Subject, RealResult Result)>
+        {
+            Has = index => index < subjects.Count && !Interrupted.IsCancellationRequested,
+            Make = index => (subjects[(int)index], Execute(subjects[(int)index], executables)),
+            IsLast = _ => false,
+            TakeUp = TakeUp,
+        };
+        all.Run(Math.Min(request.Jobs, subjects.Count), progress.Every, () => progress.Show(
+            () => $"{_done.Count} of {subjects.Count} scenarios, {_failed} failed, "
+                + $"{(int)clock.Elapsed.TotalSeconds} s"));
+        progress.End();
+        Summarize(clock.Elapsed);
+        if (request.Json is { } file)
+            Tool.Save(error, file, path => File.WriteAllBytes(path, ToJson(clock.Elapsed)));
+        if (Interrupted.IsCancellationRequested && _code == Tool.Passed)
+        {
+            output.WriteLine("interrupted");
+            return Tool.Interrupted;
+        }
+        output.WriteLine(_failed == 0
+            ? $"passed: {_done.Count} scenarios"
+            : $"FAILED: {_failed} of {_done.Count} scenarios");
+        return _code;
+    }
+
+    private static string Find(string? named, string name, string option)
+    {
+        var path = Path.GetFullPath(named ?? Path.Combine(AppContext.BaseDirectory, name));
+        return File.Exists(path)
+            ? path
+            : throw new FormatException($"{path}: no such executable (build it, or name another "
+                + $"with {option})");
+    }
+
+    private List<Subject> Subjects()
+    {
+        if (!request.IsCorpus)
+            return [new Subject(request.Subject, Load(request.Subject))];
+        var subjects = Corpus.Files(request.Directory).Take((int)request.Count!.Value)
+            .Select(file => new Subject(file, Load(file))).ToList();
+        for (var seed = FirstSeed; subjects.Count < request.Count; seed++)
+        {
+            var name = seed.ToString(CultureInfo.InvariantCulture);
+            subjects.Add(new Subject(name, Load(name)));
+        }
+        return subjects;
+    }
+
+    private Scenario Load(string subject) => Tool.Load(simulator, subject, request.Choice);
+
+    private RealResult Execute(Subject subject, Executables executables) => RealRun.Execute(
+        RealPlan.Of(subject.Scenario, request.Choice.Virtual!.Value), executables,
+        () => Interrupted.IsCancellationRequested);
+
+    // ---- What is told ----
+
+    private void TakeUp((Subject Subject, RealResult Result) item)
+    {
+        // A run that was broken off says nothing.
+        if (Interrupted.IsCancellationRequested)
+            return;
+        _done.Add(item);
+        var (subject, result) = item;
+        if (result.Violation is { } violation)
+        {
+            _failed++;
+            if (_code == Tool.Passed)
+                _code = Tool.ExitCode(violation);
+            Tell(subject, result, violation);
+        }
+        else
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"ok {result.Took.TotalSeconds,5:0.0} s  {subject.Name}: "
+                + $"{ScenarioText.Size(result.Plan.Scenario)} planned; {Seen(result)}; "
+                + $"{result.Plan.Nemesis}"));
+        }
+        output.Flush();
+    }
+
+    private static string Seen(RealResult result) => string.Create(CultureInfo.InvariantCulture,
+        $"{result.Seen.Sent.Count} datagrams sent, {result.Seen.Got.Count} got, "
+        + $"{result.Seen.Connections.Count} connections, {result.Faults.Values.Sum()} faults");
+
+    private void Tell(Subject subject, RealResult result, Violation violation)
+    {
+        output.WriteLine(
+            $"FAILED {subject.Name}: {violation.Check} {CheckNames.Of(violation.Check)}");
+        output.WriteLine($"  rule      {CheckNames.Rule(violation.Check)}");
+        output.WriteLine($"  evidence  {violation.Evidence}");
+        output.WriteLine($"  at        {Chart.Time(violation.At)}");
+        foreach (var other in result.Violations.Skip(1))
+            output.WriteLine($"  also      {other.Check}: {other.Evidence}");
+        output.WriteLine($"  seen      {Seen(result)}");
+        output.WriteLine($"  nemesis   {result.Plan.Nemesis}");
+        foreach (var trouble in result.Seen.Troubles.Where(one => one.From > 0).Take(LogLines))
+        {
+            output.WriteLine($"  trouble   {Chart.Time(result.Seen.Since(trouble.From))} "
+                + (trouble.Backend >= 0 ? $"backend {trouble.Backend} " : "") + trouble.What);
+        }
+        var log = result.Seen.Balancer.Log;
+        output.WriteLine(log.Count > 0
+            ? "the last lines of its log"
+            : "its log could not be read");
+        foreach (var line in log.TakeLast(LogLines))
+            output.WriteLine("  " + (line.Length > LogColumns ? line[..LogColumns] + "…" : line));
+        output.WriteLine("to see it again");
+        var options = ulong.TryParse(subject.Name, out _)
+            ? request.Options
+            : (request with { Choice = new Choice { Virtual = request.Choice.Virtual } }).Options;
+        output.WriteLine($"  sim real {subject.Name}{options}");
+    }
+
+    private void Summarize(TimeSpan took)
+    {
+        Counts("faults", _done.SelectMany(one => one.Result.Faults)
+            .Select(pair => (pair.Key.ToString(), pair.Value)));
+        Counts("left out", _done.SelectMany(one => one.Result.Plan.LeftOut)
+            .Select(pair => (pair.Key, pair.Value)));
+        Counts("logs", _done.Select(
+            one => (one.Result.Plan.Nemesis.Log.ToString().ToLowerInvariant(), 1)));
+        if (_done.Count == 0)
+            return;
+        var slowest = _done.MaxBy(one => one.Result.Took);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"time      {took.TotalSeconds:0} s, {request.Jobs} at a time; the slowest "
+            + $"{slowest.Subject.Name}, {slowest.Result.Took.TotalSeconds:0.0} s"));
+    }
+
+    private void Counts(string label, IEnumerable<(string Name, int Count)> counts)
+    {
+        var sums = counts.GroupBy(one => one.Name, StringComparer.Ordinal)
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => FormattableString.Invariant(
+                $"{group.Sum(one => one.Count)} {group.Key}")).ToArray();
+        output.WriteLine($"{label,-9} {(sums.Length > 0 ? string.Join(", ", sums) : "none")}");
+    }
+
+    private byte[] ToJson(TimeSpan took)
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(
+            bytes, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("scenarios", _done.Count);
+            json.WriteNumber("failed", _failed);
+            json.WriteNumber("seconds", Math.Round(took.TotalSeconds, 1));
+            json.WriteStartArray("runs");
+            foreach (var (subject, result) in _done)
+                Write(json, subject, result);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        return bytes.ToArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, Subject subject, RealResult result)
+    {
+        json.WriteStartObject();
+        json.WriteString("scenario", subject.Name);
+        json.WriteNumber("seconds", Math.Round(result.Took.TotalSeconds, 1));
+        json.WriteString("nemesis", result.Plan.Nemesis.ToString());
+        json.WriteStartArray("violations");
+        foreach (var violation in result.Violations)
+        {
+            json.WriteStartObject();
+            json.WriteString("check", violation.Check);
+            json.WriteString("evidence", violation.Evidence);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteStartObject("faults");
+        foreach (var (kind, count) in result.Faults)
+            json.WriteNumber(kind.ToString(), count);
+        json.WriteEndObject();
+        json.WriteStartObject("left_out");
+        foreach (var (name, count) in result.Plan.LeftOut)
+            json.WriteNumber(name, count);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+}

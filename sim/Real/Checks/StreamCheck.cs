@@ -1,0 +1,115 @@
+// Claims of TCP connections (S7): what a client gets is the beginning of what one backend wrote for
+// it, and all of it if the backend ended its direction in good order and the client read the end;
+// what a backend reads is the beginning of what the client sent, and none of it comes before its
+// INBOUND_TCP_OK.
+//
+// It knows by the bytes at both ends; the client's address and port in INBOUND_TCP tell which
+// sessions were made for a connection. A connection that its time-outs or a stop may have cut owes
+// no end.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.InteropServices;
+using Balancer.Core;
+using Simulation.Running;
+
+namespace Simulation.Real.Checks;
+
+internal static class StreamCheck
+{
+    private const long Second = 1_000_000_000;
+
+    /// <summary>
+    /// How a session's end is told that the backend came to by itself, all its bytes written.
+    /// </summary>
+    private const string InGoodOrder = "closed: ";
+
+    public static Violation? Judge(Observations seen)
+    {
+        var sessions = seen.Sessions().Where(session => session.Client != null)
+            .ToLookup(session => session.Client!.Value);
+        foreach (var connection in seen.Connections)
+        {
+            if (Judge(seen, connection, [.. sessions[connection.From]]) is { } violation)
+                return violation;
+        }
+        return FromNowhere(seen);
+    }
+
+    private static Violation? Judge(
+        Observations seen, ObservedConnection connection, ObservedSession[] sessions)
+    {
+        foreach (var session in sessions)
+        {
+            if (session.EarlyBytes > 0 && session is { IsUnruly: false })
+            {
+                return Fail(seen, connection, session.AcceptedAt,
+                    $"{session.EarlyBytes} of its bytes came to backend "
+                    + $"{RealChecks.Name(seen, session.Backend)} before INBOUND_TCP_OK");
+            }
+            if (!IsPrefix(session.FromClient, connection.Sent))
+            {
+                return Fail(seen, connection, session.AcceptedAt,
+                    $"backend {RealChecks.Name(seen, session.Backend)} read "
+                    + $"{session.FromClient.Count} bytes that are not the first that it sent");
+            }
+        }
+        if (connection.Got.Count > 0
+            && !Array.Exists(sessions, session => IsPrefix(connection.Got, session.ToClient)))
+        {
+            return Fail(seen, connection, connection.EndedAt,
+                $"it got {connection.Got.Count} bytes that are not the first of any backend's");
+        }
+        return JudgeEnd(seen, connection, [.. sessions.Where(session => session.OkAt != null)]);
+    }
+
+    private static Violation? JudgeEnd(
+        Observations seen, ObservedConnection connection, ObservedSession[] taken)
+    {
+        if (connection.End != ConnectionEnd.EndOfStream || taken is not [var session]
+            || session.IsUnruly || !EndsInGoodOrder(session) || MayHaveBeenCut(seen, connection)
+            || session.ToClient.Count == connection.Got.Count)
+            return null;
+        return Fail(seen, connection, connection.EndedAt,
+            $"it got {connection.Got.Count} bytes and the end; backend "
+            + $"{RealChecks.Name(seen, session.Backend)} wrote {session.ToClient.Count} bytes"
+            + " before its own");
+    }
+
+    private static bool EndsInGoodOrder(ObservedSession session) =>
+        session.HalfClosedAt != null
+        || session.Over?.StartsWith(InGoodOrder, StringComparison.Ordinal) == true;
+
+    private static bool MayHaveBeenCut(Observations seen, ObservedConnection connection)
+    {
+        var kernel = seen.Scenario.Kernel;
+        var shortest = Math.Min(kernel.TcpIdle.Nanoseconds, kernel.TcpLifetime.Nanoseconds);
+        return connection.EndedAt >= (seen.Balancer.StopAskedAt ?? 0)
+            || connection.EndedAt - connection.ConnectedAt + Second >= shortest;
+    }
+
+    /// <summary>A session for a connection that no client made.</summary>
+    private static Violation? FromNowhere(Observations seen)
+    {
+        var known = seen.Connections.Select(connection => connection.From).ToHashSet();
+        foreach (var session in seen.Sessions())
+        {
+            if (session.Client is { } client && !known.Contains(client))
+            {
+                return RealChecks.Fail(seen, "S7", session.AcceptedAt,
+                    $"backend {RealChecks.Name(seen, session.Backend)} was given a connection of "
+                    + $"{client}, who made none", session.Backend);
+            }
+        }
+        return null;
+    }
+
+    private static bool IsPrefix(List<byte> part, List<byte> whole) =>
+        CollectionsMarshal.AsSpan(whole).StartsWith(CollectionsMarshal.AsSpan(part));
+
+    private static Violation Fail(
+        Observations seen, ObservedConnection connection, long at, string evidence) =>
+        RealChecks.Fail(seen, "S7", at, $"connection of {connection.From}: {evidence}",
+            client: connection.Client);
+}

@@ -1,0 +1,215 @@
+// Owns the reading of a backend's journal: records become sessions, and the bytes of sessions
+// frames. What the balancer wrote is cut up by the protocol's description, what the backend wrote
+// by the checks' own decoder.
+//
+// What always holds: a journal may be read while it is written, again and again; what is cut off
+// at its end is read when it is whole; bytes after what no peer may write are not guessed at.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.IO;
+using System.Text;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Checking;
+
+namespace Simulation.Real;
+
+/// <summary>Reads one journal.</summary>
+internal sealed class JournalReader(ObservedProcess process)
+{
+    private const int HeaderBytes = 17;
+    private const int TypeBytes = 4;
+    private const int UdpHeaderBytes = 16;
+    private const int TcpHeaderBytes = 12;
+
+    private readonly Dictionary<int, Line> _lines = [];
+    private long _at;
+
+    /// <summary>The process listens.</summary>
+    public bool IsListening { get; private set; }
+
+    /// <summary>What one session's bytes are gathered in.</summary>
+    private sealed class Line(ObservedSession session)
+    {
+        public ObservedSession Session => session;
+
+        public List<byte> Read { get; } = [];
+
+        public int Taken { get; set; }
+
+        public FrameDecoder Written { get; } = new();
+
+        public List<byte> Ok { get; } = [];
+
+        public bool IsDecided => session.IsControl || session.Client != null;
+    }
+
+    /// <summary>Takes what has been written since the last time.</summary>
+    public void Read(string path)
+    {
+        try
+        {
+            using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            var bytes = new byte[Math.Max(0, file.Length - _at)];
+            file.Position = _at;
+            _at += Take(bytes.AsSpan(0, file.ReadAtLeast(bytes, bytes.Length, false)));
+        }
+        catch (FileNotFoundException)
+        {
+            // The process has not come so far.
+        }
+    }
+
+    /// <summary>Takes whole records off the front; the bytes that these are.</summary>
+    public int Take(ReadOnlySpan<byte> bytes)
+    {
+        var at = 0;
+        while (bytes.Length - at >= HeaderBytes)
+        {
+            var header = bytes[at..];
+            var length = BinaryPrimitives.ReadInt32LittleEndian(header[13..]);
+            if (bytes.Length - at - HeaderBytes < length)
+                break;
+            OnRecord((JournalKind)header[0], BinaryPrimitives.ReadInt64LittleEndian(header[1..]),
+                BinaryPrimitives.ReadInt32LittleEndian(header[9..]),
+                header.Slice(HeaderBytes, length));
+            at += HeaderBytes + length;
+        }
+        return at;
+    }
+
+    private void OnRecord(JournalKind kind, long at, int number, ReadOnlySpan<byte> bytes)
+    {
+        IsListening |= kind == JournalKind.Listening;
+        if (kind == JournalKind.Accepted)
+        {
+            var session = new ObservedSession(process.Backend, at);
+            process.Sessions.Add(session);
+            _lines[number] = new Line(session);
+        }
+        if (!_lines.TryGetValue(number, out var line))
+            return;
+        switch (kind)
+        {
+            case JournalKind.Read:
+                OnRead(line, at, bytes);
+                break;
+            case JournalKind.Written:
+                OnWritten(line, at, bytes);
+                break;
+            case JournalKind.PeerEnded:
+                line.Session.PeerEndedAt ??= at;
+                break;
+            case JournalKind.HalfClosed:
+                line.Session.HalfClosedAt = at;
+                break;
+            case JournalKind.Over:
+                line.Session.Over = Encoding.UTF8.GetString(bytes);
+                line.Session.OverAt = at;
+                break;
+        }
+    }
+
+    // ---- What the balancer wrote ----
+
+    private static void OnRead(Line line, long at, ReadOnlySpan<byte> bytes)
+    {
+        if (line.Session.Client != null)
+        {
+            OnClientBytes(line.Session, bytes);
+            return;
+        }
+        line.Read.AddRange(bytes);
+        while (TryTakeFrame(line, at))
+        {
+        }
+    }
+
+    private static void OnClientBytes(ObservedSession session, ReadOnlySpan<byte> bytes)
+    {
+        session.FromClient.AddRange(bytes);
+        if (session.OkAt == null)
+            session.EarlyBytes += bytes.Length;
+    }
+
+    private static bool TryTakeFrame(Line line, long at)
+    {
+        var bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(line.Read);
+        ReadOnlySpan<byte> left = bytes[line.Taken..];
+        if (left.Length < TypeBytes)
+            return false;
+        var length = TypeBytes;
+        switch (Word(left, 0))
+        {
+            case SeenFrame.ClientHello:
+                line.Session.IsControl = true;
+                break;
+            case SeenFrame.InboundUdp:
+                if (left.Length < UdpHeaderBytes
+                    || left.Length - UdpHeaderBytes < Word(left, 12))
+                    return false;
+                length = UdpHeaderBytes + (int)Word(left, 12);
+                line.Session.Queries.Add(new ObservedFrame(at, new Ipv4(Word(left, 4)),
+                    Word(left, 8), Word(left, 12), left[UdpHeaderBytes..length].ToArray()));
+                break;
+            case SeenFrame.InboundTcp:
+                if (left.Length < TcpHeaderBytes)
+                    return false;
+                length = TcpHeaderBytes;
+                line.Session.Client = new Endpoint(
+                    new Ipv4(Word(left, 4)), (ushort)Word(left, 8));
+                OnClientBytes(line.Session, left[length..]);
+                line.Taken = bytes.Length;
+                return false;
+        }
+        line.Taken += length;
+        if (line.Taken > 65_536)
+        {
+            line.Read.RemoveRange(0, line.Taken);
+            line.Taken = 0;
+        }
+        return true;
+    }
+
+    private static uint Word(ReadOnlySpan<byte> bytes, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
+
+    // ---- What the backend wrote ----
+
+    private static void OnWritten(Line line, long at, ReadOnlySpan<byte> bytes)
+    {
+        if (line.Session.Client == null)
+        {
+            while (line.Written.TryNext(ref bytes, out var frame))
+                OnFrame(line.Session, at, frame);
+            return;
+        }
+        while (line.Session.OkAt == null && !bytes.IsEmpty && !line.Session.IsUnruly)
+        {
+            line.Ok.Add(bytes[0]);
+            bytes = bytes[1..];
+            if (line.Ok.Count < TypeBytes)
+                continue;
+            if (BinaryPrimitives.ReadUInt32LittleEndian([.. line.Ok]) == SeenFrame.InboundTcpOk)
+                line.Session.OkAt = at;
+            else
+                line.Session.IsUnruly = true;
+        }
+        if (!line.Session.IsUnruly)
+            line.Session.ToClient.AddRange(bytes);
+    }
+
+    private static void OnFrame(ObservedSession session, long at, in SeenFrame frame)
+    {
+        if (frame.Type == SeenFrame.ServerHello)
+            session.HelloAt ??= at;
+        else if (frame.Type == SeenFrame.OutboundUdp)
+        {
+            session.Replies.Add(new ObservedFrame(at, new Ipv4(frame.Address), frame.Port,
+                frame.Length, frame.Payload.ToArray()));
+        }
+    }
+}

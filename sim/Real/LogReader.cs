@@ -1,0 +1,60 @@
+// Owns the reading of the balancer's log, as far as checks need it: records with all counters, the
+// lines about backends that follow them, and whether it told of a rebalance.
+//
+// What always holds: a line that is no record, or one that is not known, changes nothing.
+
+using System;
+using System.Collections.Immutable;
+using System.Text.Json;
+
+namespace Simulation.Real;
+
+/// <summary>Reads lines of the log.</summary>
+internal static class LogReader
+{
+    public static void Take(string line, ObservedBalancer seen)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            if (json.RootElement.ValueKind == JsonValueKind.Object)
+                Take(json.RootElement, seen);
+        }
+        catch (JsonException)
+        {
+            // Every line is a record, which tests of the log see to.
+        }
+    }
+
+    private static void Take(JsonElement record, ObservedBalancer seen)
+    {
+        var message = record.TryGetProperty("msg", out var text) ? text.GetString() ?? "" : "";
+        if (message.StartsWith("rebalancing", StringComparison.Ordinal))
+            seen.Rebalanced = true;
+        if (record.TryGetProperty("queries_received", out _))
+            seen.Records.Add(Counters(record, message == "stopped"));
+        if (seen.Records.Count > 0
+            && message.StartsWith("status: backend ", StringComparison.Ordinal)
+            && record.TryGetProperty("be_path", out var path)
+            && record.TryGetProperty("udp_queries", out var queries))
+        {
+            seen.Records[^1].Forwarded[path.GetString()!] = queries.GetInt64();
+        }
+    }
+
+    private static CounterRecord Counters(JsonElement record, bool isFinal)
+    {
+        var counters = ImmutableSortedDictionary.CreateBuilder<string, long>(
+            StringComparer.Ordinal);
+        foreach (var field in record.EnumerateObject())
+        {
+            var isCounter = field.Value.ValueKind == JsonValueKind.Number
+                && field.Name.Contains('_', StringComparison.Ordinal);
+            if (isCounter && field.Value.TryGetInt64(out var value))
+                counters[field.Name] = value;
+        }
+        var open = record.TryGetProperty("connections", out var connections)
+            ? connections.GetInt64() : 0;
+        return new CounterRecord(isFinal, open, counters.ToImmutable());
+    }
+}

@@ -1,0 +1,300 @@
+// Owns a client that comes over TCP, as the simulator's does: one connection, what it sends and in
+// which pieces, and how it ends it.
+//
+// What always holds: an end is written down once; a client that never reads reads nothing until the
+// run is over; nothing here waits.
+
+using System;
+using System.Collections.Generic;
+using System.Net;
+using System.Net.Sockets;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Real.Interop;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Real;
+
+/// <summary>One TCP client of a run.</summary>
+internal sealed class RealTcpClient(
+    Reactor reactor, Observations seen, TcpClientPlan plan, Ipv4 host, Endpoint server)
+    : IDisposable
+{
+    private const long BetweenPiecesNs = 1_000_000;
+
+    /// <summary>Few enough bytes that a client that does not read is soon felt.</summary>
+    private const int SmallBuffer = 8192;
+
+    private const int MaxQuestions = 100_000;
+
+    private readonly byte[] _buffer = new byte[16_384];
+    private readonly Reassembly _input = new();
+    private byte[] _toSend = [];
+    private int _sent;
+    private int _answers;
+    private Socket? _socket;
+    private bool _wasConnected;
+    private ObservedConnection _seen = null!;
+    private bool _hasHalfClosed;
+    private bool _isStuck;
+    private Socket? _left;
+
+    private bool IsOver => _socket is null;
+
+    private bool HasSentAll => _sent == _toSend.Length;
+
+    private bool Reads => plan.Manner != TcpManner.NeverReads;
+
+    public void Connect()
+    {
+        _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+        {
+            NoDelay = true,
+            Blocking = false,
+        };
+        if (!Reads)
+            _socket.ReceiveBufferSize = SmallBuffer;
+        _socket.Bind(RealHosts.ToSystem(new Endpoint(host, 0)));
+        _seen = new ObservedConnection(
+            plan.Id, RealHosts.FromSystem((IPEndPoint)_socket.LocalEndPoint!));
+        seen.Connections.Add(_seen);
+        _toSend = MakeQuestions();
+        try
+        {
+            _socket.Connect(RealHosts.ToSystem(server));
+        }
+        catch (SocketException e) when (e.SocketErrorCode
+            is SocketError.WouldBlock or SocketError.InProgress)
+        {
+            // It is told by the socket's being writable.
+        }
+        catch (SocketException)
+        {
+            End(ConnectionEnd.Refused);
+            return;
+        }
+        Watch();
+    }
+
+    public void Dispose()
+    {
+        _socket?.Dispose();
+        _left?.Dispose();
+    }
+
+    /// <summary>Reads what is there, once nothing more is to come.</summary>
+    public void Finish()
+    {
+        if (!IsOver && _wasConnected)
+            Receive();
+    }
+
+    private byte[] MakeQuestions()
+    {
+        var count = Math.Min(plan.Queries, MaxQuestions);
+        var bytes = new byte[count * (DnsFraming.LengthBytes + DnsQuestions.MaxBytes)];
+        var at = 0;
+        for (var query = 0; query < count; query++)
+        {
+            var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
+            var length = DnsQuestions.Write(message, plan.Id, query);
+            DnsFraming.WriteLength(bytes.AsSpan(at), length);
+            at += DnsFraming.LengthBytes + length;
+        }
+        return bytes[..at];
+    }
+
+    private void Watch()
+    {
+        if (IsOver)
+            return;
+        short wanted = 0;
+        if (Reads && _wasConnected)
+            wanted |= LibC.PollIn;
+        if (!_wasConnected || (_isStuck && !HasSentAll))
+            wanted |= LibC.PollOut;
+        reactor.Watch((int)_socket!.Handle, wanted, OnReady);
+    }
+
+    private void OnReady(short ready)
+    {
+        if (IsOver)
+            return;
+        if (!_wasConnected)
+        {
+            OnConnected();
+            return;
+        }
+        if (_isStuck && (ready & LibC.PollOut) != 0)
+        {
+            _isStuck = false;
+            SendPiece();
+        }
+        if (IsOver || (ready & ~LibC.PollOut) == 0)
+            return;
+        if (Reads)
+            Receive();
+        else
+            LookForReset();
+    }
+
+    private void OnConnected()
+    {
+        var error = (int)_socket!.GetSocketOption(
+            SocketOptionLevel.Socket, SocketOptionName.Error)!;
+        if (error != 0)
+        {
+            End(ConnectionEnd.Refused);
+            return;
+        }
+        _wasConnected = true;
+        _seen.WasConnected = true;
+        _seen.ConnectedAt = Reactor.NowNs;
+        if (plan.Manner is TcpManner.Resets or TcpManner.Leaves || plan.Queries == 0)
+            reactor.After(plan.After.Nanoseconds, ActByManner);
+        Watch();
+        SendPiece();
+    }
+
+    private void SendPiece()
+    {
+        if (IsOver || _hasHalfClosed || _isStuck)
+            return;
+        var piece = Math.Min(Math.Max(1, plan.ChunkBytes), _toSend.Length - _sent);
+        if (piece > 0)
+        {
+            var bytes = _toSend.AsSpan(_sent, piece);
+            int taken;
+            try
+            {
+                taken = _socket!.Send(bytes, SocketFlags.None, out var error);
+                if (error is not (SocketError.Success or SocketError.WouldBlock))
+                {
+                    // The other end is gone; what it still said is read, or the reset is.
+                    return;
+                }
+                taken = error == SocketError.Success ? taken : 0;
+            }
+            catch (SocketException)
+            {
+                return;
+            }
+            _seen.Sent.AddRange((ReadOnlySpan<byte>)bytes[..taken]);
+            _sent += taken;
+            _isStuck = taken < piece;
+            if (_isStuck)
+            {
+                Watch();
+                return;
+            }
+        }
+        if (!HasSentAll)
+            reactor.After(BetweenPiecesNs, SendPiece);
+        else
+            OnSentAll();
+    }
+
+    private void OnSentAll()
+    {
+        Watch();
+        var halfCloses = plan.Manner == TcpManner.HalfClosesEarly
+            || (plan.Manner == TcpManner.HalfClosesLate && _answers > 0);
+        if (!halfCloses || _hasHalfClosed)
+            return;
+        _hasHalfClosed = true;
+        try
+        {
+            _socket!.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // It was reset meanwhile, which the next read tells.
+        }
+    }
+
+    private void Receive()
+    {
+        while (!IsOver)
+        {
+            var count = _socket!.Receive(_buffer, SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+                return;
+            if (error != SocketError.Success)
+            {
+                End(ConnectionEnd.Reset);
+                return;
+            }
+            if (count == 0)
+            {
+                End(ConnectionEnd.EndOfStream);
+                return;
+            }
+            var bytes = _buffer.AsSpan(0, count);
+            _seen.Got.AddRange((ReadOnlySpan<byte>)bytes);
+            CountAnswers(bytes);
+            OnAnswers();
+        }
+    }
+
+    private void LookForReset()
+    {
+        var error = (int)_socket!.GetSocketOption(
+            SocketOptionLevel.Socket, SocketOptionName.Error)!;
+        if (error != 0)
+            End(ConnectionEnd.Reset);
+        else
+            reactor.Forget((int)_socket.Handle);
+    }
+
+    private void CountAnswers(ReadOnlySpan<byte> bytes)
+    {
+        var input = _input.Join(bytes);
+        while (DnsFraming.TryTake(ref input, out var message))
+        {
+            if (DnsQuestions.IdOfResponse(message) is { } && IsMine(message))
+                _answers++;
+        }
+        _input.Keep(input);
+    }
+
+    private bool IsMine(ReadOnlySpan<byte> message)
+    {
+        for (var query = _answers; query < plan.Queries; query++)
+        {
+            if (DnsQuestions.Answers(message, plan.Id, query))
+                return true;
+        }
+        return false;
+    }
+
+    private void OnAnswers()
+    {
+        if (plan.Manner == TcpManner.HalfClosesLate && HasSentAll)
+            OnSentAll();
+        if (plan.Manner == TcpManner.Proper && plan.Queries > 0 && _answers >= plan.Queries)
+            End(ConnectionEnd.ByClient);
+    }
+
+    private void ActByManner()
+    {
+        if (IsOver || plan.Manner is TcpManner.StaysOpen or TcpManner.NeverReads)
+            return;
+        if (plan.Manner == TcpManner.Resets)
+            _socket!.LingerState = new LingerOption(true, 0);
+        End(ConnectionEnd.ByClient);
+    }
+
+    private void End(ConnectionEnd how)
+    {
+        _seen.End = how;
+        _seen.EndedAt = Reactor.NowNs;
+        reactor.Forget((int)_socket!.Handle);
+        // Who never closes keeps its own direction open even so.
+        if (how == ConnectionEnd.EndOfStream && plan.Manner == TcpManner.StaysOpen)
+            _left = _socket;
+        else
+            _socket.Dispose();
+        _socket = null;
+    }
+}
