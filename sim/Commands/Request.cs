@@ -71,7 +71,9 @@ public sealed record Request
     /// <summary>For real: the balancer's executable; null for the one beside this one.</summary>
     public string? Bbal { get; init; }
 
-    /// <summary>For real: the fake backend's executable; null for the one beside this one.</summary>
+    /// <summary>
+    /// For real: the fake backend's executable; null for the one beside this one.
+    /// </summary>
     public string? FakeBinder { get; init; }
 
     /// <summary>For plant: what it is asked for.</summary>

@@ -20,6 +20,7 @@ public sealed class SimNetwork : INetwork
     private bool _stop;
     private bool _rescan;
     private bool _status;
+    private int _asked;
     private bool _directoryChanged;
 
     internal SimNetwork(SimKernel kernel, Endpoint listen)
@@ -184,13 +185,24 @@ public sealed class SimNetwork : INetwork
     private int Gather(Span<NetworkEvent> events)
     {
         var count = 0;
-        Tell(ref _stop, NetworkEventKind.StopRequested, events, ref count);
-        Tell(ref _rescan, NetworkEventKind.RescanRequested, events, ref count);
-        Tell(ref _status, NetworkEventKind.StatusRequested, events, ref count);
+        // Where among the others what an operator asks for comes is nobody's promise.
+        var isLast = (_stop || _rescan || _status) && (_asked++ & 1) != 0;
+        if (!isLast)
+            TellWhatIsAsked(events, ref count);
         Tell(ref _directoryChanged, NetworkEventKind.DirectoryChanged, events, ref count);
         while (count < events.Length && _kernel.Faults.TryTakeSpurious(out var spurious))
             AddSpurious(spurious, events, ref count);
-        return count + _kernel.Sockets.Gather(events[count..]);
+        count += _kernel.Sockets.Gather(events[count..]);
+        if (isLast)
+            TellWhatIsAsked(events, ref count);
+        return count;
+    }
+
+    private void TellWhatIsAsked(Span<NetworkEvent> events, ref int count)
+    {
+        Tell(ref _stop, NetworkEventKind.StopRequested, events, ref count);
+        Tell(ref _rescan, NetworkEventKind.RescanRequested, events, ref count);
+        Tell(ref _status, NetworkEventKind.StatusRequested, events, ref count);
     }
 
     private void AddSpurious(NetworkEvent spurious, Span<NetworkEvent> events, ref int count)

@@ -36,7 +36,9 @@ internal enum LogFate
 /// <summary>What else goes wrong.</summary>
 internal sealed record Nemesis
 {
-    /// <summary>The first number of SimRandom.Derive, which no entity of the simulator has.</summary>
+    /// <summary>
+    /// The first number of SimRandom.Derive, which no entity of the simulator has.
+    /// </summary>
     private const int Kind = 200;
 
     private const int LogPurpose = 1;

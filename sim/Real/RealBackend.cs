@@ -189,7 +189,9 @@ internal sealed class RealBackend(
         });
     }
 
-    /// <summary>From now on it is not away any more, which explains what is seen for a while.</summary>
+    /// <summary>
+    /// From now on it is not away any more, which explains what is seen for a while.
+    /// </summary>
     private void EndAbsence()
     {
         for (var i = 0; i < seen.Troubles.Count; i++)

@@ -29,7 +29,9 @@ internal sealed record RealPlan
     /// <summary>TCP connections at most.</summary>
     public const int MostConnections = 300;
 
-    /// <summary>A bound of descriptors that is not worth setting: more than any run needs.</summary>
+    /// <summary>
+    /// A bound of descriptors that is not worth setting: more than any run needs.
+    /// </summary>
     private const int PlentyOfDescriptors = 4096;
 
     /// <summary>What a real process has open besides what the scenario counts.</summary>
@@ -53,7 +55,9 @@ internal sealed record RealPlan
     public bool Heals => Scenario.HealAt <= Scenario.End;
 
     /// <param name="scenario">Any scenario.</param>
-    /// <param name="longest">The longest time from the start to the stop, as far as planned.</param>
+    /// <param name="longest">
+    /// The longest time from the start to the stop, as far as planned.
+    /// </param>
     public static RealPlan Of(Scenario scenario, Duration longest)
     {
         var leftOut = new SortedDictionary<string, int>(System.StringComparer.Ordinal);

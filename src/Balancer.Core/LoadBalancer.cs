@@ -137,6 +137,8 @@ public sealed class LoadBalancer
                 _discovery.Scan(now);
                 break;
             case NetworkEventKind.StatusRequested:
+                // What was gathered in this turn goes first, so that what is told adds up.
+                _udp.Flush(now);
                 _status.Start(now);
                 break;
             case NetworkEventKind.StopRequested:

@@ -5,13 +5,13 @@
 // It is made before the network is, and told of it then: whoever sees the port open may send a
 // signal at once, and one that nobody catches yet would end the process.
 //
-// It lives as long as the process. A signal is served by another thread some time after it came, and
-// the runtime ends the process if nobody is registered by then; so whoever ordered a stop and then a
-// scan would have killed a balancer that was just about to say that it has stopped.
+// It lives as long as the process. A signal is served by another thread some time after it came,
+// and the runtime ends the process if nobody is registered by then; so whoever ordered a stop and
+// then a scan would have killed a balancer that was just about to say that it has stopped.
 //
 // What always holds: from its making until the process ends, none of the four ends it by itself; a
-// signal that came before there was a network is an event of its first Wait, and one that comes after
-// the network's end is nothing.
+// signal that came before there was a network is an event of its first Wait, and one that comes
+// after the network's end is nothing.
 
 using System.Collections.Generic;
 using System.Runtime.InteropServices;

@@ -32,7 +32,10 @@ internal sealed class LineBook(Truth truth)
     public void OnTurnEnded()
     {
         if (_owed.Count > 0 && !truth.IsStopping)
-            truth.Report(Finding.Untrue, $"the log did not tell {_owed[0] with { At = truth.Now }}");
+        {
+            truth.Report(Finding.Untrue,
+                $"the log did not tell {_owed[0] with { At = truth.Now }}");
+        }
         _owed.Clear();
     }
 

@@ -181,8 +181,8 @@ internal sealed class SessionBook(Truth truth)
         truth.CutInTurn += isCut ? session.Unanswered : 0;
         if (isCut && session.IsRetired && !truth.IsStopping)
         {
-            truth.Report(Finding.Unfounded, $"the session to {backend}'s socket that was replaced at"
-                + $" {session.RetiredAt} was ended at {truth.Now} without a cause;"
+            truth.Report(Finding.Unfounded, $"the session to {backend}'s socket that was replaced"
+                + $" at {session.RetiredAt} was ended at {truth.Now} without a cause;"
                 + $" {session.Unanswered} replies are owed", backend);
         }
         if (backend.Session != session)

@@ -49,6 +49,7 @@ internal sealed class StatusBook(Truth truth)
         _told.Clear();
         _lines = 0;
         _goneBefore = Gone;
+        CheckSums(told.Counters);
         var backends = truth.Policy.Backends;
         var healthy = 0;
         foreach (var backend in backends)
@@ -62,6 +63,20 @@ internal sealed class StatusBook(Truth truth)
         truth.Report(Finding.Untrue, $"the status told {told.Backends} backends, {told.Healthy}"
             + $" healthy, {told.Remotes} remotes, {told.Connections} connections at {told.Now}; it"
             + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {truth.Now}");
+    }
+
+    /// <summary>What is told adds up, in whatever part of a turn it is told.</summary>
+    private void CheckSums(Counters told)
+    {
+        var queries = told[Counter.QueriesForwarded] + told.Sum(Counters.QueryDrops);
+        var replies = told[Counter.RepliesSent] + told.Sum(Counters.ReplyDrops);
+        if (told[Counter.QueriesReceived] != queries || told[Counter.RepliesReceived] != replies)
+        {
+            truth.Report(Finding.Untrue, $"the status told {told[Counter.QueriesReceived]} queries"
+                + $" received, and {queries} forwarded or dropped;"
+                + $" {told[Counter.RepliesReceived]} replies received, and {replies} sent or"
+                + " dropped");
+        }
     }
 
     public void OnBackend(LogEvent.BackendStatus told)

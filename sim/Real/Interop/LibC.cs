@@ -43,7 +43,9 @@ internal static partial class LibC
     public static bool Send(int process, Signal signal) =>
         process > 1 && kill(process, (int)signal) == 0;
 
-    /// <summary>The soft limit of descriptors of a process, 0 for this one; -1 on failure.</summary>
+    /// <summary>
+    /// The soft limit of descriptors of a process, 0 for this one; -1 on failure.
+    /// </summary>
     public static long DescriptorLimit(int process)
     {
         Span<ulong> now = stackalloc ulong[2];

@@ -65,7 +65,7 @@ public sealed class CampaignTests : IDisposable
             ThreeSeeds + "--without-check L4 --output " + File, Failing("S3", 2));
 
         Assert.Contains(
-            "  rule      a primary changes only by expiry, removal or rebalance", run.Lines);
+            "  rule      a primary changes only by expiry, removal or a due rebalance", run.Lines);
         Assert.Contains("  evidence  it moved", run.Lines);
         Assert.Contains("  at        12.345 s, event 4711", run.Lines);
         Assert.Contains("the smallest scenario that fails", run.Lines);
