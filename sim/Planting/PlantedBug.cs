@@ -122,9 +122,7 @@ public sealed record PlantedBug(int Number, string Name, string Check, int Seeds
         new(71, "WholeAnswerReset", "S7", 50, "every TCP connection ends with a reset"),
         new(72, "FailedSendNamesFirst", "S12", 100,
             "a failed send is told of the first remote of its batch"),
-        new(73, "StopLeavesQueries", "S15", 3000,
-            "a stop takes one turn's share of what had come before it"),
-        new(74, "LocalAddressKept", "S5", 200,
+        new(73, "LocalAddressKept", "S5", 200,
             "replies leave from the address that a remote asked first"),
     ];
 

@@ -201,11 +201,7 @@ public sealed class LoadBalancer
         // What the kernel holds came before the stop and is taken along, a turn's share at a time.
         if (_state == RunState.StoppingTcp && _tcp.Count == 0)
         {
-#if PLANT
-            if (!_udp.OnReadable(now) || Plants.Is(Plant.StopLeavesQueries))
-#else
             if (!_udp.OnReadable(now))
-#endif
                 StopTakingQueries(now);
             _backends.Flush(now);
         }

@@ -92,8 +92,7 @@ public enum Plant
     ShortResponseTaken = 70,
     WholeAnswerReset = 71,
     FailedSendNamesFirst = 72,
-    StopLeavesQueries = 73,
-    LocalAddressKept = 74,
+    LocalAddressKept = 73,
 }
 
 /// <summary>Which bug is active in this thread.</summary>

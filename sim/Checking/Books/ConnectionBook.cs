@@ -486,7 +486,7 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
-                { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
+            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + Law.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
