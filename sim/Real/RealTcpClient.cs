@@ -29,10 +29,9 @@ internal sealed class RealTcpClient(
     private const int MaxQuestions = 100_000;
 
     private readonly byte[] _buffer = new byte[16_384];
-    private readonly Reassembly _input = new();
+    private readonly AnswerCount _answers = new(plan);
     private byte[] _toSend = [];
     private int _sent;
-    private int _answers;
     private Socket? _socket;
     private bool _wasConnected;
     private ObservedConnection _seen = null!;
@@ -199,7 +198,7 @@ internal sealed class RealTcpClient(
     {
         Watch();
         var halfCloses = plan.Manner == TcpManner.HalfClosesEarly
-            || (plan.Manner == TcpManner.HalfClosesLate && _answers > 0);
+            || (plan.Manner == TcpManner.HalfClosesLate && _answers.Value > 0);
         if (!halfCloses || _hasHalfClosed)
             return;
         _hasHalfClosed = true;
@@ -232,7 +231,7 @@ internal sealed class RealTcpClient(
             }
             var bytes = _buffer.AsSpan(0, count);
             _seen.Got.AddRange((ReadOnlySpan<byte>)bytes);
-            CountAnswers(bytes);
+            _answers.Take(bytes);
             OnAnswers();
         }
     }
@@ -247,32 +246,11 @@ internal sealed class RealTcpClient(
             reactor.Forget((int)_socket.Handle);
     }
 
-    private void CountAnswers(ReadOnlySpan<byte> bytes)
-    {
-        var input = _input.Join(bytes);
-        while (DnsFraming.TryTake(ref input, out var message))
-        {
-            if (DnsQuestions.IdOfResponse(message) is { } && IsMine(message))
-                _answers++;
-        }
-        _input.Keep(input);
-    }
-
-    private bool IsMine(ReadOnlySpan<byte> message)
-    {
-        for (var query = _answers; query < plan.Queries; query++)
-        {
-            if (DnsQuestions.Answers(message, plan.Id, query))
-                return true;
-        }
-        return false;
-    }
-
     private void OnAnswers()
     {
         if (plan.Manner == TcpManner.HalfClosesLate && HasSentAll)
             OnSentAll();
-        if (plan.Manner == TcpManner.Proper && plan.Queries > 0 && _answers >= plan.Queries)
+        if (plan.Manner == TcpManner.Proper && plan.Queries > 0 && _answers.Value >= plan.Queries)
             End(ConnectionEnd.ByClient);
     }
 

@@ -182,13 +182,13 @@ internal sealed class RealUdpClients : IDisposable
         for (var copy = 0; copy < copies; copy++)
         {
             if (late == Duration.Zero)
-                Deliver(port, _buffer.AsSpan(0, Fill(client, query)));
+                DeliverQuery();
             else
-            {
-                _reactor.After(late.Nanoseconds,
-                    () => Deliver(port, _buffer.AsSpan(0, Fill(client, query))));
-            }
+                _reactor.After(late.Nanoseconds, DeliverQuery);
         }
+
+        void DeliverQuery() => Deliver(port, _buffer.AsSpan(
+            0, DnsQuestions.Write(_buffer, _seen.Scenario.Seed, client, query)));
     }
 
     private void Deliver(Port port, ReadOnlySpan<byte> payload)
@@ -206,29 +206,6 @@ internal sealed class RealUdpClients : IDisposable
         }
         LastSentAt = sent.At;
         _seen.Sent.Add(sent);
-    }
-
-    private int Fill(UdpClientPlan client, int query)
-    {
-        var plan = client.Queries[query];
-        var bytes = Math.Clamp(plan.Bytes, 0, MaxPayload);
-        switch (plan.Kind)
-        {
-            case QueryKind.Garbage:
-                new SimRandom(SimRandom.Mix((ulong)query ^ SimRandom.Derive(
-                    _seen.Scenario.Seed, Streams.UdpClient, client.Id, Streams.Payload)))
-                    .Fill(_buffer.AsSpan(0, bytes));
-                _buffer[2] &= 0x7f;
-                return bytes;
-            case QueryKind.Response:
-                DnsQuestions.WriteResponse(_buffer.AsSpan(0, bytes), client.Id, query);
-                return bytes;
-            default:
-                var length = DnsQuestions.Write(_buffer, client.Id, query);
-                if (bytes > length)
-                    _buffer.AsSpan(length, bytes - length).Clear();
-                return Math.Max(length, bytes);
-        }
     }
 
     // ---- Sockets ----

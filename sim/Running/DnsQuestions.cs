@@ -1,5 +1,5 @@
-// Owns the DNS messages that clients send: a question for an A record whose name tells the client
-// and the query, so that no two are alike, and whether a message answers one.
+// Owns what clients send: a question for an A record whose name tells the client and the query, so
+// that no two are alike, or what a plan wants in its place; and whether a message answers one.
 //
 // What always holds: the same client and query give the same bytes; a question that is to be longer
 // is padded by its sender with zeros behind its end, which servers ignore.
@@ -7,6 +7,8 @@
 using System;
 using System.Buffers.Binary;
 using System.Globalization;
+using Simulation.Kernel;
+using Simulation.Scenarios;
 
 namespace Simulation.Running;
 
@@ -34,8 +36,34 @@ internal static class DnsQuestions
         return at + rest.Length;
     }
 
+    /// <summary>
+    /// Writes a query of a client's as its plan has it, cut to the largest datagram; returns its
+    /// bytes. The buffer has room for that.
+    /// </summary>
+    public static int Write(Span<byte> into, ulong seed, UdpClientPlan client, int query)
+    {
+        var plan = client.Queries[query];
+        var bytes = Math.Clamp(plan.Bytes, 0, SimDatagrams.MaxPayload);
+        switch (plan.Kind)
+        {
+            case QueryKind.Garbage:
+                new SimRandom(SimRandom.Mix((ulong)query ^ SimRandom.Derive(
+                    seed, Streams.UdpClient, client.Id, Streams.Payload))).Fill(into[..bytes]);
+                into[2] &= 0x7f;
+                return bytes;
+            case QueryKind.Response:
+                WriteResponse(into[..bytes], client.Id, query);
+                return bytes;
+            default:
+                var length = Write(into, client.Id, query);
+                if (bytes > length)
+                    into[length..bytes].Clear();
+                return Math.Max(length, bytes);
+        }
+    }
+
     /// <summary>A proper header with QR set and nothing after it.</summary>
-    public static void WriteResponse(Span<byte> into, int client, int query)
+    private static void WriteResponse(Span<byte> into, int client, int query)
     {
         into.Clear();
         if (into.Length >= 2)

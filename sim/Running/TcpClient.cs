@@ -21,11 +21,10 @@ internal sealed class TcpClient
     private readonly RunObserver _observer;
     private readonly TcpClientPlan _plan;
     private readonly byte[] _buffer;
-    private readonly Reassembly _input = new();
     private readonly Action _sendPiece;
+    private readonly AnswerCount _answers;
     private byte[] _toSend = [];
     private int _sent;
-    private int _answers;
     private SimStream? _stream;
     private bool _isOver;
 
@@ -36,6 +35,7 @@ internal sealed class TcpClient
         _observer = observer;
         _plan = plan;
         _buffer = buffer;
+        _answers = new AnswerCount(plan);
         _sendPiece = SendPiece;
         kernel.At(plan.At, Connect);
     }
@@ -93,7 +93,7 @@ internal sealed class TcpClient
     private void OnSentAll(SimStream stream)
     {
         var halfCloses = _plan.Manner == TcpManner.HalfClosesEarly
-            || (_plan.Manner == TcpManner.HalfClosesLate && _answers > 0);
+            || (_plan.Manner == TcpManner.HalfClosesLate && _answers.Value > 0);
         if (halfCloses && stream.CanSend)
             stream.HalfClose();
     }
@@ -118,7 +118,7 @@ internal sealed class TcpClient
             }
             var bytes = _buffer.AsSpan(0, result.Count);
             _observer.OnTcpClientReceived(_kernel.Now, _plan.Id, bytes);
-            CountAnswers(bytes);
+            _answers.Take(bytes);
             OnAnswers(stream);
         }
     }
@@ -130,34 +130,15 @@ internal sealed class TcpClient
             stream.Close();
     }
 
-    private void CountAnswers(ReadOnlySpan<byte> bytes)
-    {
-        var input = _input.Join(bytes);
-        while (DnsFraming.TryTake(ref input, out var message))
-        {
-            if (DnsQuestions.IdOfResponse(message) is { } && IsMine(message))
-                _answers++;
-        }
-        _input.Keep(input);
-    }
-
-    /// <summary>Answers come in the order of the questions, unless some were left out.</summary>
-    private bool IsMine(ReadOnlySpan<byte> message)
-    {
-        for (var query = _answers; query < _plan.Queries; query++)
-        {
-            if (DnsQuestions.Answers(message, _plan.Id, query))
-                return true;
-        }
-        return false;
-    }
-
     private void OnAnswers(SimStream stream)
     {
         if (_plan.Manner == TcpManner.HalfClosesLate && HasSentAll)
             OnSentAll(stream);
-        if (_plan.Manner != TcpManner.Proper || _plan.Queries == 0 || _answers < _plan.Queries)
+        if (_plan.Manner != TcpManner.Proper || _plan.Queries == 0
+            || _answers.Value < _plan.Queries)
+        {
             return;
+        }
         stream.Close();
         End("answered");
     }

@@ -143,35 +143,11 @@ internal sealed class UdpClients
 
     private void Inject(UdpClientPlan client, int query, Endpoint from)
     {
-        var payload = _buffer.AsSpan(0, Fill(client, query));
+        var payload = _buffer.AsSpan(0, DnsQuestions.Write(_buffer, _seed, client, query));
         var to = _listen != Ipv4.Any
             ? _listen
             : new Ipv4(AnyOf.Value + (uint)((client.Id + query) & 1));
         var queued = _kernel.InjectDatagram(from, to, payload);
         _observer.OnClientSent(_kernel.Now, client.Id, from, payload, queued);
-    }
-
-    /// <summary>Writes a query's bytes into the buffer; returns how many.</summary>
-    private int Fill(UdpClientPlan client, int query)
-    {
-        var plan = client.Queries[query];
-        var bytes = Math.Clamp(plan.Bytes, 0, _buffer.Length);
-        switch (plan.Kind)
-        {
-            case QueryKind.Garbage:
-                new SimRandom(SimRandom.Mix((ulong)query ^ SimRandom.Derive(
-                    _seed, Streams.UdpClient, client.Id, Streams.Payload)))
-                    .Fill(_buffer.AsSpan(0, bytes));
-                _buffer[2] &= 0x7f;
-                return bytes;
-            case QueryKind.Response:
-                DnsQuestions.WriteResponse(_buffer.AsSpan(0, bytes), client.Id, query);
-                return bytes;
-            default:
-                var length = DnsQuestions.Write(_buffer, client.Id, query);
-                if (bytes > length)
-                    _buffer.AsSpan(length, bytes - length).Clear();
-                return Math.Max(length, bytes);
-        }
     }
 }

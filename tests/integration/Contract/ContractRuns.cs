@@ -1,6 +1,6 @@
 // Which class runs which contract on which network:
 //
-//                       NetworkContract, DatagramContract, DirectoryContract
+//                       NetworkContract, StreamContract, DatagramContract, DirectoryContract
 //   SimWorld            on the simulated kernel of sim/Kernel
 //   LinuxWorld          on real sockets, with the calls of a current kernel
 //   LinuxWorld          the same with those that are left where batches, inotify and epoll_pwait2
@@ -19,6 +19,8 @@ namespace Tests.Integration.Contract;
 
 public sealed class SimNetworkContract() : NetworkContract(new SimWorld(Ipv4.Loopback));
 
+public sealed class SimStreamContract() : StreamContract(new SimWorld(Ipv4.Loopback));
+
 public sealed class SimDatagramContract() : DatagramContract(address => new SimWorld(address));
 
 public sealed class SimDirectoryContract() : DirectoryContract(new SimWorld(Ipv4.Loopback));
@@ -26,6 +28,10 @@ public sealed class SimDirectoryContract() : DirectoryContract(new SimWorld(Ipv4
 [SupportedOSPlatform("linux")]
 public sealed class LinuxNetworkContract()
     : NetworkContract(new LinuxWorld(Ipv4.Loopback, forceFallbacks: false));
+
+[SupportedOSPlatform("linux")]
+public sealed class LinuxStreamContract()
+    : StreamContract(new LinuxWorld(Ipv4.Loopback, forceFallbacks: false));
 
 [SupportedOSPlatform("linux")]
 public sealed class LinuxDatagramContract()
@@ -38,6 +44,10 @@ public sealed class LinuxDirectoryContract()
 [SupportedOSPlatform("linux")]
 public sealed class LinuxFallbackNetworkContract()
     : NetworkContract(new LinuxWorld(Ipv4.Loopback, forceFallbacks: true));
+
+[SupportedOSPlatform("linux")]
+public sealed class LinuxFallbackStreamContract()
+    : StreamContract(new LinuxWorld(Ipv4.Loopback, forceFallbacks: true));
 
 [SupportedOSPlatform("linux")]
 public sealed class LinuxFallbackDatagramContract()
