@@ -2,7 +2,8 @@
 // long and how bad each time.
 //
 // What always holds: a fault's id is a function of its kind and number, so leaving a kind out
-// leaves the ids of all others; faults begin before chaos ends; at most MaxPerKind of a kind.
+// leaves the ids of all others; faults begin before chaos ends; at most MaxPerKind of a kind, and
+// one more in seeds that have a group of them made to meet.
 
 using System;
 using System.Collections.Generic;

@@ -3,8 +3,10 @@
 // needs.
 //
 //   faults, then clients (UDP, TCP, then single queries), then backends: drop halves, quarters, …
-//   times: end the run after the violation, heal at once, then round to s, 0.1 s, ms
-//   faults: shorter, fewer; scripts and the kernel's limits: back to nothing wrong
+//   times: end the run after the violation and drop what is planned for later, again whenever
+//     something was dropped; heal at once, then round to s, 0.1 s, ms
+//   faults: shorter, fewer; scripts, misdeed by misdeed, and the kernel's limits: back to nothing
+//     wrong
 //
 // Rounds repeat until one keeps nothing: a client that goes may make a fault needless.
 //
