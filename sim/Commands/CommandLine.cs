@@ -40,7 +40,7 @@ public sealed class CommandLine
     private readonly Option<string> _seeds = New("--seeds", "K", "How many seeds [default: 100]");
 
     private readonly Option<string> _time = New(
-        "--time", "TIME", "How long to go on, in real time: 90s, 10m");
+        "--time", "TIME", "How long to go on, in real time: 90s, 10m, or seconds");
 
     private readonly Option<string> _jobs = New(
         "--jobs", "J", "Runs at a time [default: one a core]; no result depends on it");
@@ -232,16 +232,16 @@ public sealed class CommandLine
             Checks = Checks(line, without),
             WithoutChecks = without,
             OwesCoverage = line.GetResult(_oweCoverage) is { Implicit: false },
-            Json = Value(line, _json, Words.ToPath, null),
-            Html = Value(line, _html, Words.ToPath, null),
-            Svg = Value(line, _svg, Words.ToPath, null),
+            Json = Value(line, _json, Words.ToNewFile, null),
+            Html = Value(line, _html, Words.ToNewFile, null),
+            Svg = Value(line, _svg, Words.ToNewFile, null),
             Ascii = line.GetResult(_ascii) is { Implicit: false },
             Trace = line.GetResult(_trace) is { Implicit: false },
             Until = Value(line, _until, Words.ToDuration, null) is { } until
                 ? Instant.Zero + until
                 : Instant.Never,
             Budget = Value(line, _budget, Words.ToTime, null) ?? TimeSpan.FromSeconds(60),
-            Output = Value(line, _output, Words.ToPath, null),
+            Output = Value(line, _output, Words.ToNewFile, null),
             Found = Value(line, _found, (_, text) => text, null),
             Directory = Value(line, _directory, Words.ToPath, null),
         };
@@ -275,7 +275,7 @@ public sealed class CommandLine
             Bbal = Value(line, _bbal, Words.ToPath, null),
             FakeBinder = Value(line, _fakeBinder, Words.ToPath, null),
             Directory = Value(line, _directory, Words.ToPath, null),
-            Json = Value(line, _json, Words.ToPath, null),
+            Json = Value(line, _json, Words.ToNewFile, null),
         };
     }
 

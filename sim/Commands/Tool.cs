@@ -160,7 +160,11 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 ? inner.GetRawText()
                 : text);
         }
-        catch (Exception wrong) when (wrong is FormatException or JsonException)
+        catch (JsonException wrong)
+        {
+            throw new FormatException($"{subject}: {JsonComplaint.Of(wrong)}", wrong);
+        }
+        catch (FormatException wrong)
         {
             throw new FormatException($"{subject}: {wrong.Message}", wrong);
         }

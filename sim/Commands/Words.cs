@@ -5,6 +5,7 @@
 using System;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.IO;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Scenarios;
@@ -103,6 +104,20 @@ internal static class Words
     public static string? ToPath(string name, string text) => text.Length > 0
         ? text
         : throw new UsageException($"{name}: '' is not a path");
+
+    /// <summary>
+    /// A file to be made, where one can be: what a run came to is lost if only then nobody can
+    /// write it. Whether its folder lets us is not asked, but when it is written.
+    /// </summary>
+    public static string? ToNewFile(string name, string text)
+    {
+        var path = Path.GetFullPath(ToPath(name, text)!);
+        if (Directory.Exists(path))
+            throw new UsageException($"{name}: '{text}' is a folder");
+        return Directory.Exists(Path.GetDirectoryName(path))
+            ? text
+            : throw new UsageException($"{name}: '{text}' is in a folder that is not there");
+    }
 
     private static long Nanoseconds(string name, string text)
     {

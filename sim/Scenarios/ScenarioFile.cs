@@ -34,7 +34,11 @@ public static class ScenarioFile
         RespectNullableAnnotations = true,
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
-        Converters = { new InstantJson(), new DurationJson(), new Ipv4Json() },
+        Converters =
+        {
+            new InstantJson(), new DurationJson(), new Ipv4Json(),
+            new NameJson<QueryKind>(), new NameJson<TcpManner>(), new NameJson<FaultKind>(),
+        },
     });
 
     private static readonly JsonTypeInfo<Scenario> Shape = MakeShape();
@@ -64,8 +68,7 @@ public static class ScenarioFile
         }
         catch (JsonException wrong)
         {
-            var message = wrong.Message.Split(" Path:")[0].ReplaceLineEndings(" ");
-            throw new ScenarioFormatException($"{wrong.Path ?? "$"}: {message}");
+            throw new ScenarioFormatException(JsonComplaint.Of(wrong));
         }
         if (scenario is null)
             throw new ScenarioFormatException("$: there is no scenario");

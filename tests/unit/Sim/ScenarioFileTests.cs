@@ -54,14 +54,29 @@ public sealed class ScenarioFileTests
     }
 
     [Theory]
-    [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed")]
-    [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5", "$.HealAt")]
-    [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address")]
-    [InlineData(
-        "\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"", "$.UdpClients[0].Queries[0].Kind")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0", "$.Kernel.MaxReadBytes")]
-    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5301\"", "$.Backends[1].Name")]
-    [InlineData("\"Seed\"", "\"Sead\"", "$.Sead")]
+    [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed: is no whole number that fits")]
+    [InlineData("\"Seed\": 7", "\"Seed\": -1", "$.Seed: is no whole number that fits")]
+    [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5",
+        "$.HealAt: a time is a whole number of nanoseconds")]
+    [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address: an address is four")]
+    [InlineData("\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"",
+        "$.UdpClients[0].Queries[0].Kind: is none of Question, ")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0",
+        "$.Kernel.MaxReadBytes: is 1 or more")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 2147483648",
+        "$.Kernel.MaxReadBytes: is no whole number that fits")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0.5",
+        "$.Kernel.MaxReadBytes: is no whole number that fits")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": true",
+        "$.Kernel.MaxReadBytes: is no whole number that fits")]
+    [InlineData("\"TellsChanges\": true", "\"TellsChanges\": 1",
+        "$.Kernel.TellsChanges: is neither true nor false")]
+    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5301\"", "$.Backends[1].Name: is taken")]
+    [InlineData("\"Name\": \"5302\"", "\"Name\": 5302", "$.Backends[1].Name: is no text")]
+    [InlineData("\"Name\": \"5302\"", "\"Name\": null", "$.Backends[1].Name: is null")]
+    [InlineData("\"Faults\": []", "\"Faults\": {}", "$.Faults: is not as it is written")]
+    [InlineData("\"Seed\"", "\"Sead\"", "$.Sead: no such field: Sead")]
+    [InlineData("\"Seed\": 7,", "\"Seed\": 7", "line 3: ")]
     public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string field)
     {
         var text = Encoding.UTF8.GetString(ScenarioFile.Write(RunningWorlds.Calm()));
@@ -72,6 +87,7 @@ public sealed class ScenarioFileTests
             () => ScenarioFile.Read(Encoding.UTF8.GetBytes(broken)));
         Assert.StartsWith(field, thrown.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', thrown.Message);
+        Assert.DoesNotMatch("JSON (value|prop)|System|Simulation|type '", thrown.Message);
     }
 
     [Theory]

@@ -67,6 +67,23 @@ public sealed class ToolTests : IDisposable
         Assert.False(File.Exists(file));
     }
 
+    [Theory]
+    [InlineData("{\"a\":1", "line 1: ")]
+    [InlineData("{\n\"Sead\":1\n}", "$.Sead: no such field: Sead")]
+    [InlineData("{\"scenario\":{\"Sead\":1}}", "$.Sead: no such field: Sead")]
+    public void FileWithNoScenario_IsOneLineThatSaysWhere(string text, string where)
+    {
+        var file = Path.Combine(_folder, "wrong.json");
+        File.WriteAllText(file, text);
+
+        var run = CommandRun.Of($"replay {file}");
+
+        Assert.Equal(64, run.Code);
+        Assert.StartsWith($"sim: {file}: {where}", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("LineNumber", run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
     private static FakeSimulator Failing() => new()
     {
         Fail = _ => new Violation("S3", new Instant(12_345_000_000), 4711, "it moved"),
