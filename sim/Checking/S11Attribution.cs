@@ -15,7 +15,7 @@ internal sealed class S11Attribution() : Check("S11")
 
     public override void OnLogged(Instant now, LogEvent told)
     {
-        if (Truth.IsStopping || told is not LogEvent.BackendFaulted faulted
+        if (told is not LogEvent.BackendFaulted faulted
             || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;
@@ -35,7 +35,7 @@ internal sealed class S11Attribution() : Check("S11")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.IsStopping)
+        if (Truth.HasStopped)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

@@ -124,6 +124,9 @@ public sealed record PlantedBug(int Number, string Name, string Check, int Seeds
             "a failed send is told of the first remote of its batch"),
         new(73, "LocalAddressKept", "S5", 200,
             "replies leave from the address that a remote asked first"),
+        new(74, "StopEndsScans", "S9", 100,
+            "a stop that waits for connections looks for backends no more"),
+        new(75, "StartUntold", "S12", 5, "the log does not tell of the start"),
     ];
 
     /// <summary>The core as it is, to see what checks say where there is nothing to find.</summary>

@@ -118,6 +118,9 @@ public sealed class LoadBalancer
         _udp.Start();
         _tcp.Start();
         _remotes.Start(now);
+#if PLANT
+        if (!Plants.Is(Plant.StartUntold))
+#endif
         _log.Started(_network.ListenEndpoint, _discovery.DirectoryName);
         _discovery.Scan(now);
     }
@@ -190,6 +193,10 @@ public sealed class LoadBalancer
             return;
         }
         _state = RunState.StoppingTcp;
+#if PLANT
+        if (Plants.Is(Plant.StopEndsScans))
+            _discovery.Stop();
+#endif
         _log.Stopping(_tcp.Count);
         _tcp.StopAccepting();
         _timers.Arm(_graceTimer, now + Limits.StopGrace);

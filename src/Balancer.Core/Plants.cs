@@ -93,6 +93,8 @@ public enum Plant
     WholeAnswerReset = 71,
     FailedSendNamesFirst = 72,
     LocalAddressKept = 73,
+    StopEndsScans = 74,
+    StartUntold = 75,
 }
 
 /// <summary>Which bug is active in this thread.</summary>

@@ -254,9 +254,9 @@ internal sealed class ConnectionBook(Truth truth)
                 + $" {connection.FromClient} and {connection.FromBackend} bytes",
                 connection.Backend);
         }
-        if (WhyNot(connection, told.How) is { } reason && !truth.IsStopping)
+        if (WhyNot(connection, told.How) is { } reason)
         {
-            truth.Report(Finding.Untrue,
+            truth.ReportUnlessStopped(Finding.Untrue,
                 $"the connection of {connection.From} ended as {told.How}: {reason}",
                 connection.Backend);
         }
@@ -286,7 +286,7 @@ internal sealed class ConnectionBook(Truth truth)
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
                 CheckEnds(connection);
-            if (connection.IsProxied && !truth.IsStopping)
+            if (connection.IsProxied && !truth.HasStopped)
                 CheckInterest(connection);
         }
         _touched.Clear();

@@ -20,7 +20,7 @@ internal sealed class LineBook(Truth truth)
 
     public void OnLogged(LogEvent told)
     {
-        if (!IsExact(told) || truth.IsStopping)
+        if (!IsExact(told))
             return;
         if (!_owed.Remove(told with { At = default }))
         {
@@ -31,7 +31,7 @@ internal sealed class LineBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (_owed.Count > 0 && !truth.IsStopping)
+        if (_owed.Count > 0 && !truth.HasStopped)
         {
             truth.Report(Finding.Untrue,
                 $"the log did not tell {_owed[0] with { At = truth.Now }}");

@@ -62,8 +62,6 @@ internal sealed class RepeatBook(Truth truth)
     public void OnLine(Repeat kind, int which, long heldBack, LogEvent told)
     {
         var gate = GateOf(kind, which);
-        if (truth.IsStopping)
-            return;
         if (!MayPass(gate))
         {
             truth.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
@@ -93,7 +91,7 @@ internal sealed class RepeatBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (_due.Count > 0 && !truth.IsStopping)
+        if (_due.Count > 0 && !truth.HasStopped)
             truth.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
         _due.Clear();
     }

@@ -38,8 +38,7 @@ internal sealed class ScanBook(Truth truth)
         {
             truth.Report(Finding.Scan, $"a scan was opened at {truth.Now} while one is open");
         }
-        else if (!_wasAsked && (truth.Now < _due || truth.Now > _due + truth.Lateness)
-            && !truth.IsStopping)
+        else if (!_wasAsked && (truth.Now < _due || truth.Now > _due + truth.Lateness))
         {
             truth.Report(Finding.Scan, $"a scan was opened at {truth.Now}; due {_due}");
         }
@@ -65,7 +64,7 @@ internal sealed class ScanBook(Truth truth)
 
     public void OnTurnEnded(int timers)
     {
-        if (truth.IsStopping || _isOpen || timers > Law.TimersOfATurn)
+        if (truth.HasStopped || _isOpen || timers > Law.TimersOfATurn)
             return;
         if (_wasAsked || truth.Now >= _due)
             truth.Report(Finding.Scan, $"no scan was opened at {truth.Now}; due {_due}");

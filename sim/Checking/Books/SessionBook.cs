@@ -179,10 +179,10 @@ internal sealed class SessionBook(Truth truth)
             && !(session.IsRetired && (backend.MadeAnewIn == truth.Turn
                 || truth.Now >= session.RetiredAt + Law.RetiredTime));
         truth.CutInTurn += isCut ? session.Unanswered : 0;
-        if (isCut && session.IsRetired && !truth.IsStopping)
+        if (isCut && session.IsRetired)
         {
-            truth.Report(Finding.Unfounded, $"the session to {backend}'s socket that was replaced"
-                + $" at {session.RetiredAt} was ended at {truth.Now} without a cause;"
+            truth.ReportUnlessStopped(Finding.Unfounded, $"the session to {backend}'s socket that"
+                + $" was replaced at {session.RetiredAt} was ended at {truth.Now} without a cause;"
                 + $" {session.Unanswered} replies are owed", backend);
         }
         if (backend.Session != session)
@@ -244,7 +244,7 @@ internal sealed class SessionBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (truth.IsStopping)
+        if (truth.HasStopped)
             return;
         foreach (var backend in truth.Policy.Backends)
         {

@@ -34,10 +34,12 @@ internal sealed class Truth
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
     private readonly RemoteBook _remotes;
+    private readonly List<Action> _heldBack = [];
     private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
         new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
     private bool _wokenEarly;
+    private bool _startTold;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
@@ -99,8 +101,13 @@ internal sealed class Truth
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
 
-    /// <summary>The operator asked for a stop; what is closed then needs no cause.</summary>
+    /// <summary>The operator asked for a stop.</summary>
     public bool IsStopping { get; private set; }
+
+    /// <summary>
+    /// The stop is complete; what was closed in the turn in which it was needs no cause.
+    /// </summary>
+    public bool HasStopped { get; private set; }
 
     public bool HasHealed { get; private set; }
 
@@ -148,6 +155,17 @@ internal sealed class Truth
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
+
+    /// <summary>
+    /// The same, but for the turn in which a stop is completed, which is known only when it is.
+    /// </summary>
+    public void ReportUnlessStopped(Finding finding, string evidence, BackendTruth? backend)
+    {
+        if (IsStopping)
+            _heldBack.Add(() => Report(finding, evidence, backend));
+        else
+            Report(finding, evidence, backend);
+    }
 
     /// <summary>
     /// Replies still owed by sessions that were closed in this turn without cause.
@@ -234,6 +252,11 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Arrivals.Drain();
+        if (!HasStopped)
+            _heldBack.ForEach(report => report());
+        _heldBack.Clear();
+        if (!_startTold)
+            Report(Finding.Untrue, "the log did not tell of the start");
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
         Connections.OnTurnEnded();
@@ -497,6 +520,15 @@ internal sealed class Truth
                 break;
             case LogEvent.RemotesExpired passed:
                 _remotes.OnPassEnded(passed);
+                break;
+            case LogEvent.Started started:
+                if (_startTold || started.Listen.Address != Scenario.Kernel.Listen)
+                    Report(Finding.Untrue, $"a start was told, on {started.Listen};"
+                        + $" it should be told once, on {Scenario.Kernel.Listen}");
+                _startTold = true;
+                break;
+            case LogEvent.Stopped:
+                HasStopped = true;
                 break;
             case LogEvent.Stopping stopping:
                 IsStopping = true;
