@@ -117,6 +117,24 @@ public sealed class RelayDirectionTests
     }
 
     [Fact]
+    public void SinkIsLostAfterTheSourceEnded_ItIsFinishedAndTheSinkToldNothing()
+    {
+        _from.Send(ProxyScenario.Pattern(5000));
+        _from.HalfClose();
+        Read();
+        Read();
+        Assert.False(_direction.IsFinished);
+        _to.Receive();
+
+        _direction.LoseSink();
+
+        Assert.True(_direction.IsFinished);
+        Assert.False(_direction.WantsRead);
+        Assert.False(_direction.WantsWrite);
+        Assert.False(_to.IsAtEnd);
+    }
+
+    [Fact]
     public void SourceFails_SaysSoWithTheCause()
     {
         _from.Reset();

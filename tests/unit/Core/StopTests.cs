@@ -220,6 +220,24 @@ public sealed class StopTests
     }
 
     [Fact]
+    public void SecondRequestInTheTurnOfAReply_TheReplyIsSent()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(8));
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(1);
+        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal("late"u8, s.Kernel.Datagrams.Sent[0].Payload);
+        Assert.Equal(1, s.Counters[Counter.RepliesSent]);
+    }
+
+    [Fact]
     public void AcceptingRests_StopLeavesItResting()
     {
         var s = new ProxyScenario();
