@@ -2,15 +2,19 @@
 // it tells clients apart by their address: behind a published port all of them would be one host.
 // Tests are then many clients by binding to 127.0.0.2, 127.0.0.3, … themselves.
 //
-// Which backends it takes for healthy is read off its log: the last of the records that say so.
+// Which backends it takes for healthy is read off its log: the last of the records that say so. So
+// is that it listens, and a log level that hides these records is refused.
 //
-// What always holds: it runs on a port that was free when it was built, unless one is given.
+// What always holds: it runs on a port that was free when it was built, unless one is given; what
+// it is told by a method of its builder is not told otherwise by an option; one that has ended takes
+// no backend for healthy.
 
 using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
@@ -60,11 +64,27 @@ public sealed class BalancerBuilder
     /// <summary>The image that is run unless another one is named.</summary>
     public const string DefaultImage = "bbal:latest";
 
+    private const string LogLevel = "LOG_LEVEL";
+
+    // What the container is told by a method, which knows of it then.
+    private static readonly (string Short, string Long, string Method)[] Methods =
+    [
+        ("-s", "--backend-path", nameof(WithSocketFolder)),
+        ("-b", "--address", nameof(WithAddress)),
+        ("-p", "--port", nameof(WithPort)),
+    ];
+
+    private static readonly string[] LevelsThatHide = ["warn", "error", "fatal"];
+
     /// <summary>A balancer on a free port of 127.0.0.1.</summary>
-    /// <param name="image">The image, e.g. one in a registry of your own.</param>
+    /// <param name="image">
+    /// The image, e.g. one in a registry of your own; without a slash in its name it is one that
+    /// is here, and is never fetched.
+    /// </param>
     public BalancerBuilder(string image = DefaultImage)
         : this(new BalancerConfiguration(address: "127.0.0.1")) =>
-        DockerResourceConfiguration = Init().WithImage(image).DockerResourceConfiguration;
+        DockerResourceConfiguration = Init().WithImage(image)
+            .WithImagePullPolicy(Sandbox.PullPolicyOf(image)).DockerResourceConfiguration;
 
     private BalancerBuilder(BalancerConfiguration configuration)
         : base(configuration) => DockerResourceConfiguration = configuration;
@@ -84,7 +104,9 @@ public sealed class BalancerBuilder
         WithBindMount(folder, Sandbox.Sockets, AccessMode.ReadOnly)
             .WithCreateParameterModifier(Sandbox.RunAsCaller);
 
-    /// <summary>The IPv4 address to listen on; 127.0.0.1 unless told.</summary>
+    /// <summary>
+    /// The IPv4 address to listen on; 127.0.0.1 unless told, 0.0.0.0 for all of the host's.
+    /// </summary>
     public BalancerBuilder WithAddress(string address) =>
         Merge(DockerResourceConfiguration, new BalancerConfiguration(address: address));
 
@@ -92,7 +114,10 @@ public sealed class BalancerBuilder
     public BalancerBuilder WithPort(int port) =>
         Merge(DockerResourceConfiguration, new BalancerConfiguration(port: port));
 
-    /// <summary>Further options of bbal, e.g. ("--warm-up", "0").</summary>
+    /// <summary>
+    /// Further options of bbal, e.g. ("--warm-up", "0"). Those that a method of this builder gives
+    /// are refused, and so is a log level above info.
+    /// </summary>
     public BalancerBuilder WithOptions(params string[] options) => WithCommand(options);
 
     /// <inheritdoc />
@@ -118,10 +143,21 @@ public sealed class BalancerBuilder
     protected override void Validate()
     {
         base.Validate();
-        if (!IPAddress.TryParse(DockerResourceConfiguration.Address, out _))
-            throw new ArgumentException($"{DockerResourceConfiguration.Address} is no address");
+        // As bbal reads it: four numbers, not the other forms that the parser takes.
+        var address = DockerResourceConfiguration.Address;
+        if (!IPAddress.TryParse(address, out var parsed)
+            || parsed.AddressFamily != AddressFamily.InterNetwork || parsed.ToString() != address)
+            throw new ArgumentException($"\"{address}\" is no IPv4 address (a.b.c.d)");
+        if (DockerResourceConfiguration.Port is < 1 or > IPEndPoint.MaxPort)
+        {
+            throw new ArgumentException(
+                $"{DockerResourceConfiguration.Port} is no port (1 to {IPEndPoint.MaxPort})");
+        }
         if (!DockerResourceConfiguration.Mounts.Any(mount => mount.Target == Sandbox.Sockets))
             throw new ArgumentException("WithSocketFolder says where the sockets are");
+        ValidateOptions([.. DockerResourceConfiguration.Command]);
+        if (DockerResourceConfiguration.Environments?.GetValueOrDefault(LogLevel) is { } level)
+            ValidateLevel($"{LogLevel}={level}", level);
     }
 
     /// <inheritdoc />
@@ -137,6 +173,37 @@ public sealed class BalancerBuilder
     protected override BalancerBuilder Merge(
         BalancerConfiguration oldValue, BalancerConfiguration newValue) =>
         new(new BalancerConfiguration(oldValue, newValue));
+
+    private static void ValidateOptions(string[] words)
+    {
+        for (var i = 0; i < words.Length; i++)
+        {
+            var word = words[i];
+            foreach (var (shortForm, longForm, method) in Methods)
+            {
+                if (Is(word, shortForm, longForm))
+                    throw new ArgumentException($"{word}: {method} says this");
+            }
+            if (Is(word, "-l", "--log-level"))
+            {
+                var value = word.Split('=').ElementAtOrDefault(1);
+                ValidateLevel(word, value ?? words.ElementAtOrDefault(i + 1));
+            }
+        }
+    }
+
+    /// <summary>Whether a word is an option, with its value in the same word or without.</summary>
+    private static bool Is(string word, string shortForm, string longForm) =>
+        word.StartsWith(shortForm, StringComparison.Ordinal) || word.Split('=')[0] == longForm;
+
+    private static void ValidateLevel(string said, string? level)
+    {
+        if (LevelsThatHide.Contains(level, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new ArgumentException($"{said}: the container is watched by its log, which "
+                + "takes a log level of info, debug or trace");
+        }
+    }
 }
 
 /// <summary>A balancer; started, it listens for clients.</summary>
@@ -146,18 +213,24 @@ public sealed class BalancerContainer : WatchedContainer
         [" faulted: ", " removed: ", " unlinked ", " was restarted: "];
 
     internal BalancerContainer(BalancerConfiguration configuration)
-        : base(configuration) => Endpoint = new IPEndPoint(
-            IPAddress.Parse(configuration.Address!), configuration.Port!.Value);
+        : base(configuration)
+    {
+        var address = IPAddress.Parse(configuration.Address!);
+        Endpoint = new IPEndPoint(
+            address.Equals(IPAddress.Any) ? IPAddress.Loopback : address,
+            configuration.Port!.Value);
+    }
 
-    /// <summary>Where clients ask, over UDP and TCP.</summary>
+    /// <summary>Where clients ask, over UDP and TCP; on all addresses, the loopback one.</summary>
     public IPEndPoint Endpoint { get; }
 
     /// <summary>Waits until these backends, named by their sockets, are healthy.</summary>
     /// <exception cref="TimeoutException">
     /// They were not all healthy within <see cref="WatchedContainer.WaitLimit" />.
     /// </exception>
+    /// <exception cref="InvalidOperationException">The balancer does not run.</exception>
     public Task WaitUntilHealthyAsync(params string[] binderIds) => WaitAsync(
-        lines => Healthy(lines).IsSupersetOf(binderIds),
+        (lines, runs) => runs && Healthy(lines).IsSupersetOf(binderIds),
         "healthy: " + string.Join(", ", binderIds), CancellationToken.None);
 
     /// <summary>
@@ -167,13 +240,18 @@ public sealed class BalancerContainer : WatchedContainer
     /// <exception cref="TimeoutException">
     /// One still was healthy after <see cref="WatchedContainer.WaitLimit" />.
     /// </exception>
+    /// <exception cref="InvalidOperationException">The balancer does not run.</exception>
     public Task WaitUntilUnhealthyAsync(params string[] binderIds) => WaitAsync(
-        lines => !Healthy(lines).Overlaps(binderIds),
+        (lines, runs) => runs && !Healthy(lines).Overlaps(binderIds),
         "not healthy: " + string.Join(", ", binderIds), CancellationToken.None);
 
-    /// <summary>The backends that it takes for healthy, named by their sockets.</summary>
+    /// <summary>
+    /// The backends that it takes for healthy, named by their sockets; none if it does not run.
+    /// </summary>
     public async Task<IReadOnlySet<string>> HealthyAsync(CancellationToken ct = default) =>
-        Healthy(await LinesAsync(ct).ConfigureAwait(false));
+        await IsRunningAsync(ct).ConfigureAwait(false)
+            ? Healthy(await LinesAsync(ct).ConfigureAwait(false))
+            : new HashSet<string>();
 
     /// <inheritdoc />
     protected override bool TellsReadiness(string line) =>

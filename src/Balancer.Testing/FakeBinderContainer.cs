@@ -55,10 +55,14 @@ public sealed class FakeBinderBuilder
     public const string DefaultImage = "fake-binder:latest";
 
     /// <summary>A fake Binder 5301.</summary>
-    /// <param name="image">The image, e.g. one in a registry of your own.</param>
+    /// <param name="image">
+    /// The image, e.g. one in a registry of your own; without a slash in its name it is one that
+    /// is here, and is never fetched.
+    /// </param>
     public FakeBinderBuilder(string image = DefaultImage)
         : this(new FakeBinderConfiguration(binderId: "5301")) =>
-        DockerResourceConfiguration = Init().WithImage(image).DockerResourceConfiguration;
+        DockerResourceConfiguration = Init().WithImage(image)
+            .WithImagePullPolicy(Sandbox.PullPolicyOf(image)).DockerResourceConfiguration;
 
     private FakeBinderBuilder(FakeBinderConfiguration configuration)
         : base(configuration) => DockerResourceConfiguration = configuration;

@@ -12,6 +12,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Docker.DotNet.Models;
+using DotNet.Testcontainers.Images;
 
 namespace Balancer.Testing;
 
@@ -37,6 +38,13 @@ internal static class Sandbox
         container.HostConfig ??= new HostConfig();
         container.HostConfig.NetworkMode = mode;
     };
+
+    /// <summary>
+    /// Whether an image may be fetched: not if its name has no slash, because then the engine
+    /// would ask a public registry for one that only `make image` makes.
+    /// </summary>
+    public static Func<ImageInspectResponse, bool> PullPolicyOf(string image) =>
+        image.Contains('/', StringComparison.Ordinal) ? PullPolicy.Missing : PullPolicy.Never;
 
     public static void RunAsCaller(CreateContainerParameters container)
     {

@@ -2,9 +2,10 @@
 // signals, and their output is at hand, line by line, as a text to wait for.
 //
 // Ready is told by a line of this start: a container that is started again still has the lines of
-// the start before, so those are counted first.
+// the start before, so those are counted first; one that runs already is not started.
 //
-// What always holds: a wait that fails tells what the container wrote last.
+// What always holds: a wait that fails tells what the container wrote last, and none goes on once
+// the container has ended, because then nothing that it waits for can come.
 
 using System;
 using System.Collections.Generic;
@@ -27,6 +28,7 @@ public abstract class WatchedContainer : DockerContainer
 
     private readonly DockerClient _docker;
     private int _readyBefore;
+    private DateTime _startsUntil;
 
     /// <summary>Makes the container's object; the container is made by its first start.</summary>
     protected WatchedContainer(IContainerConfiguration configuration)
@@ -37,7 +39,9 @@ public abstract class WatchedContainer : DockerContainer
             .GetDockerClientBuilder(configuration.SessionId).Build();
     }
 
-    /// <summary>How long the waits of this object wait; a minute unless set.</summary>
+    /// <summary>
+    /// How long the waits of this object wait, that for a start among them; a minute unless set.
+    /// </summary>
     public TimeSpan WaitLimit { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
@@ -56,60 +60,99 @@ public abstract class WatchedContainer : DockerContainer
         _docker.Containers.KillContainerAsync(
             Id, new ContainerKillParameters { Signal = signal }, ct);
 
-    /// <summary>What it wrote on its standard output up to now, line by line.</summary>
+    /// <summary>
+    /// What it wrote on its standard output up to now, line by line, in all its starts.
+    /// </summary>
     public async Task<IReadOnlyList<string>> LinesAsync(CancellationToken ct = default)
     {
         var (output, _) = await GetLogsAsync(timestampsEnabled: false, ct: ct)
             .ConfigureAwait(false);
-        return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return Lines(output);
     }
 
     /// <summary>Waits for a line on its standard output that has this text in it.</summary>
-    /// <returns>The first such line.</returns>
+    /// <returns>The first such line, be it of an earlier start.</returns>
     /// <exception cref="TimeoutException">
     /// There was none within <see cref="WaitLimit" />.
     /// </exception>
+    /// <exception cref="InvalidOperationException">There was none, and it has ended.</exception>
     public async Task<string> WaitForLineAsync(string text, CancellationToken ct = default)
     {
         string? found = null;
         await WaitAsync(
-            lines => (found = lines.FirstOrDefault(
+            (lines, _) => (found = lines.FirstOrDefault(
                 line => line.Contains(text, StringComparison.Ordinal))) is not null,
             $"a line with \"{text}\"", ct).ConfigureAwait(false);
         return found!;
     }
 
-    internal async Task<bool> IsReadyAsync() =>
-        await CountReadyAsync(default).ConfigureAwait(false) > _readyBefore;
+    internal async Task<bool> IsReadyAsync()
+    {
+        if (await CountReadyAsync(default).ConfigureAwait(false) > _readyBefore)
+            return true;
+        if (DateTime.UtcNow > _startsUntil)
+            throw new TimeoutException(await NotWithinAsync("ready", default).ConfigureAwait(false));
+        return false;
+    }
 
     /// <summary>Whether a line of its standard output says that it is ready.</summary>
     protected abstract bool TellsReadiness(string line);
 
-    /// <summary>Waits until what it wrote is as it should be.</summary>
+    /// <summary>Whether it runs at this moment; a paused one does.</summary>
+    protected async Task<bool> IsRunningAsync(CancellationToken ct) =>
+        (await StateAsync(ct).ConfigureAwait(false)).Running;
+
+    /// <summary>
+    /// Waits until what it wrote is as it should be; asked is told its lines, and whether it runs.
+    /// </summary>
+    /// <exception cref="TimeoutException">
+    /// It was not within <see cref="WaitLimit" />.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">It was not, and it has ended.</exception>
     protected async Task WaitAsync(
-        Func<IReadOnlyList<string>, bool> isIt, string what, CancellationToken ct)
+        Func<IReadOnlyList<string>, bool, bool> asked, string what, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(isIt);
+        ArgumentNullException.ThrowIfNull(asked);
         var until = DateTime.UtcNow + WaitLimit;
         while (true)
         {
-            var lines = await LinesAsync(ct).ConfigureAwait(false);
-            if (isIt(lines))
+            // In this order: of one that has ended the lines are then all there.
+            var state = await StateAsync(ct).ConfigureAwait(false);
+            if (asked(await LinesAsync(ct).ConfigureAwait(false), state.Running))
                 return;
-            if (DateTime.UtcNow > until)
+            if (!state.Running)
             {
-                throw new TimeoutException(
-                    $"not within {WaitLimit.TotalSeconds:0} s: {what}; the last of the output:\n"
-                    + string.Join('\n', lines.TakeLast(LinesTold)));
+                throw new InvalidOperationException(
+                    $"ended with status {state.ExitCode}, waited for: {what}"
+                    + await LastLinesAsync(ct).ConfigureAwait(false));
             }
+            if (DateTime.UtcNow > until)
+                throw new TimeoutException(await NotWithinAsync(what, ct).ConfigureAwait(false));
             await Task.Delay(Pause, ct).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task UnsafeCreateAsync(CancellationToken ct = default)
+    {
+        try
+        {
+            await base.UnsafeCreateAsync(ct).ConfigureAwait(false);
+        }
+        catch (DockerImageNotFoundException e)
+        {
+            throw new InvalidOperationException(
+                $"there is no image {Image.FullName} here: `make image` makes it", e);
         }
     }
 
     /// <inheritdoc />
     protected override async Task UnsafeStartAsync(CancellationToken ct = default)
     {
+        if (await IsRunningAsync(ct).ConfigureAwait(false))
+            return;
         _readyBefore = await CountReadyAsync(ct).ConfigureAwait(false);
+        _startsUntil = DateTime.UtcNow + WaitLimit;
         await base.UnsafeStartAsync(ct).ConfigureAwait(false);
     }
 
@@ -122,6 +165,24 @@ public abstract class WatchedContainer : DockerContainer
 
     private async Task<int> CountReadyAsync(CancellationToken ct) =>
         (await LinesAsync(ct).ConfigureAwait(false)).Count(TellsReadiness);
+
+    private async Task<State> StateAsync(CancellationToken ct) =>
+        (await _docker.Containers.InspectContainerAsync(Id, ct).ConfigureAwait(false)).State!;
+
+    private async Task<string> NotWithinAsync(string what, CancellationToken ct) =>
+        $"not within {WaitLimit.TotalSeconds:0.#} s: {what}"
+        + await LastLinesAsync(ct).ConfigureAwait(false);
+
+    private async Task<string> LastLinesAsync(CancellationToken ct)
+    {
+        var (output, errors) = await GetLogsAsync(timestampsEnabled: false, ct: ct)
+            .ConfigureAwait(false);
+        return "; the last of the output:\n" + string.Join('\n',
+            Lines(output).TakeLast(LinesTold).Concat(Lines(errors).TakeLast(LinesTold)));
+    }
+
+    private static string[] Lines(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Ready, in the terms of the base class.</summary>
     internal sealed class UntilReady : IWaitUntil

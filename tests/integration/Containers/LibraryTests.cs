@@ -2,6 +2,7 @@
 // README, misbehaviour, and what it says when it is used wrongly.
 
 using System;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
@@ -88,6 +89,128 @@ public sealed class LibraryTests
 
         Assert.Contains("healthy: 5301", failure.Message, StringComparison.Ordinal);
         Assert.Contains("listening on 127.0.0.1:", failure.Message, StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
+    public async Task BalancerThatEnded_EndsEveryWaitAtOnceAndTakesNoneForHealthy()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+        await balancer.KillAsync();
+        var clock = Stopwatch.StartNew();
+
+        foreach (var wait in new Func<Task>[]
+        {
+            () => balancer.WaitUntilHealthyAsync("5301"),
+            () => balancer.WaitUntilUnhealthyAsync("5302"),
+            () => balancer.WaitForLineAsync("what it never says"),
+        })
+        {
+            var failure = await Assert.ThrowsAsync<InvalidOperationException>(wait);
+            Assert.Contains("ended with status 137", failure.Message, StringComparison.Ordinal);
+            Assert.Contains("5301 is healthy", failure.Message, StringComparison.Ordinal);
+        }
+        Assert.True(clock.Elapsed < balancer.WaitLimit, $"{clock.Elapsed}");
+        Assert.Empty(await balancer.HealthyAsync());
+        // What it said before can still be asked for.
+        await balancer.WaitForLineAsync("listening on");
+    }
+
+    [FactNeedingDocker]
+    public async Task StartOfWhatRunsAlready_IsNothing()
+    {
+        using var sockets = new SocketFolder();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await balancer.StartAsync();
+        balancer.WaitLimit = TimeSpan.FromSeconds(10);
+
+        await balancer.StartAsync();
+
+        Assert.Single(await balancer.LinesAsync(),
+            line => line.Contains("listening on", StringComparison.Ordinal));
+    }
+
+    [FactNeedingDocker]
+    public async Task ContainerThatIsNeverReady_FailsToStartWithWhatItSaid()
+    {
+        using var sockets = new SocketFolder();
+        // Another program in the place of a fake Binder.
+        await using var binder = new FakeBinderBuilder("bbal:latest").WithSocketFolder(sockets)
+            .WithEntrypoint("/bbal", "-s").Build();
+        binder.WaitLimit = TimeSpan.FromSeconds(1);
+
+        var failure = await Assert.ThrowsAsync<TimeoutException>(() => binder.StartAsync());
+
+        Assert.Contains("not within 1 s: ready", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("listening on 0.0.0.0:53", failure.Message, StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
+    public async Task ImageThatIsNotThere_IsNamedAndFetchedFromNowhere()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder("fake-binder:nosuch")
+            .WithSocketFolder(sockets).Build();
+
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => binder.StartAsync());
+
+        Assert.Equal("there is no image fake-binder:nosuch here: `make image` makes it",
+            failure.Message);
+    }
+
+    [TheoryNeedingDocker]
+    [InlineData("-p", "5300", "WithPort")]
+    [InlineData("--port=5300", "x", "WithPort")]
+    [InlineData("-b", "127.0.0.2", "WithAddress")]
+    [InlineData("--backend-path", "/elsewhere", "WithSocketFolder")]
+    [InlineData("-l", "warn", "log level")]
+    [InlineData("--log-level=FATAL", "x", "log level")]
+    public void OptionThatTheContainerLivesBy_IsRefused(string option, string value, string named)
+    {
+        var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
+            .WithSocketFolder("/tmp").WithOptions(option, value).Build());
+
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
+    public void LogLevelOfTheEnvironment_IsRefusedToo()
+    {
+        var builder = new BalancerBuilder().WithSocketFolder("/tmp");
+
+        Assert.Throws<ArgumentException>(
+            () => builder.WithEnvironment("LOG_LEVEL", "error").Build());
+        Assert.NotNull(builder.WithEnvironment("LOG_LEVEL", "debug")
+            .WithOptions("-l", "trace", "--warm-up", "0").Build());
+    }
+
+    [TheoryNeedingDocker]
+    [InlineData("::1")]
+    [InlineData("1")]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.01")]
+    public void AddressThatIsNotIPv4_IsNamed(string address)
+    {
+        var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
+            .WithSocketFolder("/tmp").WithAddress(address).Build());
+
+        Assert.Contains($"\"{address}\" is no IPv4 address", failure.Message,
+            StringComparison.Ordinal);
+    }
+
+    [TheoryNeedingDocker]
+    [InlineData(0)]
+    [InlineData(65_536)]
+    public void PortThatIsNone_IsNamed(int port)
+    {
+        var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
+            .WithSocketFolder("/tmp").WithPort(port).Build());
+
+        Assert.Contains($"{port} is no port", failure.Message, StringComparison.Ordinal);
     }
 
     [FactNeedingDocker]
