@@ -6,8 +6,8 @@
 // is that it listens, and a log level that hides these records is refused.
 //
 // What always holds: it runs on a port that was free when it was built, unless one is given; what
-// it is told by a method of its builder is not told otherwise by an option; one that has ended takes
-// no backend for healthy.
+// it is told by a method of its builder is not told otherwise by an option; one that has ended
+// takes no backend for healthy.
 
 using System;
 using System.Collections.Generic;

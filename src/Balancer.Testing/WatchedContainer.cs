@@ -91,7 +91,7 @@ public abstract class WatchedContainer : DockerContainer
         if (await CountReadyAsync(default).ConfigureAwait(false) > _readyBefore)
             return true;
         if (DateTime.UtcNow > _startsUntil)
-            throw new TimeoutException(await NotWithinAsync("ready", default).ConfigureAwait(false));
+            throw await NotWithinAsync("ready", default).ConfigureAwait(false);
         return false;
     }
 
@@ -127,7 +127,7 @@ public abstract class WatchedContainer : DockerContainer
                     + await LastLinesAsync(ct).ConfigureAwait(false));
             }
             if (DateTime.UtcNow > until)
-                throw new TimeoutException(await NotWithinAsync(what, ct).ConfigureAwait(false));
+                throw await NotWithinAsync(what, ct).ConfigureAwait(false);
             await Task.Delay(Pause, ct).ConfigureAwait(false);
         }
     }
@@ -169,9 +169,9 @@ public abstract class WatchedContainer : DockerContainer
     private async Task<State> StateAsync(CancellationToken ct) =>
         (await _docker.Containers.InspectContainerAsync(Id, ct).ConfigureAwait(false)).State!;
 
-    private async Task<string> NotWithinAsync(string what, CancellationToken ct) =>
-        $"not within {WaitLimit.TotalSeconds:0.#} s: {what}"
-        + await LastLinesAsync(ct).ConfigureAwait(false);
+    private async Task<TimeoutException> NotWithinAsync(string what, CancellationToken ct) =>
+        new($"not within {WaitLimit.TotalSeconds:0.#} s: {what}"
+            + await LastLinesAsync(ct).ConfigureAwait(false));
 
     private async Task<string> LastLinesAsync(CancellationToken ct)
     {

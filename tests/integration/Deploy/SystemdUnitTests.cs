@@ -79,6 +79,47 @@ public sealed class SystemdUnitTests
         Assert.Contains("BBAL_SOCKETS=/run/binder/sockets", _unit.All("Service", "Environment"));
     }
 
+    /// <summary>
+    /// As on a machine that has none of the folders yet; Debian's systemd comes without
+    /// /etc/sysusers.d.
+    /// </summary>
+    [Fact]
+    public void LinesAtTheHead_InstallEveryFileThatTheUnitNeeds()
+    {
+        using var root = new TestFolder();
+        var lines = File.ReadLines(SystemdUnit.Path)
+            .Where(line => line.StartsWith("#   install ", StringComparison.Ordinal))
+            .Select(line => Regex.Replace(line[1..], @" (?=/)", " " + root.FullName))
+            .ToList();
+
+        using var shell = new ManagedProcess(
+            "sh", ["-ec", $"cd '{Places.Root}'\n" + string.Join('\n', lines)]);
+
+        Assert.True(shell.WaitForExit() == 0, shell.Tail());
+        Assert.All(
+            new[]
+            {
+                _unit["Service", "ExecStart"].Split(' ')[0],
+                _unit["Service", "EnvironmentFile"].TrimStart('-'),
+                "/etc/systemd/system/bbal.service",
+                "/etc/sysusers.d/bbal.conf",
+                "/etc/tmpfiles.d/bbal.conf",
+            },
+            path => Assert.True(File.Exists(root.FullName + path), path));
+    }
+
+    [Fact]
+    public void EveryVariableOfTheCommandLine_HasAValueWithoutAnybodysHelp()
+    {
+        var set = _unit.All("Service", "Environment").Select(line => line.Split('=')[0]);
+
+        // systemd warns at each start of one that has none.
+        Assert.Equal(
+            Regex.Matches(_unit["Service", "ExecStart"], @"\$\{?(\w+)")
+                .Select(match => match.Groups[1].Value),
+            set);
+    }
+
     [Fact]
     public void SampleOfOptions_SetsWhatTheUnitAndTheExecutableRead() => Assert.Equal(
         ["BBAL_SOCKETS", "BBAL_OPTIONS", "LOG_LEVEL"],
