@@ -8,6 +8,7 @@ using System.Linq;
 using System.Threading.Tasks;
 using Balancer.Testing;
 using DnsClient;
+using DotNet.Testcontainers.Builders;
 using Tests.Integration.Harness;
 using Xunit;
 
@@ -117,6 +118,55 @@ public sealed class LibraryTests
         Assert.Empty(await balancer.HealthyAsync());
         // What it said before can still be asked for.
         await balancer.WaitForLineAsync("listening on");
+    }
+
+    [FactNeedingDocker]
+    public async Task BackendWhoseSocketIsUnlinkedWhileItRuns_IsNotHealthy()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+
+        File.Delete(binder.SocketPath!);
+
+        await balancer.WaitUntilUnhealthyAsync("5301");
+        Assert.DoesNotContain(await balancer.LinesAsync(),
+            line => line.Contains("faulted", StringComparison.Ordinal));
+    }
+
+    [FactNeedingDocker]
+    public async Task VolumeInThePlaceOfAFolder_CarriesTheSockets()
+    {
+        await using var volume = new VolumeBuilder().Build();
+        await volume.CreateAsync();
+        await using var binder = new FakeBinderBuilder().WithVolumeMount(volume, "/sockets")
+            .Build();
+        await using var balancer = new BalancerBuilder().WithVolumeMount(volume, "/sockets")
+            .Build();
+
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+
+        using var host = new UdpHost();
+        Assert.Equal("5301", host.Who(balancer.Endpoint));
+        Assert.Null(binder.SocketPath);
+    }
+
+    [FactNeedingDocker]
+    public async Task BalancerOnAllAddresses_HasAnEndpointThatClientsCanAsk()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets)
+            .WithAddress("0.0.0.0").Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+
+        var dns = new LookupClient(balancer.Endpoint);
+
+        Assert.NotEmpty((await dns.QueryAsync("www.example.com", QueryType.A)).Answers);
     }
 
     [FactNeedingDocker]

@@ -54,4 +54,21 @@ public sealed class StoppedBalancerTests
         using var host = new UdpHost();
         Assert.Equal("5301", host.Who(balancer.Endpoint));
     }
+
+    [FactNeedingDocker]
+    public async Task BalancerStartedAgain_IsNotTakenAtItsWordOfBefore()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+
+        await balancer.KillAsync();
+        await binder.StopAsync();
+        await balancer.StartAsync();
+
+        Assert.Empty(await balancer.HealthyAsync());
+        await balancer.WaitUntilUnhealthyAsync("5301");
+    }
 }
