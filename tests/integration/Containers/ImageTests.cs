@@ -80,6 +80,16 @@ public sealed class ImageTests
         }
     }
 
+    [Fact]
+    public void UnknownArgumentOfTheScript_IsNamed()
+    {
+        using var script = new ManagedProcess(
+            Path.Combine(Places.Root, "scripts", "image"), ["--nonsense"]);
+
+        Assert.Equal(64, script.WaitForExit());
+        Assert.Equal(["image: --nonsense: the one option is --if-engine"], script.Errors);
+    }
+
     private static string Version() =>
         XDocument.Load(Path.Combine(Places.Root, "Directory.Build.props"))
             .Descendants("VersionPrefix").Single().Value;
