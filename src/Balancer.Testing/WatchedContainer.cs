@@ -2,7 +2,7 @@
 // signals, and their output is at hand, line by line, as a text to wait for.
 //
 // Ready is told by a line of this start: a container that is started again still has the lines of
-// the start before, so those are counted first; one that runs already is not started.
+// the start before, so those are counted first. One that runs already is ready if it was.
 //
 // What always holds: a wait that fails tells what the container wrote last, and none goes on once
 // the container has ended, because then nothing that it waits for can come.
@@ -149,9 +149,9 @@ public abstract class WatchedContainer : DockerContainer
     /// <inheritdoc />
     protected override async Task UnsafeStartAsync(CancellationToken ct = default)
     {
-        if (await IsRunningAsync(ct).ConfigureAwait(false))
-            return;
-        _readyBefore = await CountReadyAsync(ct).ConfigureAwait(false);
+        // Where it runs already the start that it is in counts, be it not ready yet.
+        if (!await IsRunningAsync(ct).ConfigureAwait(false))
+            _readyBefore = await CountReadyAsync(ct).ConfigureAwait(false);
         _startsUntil = DateTime.UtcNow + WaitLimit;
         await base.UnsafeStartAsync(ct).ConfigureAwait(false);
     }
