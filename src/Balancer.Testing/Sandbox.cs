@@ -54,6 +54,7 @@ internal static class Sandbox
     }
 
     /// <summary>A port that is free at this moment for UDP and TCP.</summary>
+    /// <exception cref="ArgumentException">The address is not of this machine.</exception>
     public static int FreePort(string address)
     {
         while (true)
@@ -77,6 +78,10 @@ internal static class Sandbox
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             return false;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw new ArgumentException($"{endpoint.Address} is no address of this machine", e);
         }
     }
 

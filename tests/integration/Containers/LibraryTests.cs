@@ -253,6 +253,15 @@ public sealed class LibraryTests
             StringComparison.Ordinal);
     }
 
+    [FactNeedingDocker]
+    public void AddressOfAnotherMachine_IsNamed()
+    {
+        var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
+            .WithSocketFolder("/tmp").WithAddress("192.0.2.1").Build());
+
+        Assert.Equal("192.0.2.1 is no address of this machine", failure.Message);
+    }
+
     [TheoryNeedingDocker]
     [InlineData(0)]
     [InlineData(65_536)]
