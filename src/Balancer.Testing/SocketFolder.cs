@@ -1,10 +1,10 @@
 // Owns the folder that fake Binders and the balancer share: made new, open to whoever the
 // containers run as, gone with everything in it at the end.
 //
-// It is open to all because the processes of the two images are nobody's, and because an engine
-// may map users to others (rootless). It lies in the system's folder for temporary files, or where
-// it is told: some engines see only part of the machine, as where a CI's job and its engine share
-// the folder of the build and nothing else.
+// It is open to all because the processes of the two images are nobody's, or whoever's the caller
+// says. It lies in the system's folder for temporary files, or where it is told: some engines see
+// only part of the machine, as where a CI's job and its engine share the folder of the build and
+// nothing else.
 //
 // What always holds: a socket in it has a path short enough to be connected to.
 
