@@ -36,6 +36,8 @@ public abstract record LogEvent
 
     public sealed record BackendUnlinked(BackendId Id, string Path) : LogEvent;
 
+    public sealed record BackendRelinked(BackendId Id, string Path) : LogEvent;
+
     public sealed record BackendRemoved(BackendId Id, string Path) : LogEvent;
 
     public sealed record BackendForgotten(BackendId Id, string Path) : LogEvent;

@@ -120,6 +120,12 @@ public sealed class SimLog(IClock clock) : IBalancerLog
             Add(new LogEvent.BackendUnlinked(id, path));
     }
 
+    public void BackendRelinked(BackendId id, string path)
+    {
+        if (IsHeard)
+            Add(new LogEvent.BackendRelinked(id, path));
+    }
+
     public void BackendRemoved(BackendId id, string path)
     {
         if (IsHeard)

@@ -149,6 +149,7 @@ public sealed class StoryRecorder : RunObserver
             case LogEvent.BackendMadeAnew e: Know(now, e.Id, e.Path, "made anew"); break;
             case LogEvent.BackendHealthy e: OnHealthy(now, e.Id); break;
             case LogEvent.BackendUnlinked e: Tell(now, e.Id, "unlinked"); break;
+            case LogEvent.BackendRelinked e: Tell(now, e.Id, "has its path again"); break;
             case LogEvent.BackendRemoved e: Tell(now, e.Id, "removed: no such path"); break;
             case LogEvent.BackendStuck e:
                 Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");

@@ -182,7 +182,13 @@ internal sealed class Backend : IStreamOwner
         else if (isAnother)
             OnMadeAnew(now);
         else if (State == BackendState.Draining)
-            State = BackendState.Healthy;
+            OnRelinked();
+    }
+
+    private void OnRelinked()
+    {
+        State = BackendState.Healthy;
+        _environment.Log.BackendRelinked(Id, Path);
     }
 
     /// <summary>A whole scan did not see the path.</summary>
@@ -300,6 +306,8 @@ internal sealed class Backend : IStreamOwner
         _warmAt = now + _environment.Options.WarmUp;
         _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _environment.Log.BackendHealthy(Id, Path);
+        if (!_pathPresent)
+            _environment.Log.BackendUnlinked(Id, Path);
     }
 
     private void OnHelloOverdue(Instant now) =>

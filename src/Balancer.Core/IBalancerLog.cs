@@ -110,6 +110,11 @@ public interface IBalancerLog
     /// <summary>The path of a healthy backend is gone: it gets nobody new.</summary>
     void BackendUnlinked(BackendId id, string path);
 
+    /// <summary>
+    /// The path of a backend that was unlinked is there again, and leads to the same socket.
+    /// </summary>
+    void BackendRelinked(BackendId id, string path);
+
     /// <summary>A connect found no such path.</summary>
     void BackendRemoved(BackendId id, string path);
 

@@ -209,6 +209,8 @@ public sealed class BalancerBuilder
 /// <summary>A balancer; started, it listens for clients.</summary>
 public sealed class BalancerContainer : WatchedContainer
 {
+    private static readonly string[] BeginsHealth = [" is healthy", " has its path again"];
+
     private static readonly string[] EndsHealth =
         [" faulted: ", " removed: ", " unlinked ", " was restarted: "];
 
@@ -267,9 +269,11 @@ public sealed class BalancerContainer : WatchedContainer
                 healthy.Clear();
             else if (path is null || !message.StartsWith("backend ", StringComparison.Ordinal))
                 continue;
-            else if (message.EndsWith(" is healthy", StringComparison.Ordinal))
+            else if (BeginsHealth.Any(
+                word => message.Contains(word, StringComparison.Ordinal)))
                 healthy.Add(System.IO.Path.GetFileName(path));
-            else if (EndsHealth.Any(end => message.Contains(end, StringComparison.Ordinal)))
+            else if (EndsHealth.Any(
+                word => message.Contains(word, StringComparison.Ordinal)))
                 healthy.Remove(System.IO.Path.GetFileName(path));
         }
         return healthy;

@@ -110,6 +110,9 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
     public void BackendUnlinked(BackendId id, string path) =>
         OfBackend(Warning, id, path, "unlinked its path: it gets nobody new");
 
+    public void BackendRelinked(BackendId id, string path) =>
+        OfBackend(Information, id, path, "has its path again: it gets new clients");
+
     public void BackendRemoved(BackendId id, string path) =>
         OfBackend(Warning, id, path, "removed: its path is gone");
 

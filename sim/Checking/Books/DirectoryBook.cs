@@ -253,7 +253,13 @@ internal sealed class DirectoryBook(Truth truth)
         else if (isAnother)
             OnMadeAnew(backend);
         else if (backend.Stage == Stage.Draining)
-            backend.Stage = Stage.Healthy;
+            OnRelinked(backend);
+    }
+
+    private void OnRelinked(BackendTruth backend)
+    {
+        truth.Lines.Owe(new LogEvent.BackendRelinked(backend.Name, backend.Path));
+        backend.Stage = Stage.Healthy;
     }
 
     private void OnReturned(BackendTruth backend)

@@ -41,7 +41,8 @@ internal sealed class LineBook(Truth truth)
 
     private static bool IsExact(LogEvent told) => told is LogEvent.BackendReturned
         or LogEvent.BackendMadeAnew or LogEvent.BackendConnected or LogEvent.BackendHealthy
-        or LogEvent.BackendUnlinked or LogEvent.BackendRemoved or LogEvent.HeartbeatAnswered
+        or LogEvent.BackendUnlinked or LogEvent.BackendRelinked or LogEvent.BackendRemoved
+        or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -156,6 +156,8 @@ internal sealed class SessionBook(Truth truth)
         truth.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
+        if (!backend.HasPath)
+            truth.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
         backend.NextBackOff = Law.FirstBackOff;
         backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
     }

@@ -23,6 +23,7 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
+            ["BackendRelinked"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
             ["Refusal:HelloTimeout"] = Control,

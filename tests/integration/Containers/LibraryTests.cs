@@ -139,6 +139,24 @@ public sealed class LibraryTests
     }
 
     [FactNeedingDocker]
+    public async Task BackendWhoseSocketIsMovedAwayAndBack_IsHealthyAgain()
+    {
+        using var sockets = new SocketFolder();
+        using var elsewhere = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+        var away = elsewhere.PathOf("5301");
+
+        File.Move(binder.SocketPath!, away);
+        await balancer.WaitUntilUnhealthyAsync("5301");
+        File.Move(away, binder.SocketPath!);
+
+        await balancer.WaitUntilHealthyAsync("5301");
+    }
+
+    [FactNeedingDocker]
     public async Task VolumeInThePlaceOfAFolder_CarriesTheSockets()
     {
         await using var volume = new VolumeBuilder().Build();

@@ -9,6 +9,9 @@ namespace Tests.Unit.Core;
 
 public sealed class BackendTests : CoreTest
 {
+    /// <summary>The name of an entry whose path is too long for an AF_UNIX address.</summary>
+    private static readonly string NameOfNone = new('x', 120);
+
     [Fact]
     public void SocketAtStart_IsConnectedToAndHealthyAfterItsHello()
     {
@@ -377,6 +380,41 @@ public sealed class BackendTests : CoreTest
 
         Assert.Equal(BackendState.Healthy, State("5301"));
         Assert.Equal(0, Log.Count<LogEvent.BackendMadeAnew>());
+    }
+
+    [Fact]
+    public void PathIsMovedAwayAndBack_IsToldBothTimes()
+    {
+        HealthyBackends("5301");
+        Kernel.Directory.Rename("5301", NameOfNone);
+        Run(6);
+        Assert.Equal(BackendState.Draining, State("5301"));
+        Kernel.Directory.Rename(NameOfNone, "5301");
+        Run(6);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendRelinked>());
+    }
+
+    [Fact]
+    public void HelloComesWhileThePathIsGone_IsHealthyAndUnlinked()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.AnswersHello = false;
+        backend.CloseSessions();
+        Run(2);
+        Assert.Equal(BackendState.AwaitingHello, State("5301"));
+        Kernel.Directory.Rename("5301", NameOfNone);
+        Run(6);
+        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+
+        backend.Sessions[^1].SendHello();
+        Run(1);
+
+        Assert.Equal(BackendState.Draining, State("5301"));
+        Assert.Equal(2, Log.Count<LogEvent.BackendHealthy>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendUnlinked>());
     }
 
     [Fact]

@@ -40,6 +40,7 @@ public sealed class BalancerLogTests
         .. Enum.GetValues<FaultCause>().Select(FaultOf),
         ("BackendMadeAnew", log => log.BackendMadeAnew(Backend, Path)),
         ("BackendUnlinked", log => log.BackendUnlinked(Backend, Path)),
+        ("BackendRelinked", log => log.BackendRelinked(Backend, Path)),
         ("BackendRemoved", log => log.BackendRemoved(Backend, Path)),
         ("BackendReturned", log => log.BackendReturned(Backend, Path)),
         ("BackendForgotten", log => log.BackendForgotten(Backend, Path)),
