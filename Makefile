@@ -111,7 +111,7 @@ format: ## Fails if a file is not formatted as .editorconfig says
 	@dotnet format Balancer.sln --verify-no-changes
 
 # IMAGES=1 takes the container images along, which `make image` made.
-release: build ## Archive, SBOM and checksums of this architecture's release, in dist/
+release: build ## What a release of this architecture is made of, with checksums, in dist/
 	@scripts/release $(if $(IMAGES),--images)
 
 clean: ## Removes what was built, fetched and reported
