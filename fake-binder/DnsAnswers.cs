@@ -5,16 +5,18 @@
 //          lower case, labels joined by dots, no dot at the end
 //   TXT    one string: the name as it was asked
 //   CH TXT id.server and hostname.bind: the backend's own id
-//   other types: NOERROR and nothing; other classes, other CHAOS names: REFUSED
+//   other types: NOERROR and nothing; other classes, other CHAOS names: REFUSED; operations other
+//   than QUERY: NOTIMP
 //
 // First labels that do something: size-N (64 to 65535; a TXT answer of exactly N octets, if the
 // name leaves room), delay-MS (0 to 600000; answered that much later), drop (never answered),
 // crash (the process ends, as a real Binder does on some queries).
 //
 // What always holds: over UDP an answer is at most 512 octets without EDNS, else at most what the
-// client says and 1232; a longer one is cut to its question, with TC=1. A response (QR=1) and
-// what is shorter than a header get no answer. The answer depends on the query, the id and
-// nothing else.
+// client says and 1232; a longer one is cut to its question, with TC=1. A response (QR=1) gets no
+// answer, and neither does what is no query (DnsQuery.TryRead): a server may say FORMERR to that,
+// but node-mname, which a fake Binder stands in for, says nothing. The answer depends on the
+// query, the id and nothing else.
 
 using System;
 
@@ -26,8 +28,11 @@ public enum DnsFate
     /// <summary>It is answered.</summary>
     Answered,
 
-    /// <summary>It is no query, or one that asks not to be answered.</summary>
+    /// <summary>It is a response, or a query that asks not to be answered.</summary>
     Ignored,
+
+    /// <summary>It is no query; over TCP the connection is closed.</summary>
+    Unreadable,
 
     /// <summary>It kills the process.</summary>
     Deadly,
@@ -59,7 +64,9 @@ public static class DnsAnswers
         ReadOnlySpan<byte> message, bool overTcp, ReadOnlySpan<byte> id, bool failing,
         Span<byte> into)
     {
-        if (!DnsQuery.TryRead(message, out var query) || query.IsResponse)
+        if (!DnsQuery.TryRead(message, out var query))
+            return new DnsReply(DnsFate.Unreadable);
+        if (query.IsResponse)
             return new DnsReply(DnsFate.Ignored);
         var first = FirstLabel(query.Name);
         if (IsLabel(first, "crash"u8))
@@ -95,8 +102,8 @@ public static class DnsAnswers
 
     private static DnsRcode Verdict(in DnsQuery query, bool failing)
     {
-        if (query.Form != DnsRcode.NoError)
-            return query.Form;
+        if (query.Operation != DnsOperation.Query)
+            return DnsRcode.NotImplemented;
         if (query.EdnsVersion > 0)
             return DnsRcode.BadVersion;
         if (failing)

@@ -26,18 +26,26 @@ public static class DnsClass
     public const ushort Chaos = 3;
 }
 
+/// <summary>The operations that a query may ask for; IQUERY (1) is obsolete.</summary>
+public enum DnsOperation
+{
+    Query = 0,
+    Status = 2,
+    Notify = 4,
+    Update = 5,
+}
+
 /// <summary>The answer's verdict; BadVersion needs EDNS for its upper bits.</summary>
 public enum DnsRcode
 {
     NoError = 0,
-    FormatError = 1,
     ServerFailure = 2,
     NotImplemented = 4,
     Refused = 5,
     BadVersion = 16,
 }
 
-/// <summary>A query, as far as it could be read.</summary>
+/// <summary>A message that could be read as one question of some operation.</summary>
 public readonly ref struct DnsQuery
 {
     /// <summary>Bytes before the question.</summary>
@@ -48,12 +56,10 @@ public readonly ref struct DnsQuery
 
     public ushort Id { get; private init; }
 
-    /// <summary>
-    /// The question's name on the wire, root label included; empty if there is none.
-    /// </summary>
+    /// <summary>The question's name on the wire, root label included.</summary>
     public ReadOnlySpan<byte> Name { get; private init; }
 
-    /// <summary>Name, type and class as they came; empty if there is no question.</summary>
+    /// <summary>Name, type and class as they came.</summary>
     public ReadOnlySpan<byte> Question { get; private init; }
 
     public ushort Type { get; private init; }
@@ -70,47 +76,27 @@ public readonly ref struct DnsQuery
 
     public bool IsResponse => (Flags & 0x8000) != 0;
 
-    public int Opcode => (Flags >> 11) & 15;
+    public DnsOperation Operation => (DnsOperation)((Flags >> 11) & 15);
 
     /// <summary>
-    /// What must be answered because of the message's form; NoError if it is a query.
-    /// </summary>
-    public DnsRcode Form { get; private init; }
-
-    /// <summary>
-    /// False when the message is shorter than a header, so cannot even be refused.
+    /// False for what node-mname gives up on too: fewer bytes than a header has, an operation
+    /// that does not exist, another number of questions than one, a part that is cut or wrong.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> message, out DnsQuery query)
     {
         query = default;
         if (message.Length < HeaderBytes)
             return false;
-        var headerOnly = new DnsQuery
-        {
-            Id = Word(message, 0),
-            Flags = Word(message, 2),
-            Form = DnsRcode.FormatError,
-        };
-        query = headerOnly;
-        if (headerOnly.Opcode != 0)
-            query = headerOnly with { Form = DnsRcode.NotImplemented };
-        else if (Word(message, 4) == 1 && TryReadBody(message, headerOnly, out var whole))
-            query = whole;
-        return true;
-    }
-
-    private static bool TryReadBody(
-        ReadOnlySpan<byte> message, DnsQuery header, out DnsQuery query)
-    {
-        query = default;
+        query = new DnsQuery { Id = Word(message, 0), Flags = Word(message, 2) };
+        if (!Enum.IsDefined(query.Operation) || Word(message, 4) != 1)
+            return false;
         // A name that comes first has nothing before it to point to, so the question's name is
         // read without compression.
         var at = SkipName(message, HeaderBytes, allowPointer: false);
         if (at < 0 || at + 4 > message.Length)
             return false;
-        query = header with
+        query = query with
         {
-            Form = DnsRcode.NoError,
             Name = message[HeaderBytes..at],
             Question = message[HeaderBytes..(at + 4)],
             Type = Word(message, at),
@@ -204,7 +190,7 @@ public ref struct DnsWriter(Span<byte> buffer)
     /// <summary>Bytes written so far.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Starts the answer: header, and the question if there was one.</summary>
+    /// <summary>Starts the answer: header and question.</summary>
     public void Begin(in DnsQuery query, DnsRcode rcode)
     {
         var flags = (query.Flags & Echoed) | Response | ((int)rcode & 15);
@@ -213,7 +199,7 @@ public ref struct DnsWriter(Span<byte> buffer)
         _buffer[..DnsQuery.HeaderBytes].Clear();
         Put(0, query.Id);
         Put(2, (ushort)flags);
-        Put(4, (ushort)(query.Question.IsEmpty ? 0 : 1));
+        Put(4, 1);
         query.Question.CopyTo(_buffer[DnsQuery.HeaderBytes..]);
         Length = DnsQuery.HeaderBytes + query.Question.Length;
     }

@@ -2,7 +2,8 @@
 //
 // What always holds: bytes that come before INBOUND_TCP_OK was sent wait for it, and no more
 // than HeldBytes of them are read. Queries may be pipelined and cut anywhere; answers that are
-// due at once come in the order of their queries. The client's half-close costs it no answer.
+// due at once come in the order of their queries. The client's half-close costs it no answer. A
+// message that is no query ends the session, as it does with node-mname.
 
 using System;
 
@@ -119,6 +120,8 @@ internal sealed class TcpConversation(SessionContext context) : Conversation(con
             Context.Crash("a query of death");
             return;
         }
+        if (reply.Fate == DnsFate.Unreadable)
+            Context.End(SessionActionKind.Close, "a message that is no query");
         if (reply.Fate == DnsFate.Answered)
         {
             var framed = Context.Shared.AnswerBuffer[..(DnsFraming.LengthBytes + reply.Length)];

@@ -71,6 +71,19 @@ public sealed class TcpSessionTests
     }
 
     [Fact]
+    public void MessageThatIsNoQuery_ClosesBehindTheAnswersBeforeIt()
+    {
+        var driver = Tcp();
+        var noQuestion = SessionDriver.Query("a");
+        noQuestion[5] = 0;
+
+        Assert.Equal([A, "Close"],
+            driver.Feed([.. QueryA, .. SessionDriver.Framed(noQuestion), .. QueryA]));
+        Assert.Equal("a message that is no query", driver.Session.EndReason);
+        Assert.Equal(0, driver.Shared.Violations);
+    }
+
+    [Fact]
     public void DeadlyQuery_CrashesOverTcpToo() => Assert.Equal(
         ["CrashProcess"], Tcp().Feed(SessionDriver.Framed(SessionDriver.Query("crash.a"))));
 
