@@ -1,6 +1,7 @@
 // Owns the start of `sim`: the real simulator, this process's output, and nothing else. The first
-// Ctrl-C asks `run` and `real` to end in good order; a second one, and one during any other
-// command, ends the process as usual.
+// Ctrl-C, SIGTERM or SIGHUP asks `run` and `real` to end in good order, `real` with all processes
+// and folders that it made; a second one, and one during any other command, ends the process as
+// usual.
 
 using System;
 using System.IO;
@@ -10,13 +11,9 @@ using System.Threading;
 using Simulation.Commands;
 
 using var stop = new CancellationTokenSource();
-using var onInterrupt = args is ["run" or "real", ..]
-    ? PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
-    {
-        context.Cancel = !stop.IsCancellationRequested;
-        stop.Cancel();
-    })
-    : null;
+using var onInterrupt = StopAt(PosixSignal.SIGINT);
+using var onTerminate = StopAt(PosixSignal.SIGTERM);
+using var onHangUp = StopAt(PosixSignal.SIGHUP);
 using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
 var code = new Tool(new RealSimulator(), output, Console.Error)
 {
@@ -25,3 +22,11 @@ var code = new Tool(new RealSimulator(), output, Console.Error)
 }.Main(args);
 output.Flush();
 return code;
+
+PosixSignalRegistration? StopAt(PosixSignal signal) => args is ["run" or "real", ..]
+    ? PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = !stop.IsCancellationRequested;
+        stop.Cancel();
+    })
+    : null;

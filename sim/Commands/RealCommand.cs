@@ -17,6 +17,7 @@ using System.Text.Json;
 using System.Threading;
 using Simulation.Pictures;
 using Simulation.Real;
+using Simulation.Real.Interop;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -78,10 +79,14 @@ internal sealed class RealCommand(
     private static string Find(string? named, string name, string option)
     {
         var path = Path.GetFullPath(named ?? Path.Combine(AppContext.BaseDirectory, name));
-        return File.Exists(path)
-            ? path
-            : throw new FormatException($"{path}: no such executable (build it, or name another "
+        if (!File.Exists(path))
+        {
+            throw new FormatException($"{path}: no such executable (build it, or name another "
                 + $"with {option})");
+        }
+        return LibC.MayExecute(path)
+            ? path
+            : throw new FormatException($"{path}: is no executable");
     }
 
     private List<Subject> Subjects()

@@ -147,6 +147,9 @@ internal sealed class JournalReader(ObservedProcess process)
             case SeenFrame.ClientHello:
                 line.Session.IsControl = true;
                 break;
+            case SeenFrame.ClientHeartbeat:
+                line.Session.Heartbeats.Add(at);
+                break;
             case SeenFrame.InboundUdp:
                 if (left.Length < UdpHeaderBytes
                     || left.Length - UdpHeaderBytes < Word(left, 12))

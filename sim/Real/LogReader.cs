@@ -1,5 +1,5 @@
 // Owns the reading of the balancer's log, as far as checks need it: records with all counters, the
-// lines about backends that follow them, and whether it told of a rebalance.
+// lines about backends and remotes that follow them, and when it told of a rebalance.
 //
 // What always holds: a line that is no record, or one that is not known, changes nothing.
 
@@ -29,16 +29,32 @@ internal static class LogReader
     private static void Take(JsonElement record, ObservedBalancer seen)
     {
         var message = record.TryGetProperty("msg", out var text) ? text.GetString() ?? "" : "";
-        if (message.StartsWith("rebalancing", StringComparison.Ordinal))
-            seen.Rebalanced = true;
+        if (message.StartsWith("rebalancing", StringComparison.Ordinal)
+            && record.TryGetProperty("time", out var time) && time.TryGetDateTime(out var at))
+            seen.Rebalances.Add(ToNs(at) - seen.LogClockAheadNs);
         if (record.TryGetProperty("queries_received", out _))
             seen.Records.Add(Counters(record, message == "stopped"));
-        if (seen.Records.Count > 0
-            && message.StartsWith("status: backend ", StringComparison.Ordinal)
+        if (seen.Records is [.., var last])
+            TakeDetail(record, message, last);
+    }
+
+    /// <summary>Nanoseconds since 1970.</summary>
+    public static long ToNs(DateTime at) => (at - DateTime.UnixEpoch).Ticks * 100;
+
+    private static void TakeDetail(JsonElement record, string message, CounterRecord of)
+    {
+        if (message.StartsWith("status: backend ", StringComparison.Ordinal)
             && record.TryGetProperty("be_path", out var path)
             && record.TryGetProperty("udp_queries", out var queries))
         {
-            seen.Records[^1].Forwarded[path.GetString()!] = queries.GetInt64();
+            of.Forwarded[path.GetString()!] = queries.GetInt64();
+        }
+        if (message.StartsWith("status: remote ", StringComparison.Ordinal)
+            && record.TryGetProperty("remote_ip", out var address)
+            && record.TryGetProperty("udp_forwarded", out var forwarded)
+            && record.TryGetProperty("udp_dropped", out var dropped))
+        {
+            of.Remotes[address.GetString()!] = (forwarded.GetInt64(), dropped.GetInt64());
         }
     }
 

@@ -26,9 +26,12 @@ internal sealed record GotDatagram(
     long At, Endpoint To, Endpoint From, Endpoint Asked, byte[] Payload);
 
 /// <summary>A question that is asked again and again once chaos is over.</summary>
-internal sealed class ObservedProbe(Endpoint from, long asked)
+internal sealed class ObservedProbe(Endpoint from, long asked, bool overTcp = false)
 {
+    /// <summary>Over TCP the address counts alone: each try is a connection of its own.</summary>
     public Endpoint From => from;
+
+    public bool OverTcp => overTcp;
 
     /// <summary>When it was asked first.</summary>
     public long Asked => asked;
@@ -76,6 +79,12 @@ internal sealed class ObservedConnection(int client, Endpoint from)
     public ConnectionEnd End { get; set; }
 
     public long EndedAt { get; set; }
+
+    /// <summary>The client reads what comes, so it sees the end of it.</summary>
+    public bool Reads { get; init; } = true;
+
+    /// <summary>When the client ended its direction, or all of it; null if it did not.</summary>
+    public long? SaidAllAt { get; set; }
 }
 
 /// <summary>A frame on a control session.</summary>
@@ -99,6 +108,9 @@ internal sealed class ObservedSession(int backend, long acceptedAt)
 
     /// <summary>When SERVER_HELLO was written.</summary>
     public long? HelloAt { get; set; }
+
+    /// <summary>When each CLIENT_HEARTBEAT was read.</summary>
+    public List<long> Heartbeats { get; } = [];
 
     /// <summary>INBOUND_UDP.</summary>
     public List<ObservedFrame> Queries { get; } = [];
@@ -152,10 +164,19 @@ internal sealed class ObservedProcess(int backend, long startedAt)
 }
 
 /// <summary>A time in which a backend, or all of them (-1), may not be as they should be.</summary>
-internal sealed record Trouble(int Backend, long From, long Until, string What)
+/// <param name="Backend">The backend.</param>
+/// <param name="From">When it began.</param>
+/// <param name="Until">When it explains nothing any more.</param>
+/// <param name="What">What it is, for people.</param>
+/// <param name="Kind">The fault that it is; null for what is none.</param>
+internal sealed record Trouble(
+    int Backend, long From, long Until, string What, RealFaultKind? Kind = null)
 {
     /// <summary>A process is new; a reason to move to it, and none to end its session.</summary>
     public const string Starts = "starts";
+
+    /// <summary>A script may have it stop reading for a while, or for good.</summary>
+    public const string Hangs = "may hang";
 }
 
 /// <summary>A record of the balancer's log that has all counters.</summary>
@@ -164,6 +185,10 @@ internal sealed record CounterRecord(
 {
     /// <summary>Queries forwarded, per path of a backend, from the lines that follow it.</summary>
     public SortedDictionary<string, long> Forwarded { get; } =
+        new(System.StringComparer.Ordinal);
+
+    /// <summary>Queries forwarded and dropped, per address of a remote, likewise.</summary>
+    public SortedDictionary<string, (long Forwarded, long Dropped)> Remotes { get; } =
         new(System.StringComparer.Ordinal);
 
     public long this[string counter] => Counters.GetValueOrDefault(counter);
@@ -206,8 +231,11 @@ internal sealed class ObservedBalancer
 
     public List<CounterRecord> Records { get; } = [];
 
-    /// <summary>A rebalance was told of.</summary>
-    public bool Rebalanced { get; set; }
+    /// <summary>What the log's clock is ahead of the monotonic one.</summary>
+    public long LogClockAheadNs { get; set; }
+
+    /// <summary>When rebalances were told of.</summary>
+    public List<long> Rebalances { get; } = [];
 }
 
 /// <summary>All that was seen.</summary>

@@ -60,6 +60,7 @@ internal sealed class RealBalancer(
         while (!Listens() && !HasExited && Reactor.NowNs < until)
             reactor.RunUntil(() => false, Reactor.NowNs + ReadyLookNs);
         Seen.ReadyAt = Reactor.NowNs;
+        Seen.LogClockAheadNs = LogReader.ToNs(DateTime.UtcNow) - Seen.ReadyAt;
         Seen.NeverReady = !Listens();
         _limit = LibC.DescriptorLimit(_process.Pid);
         return !Seen.NeverReady;

@@ -107,7 +107,7 @@ internal sealed class RealFaults
         var now = Reactor.NowNs;
         var afterglow = fault.Target >= 0 ? AfterglowNs : HostAfterglowNs;
         _seen.Troubles.Add(new Trouble(fault.Target, now,
-            now + fault.For.Nanoseconds + afterglow, fault.ToString()));
+            now + fault.For.Nanoseconds + afterglow, fault.ToString(), fault.Kind));
     }
 
     // ---- What happens at once ----

@@ -3,9 +3,10 @@
 //
 //   chaos      as planned, up to the healing
 //   the rest   what is planned up to the stop; meanwhile, and for as long as it takes, every host
-//              of a client that retries asks once more, and core backends become healthy. A run
-//              that is well takes a few seconds for that; what is not well has 22 s and 65 s, as in
-//              the simulation, and some more, because a busy machine is slow
+//              of a client that retries asks once more, some new ones ask over TCP, and core
+//              backends become healthy; a few seconds later each host asks again. A run that is
+//              well takes ten seconds for that; what is not well has 22 s and 65 s, as in the
+//              simulation, and some more, because a busy machine is slow
 //   the quiet  nothing is sent for a while, and the balancer is asked for its counters
 //   the stop   as planned, with what goes on during it
 //
@@ -58,6 +59,7 @@ internal sealed class RealRun : IDisposable
     private readonly List<RealTcpClient> _tcp = [];
     private readonly RealHosts _hosts = new();
     private readonly RealUdpClients _udp;
+    private readonly RealTcpProbes _tcpProbes;
     private readonly RealFaults _faults;
 
     private RealRun(RealPlan plan, Executables executables, Func<bool> isInterrupted)
@@ -73,8 +75,11 @@ internal sealed class RealRun : IDisposable
             _backends.Add(backend.Id, new RealBackend(_reactor, _stage, _seen, backend));
             if (backend.Script != FakeBinder.Misbehaviour.None)
                 _backends[backend.Id].Trouble("misbehaves", 0, long.MaxValue);
+            if (backend.Script.HangAfter is not null || backend.Script.PauseAfter is not null)
+                _backends[backend.Id].Trouble(Trouble.Hangs, 0, long.MaxValue);
         }
         _udp = new RealUdpClients(_reactor, _seen, _hosts, _balancer.ServerOf);
+        _tcpProbes = new RealTcpProbes(_reactor, _seen, _hosts, _balancer.ServerOf);
         _faults = new RealFaults(
             _reactor, _stage, _balancer, _seen, _udp.Transit, _backends);
     }
@@ -113,6 +118,7 @@ internal sealed class RealRun : IDisposable
         foreach (var client in _tcp)
             client.Dispose();
         _udp.Dispose();
+        _tcpProbes.Dispose();
         _stage.Dispose();
     }
 
@@ -136,6 +142,7 @@ internal sealed class RealRun : IDisposable
         _balancer.NoteExit();
         foreach (var client in _tcp)
             client.Finish();
+        _tcpProbes.Finish();
         foreach (var backend in _backends.Values)
             backend.ReadJournals();
         _balancer.Finish();
@@ -191,8 +198,10 @@ internal sealed class RealRun : IDisposable
         foreach (var backend in _backends.Values)
             backend.Heal();
         _seen.HealedAt = Reactor.NowNs;
-        if (_plan.Heals)
-            _udp.Probe();
+        if (!_plan.Heals)
+            return;
+        _udp.Probe();
+        _tcpProbes.Probe(_plan);
     }
 
     // ---- What is owed, the quiet, the stop ----
@@ -212,20 +221,31 @@ internal sealed class RealRun : IDisposable
 
     private void Settle()
     {
-        var isLast = false;
-        while (!isLast)
-        {
-            _reactor.RunUntil(() => IsOver, Reactor.NowNs + LookNs);
-            isLast = IsSettled;
-        }
+        WaitUntilSettled();
+        // Whoever met a stand-in is back at its own backend by now, and shows it.
+        _reactor.RunUntil(() => IsOver, Reactor.NowNs + StickinessCheck.EffectNs + Second);
+        if (!IsOver)
+            _udp.Probe();
+        WaitUntilSettled();
         _seen.SettledAt = Reactor.NowNs;
         _udp.EndProbes();
+        _tcpProbes.End();
         var quietFrom = Reactor.NowNs;
         _reactor.RunUntil(() => IsOver
             || Reactor.NowNs > Math.Max(_udp.LastSentAt, quietFrom) + QuietNs,
             Reactor.NowNs + 6 * QuietNs);
         if (!IsOver)
             AskForCounters();
+    }
+
+    private void WaitUntilSettled()
+    {
+        var isLast = false;
+        while (!isLast)
+        {
+            _reactor.RunUntil(() => IsOver, Reactor.NowNs + LookNs);
+            isLast = IsSettled;
+        }
     }
 
     private void AskForCounters()

@@ -1,8 +1,9 @@
 // Owns a client that comes over TCP, as the simulator's does: one connection, what it sends and in
 // which pieces, and how it ends it.
 //
-// What always holds: an end is written down once; a client that never reads reads nothing until the
-// run is over; nothing here waits.
+// What always holds: no two connections of a run have the same address and port, for it is by these
+// that a backend's session is known to be one's; an end is written down once; a client that never
+// reads reads nothing until the run is over; nothing here waits.
 
 using System;
 using System.Collections.Generic;
@@ -39,6 +40,9 @@ internal sealed class RealTcpClient(
     private bool _isStuck;
     private Socket? _left;
 
+    /// <summary>Called when all that it asked is answered.</summary>
+    public Action? OnAnswered { get; init; }
+
     private bool IsOver => _socket is null;
 
     private bool HasSentAll => _sent == _toSend.Length;
@@ -47,16 +51,10 @@ internal sealed class RealTcpClient(
 
     public void Connect()
     {
-        _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-        {
-            NoDelay = true,
-            Blocking = false,
-        };
+        (_socket, var from) = Open();
         if (!Reads)
             _socket.ReceiveBufferSize = SmallBuffer;
-        _socket.Bind(RealHosts.ToSystem(new Endpoint(host, 0)));
-        _seen = new ObservedConnection(
-            plan.Id, RealHosts.FromSystem((IPEndPoint)_socket.LocalEndPoint!));
+        _seen = new ObservedConnection(plan.Id, from) { Reads = Reads };
         seen.Connections.Add(_seen);
         _toSend = MakeQuestions();
         try
@@ -87,6 +85,25 @@ internal sealed class RealTcpClient(
     {
         if (!IsOver && _wasConnected)
             Receive();
+    }
+
+    /// <summary>The kernel gives a port anew as soon as a reset has freed it.</summary>
+    private (Socket Socket, Endpoint From) Open()
+    {
+        while (true)
+        {
+            var socket = new Socket(
+                AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+            {
+                NoDelay = true,
+                Blocking = false,
+            };
+            socket.Bind(RealHosts.ToSystem(new Endpoint(host, 0)));
+            var from = RealHosts.FromSystem((IPEndPoint)socket.LocalEndPoint!);
+            if (!seen.Connections.Exists(connection => connection.From == from))
+                return (socket, from);
+            socket.Dispose();
+        }
     }
 
     private byte[] MakeQuestions()
@@ -202,6 +219,7 @@ internal sealed class RealTcpClient(
         if (!halfCloses || _hasHalfClosed)
             return;
         _hasHalfClosed = true;
+        _seen.SaidAllAt = Reactor.NowNs;
         try
         {
             _socket!.Shutdown(SocketShutdown.Send);
@@ -250,8 +268,10 @@ internal sealed class RealTcpClient(
     {
         if (plan.Manner == TcpManner.HalfClosesLate && HasSentAll)
             OnSentAll();
-        if (plan.Manner == TcpManner.Proper && plan.Queries > 0 && _answers.Value >= plan.Queries)
-            End(ConnectionEnd.ByClient);
+        if (plan.Manner != TcpManner.Proper || plan.Queries == 0 || _answers.Value < plan.Queries)
+            return;
+        OnAnswered?.Invoke();
+        End(ConnectionEnd.ByClient);
     }
 
     private void ActByManner()
@@ -267,6 +287,8 @@ internal sealed class RealTcpClient(
     {
         _seen.End = how;
         _seen.EndedAt = Reactor.NowNs;
+        if (how == ConnectionEnd.ByClient)
+            _seen.SaidAllAt ??= _seen.EndedAt;
         reactor.Forget((int)_socket!.Handle);
         // Who never closes keeps its own direction open even so.
         if (how == ConnectionEnd.EndOfStream && plan.Manner == TcpManner.StaysOpen)

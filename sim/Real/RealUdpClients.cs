@@ -37,6 +37,7 @@ internal sealed class RealUdpClients : IDisposable
     private readonly Dictionary<(Ipv4 Host, ushort Port), Port> _ports = [];
     private readonly List<Pending> _pending = [];
     private bool _mayProbe = true;
+    private int _probes;
 
     /// <summary>A socket of a client host.</summary>
     private sealed class Port(Socket socket, Endpoint at, Endpoint server)
@@ -105,11 +106,12 @@ internal sealed class RealUdpClients : IDisposable
     /// </summary>
     public void Probe()
     {
+        var query = FirstProbe + _probes++;
         var hosts = new HashSet<Ipv4>();
         foreach (var client in _seen.Scenario.UdpClients)
         {
             if (client.Retries && hosts.Add(client.Address))
-                Probe(client, FirstProbe);
+                Probe(client, query);
         }
     }
 

@@ -30,11 +30,8 @@ internal static class CountChecks
     {
         foreach (var record in seen.Balancer.Records)
         {
-            // Asked for in the middle of a turn, it tells of a batch of replies that are not sent.
-            var isAtRest = record.IsFinal || record == seen.Quiet?.Record;
             var wrong = Sum(record, "queries_", "queries_received", 0)
-                ?? Sum(record, "replies_", "replies_received", 0,
-                    isAtRest ? 0 : Law.DatagramsOfACall)
+                ?? Sum(record, "replies_", "replies_received", 0)
                 ?? Sum(record, "connections_", "connections_accepted", record.Connections);
             if (wrong is not null)
             {
@@ -55,13 +52,13 @@ internal static class CountChecks
     }
 
     private static string? Sum(
-        CounterRecord record, string group, string whole, long open, long mayLack = 0)
+        CounterRecord record, string group, string whole, long open)
     {
         var parts = open + record.Counters.Where(counter => counter.Key != whole
             && !Alone.Contains(counter.Key)
             && counter.Key.StartsWith(group, StringComparison.Ordinal))
             .Sum(counter => counter.Value);
-        return parts <= record[whole] && parts >= record[whole] - mayLack
+        return parts == record[whole]
             ? null
             : Say($"{whole} is {record[whole]}, and what became of them adds up to {parts}");
     }
@@ -91,20 +88,49 @@ internal static class CountChecks
     }
 
     /// <summary>
-    /// As many queries are forwarded as backends read, if no session ended; else as many or more.
+    /// As many queries are forwarded as backends read, to each and of each host, if no session
+    /// ended.
     /// </summary>
     private static string? Forwarded(Observations seen, CounterRecord record)
     {
         var until = seen.Balancer.StopAskedAt ?? long.MaxValue;
-        var read = seen.Sessions().Sum(
-            session => session.Queries.Count(query => query.At < until));
+        var read = seen.Sessions().SelectMany(session => session.Queries,
+            (session, query) => (session.Backend, query.Peer, query.At))
+            .Where(query => query.At < until).ToArray();
         var isCalm = seen.Sessions().All(session => !session.IsControl
             || (session.IsHealthyAt(until) && session.Queries.All(query => query.At < until)))
             && seen.Troubles.All(trouble => trouble.What == Trouble.Starts);
-        return isCalm
-            ? NotEqual("queries_forwarded", record["queries_forwarded"], read,
+        if (!isCalm)
+            return null;
+        return NotEqual("queries_forwarded", record["queries_forwarded"], read.Length,
                 "so many were read by backends")
-            : null;
+            ?? ToBackends(seen, record, read.ToLookup(query => query.Backend))
+            ?? OfRemotes(record, read.ToLookup(query => query.Peer.ToString()));
+    }
+
+    private static string? ToBackends<T>(
+        Observations seen, CounterRecord record, ILookup<int, T> read)
+    {
+        foreach (var (path, told) in record.Forwarded)
+        {
+            var plan = seen.Scenario.Backends.FirstOrDefault(
+                one => path.EndsWith("/" + one.Name, StringComparison.Ordinal));
+            if (plan is not null && NotEqual($"udp_queries of {path}", told,
+                read[plan.Id].Count(), "so many were read by it") is { } wrong)
+                return wrong;
+        }
+        return null;
+    }
+
+    private static string? OfRemotes<T>(CounterRecord record, ILookup<string, T> read)
+    {
+        foreach (var (address, told) in record.Remotes)
+        {
+            if (NotEqual($"udp_forwarded of {address}", told.Forwarded, read[address].Count(),
+                "so many were read by backends") is { } wrong)
+                return wrong;
+        }
+        return null;
     }
 
     /// <summary>What holds of the last record, whatever happened.</summary>

@@ -1,5 +1,6 @@
 // Claims of control sessions: that nothing comes on one before its hello (S2), that heartbeats come
-// one at a time and not too often (S8), and that the balancer ends none to a backend that did
+// one at a time, never earlier than 5 s after the hello or the answer before, and on a session to a
+// backend without fault not much later (S8); and that the balancer ends none to a backend that did
 // nothing wrong (S11).
 //
 // It knows by the journals of backends; a fake backend holds the balancer to the protocol and says
@@ -18,6 +19,12 @@ internal static class SessionChecks
 
     private const string SecondHeartbeat = "a second heartbeat";
 
+    /// <summary>The least time to the next heartbeat; clocks are read a moment apart.</summary>
+    private const long EarliestNs = 4_900_000_000;
+
+    /// <summary>The most, on a busy machine.</summary>
+    private const long LatestNs = 11_000_000_000;
+
     public static Violation? Hello(Observations seen)
     {
         foreach (var session in seen.Sessions())
@@ -35,9 +42,48 @@ internal static class SessionChecks
         {
             if (session.Over?.Contains(SecondHeartbeat, StringComparison.Ordinal) == true)
                 return Complain(seen, "S8", session);
+            if (session.HelloAt is { } hello && WrongTime(seen, session, hello) is { } wrong)
+                return wrong;
         }
         return null;
     }
+
+    private static Violation? WrongTime(Observations seen, ObservedSession session, long hello)
+    {
+        var last = hello;
+        foreach (var at in session.Heartbeats)
+        {
+            if (at - last < EarliestNs)
+                return FailHeartbeat(seen, session, last, at, "was sent a heartbeat");
+            last = at;
+        }
+        var end = Math.Min(session.OverAt ?? long.MaxValue, Math.Min(
+            session.PeerEndedAt ?? long.MaxValue, EndOf(seen, session)));
+        long[] due = [.. session.Heartbeats, end];
+        last = hello;
+        foreach (var at in due)
+        {
+            if (at - last > LatestNs && !RealChecks.WasInTrouble(
+                seen, session.Backend, hello, at, besides: Trouble.Starts))
+                return FailHeartbeat(seen, session, last, at, "was sent no heartbeat");
+            last = at;
+        }
+        return null;
+    }
+
+    /// <summary>When its process or the balancer ended, or began to.</summary>
+    private static long EndOf(Observations seen, ObservedSession session)
+    {
+        var balancer = seen.Balancer.StopAskedAt ?? seen.Balancer.ExitedAt ?? 0;
+        return Math.Min(balancer, seen.Processes
+            .Find(process => process.Sessions.Contains(session))?.EndedAt ?? long.MaxValue);
+    }
+
+    private static Violation FailHeartbeat(Observations seen, ObservedSession session, long from,
+        long until, string what) => RealChecks.Fail(seen, "S8", until,
+            $"backend {RealChecks.Name(seen, session.Backend)} {what} from "
+            + $"{RealChecks.Moment(seen, from)} to {RealChecks.Moment(seen, until)}; it is due 5 s"
+            + " after the hello, and then 5 s after each answer", session.Backend);
 
     public static Violation? Attribution(Observations seen)
     {

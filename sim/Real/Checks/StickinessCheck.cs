@@ -1,10 +1,21 @@
-// Claims that a client host stays with its backend (S3): it meets another only with a reason. A
-// reason is that one of the two, or the balancer, was in trouble between the host's last query at
-// the one and its first at the other; five minutes of silence; or a rebalance.
+// Claims that a client host stays with its backend (S3): it meets another only with a reason, and
+// comes back when its own is healthy again.
 //
-// It knows by which backend read each query. A rebalance is told in the log at every level; where
-// the log cannot be read, one may have taken place once the first was due.
+// A reason is what changed between the host's last query at the one and its first at the other: a
+// session of one of the two began or ended, or its warm-up did; a rebalance; five minutes of
+// silence. A third backend is a reason when its path was taken away: the host may have been bound to
+// that one and have met a stand-in, and is bound anew. Where a process may have been hung, what its
+// journal tells comes late; then, and while the balancer stood still or could not read the
+// directory, a host may go where it likes.
+//
+// That it comes back is claimed where it is plain whose the host is: it met one backend before
+// anything happened to any, and nothing since could have bound it to another.
+//
+// It knows by which backend read each query, and by the sessions in the journals. A rebalance is
+// told in the log at every level; where the log cannot be read, one may have taken place once the
+// first was due.
 
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
@@ -17,50 +28,156 @@ internal static class StickinessCheck
 {
     private const long Second = 1_000_000_000;
 
+    /// <summary>From a change to its effect: a wait, a hello, a busy machine.</summary>
+    public const long EffectNs = 3 * Second;
+
+    /// <summary>Journals of two backends are this much apart at most.</summary>
+    private const long SkewNs = 2 * Second;
+
+    /// <summary>Until a connect finds that a path is gone: the longest back-off.</summary>
+    private const long LongestBackOffNs = 35 * Second;
+
+    private readonly record struct Meeting(long At, int Backend);
+
     public static Violation? Judge(Observations seen)
     {
-        var hosts = new SortedDictionary<uint, List<(long At, int Backend)>>();
+        var hosts = new SortedDictionary<uint, List<Meeting>>();
         foreach (var session in seen.Sessions())
         {
             foreach (var query in session.Queries)
             {
                 if (!hosts.TryGetValue(query.Peer.Value, out var met))
                     hosts[query.Peer.Value] = met = [];
-                met.Add((query.At, session.Backend));
+                met.Add(new Meeting(query.At, session.Backend));
             }
         }
         foreach (var (host, met) in hosts)
         {
-            var inOrder = met.OrderBy(one => one.At).ToArray();
-            for (var i = 1; i < inOrder.Length; i++)
+            Meeting[] inOrder = [.. met.OrderBy(one => one.At)];
+            var found = Moves(seen, new Ipv4(host), inOrder)
+                ?? ComesBack(seen, new Ipv4(host), inOrder);
+            if (found is not null)
+                return found;
+        }
+        return null;
+    }
+
+    private static Violation? Moves(Observations seen, Ipv4 host, Meeting[] met)
+    {
+        for (var i = 1; i < met.Length; i++)
+        {
+            var (before, after) = (met[i - 1], met[i]);
+            if (before.Backend == after.Backend || HasReason(seen, before, after))
+                continue;
+            return RealChecks.Fail(seen, "S3", after.At,
+                $"{host} met backend {RealChecks.Name(seen, before.Backend)} at "
+                + $"{RealChecks.Moment(seen, before.At)} and "
+                + $"{RealChecks.Name(seen, after.Backend)} at "
+                + $"{RealChecks.Moment(seen, after.At)}; nothing was wrong with either",
+                after.Backend);
+        }
+        return null;
+    }
+
+    private static bool HasReason(Observations seen, Meeting before, Meeting after)
+    {
+        var from = before.At - EffectNs;
+        var until = after.At + SkewNs;
+        return after.At - before.At > Law.RemoteExpiry.Nanoseconds - Second
+            || MayHaveRebalanced(seen, from, until)
+            || Changes(seen, before.Backend).Concat(Changes(seen, after.Backend))
+                .Any(at => at >= from && at <= until)
+            || seen.Troubles.Any(trouble => trouble.Until >= from && trouble.From <= until
+                && IsBlinding(trouble))
+            || seen.Troubles.Any(trouble => trouble.From <= until && TakesPathAway(trouble)
+                && trouble.From >= from - (IsHealthy(seen, trouble) ? 0 : LongestBackOffNs));
+    }
+
+    /// <summary>When sessions and processes of a backend began, became warm, and ended.</summary>
+    private static IEnumerable<long> Changes(Observations seen, int backend)
+    {
+        foreach (var process in seen.Processes.Where(process => process.Backend == backend))
+        {
+            yield return process.StartedAt;
+            if (process.EndedAt is { } died)
+                yield return died;
+            foreach (var session in process.Sessions.Where(session => session.IsControl))
             {
-                if (inOrder[i].Backend != inOrder[i - 1].Backend
-                    && !HasReason(seen, inOrder[i - 1], inOrder[i]))
-                    return Fail(seen, new Ipv4(host), inOrder[i - 1], inOrder[i]);
+                yield return session.AcceptedAt;
+                if (session.HelloAt is { } hello)
+                {
+                    yield return hello;
+                    yield return hello + seen.Scenario.Kernel.WarmUp.Nanoseconds;
+                }
+                if (session.PeerEndedAt is { } ended)
+                    yield return ended;
+                if (session.OverAt is { } over)
+                    yield return over;
+            }
+        }
+    }
+
+    private static bool IsBlinding(Trouble trouble) => trouble.What == Trouble.Hangs
+        || trouble.Kind is RealFaultKind.Pause or RealFaultKind.Stall
+            or RealFaultKind.DirectoryGone or RealFaultKind.DirectoryUnreadable;
+
+    private static bool TakesPathAway(Trouble trouble) =>
+        trouble.Kind is RealFaultKind.Stop or RealFaultKind.Unlink;
+
+    private static bool IsHealthy(Observations seen, Trouble trouble) => seen.Sessions().Any(
+        session => session.Backend == trouble.Backend && session.IsHealthyAt(trouble.From));
+
+    private static bool MayHaveRebalanced(Observations seen, long from, long until) =>
+        seen.Balancer.LogIsWhole
+            ? seen.Balancer.Rebalances.Exists(at => at >= from && at <= until)
+            : until > seen.Balancer.ReadyAt + Law.RebalanceInterval.Nanoseconds - Second;
+
+    // ---- The way back ----
+
+    private static Violation? ComesBack(Observations seen, Ipv4 host, Meeting[] met)
+    {
+        var (first, own) = met[0];
+        if (!IsPlain(seen, own, first))
+            return null;
+        foreach (var at in met)
+        {
+            if (at.Backend == own || MayHaveRebalanced(seen, 0, at.At + SkewNs))
+                continue;
+            if (WarmSince(seen, own, at.At) is { } since && since + EffectNs < at.At)
+            {
+                return RealChecks.Fail(seen, "S3", at.At,
+                    $"{host}, which backend {RealChecks.Name(seen, own)} had first, met "
+                    + $"{RealChecks.Name(seen, at.Backend)} at {RealChecks.Moment(seen, at.At)}, "
+                    + $"though its own is healthy since {RealChecks.Moment(seen, since)}",
+                    at.Backend);
             }
         }
         return null;
     }
 
-    private static bool HasReason(
-        Observations seen, (long At, int Backend) before, (long At, int Backend) after) =>
-        IsTroubled(seen, before.Backend, before.At, after.At)
-        || IsTroubled(seen, after.Backend, before.At, after.At)
-        || after.At - before.At > Law.RemoteExpiry.Nanoseconds - Second
-        || MayHaveRebalanced(seen, after.At);
+    /// <summary>
+    /// The host is the backend's, since all were well when it came; and it stayed so, since that
+    /// one's path was there whenever it was looked for.
+    /// </summary>
+    private static bool IsPlain(Observations seen, int own, long first) =>
+        !seen.Troubles.Exists(trouble => IsBlinding(trouble)
+            || (trouble.Backend == own
+                && (TakesPathAway(trouble) || trouble.Kind is RealFaultKind.Rebind)))
+        && seen.Sessions().Any(session => session.Backend == own && session.IsControl
+            && session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first
+            && session.IsHealthyAt(first))
+        && seen.Processes.TrueForAll(process => !(process.EndedAt < first + SkewNs)
+            && process.Sessions.TrueForAll(session => !session.IsControl
+                || !(session.OverAt < first + SkewNs || session.PeerEndedAt < first + SkewNs)));
 
-    private static bool IsTroubled(Observations seen, int backend, long from, long until) =>
-        RealChecks.WasInTrouble(seen, backend, from - Second, until + Second);
-
-    private static bool MayHaveRebalanced(Observations seen, long at) =>
-        seen.Balancer.LogIsWhole
-            ? seen.Balancer.Rebalanced
-            : at > seen.Balancer.ReadyAt + Law.RebalanceInterval.Nanoseconds - Second;
-
-    private static Violation Fail(Observations seen, Ipv4 host,
-        (long At, int Backend) before, (long At, int Backend) after) =>
-        RealChecks.Fail(seen, "S3", after.At,
-            $"{host} met backend {RealChecks.Name(seen, before.Backend)} at "
-            + $"{RealChecks.Moment(seen, before.At)} and {RealChecks.Name(seen, after.Backend)} at "
-            + $"{RealChecks.Moment(seen, after.At)}; nothing was wrong with either", after.Backend);
+    private static long? WarmSince(Observations seen, int backend, long at)
+    {
+        foreach (var session in seen.Sessions())
+        {
+            if (session.Backend == backend && session.IsHealthyAt(at)
+                && session.IsHealthyAt(at + SkewNs))
+                return session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds;
+        }
+        return null;
+    }
 }

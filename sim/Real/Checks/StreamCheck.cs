@@ -1,7 +1,7 @@
 // Claims of TCP connections (S7): what a client gets is the beginning of what one backend wrote for
 // it, and all of it if the backend ended its direction in good order and the client read the end;
 // what a backend reads is the beginning of what the client sent, and none of it comes before its
-// INBOUND_TCP_OK.
+// INBOUND_TCP_OK. The end of either is told to the other within seconds.
 //
 // It knows by the bytes at both ends; the client's address and port in INBOUND_TCP tell which
 // sessions were made for a connection. A connection that its time-outs or a stop may have cut owes
@@ -19,6 +19,9 @@ namespace Simulation.Real.Checks;
 internal static class StreamCheck
 {
     private const long Second = 1_000_000_000;
+
+    /// <summary>How soon an end is passed on, on a busy machine.</summary>
+    private const long PassingOnNs = 8 * Second;
 
     /// <summary>
     /// How a session's end is told that the backend came to by itself, all its bytes written.
@@ -61,7 +64,10 @@ internal static class StreamCheck
             return Fail(seen, connection, connection.EndedAt,
                 $"it got {connection.Got.Count} bytes that are not the first of any backend's");
         }
-        return JudgeEnd(seen, connection, [.. sessions.Where(session => session.OkAt != null)]);
+        ObservedSession[] taken = [.. sessions.Where(session => session.OkAt != null)];
+        return JudgeEnd(seen, connection, taken)
+            ?? EndReachesClient(seen, connection, taken)
+            ?? EndReachesBackend(seen, connection, taken);
     }
 
     private static Violation? JudgeEnd(
@@ -76,6 +82,42 @@ internal static class StreamCheck
             + $"{RealChecks.Name(seen, session.Backend)} wrote {session.ToClient.Count} bytes"
             + " before its own");
     }
+
+    private static Violation? EndReachesClient(
+        Observations seen, ObservedConnection connection, ObservedSession[] taken)
+    {
+        if (connection is not { Reads: true, End: ConnectionEnd.Open } || taken is not [var session]
+            || (session.HalfClosedAt ?? session.OverAt ?? EndOfProcess(seen, session))
+                is not { } ended || !HadTime(seen, ended))
+            return null;
+        return Fail(seen, connection, ended,
+            $"it was never told that backend {RealChecks.Name(seen, session.Backend)} ended at "
+            + RealChecks.Moment(seen, ended));
+    }
+
+    private static Violation? EndReachesBackend(
+        Observations seen, ObservedConnection connection, ObservedSession[] taken)
+    {
+        if (connection.SaidAllAt is not { } ended || taken is not [var session]
+            || session is not { PeerEndedAt: null, OverAt: null }
+            || EndOfProcess(seen, session) != null || !HadTime(seen, ended)
+            // One that is busy, or does not read, has not come to the end.
+            || session.FromClient.Count < connection.Sent.Count
+            || RealChecks.WasInTrouble(
+                seen, session.Backend, session.AcceptedAt, long.MaxValue, Trouble.Starts))
+            return null;
+        return Fail(seen, connection, ended,
+            $"backend {RealChecks.Name(seen, session.Backend)} was never told that it ended at "
+            + RealChecks.Moment(seen, ended));
+    }
+
+    /// <summary>Whether what happened then must have been passed on before the stop.</summary>
+    private static bool HadTime(Observations seen, long at) =>
+        at + PassingOnNs < seen.Balancer.StopAskedAt
+        && !RealChecks.WasInTrouble(seen, -1, at, at + PassingOnNs);
+
+    private static long? EndOfProcess(Observations seen, ObservedSession session) =>
+        seen.Processes.Find(process => process.Sessions.Contains(session))?.EndedAt;
 
     private static bool EndsInGoodOrder(ObservedSession session) =>
         session.HalfClosedAt != null

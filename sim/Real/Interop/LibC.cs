@@ -37,6 +37,7 @@ internal static partial class LibC
     private const int DescriptorsResource = 7;
     private const int OpenNonBlockingCloseOnExec = 0x800 | 0x80000;
     private const int SetPipeSize = 1031;
+    private const int ExecuteAccess = 1;
     private const uint UserOnly = 0x180;
 
     /// <summary>Sends a signal to one process.</summary>
@@ -63,6 +64,9 @@ internal static partial class LibC
         limits[0] = Math.Min((ulong)limit, limits[1]);
         return prlimit(process, DescriptorsResource, limits, []) == 0;
     }
+
+    /// <summary>Whether this user may run the file.</summary>
+    public static bool MayExecute(string path) => access(path, ExecuteAccess) == 0;
 
     public static bool MakePipe(string path) => mkfifo(path, UserOnly) == 0;
 
@@ -91,6 +95,9 @@ internal static partial class LibC
     [LibraryImport("libc", SetLastError = true)]
     private static partial int prlimit(
         int process, int resource, ReadOnlySpan<ulong> wanted, Span<ulong> before);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int access(string path, int wanted);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int mkfifo(string path, uint mode);

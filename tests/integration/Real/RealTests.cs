@@ -6,6 +6,7 @@
 // They mostly wait, but would disturb tests that measure, so nothing else runs beside them.
 
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Runtime.Versioning;
@@ -37,6 +38,25 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         // What cannot be done for real is said, and how often.
         Assert.Contains(lines, line => line.StartsWith("left out  ", StringComparison.Ordinal)
             && line.Contains(" KernelWakes", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(Posix.SigInt)]
+    [InlineData(Posix.SigTerm)]
+    [InlineData(Posix.SigHup)]
+    public void Interrupted_LeavesNeitherProcessesNorFiles(int signal)
+    {
+        using var sim = new ManagedProcess(Places.Sim,
+            ["real", "7", "--profile", "calm", "--virtual", "30s"],
+            new Dictionary<string, string> { ["TMPDIR"] = _folder.FullName });
+        Eventually.That(() => Started().Length >= 3, "two backends and the balancer run");
+
+        sim.Signal(signal);
+
+        Assert.Equal(130, sim.WaitForExit(60));
+        Assert.Equal("interrupted", sim.Lines[^1]);
+        Assert.Empty(Started());
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.FullName));
     }
 
     [Fact]
@@ -106,6 +126,20 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         Assert.Contains(lines, line => line.Contains("which nobody sent so",
             StringComparison.Ordinal));
     }
+
+    /// <summary>Processes that were told of this test's folder.</summary>
+    private string[] Started() => [.. Directory.GetDirectories("/proc").Where(process =>
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"))
+                .Contains(_folder.FullName + "/sr-", StringComparison.Ordinal);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    })];
 
     private string Script(string name, string text, string shell = "sh")
     {

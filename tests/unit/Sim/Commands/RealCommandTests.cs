@@ -36,6 +36,15 @@ public sealed class RealCommandTests
     }
 
     [Fact]
+    public void ExecutableThatIsNone_IsOneLine()
+    {
+        var run = CommandRun.Of("real 7 --bbal /bin/sh --fake-binder /etc/passwd");
+
+        Assert.Equal(Tool.Usage, run.Code);
+        Assert.Equal("sim: /etc/passwd: is no executable\n", run.Error);
+    }
+
+    [Fact]
     public void Defaults_AreThoseOfTheHelp()
     {
         var request = CommandLine.Parse(["real", "--corpus"]).Request!;

@@ -51,6 +51,7 @@ public sealed class JournalReaderTests : IDisposable
         _journal.Add(JournalKind.Listening, 1, 0, "5301");
         _journal.Add(JournalKind.Accepted, 10, 5, []);
         Cut(JournalKind.Read, 5, piece, [.. Words(1), .. Words(2, 0x7f010001, 40_000, 3), 1, 2, 3]);
+        _journal.Add(JournalKind.Read, 500, 5, [.. Words(4)]);
         Cut(JournalKind.Written, 5, piece,
             [.. Words(1001), .. Words(1002, 0x7f010001, 40_000, 2), 8, 9]);
         _journal.Add(JournalKind.PeerEnded, 900, 5, []);
@@ -64,6 +65,7 @@ public sealed class JournalReaderTests : IDisposable
         Assert.Equal(3, session.Backend);
         Assert.Equal(10, session.AcceptedAt);
         Assert.NotNull(session.HelloAt);
+        Assert.Equal([500], session.Heartbeats);
         Assert.Equal(900, session.PeerEndedAt);
         Assert.Equal(("closed: end of stream", 901L), (session.Over, session.OverAt));
         var query = Assert.Single(session.Queries);

@@ -1,5 +1,6 @@
 // What a run reads out of the balancer's log.
 
+using System;
 using Simulation.Real;
 using Xunit;
 
@@ -35,10 +36,29 @@ public sealed class LogReaderTests
     [Fact]
     public void Rebalance_IsNoted()
     {
-        Assert.False(_seen.Rebalanced);
-        LogReader.Take("""{"msg":"rebalancing: backend 5301 has 9 more remotes"}""", _seen);
+        _seen.LogClockAheadNs = LogReader.ToNs(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
+        LogReader.Take("""
+            {"msg":"rebalancing: backend 5301 has 9 more remotes","time":"2026-01-02T03:04:06.250Z"}
+            """, _seen);
 
-        Assert.True(_seen.Rebalanced);
+        Assert.Equal([1_250_000_000], _seen.Rebalances);
+    }
+
+    [Fact]
+    public void LinesAfterARecord_AreItsBackendsAndRemotes()
+    {
+        LogReader.Take("""{"msg":"status: 1","queries_received":7}""", _seen);
+        LogReader.Take("""
+            {"msg":"status: backend 5301 healthy, 1 remote","be_path":"/s/5301","udp_queries":5}
+            """, _seen);
+        LogReader.Take("""
+            {"msg":"status: remote 127.1.0.1 goes to 5301","remote_ip":"127.1.0.1",
+             "udp_forwarded":4,"udp_dropped":2}
+            """, _seen);
+
+        var record = Assert.Single(_seen.Records);
+        Assert.Equal(5, record.Forwarded["/s/5301"]);
+        Assert.Equal((4, 2), record.Remotes["127.1.0.1"]);
     }
 
     [Theory]
@@ -51,6 +71,6 @@ public sealed class LogReaderTests
         LogReader.Take(line, _seen);
 
         Assert.Empty(_seen.Records);
-        Assert.False(_seen.Rebalanced);
+        Assert.Empty(_seen.Rebalances);
     }
 }

@@ -121,6 +121,7 @@ internal sealed class SeenRun
         var session = Session(backend, Second);
         session.IsControl = true;
         session.HelloAt = Second;
+        session.Heartbeats.AddRange([6 * Second, 11 * Second, 16 * Second, 21 * Second]);
         session.PeerEndedAt = 22 * Second;
         Seen.Troubles.Add(new Trouble(backend, Second / 2, 2 * Second, Trouble.Starts));
         return session;
