@@ -3,15 +3,17 @@
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
 // session of one of the two began or ended, or its warm-up did; a rebalance; five minutes of
-// silence. A third backend is a reason when its path was taken away: the host may have been bound to
-// that one and have met a stand-in, and is bound anew. Where a process may have been hung, what its
+// silence. A third backend is a reason when its path was taken away, for the host may have been
+// bound to that one, have met a stand-in, and be bound anew; and when the host met it over TCP in
+// between, as it does when its own is well for so long, and then needs another stand-in. Where a process may have been hung, what its
 // journal tells comes late; then, and while the balancer stood still or could not read the
 // directory, a host may go where it likes.
 //
 // That it comes back is claimed where it is plain whose the host is: it met one backend before
 // anything happened to any, and nothing since could have bound it to another.
 //
-// It knows by which backend read each query, and by the sessions in the journals. A rebalance is
+// It knows by which backend read each query or was given a connection, and by the sessions in the
+// journals. A rebalance is
 // told in the log at every level; where the log cannot be read, one may have taken place once the
 // first was due.
 
@@ -54,7 +56,7 @@ internal static class StickinessCheck
         foreach (var (host, met) in hosts)
         {
             Meeting[] inOrder = [.. met.OrderBy(one => one.At)];
-            var found = Moves(seen, new Ipv4(host), inOrder)
+            var found = Moves(seen, new Ipv4(host), inOrder, OverTcp(seen, new Ipv4(host)))
                 ?? ComesBack(seen, new Ipv4(host), inOrder);
             if (found is not null)
                 return found;
@@ -62,12 +64,27 @@ internal static class StickinessCheck
         return null;
     }
 
-    private static Violation? Moves(Observations seen, Ipv4 host, Meeting[] met)
+    /// <summary>Whom the host's connections went to; -1 for one that no backend was given.</summary>
+    private static Meeting[] OverTcp(Observations seen, Ipv4 host)
+    {
+        var given = seen.Sessions().Where(session => session.Client?.Address == host).ToArray();
+        return
+        [
+            .. given.Select(session => new Meeting(session.AcceptedAt, session.Backend)),
+            .. seen.Connections.Where(connection => connection.WasConnected
+                    && connection.From.Address == host
+                    && !Array.Exists(given, session => session.Client == connection.From))
+                .Select(connection => new Meeting(connection.ConnectedAt, -1)),
+        ];
+    }
+
+    private static Violation? Moves(
+        Observations seen, Ipv4 host, Meeting[] met, Meeting[] overTcp)
     {
         for (var i = 1; i < met.Length; i++)
         {
             var (before, after) = (met[i - 1], met[i]);
-            if (before.Backend == after.Backend || HasReason(seen, before, after))
+            if (before.Backend == after.Backend || HasReason(seen, overTcp, before, after))
                 continue;
             return RealChecks.Fail(seen, "S3", after.At,
                 $"{host} met backend {RealChecks.Name(seen, before.Backend)} at "
@@ -79,13 +96,20 @@ internal static class StickinessCheck
         return null;
     }
 
-    private static bool HasReason(Observations seen, Meeting before, Meeting after)
+    private static bool HasReason(
+        Observations seen, Meeting[] overTcp, Meeting before, Meeting after)
     {
         var from = before.At - EffectNs;
         var until = after.At + SkewNs;
+        int[] met =
+        [
+            before.Backend, after.Backend,
+            .. overTcp.Where(one => one.At >= from && one.At <= until).Select(one => one.Backend),
+        ];
         return after.At - before.At > Law.RemoteExpiry.Nanoseconds - Second
             || MayHaveRebalanced(seen, from, until)
-            || Changes(seen, before.Backend).Concat(Changes(seen, after.Backend))
+            || met.Contains(-1)
+            || met.SelectMany(backend => Changes(seen, backend))
                 .Any(at => at >= from && at <= until)
             || seen.Troubles.Any(trouble => trouble.Until >= from && trouble.From <= until
                 && IsBlinding(trouble))

@@ -86,12 +86,14 @@ internal static class StreamCheck
     private static Violation? EndReachesClient(
         Observations seen, ObservedConnection connection, ObservedSession[] taken)
     {
-        if (connection is not { Reads: true, End: ConnectionEnd.Open } || taken is not [var session]
+        if (!connection.Reads || taken is not [var session]
             || (session.HalfClosedAt ?? session.OverAt ?? EndOfProcess(seen, session))
-                is not { } ended || !HadTime(seen, ended))
+                is not { } ended
+            || (connection.End != ConnectionEnd.Open && connection.EndedAt <= ended + PassingOnNs)
+            || !HadTime(seen, ended))
             return null;
         return Fail(seen, connection, ended,
-            $"it was never told that backend {RealChecks.Name(seen, session.Backend)} ended at "
+            $"it was not told in time that backend {RealChecks.Name(seen, session.Backend)} ended at "
             + RealChecks.Moment(seen, ended));
     }
 
@@ -99,16 +101,17 @@ internal static class StreamCheck
         Observations seen, ObservedConnection connection, ObservedSession[] taken)
     {
         if (connection.SaidAllAt is not { } ended || taken is not [var session]
-            || session is not { PeerEndedAt: null, OverAt: null }
-            || EndOfProcess(seen, session) != null || !HadTime(seen, ended)
+            || (session.PeerEndedAt ?? session.OverAt ?? EndOfProcess(seen, session))
+                <= ended + PassingOnNs
+            || !HadTime(seen, ended)
             // One that is busy, or does not read, has not come to the end.
             || session.FromClient.Count < connection.Sent.Count
             || RealChecks.WasInTrouble(
-                seen, session.Backend, session.AcceptedAt, long.MaxValue, Trouble.Starts))
+                seen, session.Backend, session.AcceptedAt, ended + PassingOnNs, Trouble.Starts))
             return null;
         return Fail(seen, connection, ended,
-            $"backend {RealChecks.Name(seen, session.Backend)} was never told that it ended at "
-            + RealChecks.Moment(seen, ended));
+            $"backend {RealChecks.Name(seen, session.Backend)} was not told in time that it ended "
+            + "at " + RealChecks.Moment(seen, ended));
     }
 
     /// <summary>Whether what happened then must have been passed on before the stop.</summary>

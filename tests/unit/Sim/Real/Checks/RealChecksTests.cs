@@ -324,6 +324,29 @@ public sealed class RealChecksTests
     }
 
     [Theory]
+    [InlineData(2, true)]
+    [InlineData(null, true)]
+    [InlineData(0, false)]
+    public void ConnectionInBetween_MakesItsBackendsChangesAReason(int? backend, bool passes)
+    {
+        var run = new SeenRun();
+        Unsettle(run);
+        run.Ask(12 * Second, run.Other);
+        var changed = run.Session(2, 9 * Second);
+        changed.IsControl = true;
+        var from = new Endpoint(SeenRun.Client.Address, 50_001);
+        if (backend is { } given)
+            run.Session(given, 10 * Second).Client = from;
+        run.Seen.Connections.Add(new ObservedConnection(1001, from)
+        {
+            WasConnected = true,
+            ConnectedAt = 10 * Second,
+        });
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    [Theory]
     [InlineData(0, nameof(RealFaultKind.Pause), true)]
     [InlineData(2, nameof(RealFaultKind.Pause), true)]
     [InlineData(-1, nameof(RealFaultKind.Stall), true)]
@@ -414,12 +437,13 @@ public sealed class RealChecksTests
     // ---- S7: ends ----
 
     [Theory]
-    [InlineData(12, true, true, false)]
-    [InlineData(14, true, true, true)]
-    [InlineData(12, false, true, true)]
-    [InlineData(12, true, false, true)]
+    [InlineData(12, null, true, false)]
+    [InlineData(14, null, true, true)]
+    [InlineData(12, 19, true, true)]
+    [InlineData(12, 21, true, false)]
+    [InlineData(12, null, false, true)]
     public void EndOfTheBackend_IsToldToAClientThatReads(
-        long ended, bool isOpen, bool reads, bool passes)
+        long ended, int? seenAt, bool reads, bool passes)
     {
         var run = new SeenRun();
         run.Tcp.HalfClosedAt = run.Tcp.OverAt = ended * Second;
@@ -427,7 +451,8 @@ public sealed class RealChecksTests
         {
             WasConnected = true,
             ConnectedAt = 6 * Second,
-            End = isOpen ? ConnectionEnd.Open : ConnectionEnd.Reset,
+            End = seenAt is null ? ConnectionEnd.Open : ConnectionEnd.Reset,
+            EndedAt = (seenAt ?? 0) * Second,
             Reads = reads,
         };
         run.Seen.Connections[0].Sent.AddRange(SeenRun.Question);
@@ -437,15 +462,17 @@ public sealed class RealChecksTests
     }
 
     [Theory]
-    [InlineData(12, false, false)]
-    [InlineData(14, false, true)]
-    [InlineData(12, true, true)]
+    [InlineData(12, null, false, false)]
+    [InlineData(14, null, false, true)]
+    [InlineData(12, 19, false, true)]
+    [InlineData(12, 21, false, false)]
+    [InlineData(12, null, true, true)]
     public void EndOfTheClient_IsToldToABackendThatReads(
-        long ended, bool misbehaves, bool passes)
+        long ended, int? readAt, bool misbehaves, bool passes)
     {
         var run = new SeenRun();
         run.Connection.SaidAllAt = ended * Second;
-        run.Tcp.PeerEndedAt = run.Tcp.OverAt = null;
+        run.Tcp.PeerEndedAt = run.Tcp.OverAt = readAt * Second;
         run.Tcp.Over = null;
         if (misbehaves)
             run.Seen.Troubles.Add(new Trouble(1, 0, long.MaxValue, "misbehaves"));
