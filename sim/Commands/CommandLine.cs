@@ -188,6 +188,10 @@ public sealed class CommandLine
             line.Invoke(new InvocationConfiguration { Output = text });
             return new Parsed(Text: text.ToString());
         }
+        var words = line.CommandResult.Children.OfType<ArgumentResult>()
+            .SelectMany(argument => argument.Tokens);
+        if (words.FirstOrDefault(word => word.Value.StartsWith('-')) is { } unknown)
+            throw new UsageException($"'{unknown.Value}': no such option (try --help)");
         if (line.UnmatchedTokens is [var stray, ..])
             throw new UsageException($"'{stray}': no such command, option or value (try --help)");
         if (line.CommandResult.Command.Subcommands.Count > 0)

@@ -13,6 +13,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
 using Simulation.Pictures;
@@ -58,9 +59,19 @@ internal sealed class RealCommand(
             IsLast = _ => false,
             TakeUp = TakeUp,
         };
-        all.Run(Math.Min(request.Jobs, subjects.Count), progress.Every, () => progress.Show(
-            () => $"{_done.Count} of {subjects.Count} scenarios, {_failed} failed, "
-                + $"{(int)clock.Elapsed.TotalSeconds} s"));
+        try
+        {
+            all.Run(Math.Min(request.Jobs, subjects.Count), progress.Every, () => progress.Show(
+                () => $"{_done.Count} of {subjects.Count} scenarios, {_failed} failed, "
+                    + $"{(int)clock.Elapsed.TotalSeconds} s"));
+        }
+        catch (SimulatorException broken) when (broken.InnerException
+            is IOException or UnauthorizedAccessException or SocketException)
+        {
+            // No fault of the simulator's: no descriptors, no folder, no room.
+            throw new IOException(
+                $"this host has not what a run needs: {broken.InnerException.Message}", broken);
+        }
         progress.End();
         Summarize(clock.Elapsed);
         if (request.Json is { } file)

@@ -26,6 +26,7 @@ internal sealed class RealBalancer(
     private const long ReadyLookNs = 10_000_000;
     private const long ExitLookNs = 10_000_000;
     private const int PageBytes = 4096;
+    private const int MostPorts = 5;
 
     private readonly byte[] _buffer = new byte[65_536];
     private readonly List<byte> _log = [];
@@ -35,7 +36,7 @@ internal sealed class RealBalancer(
     private long _stalledAt = -1;
     private int _parsed;
 
-    public ushort Port { get; } = (ushort)RealStage.NextPort();
+    public ushort Port { get; private set; } = (ushort)RealStage.NextPort();
 
     private ObservedBalancer Seen => seen.Balancer;
 
@@ -50,6 +51,26 @@ internal sealed class RealBalancer(
     /// <summary>Starts it and waits until it listens; whether it does.</summary>
     public bool Start()
     {
+        Launch();
+        for (var n = 1; n < MostPorts && FoundPortTaken; n++)
+        {
+            _process.Dispose();
+            Port = (ushort)RealStage.NextPort();
+            Launch();
+        }
+        Seen.ReadyAt = Reactor.NowNs;
+        Seen.LogClockAheadNs = LogReader.ToNs(DateTime.UtcNow) - Seen.ReadyAt;
+        Seen.NeverReady = HasExited || !Listens();
+        _limit = LibC.DescriptorLimit(_process.Pid);
+        return !Seen.NeverReady;
+    }
+
+    /// <summary>It was free when it was chosen; others on this host choose ports too.</summary>
+    private bool FoundPortTaken => HasExited
+        && Complaints().Contains("Address already in use", StringComparison.Ordinal);
+
+    private void Launch()
+    {
         var limit = plan.DescriptorLimit is { } count
             ? string.Create(CultureInfo.InvariantCulture, $"ulimit -n {count};")
             : "";
@@ -59,11 +80,6 @@ internal sealed class RealBalancer(
         var until = Reactor.NowNs + ReadyLimitNs;
         while (!Listens() && !HasExited && Reactor.NowNs < until)
             reactor.RunUntil(() => false, Reactor.NowNs + ReadyLookNs);
-        Seen.ReadyAt = Reactor.NowNs;
-        Seen.LogClockAheadNs = LogReader.ToNs(DateTime.UtcNow) - Seen.ReadyAt;
-        Seen.NeverReady = !Listens();
-        _limit = LibC.DescriptorLimit(_process.Pid);
-        return !Seen.NeverReady;
     }
 
     public void Signal(Signal signal) => _process.Signal(signal);
@@ -172,7 +188,7 @@ internal sealed class RealBalancer(
         ReadLog();
         Seen.LogIsWhole = plan.Nemesis.LogIsReadable
             && !Seen.Log.Any(line => line.Contains("log lines lost", StringComparison.Ordinal));
-        Seen.Complaints = File.Exists(stage["err"]) ? File.ReadAllText(stage["err"]).Trim() : "";
+        Seen.Complaints = Complaints();
     }
 
     public void Dispose()
@@ -183,6 +199,9 @@ internal sealed class RealBalancer(
         _pipe = -1;
     }
 
+    private string Complaints() =>
+        File.Exists(stage["err"]) ? File.ReadAllText(stage["err"]).Trim() : "";
+
     private string OpenLog()
     {
         var fate = plan.Nemesis.Log;
@@ -190,7 +209,9 @@ internal sealed class RealBalancer(
             return ">log";
         if (fate == LogFate.Full)
             return ">/dev/full";
-        if (!LibC.MakePipe(stage["log"]) || (_pipe = LibC.OpenPipe(stage["log"], PageBytes)) < 0)
+        if (_pipe < 0 && LibC.MakePipe(stage["log"]))
+            _pipe = LibC.OpenPipe(stage["log"], PageBytes);
+        if (_pipe < 0)
             throw new IOException($"{stage["log"]}: cannot make a pipe");
         if (fate != LogFate.Unread)
             reactor.Watch(_pipe, LibC.PollIn, _ => DrainPipe());

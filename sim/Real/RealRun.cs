@@ -198,7 +198,8 @@ internal sealed class RealRun : IDisposable
         foreach (var backend in _backends.Values)
             backend.Heal();
         _seen.HealedAt = Reactor.NowNs;
-        if (!_plan.Heals)
+        // Nobody is owed an answer where no backend has to heal.
+        if (!_plan.Heals || !_scenario.Backends.Any(LivenessChecks.IsOwed))
             return;
         _udp.Probe();
         _tcpProbes.Probe(_plan);
@@ -210,7 +211,7 @@ internal sealed class RealRun : IDisposable
     {
         foreach (var backend in _backends.Values)
         {
-            if (!backend.Plan.IsCore || LivenessChecks.IsTooLong(backend.Plan.Name))
+            if (!LivenessChecks.IsOwed(backend.Plan))
                 continue;
             if (backend.HealthySince() is not { } since
                 || now < since + _scenario.Kernel.WarmUp.Nanoseconds)
@@ -223,10 +224,12 @@ internal sealed class RealRun : IDisposable
     {
         WaitUntilSettled();
         // Whoever met a stand-in is back at its own backend by now, and shows it.
-        _reactor.RunUntil(() => IsOver, Reactor.NowNs + StickinessCheck.EffectNs + Second);
-        if (!IsOver)
+        if (_seen.Probes.Count > 0 && !IsOver)
+        {
+            _reactor.RunUntil(() => IsOver, Reactor.NowNs + StickinessCheck.EffectNs + Second);
             _udp.Probe();
-        WaitUntilSettled();
+            WaitUntilSettled();
+        }
         _seen.SettledAt = Reactor.NowNs;
         _udp.EndProbes();
         _tcpProbes.End();

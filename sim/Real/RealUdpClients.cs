@@ -8,6 +8,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using Balancer.Core;
@@ -35,13 +36,17 @@ internal sealed class RealUdpClients : IDisposable
     private readonly Func<Ipv4, Endpoint> _serverOf;
     private readonly byte[] _buffer = new byte[MaxPayload + 29];
     private readonly Dictionary<(Ipv4 Host, ushort Port), Port> _ports = [];
+    private readonly List<Port> _forged = [];
     private readonly List<Pending> _pending = [];
     private bool _mayProbe = true;
     private int _probes;
 
     /// <summary>A socket of a client host.</summary>
-    private sealed class Port(Socket socket, Endpoint at, Endpoint server)
+    private sealed class Port(Ipv4 planned, Socket socket, Endpoint at, Endpoint server)
     {
+        /// <summary>The host's address in the scenario.</summary>
+        public Ipv4 Planned => planned;
+
         public Socket Socket => socket;
 
         public Endpoint At => at;
@@ -102,12 +107,14 @@ internal sealed class RealUdpClients : IDisposable
     }
 
     /// <summary>
-    /// Each host of a client that retries asks one question more, until it is answered.
+    /// Each host of a client that retries asks one question more, until it is answered; but not one
+    /// that still waits for the answer to the last.
     /// </summary>
     public void Probe()
     {
         var query = FirstProbe + _probes++;
-        var hosts = new HashSet<Ipv4>();
+        var hosts = _pending.Where(one => one is { OnAnswered: not null, IsAnswered: false })
+            .Select(one => one.Port.Planned).ToHashSet();
         foreach (var client in _seen.Scenario.UdpClients)
         {
             if (client.Retries && hosts.Add(client.Address))
@@ -120,7 +127,7 @@ internal sealed class RealUdpClients : IDisposable
 
     public void Dispose()
     {
-        foreach (var port in _ports.Values)
+        foreach (var port in _ports.Values.Concat(_forged))
             port.Socket.Dispose();
     }
 
@@ -169,6 +176,7 @@ internal sealed class RealUdpClients : IDisposable
         {
             var address = new Ipv4(unchecked(client.Address.Value + (uint)copy));
             var port = Open(address);
+            _forged.Add(port);
             Send(client, query, copy, port);
             // A late one is sent by the same socket, so that it can be closed then.
             _reactor.After(Transit.LateByUpTo + 1, port.Socket.Dispose);
@@ -232,7 +240,7 @@ internal sealed class RealUdpClients : IDisposable
             ReceiveBufferSize = ReceiveBuffer,
         };
         socket.Bind(RealHosts.ToSystem(new Endpoint(host, 0)));
-        return new Port(socket, RealHosts.FromSystem((IPEndPoint)socket.LocalEndPoint!),
+        return new Port(planned, socket, RealHosts.FromSystem((IPEndPoint)socket.LocalEndPoint!),
             _serverOf(host));
     }
 

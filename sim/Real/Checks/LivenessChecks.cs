@@ -1,6 +1,6 @@
 // Claims of what is owed once chaos is over: every core backend is healthy within 65 s (L2), and
-// every host of a client that retries, and some over TCP, are answered within 22 s of a healthy core
-// backend being there (L1); in wall time some seconds more for a busy machine.
+// every host of a client that retries, and some over TCP, are answered within 22 s of a healthy
+// core backend being there (L1); in wall time some seconds more for a busy machine.
 //
 // It knows by the clients' own words and by the hellos in the journals of backends. A host that the
 // policy has at a backend that never heals is excused: that one read what it asked.
@@ -9,6 +9,7 @@ using System.Linq;
 using System.Text;
 using Simulation.Checking;
 using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 
@@ -25,8 +26,9 @@ internal static class LivenessChecks
     /// <summary>Bytes of the simulated directory's path, with its slash.</summary>
     private const int DirectoryBytes = 10;
 
-    public static bool IsTooLong(string name) =>
-        Encoding.UTF8.GetByteCount(name) > Law.LongestPath - DirectoryBytes;
+    /// <summary>It must be healthy in the end: it heals, and its path can be used.</summary>
+    public static bool IsOwed(BackendPlan plan) => plan.IsCore
+        && Encoding.UTF8.GetByteCount(plan.Name) <= Law.LongestPath - DirectoryBytes;
 
     public static Violation? Recovery(Observations seen)
     {
@@ -35,8 +37,7 @@ internal static class LivenessChecks
             return null;
         foreach (var plan in seen.Scenario.Backends)
         {
-            if (plan.IsCore && !IsTooLong(plan.Name)
-                && HealthySince(seen, plan.Id, settled) is null)
+            if (IsOwed(plan) && HealthySince(seen, plan.Id, settled) is null)
             {
                 return RealChecks.Fail(seen, "L2", settled,
                     $"core backend {RealChecks.Name(seen, plan.Id)} is not healthy 65 s after the"

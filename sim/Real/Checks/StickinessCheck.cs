@@ -5,9 +5,9 @@
 // session of one of the two began or ended, or its warm-up did; a rebalance; five minutes of
 // silence. A third backend is a reason when its path was taken away, for the host may have been
 // bound to that one, have met a stand-in, and be bound anew; and when the host met it over TCP in
-// between, as it does when its own is well for so long, and then needs another stand-in. Where a process may have been hung, what its
-// journal tells comes late; then, and while the balancer stood still or could not read the
-// directory, a host may go where it likes.
+// between, as it does when its own is well for so long, and then needs another stand-in. Where a
+// process may have been hung, what its journal tells comes late; then, and while the balancer stood
+// still or could not read the directory, a host may go where it likes.
 //
 // That it comes back is claimed where it is plain whose the host is: it met one backend before
 // anything happened to any, and nothing since could have bound it to another.
@@ -64,7 +64,7 @@ internal static class StickinessCheck
         return null;
     }
 
-    /// <summary>Whom the host's connections went to; -1 for one that no backend was given.</summary>
+    /// <summary>Where the host's connections went; -1 for one that no backend got.</summary>
     private static Meeting[] OverTcp(Observations seen, Ipv4 host)
     {
         var given = seen.Sessions().Where(session => session.Client?.Address == host).ToArray();

@@ -93,8 +93,8 @@ internal static class StreamCheck
             || !HadTime(seen, ended))
             return null;
         return Fail(seen, connection, ended,
-            $"it was not told in time that backend {RealChecks.Name(seen, session.Backend)} ended at "
-            + RealChecks.Moment(seen, ended));
+            $"it was not told in time that backend {RealChecks.Name(seen, session.Backend)} ended "
+            + "at " + RealChecks.Moment(seen, ended));
     }
 
     private static Violation? EndReachesBackend(

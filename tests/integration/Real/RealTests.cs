@@ -86,6 +86,31 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public void BalancerThatFindsItsPortTaken_GetsAnother()
+    {
+        var late = Script("bbal", $$"""
+            [ -e late ] && exec {{Places.Bbal}} "$@"
+            : > late; echo "bbal: cannot bind UDP: Address already in use (errno 98)" >&2; exit 1
+            """);
+
+        var (code, lines) = Real($"7 --profile calm --virtual 10s --bbal {late}");
+
+        Assert.True(code == 0, string.Join('\n', lines));
+    }
+
+    [Fact]
+    public void BackendThatTakesNoConnections_LeavesTcpUnanswered()
+    {
+        var busy = Script("fake-binder", $"exec {Places.FakeBinder} --tcp-no-ok \"$@\"");
+
+        var (code, lines) = Real($"7 --profile calm --virtual 10s --fake-binder {busy}");
+
+        Assert.Equal(2, code);
+        Assert.Contains("FAILED 7: L1 answers", lines);
+        Assert.Contains(lines, line => line.Contains(" over TCP asked ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void BackendThatIsDeaf_LeavesClientsUnanswered()
     {
         var deaf = Script("fake-binder", $"exec {Places.FakeBinder} --drop-every 1 \"$@\"");

@@ -36,6 +36,14 @@ public sealed class RealCommandTests
     }
 
     [Fact]
+    public void OptionThatThereIsNot_IsNamed()
+    {
+        var run = CommandRun.Of("real --bogus 3");
+
+        Assert.Equal("sim: '--bogus': no such option (try --help)\n", run.Error);
+    }
+
+    [Fact]
     public void ExecutableThatIsNone_IsOneLine()
     {
         var run = CommandRun.Of("real 7 --bbal /bin/sh --fake-binder /etc/passwd");
