@@ -148,8 +148,17 @@ internal static class StickinessCheck
     private static bool TakesPathAway(Trouble trouble) =>
         trouble.Kind is RealFaultKind.Stop or RealFaultKind.Unlink;
 
-    private static bool IsHealthy(Observations seen, Trouble trouble) => seen.Sessions().Any(
-        session => session.Backend == trouble.Backend && session.IsHealthyAt(trouble.From));
+    private static bool IsHealthy(Observations seen, Trouble trouble) =>
+        HealthyThrough(seen, trouble.Backend, trouble.From, trouble.From) is not null;
+
+    /// <summary>
+    /// A session that held all the while; one whose process was killed tells of no end.
+    /// </summary>
+    private static ObservedSession? HealthyThrough(
+        Observations seen, int backend, long from, long until) => seen.Processes
+        .Where(process => process.Backend == backend && !(process.EndedAt <= until))
+        .SelectMany(process => process.Sessions)
+        .FirstOrDefault(session => session.IsHealthyAt(from) && session.IsHealthyAt(until));
 
     private static bool MayHaveRebalanced(Observations seen, long from, long until) =>
         seen.Balancer.LogIsWhole
@@ -194,14 +203,7 @@ internal static class StickinessCheck
             && process.Sessions.TrueForAll(session => !session.IsControl
                 || !(session.OverAt < first + SkewNs || session.PeerEndedAt < first + SkewNs)));
 
-    private static long? WarmSince(Observations seen, int backend, long at)
-    {
-        foreach (var session in seen.Sessions())
-        {
-            if (session.Backend == backend && session.IsHealthyAt(at)
-                && session.IsHealthyAt(at + SkewNs))
-                return session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds;
-        }
-        return null;
-    }
+    private static long? WarmSince(Observations seen, int backend, long at) =>
+        HealthyThrough(seen, backend, at, at + SkewNs)?.HelloAt
+            + seen.Scenario.Kernel.WarmUp.Nanoseconds;
 }

@@ -404,6 +404,19 @@ public sealed class RealChecksTests
         Judge("S3", passes, run, StickinessCheck.Judge);
     }
 
+    /// <summary>Its journal tells of no end of the session.</summary>
+    [Fact]
+    public void HostWhoseBackendWasKilled_MayGo()
+    {
+        var run = new SeenRun();
+        run.Seen.Processes[0].EndedAt = 9 * Second;
+        run.First.PeerEndedAt = null;
+        run.Ask(10 * Second, run.Other);
+        run.Ask(20 * Second, run.Other);
+
+        Assert.Null(StickinessCheck.Judge(run.Seen));
+    }
+
     // ---- S8: heartbeats ----
 
     [Theory]
