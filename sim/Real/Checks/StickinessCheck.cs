@@ -194,6 +194,7 @@ internal static class StickinessCheck
     /// </summary>
     private static bool IsPlain(Observations seen, int own, long first) =>
         !seen.Troubles.Exists(trouble => IsBlinding(trouble)
+            || (trouble.Kind is not null && trouble.From < first + SkewNs)
             || (trouble.Backend == own
                 && (TakesPathAway(trouble) || trouble.Kind is RealFaultKind.Rebind)))
         && seen.Sessions().Any(session => session.Backend == own && session.IsControl
