@@ -111,7 +111,8 @@ public sealed class CommandLine
 
     private readonly Option<bool> _corpus = new("--corpus")
     {
-        Description = "Run the corpus, and seeds from 2000000 on when it has no more",
+        Description = "Run the corpus, and when it has no more seeds from 2000000 on, of each "
+            + "profile in turn",
     };
 
     private readonly Option<string> _realCount = New(
@@ -265,6 +266,8 @@ public sealed class CommandLine
             Verb = "real",
             Subject = subject,
             IsCorpus = isCorpus,
+            TakesProfilesInTurn = isCorpus
+                && line.GetResult(_profile) is null or { Implicit: true },
             Count = count ?? 20,
             Jobs = Value(line, _realJobs, Words.ToJobs, null)
                 ?? Math.Min(16, 4 * Environment.ProcessorCount),

@@ -3,7 +3,8 @@
 // last of the balancer's log and the command that runs it again.
 //
 // With --corpus it takes the corpus in the order of names and then goes on with seeds, always the
-// same ones, so that twenty or two hundred can be asked for however large the corpus is.
+// same ones and of each profile in turn, so that twenty or two hundred can be asked for however
+// large the corpus is.
 //
 // What always holds: the exit code is that of the first failure in the order of the scenarios; each
 // scenario runs once, and all that were asked for run, whatever became of the others.
@@ -42,7 +43,14 @@ internal sealed class RealCommand(
     public CancellationToken Interrupted { get; init; }
 
     /// <summary>A scenario, and what the command line calls it.</summary>
-    private sealed record Subject(string Name, Scenario Scenario);
+    private sealed record Subject(string Name, Choice Choice, Scenario Scenario)
+    {
+        public bool IsSeed => ulong.TryParse(Name, out _);
+
+        public string Title => IsSeed && Choice.Profile != CommandLine.Profiles[0]
+            ? $"{Name} --profile={Choice.Profile}"
+            : Name;
+    }
 
     public int Run()
     {
@@ -103,18 +111,32 @@ internal sealed class RealCommand(
     private List<Subject> Subjects()
     {
         if (!request.IsCorpus)
-            return [new Subject(request.Subject, Load(request.Subject))];
-        var subjects = Corpus.Files(request.Directory).Take((int)request.Count!.Value)
-            .Select(file => new Subject(file, Load(file))).ToList();
-        for (var seed = FirstSeed; subjects.Count < request.Count; seed++)
-        {
-            var name = seed.ToString(CultureInfo.InvariantCulture);
-            subjects.Add(new Subject(name, Load(name)));
-        }
+            return [Load(request.Subject, request.Choice)];
+        var count = (int)request.Count!.Value;
+        var subjects = Corpus.Files(request.Directory).Take(count)
+            .Select(file => Load(file, request.Choice)).ToList();
+        subjects.AddRange(Seeds(request).Take(count - subjects.Count)
+            .Select(seed => Load(seed.Seed, seed.Choice)));
         return subjects;
     }
 
-    private Scenario Load(string subject) => Tool.Load(simulator, subject, request.Choice);
+    /// <summary>What follows the corpus, without end.</summary>
+    internal static IEnumerable<(string Seed, Choice Choice)> Seeds(Request request)
+    {
+        for (var n = 0; ; n++)
+        {
+            yield return ((FirstSeed + (ulong)n).ToString(CultureInfo.InvariantCulture),
+                request.TakesProfilesInTurn
+                    ? request.Choice with
+                    {
+                        Profile = CommandLine.Profiles[n % CommandLine.Profiles.Length],
+                    }
+                    : request.Choice);
+        }
+    }
+
+    private Subject Load(string subject, Choice choice) =>
+        new(subject, choice, Tool.Load(simulator, subject, choice));
 
     private RealResult Execute(Subject subject, Executables executables) => RealRun.Execute(
         RealPlan.Of(subject.Scenario, request.Choice.Virtual!.Value), executables,
@@ -139,7 +161,7 @@ internal sealed class RealCommand(
         else
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"ok {result.Took.TotalSeconds,5:0.0} s  {subject.Name}: "
+                $"ok {result.Took.TotalSeconds,5:0.0} s  {subject.Title}: "
                 + $"{ScenarioText.Size(result.Plan.Scenario)} planned; {Seen(result)}; "
                 + $"{result.Plan.Nemesis}"));
         }
@@ -153,7 +175,7 @@ internal sealed class RealCommand(
     private void Tell(Subject subject, RealResult result, Violation violation)
     {
         output.WriteLine(
-            $"FAILED {subject.Name}: {violation.Check} {CheckNames.Of(violation.Check)}");
+            $"FAILED {subject.Title}: {violation.Check} {CheckNames.Of(violation.Check)}");
         output.WriteLine($"  rule      {CheckNames.Rule(violation.Check)}");
         output.WriteLine($"  evidence  {violation.Evidence}");
         output.WriteLine($"  at        {Chart.Time(violation.At)}");
@@ -173,8 +195,8 @@ internal sealed class RealCommand(
         foreach (var line in log.TakeLast(LogLines))
             output.WriteLine("  " + (line.Length > LogColumns ? line[..LogColumns] + "…" : line));
         output.WriteLine("to see it again");
-        var options = ulong.TryParse(subject.Name, out _)
-            ? request.Options
+        var options = subject.IsSeed
+            ? (request with { Choice = subject.Choice }).Options
             : (request with { Choice = new Choice { Virtual = request.Choice.Virtual } }).Options;
         output.WriteLine($"  sim real {subject.Name}{options}");
     }
@@ -192,7 +214,7 @@ internal sealed class RealCommand(
         var slowest = _done.MaxBy(one => one.Result.Took);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"time      {took.TotalSeconds:0} s, {request.Jobs} at a time; the slowest "
-            + $"{slowest.Subject.Name}, {slowest.Result.Took.TotalSeconds:0.0} s"));
+            + $"{slowest.Subject.Title}, {slowest.Result.Took.TotalSeconds:0.0} s"));
     }
 
     private void Counts(string label, IEnumerable<(string Name, int Count)> counts)
@@ -226,7 +248,7 @@ internal sealed class RealCommand(
     private static void Write(Utf8JsonWriter json, Subject subject, RealResult result)
     {
         json.WriteStartObject();
-        json.WriteString("scenario", subject.Name);
+        json.WriteString("scenario", subject.Title);
         json.WriteNumber("seconds", Math.Round(result.Took.TotalSeconds, 1));
         json.WriteString("nemesis", result.Plan.Nemesis.ToString());
         json.WriteStartArray("violations");

@@ -68,6 +68,9 @@ public sealed record Request
     /// <summary>For real: the corpus, and seeds when it has no more.</summary>
     public bool IsCorpus { get; init; }
 
+    /// <summary>For real: no profile was named, so seeds take one after the other.</summary>
+    public bool TakesProfilesInTurn { get; init; }
+
     /// <summary>For real: the balancer's executable; null for the one beside this one.</summary>
     public string? Bbal { get; init; }
 

@@ -1,5 +1,6 @@
 // `sim real` as far as it comes without processes: wrong usage, and executables that are not there.
 
+using System.Linq;
 using Simulation.Commands;
 using Xunit;
 
@@ -50,6 +51,24 @@ public sealed class RealCommandTests
 
         Assert.Equal(Tool.Usage, run.Code);
         Assert.Equal("sim: /etc/passwd: is no executable\n", run.Error);
+    }
+
+    [Theory]
+    [InlineData("", "swarm calm udp tcp restart swarm calm")]
+    [InlineData(" --profile swarm", "swarm swarm swarm swarm swarm swarm swarm")]
+    [InlineData(" --profile tcp", "tcp tcp tcp tcp tcp tcp tcp")]
+    public void SeedsBehindTheCorpus_AreOfEachProfileInTurnUnlessOneIsNamed(
+        string options, string profiles)
+    {
+        var request = CommandLine.Parse(
+            ("real --corpus --virtual 20s" + options).Split(' ')).Request!;
+
+        var seeds = RealCommand.Seeds(request).Take(7).ToArray();
+
+        Assert.Equal(profiles, string.Join(' ', seeds.Select(seed => seed.Choice.Profile)));
+        Assert.Equal("2000006", seeds[6].Seed);
+        Assert.All(seeds, seed => Assert.Equal(20_000_000_000,
+            seed.Choice.Virtual!.Value.Nanoseconds));
     }
 
     [Fact]
