@@ -82,12 +82,12 @@ public static class ScenarioFile
     /// </summary>
     private static JsonNode? WithDefaults(ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions
+        var read = JsonNode.Parse(json, documentOptions: new JsonDocumentOptions
         {
             CommentHandling = JsonCommentHandling.Skip,
             AllowTrailingCommas = true,
+            AllowDuplicateProperties = false,
         });
-        var read = JsonNode.Parse(ref reader);
         if (read is not JsonObject { Count: > 0 } scenario)
             return read;
         if (scenario["Kernel"] is JsonObject kernel)

@@ -84,6 +84,8 @@ internal static partial class JsonComplaint
         var message = Message(wrong);
         if (NoField().Match(message) is { Success: true } unknown)
             return $"{field}: no such field: {unknown.Groups[1].Value}";
+        if (Twice().Match(message) is { Success: true } twice)
+            return $"{field}: a field is there twice: {twice.Groups[1].Value}";
         if (IsNull().IsMatch(message))
             return $"{field}: is null";
         return message.Contains(" could not be converted to ", StringComparison.Ordinal)
@@ -106,11 +108,14 @@ internal static partial class JsonComplaint
             : "is not as it is written in other files";
     }
 
-    [GeneratedRegex(@" *(Path: \S+ \| )?LineNumber: .*$", RegexOptions.Singleline)]
+    [GeneratedRegex(@" *(Path: .* \| )?LineNumber: .*$", RegexOptions.Singleline)]
     private static partial Regex Where();
 
     [GeneratedRegex(@"^The JSON property '(.*)' could not be mapped to any ")]
     private static partial Regex NoField();
+
+    [GeneratedRegex("^Duplicate property '(.*)' encountered ")]
+    private static partial Regex Twice();
 
     [GeneratedRegex("doesn't allow (setting )?null values")]
     private static partial Regex IsNull();

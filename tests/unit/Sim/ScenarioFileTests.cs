@@ -77,6 +77,11 @@ public sealed class ScenarioFileTests
     [InlineData("\"Faults\": []", "\"Faults\": {}", "$.Faults: is not as it is written")]
     [InlineData("\"Seed\"", "\"Sead\"", "$.Sead: no such field: Sead")]
     [InlineData("\"Seed\": 7,", "\"Seed\": 7", "line 3: ")]
+    [InlineData("\"Seed\": 7", "\"Seed\": 7, \"Seed\": 8", "$: a field is there twice: Seed")]
+    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 1, \"MaxReadBytes\": 2",
+        "$: a field is there twice: MaxReadBytes")]
+    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5302\", \"Name\": \"5303\"",
+        "$: a field is there twice: Name")]
     public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string field)
     {
         var text = Encoding.UTF8.GetString(ScenarioFile.Write(RunningWorlds.Calm()));
