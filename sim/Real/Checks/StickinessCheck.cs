@@ -2,22 +2,22 @@
 // comes back when its own is healthy again.
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
-// session of one of the two began or ended, or its warm-up did; a rebalance; five minutes of
-// silence. A third backend is a reason when its path was taken away, for the host may have been
-// bound to that one, have met a stand-in, and be bound anew; and when the host met it over TCP in
-// between, as it does when its own is well for so long, and then needs another stand-in. Where a
-// process may have been hung, what its journal tells comes late; then, and while the balancer stood
-// still or could not read the directory, a host may go where it likes.
+// session of one of the two began or ended, or its warm-up did, or another process took its path;
+// a rebalance; five minutes of silence. A third backend is a reason when its path was taken away
+// and what it still had ended, for the host may have been bound to that one, have met a stand-in,
+// and be bound anew; and when the host went to it in between, as it does when its own is well for
+// so long, and then needs another stand-in: over TCP, or with a query that it took with it when it
+// ended. Where a process may have been hung, what its journal tells comes late; then, and while the
+// balancer stood still or could not read the directory, a host may go where it likes.
 //
 // That it comes back is claimed where it is plain whose the host is: it met one backend before
-// anything happened to any, and nothing since could have bound it to another.
+// anything happened to any and while none warmed up, and nothing since could have bound it to
+// another.
 //
 // It knows by which backend read each query or was given a connection, and by the sessions in the
-// journals. A rebalance is
-// told in the log at every level; where the log cannot be read, one may have taken place once the
-// first was due.
+// journals. A rebalance is told in the log at every level; where the log cannot be read, one may
+// have taken place once the first was due.
 
-using System;
 using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
@@ -64,17 +64,22 @@ internal static class StickinessCheck
         return null;
     }
 
-    /// <summary>Where the host's connections went; -1 for one that no backend got.</summary>
+    /// <summary>
+    /// Where the host's connections went, -1 for one that no backend got; both when they were made
+    /// and when the backend took them, which may be long after it was chosen.
+    /// </summary>
     private static Meeting[] OverTcp(Observations seen, Ipv4 host)
     {
-        var given = seen.Sessions().Where(session => session.Client?.Address == host).ToArray();
+        var given = seen.Sessions().Where(session => session.Client?.Address == host)
+            .ToLookup(session => session.Client, session => session.Backend);
         return
         [
-            .. given.Select(session => new Meeting(session.AcceptedAt, session.Backend)),
-            .. seen.Connections.Where(connection => connection.WasConnected
-                    && connection.From.Address == host
-                    && !Array.Exists(given, session => session.Client == connection.From))
-                .Select(connection => new Meeting(connection.ConnectedAt, -1)),
+            .. seen.Sessions().Where(session => session.Client?.Address == host)
+                .Select(session => new Meeting(session.AcceptedAt, session.Backend)),
+            .. seen.Connections
+                .Where(connection => connection.WasConnected && connection.From.Address == host)
+                .SelectMany(connection => given[connection.From].DefaultIfEmpty(-1),
+                    (connection, backend) => new Meeting(connection.ConnectedAt, backend)),
         ];
     }
 
@@ -84,7 +89,7 @@ internal static class StickinessCheck
         for (var i = 1; i < met.Length; i++)
         {
             var (before, after) = (met[i - 1], met[i]);
-            if (before.Backend == after.Backend || HasReason(seen, overTcp, before, after))
+            if (before.Backend == after.Backend || HasReason(seen, host, overTcp, before, after))
                 continue;
             return RealChecks.Fail(seen, "S3", after.At,
                 $"{host} met backend {RealChecks.Name(seen, before.Backend)} at "
@@ -97,24 +102,50 @@ internal static class StickinessCheck
     }
 
     private static bool HasReason(
-        Observations seen, Meeting[] overTcp, Meeting before, Meeting after)
+        Observations seen, Ipv4 host, Meeting[] overTcp, Meeting before, Meeting after)
     {
         var from = before.At - EffectNs;
         var until = after.At + SkewNs;
+        bool IsBetween(long at) => at >= from && at <= until;
         int[] met =
         [
             before.Backend, after.Backend,
-            .. overTcp.Where(one => one.At >= from && one.At <= until).Select(one => one.Backend),
+            .. overTcp.Where(one => IsBetween(one.At)).Select(one => one.Backend),
         ];
         return after.At - before.At > Law.RemoteExpiry.Nanoseconds - Second
             || MayHaveRebalanced(seen, from, until)
             || met.Contains(-1)
-            || met.SelectMany(backend => Changes(seen, backend))
-                .Any(at => at >= from && at <= until)
+            || met.SelectMany(backend => Changes(seen, backend)).Any(IsBetween)
             || seen.Troubles.Any(trouble => trouble.Until >= from && trouble.From <= until
-                && IsBlinding(trouble))
-            || seen.Troubles.Any(trouble => trouble.From <= until && TakesPathAway(trouble)
-                && trouble.From >= from - (IsHealthy(seen, trouble) ? 0 : LongestBackOffNs));
+                && (IsBlinding(trouble) || (trouble.Kind is RealFaultKind.Rebind
+                    && met.Contains(trouble.Backend))))
+            || MayHaveBeenBoundAnew(seen, from, until)
+            || (HasLostAQuery(seen, host, from, after.At) && seen.Scenario.Backends
+                .SelectMany(plan => Changes(seen, plan.Id)).Any(IsBetween));
+    }
+
+    /// <summary>
+    /// Whether a connect may have found a path gone: after it was taken away, or after the end of
+    /// what the backend still had.
+    /// </summary>
+    private static bool MayHaveBeenBoundAnew(Observations seen, long from, long until) =>
+        seen.Troubles.Any(taken => TakesPathAway(taken) && seen.Processes
+            .Where(process => process.Backend == taken.Backend && process.StartedAt <= taken.From)
+            .SelectMany(Ends).Where(end => end >= taken.From).Append(taken.From)
+            .Any(at => at <= until
+                && at >= from - (IsHealthy(seen, taken) ? 0 : LongestBackOffNs)));
+
+    /// <summary>Whether no backend read a query that the host sent in that time.</summary>
+    private static bool HasLostAQuery(Observations seen, Ipv4 host, long from, long until)
+    {
+        var read = seen.Sessions().SelectMany(session => session.Queries)
+            .Where(query => query.Peer == host && query.At <= until + SkewNs)
+            .ToLookup(query => DatagramKey.Of(host, query.Port, query.Payload));
+        // The same may have been sent before, so all that were are counted.
+        return seen.Sent.Where(sent => sent.From.Address == host && sent.At <= until)
+            .GroupBy(sent => DatagramKey.Of(host, sent.From.Port, sent.Payload))
+            .Any(same => same.Any(sent => sent.At >= from)
+                && same.Count() > read[same.Key].Count());
     }
 
     /// <summary>When sessions and processes of a backend began, became warm, and ended.</summary>
@@ -123,8 +154,8 @@ internal static class StickinessCheck
         foreach (var process in seen.Processes.Where(process => process.Backend == backend))
         {
             yield return process.StartedAt;
-            if (process.EndedAt is { } died)
-                yield return died;
+            foreach (var end in Ends(process))
+                yield return end;
             foreach (var session in process.Sessions.Where(session => session.IsControl))
             {
                 yield return session.AcceptedAt;
@@ -133,11 +164,21 @@ internal static class StickinessCheck
                     yield return hello;
                     yield return hello + seen.Scenario.Kernel.WarmUp.Nanoseconds;
                 }
-                if (session.PeerEndedAt is { } ended)
-                    yield return ended;
-                if (session.OverAt is { } over)
-                    yield return over;
             }
+        }
+    }
+
+    /// <summary>When a process and its control sessions ended.</summary>
+    private static IEnumerable<long> Ends(ObservedProcess process)
+    {
+        if (process.EndedAt is { } died)
+            yield return died;
+        foreach (var session in process.Sessions.Where(session => session.IsControl))
+        {
+            if (session.PeerEndedAt is { } ended)
+                yield return ended;
+            if (session.OverAt is { } over)
+                yield return over;
         }
     }
 
@@ -197,12 +238,11 @@ internal static class StickinessCheck
             || (trouble.Kind is not null && trouble.From < first + SkewNs)
             || (trouble.Backend == own
                 && (TakesPathAway(trouble) || trouble.Kind is RealFaultKind.Rebind)))
-        && seen.Sessions().Any(session => session.Backend == own && session.IsControl
-            && session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first
-            && session.IsHealthyAt(first))
-        && seen.Processes.TrueForAll(process => !(process.EndedAt < first + SkewNs)
-            && process.Sessions.TrueForAll(session => !session.IsControl
-                || !(session.OverAt < first + SkewNs || session.PeerEndedAt < first + SkewNs)));
+        && seen.Sessions().Any(session => session.Backend == own && session.IsHealthyAt(first))
+        && seen.Processes.TrueForAll(process => Ends(process).All(at => at >= first + SkewNs))
+        // Of one that warms up it may be already, over TCP, and meet a stand-in.
+        && seen.Sessions().All(session => !(session.HelloAt < first + SkewNs)
+            || session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first);
 
     private static long? WarmSince(Observations seen, int backend, long at) =>
         HealthyThrough(seen, backend, at, at + SkewNs)?.HelloAt

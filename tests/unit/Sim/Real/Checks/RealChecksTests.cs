@@ -354,6 +354,8 @@ public sealed class RealChecksTests
     [InlineData(-1, nameof(RealFaultKind.Descriptors), false)]
     [InlineData(0, nameof(RealFaultKind.Script), false)]
     [InlineData(2, nameof(RealFaultKind.Crash), false)]
+    [InlineData(0, nameof(RealFaultKind.Rebind), true)]
+    [InlineData(2, nameof(RealFaultKind.Rebind), false)]
     [InlineData(2, nameof(RealFaultKind.Unlink), true)]
     [InlineData(2, nameof(RealFaultKind.Stop), true)]
     public void FaultThatBlindsOrTakesAPathAway_IsAReason(int backend, string kind, bool passes)
@@ -419,6 +421,95 @@ public sealed class RealChecksTests
         run.Ask(20 * Second, run.Other);
 
         Assert.Null(StickinessCheck.Judge(run.Seen));
+    }
+
+    /// <summary>
+    /// A third backend drains until its process ends, and is removed a second later: who was
+    /// bound to it has met a stand-in by then, and is bound anew.
+    /// </summary>
+    [Theory]
+    [InlineData(11, true)]
+    [InlineData(5, false)]
+    [InlineData(null, false)]
+    public void EndOfABackendThatIsUnlinked_IsAReason(int? ended, bool passes)
+    {
+        var run = new SeenRun();
+        Unsettle(run);
+        var third = run.Session(2, Second);
+        third.IsControl = true;
+        third.HelloAt = Second;
+        run.Seen.Processes[^1].EndedAt = ended * Second;
+        run.Seen.Troubles.Add(new Trouble(
+            2, 3 * Second, 40 * Second, "Unlink", RealFaultKind.Unlink));
+        run.Ask(11 * Second, run.First);
+        run.Ask(13 * Second, run.Other);
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    /// <summary>Its journal tells of no query that it did not come to read.</summary>
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    public void QueryThatAThirdBackendTookWithItWhenItEnded_IsAReason(
+        bool lost, bool ended, bool passes)
+    {
+        var run = new SeenRun();
+        Unsettle(run);
+        run.Ask(8 * Second, run.First);
+        if (lost)
+            run.Seen.Sent.Add(new SentDatagram(9 * Second, SeenRun.Client, SeenRun.Question));
+        if (ended)
+            run.Seen.Processes.Add(new ObservedProcess(2, Second) { EndedAt = 9 * Second });
+        run.Ask(10 * Second, run.Other);
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    /// <summary>The balancer chooses when it accepts, the backend perhaps long after.</summary>
+    [Theory]
+    [InlineData(9, true)]
+    [InlineData(2, false)]
+    public void ConnectionThatItsBackendTakesLate_CountsFromItsBeginning(long at, bool passes)
+    {
+        var run = new SeenRun();
+        Unsettle(run);
+        run.Ask(8 * Second, run.First);
+        run.Ask(10 * Second, run.Other);
+        var changed = run.Session(2, 9 * Second);
+        changed.IsControl = true;
+        var from = new Endpoint(SeenRun.Client.Address, 50_001);
+        run.Session(2, 17 * Second).Client = from;
+        run.Seen.Connections.Add(new ObservedConnection(1001, from)
+        {
+            WasConnected = true,
+            ConnectedAt = at * Second,
+        });
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    /// <summary>
+    /// While another backend warms up, a host that is bound to it already meets a stand-in.
+    /// </summary>
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(1, false)]
+    public void HostThatCameWhileABackendWarmedUp_MayBeThatOnes(long hello, bool passes)
+    {
+        var run = new SeenRun(new KernelPlan { WarmUp = Duration.FromSeconds(4L) });
+        run.First.Queries.Clear();
+        run.First.HelloAt = run.Other.HelloAt = Second;
+        var third = run.Session(2, hello * Second);
+        third.IsControl = true;
+        third.HelloAt = hello * Second;
+        run.Ask(8 * Second, run.First);
+        run.Ask(12 * Second, third);
+
+        // Only the way back is looked at: the third backend's session is a reason to move.
+        run.Seen.Processes.Add(new ObservedProcess(2, 11 * Second));
+        Judge("S3", passes, run, StickinessCheck.Judge);
     }
 
     // ---- S8: heartbeats ----
