@@ -181,20 +181,31 @@ public sealed class BalancerBuilder
             var word = words[i];
             foreach (var (shortForm, longForm, method) in Methods)
             {
-                if (Is(word, shortForm, longForm))
+                if (Is(word, shortForm, longForm, out _))
                     throw new ArgumentException($"{word}: {method} says this");
             }
-            if (Is(word, "-l", "--log-level"))
-            {
-                var value = word.Split('=').ElementAtOrDefault(1);
-                ValidateLevel(word, value ?? words.ElementAtOrDefault(i + 1));
-            }
+            if (Is(word, "-l", "--log-level", out var level))
+                ValidateLevel(word, level ?? words.ElementAtOrDefault(i + 1));
         }
     }
 
-    /// <summary>Whether a word is an option, with its value in the same word or without.</summary>
-    private static bool Is(string word, string shortForm, string longForm) =>
-        word.StartsWith(shortForm, StringComparison.Ordinal) || word.Split('=')[0] == longForm;
+    /// <summary>
+    /// Whether a word is an option, and its value where that is in the same word, as bbal reads it:
+    /// -lwarn, -l=warn, -l:warn, --log-level=warn, --log-level:warn.
+    /// </summary>
+    private static bool Is(string word, string shortForm, string longForm, out string? value)
+    {
+        value = null;
+        var isLong = word.StartsWith("--", StringComparison.Ordinal);
+        var form = isLong ? longForm : shortForm;
+        if (!word.StartsWith(form, StringComparison.Ordinal))
+            return false;
+        var rest = word[form.Length..];
+        if (rest.Length == 0)
+            return true;
+        value = rest.TrimStart('=', ':');
+        return !isLong || rest[0] is '=' or ':';
+    }
 
     private static void ValidateLevel(string said, string? level)
     {

@@ -241,6 +241,9 @@ public sealed class LibraryTests
     [InlineData("--backend-path", "/elsewhere", "WithSocketFolder")]
     [InlineData("-l", "warn", "log level")]
     [InlineData("--log-level=FATAL", "x", "log level")]
+    [InlineData("-lwarn", "info", "log level")]
+    [InlineData("--port:5300", "x", "WithPort")]
+    [InlineData("--log-level:warn", "info", "log level")]
     public void OptionThatTheContainerLivesBy_IsRefused(string option, string value, string named)
     {
         var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
