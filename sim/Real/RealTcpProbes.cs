@@ -2,8 +2,10 @@
 // has heard of, each with one question, on a new connection every two seconds until it is answered.
 //
 // What always holds: where a scenario's own connections may take all that the balancer admits, or
-// all its descriptors, nobody is owed a connection and nobody asks.
+// all its descriptors, or where it cuts connections before an answer can come, nobody is owed a
+// connection and nobody asks.
 
+using System;
 using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Scenarios;
@@ -12,24 +14,31 @@ namespace Simulation.Real;
 
 /// <summary>Asks over TCP until it is answered.</summary>
 internal sealed class RealTcpProbes(
-    Reactor reactor, Observations seen, RealHosts hosts, System.Func<Ipv4, Endpoint> serverOf)
-    : System.IDisposable
+    Reactor reactor, Observations seen, RealHosts hosts, Func<Ipv4, Endpoint> serverOf)
+    : IDisposable
 {
     private const int Hosts = 3;
     private const long RetryAfterNs = 2_000_000_000;
 
-    /// <summary>What all hosts' tries may need at most, and more than any client's id.</summary>
+    /// <summary>Connections that the tries of all hosts may be at most.</summary>
     private const int Room = 100;
+
+    /// <summary>Above the id of any client of a scenario.</summary>
     private const int FirstId = 2_000_000;
+
+    /// <summary>What a connection and its answer may take on a busy machine.</summary>
+    private static readonly Duration AnswerTime = Duration.FromSeconds(1L);
 
     private readonly List<RealTcpClient> _tries = [];
     private bool _mayProbe = true;
 
     public void Probe(RealPlan plan)
     {
-        var isCrowded = plan.DescriptorLimit is not null
-            || plan.Scenario.Kernel.TcpConnections < plan.Scenario.TcpClients.Length + Room;
-        for (var n = 0; n < Hosts && !isCrowded; n++)
+        var host = plan.Scenario.Kernel;
+        var isOwed = plan.DescriptorLimit is null
+            && host.TcpConnections >= plan.Scenario.TcpClients.Length + Room
+            && host.TcpIdle >= AnswerTime && host.TcpLifetime >= AnswerTime;
+        for (var n = 0; n < Hosts && isOwed; n++)
             Ask(n);
     }
 
