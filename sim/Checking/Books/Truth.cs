@@ -2,11 +2,12 @@
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
 // policy model, what the core should do; where what it does differs, that is a finding.
 //
-// The core's log is used for four things only, and each use is checked against the calls and the
+// The core's log is used for five things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), and that something is over (ConnectionClosed and BackendForgotten).
+// (HeartbeatSent), that something is over (ConnectionClosed and BackendForgotten), and that a stop
+// is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
 // can, because the check that is asked for may be another.
