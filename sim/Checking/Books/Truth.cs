@@ -523,21 +523,31 @@ internal sealed class Truth
                 _remotes.OnPassEnded(passed);
                 break;
             case LogEvent.Started started:
-                if (_startTold || started.Listen.Address != Scenario.Kernel.Listen)
-                    Report(Finding.Untrue, $"a start was told, on {started.Listen};"
-                        + $" it should be told once, on {Scenario.Kernel.Listen}");
-                _startTold = true;
+                OnStarted(started);
                 break;
             case LogEvent.Stopped:
                 HasStopped = true;
                 break;
             case LogEvent.Stopping stopping:
-                IsStopping = true;
-                if (stopping.OpenConnections != Connections.Open.Count)
-                    Report(Finding.Untrue, $"the stop was told with {stopping.OpenConnections}"
-                        + $" connections; it should be {Connections.Open.Count}");
+                OnStopping(stopping);
                 break;
         }
+    }
+
+    private void OnStarted(LogEvent.Started started)
+    {
+        if (_startTold || started.Listen.Address != Scenario.Kernel.Listen)
+            Report(Finding.Untrue, $"a start was told, on {started.Listen};"
+                + $" it should be told once, on {Scenario.Kernel.Listen}");
+        _startTold = true;
+    }
+
+    private void OnStopping(LogEvent.Stopping stopping)
+    {
+        IsStopping = true;
+        if (stopping.OpenConnections != Connections.Open.Count)
+            Report(Finding.Untrue, $"the stop was told with {stopping.OpenConnections}"
+                + $" connections; it should be {Connections.Open.Count}");
     }
 
     /// <summary>

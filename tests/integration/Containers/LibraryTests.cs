@@ -2,7 +2,6 @@
 // README, misbehaviour, and what it says when it is used wrongly.
 
 using System;
-using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
@@ -101,8 +100,8 @@ public sealed class LibraryTests
         await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
         await balancer.WaitUntilHealthyAsync("5301");
         await balancer.KillAsync();
-        var clock = Stopwatch.StartNew();
 
+        // One that went on to its limit would be a TimeoutException.
         foreach (var wait in new Func<Task>[]
         {
             () => balancer.WaitUntilHealthyAsync("5301"),
@@ -114,7 +113,6 @@ public sealed class LibraryTests
             Assert.Contains("ended with status 137", failure.Message, StringComparison.Ordinal);
             Assert.Contains("5301 is healthy", failure.Message, StringComparison.Ordinal);
         }
-        Assert.True(clock.Elapsed < balancer.WaitLimit, $"{clock.Elapsed}");
         Assert.Empty(await balancer.HealthyAsync());
         // What it said before can still be asked for.
         await balancer.WaitForLineAsync("listening on");
