@@ -162,11 +162,15 @@ internal sealed class RealCommand(
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"ok {result.Took.TotalSeconds,5:0.0} s  {subject.Title}: "
-                + $"{ScenarioText.Size(result.Plan.Scenario)} planned; {Seen(result)}; "
+                + $"{Planned(subject, result)} planned; {Seen(result)}; "
                 + $"{result.Plan.Nemesis}"));
         }
         output.Flush();
     }
+
+    /// <summary>At the times of the run; it has its faults apart from its scenario.</summary>
+    private static string Planned(Subject subject, RealResult result) => ScenarioText.Size(
+        result.Plan.Scenario with { Faults = subject.Scenario.Faults });
 
     private static string Seen(RealResult result) => string.Create(CultureInfo.InvariantCulture,
         $"{result.Seen.Sent.Count} datagrams sent, {result.Seen.Got.Count} got, "

@@ -10,6 +10,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
 using Tests.Integration.Harness;
 using Tests.Integration.Simulator;
 using Xunit;
@@ -35,6 +36,8 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
 
         Assert.True(code == 0, string.Join('\n', lines));
         Assert.Equal($"passed: {Count} scenarios", lines[^1]);
+        Assert.Contains(
+            lines, line => Regex.IsMatch(line, @"^ok .* [1-9]\d* faults?, [^;]* planned;"));
         // What cannot be done for real is said, and how often.
         Assert.Contains(lines, line => line.StartsWith("left out  ", StringComparison.Ordinal)
             && line.Contains(" KernelWakes", StringComparison.Ordinal));
