@@ -177,6 +177,9 @@ internal sealed record Trouble(
 
     /// <summary>A script may have it stop reading for a while, or for good.</summary>
     public const string Hangs = "may hang";
+
+    /// <summary>This host, or this process, did nothing for longer than it ever should.</summary>
+    public const string StoodStill = "all stood still";
 }
 
 /// <summary>A record of the balancer's log that has all counters.</summary>

@@ -2,7 +2,9 @@
 // backends have to do, each thing when its time has come or its descriptor is ready.
 //
 // What always holds: what is due at the same time is done in the order in which it was asked for;
-// nothing is done while something else is; nothing here blocks longer than a tenth of a second.
+// nothing is done while something else is; nothing here blocks longer than a tenth of a second. A
+// turn that takes ten times as long is told: then this host stood still, and perhaps everything on
+// it, or something that was done here waited, and what was to be seen was seen late.
 
 using System;
 using System.Collections.Generic;
@@ -15,6 +17,7 @@ namespace Simulation.Real;
 internal sealed class Reactor
 {
     private const int LongestWaitMs = 100;
+    private const long StandstillNs = 1_000_000_000;
     private const long NsPerMs = 1_000_000;
 
     private readonly PriorityQueue<Action, (long Due, long Number)> _due = new();
@@ -22,6 +25,9 @@ internal sealed class Reactor
     private PollEntry[] _entries = [];
     private bool _isStale = true;
     private long _number;
+
+    /// <summary>Told when a turn that took more than a second began and ended.</summary>
+    public Action<long, long>? OnStoodStill { get; init; }
 
     /// <summary>Nanoseconds of the clock that all processes of the host share.</summary>
     public static long NowNs => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
@@ -42,9 +48,13 @@ internal sealed class Reactor
     /// <summary>Goes on until that holds or that time has come; whether it holds.</summary>
     public bool RunUntil(Func<bool> holds, long untilNs)
     {
+        var last = NowNs;
         while (!holds())
         {
             var now = NowNs;
+            if (now - last > StandstillNs)
+                OnStoodStill?.Invoke(last, now);
+            last = now;
             if (now >= untilNs)
                 return false;
             while (_due.TryPeek(out var action, out var key) && key.Due <= now)

@@ -48,7 +48,7 @@ internal sealed class RealRun : IDisposable
     /// <summary>When a process that was told to stop is given up.</summary>
     private const long StopLimitNs = 30 * Second;
 
-    private readonly Reactor _reactor = new();
+    private readonly Reactor _reactor;
     private readonly RealPlan _plan;
     private readonly Scenario _scenario;
     private readonly Func<bool> _isInterrupted;
@@ -68,6 +68,11 @@ internal sealed class RealRun : IDisposable
         _scenario = plan.Scenario;
         _isInterrupted = isInterrupted;
         _seen = new Observations(_scenario);
+        _reactor = new Reactor
+        {
+            OnStoodStill = (from, until) => _seen.Troubles.Add(
+                new Trouble(-1, from, until, Trouble.StoodStill)),
+        };
         _stage = new RealStage(executables);
         _balancer = new RealBalancer(_reactor, _stage, plan, _seen);
         foreach (var backend in _scenario.Backends)

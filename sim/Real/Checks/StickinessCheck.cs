@@ -182,7 +182,8 @@ internal static class StickinessCheck
         }
     }
 
-    private static bool IsBlinding(Trouble trouble) => trouble.What == Trouble.Hangs
+    private static bool IsBlinding(Trouble trouble) =>
+        trouble.What is Trouble.Hangs or Trouble.StoodStill
         || trouble.Kind is RealFaultKind.Pause or RealFaultKind.Stall
             or RealFaultKind.DirectoryGone or RealFaultKind.DirectoryUnreadable;
 

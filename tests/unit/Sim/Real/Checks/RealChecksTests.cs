@@ -370,6 +370,20 @@ public sealed class RealChecksTests
     }
 
     [Theory]
+    [InlineData(6, true)]
+    [InlineData(60, false)]
+    public void HostThatStoodStill_IsAReason(long at, bool passes)
+    {
+        var run = new SeenRun();
+        Unsettle(run);
+        run.Ask(8 * Second, run.Other);
+        run.Seen.Troubles.Add(
+            new Trouble(-1, at * Second, (at + 1) * Second, Trouble.StoodStill));
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    [Theory]
     [InlineData(true, 16, true)]
     [InlineData(true, 0, false)]
     [InlineData(false, 0, true)]
@@ -524,6 +538,22 @@ public sealed class RealChecksTests
         var run = new SeenRun();
         run.First.Heartbeats.Clear();
         run.First.Heartbeats.AddRange([first * Second, second * Second, 16 * Second]);
+
+        Judge("S8", passes, run, SessionChecks.Heartbeats);
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void HeartbeatTooSoon_IsS8UnlessTheBalancerStoodStill(bool stoodStill, bool passes)
+    {
+        var run = new SeenRun();
+        run.First.Heartbeats.Insert(1, run.First.Heartbeats[0] + 3 * Second);
+        if (stoodStill)
+        {
+            run.Seen.Troubles.Add(new Trouble(-1, run.First.Heartbeats[0],
+                run.First.Heartbeats[2], Trouble.StoodStill));
+        }
 
         Judge("S8", passes, run, SessionChecks.Heartbeats);
     }

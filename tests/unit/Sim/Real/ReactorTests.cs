@@ -1,0 +1,28 @@
+// The one thread of a real run: what it does when it comes late to what it has to do.
+
+using System.Collections.Generic;
+using System.Threading;
+using Simulation.Real;
+using Xunit;
+
+namespace Tests.Unit.Sim.Real;
+
+public sealed class ReactorTests
+{
+    private const long Second = 1_000_000_000;
+
+    [Fact]
+    public void TurnThatTakesLong_IsToldWithItsBeginAndEnd()
+    {
+        var told = new List<(long From, long Until)>();
+        var reactor = new Reactor { OnStoodStill = (from, until) => told.Add((from, until)) };
+        var begin = Reactor.NowNs;
+        reactor.At(0, () => Thread.Sleep(1500));
+
+        reactor.RunUntil(() => told.Count > 0, begin + 60 * Second);
+
+        Assert.InRange(told[0].From, begin, begin + 60 * Second);
+        Assert.InRange(told[0].Until - told[0].From, 1_499_000_000, 60 * Second);
+        Assert.InRange(told[0].Until, begin, Reactor.NowNs);
+    }
+}
