@@ -10,10 +10,10 @@
 // The real kernel delivers between its sockets at once, but for a busy system, where the last steps
 // of TCP are left to another thread. So what Linux has not done yet is waited for, and only what it
 // never does is a difference: readiness is asked again, a read that found less goes on, and a write
-// is made again that was taken though its peer is gone. A process that this one starts at that
-// moment, in another test, holds every descriptor until it runs its own program; so a stream that
-// is closed here may go a little later, and a peer that was told of an end before, its own or the
-// stream's, is told of the reset then.
+// is made again that was taken though its peer is gone. A process that this one starts holds every
+// descriptor until it runs its own program; so a stream that is closed at that moment goes a little
+// later, and a peer that was told of an end before, its own or the stream's, is told of the reset
+// then. That too is waited for, and these tests run alone, while no other test starts anything.
 
 using System;
 using System.Diagnostics;
@@ -22,11 +22,13 @@ using System.Text;
 using System.Threading;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Integration.Linux;
 using Xunit;
 
 namespace Tests.Integration.Contract;
 
 [SupportedOSPlatform("linux")]
+[Collection(nameof(ProcessWide))]
 public sealed class KernelAgreementTests : IDisposable
 {
     private const int StepsPerScript = 16;

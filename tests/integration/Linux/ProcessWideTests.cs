@@ -1,5 +1,6 @@
 // Owns the tests that change or measure the whole process: its limit of descriptors, its count of
-// them, its signals. They run alone, after all others.
+// them, its signals. They run alone, after all others, as do those that no other test may start a
+// process beside.
 
 using System;
 using System.Globalization;
