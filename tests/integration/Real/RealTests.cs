@@ -25,6 +25,9 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
     private const int Seconds = 600;
     private const int Count = 20;
 
+    /// <summary>How the one scenario of these tests is called that has something to find.</summary>
+    private const string Failed = "FAILED 7 --profile=calm: ";
+
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -70,7 +73,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"7 --profile calm --virtual 10s --bbal {dead}");
 
         Assert.Equal(4, code);
-        Assert.Contains("FAILED 7: S13 survival", lines);
+        Assert.Contains(Failed + "S13 survival", lines);
         Assert.Contains(lines, line => line.Contains(
             "it ended by itself, with status 3", StringComparison.Ordinal));
         Assert.Contains("  sim real 7 --profile=calm --virtual=10s", lines);
@@ -109,7 +112,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"7 --profile calm --virtual 10s --fake-binder {busy}");
 
         Assert.Equal(2, code);
-        Assert.Contains("FAILED 7: L1 answers", lines);
+        Assert.Contains(Failed + "L1 answers", lines);
         Assert.Contains(lines, line => line.Contains(" over TCP asked ", StringComparison.Ordinal));
     }
 
@@ -121,7 +124,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"7 --profile calm --virtual 10s --fake-binder {deaf}");
 
         Assert.Equal(2, code);
-        Assert.Contains("FAILED 7: L1 answers", lines);
+        Assert.Contains(Failed + "L1 answers", lines);
     }
 
     [Fact]
@@ -132,7 +135,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"7 --profile calm --virtual 10s --fake-binder {mute}");
 
         Assert.Equal(2, code);
-        Assert.Contains("FAILED 7: L2 recovery", lines);
+        Assert.Contains(Failed + "L2 recovery", lines);
     }
 
     /// <summary>Queries that none of the clients sent must not be taken for theirs.</summary>
@@ -150,7 +153,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"7 --profile calm --virtual 10s --bbal {nosy}");
 
         Assert.Equal(1, code);
-        Assert.Contains(lines, line => line.StartsWith("FAILED 7: S1 ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith(Failed + "S1 ", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains("which nobody sent so",
             StringComparison.Ordinal));
     }
