@@ -74,8 +74,8 @@ public sealed class CheckSet : RunObserver
 
     public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)
     {
-        _truth.DatagramSocket = datagramSocket;
-        _truth.Listener = listener;
+        _truth.Sockets.Datagrams = datagramSocket;
+        _truth.Sockets.Listener = listener;
     }
 
     public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
@@ -164,7 +164,7 @@ public sealed class CheckSet : RunObserver
     }
 
     public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
-        _truth.OnInterest(socket, interest);
+        _truth.Sockets.OnInterest(socket, interest);
 
     public override void OnScanOpened(Instant now, IoResult result)
     {

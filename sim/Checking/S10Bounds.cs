@@ -17,10 +17,10 @@ internal sealed class S10Bounds() : Check("S10")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.HasStopped)
+        if (Truth.Life.HasStopped)
             return;
         // A stop takes along what the kernel holds, one share more in each of its turns.
-        var shares = Truth.IsStopping ? 2 : 1;
+        var shares = Truth.Life.IsStopping ? 2 : 1;
         if (Truth.ReceivedInTurn > shares * Law.DatagramsOfATurn)
             Fail($"{Truth.ReceivedInTurn} datagrams were received in one turn");
         if (Truth.AcceptedInTurn > Law.AcceptsOfATurn)
@@ -52,10 +52,10 @@ internal sealed class S10Bounds() : Check("S10")
         var kernel = Truth.Scenario.Kernel;
         var streams = sessions + Truth.Retired.Count + open + Truth.Connections.BackendStreams;
         var timers = Truth.MostTimers;
-        if (Truth.OpenStreams != streams)
+        if (Truth.Sockets.OpenStreams != streams)
         {
-            Fail($"{Truth.OpenStreams} streams are open; {sessions} sessions and {open} connections"
-                + $" need {streams}");
+            Fail($"{Truth.Sockets.OpenStreams} streams are open; {sessions} sessions and {open}"
+                + $" connections need {streams}");
         }
         else if (core.ConnectionCount != open)
         {

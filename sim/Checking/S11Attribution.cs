@@ -35,7 +35,7 @@ internal sealed class S11Attribution() : Check("S11")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.HasStopped)
+        if (Truth.Life.HasStopped)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

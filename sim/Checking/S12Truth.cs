@@ -30,7 +30,7 @@ internal sealed class S12Truth() : Check("S12")
                     + $" it should be {Truth.Tally[counter]}");
             }
         }
-        if (Truth.HasStopped)
+        if (Truth.Life.HasStopped)
             return;
         if (Truth.Turn % TurnsBetweenBackends == 0 || IsLast(now))
             CompareBackends(core);

@@ -26,7 +26,7 @@ internal sealed class S14Attention() : Check("S14")
     private void LookAtFailures(Instant now)
     {
         if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
-            || Truth.InterestOf(Truth.DatagramSocket) == Readiness.None)
+            || Truth.Sockets.InterestOf(Truth.Sockets.Datagrams) == Readiness.None)
         {
             return;
         }
@@ -43,19 +43,19 @@ internal sealed class S14Attention() : Check("S14")
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         _workSince = Truth.Directory.OpenScan != 0 ? now : Instant.Never;
-        if (Truth.IsStopping)
+        if (Truth.Life.IsStopping)
             return;
-        Look(Truth.DatagramSocket, "the UDP socket", now, Law.ReceivePause,
+        Look(Truth.Sockets.Datagrams, "the UDP socket", now, Law.ReceivePause,
             Truth.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
         LookAtFailures(now);
-        Look(Truth.Listener, "the listener", now, Law.AcceptPause,
+        Look(Truth.Sockets.Listener, "the listener", now, Law.AcceptPause,
             Truth.LacksForAcceptIn == Truth.Turn, ref _listenerRestsSince);
     }
 
     private void Look(SocketHandle socket, string name, Instant now, Duration rest, bool hasCause,
         ref Instant since)
     {
-        if (Truth.InterestOf(socket) == Readiness.Read)
+        if (Truth.Sockets.InterestOf(socket) == Readiness.Read)
         {
             since = Instant.Never;
             return;

@@ -42,7 +42,7 @@ internal sealed class S15Stop() : Check("S15")
         else if (told is LogEvent.Stopped)
             OnStopped(now);
         else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
-            && now < _askedAt + Law.StopGrace && Truth.StopRequests == 1)
+            && now < _askedAt + Law.StopGrace && Truth.Life.StopRequests == 1)
         {
             Fail($"the connection of {cut.Client} was cut at {now}; a stop was asked for at"
                 + $" {_askedAt} and gives it {Law.StopGrace}");
@@ -54,9 +54,9 @@ internal sealed class S15Stop() : Check("S15")
         _faultedInTurn = 0;
         if (_askedAt == Instant.Never || _hasStopped)
             return;
-        if (Truth.StopRequests > 1)
+        if (Truth.Life.StopRequests > 1)
             Fail($"a stop was asked for again by {now}, and is not complete");
-        if (!Truth.IsListenerClosed)
+        if (!Truth.Sockets.IsListenerClosed)
             Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
         if (now > _askedAt + Law.StopGrace + Truth.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
@@ -71,9 +71,9 @@ internal sealed class S15Stop() : Check("S15")
     {
         if (!_hasStopped)
             Fail("the loop ended, and no stop was told");
-        if (Truth.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
+        if (Truth.Sockets.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
         {
-            Fail($"{Truth.OpenStreams} streams are open, {core.TimerCount} timers armed and"
+            Fail($"{Truth.Sockets.OpenStreams} streams are open, {core.TimerCount} timers armed and"
                 + $" {core.ConnectionCount} connections kept after the stop");
         }
     }
@@ -88,7 +88,7 @@ internal sealed class S15Stop() : Check("S15")
         var mustRest = now >= _askedAt + (Law.StopGrace - Law.StopQuiet)
             || (isWithoutTcp && now > _withoutTcpSince + Truth.Lateness);
         _withoutTcpSince = isWithoutTcp ? Instant.Min(_withoutTcpSince, now) : Instant.Never;
-        if (mustRest && Truth.InterestOf(Truth.DatagramSocket) != Readiness.None)
+        if (mustRest && Truth.Sockets.InterestOf(Truth.Sockets.Datagrams) != Readiness.None)
         {
             Fail($"queries are still taken at {now}; a stop was asked for at {_askedAt}, and no"
                 + $" connection is left since {_withoutTcpSince}");
@@ -98,7 +98,8 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
-        var isEarly = now < _askedAt + (Law.StopGrace - Law.StopQuiet) && Truth.StopRequests == 1;
+        var isEarly = now < _askedAt + (Law.StopGrace - Law.StopQuiet)
+            && Truth.Life.StopRequests == 1;
         if (isEarly && Truth.Tally[Counter.QueriesReceived] < _queuedBefore
             && Truth.ReceiveFailuresInARow == 0)
         {
@@ -109,7 +110,7 @@ internal sealed class S15Stop() : Check("S15")
             Fail($"nothing is left since {_emptySince}, and the stop is complete only at {now}");
         // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
         var cutByStop = Truth.CutInTurn - _faultedInTurn;
-        if (now < _askedAt + Law.StopGrace && Truth.StopRequests == 1
+        if (now < _askedAt + Law.StopGrace && Truth.Life.StopRequests == 1
             && cutByStop > 0 && now - Truth.LastForwardedAt < Young)
         {
             Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"

@@ -51,7 +51,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

@@ -28,7 +28,7 @@ internal sealed class S9BackOff() : Check("S9")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
             return;
         foreach (var backend in Truth.Policy.Backends)
         {

@@ -256,7 +256,7 @@ internal sealed class ConnectionBook(Truth truth)
         }
         if (WhyNot(connection, told.How) is { } reason)
         {
-            truth.ReportUnlessStopped(Finding.Untrue,
+            truth.Life.ReportUnlessStopped(Finding.Untrue,
                 $"the connection of {connection.From} ended as {told.How}: {reason}",
                 connection.Backend);
         }
@@ -286,7 +286,7 @@ internal sealed class ConnectionBook(Truth truth)
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
                 CheckEnds(connection);
-            if (connection.IsProxied && !truth.HasStopped)
+            if (connection.IsProxied && !truth.Life.HasStopped)
                 CheckInterest(connection);
         }
         _touched.Clear();
@@ -453,7 +453,7 @@ internal sealed class ConnectionBook(Truth truth)
     private void CheckInterest(
         ConnectionTruth connection, SocketHandle stream, Readiness should, string side)
     {
-        var told = truth.InterestOf(stream);
+        var told = truth.Sockets.InterestOf(stream);
         if (told == should)
             return;
         truth.Report(Finding.Unwatched, $"the connection of {connection.From}, with"

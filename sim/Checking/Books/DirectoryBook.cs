@@ -96,13 +96,13 @@ internal sealed class DirectoryBook(Truth truth)
     {
         while (!_isScanOpen && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
             TakeSeenTwice(listedTwice);
-        if (_toForget.Count > 0 && !truth.HasStopped)
+        if (_toForget.Count > 0 && !truth.Life.HasStopped)
         {
             truth.Report(Finding.Unbounded, $"{_toForget[0]} is removed since"
                 + $" {_toForget[0].RemovedAt} and is not forgotten at {truth.Now}", _toForget[0]);
         }
         _toForget.Clear();
-        if (_isScanOpen || _found.Count == 0 || truth.HasStopped)
+        if (_isScanOpen || _found.Count == 0 || truth.Life.HasStopped)
             return;
         truth.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
             + " taken up in the turn in which that ended");

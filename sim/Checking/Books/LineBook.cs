@@ -31,7 +31,7 @@ internal sealed class LineBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (_owed.Count > 0 && !truth.HasStopped)
+        if (_owed.Count > 0 && !truth.Life.HasStopped)
         {
             truth.Report(Finding.Untrue,
                 $"the log did not tell {_owed[0] with { At = truth.Now }}");

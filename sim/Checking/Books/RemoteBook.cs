@@ -161,7 +161,7 @@ internal sealed class RemoteBook(Truth truth)
     private void CheckMoves()
     {
         if (_beganInTurn && _mayMove > 0 && _movedInTurn < Law.RemotesOfASlice
-            && _fullest is { Remotes: > 0 } && !truth.HasStopped)
+            && _fullest is { Remotes: > 0 } && !truth.Life.HasStopped)
         {
             truth.Report(Finding.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
                 + $" {_fullest} in its first turn; {_mayMove} are still to be moved", _fullest);
@@ -194,7 +194,7 @@ internal sealed class RemoteBook(Truth truth)
 
     private void CheckSilent()
     {
-        if (truth.HasStopped)
+        if (truth.Life.HasStopped)
             return;
         var longest = LongestSilence();
         foreach (var remote in truth.Policy.Remotes.Values)

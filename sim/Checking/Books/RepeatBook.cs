@@ -55,6 +55,34 @@ internal sealed class RepeatBook(Truth truth)
             _due.Add((kind, which));
     }
 
+    /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
+    public void OnLogged(LogEvent told)
+    {
+        switch (told)
+        {
+            case LogEvent.ReceiveFailed failed:
+                OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
+                break;
+            case LogEvent.SendFailed failed:
+                OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
+                break;
+            case LogEvent.AcceptFailed failed:
+                OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { At = default, Suppressed = 0 });
+                break;
+            case LogEvent.ConnectionRefusedByBackend refused:
+                OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
+                    refused with { At = default, Suppressed = 0 });
+                break;
+            case LogEvent.ConnectionWithoutResources without:
+                OnLine(Repeat.WithoutResources, 0, without.Suppressed,
+                    without with { At = default, Suppressed = 0 });
+                break;
+        }
+    }
+
     /// <summary>
     /// A line was told, with how many were held back since the one before; without that number it
     /// is as given.
@@ -91,7 +119,7 @@ internal sealed class RepeatBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (_due.Count > 0 && !truth.HasStopped)
+        if (_due.Count > 0 && !truth.Life.HasStopped)
             truth.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
         _due.Clear();
     }

@@ -64,7 +64,7 @@ internal sealed class ScanBook(Truth truth)
 
     public void OnTurnEnded(int timers)
     {
-        if (truth.HasStopped || _isOpen || timers > Law.TimersOfATurn)
+        if (truth.Life.HasStopped || _isOpen || timers > Law.TimersOfATurn)
             return;
         if (_wasAsked || truth.Now >= _due)
             truth.Report(Finding.Scan, $"no scan was opened at {truth.Now}; due {_due}");

@@ -183,8 +183,9 @@ internal sealed class SessionBook(Truth truth)
         truth.CutInTurn += isCut ? session.Unanswered : 0;
         if (isCut && session.IsRetired)
         {
-            truth.ReportUnlessStopped(Finding.Unfounded, $"the session to {backend}'s socket that"
-                + $" was replaced at {session.RetiredAt} was ended at {truth.Now} without a cause;"
+            truth.Life.ReportUnlessStopped(Finding.Unfounded,
+                $"the session to {backend}'s socket that was replaced at"
+                + $" {session.RetiredAt} was ended at {truth.Now} without a cause;"
                 + $" {session.Unanswered} replies are owed", backend);
         }
         if (backend.Session != session)
@@ -246,7 +247,7 @@ internal sealed class SessionBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (truth.HasStopped)
+        if (truth.Life.HasStopped)
             return;
         foreach (var backend in truth.Policy.Backends)
         {
@@ -273,7 +274,7 @@ internal sealed class SessionBook(Truth truth)
     private void CheckInterest(SessionTruth session)
     {
         var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
-        var told = truth.InterestOf(session.Stream);
+        var told = truth.Sockets.InterestOf(session.Stream);
         if (told == should || session.IsLost)
             return;
         truth.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"

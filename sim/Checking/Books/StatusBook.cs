@@ -38,7 +38,23 @@ internal sealed class StatusBook(Truth truth)
     public void OnRequested() =>
         _isOwed |= _isOver || truth.Turn >= _begunIn + TurnsOfAReport;
 
-    public void OnTotals(LogEvent.Status told)
+    public void OnLogged(LogEvent told)
+    {
+        switch (told)
+        {
+            case LogEvent.Status totals:
+                OnTotals(totals);
+                break;
+            case LogEvent.BackendStatus backend:
+                OnBackend(backend);
+                break;
+            case LogEvent.RemoteStatus remote:
+                OnRemote(remote);
+                break;
+        }
+    }
+
+    private void OnTotals(LogEvent.Status told)
     {
         _isOwed = false;
         _isOver = false;
@@ -79,7 +95,7 @@ internal sealed class StatusBook(Truth truth)
         }
     }
 
-    public void OnBackend(LogEvent.BackendStatus told)
+    private void OnBackend(LogEvent.BackendStatus told)
     {
         var backends = truth.Policy.Backends;
         if (_nextBackend >= _backends)
@@ -96,7 +112,7 @@ internal sealed class StatusBook(Truth truth)
         }
     }
 
-    public void OnRemote(LogEvent.RemoteStatus told)
+    private void OnRemote(LogEvent.RemoteStatus told)
     {
         if (_isOver)
         {

@@ -1,6 +1,7 @@
 // Owns what really happened in a run, rebuilt from the system calls that were seen: every byte read
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
-// policy model, what the core should do; where what it does differs, that is a finding.
+// policy model, what the core should do; where what it does differs, that is a finding. What each
+// kind of thing comes to is a book's of its own; here is the clock, and which book hears of what.
 //
 // The core's log is used for five things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
@@ -35,18 +36,15 @@ internal sealed class Truth
     private readonly FindingHandler _report;
     private readonly SessionBook _sessions;
     private readonly RemoteBook _remotes;
-    private readonly List<Action> _heldBack = [];
-    private (SocketHandle Stream, object? Owner, Readiness Interest)[] _sockets =
-        new (SocketHandle, object?, Readiness)[64];
     private Duration _stall;
     private bool _wokenEarly;
-    private bool _startTold;
 
     public Truth(Scenario scenario, FindingHandler report)
     {
         _report = report;
         Scenario = scenario;
         Policy = new PolicyModel();
+        Life = new LifeBook(this);
         Lines = new LineBook(this);
         Repeats = new RepeatBook(this);
         Scans = new ScanBook(this);
@@ -64,6 +62,10 @@ internal sealed class Truth
     public PolicyModel Policy { get; }
 
     public Tally Tally { get; } = new();
+
+    public SocketBook Sockets { get; } = new();
+
+    public LifeBook Life { get; }
 
     public ArrivalBook Arrivals { get; }
 
@@ -87,28 +89,11 @@ internal sealed class Truth
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
 
-    public SocketHandle DatagramSocket { get; set; }
-
-    public SocketHandle Listener { get; set; }
-
-    /// <summary>How often a stop was asked for.</summary>
-    public int StopRequests { get; private set; }
-
-    public bool IsListenerClosed { get; private set; }
-
     /// <summary>When a query was last owed to a session.</summary>
     public Instant LastForwardedAt { get; set; }
 
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
-
-    /// <summary>The operator asked for a stop.</summary>
-    public bool IsStopping { get; private set; }
-
-    /// <summary>
-    /// The stop is complete; what was closed in the turn in which it was needs no cause.
-    /// </summary>
-    public bool HasStopped { get; private set; }
 
     public bool HasHealed { get; private set; }
 
@@ -123,9 +108,6 @@ internal sealed class Truth
 
     /// <summary>Turns since one that came late by a stall, that one being 0.</summary>
     public int TurnsSinceStall { get; private set; }
-
-    /// <summary>Streams that are open now.</summary>
-    public int OpenStreams { get; private set; }
 
     /// <summary>Receives that failed since one that did not, and the turn of the last.</summary>
     public int ReceiveFailuresInARow { get; private set; }
@@ -156,17 +138,6 @@ internal sealed class Truth
     public void Report(
         Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
-
-    /// <summary>
-    /// The same, but for the turn in which a stop is completed, which is known only when it is.
-    /// </summary>
-    public void ReportUnlessStopped(Finding finding, string evidence, BackendTruth? backend)
-    {
-        if (IsStopping)
-            _heldBack.Add(() => Report(finding, evidence, backend));
-        else
-            Report(finding, evidence, backend);
-    }
 
     /// <summary>
     /// Replies still owed by sessions that were closed in this turn without cause.
@@ -216,8 +187,7 @@ internal sealed class Truth
             switch (happened.Kind)
             {
                 case NetworkEventKind.StopRequested:
-                    IsStopping = true;
-                    StopRequests++;
+                    Life.OnStopRequested();
                     break;
                 case NetworkEventKind.DirectoryChanged:
                     Scans.Soon();
@@ -232,12 +202,12 @@ internal sealed class Truth
             }
             if (happened.Kind == NetworkEventKind.Socket
                 && (happened.Ready & Readiness.Read) != 0
-                && Owner(happened.Handle) is SessionTruth session)
+                && Sockets.OwnerOf(happened.Handle) is SessionTruth session)
             {
                 session.UnreadSince = Turn;
             }
             if (happened.Kind == NetworkEventKind.Socket
-                && Owner(happened.Handle) is ConnectionTruth connection)
+                && Sockets.OwnerOf(happened.Handle) is ConnectionTruth connection)
             {
                 connection.LastActivity = Now;
                 if (happened.Handle == connection.Client
@@ -253,11 +223,7 @@ internal sealed class Truth
     {
         Now = Shown(now);
         Arrivals.Drain();
-        if (!HasStopped)
-            _heldBack.ForEach(report => report());
-        _heldBack.Clear();
-        if (!_startTold)
-            Report(Finding.Untrue, "the log did not tell of the start");
+        Life.OnTurnEnded();
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
         Connections.OnTurnEnded();
@@ -323,7 +289,7 @@ internal sealed class Truth
             Deeds++;
             AcceptedInTurn++;
             var connection = new ConnectionTruth(stream, client, Now) { LastActivity = Now };
-            Own(stream, connection);
+            Sockets.Own(stream, connection);
             Arrivals.OnAccepted(connection);
         }
         else if (result.Status != IoStatus.WouldBlock)
@@ -346,12 +312,12 @@ internal sealed class Truth
         if (Connections.TryTakeConnect(path, result, stream, out var connection))
         {
             if (result.IsOk)
-                Own(stream, connection!);
+                Sockets.Own(stream, connection!);
         }
         else if (Directory.BackendAt(path) is { } backend
             && _sessions.OnConnected(backend, result, stream) is { } session)
         {
-            Own(stream, session);
+            Sockets.Own(stream, session);
         }
     }
 
@@ -362,12 +328,12 @@ internal sealed class Truth
         Arrivals.Drain();
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
-        if (Owner(stream) is SessionTruth session)
+        if (Sockets.OwnerOf(stream) is SessionTruth session)
         {
             session.UnreadSince = 0;
             _sessions.OnRead(session, result, bytes);
         }
-        else if (Owner(stream) is ConnectionTruth connection)
+        else if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
             Connections.OnRead(connection, stream, result, bytes);
     }
 
@@ -380,9 +346,9 @@ internal sealed class Truth
             Deeds++;
         else
             HasBlocked = true;
-        if (Owner(stream) is SessionTruth session)
+        if (Sockets.OwnerOf(stream) is SessionTruth session)
             _sessions.OnWritten(session, result, bytes);
-        else if (Owner(stream) is ConnectionTruth connection)
+        else if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
             Connections.OnWritten(connection, stream, result, bytes);
     }
 
@@ -391,7 +357,7 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
-        if (Owner(stream) is ConnectionTruth connection)
+        if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
             Connections.OnHalfClosed(connection, stream);
     }
 
@@ -400,23 +366,11 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
-        IsListenerClosed |= socket == Listener;
-        var owner = Owner(socket);
-        if (owner == null)
-            return;
-        _sockets[socket.Slot] = default;
-        OpenStreams--;
+        var owner = Sockets.Close(socket);
         if (owner is SessionTruth session)
             _sessions.OnClosed(session);
         else if (owner is ConnectionTruth connection)
             Connections.OnClosed(connection, socket, aborted);
-    }
-
-    /// <summary>The two bound sockets have no owner, and are known by their interest.</summary>
-    public void OnInterest(SocketHandle socket, Readiness interest)
-    {
-        ref var entry = ref EntryOf(socket);
-        entry = (socket, entry.Stream == socket ? entry.Owner : null, interest);
     }
 
     // ---- The directory ----
@@ -464,37 +418,11 @@ internal sealed class Truth
         }
         Arrivals.Drain();
         Lines.OnLogged(told);
+        Repeats.OnLogged(told);
+        Status.OnLogged(told);
+        Life.OnLogged(told);
         switch (told)
         {
-            case LogEvent.ReceiveFailed failed:
-                Repeats.OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
-                break;
-            case LogEvent.SendFailed failed:
-                Repeats.OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
-                break;
-            case LogEvent.AcceptFailed failed:
-                Repeats.OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
-                break;
-            case LogEvent.ConnectionRefusedByBackend refused:
-                Repeats.OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
-                    refused with { At = default, Suppressed = 0 });
-                break;
-            case LogEvent.ConnectionWithoutResources without:
-                Repeats.OnLine(Repeat.WithoutResources, 0, without.Suppressed,
-                    without with { At = default, Suppressed = 0 });
-                break;
-            case LogEvent.Status totals:
-                Status.OnTotals(totals);
-                break;
-            case LogEvent.BackendStatus backend:
-                Status.OnBackend(backend);
-                break;
-            case LogEvent.RemoteStatus remote:
-                Status.OnRemote(remote);
-                break;
             case LogEvent.ConnectionOpened opened:
                 Connections.OnOpenedLine(opened);
                 break;
@@ -522,32 +450,7 @@ internal sealed class Truth
             case LogEvent.RemotesExpired passed:
                 _remotes.OnPassEnded(passed);
                 break;
-            case LogEvent.Started started:
-                OnStarted(started);
-                break;
-            case LogEvent.Stopped:
-                HasStopped = true;
-                break;
-            case LogEvent.Stopping stopping:
-                OnStopping(stopping);
-                break;
         }
-    }
-
-    private void OnStarted(LogEvent.Started started)
-    {
-        if (_startTold || started.Listen.Address != Scenario.Kernel.Listen)
-            Report(Finding.Untrue, $"a start was told, on {started.Listen};"
-                + $" it should be told once, on {Scenario.Kernel.Listen}");
-        _startTold = true;
-    }
-
-    private void OnStopping(LogEvent.Stopping stopping)
-    {
-        IsStopping = true;
-        if (stopping.OpenConnections != Connections.Open.Count)
-            Report(Finding.Untrue, $"the stop was told with {stopping.OpenConnections}"
-                + $" connections; it should be {Connections.Open.Count}");
     }
 
     /// <summary>
@@ -574,34 +477,5 @@ internal sealed class Truth
     {
         var step = Scenario.Kernel.ClockStep.Nanoseconds;
         return step <= 1 ? now : new Instant(now.Nanoseconds - now.Nanoseconds % step);
-    }
-
-    /// <summary>What the waits report of a socket.</summary>
-    public Readiness InterestOf(SocketHandle socket)
-    {
-        ref var entry = ref EntryOf(socket);
-        return entry.Stream == socket ? entry.Interest : Readiness.None;
-    }
-
-    private ref (SocketHandle Stream, object? Owner, Readiness Interest) EntryOf(
-        SocketHandle socket)
-    {
-        while (socket.Slot >= _sockets.Length)
-            Array.Resize(ref _sockets, _sockets.Length * 2);
-        return ref _sockets[socket.Slot];
-    }
-
-    private object? Owner(SocketHandle stream)
-    {
-        if ((uint)stream.Slot >= (uint)_sockets.Length)
-            return null;
-        ref var entry = ref _sockets[stream.Slot];
-        return entry.Stream == stream ? entry.Owner : null;
-    }
-
-    private void Own(SocketHandle stream, object owner)
-    {
-        EntryOf(stream) = (stream, owner, Readiness.None);
-        OpenStreams++;
     }
 }
