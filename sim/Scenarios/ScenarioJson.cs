@@ -1,12 +1,10 @@
 // Owns how the small types of a scenario are written in JSON: an instant and a duration as whole
 // nanoseconds, an address as text, a kind by its name. What the records look like follows from the
-// records. And it owns what is said of JSON that is none of that, in the words of the file and not
-// in those of the program that reads it.
+// records; what is said of JSON that is none of that is JsonComplaint's.
 
 using System;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 using Balancer.Core;
 
 namespace Simulation.Scenarios;
@@ -70,56 +68,4 @@ internal sealed class NameJson<T> : JsonConverter<T>
 
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.ToString());
-}
-
-/// <summary>What is wrong with JSON, on one line that begins with the field, or the line.</summary>
-internal static partial class JsonComplaint
-{
-    public static string Of(JsonException wrong)
-    {
-        // Without a path it was not read as a scenario, since it is no JSON.
-        if (wrong.Path is null && wrong.LineNumber is { } line)
-            return $"line {line + 1}: {Message(wrong)}";
-        var field = wrong.Path ?? "$";
-        var message = Message(wrong);
-        if (NoField().Match(message) is { Success: true } unknown)
-            return $"{field}: no such field: {unknown.Groups[1].Value}";
-        if (Twice().Match(message) is { Success: true } twice)
-            return $"{field}: a field is there twice: {twice.Groups[1].Value}";
-        if (IsNull().IsMatch(message))
-            return $"{field}: is null";
-        return message.Contains(" could not be converted to ", StringComparison.Ordinal)
-            ? $"{field}: {WhatItIsNot(wrong.InnerException?.Message ?? "")}"
-            : $"{field}: {message}";
-    }
-
-    /// <summary>The message without where it was, which is told otherwise.</summary>
-    private static string Message(JsonException wrong) =>
-        Where().Replace(wrong.Message, "").ReplaceLineEndings(" ");
-
-    private static string WhatItIsNot(string reason)
-    {
-        if (reason.Contains("as a string", StringComparison.Ordinal))
-            return "is no text";
-        if (reason.Contains("as a boolean", StringComparison.Ordinal))
-            return "is neither true nor false";
-        return IsNoNumber().IsMatch(reason)
-            ? "is no whole number that fits"
-            : "is not as it is written in other files";
-    }
-
-    [GeneratedRegex(@" *(Path: .* \| )?LineNumber: .*$", RegexOptions.Singleline)]
-    private static partial Regex Where();
-
-    [GeneratedRegex(@"^The JSON property '(.*)' could not be mapped to any ")]
-    private static partial Regex NoField();
-
-    [GeneratedRegex("^Duplicate property '(.*)' encountered ")]
-    private static partial Regex Twice();
-
-    [GeneratedRegex("doesn't allow (setting )?null values")]
-    private static partial Regex IsNull();
-
-    [GeneratedRegex("as a number|too large or too small|not in a supported format|out of bounds")]
-    private static partial Regex IsNoNumber();
 }
