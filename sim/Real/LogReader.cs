@@ -51,10 +51,9 @@ internal static class LogReader
         }
         if (message.StartsWith("status: remote ", StringComparison.Ordinal)
             && record.TryGetProperty("remote_ip", out var address)
-            && record.TryGetProperty("udp_forwarded", out var forwarded)
-            && record.TryGetProperty("udp_dropped", out var dropped))
+            && record.TryGetProperty("udp_forwarded", out var forwarded))
         {
-            of.Remotes[address.GetString()!] = (forwarded.GetInt64(), dropped.GetInt64());
+            of.Remotes[address.GetString()!] = forwarded.GetInt64();
         }
     }
 

@@ -190,8 +190,8 @@ internal sealed record CounterRecord(
     public SortedDictionary<string, long> Forwarded { get; } =
         new(System.StringComparer.Ordinal);
 
-    /// <summary>Queries forwarded and dropped, per address of a remote, likewise.</summary>
-    public SortedDictionary<string, (long Forwarded, long Dropped)> Remotes { get; } =
+    /// <summary>Queries forwarded, per address of a remote, likewise.</summary>
+    public SortedDictionary<string, long> Remotes { get; } =
         new(System.StringComparer.Ordinal);
 
     public long this[string counter] => Counters.GetValueOrDefault(counter);

@@ -126,7 +126,7 @@ internal static class CountChecks
     {
         foreach (var (address, told) in record.Remotes)
         {
-            if (NotEqual($"udp_forwarded of {address}", told.Forwarded, read[address].Count(),
+            if (NotEqual($"udp_forwarded of {address}", told, read[address].Count(),
                 "so many were read by backends") is { } wrong)
                 return wrong;
         }

@@ -106,7 +106,7 @@ public sealed class CountChecksTests : RealCheckTest
     public void QueriesOfARemote_AreThoseReadOfIt(string address, long told, bool passes)
     {
         var run = new SeenRun();
-        run.Seen.Quiet!.Record!.Remotes[address] = (told, 0);
+        run.Seen.Quiet!.Record!.Remotes[address] = told;
 
         Judge("S12", passes, run, CountChecks.Truth);
     }
