@@ -4,6 +4,7 @@
 
 using System;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Threading;
 using Xunit.Sdk;
 
@@ -36,5 +37,28 @@ public static class Eventually
         T? answer = null;
         That(() => (answer = ask()) != null, what, seconds, instead);
         return answer!;
+    }
+
+    /// <summary>
+    /// Whether a socket has anything to read, a connection, data or an end, within the
+    /// milliseconds.
+    /// </summary>
+    /// <remarks>
+    /// In short waits and by a clock of its own: the wait of the runtime begins anew when a stop
+    /// and a continuation interrupt it, so on a machine that stands still now and then it may
+    /// last any multiple of what was asked for.
+    /// </remarks>
+    public static bool IsReadable(Socket socket, int milliseconds)
+    {
+        var waited = Stopwatch.StartNew();
+        while (true)
+        {
+            var left = milliseconds - waited.Elapsed.TotalMilliseconds;
+            var wait = TimeSpan.FromMilliseconds(Math.Clamp(left, 0, 50));
+            if (socket.Poll(wait, SelectMode.SelectRead))
+                return true;
+            if (left <= 0)
+                return false;
+        }
     }
 }

@@ -72,7 +72,7 @@ public sealed class RawBackend : IDisposable
     /// <summary>The next connection that the balancer makes.</summary>
     public RawSession Accept(int seconds = Eventually.Seconds)
     {
-        if (!_listener.Poll(TimeSpan.FromSeconds(seconds), SelectMode.SelectRead))
+        if (!Eventually.IsReadable(_listener, seconds * 1000))
             throw new XunitException($"no connection within {seconds} s");
         var session = new RawSession(_listener.Accept());
         _sessions.Add(session);
@@ -81,7 +81,7 @@ public sealed class RawBackend : IDisposable
 
     /// <summary>Whether a connection waits, or comes within the milliseconds.</summary>
     public bool HasConnection(int milliseconds) =>
-        _listener.Poll(milliseconds * 1000, SelectMode.SelectRead);
+        Eventually.IsReadable(_listener, milliseconds);
 
     /// <summary>The next connection, a control session; its hello is answered.</summary>
     public RawSession AcceptControl()
@@ -181,7 +181,7 @@ public sealed class RawSession : IDisposable
 
     /// <summary>Whether anything, data or an end, can be read within the milliseconds.</summary>
     public bool HasNews(int milliseconds) =>
-        _socket.Poll(milliseconds * 1000, SelectMode.SelectRead);
+        Eventually.IsReadable(_socket, milliseconds);
 
     /// <summary>Waits until the balancer closed the session, whatever it sent before.</summary>
     public void WaitForEnd()

@@ -88,7 +88,7 @@ public sealed class TcpHost : IDisposable
 
     /// <summary>Whether anything, data or an end, can be read within the milliseconds.</summary>
     public bool HasNews(int milliseconds) =>
-        _socket.Poll(milliseconds * 1000, SelectMode.SelectRead);
+        Eventually.IsReadable(_socket, milliseconds);
 
     /// <summary>Sends zeros until nothing more is taken for a second; how many were.</summary>
     public long SendUntilStuck(long most) => Flood.Until(_socket, most);

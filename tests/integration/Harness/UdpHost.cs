@@ -36,7 +36,7 @@ public sealed class UdpHost : IDisposable
     /// <summary>The next datagram and where it came from, or null after the milliseconds.</summary>
     public (byte[] Payload, IPEndPoint From)? Receive(int milliseconds = Eventually.Seconds * 1000)
     {
-        if (!_socket.Poll(milliseconds * 1000, SelectMode.SelectRead))
+        if (!Eventually.IsReadable(_socket, milliseconds))
             return null;
         EndPoint from = new IPEndPoint(IPAddress.Any, 0);
         var length = _socket.ReceiveFrom(_buffer, ref from);
