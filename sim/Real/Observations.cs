@@ -175,6 +175,9 @@ internal sealed record Trouble(
     /// <summary>A process is new; a reason to move to it, and none to end its session.</summary>
     public const string Starts = "starts";
 
+    /// <summary>It has a script, which may be of any kind.</summary>
+    public const string Misbehaves = "misbehaves";
+
     /// <summary>A script may have it stop reading for a while, or for good.</summary>
     public const string Hangs = "may hang";
 
@@ -281,6 +284,24 @@ internal sealed class Observations(Scenario scenario)
             foreach (var session in process.Sessions)
                 yield return session;
         }
+    }
+
+    /// <summary>
+    /// A control session that held all the while; one whose process was killed tells of no end.
+    /// </summary>
+    public ObservedSession? HealthyThrough(int backend, long from, long until)
+    {
+        foreach (var process in Processes)
+        {
+            if (process.Backend != backend || process.EndedAt <= until)
+                continue;
+            foreach (var session in process.Sessions)
+            {
+                if (session.IsHealthyAt(from) && session.IsHealthyAt(until))
+                    return session;
+            }
+        }
+        return null;
     }
 
     /// <summary>The instant of a run that a time of the clock is.</summary>

@@ -79,7 +79,7 @@ internal sealed class RealRun : IDisposable
         {
             _backends.Add(backend.Id, new RealBackend(_reactor, _stage, _seen, backend));
             if (backend.Script != FakeBinder.Misbehaviour.None)
-                _backends[backend.Id].Trouble("misbehaves", 0, long.MaxValue);
+                _backends[backend.Id].Trouble(Trouble.Misbehaves, 0, long.MaxValue);
             if (backend.Script.HangAfter is not null || backend.Script.PauseAfter is not null)
                 _backends[backend.Id].Trouble(Trouble.Hangs, 0, long.MaxValue);
         }

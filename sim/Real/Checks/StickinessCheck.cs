@@ -191,16 +191,7 @@ internal static class StickinessCheck
         trouble.Kind is RealFaultKind.Stop or RealFaultKind.Unlink;
 
     private static bool IsHealthy(Observations seen, Trouble trouble) =>
-        HealthyThrough(seen, trouble.Backend, trouble.From, trouble.From) is not null;
-
-    /// <summary>
-    /// A session that held all the while; one whose process was killed tells of no end.
-    /// </summary>
-    private static ObservedSession? HealthyThrough(
-        Observations seen, int backend, long from, long until) => seen.Processes
-        .Where(process => process.Backend == backend && !(process.EndedAt <= until))
-        .SelectMany(process => process.Sessions)
-        .FirstOrDefault(session => session.IsHealthyAt(from) && session.IsHealthyAt(until));
+        seen.HealthyThrough(trouble.Backend, trouble.From, trouble.From) is not null;
 
     private static bool MayHaveRebalanced(Observations seen, long from, long until) =>
         seen.Balancer.LogIsWhole
@@ -246,6 +237,6 @@ internal static class StickinessCheck
             || session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first);
 
     private static long? WarmSince(Observations seen, int backend, long at) =>
-        HealthyThrough(seen, backend, at, at + SkewNs)?.HelloAt
+        seen.HealthyThrough(backend, at, at + SkewNs)?.HelloAt
             + seen.Scenario.Kernel.WarmUp.Nanoseconds;
 }

@@ -125,4 +125,91 @@ public sealed class StreamCheckTests : RealCheckTest
 
         Judge("S7", passes, run, StreamCheck.Judge);
     }
+
+    /// <summary>Backend 1 gave up before its OK; backend 0 was well all the while.</summary>
+    private static SeenRun Refused(string how = "closed: TCP refused")
+    {
+        var run = new SeenRun();
+        run.Tcp.OkAt = run.Tcp.PeerEndedAt = null;
+        run.Tcp.ToClient.Clear();
+        run.Tcp.Over = how;
+        run.Connection.Got.Clear();
+        return run;
+    }
+
+    [Theory]
+    [InlineData("closed: TCP refused")]
+    [InlineData("reset")]
+    public void ConnectionThatABackendGivesUp_IsOwedOneMore(string how)
+    {
+        var run = Refused(how);
+        run.Seen.Troubles.Add(new Trouble(0, 0, long.MaxValue, Trouble.Misbehaves));
+
+        Assert.Contains("was given to no other", Expect("S7", run, StreamCheck.Judge));
+    }
+
+    [Fact]
+    public void ConnectionThatOneMoreTook_IsOwedNone()
+    {
+        var run = Refused();
+        run.Session(0, 7 * Second).Client = SeenRun.TcpClient;
+
+        Assert.Null(StreamCheck.Judge(run.Seen));
+    }
+
+    [Theory]
+    [InlineData("the client ended it")]
+    [InlineData("the balancer ended it")]
+    [InlineData("it was lost otherwise")]
+    [InlineData("the other died")]
+    [InlineData("the other warmed up")]
+    [InlineData("the other was in trouble")]
+    [InlineData("a third was in trouble")]
+    [InlineData("a third died")]
+    [InlineData("a third got a session that said nothing")]
+    [InlineData("all stood still")]
+    [InlineData("the stop came")]
+    public void ConnectionThatABackendGivesUp_IsOwedNoMoreWhen(string what)
+    {
+        var run = Refused();
+        switch (what)
+        {
+            case "the client ended it":
+                run.Connection.End = ConnectionEnd.ByClient;
+                break;
+            case "the balancer ended it":
+                run.Tcp.PeerEndedAt = 6 * Second + 1;
+                break;
+            case "it was lost otherwise":
+                run.Tcp.Over = "cannot write: Broken pipe";
+                break;
+            case "the other died":
+                run.Seen.Processes.Find(one => one.Backend == 0)!.EndedAt = 9 * Second;
+                break;
+            case "the other warmed up":
+                run.First.HelloAt = 5 * Second;
+                break;
+            case "the other was in trouble":
+                run.Seen.Troubles.Add(new Trouble(0, 3 * Second, 4 * Second, Trouble.Hangs));
+                break;
+            case "a third was in trouble":
+                run.Seen.Troubles.Add(new Trouble(2, 3 * Second, 4 * Second, Trouble.Hangs));
+                break;
+            case "a third died":
+                run.Seen.Processes.Add(new ObservedProcess(2, 0) { EndedAt = 4 * Second });
+                break;
+            case "a third got a session that said nothing":
+                run.Session(2, 6 * Second);
+                break;
+            case "all stood still":
+                run.Seen.Troubles.Add(
+                    new Trouble(-1, 8 * Second, 9 * Second, Trouble.StoodStill));
+                break;
+            case "the stop came":
+                run.Seen.Balancer.StopAskedAt = 14 * Second;
+                break;
+        }
+
+        Assert.Null(StreamCheck.Judge(run.Seen));
+    }
 }
