@@ -295,7 +295,7 @@ internal sealed class BinderServer
                 EndIfFlushed(connection);
                 break;
             case SessionActionKind.Reset:
-                Drop(connection, "reset");
+                Drop(connection, SessionEnd.Reset);
                 break;
             case SessionActionKind.CrashProcess:
                 LibC.ExitNow(1);
@@ -360,7 +360,7 @@ internal sealed class BinderServer
         connection.EndAfterFlush = null;
         if (end != SessionActionKind.HalfClose)
         {
-            Drop(connection, "closed: " + (connection.Session.EndReason ?? "as asked"));
+            Drop(connection, SessionEnd.Closed + (connection.Session.EndReason ?? "as asked"));
             return;
         }
         _journal?.Add(JournalKind.HalfClosed, NowNs(), connection.Key, []);

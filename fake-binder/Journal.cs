@@ -42,6 +42,21 @@ public enum JournalKind : byte
     Over = 7,
 }
 
+/// <summary>How the end of a session is told; who reads a journal knows it by these.</summary>
+public static class SessionEnd
+{
+    /// <summary>
+    /// The backend came to it by itself, all its bytes written; the reason follows.
+    /// </summary>
+    public const string Closed = "closed: ";
+
+    /// <summary>A script had it reset.</summary>
+    public const string Reset = "reset";
+
+    /// <summary>A reason: a script had it closed in place of INBOUND_TCP_OK.</summary>
+    public const string TcpRefused = "TCP refused";
+}
+
 /// <summary>Writes a journal.</summary>
 internal sealed class Journal(string path) : IDisposable
 {

@@ -40,7 +40,7 @@ internal sealed class TcpConversation(SessionContext context) : Conversation(con
         else if (Misbehaviour.TcpReset)
             Context.End(SessionActionKind.Reset, "TCP reset");
         else if (Misbehaviour.TcpRefuse)
-            Context.End(SessionActionKind.Close, "TCP refused");
+            Context.End(SessionActionKind.Close, SessionEnd.TcpRefused);
         else if (Misbehaviour.TcpNoOk)
             return;
         else if (Misbehaviour.TcpOkDelayNs > 0)

@@ -287,7 +287,8 @@ internal sealed class Observations(Scenario scenario)
     }
 
     /// <summary>
-    /// A control session that held all the while; one whose process was killed tells of no end.
+    /// A control session that held all the while, be it one that retired or whose path is gone; one
+    /// whose process was killed tells of no end.
     /// </summary>
     public ObservedSession? HealthyThrough(int backend, long from, long until)
     {
@@ -303,6 +304,10 @@ internal sealed class Observations(Scenario scenario)
         }
         return null;
     }
+
+    /// <summary>Since when a backend that was healthy all the while is warm.</summary>
+    public long? WarmSince(int backend, long from, long until) =>
+        HealthyThrough(backend, from, until)?.HelloAt + Scenario.Kernel.WarmUp.Nanoseconds;
 
     /// <summary>The instant of a run that a time of the clock is.</summary>
     public Instant Since(long at) => new(System.Math.Max(0, at - StartedAt));

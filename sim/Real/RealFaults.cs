@@ -75,6 +75,11 @@ internal sealed class RealFaults
     public void EndAll()
     {
         _chaosIsOver = true;
+        foreach (var fault in _active)
+        {
+            if (StaysForGood(fault))
+                WriteDownForGood(fault);
+        }
         while (_active.Count > 0)
             End(_active[^1]);
     }
@@ -98,6 +103,20 @@ internal sealed class RealFaults
     private bool IsPossible(RealFault fault) => fault.Kind > RealFaultKind.Rebind
         || (_backends.TryGetValue(fault.Target, out var backend)
             && (backend.IsUp || fault.Kind is RealFaultKind.Rebind or RealFaultKind.Script));
+
+    /// <summary>
+    /// What is not taken back when chaos is over, of a backend that does not heal.
+    /// </summary>
+    private bool StaysForGood(RealFault fault) =>
+        fault.Kind is RealFaultKind.Backlog or RealFaultKind.Unlink
+        && !_seen.Scenario.Backends.First(plan => plan.Id == fault.Target).IsCore;
+
+    private void WriteDownForGood(RealFault fault)
+    {
+        var at = _seen.Troubles.FindLastIndex(
+            trouble => trouble.Kind == fault.Kind && trouble.Backend == fault.Target);
+        _seen.Troubles[at] = _seen.Troubles[at] with { Until = long.MaxValue };
+    }
 
     private void WriteDown(RealFault fault)
     {

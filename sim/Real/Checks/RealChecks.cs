@@ -27,7 +27,7 @@ internal static class RealChecks
             ProcessChecks.Survival, ProcessChecks.Stop,
             DatagramChecks.Conservation, DatagramChecks.NoInvention,
             SessionChecks.Hello, SessionChecks.Heartbeats, SessionChecks.Attribution,
-            StreamCheck.Judge, StickinessCheck.Judge,
+            StreamCheck.Judge, RoutingCheck.Judge, StickinessCheck.Judge,
             CountChecks.Sums, CountChecks.Truth,
             LivenessChecks.Recovery, LivenessChecks.Answers,
         ];

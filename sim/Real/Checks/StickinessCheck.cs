@@ -209,7 +209,7 @@ internal static class StickinessCheck
         {
             if (at.Backend == own || MayHaveRebalanced(seen, 0, at.At + SkewNs))
                 continue;
-            if (WarmSince(seen, own, at.At) is { } since && since + EffectNs < at.At)
+            if (seen.WarmSince(own, at.At, at.At + SkewNs) is { } since && since + EffectNs < at.At)
             {
                 return RealChecks.Fail(seen, "S3", at.At,
                     $"{host}, which backend {RealChecks.Name(seen, own)} had first, met "
@@ -235,8 +235,4 @@ internal static class StickinessCheck
         // Of one that warms up it may be already, over TCP, and meet a stand-in.
         && seen.Sessions().All(session => !(session.HelloAt < first + SkewNs)
             || session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first);
-
-    private static long? WarmSince(Observations seen, int backend, long at) =>
-        seen.HealthyThrough(backend, at, at + SkewNs)?.HelloAt
-            + seen.Scenario.Kernel.WarmUp.Nanoseconds;
 }

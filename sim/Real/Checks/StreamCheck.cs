@@ -1,8 +1,7 @@
 // Claims of TCP connections (S7): what a client gets is the beginning of what one backend wrote for
 // it, and all of it if the backend ended its direction in good order and the client read the end;
 // what a backend reads is the beginning of what the client sent, and none of it comes before its
-// INBOUND_TCP_OK. The end of either is told to the other within seconds. A connection that a
-// backend gave up before its INBOUND_TCP_OK is given to one more.
+// INBOUND_TCP_OK. The end of either is told to the other within seconds.
 //
 // It knows by the bytes at both ends; the client's address and port in INBOUND_TCP tell which
 // sessions were made for a connection. A connection that its time-outs or a stop may have cut owes
@@ -13,6 +12,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
 using Balancer.Core;
+using FakeBinder;
 using Simulation.Running;
 
 namespace Simulation.Real.Checks;
@@ -23,17 +23,6 @@ internal static class StreamCheck
 
     /// <summary>How soon an end is passed on, on a busy machine.</summary>
     private const long PassingOnNs = 8 * Second;
-
-    /// <summary>From a change of a backend to its effect on a connection, likewise.</summary>
-    private const long EffectNs = 3 * Second;
-
-    /// <summary>
-    /// How a session's end is told that the backend came to by itself, all its bytes written.
-    /// </summary>
-    private const string InGoodOrder = "closed: ";
-
-    /// <summary>How a fake backend tells that it ended a session in place of an OK.</summary>
-    private static readonly string[] GivesUp = ["closed: TCP refused", "reset"];
 
     public static Violation? Judge(Observations seen)
     {
@@ -74,8 +63,7 @@ internal static class StreamCheck
         ObservedSession[] taken = [.. sessions.Where(session => session.OkAt != null)];
         return JudgeEnd(seen, connection, taken)
             ?? EndReachesClient(seen, connection, taken)
-            ?? EndReachesBackend(seen, connection, taken)
-            ?? SecondTry(seen, connection, sessions);
+            ?? EndReachesBackend(seen, connection, taken);
     }
 
     private static Violation? JudgeEnd(
@@ -122,46 +110,6 @@ internal static class StreamCheck
             + "at " + RealChecks.Moment(seen, ended));
     }
 
-    /// <summary>
-    /// Claimed where it is plain that this was the first try and that another could be made:
-    /// shortly before the connection and since then, nothing happened to any other backend, and
-    /// one was warm.
-    /// </summary>
-    private static Violation? SecondTry(
-        Observations seen, ObservedConnection connection, ObservedSession[] sessions)
-    {
-        if (sessions is not [{ OkAt: null, PeerEndedAt: null, OverAt: { } gaveUp } session]
-            || !GivesUp.Contains(session.Over)
-            || connection.End == ConnectionEnd.ByClient || !HadTime(seen, gaveUp))
-            return null;
-        var from = connection.ConnectedAt - EffectNs;
-        var until = gaveUp + PassingOnNs;
-        if (!AllWasQuiet(seen, from, until, besides: session.Backend)
-            || !seen.Scenario.Backends.Any(plan => plan.Id != session.Backend
-                && seen.HealthyThrough(plan.Id, from, until)?.HelloAt
-                    + seen.Scenario.Kernel.WarmUp.Nanoseconds <= from))
-            return null;
-        return Fail(seen, connection, gaveUp,
-            $"backend {RealChecks.Name(seen, session.Backend)} gave it up before INBOUND_TCP_OK at "
-            + $"{RealChecks.Moment(seen, gaveUp)}, and it was given to no other");
-    }
-
-    /// <summary>
-    /// Nothing happened that could end a try in a way that no journal tells: no fault, no end of a
-    /// process, no session on which nothing was read.
-    /// </summary>
-    private static bool AllWasQuiet(Observations seen, long from, long until, int besides)
-    {
-        bool IsBetween(long? at) => at >= from && at <= until;
-        return !seen.Troubles.Exists(trouble => trouble.Backend != besides
-                && trouble.What != Trouble.Misbehaves
-                && trouble.Until >= from && trouble.From <= until)
-            && !seen.Processes.Exists(process => process.Backend != besides
-                && (IsBetween(process.EndedAt) || process.Sessions.Exists(
-                    session => session is { IsControl: false, Client: null }
-                        && IsBetween(session.AcceptedAt))));
-    }
-
     /// <summary>Whether what happened then must have been passed on before the stop.</summary>
     private static bool HadTime(Observations seen, long at) =>
         at + PassingOnNs < seen.Balancer.StopAskedAt
@@ -172,7 +120,7 @@ internal static class StreamCheck
 
     private static bool EndsInGoodOrder(ObservedSession session) =>
         session.HalfClosedAt != null
-        || session.Over?.StartsWith(InGoodOrder, StringComparison.Ordinal) == true;
+        || session.Over?.StartsWith(SessionEnd.Closed, StringComparison.Ordinal) == true;
 
     private static bool MayHaveBeenCut(Observations seen, ObservedConnection connection)
     {

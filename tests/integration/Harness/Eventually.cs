@@ -1,6 +1,6 @@
 // Owns how tests wait: for a condition, with a limit that a slow and busy machine keeps, and
-// never for a time. What took longer than its limit fails with what was waited for and what was
-// seen instead.
+// never for a time, unless it is for silence. What took longer than its limit fails with what was
+// waited for and what was seen instead.
 
 using System;
 using System.Diagnostics;
@@ -43,19 +43,23 @@ public static class Eventually
     /// Whether a socket has anything to read, a connection, data or an end, within the
     /// milliseconds.
     /// </summary>
+    public static bool IsReadable(Socket socket, int milliseconds) =>
+        IsReady(socket, SelectMode.SelectRead, milliseconds);
+
+    /// <summary>Whether a socket can be read, or written, within the milliseconds.</summary>
     /// <remarks>
     /// In short waits and by a clock of its own: the wait of the runtime begins anew when a stop
     /// and a continuation interrupt it, so on a machine that stands still now and then it may
     /// last any multiple of what was asked for.
     /// </remarks>
-    public static bool IsReadable(Socket socket, int milliseconds)
+    public static bool IsReady(Socket socket, SelectMode mode, int milliseconds)
     {
         var waited = Stopwatch.StartNew();
         while (true)
         {
             var left = milliseconds - waited.Elapsed.TotalMilliseconds;
             var wait = TimeSpan.FromMilliseconds(Math.Clamp(left, 0, 50));
-            if (socket.Poll(wait, SelectMode.SelectRead))
+            if (socket.Poll(wait, mode))
                 return true;
             if (left <= 0)
                 return false;

@@ -79,10 +79,6 @@ public sealed class RawBackend : IDisposable
         return session;
     }
 
-    /// <summary>Whether a connection waits, or comes within the milliseconds.</summary>
-    public bool HasConnection(int milliseconds) =>
-        Eventually.IsReadable(_listener, milliseconds);
-
     /// <summary>The next connection, a control session; its hello is answered.</summary>
     public RawSession AcceptControl()
     {

@@ -114,7 +114,7 @@ public static class Flood
     {
         var zeros = new byte[65_536];
         long taken = 0;
-        while (taken < most && socket.Poll(1_000_000, SelectMode.SelectWrite))
+        while (taken < most && Eventually.IsReady(socket, SelectMode.SelectWrite, 1000))
         {
             socket.Blocking = false;
             taken += Math.Max(0, socket.Send(zeros, SocketFlags.None, out _));
