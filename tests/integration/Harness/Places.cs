@@ -72,9 +72,10 @@ public sealed class TestFolder : IDisposable
 /// <summary>Ports that nobody else uses, for UDP and TCP alike.</summary>
 public static class Ports
 {
-    // Below the range that the kernel gives to clients, so that no client socket takes one.
+    // Below the range that the kernel gives to clients, so that no client socket takes one, and
+    // below that of the library for containers, which looks for a free one a while before use.
     private const int First = 12_000;
-    private const int Count = 18_000;
+    private const int Count = 8_000;
 
     private static int _next = Environment.ProcessId * 97 % Count;
 
