@@ -27,10 +27,13 @@ internal sealed class RealStage : IDisposable
     /// <summary>Bytes before a socket's name in the simulation: /run/bbal/.</summary>
     private const int SimulatedBytes = 10;
 
-    /// <summary>Below the ports that the kernel gives to clients.</summary>
+    /// <summary>
+    /// Below the ports that the kernel gives to clients, and below those that the library for
+    /// containers chooses from, which may run beside.
+    /// </summary>
     private const int FirstPort = 12_000;
 
-    private const int Ports = 18_000;
+    private const int Ports = 8_000;
 
     private static int _lastPort = Environment.ProcessId * 131 % Ports;
 
