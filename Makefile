@@ -41,7 +41,7 @@ run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nolo
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
 .PHONY: clean help soak plants release
 
-build: $(addprefix $(build_dir)/,bbal fake-binder sim sim-planted) ## The executables, into build/
+build: $(addprefix $(build_dir)/,bbal fake-binder sim) ## The executables, into build/
 
 $(build_dir)/bbal: $(call sources,src/Balancer.Core src/Balancer.Linux src/Balancer)
 	@scripts/publish src/Balancer $@
@@ -51,9 +51,6 @@ $(build_dir)/fake-binder: $(call sources,fake-binder)
 
 $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
 	@scripts/publish sim $@
-
-$(build_dir)/sim-planted: $(call sources,src/Balancer.Core fake-binder sim)
-	@scripts/publish sim $@ -p:Plant=true
 
 image: $(build_dir)/bbal $(build_dir)/fake-binder ## Container images of bbal and fake-binder, FROM scratch
 	@scripts/image

@@ -51,7 +51,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
         try
         {
-            return Do(parsed.Request!, arguments);
+            return Do(parsed.Request!);
         }
         catch (Exception wrong) when (wrong is IOException or FormatException
             or UnauthorizedAccessException)
@@ -66,7 +66,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
     }
 
-    private int Do(Request request, string[] arguments)
+    private int Do(Request request)
     {
         switch (request.Verb)
         {
@@ -99,7 +99,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 }.Run();
             default:
                 return request.Plant is { } plant
-                    ? PlantCommand.Run(plant, arguments, output, error)
+                    ? PlantCommand.Run(plant, output, error)
                     : Complain($"sim: {request.Verb}: no such command");
         }
     }

@@ -136,19 +136,6 @@ internal sealed class Backend : IStreamOwner
     private bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
 
-#if PLANT
-    /// <summary>A connect found no path, and no scan has seen it healthy since.</summary>
-    public bool WasRemoved { get; private set; }
-
-    /// <summary>
-    /// A TCP handshake of that time is overdue, and another session has begun since.
-    /// </summary>
-    public void OnHandshakeOverdue(Instant now, Instant since)
-    {
-        if (HasSession && _helloTimeout.Deadline > since + Limits.HelloTimeout)
-            OnFault(now, new Fault(FaultCause.HelloTimeout));
-    }
-#endif
 
     /// <summary>Its last hello is longer ago than the warm-up.</summary>
     public bool IsWarm(Instant now) => now >= _warmAt;
@@ -169,11 +156,6 @@ internal sealed class Backend : IStreamOwner
         // A session begun since the last scan may be with a newer socket than that scan saw. That
         // a connect asks for a scan keeps this doubt short: a socket made anew later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
-#if PLANT
-        if (Plants.Is(Plant.OwnSocketTakenForAnother))
-            isAnother = identity != _identity;
-        WasRemoved &= State != BackendState.Healthy;
-#endif
         _identity = identity;
         _connectedSinceScan = false;
         _pathPresent = true;
@@ -195,9 +177,6 @@ internal sealed class Backend : IStreamOwner
     public void OnPathMissing(long scan)
     {
         // A connect that succeeded while that scan was open knows better; it asked for another.
-#if PLANT
-        if (!Plants.Is(Plant.ScanBelievedOverConnect))
-#endif
         if (HasSession && _connectedDuringScan == scan)
             return;
         _pathPresent = false;
@@ -220,17 +199,9 @@ internal sealed class Backend : IStreamOwner
     private void OnMadeAnew(Instant now)
     {
         _environment.Log.BackendMadeAnew(Id, Path);
-#if PLANT
-        if (Plants.Is(Plant.MadeAnewWaits) && State == BackendState.BackingOff)
-            return;
-        if (!Plants.Is(Plant.MadeAnewKeepsBackOff))
-#endif
         _nextBackOff = Limits.FirstBackOff;
         if (State == BackendState.AwaitingHello)
         {
-#if PLANT
-            if (!Plants.Is(Plant.AttemptMadeAnewUncounted))
-#endif
             _connectsFailed++;
             EndSession();
         }
@@ -245,9 +216,6 @@ internal sealed class Backend : IStreamOwner
     /// <summary>Leaves the session to end by itself; one at most is kept so.</summary>
     private void Retire(Instant now)
     {
-#if PLANT
-        if (!Plants.Is(Plant.RetiredTimersLive))
-#endif
         DisarmSessionTimers();
         _retired?.End();
         _retired = new RetiredSession(_environment, _session, now);
@@ -265,9 +233,6 @@ internal sealed class Backend : IStreamOwner
         if (result.Status == IoStatus.NotFound)
         {
             _connectsFailed++;
-#if PLANT
-            WasRemoved = true;
-#endif
             State = BackendState.Removed;
             RemovedAt = now;
             _environment.Log.BackendRemoved(Id, Path);
@@ -294,14 +259,8 @@ internal sealed class Backend : IStreamOwner
 
     private void OnHello(Instant now)
     {
-#if PLANT
-        if (!Plants.Is(Plant.HelloTimerStaysArmed))
-#endif
         _environment.Timers.Disarm(_helloTimeout);
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
-#if PLANT
-        if (!Plants.Is(Plant.HelloKeepsBackOff))
-#endif
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _environment.Options.WarmUp;
         _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
@@ -335,10 +294,6 @@ internal sealed class Backend : IStreamOwner
     private void OnFault(Instant now, Fault fault)
     {
         Verify.That(HasSession, "only a session can fault");
-#if PLANT
-        if (Plants.Is(Plant.DrainingNeverEnds) && State == BackendState.Draining)
-            return;
-#endif
         if (State == BackendState.AwaitingHello)
             _connectsFailed++;
         EndSession();
@@ -349,9 +304,6 @@ internal sealed class Backend : IStreamOwner
     {
         _environment.Timers.Disarm(_helloTimeout);
         _environment.Timers.Disarm(_heartbeat);
-#if PLANT
-        if (!Plants.Is(Plant.HeartbeatStaysOut))
-#endif
         _environment.Timers.Disarm(_heartbeatTimeout);
     }
 
@@ -377,10 +329,6 @@ internal sealed class Backend : IStreamOwner
         State = BackendState.BackingOff;
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
-#if PLANT
-        if (Plants.Is(Plant.BackOffReaches33) && backOff < Limits.MaxBackOff)
-            _nextBackOff = backOff + Limits.BackOffStep;
-#endif
         _environment.Timers.Arm(_reconnect, now + backOff);
         _environment.Log.BackendFaulted(Id, Path, fault, backOff);
     }
@@ -438,11 +386,6 @@ internal sealed class Backend : IStreamOwner
                 break;
             case IoStatus.WouldBlock:
                 break;
-#if PLANT
-            case IoStatus.EndOfStream when
-                Plants.Is(Plant.EofUnseenMidFrame) && _session.Reader.IsMidFrame:
-                break;
-#endif
             case IoStatus.EndOfStream:
                 OnFault(now, new Fault(FaultCause.EndOfStream));
                 break;

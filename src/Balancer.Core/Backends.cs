@@ -100,11 +100,6 @@ internal sealed class Backends
     {
         var isUp = backend.State == BackendState.Healthy
             || (backend.State == BackendState.Draining && traffic == Traffic.Udp);
-#if PLANT
-        isUp |= Plants.Is(Plant.UnlinkedGetsTcp) && backend.State == BackendState.Draining;
-        if (Plants.Is(Plant.WarmUpIgnored))
-            return isUp;
-#endif
         return isUp && (backend.IsWarm(now) || !AnyWarm(now));
     }
 

@@ -77,9 +77,6 @@ public sealed class ByteQueue(int bound)
         var larger = new byte[Math.Min(size, bound)];
         var front = Front;
         front.CopyTo(larger);
-#if PLANT
-        if (!Plants.Is(Plant.GrowthLosesWrapped))
-#endif
         _ring.AsSpan(0, Count - front.Length).CopyTo(larger.AsSpan(front.Length));
         _ring = larger;
         _head = 0;

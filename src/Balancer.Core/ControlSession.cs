@@ -16,9 +16,6 @@ internal sealed class ControlSession(INetwork network)
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
     private FlowState _flow;
     private bool _mayTry;
-#if PLANT
-    private bool _wasStuck;
-#endif
 
     /// <summary>Whether the stream takes bytes.</summary>
     private enum FlowState
@@ -50,13 +47,7 @@ internal sealed class ControlSession(INetwork network)
     {
         Verify.That(Stream.IsNone, "a session ends before the next begins");
         Stream = stream;
-#if PLANT
-        if (!Plants.Is(Plant.OldFrameReachesNew))
-#endif
         Reader.Reset();
-#if PLANT
-        if (!Plants.Is(Plant.OldQueueReachesNew))
-#endif
         _queue.Clear();
         _flow = FlowState.Open;
         _mayTry = false;
@@ -69,9 +60,6 @@ internal sealed class ControlSession(INetwork network)
         network.Close(Stream);
         Stream = SocketHandle.None;
         Unanswered = 0;
-#if PLANT
-        if (!Plants.Is(Plant.OldQueueReachesNew))
-#endif
         _queue.Clear();
     }
 
@@ -85,10 +73,6 @@ internal sealed class ControlSession(INetwork network)
     public bool TryForward(Endpoint source, ReadOnlySpan<byte> payload)
     {
         var needed = Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
-#if PLANT
-        if (Plants.Is(Plant.StuckNeverCleared) && _wasStuck)
-            return false;
-#endif
         if (_flow == FlowState.Stuck || _queue.Free < needed)
             return false;
         FrameWriter.WriteInboundUdp(_queue, source, payload);
@@ -134,9 +118,6 @@ internal sealed class ControlSession(INetwork network)
         var wantedWrite = _flow != FlowState.Open;
         var wantsWrite = flow != FlowState.Open;
         _flow = flow;
-#if PLANT
-        _wasStuck |= flow == FlowState.Stuck;
-#endif
         if (wantsWrite != wantedWrite)
         {
             network.SetInterest(Stream,

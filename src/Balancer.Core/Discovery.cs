@@ -64,15 +64,6 @@ internal sealed class Discovery
         var opened = _directory.OpenScan();
         if (!opened.IsOk)
         {
-#if PLANT
-            if (Plants.Is(Plant.ScanEndsWithError))
-                _timers.Disarm(_scanTimer);
-            foreach (var backend in _backends.All)
-            {
-                if (Plants.Is(Plant.UnreadableTakenForEmpty))
-                    backend.OnPathMissing(-1);
-            }
-#endif
             ReportReadability(opened);
             return;
         }
@@ -95,10 +86,6 @@ internal sealed class Discovery
     /// </summary>
     public void ScanSoon(Instant now)
     {
-#if PLANT
-        if (Plants.Is(Plant.ChangesUnheard))
-            return;
-#endif
         if (_isScanning)
             _scanAgain = true;
         else if (!_scanTimer.IsArmed || _scanTimer.Deadline > now + Limits.ScanDebounce)
@@ -153,10 +140,6 @@ internal sealed class Discovery
         _directory.CloseScan();
         _isScanning = false;
         ReportReadability(end.Status == IoStatus.EndOfStream ? IoResult.Ok() : end);
-#if PLANT
-        if (Plants.Is(Plant.HalfScanBelieved))
-            end = IoResult.Failed(IoStatus.EndOfStream);
-#endif
         if (end.Status == IoStatus.EndOfStream)
         {
             foreach (var backend in _backends.All)

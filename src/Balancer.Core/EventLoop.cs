@@ -27,21 +27,10 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
             _hasStarted = true;
             balancer.Start(clock.Now);
         }
-#if PLANT
-        var before = clock.Now;
-#endif
         var count = network.Wait(balancer.NextWake, _events);
         var now = clock.Now;
-#if PLANT
-        if (Plants.Is(Plant.ClockReadBeforeWait))
-            now = before;
-#endif
         Verify.That(now >= _lastTurn, "the clock only goes forward");
         _lastTurn = now;
-#if PLANT
-        if (Plants.Is(Plant.TimersBeforeEvents))
-            balancer.OnTime(now);
-#endif
         for (var i = 0; i < count && !balancer.HasStopped; i++)
             balancer.OnEvent(now, _events[i]);
         if (!balancer.HasStopped)

@@ -171,14 +171,6 @@ public sealed class FrameReader
     {
         frame = default;
         bytes = Frames.UdpHeaderBytes;
-#if PLANT
-        if (Plants.Is(Plant.HeaderTakenToBeWhole) && from.Length < Frames.UdpHeaderBytes)
-        {
-            frame = new Frame { Type = FrameType.OutboundUdp };
-            bytes = from.Length;
-            return FrameStatus.Frame;
-        }
-#endif
         if (from.Length < Frames.UdpHeaderBytes)
             return FrameStatus.Incomplete;
         var length = BinaryPrimitives.ReadUInt32LittleEndian(from[12..]);
@@ -202,10 +194,6 @@ public sealed class FrameReader
         if (length > Limits.MaxSkippedPayload)
             return FrameStatus.LengthTooLarge;
         _toSkip = length;
-#if PLANT
-        if (Plants.Is(Plant.SkipOneByteShort))
-            _toSkip--;
-#endif
         return FrameStatus.Frame;
     }
 

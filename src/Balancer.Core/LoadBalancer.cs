@@ -118,9 +118,6 @@ public sealed class LoadBalancer
         _udp.Start();
         _tcp.Start();
         _remotes.Start(now);
-#if PLANT
-        if (!Plants.Is(Plant.StartUntold))
-#endif
         _log.Started(_network.ListenEndpoint, _discovery.DirectoryName);
         _discovery.Scan(now);
     }
@@ -193,10 +190,6 @@ public sealed class LoadBalancer
             return;
         }
         _state = RunState.StoppingTcp;
-#if PLANT
-        if (Plants.Is(Plant.StopEndsScans))
-            _discovery.Stop();
-#endif
         _log.Stopping(_tcp.Count);
         _tcp.StopAccepting();
         _timers.Arm(_graceTimer, now + Limits.StopGrace);
@@ -232,10 +225,6 @@ public sealed class LoadBalancer
         long unanswered = 0;
         foreach (var backend in _backends.All)
             unanswered += backend.Unanswered;
-#if PLANT
-        if (Plants.Is(Plant.StopWaitsForNobody))
-            return false;
-#endif
         return unanswered > 0 && _udp.ForwardedLately(now) > 0;
     }
 
@@ -249,9 +238,6 @@ public sealed class LoadBalancer
         _discovery.Stop();
         _remotes.Stop();
         _tcp.StopAccepting();
-#if PLANT
-        if (!Plants.Is(Plant.StopLeavesConnections))
-#endif
         _tcp.CutAll();
         _udp.StopTakingQueries();
         _udp.Flush(now);

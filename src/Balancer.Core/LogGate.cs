@@ -30,9 +30,6 @@ internal struct LogGate
         heldBack = _heldBack;
         _heldBack = 0;
         _hasPassed = true;
-#if PLANT
-        if (!Plants.Is(Plant.GateNeverCloses))
-#endif
         _lastPassed = now;
         return true;
     }

@@ -30,12 +30,7 @@ internal readonly record struct RelayResult(RelayStatus Status, IoResult Why)
 /// <summary>One direction.</summary>
 internal sealed class RelayDirection(INetwork network)
 {
-#if PLANT
-    private readonly ByteQueue _queue = new(
-        Plants.Is(Plant.NoBackPressure) ? int.MaxValue : Limits.TcpQueueBytes);
-#else
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
-#endif
     private bool _sourceEnded;
 
     public SocketHandle Source { get; set; }
@@ -133,15 +128,9 @@ internal sealed class RelayDirection(INetwork network)
     {
         if (!_sourceEnded || IsFinished)
             return;
-#if PLANT
-        if (!Plants.Is(Plant.EofOvertakes))
-#endif
         if (!_queue.IsEmpty)
             return;
         IsFinished = true;
-#if PLANT
-        if (!Plants.Is(Plant.LostSinkHalfClosed))
-#endif
         if (!IsSinkLost)
             network.HalfClose(Sink);
     }

@@ -145,10 +145,6 @@ internal sealed class RemoteTable
             }
             var moved = link;
             link = remote.Next;
-#if PLANT
-            if (Plants.Is(Plant.SplitLosesEntry))
-                continue;
-#endif
             remote.Next = upper;
             upper = moved;
         }

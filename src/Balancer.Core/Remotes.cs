@@ -98,9 +98,6 @@ internal sealed class Remotes
             return chosen;
         }
         ref var remote = ref _table[index];
-#if PLANT
-        if (!Plants.Is(Plant.LastSeenNotMoved))
-#endif
         remote.LastSeen = now;
         return Choose(now, ref remote, index, traffic);
     }
@@ -175,18 +172,11 @@ internal sealed class Remotes
     private Backend? Choose(Instant now, ref Remote remote, int index, Traffic traffic)
     {
         var primary = _backends.AtSlot(remote.Primary);
-#if PLANT
-        if (Plants.Is(Plant.HelloKeepsRemoved) && primary is { WasRemoved: true })
-            return Rebind(now, ref remote, index);
-#endif
         if (primary is null || primary.State == BackendState.Removed)
             return Rebind(now, ref remote, index);
         if (_backends.MayServe(now, primary, traffic))
         {
             // One whose path is gone serves UDP to its end, but its TCP needs the backup.
-#if PLANT
-            if (!Plants.Is(Plant.BackupKept))
-#endif
             if (remote.Backup != 0 && primary.State == BackendState.Healthy)
                 SetBackup(ref remote, null);
             return primary;
@@ -240,13 +230,6 @@ internal sealed class Remotes
             {
                 oldest = _evictionHand;
             }
-#if PLANT
-            if (Plants.Is(Plant.EvictsLastHeard) && oldest >= 0
-                && _table[_evictionHand].LastSeen > _table[oldest].LastSeen)
-            {
-                oldest = _evictionHand;
-            }
-#endif
         }
         Verify.That(oldest >= 0, "a full table has no free entries");
         _log.RemoteEvicted(_table[oldest].Address);
@@ -266,9 +249,6 @@ internal sealed class Remotes
     private void Bind(ref Remote remote, int index, Backend backend)
     {
         remote.Primary = (ushort)backend.Slot;
-#if PLANT
-        if (!Plants.Is(Plant.MovedFlagKept))
-#endif
         remote.Flags &= ~RemoteFlags.Moved;
         remote.Older = backend.NewestRemote;
         remote.Newer = 0;
@@ -295,18 +275,10 @@ internal sealed class Remotes
             primary.OldestRemote = remote.Newer;
         if (remote.Newer != 0)
             _table[remote.Newer - 1].Older = remote.Older;
-#if PLANT
-        else if (!Plants.Is(Plant.NewestEndKept))
-#else
         else
-#endif
             primary.NewestRemote = remote.Older;
         Verify.That(remote.Older != 0 || remote.Newer != 0 || primary.RemoteCount == 1,
             "the list of a backend's remotes is whole");
-#if PLANT
-        // The first that a pass of the expiry forgets.
-        if (!Plants.Is(Plant.CountNotLowered) || _expiryCursor == NoPass || _expired > 0)
-#endif
         primary.RemoteCount--;
         remote.Primary = 0;
         remote.Older = 0;
@@ -347,10 +319,6 @@ internal sealed class Remotes
             Forget(_expiryCursor);
             _expired++;
             _counters.Add(Counter.RemotesExpired);
-#if PLANT
-            if (Plants.Is(Plant.ExpirySkipsOne))
-                _expiryCursor++;
-#endif
         }
         if (_expiryCursor < _table.HighWater)
             return;
@@ -361,9 +329,6 @@ internal sealed class Remotes
 
     private void OnRebalanceDue(Instant now)
     {
-#if PLANT
-        if (!Plants.Is(Plant.RebalanceOnce))
-#endif
         _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
         if (_toMove > 0
             || !_backends.TryMeasureSpread(now, out _fullest, out var n, out var spread)
@@ -372,10 +337,6 @@ internal sealed class Remotes
             return;
         }
         _toMove = spread - n;
-#if PLANT
-        if (Plants.Is(Plant.RebalanceMovesOneMore))
-            _toMove++;
-#endif
         _log.Rebalancing(_fullest.Id, spread, _toMove);
     }
 

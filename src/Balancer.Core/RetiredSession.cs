@@ -25,9 +25,6 @@ internal sealed class RetiredSession : IStreamOwner
         _end = new Timer(_ => End());
         environment.Owners.Remove(session.Stream);
         environment.Owners.Add(session.Stream, this);
-#if PLANT
-        if (!Plants.Is(Plant.RetiredOutlivesItsTime))
-#endif
         environment.Timers.Arm(_end, now + Limits.RetiredSessionTime);
         Flush();
     }

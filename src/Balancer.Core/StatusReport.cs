@@ -16,12 +16,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     private int _remotesLeft;
 
     /// <summary>Remotes are left for the next turn.</summary>
-#if PLANT
-    public bool HasWork => _remotesLeft > 0
-        && (!Plants.Is(Plant.ReportNeverOver) || _nextRemote < remotes.SnapshotEnd);
-#else
     public bool HasWork => _remotesLeft > 0;
-#endif
 
     /// <summary>Reports totals and backends, and begins with the remotes.</summary>
     public void Start(Instant now)
@@ -64,10 +59,6 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     /// </summary>
     private void EndIfAllAreTold()
     {
-#if PLANT
-        if (Plants.Is(Plant.ReportNeverOver))
-            return;
-#endif
         if (_nextRemote >= remotes.SnapshotEnd)
             _remotesLeft = 0;
     }

@@ -82,10 +82,6 @@ internal sealed class TcpProxies
         _open.Remove(proxy.Node);
         var address = proxy.Client.Address;
         var left = _perClient[address] - 1;
-#if PLANT
-        if (Plants.Is(Plant.ClientCountNotLowered) && !proxy.WasRelayed)
-            left++;
-#endif
         if (left == 0)
             _perClient.Remove(address);
         else
@@ -136,9 +132,6 @@ internal sealed class TcpProxies
             _noBackend.Report(now);
             _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
             _environment.Counters.Add(Counter.ConnectionsWithoutBackend);
-#if PLANT
-            if (!Plants.Is(Plant.ProxyLeaked))
-#endif
             _environment.Network.Close(stream);
             return;
         }
@@ -162,25 +155,12 @@ internal sealed class TcpProxies
     /// <summary>Whether to go on accepting: yes if it was one connection's own failure.</summary>
     private bool OnAcceptFailed(Instant now, IoResult why)
     {
-#if PLANT
-        Verify.That(!Plants.Is(Plant.EmfileKills)
-            || why.Status != IoStatus.TooManyFiles, "there is a descriptor for every client");
-#endif
         _environment.Counters.Add(Counter.AcceptsFailed);
         if (_acceptGates.TryPass(why.Status, now, out var suppressed))
             _environment.Log.AcceptFailed(why, suppressed);
-#if PLANT
-        if (!Plants.Is(Plant.AbortedListenerRests))
-#endif
         if (why.Status is IoStatus.Aborted or IoStatus.Reset)
             return true;
-#if PLANT
-        if (!Plants.Is(Plant.AcceptSpins))
-#endif
         _environment.Network.SetInterest(_environment.Network.Listener, Readiness.None);
-#if PLANT
-        if (!Plants.Is(Plant.AcceptNeverResumes))
-#endif
         _environment.Timers.Arm(_resume, now + Limits.AcceptPause);
         return false;
     }

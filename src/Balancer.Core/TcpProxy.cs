@@ -105,11 +105,6 @@ internal sealed class TcpProxy : IStreamOwner
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
-#if PLANT
-        if (Plants.Is(Plant.CutAnswerEndsClean))
-            isCut = _toClient.WantsWrite;
-        isCut |= Plants.Is(Plant.WholeAnswerReset);
-#endif
         if (wasRelaying && isCut)
             _environment.Network.Abort(_clientStream);
         else
@@ -206,16 +201,8 @@ internal sealed class TcpProxy : IStreamOwner
     {
         var refused = _backend!;
         _set.OnRefused(now, this, refused, why);
-#if PLANT
-        if (!Plants.Is(Plant.RefusedStreamLeaks))
-#endif
         DropBackendStream();
         _toBackend.Queue.Clear();
-#if PLANT
-        if (Plants.Is(Plant.RetryOnSameBackend))
-            refused = null;
-        if (!Plants.Is(Plant.OkBytesKept))
-#endif
         _okBytes = 0;
         _okFrame = 0;
         var next = _tries < Limits.TcpBackendTries
@@ -277,9 +264,6 @@ internal sealed class TcpProxy : IStreamOwner
         if (result.Status == RelayStatus.Ok)
             return true;
         // A backend that reads no more may have answered before; the client gets all of that.
-#if PLANT
-        if (!Plants.Is(Plant.DeafBackendCutsAnswer))
-#endif
         if (direction == _toBackend && result.Status == RelayStatus.SinkFailed
             && result.Why.Status == IoStatus.BrokenPipe)
         {
@@ -305,9 +289,6 @@ internal sealed class TcpProxy : IStreamOwner
         }
         var client = Interest(_toBackend, _toClient);
         // With its writing side open, a client's hang-up can only be a reset.
-#if PLANT
-        if (!Plants.Is(Plant.HangUpUnwatched))
-#endif
         if (client == Readiness.None && !_toClient.IsFinished)
             client = Readiness.HangUp;
         _environment.Network.SetInterest(_clientStream, client);
@@ -326,21 +307,13 @@ internal sealed class TcpProxy : IStreamOwner
 
     private void OnTimerDue(Instant now)
     {
-#if PLANT
-        if (Plants.Is(Plant.OldHandshakeFaultsNew) && _state == ProxyState.AwaitingOk)
-            _backend!.OnHandshakeOverdue(now, _acceptedAt);
-#endif
         if (_state == ProxyState.AwaitingOk)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
         else if (now >= _acceptedAt + _environment.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= _lastActivity + _environment.Options.TcpIdleTimeout)
             End(Counter.ConnectionsIdle, IoResult.Ok());
-#if PLANT
-        else if (!Plants.Is(Plant.IdleTimerNotRearmed))
-#else
         else
-#endif
             ArmTimer();
     }
 }

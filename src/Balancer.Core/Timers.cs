@@ -63,11 +63,6 @@ public sealed class Timers
         _heap[_count] = null!;
         if (last == timer)
             return;
-#if PLANT
-        if (Plants.Is(Plant.HoleNotSiftedUp))
-            SiftDown(last, hole);
-        else
-#endif
         if (hole > 0 && IsBefore(last, _heap[(hole - 1) / 2]))
             SiftUp(last, hole);
         else

@@ -96,10 +96,6 @@ internal sealed class UdpProxy
             return;
         }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
-#if PLANT
-        if (!Plants.Is(Plant.LocalAddressKept) || !_remotes.TryGetLocal(header.Peer.Address,
-            out var kept) || kept == Ipv4.Any)
-#endif
         if (remote >= 0)
             _remotes.SetLocal(remote, header.Local);
         if (backend is null)
@@ -124,18 +120,11 @@ internal sealed class UdpProxy
     {
         if (header.Truncated || payload.Length > Limits.MaxUdpPayload)
             return Counter.QueriesOversized;
-#if PLANT
-        if (Plants.Is(Plant.LargestQueryRefused) && payload.Length == Limits.MaxUdpPayload)
-            return Counter.QueriesOversized;
-#endif
         if (header.Peer.Port == 0)
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
         // The third byte's top bit is QR. Two balancers could bounce a response for ever.
-#if PLANT
-        if (!Plants.Is(Plant.ShortResponseTaken) || payload.Length > 3)
-#endif
         if (payload.Length > 2 && (payload[2] & 0x80) != 0)
             return Counter.QueriesWithResponseBit;
         return null;
@@ -159,9 +148,6 @@ internal sealed class UdpProxy
         if (_receiveFailedLast)
         {
             _network.SetInterest(_network.DatagramSocket, Readiness.None);
-#if PLANT
-            if (!Plants.Is(Plant.ReceiveNeverResumes))
-#endif
             _timers.Arm(_resume, now + Limits.ReceivePause);
         }
         _receiveFailedLast = true;
@@ -179,16 +165,8 @@ internal sealed class UdpProxy
             _counters.Add(Counter.RepliesOversized);
         else if (frame.Port == 0)
             _counters.Add(Counter.RepliesToPortZero);
-#if PLANT
-        else if (Plants.Is(Plant.ReplyPortCut) && _remotes.TryGetLocal(frame.Address, out var any))
-            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), any, frame.Payload);
-#endif
         else if (frame.Port > ushort.MaxValue)
             _counters.Add(Counter.RepliesToPortTooLarge);
-#if PLANT
-        else if (Plants.Is(Plant.StrangerAnswered) && !_remotes.TryGetLocal(frame.Address, out _))
-            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), Ipv4.Any, frame.Payload);
-#endif
         else if (!_remotes.TryGetLocal(frame.Address, out var local))
             _counters.Add(Counter.RepliesToStranger);
         else
@@ -207,21 +185,10 @@ internal sealed class UdpProxy
                 Verify.That(result.Count > 0, "a send that succeeds sends something");
                 _counters.Add(Counter.RepliesSent, result.Count);
                 next += result.Count;
-#if PLANT
-                if (Plants.Is(Plant.PartialSendForgets))
-                    break;
-#endif
             }
             else
             {
                 next += OnSendFailed(now, next, result);
-#if PLANT
-                if (Plants.Is(Plant.RepliesKeptWhenBlocked) && !_replies.IsFull
-                    && result.Status == IoStatus.WouldBlock)
-                {
-                    return;
-                }
-#endif
             }
         }
         _replies.Clear();
@@ -229,9 +196,6 @@ internal sealed class UdpProxy
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)
     {
-#if PLANT
-        if (!Plants.Is(Plant.FullBatchLosesReply))
-#endif
         if (_replies.IsFull)
             Flush(now);
         _replies.TryAdd(to, from, payload);
@@ -240,18 +204,9 @@ internal sealed class UdpProxy
     /// <summary>Counts the replies that a failed send cost, and returns how many.</summary>
     private int OnSendFailed(Instant now, int failed, IoResult why)
     {
-#if PLANT
-        Verify.That(!Plants.Is(Plant.FailedSendKills), "a send succeeds");
-        if (Plants.Is(Plant.FailedSendCountedTwice))
-            _counters.Add(Counter.RepliesSent);
-#endif
         // A full socket takes none of the rest either; any other error is about this reply.
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
-#if PLANT
-        if (Plants.Is(Plant.FailedSendNamesFirst))
-            failed = 0;
-#endif
         if (_sendGates.TryPass(why.Status, now, out var suppressed))
             _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
         return lost;

@@ -66,7 +66,6 @@ public sealed class ArchitectureTests
 
         Assert.NotEmpty(sources);
         Assert.Empty(sources.Where(source => !source.Text.TrimStart('\uFEFF')
-            .Replace("#if PLANT\n", "", StringComparison.Ordinal)
             .StartsWith("// ", StringComparison.Ordinal)).Select(source => source.Path));
         Assert.Empty(sources.SelectMany(source => source.Text.Split('\n')
             .Where(line => line.TrimEnd('\r').Length > 100)
