@@ -5,7 +5,7 @@
 namespace Balancer.Core;
 
 /// <summary>
-/// What one backend is doing; see Backend.cs for what leads from one to the next.
+/// What one backend is doing; see Backends/Backend.cs for what leads from one to the next.
 /// </summary>
 public enum BackendState
 {
