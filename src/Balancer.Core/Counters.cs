@@ -133,7 +133,9 @@ public enum Counter
     RemotesMoved,
 }
 
-/// <summary>The counters of one balancer; they start at 0 and only grow.</summary>
+/// <summary>
+/// The counters of one balancer; they start at 0 and only grow. Only the core adds to them.
+/// </summary>
 public sealed class Counters
 {
     private readonly long[] _values = new long[Enum.GetValues<Counter>().Length];
@@ -152,9 +154,9 @@ public sealed class Counters
 
     public long this[Counter counter] => _values[(int)counter];
 
-    public void Add(Counter counter) => _values[(int)counter]++;
+    internal void Add(Counter counter) => _values[(int)counter]++;
 
-    public void Add(Counter counter, long count)
+    internal void Add(Counter counter, long count)
     {
         Verify.That(count >= 0, "counters only grow");
         _values[(int)counter] += count;

@@ -16,7 +16,7 @@ namespace Balancer.Core;
 /// <summary>
 /// One balancer: all it decides, without a clock, a socket or a thread of its own.
 /// </summary>
-public sealed class LoadBalancer
+public sealed class LoadBalancer : IBackendReports
 {
     private readonly INetwork _network;
     private readonly IBalancerLog _log;
@@ -42,17 +42,12 @@ public sealed class LoadBalancer
         Limits.VerifyRelations();
         _network = network;
         _log = log;
-        var environment = new BackendEnvironment(
-            network, _owners, _timers, Counters, log, options);
-        var noBackend = new NoBackendReport(log);
-        _backends = new Backends(environment);
-        _remotes = new Remotes(_backends, _timers, Counters, log, options);
-        _udp = new UdpProxy(network, _remotes, _timers, Counters, log, noBackend);
-        environment.Backends = _backends;
-        environment.UdpProxy = _udp;
-        _tcp = new TcpProxies(environment, _remotes, noBackend);
-        _discovery = new Discovery(directory, _backends, _timers, log);
-        environment.Discovery = _discovery;
+        var services = new Services(network, _owners, _timers, Counters, log, options);
+        _backends = new Backends(services, this);
+        _remotes = new Remotes(services, _backends);
+        _udp = new UdpProxy(services, _remotes);
+        _tcp = new TcpProxies(services, _remotes);
+        _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
         _graceTimer = new Timer(Finish);
@@ -179,6 +174,17 @@ public sealed class LoadBalancer
             _owners.Find(handle)?.OnReady(now, handle, ready);
     }
 
+    // ---- What backends report ----
+
+    void IBackendReports.OnConnected(Instant now, Backend backend) =>
+        _discovery.OnConnected(now, backend);
+
+    void IBackendReports.OnReply(Instant now, in Frame reply, bool isAwaited) =>
+        _udp.OnReply(now, in reply, isAwaited);
+
+    void IBackendReports.OnSessionLost(Backend backend, long inFlight) =>
+        _udp.OnSessionLost(inFlight);
+
     // ---- The stop ----
 
     private void OnStopRequested(Instant now)
@@ -205,7 +211,7 @@ public sealed class LoadBalancer
                 StopTakingQueries(now);
             _backends.Flush(now);
         }
-        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !AnyInFlight(now))
+        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_udp.AwaitsReplies(now))
             Finish(now);
     }
 
@@ -214,18 +220,6 @@ public sealed class LoadBalancer
         _timers.Disarm(_quietTimer);
         _state = RunState.StoppingUdp;
         _udp.StopTakingQueries();
-    }
-
-    /// <summary>
-    /// Whether an answer may still come. Some queries are never answered; those forwarded more
-    /// than the grace ago are not waited for.
-    /// </summary>
-    private bool AnyInFlight(Instant now)
-    {
-        long unanswered = 0;
-        foreach (var backend in _backends.All)
-            unanswered += backend.Unanswered;
-        return unanswered > 0 && _udp.ForwardedLately(now) > 0;
     }
 
     private void Finish(Instant now)

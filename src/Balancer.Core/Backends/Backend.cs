@@ -25,36 +25,12 @@ using System.Text;
 
 namespace Balancer.Core;
 
-/// <summary>What every backend is given; one for all of them.</summary>
-internal sealed class BackendEnvironment(INetwork network, StreamOwners owners, Timers timers,
-    Counters counters, IBalancerLog log, BalancerOptions options)
-{
-    public INetwork Network => network;
-    public StreamOwners Owners => owners;
-    public Timers Timers => timers;
-    public Counters Counters => counters;
-    public IBalancerLog Log => log;
-    public BalancerOptions Options => options;
-
-    /// <summary>
-    /// Where one read puts its bytes; nothing in it outlives the handling of the read.
-    /// </summary>
-    public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
-
-    /// <summary>The set that the backends are in; set once while composing.</summary>
-    public Backends Backends { get; set; } = null!;
-
-    /// <summary>Where replies go; set once while composing.</summary>
-    public UdpProxy UdpProxy { get; set; } = null!;
-
-    /// <summary>Who scans the directory; set once while composing.</summary>
-    public Discovery Discovery { get; set; } = null!;
-}
-
 /// <summary>One backend.</summary>
 internal sealed class Backend : IStreamOwner
 {
-    private readonly BackendEnvironment _environment;
+    private readonly Services _services;
+    private readonly IBackendReports _reports;
+    private readonly FlushList _flushList;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
     private ControlSession _session;
@@ -67,7 +43,6 @@ internal sealed class Backend : IStreamOwner
     private Instant _warmAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
-    private long _connectedDuringScan;
     private bool _pathPresent = true;
     private LogGate _stuckGate;
     private long _connectsStarted;
@@ -76,16 +51,18 @@ internal sealed class Backend : IStreamOwner
     private long _tcpSessions;
     private long _dropsWhileStuck;
 
-    public Backend(BackendEnvironment environment, BackendId id, int slot,
-        ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+    public Backend(Services services, IBackendReports reports, FlushList flushList, BackendId id,
+        int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
-        _environment = environment;
+        _services = services;
+        _reports = reports;
+        _flushList = flushList;
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
-        _session = new ControlSession(environment.Network);
+        _session = new ControlSession(services.Network);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
         _heartbeat = new Timer(OnHeartbeatDue);
@@ -121,21 +98,20 @@ internal sealed class Backend : IStreamOwner
 
     public int NewestRemote { get; set; }
 
-    /// <summary>Kept by Backends.</summary>
+    /// <summary>Kept by FlushList.</summary>
     public bool IsInFlushList { get; set; }
 
     /// <summary>The scan that last saw its path; kept by Discovery.</summary>
     public long SeenInScan { get; set; }
 
+    /// <summary>The scan that was open at its last connect, 0 if none; kept by Discovery.</summary>
+    public long ConnectedInScan { get; set; }
+
     public bool MayBeForgotten => State == BackendState.Removed && !IsInFlushList
         && RemoteCount == 0 && BackupCount == 0 && _retired is null or { HasEnded: true };
 
-    /// <summary>Queries of its live sessions that are not answered; never below 0.</summary>
-    public long Unanswered => _session.Unanswered + (_retired?.Unanswered ?? 0);
-
     private bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
-
 
     /// <summary>Its last hello is longer ago than the warm-up.</summary>
     public bool IsWarm(Instant now) => now >= _warmAt;
@@ -146,7 +122,7 @@ internal sealed class Backend : IStreamOwner
     public void OnDiscovered(Instant now, EntryIdentity identity)
     {
         _identity = identity;
-        _environment.Log.BackendDiscovered(Id, Path);
+        _services.Log.BackendDiscovered(Id, Path);
         Connect(now);
     }
 
@@ -170,35 +146,35 @@ internal sealed class Backend : IStreamOwner
     private void OnRelinked()
     {
         State = BackendState.Healthy;
-        _environment.Log.BackendRelinked(Id, Path);
+        _services.Log.BackendRelinked(Id, Path);
     }
 
     /// <summary>A whole scan did not see the path.</summary>
     public void OnPathMissing(long scan)
     {
         // A connect that succeeded while that scan was open knows better; it asked for another.
-        if (HasSession && _connectedDuringScan == scan)
+        if (HasSession && ConnectedInScan == scan)
             return;
         _pathPresent = false;
         _connectedSinceScan = false;
         if (State != BackendState.Healthy)
             return;
         State = BackendState.Draining;
-        _environment.Log.BackendUnlinked(Id, Path);
+        _services.Log.BackendUnlinked(Id, Path);
     }
 
     private void OnReturned(Instant now)
     {
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
-        _environment.Log.BackendReturned(Id, Path);
+        _services.Log.BackendReturned(Id, Path);
         Connect(now);
     }
 
     /// <summary>The backend was restarted: its new socket is connected to at once.</summary>
     private void OnMadeAnew(Instant now)
     {
-        _environment.Log.BackendMadeAnew(Id, Path);
+        _services.Log.BackendMadeAnew(Id, Path);
         _nextBackOff = Limits.FirstBackOff;
         if (State == BackendState.AwaitingHello)
         {
@@ -218,8 +194,8 @@ internal sealed class Backend : IStreamOwner
     {
         DisarmSessionTimers();
         _retired?.End();
-        _retired = new RetiredSession(_environment, _session, now);
-        _session = new ControlSession(_environment.Network);
+        _retired = new RetiredSession(_services, _reports, this, _session, now);
+        _session = new ControlSession(_services.Network);
     }
 
     // ---- The session's life ----
@@ -227,15 +203,15 @@ internal sealed class Backend : IStreamOwner
     private void Connect(Instant now)
     {
         Verify.That(State == BackendState.BackingOff, "one attempt at a time, none while removed");
-        _environment.Timers.Disarm(_reconnect);
+        _services.Timers.Disarm(_reconnect);
         _connectsStarted++;
-        var result = _environment.Network.ConnectBackend(_pathBytes, out var stream);
+        var result = _services.Network.ConnectBackend(_pathBytes, out var stream);
         if (result.Status == IoStatus.NotFound)
         {
             _connectsFailed++;
             State = BackendState.Removed;
             RemovedAt = now;
-            _environment.Log.BackendRemoved(Id, Path);
+            _services.Log.BackendRemoved(Id, Path);
             return;
         }
         if (!result.IsOk)
@@ -245,28 +221,27 @@ internal sealed class Backend : IStreamOwner
             return;
         }
         _connectedSinceScan = true;
-        _connectedDuringScan = _environment.Discovery.OpenScan;
-        _environment.Discovery.ScanSoon(now);
         _pathPresent = true;
         State = BackendState.AwaitingHello;
-        _environment.Owners.Add(stream, this);
+        _services.Owners.Add(stream, this);
         _session.Begin(stream);
         _session.SendHello();
-        _environment.Backends.FlushLater(this);
-        _environment.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
-        _environment.Log.BackendConnected(Id, Path);
+        _flushList.Add(this);
+        _services.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
+        _reports.OnConnected(now, this);
+        _services.Log.BackendConnected(Id, Path);
     }
 
     private void OnHello(Instant now)
     {
-        _environment.Timers.Disarm(_helloTimeout);
+        _services.Timers.Disarm(_helloTimeout);
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
-        _warmAt = now + _environment.Options.WarmUp;
-        _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _environment.Log.BackendHealthy(Id, Path);
+        _warmAt = now + _services.Options.WarmUp;
+        _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _services.Log.BackendHealthy(Id, Path);
         if (!_pathPresent)
-            _environment.Log.BackendUnlinked(Id, Path);
+            _services.Log.BackendUnlinked(Id, Path);
     }
 
     private void OnHelloOverdue(Instant now) =>
@@ -275,16 +250,16 @@ internal sealed class Backend : IStreamOwner
     private void OnHeartbeatDue(Instant now)
     {
         _session.SendHeartbeat();
-        _environment.Backends.FlushLater(this);
-        _environment.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
-        _environment.Log.HeartbeatSent(Id);
+        _flushList.Add(this);
+        _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
+        _services.Log.HeartbeatSent(Id);
     }
 
     private void OnHeartbeatAnswer(Instant now)
     {
-        _environment.Timers.Disarm(_heartbeatTimeout);
-        _environment.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _environment.Log.HeartbeatAnswered(Id);
+        _services.Timers.Disarm(_heartbeatTimeout);
+        _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _services.Log.HeartbeatAnswered(Id);
     }
 
     private void OnHeartbeatOverdue(Instant now) =>
@@ -302,22 +277,24 @@ internal sealed class Backend : IStreamOwner
 
     private void DisarmSessionTimers()
     {
-        _environment.Timers.Disarm(_helloTimeout);
-        _environment.Timers.Disarm(_heartbeat);
-        _environment.Timers.Disarm(_heartbeatTimeout);
+        _services.Timers.Disarm(_helloTimeout);
+        _services.Timers.Disarm(_heartbeat);
+        _services.Timers.Disarm(_heartbeatTimeout);
     }
 
     private void EndSession()
     {
         DisarmSessionTimers();
-        _environment.Owners.Remove(_session.Stream);
+        _services.Owners.Remove(_session.Stream);
+        var inFlight = _session.Unanswered;
         _session.End();
+        _reports.OnSessionLost(this, inFlight);
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
     public void Shutdown()
     {
-        _environment.Timers.Disarm(_reconnect);
+        _services.Timers.Disarm(_reconnect);
         _retired?.End();
         if (HasSession)
             EndSession();
@@ -329,8 +306,8 @@ internal sealed class Backend : IStreamOwner
         State = BackendState.BackingOff;
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
-        _environment.Timers.Arm(_reconnect, now + backOff);
-        _environment.Log.BackendFaulted(Id, Path, fault, backOff);
+        _services.Timers.Arm(_reconnect, now + backOff);
+        _services.Log.BackendFaulted(Id, Path, fault, backOff);
     }
 
     // ---- Its stream ----
@@ -342,11 +319,11 @@ internal sealed class Backend : IStreamOwner
         {
             _dropsWhileStuck++;
             if (_stuckGate.TryPass(now, out var suppressed))
-                _environment.Log.BackendStuck(Id, _session.QueuedBytes, suppressed);
+                _services.Log.BackendStuck(Id, _session.QueuedBytes, suppressed);
             return false;
         }
         _udpQueries++;
-        _environment.Backends.FlushLater(this);
+        _flushList.Add(this);
         return true;
     }
 
@@ -360,7 +337,7 @@ internal sealed class Backend : IStreamOwner
         if ((ready & Readiness.Write) != 0 && HasSession && _session.Stream == stream)
         {
             _session.OnWritable();
-            _environment.Backends.FlushLater(this);
+            _flushList.Add(this);
         }
     }
 
@@ -377,8 +354,8 @@ internal sealed class Backend : IStreamOwner
     /// <summary>One large read, and every frame in it.</summary>
     private void OnReadable(Instant now)
     {
-        var buffer = _environment.ReadBuffer;
-        var result = _environment.Network.Read(_session.Stream, buffer);
+        var buffer = _services.ReadBuffer;
+        var result = _services.Network.Read(_session.Stream, buffer);
         switch (result.Status)
         {
             case IoStatus.Ok:
@@ -415,8 +392,7 @@ internal sealed class Backend : IStreamOwner
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            _session.CountReply();
-            _environment.UdpProxy.OnReply(now, in frame);
+            _reports.OnReply(now, in frame, _session.TryCountReply());
         }
         else if (frame.Type == FrameType.ServerHello)
         {

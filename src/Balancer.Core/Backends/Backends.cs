@@ -22,12 +22,16 @@ internal sealed class Backends
 {
     private readonly Backend?[] _bySlot = new Backend?[Limits.MaxBackends + 1];
     private readonly Backend[] _byId = new Backend[Limits.MaxBackends];
-    private readonly Backend[] _toFlush = new Backend[Limits.MaxBackends];
-    private readonly BackendEnvironment _environment;
-    private int _toFlushCount;
+    private readonly FlushList _flushList = new();
+    private readonly Services _services;
+    private readonly IBackendReports _reports;
     private BackendId _lastChosen;
 
-    public Backends(BackendEnvironment environment) => _environment = environment;
+    public Backends(Services services, IBackendReports reports)
+    {
+        _services = services;
+        _reports = reports;
+    }
 
     /// <summary>Backends that are known, removed ones included.</summary>
     public int Count { get; private set; }
@@ -73,7 +77,8 @@ internal sealed class Backends
         var slot = 1;
         while (_bySlot[slot] is not null)
             slot++;
-        var backend = new Backend(_environment, IdFor(name), slot, directory, name);
+        var backend = new Backend(
+            _services, _reports, _flushList, IdFor(name), slot, directory, name);
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];
@@ -170,26 +175,8 @@ internal sealed class Backends
         return true;
     }
 
-    /// <summary>Notes that a backend has bytes to write when the turn ends.</summary>
-    public void FlushLater(Backend backend)
-    {
-        if (backend.IsInFlushList)
-            return;
-        backend.IsInFlushList = true;
-        _toFlush[_toFlushCount++] = backend;
-    }
-
     /// <summary>Writes once to each backend that has bytes and whose stream takes them.</summary>
-    public void Flush(Instant now)
-    {
-        for (var i = 0; i < _toFlushCount; i++)
-        {
-            _toFlush[i].IsInFlushList = false;
-            _toFlush[i].Flush(now);
-        }
-        Array.Clear(_toFlush, 0, _toFlushCount);
-        _toFlushCount = 0;
-    }
+    public void Flush(Instant now) => _flushList.Flush(now);
 
     private static bool IsChoosable(Backend backend, Instant now, bool needsWarm) =>
         backend.State == BackendState.Healthy && (!needsWarm || backend.IsWarm(now));
@@ -270,6 +257,6 @@ internal sealed class Backends
         _bySlot[backend.Slot] = null;
         Array.Copy(_byId, at + 1, _byId, at, Count - at - 1);
         _byId[--Count] = null!;
-        _environment.Log.BackendForgotten(backend.Id, backend.Path);
+        _services.Log.BackendForgotten(backend.Id, backend.Path);
     }
 }

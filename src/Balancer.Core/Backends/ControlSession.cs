@@ -67,7 +67,14 @@ internal sealed class ControlSession(INetwork network)
 
     public void SendHeartbeat() => FrameWriter.WriteType(_queue, FrameType.ClientHeartbeat);
 
-    public void CountReply() => Unanswered = Math.Max(0, Unanswered - 1);
+    /// <summary>A reply came; false if no query was in flight that it could answer.</summary>
+    public bool TryCountReply()
+    {
+        if (Unanswered == 0)
+            return false;
+        Unanswered--;
+        return true;
+    }
 
     /// <summary>Queues a query; false if the stream is stuck or the queue is full.</summary>
     public bool TryForward(Endpoint source, ReadOnlySpan<byte> payload)

@@ -32,22 +32,18 @@ internal sealed class Discovery
     private long _scan;
     private IoStatus _lastStatus = IoStatus.Ok;
 
-    public Discovery(IBackendDirectory directory, Backends backends, Timers timers,
-        IBalancerLog log)
+    public Discovery(Services services, IBackendDirectory directory, Backends backends)
     {
         _directory = directory;
         _backends = backends;
-        _timers = timers;
-        _log = log;
+        _timers = services.Timers;
+        _log = services.Log;
         _path = Encoding.UTF8.GetString(directory.Path);
         _scanTimer = new Timer(Scan);
     }
 
     /// <summary>The directory's path as text for the log.</summary>
     public string DirectoryName => _path.Length == 0 ? "/" : _path;
-
-    /// <summary>The number of the scan that is open, 1 and up; 0 if none is.</summary>
-    public long OpenScan => _isScanning ? _scan : 0;
 
     /// <summary>A scan has entries left for the next turn.</summary>
     public bool HasWork => _isScanning;
@@ -90,6 +86,16 @@ internal sealed class Discovery
             _scanAgain = true;
         else if (!_scanTimer.IsArmed || _scanTimer.Deadline > now + Limits.ScanDebounce)
             _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
+    }
+
+    /// <summary>
+    /// A connect succeeded, perhaps with a newer socket than the last scan saw: scan soon, so that
+    /// the doubt is short. An open scan that misses the path is not believed.
+    /// </summary>
+    public void OnConnected(Instant now, Backend backend)
+    {
+        backend.ConnectedInScan = _isScanning ? _scan : 0;
+        ScanSoon(now);
     }
 
     /// <summary>Reads the next few entries of a scan.</summary>
@@ -214,32 +220,4 @@ internal sealed class Discovery
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + Encoding.UTF8.GetString(name);
-}
-
-/// <summary>
-/// Remembers the names of entries that were refused, so that each is logged once while it stays;
-/// bounded, and those beyond the bound are not logged at all.
-/// </summary>
-internal sealed class RefusedEntries(int bound)
-{
-    private readonly List<(byte[] Name, long Scan)> _entries = [];
-
-    /// <summary>Notes that a scan saw a name; whether it is new and there is room for it.</summary>
-    public bool TryNote(ReadOnlySpan<byte> name, long scan)
-    {
-        for (var i = 0; i < _entries.Count; i++)
-        {
-            if (!name.SequenceEqual(_entries[i].Name))
-                continue;
-            _entries[i] = (_entries[i].Name, scan);
-            return false;
-        }
-        if (_entries.Count == bound)
-            return false;
-        _entries.Add((name.ToArray(), scan));
-        return true;
-    }
-
-    /// <summary>Forgets the names that the given scan, now complete, did not see.</summary>
-    public void ForgetAllBefore(long scan) => _entries.RemoveAll(e => e.Scan < scan);
 }

@@ -13,26 +13,28 @@ namespace Balancer.Core;
 /// <summary>A session that is left to end.</summary>
 internal sealed class RetiredSession : IStreamOwner
 {
-    private readonly BackendEnvironment _environment;
+    private readonly Services _services;
+    private readonly IBackendReports _reports;
+    private readonly Backend _backend;
     private readonly ControlSession _session;
     private readonly Timer _end;
 
     /// <summary>Takes the session over; the backend that had it does not touch it again.</summary>
-    public RetiredSession(BackendEnvironment environment, ControlSession session, Instant now)
+    public RetiredSession(Services services, IBackendReports reports, Backend backend,
+        ControlSession session, Instant now)
     {
-        _environment = environment;
+        _services = services;
+        _reports = reports;
+        _backend = backend;
         _session = session;
         _end = new Timer(_ => End());
-        environment.Owners.Remove(session.Stream);
-        environment.Owners.Add(session.Stream, this);
-        environment.Timers.Arm(_end, now + Limits.RetiredSessionTime);
+        services.Owners.Remove(session.Stream);
+        services.Owners.Add(session.Stream, this);
+        services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
         Flush();
     }
 
     public bool HasEnded { get; private set; }
-
-    /// <summary>Queries on it that are not answered; never below 0.</summary>
-    public long Unanswered => _session.Unanswered;
 
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
@@ -51,9 +53,11 @@ internal sealed class RetiredSession : IStreamOwner
         if (HasEnded)
             return;
         HasEnded = true;
-        _environment.Timers.Disarm(_end);
-        _environment.Owners.Remove(_session.Stream);
+        _services.Timers.Disarm(_end);
+        _services.Owners.Remove(_session.Stream);
+        var inFlight = _session.Unanswered;
         _session.End();
+        _reports.OnSessionLost(_backend, inFlight);
     }
 
     private void Flush()
@@ -64,8 +68,8 @@ internal sealed class RetiredSession : IStreamOwner
 
     private void Read(Instant now)
     {
-        var buffer = _environment.ReadBuffer;
-        var result = _environment.Network.Read(_session.Stream, buffer);
+        var buffer = _services.ReadBuffer;
+        var result = _services.Network.Read(_session.Stream, buffer);
         if (result.Status == IoStatus.WouldBlock)
             return;
         if (!result.IsOk)
@@ -81,8 +85,7 @@ internal sealed class RetiredSession : IStreamOwner
                 return;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
-                _session.CountReply();
-                _environment.UdpProxy.OnReply(now, in frame);
+                _reports.OnReply(now, in frame, _session.TryCountReply());
             }
             else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
             {

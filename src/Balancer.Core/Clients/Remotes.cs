@@ -21,13 +21,6 @@ using System;
 
 namespace Balancer.Core;
 
-/// <summary>What a remote wants a backend for.</summary>
-internal enum Traffic
-{
-    Udp,
-    Tcp,
-}
-
 /// <summary>All remotes of one balancer.</summary>
 internal sealed class Remotes
 {
@@ -38,6 +31,7 @@ internal sealed class Remotes
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
+    private readonly NoBackendReport _noBackend;
     private readonly Timer _expiry;
     private readonly Timer _rebalance;
 
@@ -47,14 +41,14 @@ internal sealed class Remotes
     private Backend? _fullest;
     private int _toMove;
 
-    public Remotes(Backends backends, Timers timers, Counters counters, IBalancerLog log,
-        BalancerOptions options)
+    public Remotes(Services services, Backends backends)
     {
-        _table = new RemoteTable(options.MaxRemotes, options.HashKey);
+        _table = new RemoteTable(services.Options.MaxRemotes, services.Options.HashKey);
         _backends = backends;
-        _timers = timers;
-        _counters = counters;
-        _log = log;
+        _timers = services.Timers;
+        _counters = services.Counters;
+        _log = services.Log;
+        _noBackend = new NoBackendReport(services.Log);
         _expiry = new Timer(OnExpiryDue);
         _rebalance = new Timer(OnRebalanceDue);
     }
@@ -88,19 +82,33 @@ internal sealed class Remotes
     public Backend? Choose(Instant now, Ipv4 address, Traffic traffic, out int index)
     {
         index = _table.Find(address);
+        Backend? chosen;
         if (index < 0)
         {
-            var chosen = _backends.NextInTurn(now);
-            if (chosen is null)
-                return null;
-            index = Add(now, address);
-            Bind(ref _table[index], index, chosen);
-            return chosen;
+            chosen = _backends.NextInTurn(now);
+            if (chosen is not null)
+            {
+                index = Add(now, address);
+                Bind(ref _table[index], index, chosen);
+            }
         }
-        ref var remote = ref _table[index];
-        remote.LastSeen = now;
-        return Choose(now, ref remote, index, traffic);
+        else
+        {
+            ref var remote = ref _table[index];
+            remote.LastSeen = now;
+            chosen = Choose(now, ref remote, index, traffic);
+        }
+        if (chosen is null)
+            _noBackend.Report(now);
+        return chosen;
     }
+
+    /// <summary>
+    /// Another backend for one connection that a backend refused: the next in turn, or null. The
+    /// remote keeps those that it is bound to.
+    /// </summary>
+    public Backend? ChooseAgain(Instant now, Backend refused) =>
+        _backends.NextInTurn(now, except: refused);
 
     /// <summary>Remembers which of the balancer's addresses a remote sent a query to.</summary>
     public void SetLocal(int index, Ipv4 local) => _table[index].Local = local;

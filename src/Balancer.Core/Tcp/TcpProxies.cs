@@ -12,9 +12,8 @@ namespace Balancer.Core;
 /// <summary>All proxied TCP connections of one balancer.</summary>
 internal sealed class TcpProxies
 {
-    private readonly BackendEnvironment _environment;
+    private readonly Services _services;
     private readonly Remotes _remotes;
-    private readonly NoBackendReport _noBackend;
     private readonly Dictionary<Ipv4, int> _perClient = [];
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Timer _resume;
@@ -26,11 +25,10 @@ internal sealed class TcpProxies
     private long _lastId;
     private bool _isListening;
 
-    public TcpProxies(BackendEnvironment environment, Remotes remotes, NoBackendReport noBackend)
+    public TcpProxies(Services services, Remotes remotes)
     {
-        _environment = environment;
+        _services = services;
         _remotes = remotes;
-        _noBackend = noBackend;
         _resume = new Timer(_ => Listen());
     }
 
@@ -49,8 +47,8 @@ internal sealed class TcpProxies
         if (!_isListening)
             return;
         _isListening = false;
-        _environment.Timers.Disarm(_resume);
-        _environment.Network.Close(_environment.Network.Listener);
+        _services.Timers.Disarm(_resume);
+        _services.Network.Close(_services.Network.Listener);
     }
 
     /// <summary>Tears down what is still open.</summary>
@@ -65,7 +63,7 @@ internal sealed class TcpProxies
     {
         for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)
         {
-            var result = _environment.Network.Accept(out var stream, out var client);
+            var result = _services.Network.Accept(out var stream, out var client);
             if (result.IsOk)
                 OnAccepted(now, stream, client);
             else if (result.Status == IoStatus.WouldBlock)
@@ -78,7 +76,7 @@ internal sealed class TcpProxies
     /// <summary>A connection is over; called by it, once.</summary>
     public void OnEnded(TcpProxy proxy, Counter how)
     {
-        _environment.Counters.Add(how);
+        _services.Counters.Add(how);
         _open.Remove(proxy.Node);
         var address = proxy.Client.Address;
         var left = _perClient[address] - 1;
@@ -95,33 +93,37 @@ internal sealed class TcpProxies
     {
         backend.CountTcpSession();
         _remotes.CountOutcome(proxy.Client.Address, Traffic.Tcp, forwarded: true);
-        _environment.Log.ConnectionRelaying(proxy.Id, backend.Id);
+        _services.Log.ConnectionRelaying(proxy.Id, backend.Id);
     }
 
     /// <summary>A backend did not take a connection.</summary>
     public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why)
     {
         if (_refusedGate.TryPass(now, out var suppressed))
-            _environment.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);
+            _services.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);
     }
+
+    /// <summary>The backend to try after one that refused a connection, or null.</summary>
+    public Backend? ChooseAgain(Instant now, Backend refused) =>
+        _remotes.ChooseAgain(now, refused);
 
     /// <summary>This process could not even ask a backend to take a connection.</summary>
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why)
     {
         if (_resourcesGate.TryPass(now, out var suppressed))
-            _environment.Log.ConnectionWithoutResources(proxy.Id, why, suppressed);
+            _services.Log.ConnectionWithoutResources(proxy.Id, why, suppressed);
     }
 
     private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)
     {
-        _environment.Counters.Add(Counter.ConnectionsAccepted);
+        _services.Counters.Add(Counter.ConnectionsAccepted);
         var open = _perClient.GetValueOrDefault(client.Address);
-        if (_open.Count >= _environment.Options.TcpConnections)
+        if (_open.Count >= _services.Options.TcpConnections)
         {
             Refuse(now, stream, client, Counter.ConnectionsOverLimit);
             return;
         }
-        if (open >= _environment.Options.TcpConnectionsPerClient)
+        if (open >= _services.Options.TcpConnectionsPerClient)
         {
             Refuse(now, stream, client, Counter.ConnectionsOverClientLimit);
             return;
@@ -129,13 +131,12 @@ internal sealed class TcpProxies
         var backend = _remotes.Choose(now, client.Address, Traffic.Tcp, out var remote);
         if (backend is null)
         {
-            _noBackend.Report(now);
             _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
-            _environment.Counters.Add(Counter.ConnectionsWithoutBackend);
-            _environment.Network.Close(stream);
+            _services.Counters.Add(Counter.ConnectionsWithoutBackend);
+            _services.Network.Close(stream);
             return;
         }
-        var proxy = new TcpProxy(_environment, this, new ConnectionId(++_lastId), stream, client);
+        var proxy = new TcpProxy(_services, this, new ConnectionId(++_lastId), stream, client);
         _open.AddLast(proxy.Node);
         _perClient[client.Address] = open + 1;
         proxy.Start(now, backend);
@@ -143,28 +144,28 @@ internal sealed class TcpProxies
 
     private void Refuse(Instant now, SocketHandle stream, Endpoint client, Counter which)
     {
-        _environment.Counters.Add(which);
-        _environment.Network.Close(stream);
+        _services.Counters.Add(which);
+        _services.Network.Close(stream);
         ref var gate = ref which == Counter.ConnectionsOverLimit
             ? ref _limitGate
             : ref _clientLimitGate;
         if (gate.TryPass(now, out var suppressed))
-            _environment.Log.ConnectionsOverLimit(client, which, suppressed);
+            _services.Log.ConnectionsOverLimit(client, which, suppressed);
     }
 
     /// <summary>Whether to go on accepting: yes if it was one connection's own failure.</summary>
     private bool OnAcceptFailed(Instant now, IoResult why)
     {
-        _environment.Counters.Add(Counter.AcceptsFailed);
+        _services.Counters.Add(Counter.AcceptsFailed);
         if (_acceptGates.TryPass(why.Status, now, out var suppressed))
-            _environment.Log.AcceptFailed(why, suppressed);
+            _services.Log.AcceptFailed(why, suppressed);
         if (why.Status is IoStatus.Aborted or IoStatus.Reset)
             return true;
-        _environment.Network.SetInterest(_environment.Network.Listener, Readiness.None);
-        _environment.Timers.Arm(_resume, now + Limits.AcceptPause);
+        _services.Network.SetInterest(_services.Network.Listener, Readiness.None);
+        _services.Timers.Arm(_resume, now + Limits.AcceptPause);
         return false;
     }
 
     private void Listen() =>
-        _environment.Network.SetInterest(_environment.Network.Listener, Readiness.Read);
+        _services.Network.SetInterest(_services.Network.Listener, Readiness.Read);
 }

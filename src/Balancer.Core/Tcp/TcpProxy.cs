@@ -23,7 +23,7 @@ namespace Balancer.Core;
 /// <summary>One proxied connection.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
-    private readonly BackendEnvironment _environment;
+    private readonly Services _services;
     private readonly TcpProxies _set;
     private readonly SocketHandle _clientStream;
     private readonly RelayDirection _toBackend;
@@ -38,17 +38,17 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant _acceptedAt;
     private Instant _lastActivity;
 
-    public TcpProxy(BackendEnvironment environment, TcpProxies set, ConnectionId id,
+    public TcpProxy(Services services, TcpProxies set, ConnectionId id,
         SocketHandle clientStream, Endpoint client)
     {
-        _environment = environment;
+        _services = services;
         _set = set;
         _clientStream = clientStream;
         Id = id;
         Client = client;
         Node = new LinkedListNode<TcpProxy>(this);
-        _toBackend = new RelayDirection(environment.Network) { Source = clientStream };
-        _toClient = new RelayDirection(environment.Network) { Sink = clientStream };
+        _toBackend = new RelayDirection(services.Network) { Source = clientStream };
+        _toClient = new RelayDirection(services.Network) { Sink = clientStream };
         _timer = new Timer(OnTimerDue);
     }
 
@@ -73,10 +73,10 @@ internal sealed class TcpProxy : IStreamOwner
     public void Start(Instant now, Backend backend)
     {
         _acceptedAt = now;
-        _environment.Owners.Add(_clientStream, this);
+        _services.Owners.Add(_clientStream, this);
         // Nothing is read yet, but a client that resets is let go at once.
-        _environment.Network.SetInterest(_clientStream, Readiness.HangUp);
-        _environment.Timers.Arm(_timer, now + Limits.TcpHandshakeTimeout);
+        _services.Network.SetInterest(_clientStream, Readiness.HangUp);
+        _services.Timers.Arm(_timer, now + Limits.TcpHandshakeTimeout);
         TryBackend(now, backend);
     }
 
@@ -98,19 +98,19 @@ internal sealed class TcpProxy : IStreamOwner
         Verify.That(_state != ProxyState.Ended, "a connection ends once");
         var wasRelaying = _state == ProxyState.Relaying;
         _state = ProxyState.Ended;
-        _environment.Timers.Disarm(_timer);
+        _services.Timers.Disarm(_timer);
         DropBackendStream();
-        _environment.Owners.Remove(_clientStream);
+        _services.Owners.Remove(_clientStream);
         // A client whose answer was cut short must not take it for whole; one that was told the
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
         if (wasRelaying && isCut)
-            _environment.Network.Abort(_clientStream);
+            _services.Network.Abort(_clientStream);
         else
-            _environment.Network.Close(_clientStream);
+            _services.Network.Close(_clientStream);
         _set.OnEnded(this, how);
-        _environment.Log.ConnectionClosed(
+        _services.Log.ConnectionClosed(
             Id, Client, how, why, _toBackend.BytesRead, _toClient.BytesRead);
     }
 
@@ -120,8 +120,8 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _backend = backend;
         _tries++;
-        _environment.Log.ConnectionOpened(Id, Client, backend.Id);
-        var result = _environment.Network.ConnectBackend(backend.PathBytes, out var stream);
+        _services.Log.ConnectionOpened(Id, Client, backend.Id);
+        var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
             _set.OnWithoutResources(now, this, result);
@@ -136,7 +136,7 @@ internal sealed class TcpProxy : IStreamOwner
         _backendStream = stream;
         _toBackend.Sink = stream;
         _toClient.Source = stream;
-        _environment.Owners.Add(stream, this);
+        _services.Owners.Add(stream, this);
         FrameWriter.WriteInboundTcp(_toBackend.Queue, Client);
         WriteHandshake(now);
     }
@@ -149,7 +149,7 @@ internal sealed class TcpProxy : IStreamOwner
             OnRefused(now, new Fault(FaultCause.WriteFailed, written.Why));
             return;
         }
-        _environment.Network.SetInterest(_backendStream,
+        _services.Network.SetInterest(_backendStream,
             _toBackend.WantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
     }
 
@@ -170,7 +170,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         Span<byte> ok = stackalloc byte[Frames.TypeBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(ok, _okFrame);
-        var result = _environment.Network.Read(_backendStream, ok[_okBytes..]);
+        var result = _services.Network.Read(_backendStream, ok[_okBytes..]);
         if (result.Status == IoStatus.WouldBlock)
             return;
         if (!result.IsOk)
@@ -206,14 +206,14 @@ internal sealed class TcpProxy : IStreamOwner
         _okBytes = 0;
         _okFrame = 0;
         var next = _tries < Limits.TcpBackendTries
-            ? _environment.Backends.NextInTurn(now, except: refused)
+            ? _set.ChooseAgain(now, refused)
             : null;
         if (next is null)
         {
             End(Counter.ConnectionsRefusedByBackend, why.Io);
             return;
         }
-        _environment.Counters.Add(Counter.ConnectionsRetried);
+        _services.Counters.Add(Counter.ConnectionsRetried);
         TryBackend(now, next);
     }
 
@@ -221,8 +221,8 @@ internal sealed class TcpProxy : IStreamOwner
     {
         if (_backendStream.IsNone)
             return;
-        _environment.Owners.Remove(_backendStream);
-        _environment.Network.Close(_backendStream);
+        _services.Owners.Remove(_backendStream);
+        _services.Network.Close(_backendStream);
         _backendStream = SocketHandle.None;
     }
 
@@ -239,7 +239,7 @@ internal sealed class TcpProxy : IStreamOwner
         _lastActivity = now;
         var result = RelayResult.Ok;
         if ((ready & Readiness.Read) != 0)
-            result = _toBackend.OnSourceReadable(_environment.ReadBuffer);
+            result = _toBackend.OnSourceReadable(_services.ReadBuffer);
         if (Settle(result, _toBackend) && (ready & Readiness.Write) != 0)
             Settle(_toClient.OnSinkWritable(), _toClient);
         // A hang-up with neither is a reset: nothing that is still to come could be delivered.
@@ -252,7 +252,7 @@ internal sealed class TcpProxy : IStreamOwner
         _lastActivity = now;
         var result = RelayResult.Ok;
         if ((ready & Readiness.Read) != 0)
-            result = _toClient.OnSourceReadable(_environment.ReadBuffer);
+            result = _toClient.OnSourceReadable(_services.ReadBuffer);
         // A hang-up while bytes wait for the backend shows itself in the write.
         if (Settle(result, _toClient) && (ready & (Readiness.Write | Readiness.HangUp)) != 0)
             Settle(_toBackend.OnSinkWritable(), _toBackend);
@@ -291,8 +291,8 @@ internal sealed class TcpProxy : IStreamOwner
         // With its writing side open, a client's hang-up can only be a reset.
         if (client == Readiness.None && !_toClient.IsFinished)
             client = Readiness.HangUp;
-        _environment.Network.SetInterest(_clientStream, client);
-        _environment.Network.SetInterest(_backendStream, Interest(_toClient, _toBackend));
+        _services.Network.SetInterest(_clientStream, client);
+        _services.Network.SetInterest(_backendStream, Interest(_toClient, _toBackend));
     }
 
     private static Readiness Interest(RelayDirection from, RelayDirection to) =>
@@ -301,17 +301,17 @@ internal sealed class TcpProxy : IStreamOwner
 
     // ---- Its time ----
 
-    private void ArmTimer() => _environment.Timers.Arm(_timer, Instant.Min(
-        _lastActivity + _environment.Options.TcpIdleTimeout,
-        _acceptedAt + _environment.Options.TcpLifetime));
+    private void ArmTimer() => _services.Timers.Arm(_timer, Instant.Min(
+        _lastActivity + _services.Options.TcpIdleTimeout,
+        _acceptedAt + _services.Options.TcpLifetime));
 
     private void OnTimerDue(Instant now)
     {
         if (_state == ProxyState.AwaitingOk)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
-        else if (now >= _acceptedAt + _environment.Options.TcpLifetime)
+        else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
-        else if (now >= _lastActivity + _environment.Options.TcpIdleTimeout)
+        else if (now >= _lastActivity + _services.Options.TcpIdleTimeout)
             End(Counter.ConnectionsIdle, IoResult.Ok());
         else
             ArmTimer();

@@ -19,7 +19,6 @@ internal sealed class UdpProxy
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
-    private readonly NoBackendReport _noBackend;
     private readonly Endpoint _self;
     private readonly DatagramBatch _queries = new();
     private readonly DatagramBatch _replies = new();
@@ -28,25 +27,27 @@ internal sealed class UdpProxy
     private readonly LogGates _receiveGates = new();
     private bool _receiveFailedLast;
     private readonly RecentCount _recent = new();
+    private long _inFlight;
     private bool _isStopped;
 
-    public UdpProxy(INetwork network, Remotes remotes, Timers timers, Counters counters,
-        IBalancerLog log, NoBackendReport noBackend)
+    public UdpProxy(Services services, Remotes remotes)
     {
-        _network = network;
+        _network = services.Network;
         _remotes = remotes;
-        _timers = timers;
-        _counters = counters;
-        _log = log;
-        _noBackend = noBackend;
-        _self = network.ListenEndpoint;
+        _timers = services.Timers;
+        _counters = services.Counters;
+        _log = services.Log;
+        _self = _network.ListenEndpoint;
         _resume = new Timer(_ => Listen());
     }
 
     public void Start() => Listen();
 
-    /// <summary>Queries forwarded within the last Limits.StopGrace, to the second.</summary>
-    public long ForwardedLately(Instant now) => _recent.Sum(now);
+    /// <summary>
+    /// Whether a reply may still come. Some queries are never answered; those forwarded more than
+    /// Limits.StopGrace ago, to the second, are not waited for.
+    /// </summary>
+    public bool AwaitsReplies(Instant now) => _inFlight > 0 && _recent.Sum(now) > 0;
 
     /// <summary>Takes no more queries; replies to those in flight are sent as before.</summary>
     public void StopTakingQueries()
@@ -100,7 +101,6 @@ internal sealed class UdpProxy
             _remotes.SetLocal(remote, header.Local);
         if (backend is null)
         {
-            _noBackend.Report(now);
             _counters.Add(Counter.QueriesWithoutBackend);
         }
         else if (!backend.TryForward(now, header.Peer, payload))
@@ -111,6 +111,7 @@ internal sealed class UdpProxy
         else
         {
             _counters.Add(Counter.QueriesForwarded);
+            _inFlight++;
         }
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
     }
@@ -157,10 +158,12 @@ internal sealed class UdpProxy
 
     // ---- Replies ----
 
-    /// <summary>An OUTBOUND_UDP frame of a live session.</summary>
-    public void OnReply(Instant now, in Frame frame)
+    /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
+    public void OnReply(Instant now, in Frame frame, bool isAwaited)
     {
         _counters.Add(Counter.RepliesReceived);
+        if (isAwaited)
+            Land(1);
         if (frame.Length > Limits.MaxUdpPayload)
             _counters.Add(Counter.RepliesOversized);
         else if (frame.Port == 0)
@@ -172,6 +175,9 @@ internal sealed class UdpProxy
         else
             Send(now, new Endpoint(frame.Address, (ushort)frame.Port), local, frame.Payload);
     }
+
+    /// <summary>Queries that were in flight have no session any more to be answered on.</summary>
+    public void OnSessionLost(long inFlight) => Land(inFlight);
 
     /// <summary>Sends what has been gathered; called when the turn ends.</summary>
     public void Flush(Instant now)
@@ -192,6 +198,12 @@ internal sealed class UdpProxy
             }
         }
         _replies.Clear();
+    }
+
+    private void Land(long queries)
+    {
+        Verify.That(queries >= 0 && queries <= _inFlight, "what lands was in flight");
+        _inFlight -= queries;
     }
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)
@@ -221,50 +233,4 @@ internal sealed class UdpProxy
         IoStatus.Unreachable => Counter.RepliesUnreachable,
         _ => Counter.RepliesFailed,
     };
-}
-
-/// <summary>Counts events of the last Limits.StopGrace, in slots of one second.</summary>
-internal sealed class RecentCount
-{
-    private readonly long[] _counts = new long[Limits.StopGrace.Nanoseconds / 1_000_000_000 + 1];
-    private long _second;
-
-    public void Add(Instant now, long count)
-    {
-        Advance(now);
-        _counts[_second % _counts.Length] += count;
-    }
-
-    public long Sum(Instant now)
-    {
-        Advance(now);
-        long sum = 0;
-        foreach (var count in _counts)
-            sum += count;
-        return sum;
-    }
-
-    private void Advance(Instant now)
-    {
-        var second = now.Nanoseconds / 1_000_000_000;
-        if (second - _second >= _counts.Length)
-            Array.Clear(_counts);
-        for (var s = Math.Max(_second + 1, second - _counts.Length + 1); s <= second; s++)
-            _counts[s % _counts.Length] = 0;
-        _second = second;
-    }
-}
-
-/// <summary>
-/// Says that no backend is healthy, at most once every 5 s, for UDP and TCP together.
-/// </summary>
-internal sealed class NoBackendReport(IBalancerLog log)
-{
-    private LogGate _gate;
-
-    public void Report(Instant now)
-    {
-        if (_gate.TryPass(now, out var heldBack))
-            log.NoBackend(heldBack + 1);
-    }
 }

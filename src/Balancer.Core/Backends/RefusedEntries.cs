@@ -1,0 +1,51 @@
+// Owns the names of the directory's entries that do not become backends, and why they do not, so
+// that each is logged once while it stays.
+//
+// What always holds: as many names as the bound says are remembered at most; what a complete scan
+// did not see is forgotten, and logged again when it comes back.
+
+using System;
+using System.Collections.Generic;
+
+namespace Balancer.Core;
+
+/// <summary>Why an entry of the directory does not become a backend.</summary>
+public enum EntryRefusal
+{
+    /// <summary>It is no socket.</summary>
+    NotASocket,
+
+    /// <summary>Its path is longer than 107 bytes.</summary>
+    PathTooLong,
+
+    /// <summary>As many backends as may be are known.</summary>
+    TooManyBackends,
+}
+
+/// <summary>
+/// Remembers the names of entries that were refused, so that each is logged once while it stays;
+/// bounded, and those beyond the bound are not logged at all.
+/// </summary>
+internal sealed class RefusedEntries(int bound)
+{
+    private readonly List<(byte[] Name, long Scan)> _entries = [];
+
+    /// <summary>Notes that a scan saw a name; whether it is new and there is room for it.</summary>
+    public bool TryNote(ReadOnlySpan<byte> name, long scan)
+    {
+        for (var i = 0; i < _entries.Count; i++)
+        {
+            if (!name.SequenceEqual(_entries[i].Name))
+                continue;
+            _entries[i] = (_entries[i].Name, scan);
+            return false;
+        }
+        if (_entries.Count == bound)
+            return false;
+        _entries.Add((name.ToArray(), scan));
+        return true;
+    }
+
+    /// <summary>Forgets the names that the given scan, now complete, did not see.</summary>
+    public void ForgetAllBefore(long scan) => _entries.RemoveAll(e => e.Scan < scan);
+}

@@ -1,0 +1,17 @@
+// Owns nothing: it is the list of what a room of the core may use besides its own, so that a
+// constructor says "the services" and not seven names. It holds no room; who knows which room is
+// LoadBalancer's business alone.
+//
+// What always holds: all of it is there from the first moment and none of it is ever replaced.
+
+namespace Balancer.Core;
+
+/// <summary>What every room is given; one for all of them.</summary>
+internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Timers,
+    Counters Counters, IBalancerLog Log, BalancerOptions Options)
+{
+    /// <summary>
+    /// Where one read puts its bytes; nothing in it outlives the handling of the read.
+    /// </summary>
+    public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
+}
