@@ -50,7 +50,7 @@ $(build_dir)/fake-binder: $(call sources,fake-binder)
 	@scripts/publish fake-binder $@
 
 $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
-	@scripts/publish sim $@
+	@scripts/publish sim/Tool $@
 
 image: $(build_dir)/bbal $(build_dir)/fake-binder ## Container images of bbal and fake-binder, FROM scratch
 	@scripts/image

@@ -12,7 +12,7 @@ using System.IO;
 using System.Text;
 using Balancer.Core;
 using FakeBinder;
-using Simulation.Checking;
+using Simulation.Scenarios;
 
 namespace Simulation.Real;
 

@@ -10,7 +10,7 @@ using System.Globalization;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Real.Interop;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real;
 

@@ -20,7 +20,6 @@ using System.Linq;
 using Balancer.Core;
 using Simulation.Real.Checks;
 using Simulation.Real.Interop;
-using Simulation.Running;
 using Simulation.Scenarios;
 
 namespace Simulation.Real;

@@ -12,7 +12,6 @@ using System.Net.Sockets;
 using Balancer.Core;
 using FakeBinder;
 using Simulation.Real.Interop;
-using Simulation.Running;
 using Simulation.Scenarios;
 
 namespace Simulation.Real;

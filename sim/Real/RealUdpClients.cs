@@ -14,7 +14,6 @@ using System.Net.Sockets;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Real.Interop;
-using Simulation.Running;
 using Simulation.Scenarios;
 
 namespace Simulation.Real;

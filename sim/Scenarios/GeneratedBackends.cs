@@ -11,7 +11,6 @@ using System.Globalization;
 using Balancer.Core;
 using FakeBinder;
 using Simulation.Kernel;
-using Simulation.Running;
 
 namespace Simulation.Scenarios;
 

@@ -11,7 +11,6 @@ using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
-using Simulation.Running;
 
 namespace Simulation.Scenarios;
 

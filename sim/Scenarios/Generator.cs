@@ -13,7 +13,6 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using Balancer.Core;
 using Simulation.Kernel;
-using Simulation.Running;
 
 namespace Simulation.Scenarios;
 

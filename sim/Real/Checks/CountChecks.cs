@@ -10,8 +10,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
-using Simulation.Checking;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

@@ -7,7 +7,7 @@
 
 using System.Collections.Generic;
 using System.Linq;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

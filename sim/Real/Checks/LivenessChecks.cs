@@ -7,8 +7,6 @@
 
 using System.Linq;
 using System.Text;
-using Simulation.Checking;
-using Simulation.Running;
 using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;

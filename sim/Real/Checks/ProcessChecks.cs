@@ -4,6 +4,7 @@
 // It knows by the process's end. Time in which it was made to stand still is not its own.
 
 using System;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 
@@ -17,7 +18,7 @@ internal static class ProcessChecks
     /// </summary>
     private const long StopNs = 9 * Second;
 
-    public static Running.Violation? Survival(Observations seen)
+    public static Violation? Survival(Observations seen)
     {
         var balancer = seen.Balancer;
         var said = balancer.Complaints.Length > 0 ? $"; it said: {balancer.Complaints}" : "";
@@ -37,7 +38,7 @@ internal static class ProcessChecks
             : null;
     }
 
-    public static Running.Violation? Stop(Observations seen)
+    public static Violation? Stop(Observations seen)
     {
         var balancer = seen.Balancer;
         if (balancer.StopAskedAt is not { } asked)

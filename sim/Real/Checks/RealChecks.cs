@@ -10,7 +10,7 @@
 using System;
 using System.Collections.Generic;
 using Balancer.Core;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

@@ -9,8 +9,7 @@ using System;
 using System.Linq;
 using Balancer.Core;
 using FakeBinder;
-using Simulation.Checking;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

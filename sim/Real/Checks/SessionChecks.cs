@@ -7,7 +7,7 @@
 // why it ended a session.
 
 using System;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

@@ -13,7 +13,7 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using Balancer.Core;
 using FakeBinder;
-using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
 

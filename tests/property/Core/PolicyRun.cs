@@ -15,6 +15,7 @@ using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Property.Core;

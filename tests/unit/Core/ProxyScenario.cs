@@ -10,6 +10,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Core;

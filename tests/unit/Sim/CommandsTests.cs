@@ -6,6 +6,7 @@ using System.Linq;
 using Balancer.Core;
 using Simulation.Commands;
 using Simulation.Running;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim;

@@ -5,6 +5,7 @@
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 

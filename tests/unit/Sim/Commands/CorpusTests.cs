@@ -7,6 +7,7 @@ using System.Text.Json;
 using Balancer.Core;
 using Simulation.Commands;
 using Simulation.Running;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim.Commands;

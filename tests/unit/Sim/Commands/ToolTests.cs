@@ -5,6 +5,7 @@ using System.IO;
 using Balancer.Core;
 using Simulation.Commands;
 using Simulation.Running;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim.Commands;

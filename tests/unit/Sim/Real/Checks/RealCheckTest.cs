@@ -6,6 +6,7 @@ using System;
 using Simulation.Real;
 using Simulation.Real.Checks;
 using Simulation.Running;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim.Real.Checks;

@@ -1,0 +1,100 @@
+// Owns what clients send: a question for an A record whose name tells the client and the query, so
+// that no two are alike, or what a plan wants in its place; and whether a message answers one.
+//
+// What always holds: the same client and query give the same bytes; a question that is to be longer
+// is padded by its sender with zeros behind its end, which servers ignore.
+
+using System;
+using System.Buffers.Binary;
+using System.Globalization;
+using Simulation.Kernel;
+
+namespace Simulation.Scenarios;
+
+/// <summary>Makes questions and recognises answers.</summary>
+public static class DnsQuestions
+{
+    /// <summary>The longest question made here, without padding.</summary>
+    public const int MaxBytes = 64;
+
+    private const int HeaderBytes = 12;
+    private const byte Response = 0x80;
+
+    /// <summary>Writes the question, without padding; returns its bytes.</summary>
+    public static int Write(Span<byte> into, int client, int query)
+    {
+        into[..HeaderBytes].Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(into, IdOf(client, query));
+        into[2] = 1; // RD
+        into[5] = 1; // One question.
+        var at = HeaderBytes;
+        at += WriteLabel(into[at..], (byte)'q', query);
+        at += WriteLabel(into[at..], (byte)'c', client);
+        ReadOnlySpan<byte> rest = [4, .. "test"u8, 0, 0, 1, 0, 1];
+        rest.CopyTo(into[at..]);
+        return at + rest.Length;
+    }
+
+    /// <summary>
+    /// Writes a query of a client's as its plan has it, cut to the largest datagram; returns its
+    /// bytes. The buffer has room for that.
+    /// </summary>
+    public static int Write(Span<byte> into, ulong seed, UdpClientPlan client, int query)
+    {
+        var plan = client.Queries[query];
+        var bytes = Math.Clamp(plan.Bytes, 0, SimDatagrams.MaxPayload);
+        switch (plan.Kind)
+        {
+            case QueryKind.Garbage:
+                new SimRandom(SimRandom.Mix((ulong)query ^ SimRandom.Derive(
+                    seed, Streams.UdpClient, client.Id, Streams.Payload))).Fill(into[..bytes]);
+                into[2] &= 0x7f;
+                return bytes;
+            case QueryKind.Response:
+                WriteResponse(into[..bytes], client.Id, query);
+                return bytes;
+            default:
+                var length = Write(into, client.Id, query);
+                if (bytes > length)
+                    into[length..bytes].Clear();
+                return Math.Max(length, bytes);
+        }
+    }
+
+    /// <summary>A proper header with QR set and nothing after it.</summary>
+    private static void WriteResponse(Span<byte> into, int client, int query)
+    {
+        into.Clear();
+        if (into.Length >= 2)
+            BinaryPrimitives.WriteUInt16BigEndian(into, IdOf(client, query));
+        if (into.Length > 2)
+            into[2] = Response;
+    }
+
+    /// <summary>An id of its own for each of a client's first 65,536 queries.</summary>
+    public static ushort IdOf(int client, int query) =>
+        unchecked((ushort)(query * 40_503 + client * 31_337));
+
+    /// <summary>The id of a response; null if it is none.</summary>
+    public static ushort? IdOfResponse(ReadOnlySpan<byte> message) =>
+        message.Length < HeaderBytes || (message[2] & Response) == 0
+            ? null
+            : BinaryPrimitives.ReadUInt16BigEndian(message);
+
+    /// <summary>Whether a response repeats the question of that query.</summary>
+    public static bool Answers(ReadOnlySpan<byte> message, int client, int query)
+    {
+        Span<byte> question = stackalloc byte[MaxBytes];
+        question = question[HeaderBytes..Write(question, client, query)];
+        return message.Length >= HeaderBytes + question.Length
+            && message.Slice(HeaderBytes, question.Length).SequenceEqual(question);
+    }
+
+    private static int WriteLabel(Span<byte> into, byte letter, int number)
+    {
+        into[1] = letter;
+        number.TryFormat(into[2..], out var digits, default, CultureInfo.InvariantCulture);
+        into[0] = (byte)(1 + digits);
+        return 2 + digits;
+    }
+}

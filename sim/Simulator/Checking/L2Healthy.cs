@@ -1,0 +1,63 @@
+// Claims that every core backend is healthy within 65 s of the healing, or of the end of a stall
+// that outlasts it: a hello's 30 s, the longest back-off's 32 s, and 3 to spare.
+//
+// It knows by the hellos that were read; the core's own view must agree. Backends whose path is too
+// long to be connected to are owed nothing.
+
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class L2Healthy() : Check("L2")
+{
+    private static readonly Duration Owed = Duration.FromSeconds(65);
+
+    private readonly HashSet<int> _healthy = [];
+    private Instant _due = Instant.Never;
+    private bool _isJudged;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (_isJudged || !Truth.IsCalm)
+            return;
+        if (_due == Instant.Never)
+            _due = now + Owed;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend is { IsCore: true, Stage: Stage.Healthy }
+                && !_healthy.Contains(backend.PlanId))
+            {
+                Note(backend, core);
+            }
+        }
+        if (now > _due + Truth.Lateness)
+            Judge(now);
+    }
+
+    private void Note(BackendTruth backend, LoadBalancer core)
+    {
+        foreach (var shown in core.SnapshotBackends())
+        {
+            if (shown.Id.Value == backend.Id && shown.State == BackendState.Healthy)
+                _healthy.Add(backend.PlanId);
+        }
+    }
+
+    private void Judge(Instant now)
+    {
+        _isJudged = true;
+        foreach (var plan in Truth.Scenario.Backends)
+        {
+            if (!plan.IsCore || _healthy.Contains(plan.Id) || IsTooLong(plan.Name))
+                continue;
+            Fail($"core backend {plan.Name} has not been healthy by {now}, 65 s after the healing",
+                plan.Id);
+        }
+    }
+
+    private static bool IsTooLong(string name) =>
+        System.Text.Encoding.UTF8.GetByteCount(name)
+            > Law.LongestPath - DirectoryBook.DirectoryBytes;
+}

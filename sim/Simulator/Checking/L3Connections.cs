@@ -1,0 +1,54 @@
+// Claims that every TCP connection is answered or closed within its time: INBOUND_TCP_OK within
+// 10 s of its acceptance, a byte every 120 s, an hour in all; and that none is sent to a backend
+// whose path is known to be gone, where it can only fail.
+//
+// It knows by the connections that were seen to open and close, and by the bytes on them. All open
+// ones are looked at once in a tenth of a second of virtual time.
+
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class L3Connections() : Check("L3")
+{
+    private static readonly Duration Interval = Duration.FromMilliseconds(100);
+
+    private Instant _next;
+    private bool _wasLate;
+
+    public override bool Claims(Finding finding) => finding is Finding.HopelessConnection;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (now < _next && !_wasLate)
+            return;
+        _next = now + Interval;
+        var late = Find(now);
+        // With many deadlines at one instant a turn serves some and the next the others.
+        if (late != null && (_wasLate || Truth.MostTimers < Law.TimersOfATurn)
+            && now > Due(late) + Truth.Lateness)
+        {
+            Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"
+                + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at"
+                + $" {now}",
+                late.Backend?.PlanId ?? -1);
+        }
+        _wasLate = late != null;
+    }
+
+    private Instant Due(ConnectionTruth connection) => connection.IsRelaying
+        ? Instant.Min(connection.LastActivity + Truth.Scenario.Kernel.TcpIdle,
+            connection.AcceptedAt + Truth.Scenario.Kernel.TcpLifetime)
+        : connection.AcceptedAt + Law.HandshakeTime;
+
+    private ConnectionTruth? Find(Instant now)
+    {
+        foreach (var connection in Truth.Connections.Open)
+        {
+            if (now >= Due(connection))
+                return connection;
+        }
+        return null;
+    }
+}

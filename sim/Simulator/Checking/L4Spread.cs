@@ -1,0 +1,47 @@
+// Claims that, once chaos is over and clients and backends stay as they are, the remotes settle:
+// the spread is at most the number n of healthy backends, and then nothing moves.
+//
+// A rebalance takes from one fullest backend only, so when several are equally full it takes one
+// rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes,
+// goes or is bound for another reason than a rebalance, and any backend that becomes healthy or
+// ceases to be begins the counting anew; that a rebalance without need moves nobody is S3's.
+//
+// It knows by the model's counts at each multiple of 15 s.
+
+using System;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class L4Spread() : Check("L4")
+{
+    private Instant _next = Instant.Never;
+    private int _rebalances;
+    private (int Count, long Gone, long Bindings) _remotes;
+    private int _healthy;
+
+    public override void OnHealed(Instant now) => _next = now + Law.RebalanceInterval;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (_next == Instant.Never || !Truth.IsCalm)
+            return;
+        var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
+        var remotes = (Truth.Policy.Remotes.Count, Truth.Tally[Counter.RemotesExpired]
+            + Truth.Tally[Counter.RemotesEvicted], Truth.Policy.Bindings);
+        if (remotes != _remotes || healthy != _healthy)
+        {
+            (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);
+            _next = now + Law.RebalanceInterval;
+        }
+        if (now <= _next + Truth.Lateness)
+            return;
+        _next = now + Law.RebalanceInterval;
+        if (++_rebalances > Math.Max(2, healthy) && spread > healthy)
+        {
+            Fail($"the spread over {healthy} backends is {spread} after {_rebalances} rebalances;"
+                + $" {fullest} has the most", fullest?.PlanId ?? -1);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Claims that every fault that the core names really happened, to the present generation of that
+// backend: an error, an end, a frame that was read, or a time that has passed; and that no session
+// ends without a fault being named.
+//
+// It knows by the evidence that Truth took from the calls before the core said anything.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S11Attribution() : Check("S11")
+{
+    public override bool Claims(Finding finding) => finding is Finding.Unfounded;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        if (told is not LogEvent.BackendFaulted faulted
+            || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
+        {
+            return;
+        }
+        if (!backend.OwesFaultLine)
+        {
+            Fail($"{backend} was faulted for {faulted.Fault.Cause}; nothing of it has ended",
+                backend.PlanId);
+        }
+        else if (!IsFounded(backend, faulted.Fault, now))
+        {
+            Fail($"{backend} was faulted for {faulted.Fault.Cause} at {now}; generation"
+                + $" {backend.Generations}, of {backend.LastSession?.ConnectedAt}, shows"
+                + $" {backend.LastEvidence?.ToString() ?? "nothing of the kind"}", backend.PlanId);
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.Life.HasStopped)
+            return;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.OwesFaultLine)
+                Fail($"{backend} lost its session, and no fault was named", backend.PlanId);
+        }
+    }
+
+    private static bool IsFounded(BackendTruth backend, Fault fault, Instant now)
+    {
+        if (backend.LastEvidence is { } evidence)
+            return evidence.Supports(fault);
+        return backend.LastSession is { } session && fault.Cause switch
+        {
+            FaultCause.HelloTimeout => !session.HasHello
+                && now >= session.ConnectedAt + Law.HelloTime,
+            FaultCause.HeartbeatTimeout => session.HasHeartbeatOut
+                && now >= session.HeartbeatAt + Law.HeartbeatTime,
+            _ => false,
+        };
+    }
+}

@@ -1,0 +1,70 @@
+// Claims that the loop is woken for everything that the balancer waits for, and for nothing else: a
+// session for what its backend says, and to be written to as long as bytes wait for it; both sides
+// of a connection as far as there is room for what they send; the two bound sockets always, but for
+// the short rests after an error that repeats; and that it does not sleep while it has work left. A
+// wake-up that is lost shows otherwise only when somebody goes unanswered for long.
+//
+// It knows by the interests that were set and by the bytes that are owed to each stream.
+
+using System;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S14Attention() : Check("S14")
+{
+    private Instant _datagramsRestSince = Instant.Never;
+    private Instant _listenerRestsSince = Instant.Never;
+
+    private Instant _workSince = Instant.Never;
+
+    public override bool Claims(Finding finding) => finding is Finding.Unwatched;
+
+    /// <summary>
+    /// Two failures in a row are a condition, and a third call within the rest a spin.
+    /// </summary>
+    private void LookAtFailures(Instant now)
+    {
+        if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
+            || Truth.Sockets.InterestOf(Truth.Sockets.Datagrams) == Readiness.None)
+        {
+            return;
+        }
+        Fail($"receiving failed {Truth.ReceiveFailuresInARow} times in a row by {now}, and the UDP"
+            + " socket does not rest");
+    }
+
+    public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        if (now > _workSince + Truth.Lateness)
+            Fail($"the loop slept from {_workSince} to {now} with a scan half done");
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        _workSince = Truth.Directory.OpenScan != 0 ? now : Instant.Never;
+        if (Truth.Life.IsStopping)
+            return;
+        Look(Truth.Sockets.Datagrams, "the UDP socket", now, Law.ReceivePause,
+            Truth.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
+        LookAtFailures(now);
+        Look(Truth.Sockets.Listener, "the listener", now, Law.AcceptPause,
+            Truth.LacksForAcceptIn == Truth.Turn, ref _listenerRestsSince);
+    }
+
+    private void Look(SocketHandle socket, string name, Instant now, Duration rest, bool hasCause,
+        ref Instant since)
+    {
+        if (Truth.Sockets.InterestOf(socket) == Readiness.Read)
+        {
+            since = Instant.Never;
+            return;
+        }
+        if (since == Instant.Never && !hasCause)
+            Fail($"{name} rests from {now} on, and no error that lasts was seen");
+        since = Instant.Min(since, now);
+        if (now >= since + rest && now > since)
+            Fail($"{name} rests since {since}; it should be woken again after {rest}");
+    }
+}

@@ -1,0 +1,79 @@
+// Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
+// earlier and no turn later; that one at most is out; that a session is faulted when one stayed
+// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later, and not before what it
+// has said by then is read: a process that stood still must not take its own sleep for a backend's.
+//
+// It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
+// from the log, and that it was written in that place from the bytes. "No turn later" means: by the
+// end of the first turn whose clock shows the deadline, and that turn comes at the deadline but for
+// the clock's step and the scenario's stalls.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S8Heartbeats() : Check("S8")
+{
+    public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        if (told is LogEvent.BackendFaulted
+            {
+                Fault.Cause: FaultCause.HeartbeatTimeout
+                or FaultCause.HelloTimeout
+            } overdue
+            && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
+            && unread.UnreadSince == Truth.Turn)
+        {
+            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes"
+                + " of it, before they were read", hasty.PlanId);
+        }
+        if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
+            || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
+        {
+            return;
+        }
+        if (backend.LastSession is not { HasHeartbeatOut: true } session)
+        {
+            Fail($"{backend} was faulted for a heartbeat; none was out in generation"
+                + $" {backend.Generations}", backend.PlanId);
+            return;
+        }
+        var due = session.HeartbeatAt + Law.HeartbeatTime;
+        if (now < due || now > due + Truth.Lateness)
+        {
+            Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
+                + $" due {due}", backend.PlanId);
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+            return;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.Session is not { Evidence: null } session)
+                continue;
+            if (now >= session.NextHeartbeatAt)
+            {
+                Fail($"{backend} was sent no heartbeat at {now}; due {session.NextHeartbeatAt}",
+                    backend.PlanId);
+            }
+            else if (session.HasHeartbeatOut
+                && now >= session.HeartbeatAt + Law.HeartbeatTime)
+            {
+                Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
+                    + " is unanswered", backend.PlanId);
+            }
+            else if (!session.HasHello && now >= session.ConnectedAt + Law.HelloTime)
+            {
+                Fail($"{backend} is not faulted at {now}; it was connected at"
+                    + $" {session.ConnectedAt} and has not said hello", backend.PlanId);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// Claims that the directory is looked at every 5 s, 10 ms after a change that was told, and at once
+// when the operator asks; that a backend is connected to at once when a scan discovers it, sees it
+// again or made anew, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time;
+// and never while it is removed.
+//
+// It knows by the scans and connects that were seen, and by its own reckoning of each back-off,
+// with which the delay that the log names must agree.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S9BackOff() : Check("S9")
+{
+    public override bool Claims(Finding finding) => finding is Finding.Reconnect or Finding.Scan;
+
+    public override void OnLogged(Instant now, LogEvent told)
+    {
+        if (told is LogEvent.BackendFaulted faulted
+            && Truth.Policy.WithId(faulted.Id.Value) is { OwesFaultLine: true } backend
+            && faulted.BackOff != backend.BackOff)
+        {
+            Fail($"{backend} backs off for {faulted.BackOff}; it should be {backend.BackOff}",
+                backend.PlanId);
+        }
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+            return;
+        foreach (var backend in Truth.Policy.Backends)
+        {
+            if (backend.IsConnectDue)
+            {
+                Fail($"{backend} was not connected to in the turn in which it was found",
+                    backend.PlanId);
+            }
+            else if (now >= backend.ReconnectAt && Truth.Turn > backend.BackedOffIn)
+            {
+                Fail($"{backend} was not connected to at {now}; due {backend.ReconnectAt}",
+                    backend.PlanId);
+            }
+        }
+    }
+}

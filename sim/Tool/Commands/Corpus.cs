@@ -1,0 +1,134 @@
+// Owns the corpus: every scenario that ever found something, one file each, with what it found and
+// the seed that it was made from. All of them are run again and again; one that fails has come
+// back.
+//
+// What always holds: a file is named after its check and its scenario, so adding one twice is
+// adding it once; no file is passed over, and a corpus with none is a mistake, not a pass.
+
+using System;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Simulation.Running;
+using Simulation.Scenarios;
+
+namespace Simulation.Commands;
+
+internal sealed class Corpus(
+    Simulator simulator, Request request, TextWriter output, TextWriter error)
+{
+    public const string ScenarioProperty = "scenario";
+
+    private const string Root = "Balancer.sln";
+    private static readonly string Place = Path.Combine("sim", "corpus");
+
+    private int _code = Tool.Passed;
+    private int _done;
+    private int _failed;
+
+    public bool IsTerminal { get; init; }
+
+    /// <summary>Adds a file; one that passes must come with what it once found.</summary>
+    public int Add()
+    {
+        var scenario = Tool.Load(simulator, request.Subject, request.Choice);
+        var violation = simulator.Run(scenario, request.Checks).Violation;
+        if (violation is null && request.Found is null)
+        {
+            throw new FormatException(
+                $"{request.Subject}: it passes; say with --found what it found");
+        }
+        var check = violation?.Check
+            ?? (request.Checks is [var named] ? named : "found");
+        var text = simulator.Write(scenario);
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..10];
+        var folder = request.Directory ?? Find()
+            ?? throw new FormatException("no tree of bbal is above here: name a --directory");
+        Directory.CreateDirectory(folder);
+        var path = Path.Combine(folder, $"{check.ToLowerInvariant()}-{hash}.json");
+        using (var file = File.Create(path))
+        using (var json = new Utf8JsonWriter(file, new JsonWriterOptions
+        {
+            Indented = true,
+            IndentSize = 1,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        }))
+        {
+            json.WriteStartObject();
+            json.WriteString("check", check);
+            json.WriteString("found", request.Found ?? violation!.Evidence);
+            // As text: a seed may be larger than what every reader of JSON takes for a number.
+            json.WriteString("seed", scenario.Seed.ToString(CultureInfo.InvariantCulture));
+            json.WritePropertyName(ScenarioProperty);
+            json.WriteRawValue(text.TrimEnd());
+            json.WriteEndObject();
+        }
+        output.WriteLine(path);
+        return Tool.Passed;
+    }
+
+    /// <summary>Runs all, in the order of their names; the first failure's exit code.</summary>
+    public int Run()
+    {
+        var files = Files(request.Directory);
+        // Read first, so that a file that is no scenario is told as such, before any has run.
+        var scenarios = Array.ConvertAll(
+            files, file => Tool.Load(simulator, file, request.Choice));
+        var progress = new Progress(error, IsTerminal);
+        var all = new InOrder<(string File, Violation? Violation)>
+        {
+            Has = index => index < files.Length,
+            Make = index => (files[index], simulator.Run(scenarios[index], []).Violation),
+            IsLast = _ => false,
+            TakeUp = TakeUp,
+        };
+        all.Run(request.Jobs, progress.Every,
+            () => progress.Show(() => $"{_done} of {files.Length} scenarios, {_failed} failed"));
+        progress.End();
+        output.WriteLine(_failed == 0
+            ? $"passed: {files.Length} scenarios"
+            : $"FAILED: {_failed} of {files.Length} scenarios");
+        return _code;
+    }
+
+    /// <summary>The files of a folder, or of the corpus one is in, in the order of names.</summary>
+    public static string[] Files(string? directory)
+    {
+        var folder = directory ?? Find() ?? Place;
+        var files = Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).ToArray()
+            : [];
+        return files.Length > 0
+            ? files
+            : throw new FormatException($"{folder}: no scenario is there");
+    }
+
+    private void TakeUp((string File, Violation? Violation) item)
+    {
+        _done++;
+        if (item.Violation is not { } violation)
+            return;
+        _failed++;
+        output.WriteLine($"FAILED {item.File}: {Tool.Describe(violation)}");
+        if (_code == Tool.Passed)
+            _code = Tool.ExitCode(violation);
+    }
+
+    /// <summary>The corpus of the tree that one is in; null outside of one.</summary>
+    private static string? Find()
+    {
+        var here = Directory.GetCurrentDirectory();
+        for (var at = new DirectoryInfo(here); at != null; at = at.Parent)
+        {
+            var folder = Path.Combine(at.FullName, Place);
+            if (Directory.Exists(folder) || File.Exists(Path.Combine(at.FullName, Root)))
+                return Path.GetRelativePath(here, folder);
+        }
+        return null;
+    }
+}
