@@ -17,7 +17,7 @@ build_dir := build
 results := TestResults
 node := tests/integration/node
 
-shared := $(wildcard *.props global.json scripts/publish)
+shared := $(wildcard *.props global.json scripts/publish src/Shared/*.cs)
 sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 

@@ -1,5 +1,5 @@
 // Owns the command line: what each option is called, what it may be, and which misbehaviour it
-// makes. A wrong one is one line that names it.
+// makes. A wrong one is one line that names it, in the words of the other executables.
 //
 // What always holds: counts and lengths are in their bounds, times 0 to an hour, before anything
 // is opened. Options that need one another come together.
@@ -13,6 +13,7 @@ using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using CommandLines;
 
 namespace FakeBinder;
 
@@ -79,6 +80,9 @@ internal sealed class Options
         Arity = ArgumentArity.Zero,
     };
 
+    private readonly Option _help = StandardOptions.Help();
+    private readonly Option<bool> _version = StandardOptions.Version();
+
     public Options()
     {
         AddProcess();
@@ -89,13 +93,20 @@ internal sealed class Options
         Root = new RootCommand(
             "A DNS backend behind a balancer, with answers made up from the names asked for and "
             + "misbehaviour on demand. Times are written 250ms, 1.5s or 2m. \"After N\" is after "
-            + "N queries, 0 right after the hello.") { _paths, _id, _noAccept };
+            + "N queries, 0 right after the hello.");
+        Root.Options.Clear();
+        Root.Directives.Clear();
+        Root.Add(_paths);
+        Root.Add(_id);
+        Root.Add(_noAccept);
         foreach (var (option, _) in _misdeeds)
             Root.Add(option);
         Root.Add(_script);
         Root.Add(_journal);
         Root.Add(_commands);
         Root.Add(_verbose);
+        Root.Add(_help);
+        Root.Add(_version);
         Root.Validators.Add(CheckTogether);
         _paths.Validators.Add(CheckPaths);
         _id.Validators.Add(CheckId);
@@ -110,11 +121,31 @@ internal sealed class Options
             ResponseFileTokenReplacer = null,
         });
 
+    /// <summary>What is to be printed instead of serving: the help, the version; or null.</summary>
+    public string? Text(ParseResult parsed)
+    {
+        if (parsed.GetResult(_help) is { Implicit: false })
+        {
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
+            parsed.Invoke(new InvocationConfiguration { Output = text });
+            return text.ToString();
+        }
+        return parsed.GetResult(_version) is { Implicit: false }
+            ? StandardOptions.VersionOf("fake-binder")
+            : null;
+    }
+
+    /// <summary>The first complaint, on one line; null if all is right.</summary>
+    public string? Complaint(string[] arguments, ParseResult parsed) =>
+        FlagWithValue(arguments) is { } flag ? $"{flag}: takes no value"
+        : StandardOptions.GivenTwice(parsed) ?? StandardOptions.WithoutValue(parsed)
+            ?? (parsed.Errors is [var error, ..] ? error.Message : null);
+
     /// <summary>
     /// The first option that takes no value and is given one with = or :, which the parser would
     /// take for a PATH; null if there is none.
     /// </summary>
-    public string? FlagWithValue(string[] arguments)
+    private string? FlagWithValue(string[] arguments)
     {
         foreach (var argument in arguments)
         {
@@ -343,7 +374,7 @@ internal sealed class Options
         {
             var path = token.Value;
             if (path.StartsWith('-'))
-                result.AddError($"unknown option {path}");
+                result.AddError($"{path}: no such option (try --help)");
             else if (path.Length == 0 || Encoding.UTF8.GetByteCount(path) > LibC.MaxPath)
                 result.AddError($"{path}: a socket's path has 1 to {LibC.MaxPath} bytes");
             else if (!seen.Add(path))
@@ -363,7 +394,11 @@ internal sealed class Options
             m => m.Option.Name == name && result.GetResult(m.Option) is { Implicit: false });
 
         if (result.GetResult(_paths) is not { Tokens.Count: > 0 })
-            result.AddError("at least one PATH to listen on is needed");
+        {
+            // The value that is missing is most likely the PATH that the option has taken.
+            result.AddError("at least one PATH to listen on is needed"
+                + (result.GetValue(_id) is { } id ? $" (--id has taken '{id}')" : ""));
+        }
         if (Has("--pause") != Has("--pause-after"))
             result.AddError("--pause and --pause-after come together");
     }

@@ -1,12 +1,14 @@
 // The executable: reads its command line, makes its sockets, says so, serves.
 //
 // Exit status: 0 after SIGTERM or SIGINT, with its own paths unlinked; 1 after a crash that was
-// asked for, or when a socket cannot be made; 64 for a wrong command line.
+// asked for, or when a socket cannot be made; 64 for a wrong command line; 74 when what it has to
+// say on standard output cannot be written.
 
 using System;
-using System.CommandLine.Invocation;
 using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
+using CommandLines;
 
 namespace FakeBinder;
 
@@ -17,14 +19,15 @@ internal static class Program
     private static int Main(string[] arguments)
     {
         var options = new Options();
-        if (options.FlagWithValue(arguments) is { } flag)
-            return Wrong($"{flag} takes no value");
         var parsed = options.Parse(arguments);
-        // Of several errors the first: one line is read, ten are not.
-        if (parsed.Action is ParseErrorAction)
-            return Wrong(parsed.Errors[0].Message);
-        if (parsed.Action is not null)
-            return parsed.Invoke();
+        if (options.Text(parsed) is { } text)
+        {
+            return StandardOptions.TryPrint(text) is { } cannot
+                ? Complain(cannot, StandardOptions.ExitCannotWrite)
+                : 0;
+        }
+        if (options.Complaint(arguments, parsed) is { } complaint)
+            return Complain(complaint, UsageError);
         try
         {
             Serve(options.Read(parsed));
@@ -32,15 +35,14 @@ internal static class Program
         }
         catch (StartException e)
         {
-            Console.Error.WriteLine("fake-binder: " + e.Message);
-            return 1;
+            return Complain(e.Message, e.ExitCode);
         }
     }
 
-    private static int Wrong(string message)
+    private static int Complain(string message, int exitCode)
     {
         Console.Error.WriteLine("fake-binder: " + message);
-        return UsageError;
+        return exitCode;
     }
 
     private static void Serve(Settings settings)
@@ -61,9 +63,12 @@ internal static class Program
             server.TakeCommands();
         foreach (var path in settings.Paths)
             server.Add(Listen(paths, path), settings.Id ?? Path.GetFileName(path));
-        foreach (var path in settings.Paths)
-            Console.Out.WriteLine("listening " + path);
-        Console.Out.Flush();
+        var ready = string.Concat(settings.Paths.Select(path => $"listening {path}\n"));
+        if (StandardOptions.TryPrint(ready) is { } cannot)
+        {
+            paths.UnlinkOwn();
+            throw new StartException(cannot, StandardOptions.ExitCannotWrite);
+        }
         server.Run();
     }
 

@@ -11,7 +11,10 @@ using System.Threading;
 namespace FakeBinder;
 
 /// <summary>The system does not let the process do what its command line says.</summary>
-internal sealed class StartException(string message) : Exception(message);
+internal sealed class StartException(string message, int exitCode = 1) : Exception(message)
+{
+    public int ExitCode { get; } = exitCode;
+}
 
 internal sealed class SocketPaths
 {

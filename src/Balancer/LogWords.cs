@@ -66,7 +66,8 @@ internal static class LogWords
     /// <summary>In words, with the errno's name where there is one.</summary>
     public static string Of(IoResult result)
     {
-        var words = Of(result.Status);
+        // The same status as a path that is absent: a plain file where the directory should be.
+        var words = ErrnoName(result.Errno) == "ENOTDIR" ? "not a directory" : Of(result.Status);
         return result.Errno == 0 ? words : $"{words} ({ErrnoName(result.Errno)})";
     }
 

@@ -3,9 +3,8 @@
 // prints the help; what a value means, and every complaint, is ours, because its own complaints
 // are several lines long, name no bounds and end in a page of usage.
 //
-// What always holds: Parse never throws and never prints. An option given twice counts as it does
-// with getopt: the last one wins. LOG_LEVEL in the environment beats -l, because a supervisor's
-// manifest is harder to change than its environment.
+// What always holds: Parse never throws and never prints. LOG_LEVEL in the environment beats -l,
+// because a supervisor's manifest is harder to change than its environment.
 
 using System;
 using System.Collections.Generic;
@@ -15,9 +14,9 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Reflection;
 using System.Text;
 using Balancer.Core;
+using CommandLines;
 using Serilog.Events;
 
 namespace Balancer;
@@ -130,10 +129,9 @@ public sealed record Options
             "How long a TCP connection may last "
             + $"[default: {Seconds(Limits.TcpLifetime)}]", "--tcp-lifetime");
 
-        private readonly HelpOption _help = new("--help") { Description = "Print this and exit" };
+        private readonly HelpOption _help = StandardOptions.Help();
 
-        private readonly Option<bool> _version =
-            new("--version") { Description = "Print the version and exit" };
+        private readonly Option<bool> _version = StandardOptions.Version();
 
         private readonly RootCommand _root = new(
             "A DNS load balancer for backends that listen on AF_UNIX sockets.");
@@ -161,8 +159,10 @@ public sealed record Options
             if (line.GetResult(_help) is { Implicit: false })
                 return new ParsedCommandLine(Text: Help(line));
             if (line.GetResult(_version) is { Implicit: false })
-                return new ParsedCommandLine(Text: "bbal " + Version() + "\n");
+                return new ParsedCommandLine(Text: StandardOptions.VersionOf("bbal"));
             RefuseStrays(line);
+            if (StandardOptions.GivenTwice(line) is { } twice)
+                throw new UsageException(twice);
             var tcp = new BalancerOptions();
             return new ParsedCommandLine(new Options
             {
@@ -185,7 +185,9 @@ public sealed record Options
             });
         }
 
-        /// <summary>One or more values each, so that the last of several can win.</summary>
+        /// <summary>
+        /// Any number of values each, so that the complaint about a number other than one is ours.
+        /// </summary>
         private static Option<string[]> Option(
             string value, string description, string name, params string[] aliases) =>
             new(name, aliases)
@@ -201,9 +203,6 @@ public sealed record Options
             line.Invoke(new InvocationConfiguration { Output = text });
             return text.ToString();
         }
-
-        private static string Version() => typeof(Options).Assembly
-            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
         private static void RefuseStrays(ParseResult line)
         {

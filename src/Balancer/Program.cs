@@ -12,6 +12,7 @@ using System.Text;
 using Balancer;
 using Balancer.Core;
 using Balancer.Linux;
+using CommandLines;
 
 const int Stopped = 0;
 const int CannotStart = 1;
@@ -25,7 +26,10 @@ StandardStreams.Occupy();
 var commandLine = Options.Parse(args, Environment.GetEnvironmentVariable);
 if (commandLine.Text is { } text)
 {
-    return StandardStreams.TryPrint(text) ? Stopped : CannotStart;
+    if (StandardOptions.TryPrint(text) is not { } cannot)
+        return Stopped;
+    StandardStreams.Complain("bbal: " + cannot, patience);
+    return StandardOptions.ExitCannotWrite;
 }
 if (commandLine.Complaint is { } complaint)
 {

@@ -40,20 +40,6 @@ internal static class StandardStreams
         }
     }
 
-    /// <summary>Writes the text on stdout; false when it cannot be written.</summary>
-    public static bool TryPrint(string text)
-    {
-        try
-        {
-            Console.Out.Write(text);
-            return true;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
     /// <summary>
     /// Writes a line on stderr, and leaves it at that when nobody takes it in time.
     /// </summary>

@@ -8,12 +8,12 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.IO;
 using System.Linq;
 using Balancer.Core;
+using CommandLines;
 using Simulation.Planting;
 
 namespace Simulation.Commands;
@@ -136,9 +136,15 @@ public sealed class CommandLine
     private readonly RootCommand _root = new(
         "The simulator of bbal: the real core in virtual time.");
 
+    private readonly Option _help = StandardOptions.Help();
+    private readonly Option<bool> _version = StandardOptions.Version();
+
     public CommandLine()
     {
         _root.Directives.Clear();
+        _root.Options.Clear();
+        _root.Options.Add(_help);
+        _root.Options.Add(_version);
         Option[] choice = [_profile, _only, _without, _virtual];
         Option[] checks = [_check, _withoutCheck];
         Add(_root, "run", "Run seeds until one fails", null,
@@ -183,7 +189,9 @@ public sealed class CommandLine
     {
         var line = _root.Parse(arguments,
             new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (line.Action is HelpAction || IsVersion(line))
+        if (line.GetResult(_version) is { Implicit: false })
+            return new Parsed(Text: StandardOptions.VersionOf("sim"));
+        if (line.GetResult(_help) is { Implicit: false })
         {
             using var text = new StringWriter(CultureInfo.InvariantCulture);
             line.Invoke(new InvocationConfiguration { Output = text });
@@ -197,6 +205,11 @@ public sealed class CommandLine
             throw new UsageException($"'{stray}': no such command, option or value (try --help)");
         if (line.CommandResult.Command.Subcommands.Count > 0)
             throw new UsageException("a command is missing (try --help)");
+        if ((StandardOptions.GivenTwice(line) ?? StandardOptions.WithoutValue(line)
+            ?? WithoutArgument(line)) is { } complaint)
+        {
+            throw new UsageException(complaint);
+        }
         if (line.Errors is [var error, ..])
             throw new UsageException(error.Message);
         return new Parsed(Request: ToRequest(line));
@@ -298,8 +311,12 @@ public sealed class CommandLine
             : left;
     }
 
-    private static bool IsVersion(ParseResult line) =>
-        line.Action?.GetType().Name.Contains("Version", StringComparison.Ordinal) == true;
+    private static string? WithoutArgument(ParseResult line) => line.CommandResult.Children
+        .OfType<ArgumentResult>()
+        .Where(given => given.Tokens.Count < given.Argument.Arity.MinimumNumberOfValues)
+        .Select(given => $"{line.CommandResult.Command.Name}: {given.Argument.Name} is missing "
+            + "(try --help)")
+        .FirstOrDefault();
 
     private string Subject(ParseResult line, string verb) => verb switch
     {

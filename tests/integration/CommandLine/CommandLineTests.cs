@@ -13,6 +13,13 @@ public sealed class CommandLineTests : IDisposable
 {
     private readonly TestFolder _folder = new();
 
+    private static string Built(string program) => program switch
+    {
+        "bbal" => Places.Bbal,
+        "fake-binder" => Places.FakeBinder,
+        _ => Places.Sim,
+    };
+
     public void Dispose() => _folder.Dispose();
 
     [Theory]
@@ -58,12 +65,83 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("-s", Assert.Single(run.Errors), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void OptionGivenTwice_CountsTheLastTime()
+    [Theory]
+    [InlineData("bbal", "-l", "-s", ".", "-l", "info", "-l", "debug")]
+    [InlineData("fake-binder", "--id", "5301", "--id", "a", "--id=b")]
+    [InlineData("sim", "--seed", "run", "--seed", "1", "--seed", "2")]
+    public void OptionGivenTwice_IsOneLineThatNamesItAndExit64(
+        string program, string named, params string[] arguments)
     {
-        using var balancer = BalancerProcess.Start(_folder.FullName, ["-l", "loud", "-l", "info"]);
+        using var run = new ManagedProcess(Built(program), arguments);
 
-        balancer.WaitFor(Log.Started);
+        Assert.Equal(64, run.WaitForExit());
+        Assert.Equal($"{program}: {named}: given more than once", Assert.Single(run.Errors));
+        Assert.Empty(run.Lines);
+    }
+
+    [Theory]
+    [InlineData("bbal", "-h")]
+    [InlineData("bbal", "-?")]
+    [InlineData("fake-binder", "-h")]
+    [InlineData("fake-binder", "-?")]
+    [InlineData("sim", "-h")]
+    [InlineData("sim", "-?")]
+    public void ShortHelp_IsTheHelp(string program, string asked)
+    {
+        using var brief = new ManagedProcess(Built(program), [asked]);
+        using var full = new ManagedProcess(Built(program), ["--help"]);
+
+        Assert.Equal(0, brief.WaitForExit());
+        Assert.Equal(0, full.WaitForExit());
+        Assert.NotEmpty(full.Lines);
+        Assert.Equal(full.Lines, brief.Lines);
+        Assert.Contains(full.Lines, line => line.Contains(
+            "-?, -h, --help", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("bbal")]
+    [InlineData("fake-binder")]
+    [InlineData("sim")]
+    public void Version_IsTheNameAndTheVersion(string program)
+    {
+        using var run = new ManagedProcess(Built(program), ["--version"]);
+
+        Assert.Equal(0, run.WaitForExit());
+        Assert.Matches($@"^{program} \d+\.\d+\.\d+", Assert.Single(run.Lines));
+    }
+
+    [Theory]
+    [InlineData("bbal", "--help")]
+    [InlineData("bbal", "--version")]
+    [InlineData("fake-binder", "--help")]
+    [InlineData("fake-binder", "5301")]
+    [InlineData("sim", "--help")]
+    [InlineData("sim", "run --seed 1 --count 2 --profile calm")]
+    public void OutputThatCannotBeWritten_IsOneLineAndExit74(string program, string arguments)
+    {
+        using var run = new ManagedProcess("/bin/sh",
+            ["-c", $"cd {_folder.FullName} && exec {Built(program)} {arguments} >/dev/full"]);
+
+        Assert.Equal(74, run.WaitForExit());
+        // The simulator tells its progress on standard error too.
+        Assert.Equal($"{program}: cannot write to standard output: No space left on device",
+            run.Errors[^1]);
+        Assert.DoesNotContain(run.Errors, line => line.Contains(
+            "   at ", StringComparison.Ordinal));
+        Assert.Empty(System.IO.Directory.GetFileSystemEntries(_folder.FullName));
+    }
+
+    [Fact]
+    public void BackendPathThatIsAFile_IsSaidToBeNoDirectory()
+    {
+        var file = _folder["file"];
+        System.IO.File.WriteAllText(file, "");
+        using var balancer = BalancerProcess.Start(file, []);
+
+        var record = balancer.WaitFor(Log.Unreadable);
+
+        Assert.Contains("not a directory", record.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,7 +1,6 @@
 // The command line: what each option makes, and how a wrong one is refused.
 
 using System.IO;
-using System.Linq;
 using FakeBinder;
 using Xunit;
 
@@ -13,9 +12,8 @@ public sealed class OptionsTests
     {
         var options = new Options();
         var arguments = line.Split(' ');
-        Assert.Null(options.FlagWithValue(arguments));
         var parsed = options.Parse(arguments);
-        Assert.Empty(parsed.Errors);
+        Assert.Null(options.Complaint(arguments, parsed));
         return options.Read(parsed);
     }
 
@@ -23,8 +21,7 @@ public sealed class OptionsTests
     {
         var options = new Options();
         var arguments = line.Split(' ');
-        return options.FlagWithValue(arguments)
-            ?? options.Parse(arguments).Errors.Select(e => e.Message).FirstOrDefault() ?? "";
+        return options.Complaint(arguments, options.Parse(arguments)) ?? "";
     }
 
     [Fact]
@@ -133,7 +130,7 @@ public sealed class OptionsTests
 
     [Theory]
     [InlineData("--no-hello", "at least one PATH")]
-    [InlineData("--bogus p", "unknown option --bogus")]
+    [InlineData("--bogus p", "--bogus: no such option")]
     [InlineData("p p", "p is given twice")]
     [InlineData("--delay 61m p", "--delay 61m")]
     [InlineData("--delay 5 p", "--delay 5")]
@@ -150,9 +147,40 @@ public sealed class OptionsTests
     [InlineData("--reply-address ::1 p", "--reply-address ::1")]
     [InlineData("--pause 1s p", "--pause and --pause-after")]
     [InlineData("--pause-after 1 p", "--pause and --pause-after")]
-    [InlineData("--no-hello=yes p", "--no-hello")]
+    [InlineData("--no-hello=yes p", "--no-hello: takes no value")]
+    [InlineData("p --id", "--id: its value is missing")]
+    [InlineData("p --delay", "--delay: its value is missing")]
+    [InlineData("--id p", "at least one PATH to listen on is needed (--id has taken 'p')")]
+    [InlineData("--id a --id b p", "--id: given more than once")]
+    [InlineData("--delay 1s --delay 2s p", "--delay: given more than once")]
+    [InlineData("--no-hello --no-hello p", "--no-hello: given more than once")]
     public void WrongOption_IsNamed(string line, string expected) =>
         Assert.Contains(expected, Wrong(line), System.StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("-h")]
+    [InlineData("-?")]
+    [InlineData("--help")]
+    [InlineData("--help --bogus")]
+    public void Help_IsPrintedWhateverElseIsSaid(string line)
+    {
+        var options = new Options();
+
+        var help = options.Text(options.Parse(line.Split(' ')));
+
+        Assert.Contains("--crash-mid-frame-after <N>", help);
+        Assert.Contains("-?, -h, --help", help);
+    }
+
+    [Fact]
+    public void Version_HasTheName()
+    {
+        var options = new Options();
+
+        Assert.Matches(@"^fake-binder \d+\.\d+\.\d+\S*\n$",
+            options.Text(options.Parse(["--version"])));
+        Assert.Null(options.Text(options.Parse(["p"])));
+    }
 
     [Fact]
     public void PathOver107Bytes_IsRefused()

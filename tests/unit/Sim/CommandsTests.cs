@@ -89,6 +89,60 @@ public sealed class CommandsTests
         Assert.Matches(@"^sim: [^\n]+\n$", error.ToString());
     }
 
+    [Theory]
+    [InlineData("replay", "replay: SEED|FILE is missing (try --help)")]
+    [InlineData("shrink", "shrink: SEED|FILE is missing (try --help)")]
+    [InlineData("show --html a", "show: SEED|FILE is missing (try --help)")]
+    [InlineData("corpus add", "add: FILE is missing (try --help)")]
+    [InlineData("run --seed", "--seed: its value is missing")]
+    [InlineData("run --seed 1 --seed 2", "--seed: given more than once")]
+    [InlineData("replay 1 --trace --trace", "--trace: given more than once")]
+    [InlineData("shrink 1 -o a --output b", "-o: given more than once")]
+    public void WhatIsMissingOrTooMuch_IsNamed(string arguments, string complaint) =>
+        Assert.Equal("sim: " + complaint, CommandLine.Parse(arguments.Split(' ')).Complaint);
+
+    [Theory]
+    [InlineData("-h")]
+    [InlineData("-?")]
+    [InlineData("run -h")]
+    [InlineData("replay -?")]
+    public void ShortHelp_IsTheHelp(string arguments)
+    {
+        var words = arguments.Split(' ');
+
+        var help = CommandLine.Parse(words).Text;
+
+        Assert.NotNull(help);
+        Assert.Equal(CommandLine.Parse([.. words[..^1], "--help"]).Text, help);
+    }
+
+    [Fact]
+    public void Version_HasTheName() => Assert.Matches(
+        @"^sim \d+\.\d+\.\d+\S*\n$", CommandLine.Parse(["--version"]).Text);
+
+    [Fact]
+    public void OutputThatCannotBeWritten_IsKeptForTheEndAndMakesNoViolation()
+    {
+        var failures = 0;
+        using var full = new OutputStream(new FullDisk(), () => failures++);
+        using var output = new StreamWriter(full);
+        using var error = new StringWriter();
+
+        var code = new Tool(new RealSimulator(), output, error)
+            .Main(["replay", "1", "--profile", "calm", "--trace"]);
+
+        Assert.Equal(0, code);
+        Assert.Equal("the disk is full", full.Failure?.Message);
+        Assert.Equal(1, failures);
+        Assert.Empty(error.ToString());
+    }
+
+    private sealed class FullDisk : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer) =>
+            throw new IOException("the disk is full");
+    }
+
     [Fact]
     public void WithoutCheck_LeavesAllOthers()
     {
