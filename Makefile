@@ -33,11 +33,6 @@ on_fallbacks := $(no_balancer)&Needs!=inotify
 # What the integration tests call besides what is built: command and Debian package.
 needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
-# A shell that runs something in the background has it ignore SIGINT, and nohup SIGHUP, which would
-# be inherited down to the balancers under test.
-run_tests = env --default-signal=INT,QUIT,HUP dotnet test $(1) -c Release --nologo \
-	-v quiet --results-directory $(results) --logger 'console;verbosity=minimal' --logger 'trx;LogFileName=$(2).trx'
-
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
 .PHONY: clean help soak plants release
 
@@ -55,7 +50,7 @@ $(build_dir)/sim: $(call sources,src/Balancer.Core fake-binder sim)
 image: $(build_dir)/bbal $(build_dir)/fake-binder ## Container images of bbal and fake-binder, FROM scratch
 	@scripts/image
 
-demo: build ## Clients, balancer and backends on one screen, on PORT (5300)
+demo: $(addprefix $(build_dir)/,bbal fake-binder) ## Clients, balancer and backends on one screen, on PORT (5300)
 	@dotnet run --project src/Demo -c Release -v quiet -- --build-dir $(build_dir) --port $(PORT)
 
 test: build ## Every test; results in TestResults/
@@ -65,15 +60,15 @@ test: build ## Every test; results in TestResults/
 	done; exit $$status
 
 unit: ## Tests of single parts
-	@$(call run_tests,tests/unit,unit)
+	@scripts/test unit tests/unit
 
 property: ## Tests of properties, and simulated scenarios
-	@$(call run_tests,tests/property,property)
+	@scripts/test property tests/property
 
 integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests of the built executables
 	@scripts/image --if-engine
-	@status=0; $(call run_tests,tests/integration,integration) || status=1; \
-	BBAL_NO_BATCH_CALLS=1 $(call run_tests,tests/integration,fallbacks) --no-build \
+	@status=0; scripts/test integration tests/integration || status=1; \
+	BBAL_NO_BATCH_CALLS=1 scripts/test fallbacks tests/integration --no-build \
 		--filter '$(on_fallbacks)' || status=1; exit $$status
 
 simulate: build ## The simulator's part of them: corpus, seeds of this commit, two processes
