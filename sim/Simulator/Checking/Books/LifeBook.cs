@@ -9,6 +9,7 @@
 
 using System;
 using System.Collections.Generic;
+using Balancer.Core;
 using Simulation.Kernel;
 
 namespace Simulation.Checking;
@@ -45,7 +46,7 @@ internal sealed class LifeBook(Truth truth)
             truth.Report(finding, evidence, backend);
     }
 
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         switch (told)
         {

@@ -158,7 +158,7 @@ internal sealed class SessionBook(Truth truth)
         session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (!backend.HasPath)
-            truth.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
+            truth.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = Law.FirstBackOff;
         backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
     }

@@ -38,7 +38,7 @@ internal sealed class StatusBook(Truth truth)
     public void OnRequested() =>
         _isOwed |= _isOver || truth.Turn >= _begunIn + TurnsOfAReport;
 
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         switch (told)
         {
