@@ -2,7 +2,7 @@
 // own decoder, judged by the rules for replies, and then expected, in order, as datagrams sent or
 // refused by the kernel.
 //
-// What always holds: a reply is in exactly one counter of the tally; what is owed at a turn's end
+// What always holds: a reply is in exactly one counter; what is owed at a turn's end
 // was lost.
 
 using System;
@@ -10,15 +10,15 @@ using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Replies between a backend's bytes and the UDP socket.</summary>
-internal sealed class ReplyBook(Truth truth)
+internal sealed class ReplyModel(ReferenceModel model)
 {
     private readonly record struct Owed(Endpoint To, Ipv4 From, int Length, int Batch);
 
     private readonly Queue<Owed> _owed = new();
-    private readonly ByteLine _payloads = new();
+    private readonly ExpectedBytes _payloads = new();
     private int _ofTurn;
 
     public void OnTurnBegan() => _ofTurn = 0;
@@ -26,25 +26,26 @@ internal sealed class ReplyBook(Truth truth)
     /// <summary>A live session's OUTBOUND_UDP.</summary>
     public void OnReply(in SeenFrame frame)
     {
-        truth.Tally.Add(Counter.RepliesReceived);
+        model.Counters.Add(Counter.RepliesReceived);
         if (frame.Length > 1500)
         {
-            truth.Tally.Add(Counter.RepliesOversized);
+            model.Counters.Add(Counter.RepliesOversized);
         }
         else if (frame.Port is 0 or > 65_535)
         {
-            truth.Tally.Add(
+            model.Counters.Add(
                 frame.Port == 0 ? Counter.RepliesToPortZero : Counter.RepliesToPortTooLarge);
         }
-        else if (!truth.Policy.Remotes.TryGetValue(new Ipv4(frame.Address), out var remote))
+        else if (!model.Policy.Remotes.TryGetValue(new Ipv4(frame.Address), out var remote))
         {
-            truth.Tally.Add(Counter.RepliesToStranger);
+            model.Counters.Add(Counter.RepliesToStranger);
         }
         else
         {
             var to = new Endpoint(remote.Address, (ushort)frame.Port);
             _owed.Enqueue(new Owed(
-                to, remote.Local, frame.Payload.Length, _ofTurn++ / Law.DatagramsOfACall));
+                to, remote.Local, frame.Payload.Length,
+                _ofTurn++ / SpecifiedLimits.DatagramsOfACall));
             _payloads.Append(frame.Payload);
         }
     }
@@ -64,7 +65,7 @@ internal sealed class ReplyBook(Truth truth)
             return;
         }
         Take(owed);
-        truth.Tally.Add(Counter.RepliesSent);
+        model.Counters.Add(Counter.RepliesSent);
     }
 
     public void OnSendFailed(in DatagramHeader header, IoResult why)
@@ -80,7 +81,7 @@ internal sealed class ReplyBook(Truth truth)
         do
         {
             Take(_owed.Peek());
-            truth.Tally.Add(CounterOf(why.Status));
+            model.Counters.Add(CounterOf(why.Status));
         }
         while (why.Status == IoStatus.WouldBlock
             && _owed.TryPeek(out var next) && next.Batch == owed.Batch);
@@ -90,7 +91,7 @@ internal sealed class ReplyBook(Truth truth)
     {
         if (_owed.Count == 0)
             return;
-        truth.Report(Finding.ReplyLost,
+        model.Report(Finding.ReplyLost,
             $"{_owed.Count} replies were decoded and neither sent nor refused by the kernel, the"
             + $" first to {_owed.Peek().To}");
         _owed.Clear();
@@ -107,10 +108,10 @@ internal sealed class ReplyBook(Truth truth)
         _ => Counter.RepliesFailed,
     };
 
-    private void Invented(in DatagramHeader header, string model) =>
-        truth.Report(Finding.ReplyInvented,
+    private void Invented(in DatagramHeader header, string expected) =>
+        model.Report(Finding.ReplyInvented,
             $"a datagram of {header.Length} bytes left for {header.Peer} from {header.Local};"
-            + $" {model}");
+            + $" {expected}");
 
     private void Take(Owed owed)
     {

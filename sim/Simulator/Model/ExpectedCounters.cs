@@ -7,10 +7,10 @@
 using System;
 using Balancer.Core;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>What the core's counters should be.</summary>
-internal sealed class Tally
+internal sealed class ExpectedCounters
 {
     private readonly long[] _values = new long[Enum.GetValues<Counter>().Length];
 

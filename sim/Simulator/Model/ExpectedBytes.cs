@@ -6,10 +6,10 @@
 
 using System;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>A queue of bytes that can be looked at from its front.</summary>
-internal sealed class ByteLine
+internal sealed class ExpectedBytes
 {
     private byte[] _bytes = [];
     private int _head;

@@ -1,7 +1,7 @@
-// Owns what really happened in a run, rebuilt from the system calls that were seen: every byte read
+// Owns what should happen in a run, rebuilt from the system calls that were seen: every byte read
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
 // policy model, what the core should do; where what it does differs, that is a finding. What each
-// kind of thing comes to is a book's of its own; here is the clock, and which book hears of what.
+// kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
 // The core's log is used for five things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
@@ -10,8 +10,8 @@
 // (HeartbeatSent), that something is over (ConnectionClosed and BackendForgotten), and that a stop
 // is complete (Stopped), which S15 holds against what is open.
 //
-// What always holds: Truth changes nothing it looks at; it goes on after a finding as well as it
-// can, because the check that is asked for may be another.
+// What always holds: the model changes nothing it looks at; after a finding it goes on as well as
+// it can, because the check that is asked for may be another.
 
 using System;
 using System.Collections.Generic;
@@ -19,13 +19,13 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
-/// <summary>Told when truth and core differ: what, a line of evidence, backend, client.</summary>
+/// <summary>Told when model and core differ: what, a line of evidence, backend, client.</summary>
 internal delegate void FindingHandler(Finding finding, string evidence, int backend, int client);
 
-/// <summary>The truth of one run.</summary>
-internal sealed class Truth
+/// <summary>What should happen in one run.</summary>
+internal sealed class ReferenceModel
 {
     /// <summary>
     /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
@@ -34,57 +34,57 @@ internal sealed class Truth
     private const int OwnTimers = 7;
 
     private readonly FindingHandler _report;
-    private readonly SessionBook _sessions;
-    private readonly RemoteBook _remotes;
+    private readonly SessionModel _sessions;
+    private readonly RemoteModel _remotes;
     private Duration _stall;
     private bool _wokenEarly;
 
-    public Truth(Scenario scenario, FindingHandler report)
+    public ReferenceModel(Scenario scenario, FindingHandler report)
     {
         _report = report;
         Scenario = scenario;
         Policy = new PolicyModel();
-        Life = new LifeBook(this);
-        Lines = new LineBook(this);
-        Repeats = new RepeatBook(this);
-        Scans = new ScanBook(this);
-        Status = new StatusBook(this);
-        Replies = new ReplyBook(this);
-        _sessions = new SessionBook(this);
-        Directory = new DirectoryBook(this);
-        Connections = new ConnectionBook(this);
-        Arrivals = new ArrivalBook(this);
-        _remotes = new RemoteBook(this);
+        Life = new LifetimeModel(this);
+        Lines = new LogModel(this);
+        Repeats = new RepeatedEventModel(this);
+        Scans = new ScanModel(this);
+        Status = new StatusModel(this);
+        Replies = new ReplyModel(this);
+        _sessions = new SessionModel(this);
+        Directory = new DirectoryModel(this);
+        Connections = new ConnectionModel(this);
+        Arrivals = new ArrivalModel(this);
+        _remotes = new RemoteModel(this);
     }
 
     public Scenario Scenario { get; }
 
     public PolicyModel Policy { get; }
 
-    public Tally Tally { get; } = new();
+    public ExpectedCounters Counters { get; } = new();
 
-    public SocketBook Sockets { get; } = new();
+    public SocketModel Sockets { get; } = new();
 
-    public LifeBook Life { get; }
+    public LifetimeModel Life { get; }
 
-    public ArrivalBook Arrivals { get; }
+    public ArrivalModel Arrivals { get; }
 
-    public ReplyBook Replies { get; }
+    public ReplyModel Replies { get; }
 
-    public ConnectionBook Connections { get; }
+    public ConnectionModel Connections { get; }
 
-    public LineBook Lines { get; }
+    public LogModel Lines { get; }
 
-    public RepeatBook Repeats { get; }
+    public RepeatedEventModel Repeats { get; }
 
-    public ScanBook Scans { get; }
+    public ScanModel Scans { get; }
 
-    public StatusBook Status { get; }
+    public StatusModel Status { get; }
 
-    public DirectoryBook Directory { get; }
+    public DirectoryModel Directory { get; }
 
     /// <summary>Sessions that retired and are not closed yet.</summary>
-    public List<SessionTruth> Retired { get; } = [];
+    public List<ExpectedSession> Retired { get; } = [];
 
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
@@ -136,7 +136,7 @@ internal sealed class Truth
     public bool IsWokenEarly { get; private set; }
 
     public void Report(
-        Finding finding, string evidence, BackendTruth? backend = null, int client = -1) =>
+        Finding finding, string evidence, ExpectedBackend? backend = null, int client = -1) =>
         _report(finding, evidence, backend?.PlanId ?? -1, client);
 
     /// <summary>
@@ -202,12 +202,12 @@ internal sealed class Truth
             }
             if (happened.Kind == NetworkEventKind.Socket
                 && (happened.Ready & Readiness.Read) != 0
-                && Sockets.OwnerOf(happened.Handle) is SessionTruth session)
+                && Sockets.OwnerOf(happened.Handle) is ExpectedSession session)
             {
                 session.UnreadSince = Turn;
             }
             if (happened.Kind == NetworkEventKind.Socket
-                && Sockets.OwnerOf(happened.Handle) is ConnectionTruth connection)
+                && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
                 connection.LastActivity = Now;
                 if (happened.Handle == connection.Client
@@ -254,7 +254,7 @@ internal sealed class Truth
         Arrivals.Drain();
         if (why.Status == IoStatus.WouldBlock)
             return;
-        Tally.Add(Counter.ReceivesFailed);
+        Counters.Add(Counter.ReceivesFailed);
         ReceiveFailuresInARow++;
         ReceiveFailedLastIn = Turn;
         Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status,
@@ -288,13 +288,13 @@ internal sealed class Truth
         {
             Deeds++;
             AcceptedInTurn++;
-            var connection = new ConnectionTruth(stream, client, Now) { LastActivity = Now };
+            var connection = new ExpectedConnection(stream, client, Now) { LastActivity = Now };
             Sockets.Own(stream, connection);
             Arrivals.OnAccepted(connection);
         }
         else if (result.Status != IoStatus.WouldBlock)
         {
-            Tally.Add(Counter.AcceptsFailed);
+            Counters.Add(Counter.AcceptsFailed);
             Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status,
                 new LogEvent.AcceptFailed(result, 0));
             // One that was aborted is one connection's own trouble; the next may be taken at once.
@@ -328,12 +328,12 @@ internal sealed class Truth
         Arrivals.Drain();
         if (result.Status != IoStatus.WouldBlock)
             Deeds++;
-        if (Sockets.OwnerOf(stream) is SessionTruth session)
+        if (Sockets.OwnerOf(stream) is ExpectedSession session)
         {
             session.UnreadSince = 0;
             _sessions.OnRead(session, result, bytes);
         }
-        else if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
+        else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
             Connections.OnRead(connection, stream, result, bytes);
     }
 
@@ -346,9 +346,9 @@ internal sealed class Truth
             Deeds++;
         else
             HasBlocked = true;
-        if (Sockets.OwnerOf(stream) is SessionTruth session)
+        if (Sockets.OwnerOf(stream) is ExpectedSession session)
             _sessions.OnWritten(session, result, bytes);
-        else if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
+        else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
             Connections.OnWritten(connection, stream, result, bytes);
     }
 
@@ -357,7 +357,7 @@ internal sealed class Truth
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
-        if (Sockets.OwnerOf(stream) is ConnectionTruth connection)
+        if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
             Connections.OnHalfClosed(connection, stream);
     }
 
@@ -367,9 +367,9 @@ internal sealed class Truth
         Deeds++;
         Arrivals.Drain();
         var owner = Sockets.Close(socket);
-        if (owner is SessionTruth session)
+        if (owner is ExpectedSession session)
             _sessions.OnClosed(session);
-        else if (owner is ConnectionTruth connection)
+        else if (owner is ExpectedConnection connection)
             Connections.OnClosed(connection, socket, aborted);
     }
 
@@ -468,7 +468,7 @@ internal sealed class Truth
         if (told is LogEvent.BackendFaulted faulted
             && Policy.WithId(faulted.Id.Value) is { } backend)
         {
-            backend.OwesFaultLine = false;
+            backend.OwesFaultEvent = false;
         }
     }
 

@@ -3,7 +3,7 @@
 // core's line about a binding must be the one that the model made.
 //
 // What always holds: arrivals are decided in their order, at the latest when the core makes its
-// next call; a datagram is in exactly one counter of the tally.
+// next call; a datagram is in exactly of the expected counters.
 
 using System;
 using System.Buffers.Binary;
@@ -12,14 +12,14 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Decides what should become of what arrives.</summary>
-internal sealed class ArrivalBook(Truth truth)
+internal sealed class ArrivalModel(ReferenceModel model)
 {
     private const int UdpHeaderBytes = 16;
 
-    private readonly List<(DatagramHeader Header, int At, ConnectionTruth? Connection)>
+    private readonly List<(DatagramHeader Header, int At, ExpectedConnection? Connection)>
         _waiting = [];
     private byte[] _payloads = new byte[64 * 1024];
     private int _filled;
@@ -28,7 +28,7 @@ internal sealed class ArrivalBook(Truth truth)
     /// <summary>
     /// Told where each good query should go, with its first two bytes; null for a drop.
     /// </summary>
-    public Action<Endpoint, int, BackendTruth?>? OnRouted { get; set; }
+    public Action<Endpoint, int, ExpectedBackend?>? OnRouted { get; set; }
 
     public void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
@@ -39,7 +39,7 @@ internal sealed class ArrivalBook(Truth truth)
         _filled += payload.Length;
     }
 
-    public void OnAccepted(ConnectionTruth connection) =>
+    public void OnAccepted(ExpectedConnection connection) =>
         _waiting.Add((default, 0, connection));
 
     /// <summary>Decides all that waits; none may need a binding that was not told.</summary>
@@ -87,13 +87,13 @@ internal sealed class ArrivalBook(Truth truth)
             if (Decide() is { } binding)
                 ReportUntold(binding);
         }
-        truth.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
+        model.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
     }
 
     /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
     public void DrainTo(Repeat kind, int which)
     {
-        while (_next < _waiting.Count && !truth.Repeats.IsDue(kind, which))
+        while (_next < _waiting.Count && !model.Repeats.IsDue(kind, which))
         {
             if (Decide() is { } binding)
                 ReportUntold(binding);
@@ -103,18 +103,18 @@ internal sealed class ArrivalBook(Truth truth)
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
 
-    private void ReportUntold(Binding binding) => truth.Report(Finding.Misrouted,
+    private void ReportUntold(Binding binding) => model.Report(Finding.Misrouted,
         $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
         binding.Backend);
 
     /// <summary>Whether an arrival's remote is to be remembered, and is not known.</summary>
-    private bool IsNewcomer((DatagramHeader Header, int At, ConnectionTruth? Connection) item)
+    private bool IsNewcomer((DatagramHeader Header, int At, ExpectedConnection? Connection) item)
     {
         var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
-        if (truth.Policy.Remotes.ContainsKey(address) || !truth.Policy.AnyChoosable(truth.Now))
+        if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable(model.Now))
             return false;
         return item.Connection is { } connection
-            ? truth.Connections.HasRoomFor(connection)
+            ? model.Connections.HasRoomFor(connection)
             : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
     }
 
@@ -124,54 +124,54 @@ internal sealed class ArrivalBook(Truth truth)
     /// </summary>
     private void ReportBinding(LogEvent.RemoteAssigned told, Binding? due)
     {
-        var primary = truth.Policy.Remotes.GetValueOrDefault(told.Remote)?.Primary;
+        var primary = model.Policy.Remotes.GetValueOrDefault(told.Remote)?.Primary;
         var hadPrimary = primary != null && due?.Remote != told.Remote
             && primary.Id != told.Backend.Value;
         var should = due is { } binding
             ? $"it should be {binding.Remote} to {Describe(binding)}" : "nobody needs a backend";
-        truth.Report(hadPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+        model.Report(hadPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
             $"{told.Remote} was bound to backend {told.Backend}"
             + $"{(told.IsBackup ? " as backup" : "")}; {should}"
             + (hadPrimary ? $"; its primary is {primary}, {primary!.Stage}" : ""),
-            truth.Policy.WithId(told.Backend.Value));
+            model.Policy.WithId(told.Backend.Value));
     }
 
     private Binding? Decide()
     {
         var (header, at, connection) = _waiting[_next++];
         if (connection != null)
-            return truth.Connections.Decide(connection);
+            return model.Connections.Decide(connection);
         return DecideQuery(in header, _payloads.AsSpan(at, header.Length));
     }
 
     private Binding? DecideQuery(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        truth.Tally.Add(Counter.QueriesReceived);
+        model.Counters.Add(Counter.QueriesReceived);
         if (ReasonToDrop(in header, payload) is { } reason)
         {
-            truth.Tally.Add(reason);
+            model.Counters.Add(reason);
             return null;
         }
-        var chosen = truth.Policy.Choose(
-            truth.Now, header.Peer.Address, isTcp: false, out var remote);
-        var binding = truth.Policy.LastBinding;
+        var chosen = model.Policy.Choose(
+            model.Now, header.Peer.Address, isTcp: false, out var remote);
+        var binding = model.Policy.LastBinding;
         if (remote != null)
             remote.Local = header.Local;
         OnRouted?.Invoke(header.Peer, IdOf(payload), chosen);
         if (chosen == null)
         {
-            truth.Tally.Add(Counter.QueriesWithoutBackend);
-            truth.Repeats.OnCondition(Repeat.NoBackend, 0);
+            model.Counters.Add(Counter.QueriesWithoutBackend);
+            model.Repeats.OnCondition(Repeat.NoBackend, 0);
             if (remote != null)
                 remote.UdpDropped++;
         }
         else if (!TryOwe(chosen, in header, payload))
         {
-            truth.Tally.Add(Counter.QueriesToStuckBackend);
+            model.Counters.Add(Counter.QueriesToStuckBackend);
         }
         else
         {
-            truth.Tally.Add(Counter.QueriesForwarded);
+            model.Counters.Add(Counter.QueriesForwarded);
         }
         return binding;
     }
@@ -193,22 +193,24 @@ internal sealed class ArrivalBook(Truth truth)
 
     private bool IsSelf(in DatagramHeader header)
     {
-        var listen = truth.Directory.Listen;
+        var listen = model.Directory.Listen;
         return header.Peer.Port == listen.Port
             && (header.Peer.Address == header.Local || header.Peer.Address == listen.Address
                 || (listen.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
     }
 
-    private bool TryOwe(BackendTruth backend, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    private bool TryOwe(
+        ExpectedBackend backend, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        truth.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote);
+        model.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote);
         var session = backend.Session;
         var frame = UdpHeaderBytes + payload.Length;
         if (session == null || session.IsStuck
-            || Law.SessionQueueBytes - session.Owed.Count < frame + Law.ControlReserveBytes)
+            || SpecifiedLimits.SessionQueueBytes - session.Owed.Count
+                < frame + SpecifiedLimits.ControlReserveBytes)
         {
             backend.DropsWhileStuck++;
-            truth.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
+            model.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
             if (remote != null)
                 remote.UdpDropped++;
             return false;
@@ -221,7 +223,7 @@ internal sealed class ArrivalBook(Truth truth)
         session.Owed.Append(head);
         session.Owed.Append(payload);
         session.Unanswered++;
-        truth.LastForwardedAt = truth.Now;
+        model.LastForwardedAt = model.Now;
         backend.UdpQueries++;
         if (remote != null)
             remote.UdpForwarded++;

@@ -7,7 +7,7 @@
 using System.Collections.Generic;
 using System.Linq;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Tells how two records differ.</summary>
 public static class Difference

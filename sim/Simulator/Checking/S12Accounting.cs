@@ -6,13 +6,14 @@
 // numbers, in the turn in which it happened, and so does the status report that an operator asks
 // for.
 //
-// It knows by Truth's own tally, made from the calls. Counts of remotes are S4's.
+// It knows by the model's counters, kept from the calls. Counts of remotes are S4's.
 
 using Balancer.Core;
+using Simulation.Model;
 
 namespace Simulation.Checking;
 
-internal sealed class S12Truth() : Check("S12")
+internal sealed class S12Accounting() : Check("S12")
 {
     private const long TurnsBetweenBackends = 64;
     private const long TurnsBetweenRemotes = 4096;
@@ -21,40 +22,40 @@ internal sealed class S12Truth() : Check("S12")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        for (var i = 0; i < Tally.Kinds; i++)
+        for (var i = 0; i < ExpectedCounters.Kinds; i++)
         {
             var counter = (Counter)i;
-            if (core.Counters[counter] != Truth.Tally[counter])
+            if (core.Counters[counter] != Model.Counters[counter])
             {
                 Fail($"{counter} is {core.Counters[counter]};"
-                    + $" it should be {Truth.Tally[counter]}");
+                    + $" it should be {Model.Counters[counter]}");
             }
         }
-        if (Truth.Life.HasStopped)
+        if (Model.Life.HasStopped)
             return;
-        if (Truth.Turn % TurnsBetweenBackends == 0 || IsLast(now))
+        if (Model.Turn % TurnsBetweenBackends == 0 || IsLast(now))
             CompareBackends(core);
-        if (Truth.Turn % TurnsBetweenRemotes == 0 || IsLast(now))
+        if (Model.Turn % TurnsBetweenRemotes == 0 || IsLast(now))
             CompareRemotes(core);
     }
 
     /// <summary>The scenario is over; a stop, which changes what is told, is to come.</summary>
-    private bool IsLast(Instant now) => now + Truth.Scenario.Kernel.ClockStep >= Truth.Scenario.End;
+    private bool IsLast(Instant now) => now + Model.Scenario.Kernel.ClockStep >= Model.Scenario.End;
 
     private void CompareBackends(LoadBalancer core)
     {
         var shown = core.SnapshotBackends();
-        if (shown.Length != Truth.Policy.Backends.Count)
+        if (shown.Length != Model.Policy.Backends.Count)
         {
             Fail($"the core knows {shown.Length} backends;"
-                + $" it should be {Truth.Policy.Backends.Count}");
+                + $" it should be {Model.Policy.Backends.Count}");
             return;
         }
         for (var i = 0; i < shown.Length; i++)
-            Compare(shown[i], Truth.Policy.Backends[i]);
+            Compare(shown[i], Model.Policy.Backends[i]);
     }
 
-    private void Compare(BackendSnapshot told, BackendTruth real)
+    private void Compare(BackendSnapshot told, ExpectedBackend real)
     {
         var should = Snapshots.Of(real, told);
         if (told != should)
@@ -65,7 +66,7 @@ internal sealed class S12Truth() : Check("S12")
     {
         for (var index = 0; core.TrySnapshotRemote(ref index, out var told);)
         {
-            if (!Truth.Policy.Remotes.TryGetValue(told.Address, out var real))
+            if (!Model.Policy.Remotes.TryGetValue(told.Address, out var real))
             {
                 Fail($"the core remembers {told.Address}; it should not");
                 return;

@@ -7,10 +7,10 @@
 using Balancer.Core;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows when scans are due.</summary>
-internal sealed class ScanBook(Truth truth)
+internal sealed class ScanModel(ReferenceModel model)
 {
     private Instant _due = Instant.Zero;
     private bool _isOpen;
@@ -23,7 +23,7 @@ internal sealed class ScanBook(Truth truth)
         if (_isOpen || _wasAsked)
             _again = true;
         else
-            _due = Instant.Min(_due, truth.Now + Law.ScanDelay);
+            _due = Instant.Min(_due, model.Now + SpecifiedLimits.ScanDelay);
     }
 
     /// <summary>The operator asked.</summary>
@@ -37,18 +37,18 @@ internal sealed class ScanBook(Truth truth)
     {
         if (_isOpen)
         {
-            truth.Report(Finding.Scan, $"a scan was opened at {truth.Now} while one is open");
+            model.Report(Finding.Scan, $"a scan was opened at {model.Now} while one is open");
         }
-        else if (!_wasAsked && (truth.Now < _due || truth.Now > _due + truth.Lateness))
+        else if (!_wasAsked && (model.Now < _due || model.Now > _due + model.Lateness))
         {
-            truth.Report(Finding.Scan, $"a scan was opened at {truth.Now}; due {_due}");
+            model.Report(Finding.Scan, $"a scan was opened at {model.Now}; due {_due}");
         }
         _wasAsked = false;
         _isOpen = result.IsOk;
-        _due = truth.Now + Law.ScanInterval;
+        _due = model.Now + SpecifiedLimits.ScanInterval;
         // One that failed is over already, and what asked for another came behind it.
         if (!_isOpen && _again)
-            _due = truth.Now + Law.ScanDelay;
+            _due = model.Now + SpecifiedLimits.ScanDelay;
         _again &= _isOpen;
     }
 
@@ -57,17 +57,17 @@ internal sealed class ScanBook(Truth truth)
     {
         _isOpen = false;
         // Its own time may have come while it was open.
-        _again |= truth.Now >= _due;
+        _again |= model.Now >= _due;
         if (_again)
-            _due = truth.Now + Law.ScanDelay;
+            _due = model.Now + SpecifiedLimits.ScanDelay;
         _again = false;
     }
 
     public void OnTurnEnded(int timers)
     {
-        if (truth.Life.HasStopped || _isOpen || timers > Law.TimersOfATurn)
+        if (model.Life.HasStopped || _isOpen || timers > SpecifiedLimits.TimersOfATurn)
             return;
-        if (_wasAsked || truth.Now >= _due)
-            truth.Report(Finding.Scan, $"no scan was opened at {truth.Now}; due {_due}");
+        if (_wasAsked || model.Now >= _due)
+            model.Report(Finding.Scan, $"no scan was opened at {model.Now}; due {_due}");
     }
 }

@@ -1,4 +1,4 @@
-// Owns the truth of lines about conditions that repeat: each condition may be told at most every
+// Owns the events about conditions that repeat: each condition may be told at most every
 // 5 s, is told when it comes and may be, and a line names how many were held back since the one
 // before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
 // The line is about the condition that came last, and names who and what it was.
@@ -12,7 +12,7 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>What repeats; those of the same kind are told apart by a number.</summary>
 internal enum Repeat
@@ -28,7 +28,7 @@ internal enum Repeat
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
-internal sealed class RepeatBook(Truth truth)
+internal sealed class RepeatedEventModel(ReferenceModel model)
 {
     private readonly Dictionary<(Repeat Kind, int Which), Gate> _gates = [];
     private readonly List<(Repeat Kind, int Which)> _due = [];
@@ -93,25 +93,25 @@ internal sealed class RepeatBook(Truth truth)
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
         {
-            truth.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
-                + $" {truth.Now}; once in {Law.RepeatedLine} it may be");
+            model.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
+                + $" {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be");
         }
         else if (gate.Untold == 0)
         {
-            truth.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
+            model.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
                 + " nothing of the kind happened");
         }
         else if (gate.Untold != heldBack + 1)
         {
-            truth.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
+            model.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
                 + $" {gate.Untold - 1}");
         }
         else if (gate.Last is { } last && last != told)
         {
-            truth.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
+            model.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
         }
         gate.Untold = 0;
-        gate.LastLine = truth.Now;
+        gate.LastLine = model.Now;
         _due.Remove((kind, which));
     }
 
@@ -120,13 +120,13 @@ internal sealed class RepeatBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (_due.Count > 0 && !truth.Life.HasStopped)
-            truth.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
+        if (_due.Count > 0 && !model.Life.HasStopped)
+            model.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
         _due.Clear();
     }
 
     private bool MayPass(Gate gate) =>
-        gate.LastLine is not { } last || truth.Now - last >= Law.RepeatedLine;
+        gate.LastLine is not { } last || model.Now - last >= SpecifiedLimits.RepeatedLine;
 
     private Gate GateOf(Repeat kind, int which)
     {

@@ -1,5 +1,5 @@
-// Owns the truth of standing sessions: connects and their back-off, frames in, frames out, and the
-// two timers of a session. What a backend is owed is kept as the very bytes, so that what is
+// Owns what standing sessions should do: connects and their back-off, frames in, frames out, and
+// the two timers of a session. What a backend is owed is kept as the very bytes, so that what is
 // written can be compared without decoding it; only what differs is taken apart.
 //
 // What always holds: a session has at most one cause of its end, the first one seen; from then on
@@ -11,10 +11,10 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows the sessions of all backends.</summary>
-internal sealed class SessionBook(Truth truth)
+internal sealed class SessionModel(ReferenceModel model)
 {
     private static readonly byte[] Hello = [1, 0, 0, 0];
     private static readonly byte[] Heartbeat = [4, 0, 0, 0];
@@ -24,7 +24,8 @@ internal sealed class SessionBook(Truth truth)
     /// <summary>
     /// A backend was connected to for its session; the session, if it has one now.
     /// </summary>
-    public SessionTruth? OnConnected(BackendTruth backend, IoResult result, SocketHandle stream)
+    public ExpectedSession? OnConnected(
+        ExpectedBackend backend, IoResult result, SocketHandle stream)
     {
         CheckTime(backend);
         backend.IsConnectDue = false;
@@ -37,8 +38,8 @@ internal sealed class SessionBook(Truth truth)
             if (result.Status == IoStatus.NotFound)
             {
                 backend.Stage = Stage.Removed;
-                backend.RemovedAt = truth.Now;
-                truth.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+                backend.RemovedAt = model.Now;
+                model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
             }
             else
             {
@@ -47,51 +48,51 @@ internal sealed class SessionBook(Truth truth)
             }
             return null;
         }
-        var session = new SessionTruth(backend, ++backend.Generations, stream, truth.Now);
+        var session = new ExpectedSession(backend, ++backend.Generations, stream, model.Now);
         session.Owed.Append(Hello);
         backend.Session = session;
         backend.Stage = Stage.AwaitingHello;
         backend.HasPath = true;
         backend.ConnectedSinceScan = true;
-        backend.ConnectedInScan = truth.Directory.OpenScan;
-        truth.Scans.Soon();
-        truth.Lines.Owe(new LogEvent.BackendConnected(backend.Name, backend.Path));
+        backend.ConnectedInScan = model.Directory.OpenScan;
+        model.Scans.Soon();
+        model.Lines.Owe(new LogEvent.BackendConnected(backend.Name, backend.Path));
         return session;
     }
 
-    private void CheckTime(BackendTruth backend)
+    private void CheckTime(ExpectedBackend backend)
     {
         if (backend.Session is { } live)
         {
-            truth.Report(Finding.Reconnect,
+            model.Report(Finding.Reconnect,
                 $"{backend} was connected to while its session {live.Stream} lives", backend);
         }
-        else if (!backend.IsConnectDue && truth.Now < backend.ReconnectAt)
+        else if (!backend.IsConnectDue && model.Now < backend.ReconnectAt)
         {
-            truth.Report(Finding.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
-                + $" {truth.Now}; due {backend.ReconnectAt}", backend);
+            model.Report(Finding.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
+                + $" {model.Now}; due {backend.ReconnectAt}", backend);
         }
-        else if (!backend.IsConnectDue && truth.Now > backend.ReconnectAt + truth.Lateness)
+        else if (!backend.IsConnectDue && model.Now > backend.ReconnectAt + model.Lateness)
         {
-            truth.Report(Finding.Reconnect, $"{backend} was connected to late, at {truth.Now};"
+            model.Report(Finding.Reconnect, $"{backend} was connected to late, at {model.Now};"
                 + $" due {backend.ReconnectAt}", backend);
         }
     }
 
-    private void BackOff(BackendTruth backend)
+    private void BackOff(ExpectedBackend backend)
     {
         backend.Stage = Stage.Down;
         backend.BackOff = backend.NextBackOff;
         backend.NextBackOff = Duration.Min(
-            backend.NextBackOff + Law.BackOffStep, Law.LongestBackOff);
-        backend.ReconnectAt = truth.Now + backend.BackOff;
-        backend.BackedOffIn = truth.Turn;
-        backend.OwesFaultLine = true;
+            backend.NextBackOff + SpecifiedLimits.BackOffStep, SpecifiedLimits.LongestBackOff);
+        backend.ReconnectAt = model.Now + backend.BackOff;
+        backend.BackedOffIn = model.Turn;
+        backend.OwesFaultEvent = true;
     }
 
     // ---- Frames in ----
 
-    public void OnRead(SessionTruth session, IoResult result, ReadOnlySpan<byte> bytes)
+    public void OnRead(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
     {
         if (session.Evidence != null)
             return;
@@ -108,7 +109,7 @@ internal sealed class SessionBook(Truth truth)
             OnFrame(session, in frame);
     }
 
-    private void OnFrame(SessionTruth session, in SeenFrame frame)
+    private void OnFrame(ExpectedSession session, in SeenFrame frame)
     {
         if (!session.HasHello)
         {
@@ -125,7 +126,7 @@ internal sealed class SessionBook(Truth truth)
                 break;
             case SeenFrame.OutboundUdp:
                 session.Unanswered = Math.Max(0, session.Unanswered - 1);
-                truth.Replies.OnReply(in frame);
+                model.Replies.OnReply(in frame);
                 break;
             case SeenFrame.ServerHello:
                 Ends(session, FaultCause.SecondHello);
@@ -140,9 +141,9 @@ internal sealed class SessionBook(Truth truth)
                 break;
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
-                truth.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
+                model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
-                session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
+                session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
             default:
                 Ends(session, FaultCause.UnknownFrame, default, frame.Type);
@@ -150,43 +151,43 @@ internal sealed class SessionBook(Truth truth)
         }
     }
 
-    private void OnHello(SessionTruth session)
+    private void OnHello(ExpectedSession session)
     {
         var backend = session.Backend;
-        session.HelloAt = truth.Now;
-        truth.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
-        session.NextHeartbeatAt = truth.Now + Law.HeartbeatInterval;
+        session.HelloAt = model.Now;
+        model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
+        session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (!backend.HasPath)
-            truth.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
-        backend.NextBackOff = Law.FirstBackOff;
-        backend.WarmAt = truth.Now + truth.Scenario.Kernel.WarmUp;
+            model.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
+        backend.NextBackOff = SpecifiedLimits.FirstBackOff;
+        backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
     }
 
     /// <summary>A session's cause to end was seen.</summary>
     public static void Ends(
-        SessionTruth session, FaultCause cause, IoResult io = default, uint detail = 0)
+        ExpectedSession session, FaultCause cause, IoResult io = default, uint detail = 0)
     {
         session.Evidence ??= new Evidence(cause, io, detail);
         if (!session.IsRetired)
             session.Backend.Stage = Stage.Down;
     }
 
-    public void OnClosed(SessionTruth session)
+    public void OnClosed(ExpectedSession session)
     {
         var backend = session.Backend;
         session.IsClosed = true;
-        truth.Retired.Remove(session);
+        model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
-            && !(session.IsRetired && (backend.MadeAnewIn == truth.Turn
-                || truth.Now >= session.RetiredAt + Law.RetiredTime));
-        truth.CutInTurn += isCut ? session.Unanswered : 0;
+            && !(session.IsRetired && (backend.MadeAnewIn == model.Turn
+                || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
+        model.CutInTurn += isCut ? session.Unanswered : 0;
         if (isCut && session.IsRetired)
         {
-            truth.Life.ReportUnlessStopped(Finding.Unfounded,
+            model.Life.ReportUnlessStopped(Finding.Unfounded,
                 $"the session to {backend}'s socket that was replaced at"
-                + $" {session.RetiredAt} was ended at {truth.Now} without a cause;"
+                + $" {session.RetiredAt} was ended at {model.Now} without a cause;"
                 + $" {session.Unanswered} replies are owed", backend);
         }
         if (backend.Session != session)
@@ -203,31 +204,31 @@ internal sealed class SessionBook(Truth truth)
 
     public void OnHeartbeatSent(BackendId id)
     {
-        var backend = truth.Policy.WithId(id.Value);
+        var backend = model.Policy.WithId(id.Value);
         if (backend?.Session is not { } session || !session.HasHello)
         {
-            truth.Report(Finding.Heartbeat, $"backend {id} has no session that said hello, and was"
+            model.Report(Finding.Heartbeat, $"backend {id} has no session that said hello, and was"
                 + " sent a heartbeat", backend);
             return;
         }
         if (session.HasHeartbeatOut)
         {
-            truth.Report(Finding.Heartbeat,
+            model.Report(Finding.Heartbeat,
                 $"{backend} was sent a heartbeat while one of {session.HeartbeatAt} is out",
                 backend);
         }
-        else if (truth.Now < session.NextHeartbeatAt
-            || truth.Now > session.NextHeartbeatAt + truth.Lateness)
+        else if (model.Now < session.NextHeartbeatAt
+            || model.Now > session.NextHeartbeatAt + model.Lateness)
         {
-            truth.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {truth.Now}; due"
+            model.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {model.Now}; due"
                 + $" {session.NextHeartbeatAt}", backend);
         }
-        session.HeartbeatAt = truth.Now;
+        session.HeartbeatAt = model.Now;
         session.NextHeartbeatAt = Instant.Never;
         session.Owed.Append(Heartbeat);
     }
 
-    public void OnWritten(SessionTruth session, IoResult result, ReadOnlySpan<byte> bytes)
+    public void OnWritten(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
     {
         if (session.Evidence is { } evidence)
             ReportOutlived(session, evidence, "was written to");
@@ -248,9 +249,9 @@ internal sealed class SessionBook(Truth truth)
 
     public void OnTurnEnded()
     {
-        if (truth.Life.HasStopped)
+        if (model.Life.HasStopped)
             return;
-        foreach (var backend in truth.Policy.Backends)
+        foreach (var backend in model.Policy.Backends)
         {
             if (backend.Session is not { } session)
                 continue;
@@ -259,40 +260,40 @@ internal sealed class SessionBook(Truth truth)
             else
                 CheckInterest(session);
         }
-        foreach (var session in truth.Retired)
+        foreach (var session in model.Retired)
         {
             CheckInterest(session);
-            if (truth.Now > session.RetiredAt + Law.RetiredTime + truth.Lateness)
+            if (model.Now > session.RetiredAt + SpecifiedLimits.RetiredTime + model.Lateness)
             {
-                truth.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
-                    + $" replaced at {session.RetiredAt} and is open at {truth.Now}",
+                model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
+                    + $" replaced at {session.RetiredAt} and is open at {model.Now}",
                     session.Backend);
             }
         }
     }
 
     /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
-    private void CheckInterest(SessionTruth session)
+    private void CheckInterest(ExpectedSession session)
     {
         var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
-        var told = truth.Sockets.InterestOf(session.Stream);
+        var told = model.Sockets.InterestOf(session.Stream);
         if (told == should || session.IsLost)
             return;
-        truth.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
+        model.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
             + $" {session.Owed.Count} bytes wait, is woken for {told}; it should be {should}",
             session.Backend);
     }
 
-    private void ReportOutlived(SessionTruth session, Evidence evidence, string how)
+    private void ReportOutlived(ExpectedSession session, Evidence evidence, string how)
     {
-        truth.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
+        model.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
             $"session {session.Stream} of {session.Backend} {how} after {evidence}",
             session.Backend);
     }
 
     // ---- Comparing ----
 
-    private void Take(SessionTruth session, ReadOnlySpan<byte> bytes)
+    private void Take(ExpectedSession session, ReadOnlySpan<byte> bytes)
     {
         var owed = session.Owed;
         if (bytes.Length <= owed.Count && owed.Bytes[..bytes.Length].SequenceEqual(bytes))
@@ -310,7 +311,7 @@ internal sealed class SessionBook(Truth truth)
     }
 
     /// <summary>How many of so many bytes are frames to their end.</summary>
-    private static int WholeFrames(SessionTruth session, int bytes)
+    private static int WholeFrames(ExpectedSession session, int bytes)
     {
         var owed = session.Owed.Bytes;
         var whole = 0;
@@ -324,7 +325,7 @@ internal sealed class SessionBook(Truth truth)
         return whole;
     }
 
-    private static void Advance(SessionTruth session, int bytes)
+    private static void Advance(ExpectedSession session, int bytes)
     {
         for (var left = bytes; left > 0;)
         {
@@ -342,7 +343,7 @@ internal sealed class SessionBook(Truth truth)
             ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
 
     /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
-    private void Explain(SessionTruth session, ReadOnlySpan<byte> bytes)
+    private void Explain(ExpectedSession session, ReadOnlySpan<byte> bytes)
     {
         var backend = session.Backend;
         var type = bytes.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
@@ -351,13 +352,13 @@ internal sealed class SessionBook(Truth truth)
         var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
         var isFirst = session.Owed.Bytes.StartsWith(Hello);
         if (isFirst || session.RestOfFrame > 0 || type == SeenFrame.ClientHello)
-            truth.Report(Finding.OtherGeneration, evidence, backend);
+            model.Report(Finding.OtherGeneration, evidence, backend);
         else if (type == SeenFrame.ClientHeartbeat || owed == "CLIENT_HEARTBEAT")
-            truth.Report(Finding.Heartbeat, evidence, backend);
+            model.Report(Finding.Heartbeat, evidence, backend);
         else if (type == SeenFrame.InboundUdp && seen == owed)
-            truth.Report(Finding.QueryAltered, evidence, backend);
+            model.Report(Finding.QueryAltered, evidence, backend);
         else
-            truth.Report(Finding.Misrouted, evidence, backend);
+            model.Report(Finding.Misrouted, evidence, backend);
     }
 
     private static string Describe(ReadOnlySpan<byte> frame)

@@ -12,7 +12,7 @@ using static Tests.Unit.Sim.Checking.Suspect;
 
 namespace Tests.Unit.Sim.Checking;
 
-public sealed class LivenessComplaintTests
+public sealed class LivenessViolationTests
 {
     private const int Client = 4;
 

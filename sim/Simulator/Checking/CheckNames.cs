@@ -5,7 +5,7 @@
 
 using Balancer.Core;
 
-namespace Simulation.Pictures;
+namespace Simulation.Checking;
 
 /// <summary>The checks in words.</summary>
 public static class CheckNames
@@ -37,7 +37,7 @@ public static class CheckNames
         "S9" => ("scans and back-off", "scans when due; connects at 0, 1, 3 … 32 s; hello resets"),
         "S10" => ("bounds", "queues, remotes, descriptors and timers stay within their limits"),
         "S11" => ("attribution", "every fault names evidence of the present generation"),
-        "S12" => ("truth", "every number and line that is told is the true one"),
+        "S12" => ("accounting", "every counter and log record equals a recount"),
         "S13" => ("survival", "nothing from outside ends the process"),
         "S14" => ("attention", "the loop is woken for all that it waits for, and nothing else"),
         "S15" => ("stop", "5 s for what is under way, nothing open in the end, no time wasted"),

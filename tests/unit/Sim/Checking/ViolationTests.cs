@@ -1,6 +1,6 @@
 // Each check of safety alone, on a calm run into which one false event is fed: what it must object
 // to. Beside each is what comes close to it and is in order: the same event where it belongs, or
-// the real thing that the false one pretended. S7's are in StreamComplaintTests.
+// the real thing that the false one pretended. S7's are in StreamViolationTests.
 
 using Balancer.Core;
 using Simulation.Checking;
@@ -11,7 +11,7 @@ using static Tests.Unit.Sim.Checking.Suspect;
 
 namespace Tests.Unit.Sim.Checking;
 
-public sealed class ComplaintTests
+public sealed class ViolationTests
 {
     private static readonly BackendId Id = new(5301);
     private const string Path = "/run/bbal/5301";

@@ -11,10 +11,10 @@ using System;
 using System.Collections.Generic;
 using Simulation.Kernel;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows the start and the stop.</summary>
-internal sealed class LifeBook(Truth truth)
+internal sealed class LifetimeModel(ReferenceModel model)
 {
     private readonly List<Action> _heldBack = [];
     private bool _startTold;
@@ -37,12 +37,12 @@ internal sealed class LifeBook(Truth truth)
     }
 
     /// <summary>A finding, unless this turn turns out to complete a stop.</summary>
-    public void ReportUnlessStopped(Finding finding, string evidence, BackendTruth? backend)
+    public void ReportUnlessStopped(Finding finding, string evidence, ExpectedBackend? backend)
     {
         if (IsStopping)
-            _heldBack.Add(() => truth.Report(finding, evidence, backend));
+            _heldBack.Add(() => model.Report(finding, evidence, backend));
         else
-            truth.Report(finding, evidence, backend);
+            model.Report(finding, evidence, backend);
     }
 
     public void OnLogged(LogEvent told)
@@ -67,15 +67,15 @@ internal sealed class LifeBook(Truth truth)
             _heldBack.ForEach(report => report());
         _heldBack.Clear();
         if (!_startTold)
-            truth.Report(Finding.Untrue, "the log did not tell of the start");
+            model.Report(Finding.Untrue, "the log did not tell of the start");
     }
 
     private void OnStarted(LogEvent.Started told)
     {
-        var listen = truth.Scenario.Kernel.Listen;
+        var listen = model.Scenario.Kernel.Listen;
         if (_startTold || told.Listen.Address != listen)
         {
-            truth.Report(Finding.Untrue, $"a start was told, on {told.Listen}; it should be told"
+            model.Report(Finding.Untrue, $"a start was told, on {told.Listen}; it should be told"
                 + $" once, on {listen}");
         }
         _startTold = true;
@@ -84,10 +84,10 @@ internal sealed class LifeBook(Truth truth)
     private void OnStopping(LogEvent.Stopping told)
     {
         IsStopping = true;
-        if (told.OpenConnections != truth.Connections.Open.Count)
+        if (told.OpenConnections != model.Connections.Open.Count)
         {
-            truth.Report(Finding.Untrue, $"the stop was told with {told.OpenConnections}"
-                + $" connections; it should be {truth.Connections.Open.Count}");
+            model.Report(Finding.Untrue, $"the stop was told with {told.OpenConnections}"
+                + $" connections; it should be {model.Connections.Open.Count}");
         }
     }
 }

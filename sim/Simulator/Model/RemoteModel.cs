@@ -10,17 +10,17 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows how remotes are moved and forgotten.</summary>
-internal sealed class RemoteBook(Truth truth)
+internal sealed class RemoteModel(ReferenceModel model)
 {
     /// <summary>Turns in which a pass over all remotes ends, if none of them comes late.</summary>
     private const int TurnsOfAPass = 64;
 
     private static readonly Duration Spare = Duration.FromSeconds(1L);
 
-    private BackendTruth? _fullest;
+    private ExpectedBackend? _fullest;
     private int _mayMove;
     private int _movedInTurn;
     private bool _beganInTurn;
@@ -35,13 +35,13 @@ internal sealed class RemoteBook(Truth truth)
     /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
     public void OnRebalancing(LogEvent.Rebalancing told)
     {
-        var healthy = truth.Policy.Measure(truth.Now, out var fullest, out var spread);
+        var healthy = model.Policy.Measure(model.Now, out var fullest, out var spread);
         var owed = spread - healthy;
-        var named = truth.Policy.WithId(told.Fullest.Value);
+        var named = model.Policy.WithId(told.Fullest.Value);
         if (named == null || fullest == null || named.Remotes != fullest.Remotes
             || told.Spread != spread || told.ToMove != owed || owed <= 0)
         {
-            truth.Report(Finding.WronglyMoved, owed <= 0
+            model.Report(Finding.WronglyMoved, owed <= 0
                 ? $"a rebalance takes {told.ToMove} remotes of backend {told.Fullest}; none is due,"
                     + $" a spread of {spread} is no more than {healthy} healthy backends"
                 : $"a rebalance takes {told.ToMove} remotes of backend"
@@ -56,12 +56,12 @@ internal sealed class RemoteBook(Truth truth)
     public void OnMoved(LogEvent.RemoteMoved told)
     {
         _movedInTurn++;
-        truth.Tally.Add(Counter.RemotesMoved);
-        if (!truth.Policy.Remotes.TryGetValue(told.Remote, out var remote)
+        model.Counters.Add(Counter.RemotesMoved);
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote)
             || remote.Primary is not { } primary || primary != _fullest || _mayMove == 0
             || primary.Id != told.From.Value)
         {
-            truth.Report(Finding.WronglyMoved, $"{told.Remote} was taken from backend {told.From};"
+            model.Report(Finding.WronglyMoved, $"{told.Remote} was taken from backend {told.From};"
                 + $" a rebalance may take {_mayMove} of {_fullest?.ToString() ?? "nobody"}",
                 _fullest);
             return;
@@ -75,18 +75,19 @@ internal sealed class RemoteBook(Truth truth)
 
     public void OnExpired(LogEvent.RemoteExpired told)
     {
-        truth.Tally.Add(Counter.RemotesExpired);
+        model.Counters.Add(Counter.RemotesExpired);
         _expired++;
-        if (!truth.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
         {
-            truth.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten; nobody knew it");
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten; nobody knew it");
             return;
         }
-        var silence = truth.Now - remote.LastSeen;
-        if (silence < Law.RemoteExpiry)
+        var silence = model.Now - remote.LastSeen;
+        if (silence < SpecifiedLimits.RemoteExpiry)
         {
-            truth.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten after a silence of"
-                + $" {silence}; it should be kept for {Law.RemoteExpiry}", remote.Primary);
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten after a silence of"
+                + $" {silence}; it should be kept for {SpecifiedLimits.RemoteExpiry}",
+                remote.Primary);
         }
         Forget(remote);
     }
@@ -96,7 +97,7 @@ internal sealed class RemoteBook(Truth truth)
     {
         if (told.Count != _expired || _expired == 0)
         {
-            truth.Report(Finding.Untrue, $"a pass told {told.Count} remotes that expired; it should"
+            model.Report(Finding.Untrue, $"a pass told {told.Count} remotes that expired; it should"
                 + $" be {_expired}");
         }
         _expired = 0;
@@ -104,24 +105,25 @@ internal sealed class RemoteBook(Truth truth)
 
     public void OnEvicted(LogEvent.RemoteEvicted told)
     {
-        truth.Arrivals.DrainToNewcomer(told.Remote);
-        truth.Tally.Add(Counter.RemotesEvicted);
-        if (!truth.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        model.Arrivals.DrainToNewcomer(told.Remote);
+        model.Counters.Add(Counter.RemotesEvicted);
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
         {
-            truth.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted; nobody knew it");
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted; nobody knew it");
             return;
         }
-        var bound = truth.Scenario.Kernel.MaxRemotes;
-        if (truth.Policy.Remotes.Count < bound)
+        var bound = model.Scenario.Kernel.MaxRemotes;
+        if (model.Policy.Remotes.Count < bound)
         {
-            truth.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted from a table of"
-                + $" {truth.Policy.Remotes.Count} remotes; it has room for {bound}",
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted from a table of"
+                + $" {model.Policy.Remotes.Count} remotes; it has room for {bound}",
                 remote.Primary);
         }
         else if (!IsOldOfSome(remote))
         {
-            truth.Report(Finding.RemoteForgotten, $"{told.Remote}, heard from {remote.LastSeen},"
-                + $" was evicted; it cannot be the longest unheard of {Law.EvictionSample}",
+            model.Report(Finding.RemoteForgotten, $"{told.Remote}, heard from {remote.LastSeen},"
+                + " was evicted; it cannot be the longest unheard of"
+                + $" {SpecifiedLimits.EvictionSample}",
                 remote.Primary);
         }
         Forget(remote);
@@ -131,26 +133,26 @@ internal sealed class RemoteBook(Truth truth)
     {
         CheckMoves();
         NoteParting();
-        if (truth.Now < _nextLook || truth.TurnsSinceStall < TurnsOfAPass)
+        if (model.Now < _nextLook || model.TurnsSinceStall < TurnsOfAPass)
             return;
-        _nextLook = truth.Now + Law.ExpiryInterval;
+        _nextLook = model.Now + SpecifiedLimits.ExpiryInterval;
         CheckSilent();
     }
 
-    private void Forget(RemoteTruth remote)
+    private void Forget(ExpectedRemote remote)
     {
-        truth.Policy.Forget(remote);
-        truth.Status.OnForgotten(remote.Address);
+        model.Policy.Forget(remote);
+        model.Status.OnForgotten(remote.Address);
     }
 
     /// <summary>Whether it may be the one longest unheard of a sample.</summary>
-    private bool IsOldOfSome(RemoteTruth remote)
+    private bool IsOldOfSome(ExpectedRemote remote)
     {
         var younger = 0;
-        foreach (var other in truth.Policy.Remotes.Values)
+        foreach (var other in model.Policy.Remotes.Values)
         {
             if (other != remote && other.LastSeen >= remote.LastSeen
-                && ++younger >= Law.EvictionSample - 1)
+                && ++younger >= SpecifiedLimits.EvictionSample - 1)
             {
                 return true;
             }
@@ -161,10 +163,10 @@ internal sealed class RemoteBook(Truth truth)
     /// <summary>A slice of moves is whole, unless nobody is left to be moved.</summary>
     private void CheckMoves()
     {
-        if (_beganInTurn && _mayMove > 0 && _movedInTurn < Law.RemotesOfASlice
-            && _fullest is { Remotes: > 0 } && !truth.Life.HasStopped)
+        if (_beganInTurn && _mayMove > 0 && _movedInTurn < SpecifiedLimits.RemotesOfASlice
+            && _fullest is { Remotes: > 0 } && !model.Life.HasStopped)
         {
-            truth.Report(Finding.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
+            model.Report(Finding.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
                 + $" {_fullest} in its first turn; {_mayMove} are still to be moved", _fullest);
         }
         _beganInTurn = false;
@@ -178,34 +180,36 @@ internal sealed class RemoteBook(Truth truth)
     /// </summary>
     private void NoteParting()
     {
-        _mostRemotes = System.Math.Max(_mostRemotes, truth.Policy.Remotes.Count);
-        if (truth.TurnsSinceStall != 0 || _mostRemotes <= Law.RemotesOfASlice)
+        _mostRemotes = System.Math.Max(_mostRemotes, model.Policy.Remotes.Count);
+        if (model.TurnsSinceStall != 0 || _mostRemotes <= SpecifiedLimits.RemotesOfASlice)
             return;
-        _partedAt = truth.Now;
-        _partedFor = truth.Lateness;
+        _partedAt = model.Now;
+        _partedFor = model.Lateness;
     }
 
     private Duration LongestSilence()
     {
-        var longest = Law.RemoteExpiry + Law.ExpiryInterval + truth.Lateness + Spare;
-        var isParted = _mostRemotes > Law.RemotesOfASlice
-            && truth.Now < _partedAt + Law.ExpiryInterval + Law.ExpiryInterval;
-        return isParted ? longest + _partedFor + Law.ExpiryInterval : longest;
+        var longest = SpecifiedLimits.RemoteExpiry + SpecifiedLimits.ExpiryInterval
+            + model.Lateness + Spare;
+        var isParted = _mostRemotes > SpecifiedLimits.RemotesOfASlice
+            && model.Now < _partedAt + SpecifiedLimits.ExpiryInterval
+                + SpecifiedLimits.ExpiryInterval;
+        return isParted ? longest + _partedFor + SpecifiedLimits.ExpiryInterval : longest;
     }
 
     private void CheckSilent()
     {
-        if (truth.Life.HasStopped)
+        if (model.Life.HasStopped)
             return;
         var longest = LongestSilence();
-        foreach (var remote in truth.Policy.Remotes.Values)
+        foreach (var remote in model.Policy.Remotes.Values)
         {
-            var silence = truth.Now - remote.LastSeen;
+            var silence = model.Now - remote.LastSeen;
             if (silence > longest)
             {
-                truth.Report(Finding.Unbounded, $"{remote.Address} is remembered after a silence of"
-                    + $" {silence}; it should be forgotten after {Law.RemoteExpiry} and"
-                    + $" {Law.ExpiryInterval} at most", remote.Primary);
+                model.Report(Finding.Unbounded, $"{remote.Address} is remembered after a silence of"
+                    + $" {silence}; it should be forgotten after {SpecifiedLimits.RemoteExpiry} and"
+                    + $" {SpecifiedLimits.ExpiryInterval} at most", remote.Primary);
                 return;
             }
         }

@@ -13,7 +13,7 @@ namespace Simulation.Scenarios;
 /// <summary>
 /// What the balancer promises, in numbers; see the description's sections for each.
 /// </summary>
-public static class Law
+public static class SpecifiedLimits
 {
     // ---- Sessions to backends ----
 

@@ -1,10 +1,10 @@
 // Owns a second telling of who is served by whom, written from the description of remotes and
 // backends: which backends may be chosen, whose turn it is, and every remote with its primary and
-// backup. It decides what the core should; Truth compares it with what the core did.
+// backup. It decides what the core should; ReferenceModel compares it with what the core did.
 //
 // It moves with the run, so it is small and mutable. Where the description leaves a freedom - which
 // remotes of a fullest backend a rebalance takes, whom a full table forgets - the model takes over
-// what the core tells if that is allowed (see RemoteBook). Ids and turns leave none.
+// what the core tells if that is allowed (see RemoteModel). Ids and turns leave none.
 //
 // The property tests have a model of their own, of immutable values and without lines of the log:
 // that one is run beside the core alone, and two tellings cannot share one mistake.
@@ -17,15 +17,15 @@ using System.Collections.Generic;
 using System.Text;
 using Balancer.Core;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>One client host.</summary>
-internal sealed class RemoteTruth(Ipv4 address, Instant firstSeen)
+internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
 {
     public Ipv4 Address => address;
     public Instant FirstSeen => firstSeen;
-    public BackendTruth? Primary { get; set; }
-    public BackendTruth? Backup { get; set; }
+    public ExpectedBackend? Primary { get; set; }
+    public ExpectedBackend? Backup { get; set; }
     public Instant LastSeen { get; set; }
     public Ipv4 Local { get; set; }
     public bool WasMoved { get; set; }
@@ -36,18 +36,18 @@ internal sealed class RemoteTruth(Ipv4 address, Instant firstSeen)
 }
 
 /// <summary>Whom the core must say that it bound a remote to.</summary>
-internal readonly record struct Binding(Ipv4 Remote, BackendTruth Backend, bool IsBackup);
+internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
 internal sealed class PolicyModel
 {
-    private readonly List<BackendTruth> _backends = [];
+    private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
 
     /// <summary>Backends in the order of their ids.</summary>
-    public IReadOnlyList<BackendTruth> Backends => _backends;
+    public IReadOnlyList<ExpectedBackend> Backends => _backends;
 
-    public Dictionary<Ipv4, RemoteTruth> Remotes { get; } = [];
+    public Dictionary<Ipv4, ExpectedRemote> Remotes { get; } = [];
 
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
@@ -57,7 +57,7 @@ internal sealed class PolicyModel
 
     // ---- Backends ----
 
-    public BackendTruth? AtPath(ReadOnlySpan<byte> path)
+    public ExpectedBackend? AtPath(ReadOnlySpan<byte> path)
     {
         foreach (var backend in _backends)
         {
@@ -67,9 +67,9 @@ internal sealed class PolicyModel
         return null;
     }
 
-    public BackendTruth? WithId(int id) => _backends.Find(backend => backend.Id == id);
+    public ExpectedBackend? WithId(int id) => _backends.Find(backend => backend.Id == id);
 
-    public void Add(BackendTruth backend)
+    public void Add(ExpectedBackend backend)
     {
         var at = _backends.Count;
         while (at > 0 && _backends[at - 1].Id > backend.Id)
@@ -77,7 +77,7 @@ internal sealed class PolicyModel
         _backends.Insert(at, backend);
     }
 
-    public void Forget(BackendTruth backend) => _backends.Remove(backend);
+    public void Forget(ExpectedBackend backend) => _backends.Remove(backend);
 
     /// <summary>The id that a new entry of this name gets.</summary>
     public int IdFor(ReadOnlySpan<byte> name)
@@ -99,7 +99,8 @@ internal sealed class PolicyModel
     /// The backend that a remote's query or connection goes to, null for none. `remote` is null
     /// if it is not remembered.
     /// </summary>
-    public BackendTruth? Choose(Instant now, Ipv4 address, bool isTcp, out RemoteTruth? remote)
+    public ExpectedBackend? Choose(
+        Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
     {
         LastBinding = null;
         if (!Remotes.TryGetValue(address, out remote))
@@ -124,10 +125,10 @@ internal sealed class PolicyModel
     }
 
     /// <summary>The next healthy backend by id after the last one chosen.</summary>
-    public BackendTruth? NextInTurn(Instant now, BackendTruth? except = null)
+    public ExpectedBackend? NextInTurn(Instant now, ExpectedBackend? except = null)
     {
-        BackendTruth? first = null;
-        BackendTruth? next = null;
+        ExpectedBackend? first = null;
+        ExpectedBackend? next = null;
         var needsWarm = AnyWarm(now, except);
         foreach (var backend in _backends)
         {
@@ -147,7 +148,7 @@ internal sealed class PolicyModel
     }
 
     /// <summary>Backends that may be chosen now; returns how many.</summary>
-    public int Measure(Instant now, out BackendTruth? fullest, out int spread)
+    public int Measure(Instant now, out ExpectedBackend? fullest, out int spread)
     {
         var needsWarm = AnyWarm(now, null);
         var healthy = 0;
@@ -173,13 +174,13 @@ internal sealed class PolicyModel
         return _backends.Exists(backend => IsChoosable(backend, now, needsWarm));
     }
 
-    public bool MayServe(Instant now, BackendTruth backend, bool isTcp) =>
+    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp) =>
         (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
         && (now >= backend.WarmAt || !AnyWarm(now, null));
 
     // ---- Remotes ----
 
-    public static void Unbind(RemoteTruth remote)
+    public static void Unbind(ExpectedRemote remote)
     {
         SetBackup(remote, null);
         if (remote.Primary != null)
@@ -187,24 +188,24 @@ internal sealed class PolicyModel
         remote.Primary = null;
     }
 
-    public void Forget(RemoteTruth remote)
+    public void Forget(ExpectedRemote remote)
     {
         Unbind(remote);
         Remotes.Remove(remote.Address);
     }
 
-    private BackendTruth? ChooseForNew(Instant now, Ipv4 address, out RemoteTruth? remote)
+    private ExpectedBackend? ChooseForNew(Instant now, Ipv4 address, out ExpectedRemote? remote)
     {
         remote = null;
         if (NextInTurn(now) is not { } chosen)
             return null;
-        remote = new RemoteTruth(address, now) { LastSeen = now };
+        remote = new ExpectedRemote(address, now) { LastSeen = now };
         Remotes.Add(address, remote);
         Bind(remote, chosen);
         return chosen;
     }
 
-    private BackendTruth? ChooseAnew(Instant now, RemoteTruth remote)
+    private ExpectedBackend? ChooseAnew(Instant now, ExpectedRemote remote)
     {
         Unbind(remote);
         var chosen = remote.WasMoved ? NextWithFewest(now) : NextInTurn(now);
@@ -213,7 +214,7 @@ internal sealed class PolicyModel
         return chosen;
     }
 
-    private BackendTruth? NextWithFewest(Instant now)
+    private ExpectedBackend? NextWithFewest(Instant now)
     {
         var best = WithFewest(now);
         if (best != null)
@@ -222,10 +223,10 @@ internal sealed class PolicyModel
     }
 
     /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
-    private BackendTruth? WithFewest(Instant now)
+    private ExpectedBackend? WithFewest(Instant now)
     {
         var needsWarm = AnyWarm(now, null);
-        BackendTruth? best = null;
+        ExpectedBackend? best = null;
         foreach (var backend in _backends)
         {
             if (IsChoosable(backend, now, needsWarm)
@@ -239,10 +240,10 @@ internal sealed class PolicyModel
     }
 
     /// <summary>Of two that are equal, whose turn comes first after the last one chosen.</summary>
-    private bool IsNextBefore(BackendTruth a, BackendTruth b) =>
+    private bool IsNextBefore(ExpectedBackend a, ExpectedBackend b) =>
         (a.Id <= _lastChosen, a.Id).CompareTo((b.Id <= _lastChosen, b.Id)) < 0;
 
-    private void Bind(RemoteTruth remote, BackendTruth chosen)
+    private void Bind(ExpectedRemote remote, ExpectedBackend chosen)
     {
         remote.Primary = chosen;
         Bindings += remote.WasMoved ? 0 : 1;
@@ -251,7 +252,7 @@ internal sealed class PolicyModel
         LastBinding = new Binding(remote.Address, chosen, IsBackup: false);
     }
 
-    private static void SetBackup(RemoteTruth remote, BackendTruth? backup)
+    private static void SetBackup(ExpectedRemote remote, ExpectedBackend? backup)
     {
         if (remote.Backup != null)
             remote.Backup.Backups--;
@@ -260,10 +261,10 @@ internal sealed class PolicyModel
             backup.Backups++;
     }
 
-    private static bool IsChoosable(BackendTruth backend, Instant now, bool needsWarm) =>
+    private static bool IsChoosable(ExpectedBackend backend, Instant now, bool needsWarm) =>
         backend.Stage == Stage.Healthy && (!needsWarm || now >= backend.WarmAt);
 
-    private bool AnyWarm(Instant now, BackendTruth? except)
+    private bool AnyWarm(Instant now, ExpectedBackend? except)
     {
         foreach (var backend in _backends)
         {

@@ -1,4 +1,4 @@
-// Owns the truth of the status report: a line of totals and one for each backend in the turn in
+// Owns what a status report should say: a line of totals and one for each backend in the turn in
 // which the operator asks, then the remotes, a few a turn, the first thousand of them, each once.
 //
 // What always holds: a line is compared with the model as it is at that moment; a request that
@@ -8,10 +8,10 @@ using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows status reports.</summary>
-internal sealed class StatusBook(Truth truth)
+internal sealed class StatusModel(ReferenceModel model)
 {
     private const int MostRemotes = 1000;
 
@@ -32,11 +32,11 @@ internal sealed class StatusBook(Truth truth)
 
     /// <summary>Remotes that were forgotten so far.</summary>
     private long Gone =>
-        truth.Tally[Counter.RemotesExpired] + truth.Tally[Counter.RemotesEvicted];
+        model.Counters[Counter.RemotesExpired] + model.Counters[Counter.RemotesEvicted];
 
     /// <summary>The operator asked.</summary>
     public void OnRequested() =>
-        _isOwed |= _isOver || truth.Turn >= _begunIn + TurnsOfAReport;
+        _isOwed |= _isOver || model.Turn >= _begunIn + TurnsOfAReport;
 
     public void OnLogged(LogEvent told)
     {
@@ -58,27 +58,27 @@ internal sealed class StatusBook(Truth truth)
     {
         _isOwed = false;
         _isOver = false;
-        _begunIn = truth.Turn;
+        _begunIn = model.Turn;
         _nextBackend = 0;
-        _backends = truth.Policy.Backends.Count;
-        _remotes = truth.Policy.Remotes.Count;
+        _backends = model.Policy.Backends.Count;
+        _remotes = model.Policy.Remotes.Count;
         _told.Clear();
         _lines = 0;
         _goneBefore = Gone;
         CheckSums(told.Counters);
-        var backends = truth.Policy.Backends;
+        var backends = model.Policy.Backends;
         var healthy = 0;
         foreach (var backend in backends)
             healthy += backend.Stage == Stage.Healthy ? 1 : 0;
-        var open = truth.Connections.Open.Count;
-        if (told.Now == truth.Now && told.Backends == backends.Count && told.Healthy == healthy
+        var open = model.Connections.Open.Count;
+        if (told.Now == model.Now && told.Backends == backends.Count && told.Healthy == healthy
             && told.Remotes == _remotes && told.Connections == open)
         {
             return;
         }
-        truth.Report(Finding.Untrue, $"the status told {told.Backends} backends, {told.Healthy}"
+        model.Report(Finding.Untrue, $"the status told {told.Backends} backends, {told.Healthy}"
             + $" healthy, {told.Remotes} remotes, {told.Connections} connections at {told.Now}; it"
-            + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {truth.Now}");
+            + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {model.Now}");
     }
 
     /// <summary>What is told adds up, in whatever part of a turn it is told.</summary>
@@ -88,7 +88,7 @@ internal sealed class StatusBook(Truth truth)
         var replies = told[Counter.RepliesSent] + told.Sum(Counters.ReplyDrops);
         if (told[Counter.QueriesReceived] != queries || told[Counter.RepliesReceived] != replies)
         {
-            truth.Report(Finding.Untrue, $"the status told {told[Counter.QueriesReceived]} queries"
+            model.Report(Finding.Untrue, $"the status told {told[Counter.QueriesReceived]} queries"
                 + $" received, and {queries} forwarded or dropped;"
                 + $" {told[Counter.RepliesReceived]} replies received, and {replies} sent or"
                 + " dropped");
@@ -97,17 +97,17 @@ internal sealed class StatusBook(Truth truth)
 
     private void OnBackend(LogEvent.BackendStatus told)
     {
-        var backends = truth.Policy.Backends;
+        var backends = model.Policy.Backends;
         if (_nextBackend >= _backends)
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Backend}; all had been told");
+            model.Report(Finding.Untrue, $"the status told {told.Backend}; all had been told");
             return;
         }
         var backend = backends[_nextBackend++];
         var should = Snapshots.Of(backend, told.Backend);
         if (told.Backend != should)
         {
-            truth.Report(Finding.Untrue, $"of {backend} the status told:"
+            model.Report(Finding.Untrue, $"of {backend} the status told:"
                 + $" {Difference.Of(told.Backend, should)}", backend);
         }
     }
@@ -116,23 +116,23 @@ internal sealed class StatusBook(Truth truth)
     {
         if (_isOver)
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} at {truth.Now};"
+            model.Report(Finding.Untrue, $"the status told {told.Remote.Address} at {model.Now};"
                 + " nobody asked, or the report was over");
             return;
         }
         if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
         {
-            truth.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as"
+            model.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as"
                 + $" number {_lines}");
         }
-        else if (!truth.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote))
+        else if (!model.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote))
         {
-            truth.Report(Finding.Untrue,
+            model.Report(Finding.Untrue,
                 $"the status told {told.Remote.Address}; it should be nobody");
         }
         else if (told.Remote != Snapshots.Of(remote))
         {
-            truth.Report(Finding.Untrue, $"of {told.Remote.Address} the status told:"
+            model.Report(Finding.Untrue, $"of {told.Remote.Address} the status told:"
                 + $" {Difference.Of(told.Remote, Snapshots.Of(remote))}");
         }
     }
@@ -142,11 +142,11 @@ internal sealed class StatusBook(Truth truth)
 
     public void OnTurnEnded(LoadBalancer core)
     {
-        _isOver |= _told.Count >= truth.Policy.Remotes.Count;
+        _isOver |= _told.Count >= model.Policy.Remotes.Count;
         if (_isOwed || _nextBackend < _backends)
-            truth.Report(Finding.Untrue, "a status was asked for, and not all of it was told");
+            model.Report(Finding.Untrue, "a status was asked for, and not all of it was told");
         _isOwed = false;
-        if (_begunIn + TurnsOfAReport == truth.Turn)
+        if (_begunIn + TurnsOfAReport == model.Turn)
             CheckRemotes(core);
     }
 
@@ -158,7 +158,7 @@ internal sealed class StatusBook(Truth truth)
         var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
         if (_lines < least && Gone == _goneBefore)
         {
-            truth.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
+            model.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
                 + $" {least}");
         }
     }

@@ -8,7 +8,7 @@ using System;
 using Balancer.Core;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>What a backend is doing, as far as can be seen from outside.</summary>
 internal enum Stage
@@ -38,7 +38,8 @@ internal readonly record struct Evidence(FaultCause Cause, IoResult Io, uint Det
 }
 
 /// <summary>One backend.</summary>
-internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int planId, bool isCore)
+internal sealed class ExpectedBackend(
+    int id, string path, byte[] pathBytes, int planId, bool isCore)
 {
     public int Id => id;
     public BackendId Name => new(id);
@@ -52,7 +53,7 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     public bool IsCore => isCore;
 
     public Stage Stage { get; set; } = Stage.Down;
-    public SessionTruth? Session { get; set; }
+    public ExpectedSession? Session { get; set; }
     public int Generations { get; set; }
     public Instant WarmAt { get; set; }
 
@@ -78,7 +79,7 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     /// <summary>When a connect is owed; Never for none.</summary>
     public Instant ReconnectAt { get; set; } = Instant.Never;
 
-    public Duration NextBackOff { get; set; } = Law.FirstBackOff;
+    public Duration NextBackOff { get; set; } = SpecifiedLimits.FirstBackOff;
 
     /// <summary>The delay of its last back-off, and the turn in which that began.</summary>
     public Duration BackOff { get; set; }
@@ -86,13 +87,13 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
     public long BackedOffIn { get; set; }
 
     /// <summary>A session or a connect failed and the core has not said so yet.</summary>
-    public bool OwesFaultLine { get; set; }
+    public bool OwesFaultEvent { get; set; }
 
     /// <summary>Why, if the calls show it; otherwise only time can have been the cause.</summary>
     public Evidence? LastEvidence { get; set; }
 
     /// <summary>The session that ended last.</summary>
-    public SessionTruth? LastSession { get; set; }
+    public ExpectedSession? LastSession { get; set; }
 
     // ---- Counts ----
 
@@ -108,10 +109,10 @@ internal sealed class BackendTruth(int id, string path, byte[] pathBytes, int pl
 }
 
 /// <summary>One generation of a backend's standing session.</summary>
-internal sealed class SessionTruth(
-    BackendTruth backend, int generation, SocketHandle stream, Instant connectedAt)
+internal sealed class ExpectedSession(
+    ExpectedBackend backend, int generation, SocketHandle stream, Instant connectedAt)
 {
-    public BackendTruth Backend => backend;
+    public ExpectedBackend Backend => backend;
     public int Generation => generation;
     public SocketHandle Stream => stream;
     public Instant ConnectedAt => connectedAt;
@@ -119,7 +120,7 @@ internal sealed class SessionTruth(
     public FrameDecoder Decoder { get; } = new();
 
     /// <summary>What is owed to the stream and has not been written.</summary>
-    public ByteLine Owed { get; } = new();
+    public ExpectedBytes Owed { get; } = new();
 
     /// <summary>Bytes at the front of Owed that end a frame whose start was written.</summary>
     public int RestOfFrame { get; set; }
@@ -149,7 +150,7 @@ internal sealed class SessionTruth(
     /// <summary>Heartbeats that it answered, and those that the core said it did.</summary>
     public int Answers { get; set; }
 
-    public int AnswersTold { get; set; }
+    public int AnswersLogged { get; set; }
 
     public bool HasHello => HelloAt != Instant.Never;
 

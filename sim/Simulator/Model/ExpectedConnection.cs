@@ -6,10 +6,10 @@
 
 using Balancer.Core;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>One accepted connection.</summary>
-internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instant acceptedAt)
+internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Instant acceptedAt)
 {
     public SocketHandle Client => client;
     public Endpoint From => from;
@@ -24,7 +24,7 @@ internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instan
     public long FromBackend { get; set; }
 
     /// <summary>The backend that it is with, or was last.</summary>
-    public BackendTruth? Backend { get; set; }
+    public ExpectedBackend? Backend { get; set; }
 
     /// <summary>Its stream to a backend; None while there is none.</summary>
     public SocketHandle BackendStream { get; set; }
@@ -73,7 +73,7 @@ internal sealed class ConnectionTruth(SocketHandle client, Endpoint from, Instan
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }
 
-    public ByteLine ToBackend { get; } = new();
+    public ExpectedBytes ToBackend { get; } = new();
 
-    public ByteLine ToClient { get; } = new();
+    public ExpectedBytes ToClient { get; } = new();
 }

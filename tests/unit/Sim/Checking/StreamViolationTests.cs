@@ -8,7 +8,7 @@ using static Tests.Unit.Sim.Checking.Suspect;
 
 namespace Tests.Unit.Sim.Checking;
 
-public sealed class StreamComplaintTests
+public sealed class StreamViolationTests
 {
     private static readonly Endpoint From = new(Asker, 7000);
 

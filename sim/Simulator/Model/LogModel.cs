@@ -1,6 +1,6 @@
 // Owns the lines that the log owes: what happened to a backend, a connection or the directory is
 // told once, with its true names and numbers, in the turn in which it happened, and nothing is told
-// that did not happen. What is told by rate is RepeatBook's.
+// that did not happen. What is told by rate is RepeatedEventModel's.
 //
 // What always holds: a line that is owed was seen in the calls first; within a turn lines may come
 // in any order.
@@ -9,10 +9,10 @@ using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Lines that are owed and not told yet.</summary>
-internal sealed class LineBook(Truth truth)
+internal sealed class LogModel(ReferenceModel model)
 {
     private readonly List<LogEvent> _owed = [];
 
@@ -24,17 +24,17 @@ internal sealed class LineBook(Truth truth)
             return;
         if (!_owed.Remove(told with { At = default }))
         {
-            truth.Report(Finding.Untrue, $"the log told {told}; it should be"
+            model.Report(Finding.Untrue, $"the log told {told}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
         }
     }
 
     public void OnTurnEnded()
     {
-        if (_owed.Count > 0 && !truth.Life.HasStopped)
+        if (_owed.Count > 0 && !model.Life.HasStopped)
         {
-            truth.Report(Finding.Untrue,
-                $"the log did not tell {_owed[0] with { At = truth.Now }}");
+            model.Report(Finding.Untrue,
+                $"the log did not tell {_owed[0] with { At = model.Now }}");
         }
         _owed.Clear();
     }

@@ -14,15 +14,15 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows the directory as the balancer saw it.</summary>
-internal sealed class DirectoryBook(Truth truth)
+internal sealed class DirectoryModel(ReferenceModel model)
 {
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly Dictionary<string, long> _notSockets = [];
     private readonly Dictionary<string, long> _tooLong = [];
-    private readonly List<BackendTruth> _toForget = [];
+    private readonly List<ExpectedBackend> _toForget = [];
     private IoStatus _readability = IoStatus.Ok;
     private long _scan;
     private bool _isScanOpen;
@@ -34,11 +34,11 @@ internal sealed class DirectoryBook(Truth truth)
     public static int DirectoryBytes => Folder.Length + 1;
 
     /// <summary>The address and port of both sockets.</summary>
-    public Endpoint Listen { get; } = new(truth.Scenario.Kernel.Listen, 53);
+    public Endpoint Listen { get; } = new(model.Scenario.Kernel.Listen, 53);
 
     public void OnScanOpened(IoResult result)
     {
-        truth.Scans.OnOpened(result);
+        model.Scans.OnOpened(result);
         if (!result.IsOk)
         {
             OnReadability(result);
@@ -60,18 +60,18 @@ internal sealed class DirectoryBook(Truth truth)
             OnRefused(_notSockets, entry.Name, EntryRefusal.NotASocket);
         else if (Named(entry.Name) is { } backend)
             OnSeen(backend, entry.Identity);
-        else if (DirectoryBytes + entry.Name.Length > Law.LongestPath)
+        else if (DirectoryBytes + entry.Name.Length > SpecifiedLimits.LongestPath)
             OnRefused(_tooLong, entry.Name, EntryRefusal.PathTooLong);
         else
             _found.Add((entry.Name.ToArray(), entry.Identity));
     }
 
     /// <summary>The backend at a path, which a scan must have found.</summary>
-    public BackendTruth? BackendAt(ReadOnlySpan<byte> path)
+    public ExpectedBackend? BackendAt(ReadOnlySpan<byte> path)
     {
-        if (truth.Policy.AtPath(path) is { } known)
+        if (model.Policy.AtPath(path) is { } known)
             return known;
-        truth.Report(Finding.Misrouted,
+        model.Report(Finding.Misrouted,
             $"{Encoding.UTF8.GetString(path)} was connected to, and no scan has seen it");
         return null;
     }
@@ -83,7 +83,7 @@ internal sealed class DirectoryBook(Truth truth)
             TakeSeenTwice(listedTwice);
         if (_found.Count == 0 || PathOf(_found[0].Name) != told.Path)
         {
-            truth.Report(Finding.Untrue, $"{told.Path} was told to be discovered; it should be"
+            model.Report(Finding.Untrue, $"{told.Path} was told to be discovered; it should be"
                 + $" {(_found.Count == 0 ? "nothing" : PathOf(_found[0].Name))}");
             return;
         }
@@ -96,55 +96,55 @@ internal sealed class DirectoryBook(Truth truth)
     {
         while (!_isScanOpen && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
             TakeSeenTwice(listedTwice);
-        if (_toForget.Count > 0 && !truth.Life.HasStopped)
+        if (_toForget.Count > 0 && !model.Life.HasStopped)
         {
-            truth.Report(Finding.Unbounded, $"{_toForget[0]} is removed since"
-                + $" {_toForget[0].RemovedAt} and is not forgotten at {truth.Now}", _toForget[0]);
+            model.Report(Finding.Unbounded, $"{_toForget[0]} is removed since"
+                + $" {_toForget[0].RemovedAt} and is not forgotten at {model.Now}", _toForget[0]);
         }
         _toForget.Clear();
-        if (_isScanOpen || _found.Count == 0 || truth.Life.HasStopped)
+        if (_isScanOpen || _found.Count == 0 || model.Life.HasStopped)
             return;
-        truth.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
+        model.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
             + " taken up in the turn in which that ended");
         _found.Clear();
     }
 
     public void OnForgottenLine(int id)
     {
-        if (truth.Policy.WithId(id) is not { } backend)
+        if (model.Policy.WithId(id) is not { } backend)
             return;
         var makesRoom = backend.Stage == Stage.Removed
-            && truth.Policy.Backends.Count >= Law.MostBackends;
+            && model.Policy.Backends.Count >= SpecifiedLimits.MostBackends;
         if (!IsLongGone(backend) && !(makesRoom && IsFree(backend)))
         {
-            truth.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage}"
+            model.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage}"
                 + (backend.Stage == Stage.Removed ? $" since {backend.RemovedAt}" : "")
                 + $", primary of {backend.Remotes} remotes and backup of {backend.Backups}",
                 backend);
         }
         _toForget.Remove(backend);
-        truth.Repeats.Forget(Repeat.BackendStuck, id);
-        truth.Policy.Forget(backend);
+        model.Repeats.Forget(Repeat.BackendStuck, id);
+        model.Policy.Forget(backend);
     }
 
     /// <summary>A whole scan forgets it: gone for long, and nobody is bound to it.</summary>
-    private bool IsLongGone(BackendTruth backend) => backend.Stage == Stage.Removed
-        && truth.Now - backend.RemovedAt >= Law.RemovedRetention && IsFree(backend);
+    private bool IsLongGone(ExpectedBackend backend) => backend.Stage == Stage.Removed
+        && model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention && IsFree(backend);
 
-    private bool IsFree(BackendTruth backend) => backend is { Remotes: 0, Backups: 0 }
-        && !truth.Retired.Exists(session => session.Backend == backend);
+    private bool IsFree(ExpectedBackend backend) => backend is { Remotes: 0, Backups: 0 }
+        && !model.Retired.Exists(session => session.Backend == backend);
 
     private void OnScanEnded(IoResult end)
     {
         _isScanOpen = false;
-        truth.Scans.OnEnded();
+        model.Scans.OnEnded();
         var isWhole = end.Status == IoStatus.EndOfStream;
         OnReadability(isWhole ? IoResult.Ok() : end);
         _found.Sort(static (a, b) => Compare(a.Name, b.Name));
         if (!isWhole)
             return;
         OnMissing();
-        _toForget.AddRange(truth.Policy.Backends);
+        _toForget.AddRange(model.Policy.Backends);
         _toForget.RemoveAll(backend => !IsLongGone(backend));
         Forget(_notSockets);
         Forget(_tooLong);
@@ -166,7 +166,7 @@ internal sealed class DirectoryBook(Truth truth)
             return;
         _readability = result.Status;
         var path = Encoding.UTF8.GetString(Folder);
-        truth.Lines.Owe(result.IsOk ? new LogEvent.DirectoryReadable(path)
+        model.Lines.Owe(result.IsOk ? new LogEvent.DirectoryReadable(path)
             : new LogEvent.DirectoryUnreadable(path, result));
     }
 
@@ -177,9 +177,9 @@ internal sealed class DirectoryBook(Truth truth)
         var text = Encoding.UTF8.GetString(name);
         if (!seen.ContainsKey(text))
         {
-            if (seen.Count == Law.SkippedNames)
+            if (seen.Count == SpecifiedLimits.SkippedNames)
                 return;
-            truth.Lines.Owe(new LogEvent.EntryRefused(PathOf(name), why));
+            model.Lines.Owe(new LogEvent.EntryRefused(PathOf(name), why));
         }
         seen[text] = _scan;
     }
@@ -193,7 +193,7 @@ internal sealed class DirectoryBook(Truth truth)
         }
     }
 
-    private void TakeSeenTwice(BackendTruth backend)
+    private void TakeSeenTwice(ExpectedBackend backend)
     {
         var identity = _found[0].Identity;
         _found.RemoveAt(0);
@@ -203,20 +203,20 @@ internal sealed class DirectoryBook(Truth truth)
     private void Add(byte[] name, EntryIdentity identity, int toldId)
     {
         var text = Encoding.UTF8.GetString(name);
-        var id = truth.Policy.IdFor(name);
+        var id = model.Policy.IdFor(name);
         BackendPlan? plan = null;
-        foreach (var candidate in truth.Scenario.Backends)
+        foreach (var candidate in model.Scenario.Backends)
         {
             if (candidate.Name == text)
                 plan = candidate;
         }
         if (id != toldId)
         {
-            truth.Report(Finding.Untrue,
+            model.Report(Finding.Untrue,
                 $"{text} was given the id {toldId}; it should be {id}");
             id = toldId;
         }
-        truth.Policy.Add(new BackendTruth(id, PathOf(name), [.. Folder, (byte)'/', .. name],
+        model.Policy.Add(new ExpectedBackend(id, PathOf(name), [.. Folder, (byte)'/', .. name],
             plan?.Id ?? -1, plan?.IsCore ?? false)
         {
             Identity = identity,
@@ -228,9 +228,9 @@ internal sealed class DirectoryBook(Truth truth)
     private static string PathOf(ReadOnlySpan<byte> name) =>
         $"{Encoding.UTF8.GetString(Folder)}/{Encoding.UTF8.GetString(name)}";
 
-    private BackendTruth? Named(ReadOnlySpan<byte> name)
+    private ExpectedBackend? Named(ReadOnlySpan<byte> name)
     {
-        foreach (var backend in truth.Policy.Backends)
+        foreach (var backend in model.Policy.Backends)
         {
             var path = backend.PathBytes.AsSpan();
             if (path.EndsWith(name) && path[^(name.Length + 1)] == (byte)'/')
@@ -239,7 +239,7 @@ internal sealed class DirectoryBook(Truth truth)
         return null;
     }
 
-    private void OnSeen(BackendTruth backend, EntryIdentity identity)
+    private void OnSeen(ExpectedBackend backend, EntryIdentity identity)
     {
         // A session begun since the last scan may be with a newer socket than that scan saw.
         var isAnother = identity != backend.Identity
@@ -256,44 +256,44 @@ internal sealed class DirectoryBook(Truth truth)
             OnRelinked(backend);
     }
 
-    private void OnRelinked(BackendTruth backend)
+    private void OnRelinked(ExpectedBackend backend)
     {
-        truth.Lines.Owe(new LogEvent.BackendRelinked(backend.Name, backend.Path));
+        model.Lines.Owe(new LogEvent.BackendRelinked(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
     }
 
-    private void OnReturned(BackendTruth backend)
+    private void OnReturned(ExpectedBackend backend)
     {
-        truth.Lines.Owe(new LogEvent.BackendReturned(backend.Name, backend.Path));
+        model.Lines.Owe(new LogEvent.BackendReturned(backend.Name, backend.Path));
         ConnectAtOnce(backend);
     }
 
-    private void OnMadeAnew(BackendTruth backend)
+    private void OnMadeAnew(ExpectedBackend backend)
     {
-        truth.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
-        backend.MadeAnewIn = truth.Turn;
+        model.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
+        backend.MadeAnewIn = model.Turn;
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
             session.IsRetired = true;
-            session.RetiredAt = truth.Now;
-            truth.Retired.Add(session);
+            session.RetiredAt = model.Now;
+            model.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
         }
         ConnectAtOnce(backend);
     }
 
-    private static void ConnectAtOnce(BackendTruth backend)
+    private static void ConnectAtOnce(ExpectedBackend backend)
     {
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
-        backend.NextBackOff = Law.FirstBackOff;
+        backend.NextBackOff = SpecifiedLimits.FirstBackOff;
     }
 
     private void OnMissing()
     {
-        foreach (var backend in truth.Policy.Backends)
+        foreach (var backend in model.Policy.Backends)
         {
             // A connect that succeeded while the scan was open knows better.
             if (backend.SeenInScan == _scan
@@ -306,7 +306,7 @@ internal sealed class DirectoryBook(Truth truth)
             if (backend.Stage != Stage.Healthy)
                 continue;
             backend.Stage = Stage.Draining;
-            truth.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
+            model.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
         }
     }
 }

@@ -11,7 +11,7 @@ using System.Text.RegularExpressions;
 namespace Simulation.Scenarios;
 
 /// <summary>What is wrong with JSON, on one line that begins with the field, or the line.</summary>
-internal static partial class JsonComplaint
+internal static partial class JsonError
 {
     public static string Of(JsonException wrong)
     {

@@ -1,10 +1,10 @@
-// Owns the truth of proxied TCP connections: whom each should go to, the handshake with the
+// Owns what proxied TCP connections should do: whom each should go to, the handshake with the
 // backend, what one side gave and the other has not got yet, and how it may end.
 //
 // A connect is a connection's if one was just decided, or refused and owed a second backend;
 // otherwise it is a backend's own session.
 //
-// What always holds: an accepted connection is in exactly one counter of the tally or open.
+// What always holds: an accepted connection is open, or in exactly one counter.
 
 using System;
 using System.Buffers.Binary;
@@ -13,46 +13,46 @@ using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Follows all TCP connections.</summary>
-internal sealed class ConnectionBook(Truth truth)
+internal sealed class ConnectionModel(ReferenceModel model)
 {
-    private readonly HashSet<ConnectionTruth> _open = [];
-    private readonly List<ConnectionTruth> _touched = [];
-    private readonly List<ConnectionTruth> _refusedAtOnce = [];
+    private readonly HashSet<ExpectedConnection> _open = [];
+    private readonly List<ExpectedConnection> _touched = [];
+    private readonly List<ExpectedConnection> _refusedAtOnce = [];
     private readonly Dictionary<Ipv4, int> _perClient = [];
-    private ConnectionTruth? _connecting;
-    private BackendTruth? _connectTo;
-    private ConnectionTruth? _ending;
+    private ExpectedConnection? _connecting;
+    private ExpectedBackend? _connectTo;
+    private ExpectedConnection? _ending;
     private long _lastId;
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
-    public IReadOnlyCollection<ConnectionTruth> Open => _open;
+    public IReadOnlyCollection<ExpectedConnection> Open => _open;
 
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }
 
     /// <summary>No limit stands against another connection of this client.</summary>
-    public bool HasRoomFor(ConnectionTruth connection) =>
-        _open.Count < truth.Scenario.Kernel.TcpConnections
+    public bool HasRoomFor(ExpectedConnection connection) =>
+        _open.Count < model.Scenario.Kernel.TcpConnections
         && _perClient.GetValueOrDefault(connection.From.Address)
-            < truth.Scenario.Kernel.TcpConnectionsPerClient;
+            < model.Scenario.Kernel.TcpConnectionsPerClient;
 
     /// <summary>Decides where an accepted connection goes.</summary>
-    public Binding? Decide(ConnectionTruth connection)
+    public Binding? Decide(ExpectedConnection connection)
     {
         var address = connection.From.Address;
         var ofClient = _perClient.GetValueOrDefault(address);
-        truth.Tally.Add(Counter.ConnectionsAccepted);
+        model.Counters.Add(Counter.ConnectionsAccepted);
         _connecting = connection;
         _connectTo = null;
-        if (_open.Count >= truth.Scenario.Kernel.TcpConnections)
+        if (_open.Count >= model.Scenario.Kernel.TcpConnections)
             return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
-        if (ofClient >= truth.Scenario.Kernel.TcpConnectionsPerClient)
+        if (ofClient >= model.Scenario.Kernel.TcpConnectionsPerClient)
             return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
-        var chosen = truth.Policy.Choose(truth.Now, address, isTcp: true, out var remote);
-        var binding = truth.Policy.LastBinding;
+        var chosen = model.Policy.Choose(model.Now, address, isTcp: true, out var remote);
+        var binding = model.Policy.LastBinding;
         if (chosen == null)
         {
             if (remote != null)
@@ -67,14 +67,14 @@ internal sealed class ConnectionBook(Truth truth)
         return binding;
     }
 
-    /// <summary>Whether a connect is a connection's; it is taken into the books then.</summary>
+    /// <summary>Whether a connect is a connection's; the model follows it then.</summary>
     public bool TryTakeConnect(ReadOnlySpan<byte> path, IoResult result, SocketHandle stream,
-        out ConnectionTruth? connection)
+        out ExpectedConnection? connection)
     {
         connection = _connecting;
         if (connection == null)
             return false;
-        var backend = truth.Policy.AtPath(path);
+        var backend = model.Policy.AtPath(path);
         if (_connectTo == null && backend?.Session == null)
             return false;
         if (backend != _connectTo)
@@ -83,7 +83,7 @@ internal sealed class ConnectionBook(Truth truth)
         _connectTo = null;
         if (!connection.BackendStream.IsNone)
         {
-            truth.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
+            model.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
                 + $" backend, and its stream to {connection.Backend} is open", backend);
         }
         Touch(connection);
@@ -98,7 +98,7 @@ internal sealed class ConnectionBook(Truth truth)
         else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
             connection.MustEnd = Counter.ConnectionsWithoutResources;
-            truth.Repeats.OnCondition(Repeat.WithoutResources, 0,
+            model.Repeats.OnCondition(Repeat.WithoutResources, 0,
                 new LogEvent.ConnectionWithoutResources(connection.Id, result, 0));
         }
         else
@@ -112,21 +112,21 @@ internal sealed class ConnectionBook(Truth truth)
     /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or
     /// written those calls will show what it is.
     /// </summary>
-    public void OnHangUp(ConnectionTruth connection, Readiness ready)
+    public void OnHangUp(ExpectedConnection connection, Readiness ready)
     {
         Touch(connection);
         connection.ClientFailed = true;
         connection.MustClose |= !connection.IsRelaying || ready == Readiness.HangUp;
     }
 
-    public void OnRead(ConnectionTruth connection, SocketHandle stream, IoResult result,
+    public void OnRead(ExpectedConnection connection, SocketHandle stream, IoResult result,
         ReadOnlySpan<byte> bytes)
     {
         Touch(connection);
         var isClient = stream == connection.Client;
         if (result.IsOk)
         {
-            connection.LastActivity = truth.Now;
+            connection.LastActivity = model.Now;
             if (isClient && !connection.IsRelaying)
                 ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
             if (isClient)
@@ -147,7 +147,7 @@ internal sealed class ConnectionBook(Truth truth)
         CheckBound(connection);
     }
 
-    public void OnWritten(ConnectionTruth connection, SocketHandle stream, IoResult result,
+    public void OnWritten(ExpectedConnection connection, SocketHandle stream, IoResult result,
         ReadOnlySpan<byte> bytes)
     {
         Touch(connection);
@@ -160,7 +160,7 @@ internal sealed class ConnectionBook(Truth truth)
                 && connection.IsRelaying;
             if (isDeaf)
             {
-                connection.LastActivity = truth.Now;
+                connection.LastActivity = model.Now;
                 connection.IsBackendDeaf = true;
                 connection.ToBackend.Clear();
                 return;
@@ -179,7 +179,7 @@ internal sealed class ConnectionBook(Truth truth)
                 + $" not the next of {owed.Count} that wait for it");
     }
 
-    public void OnHalfClosed(ConnectionTruth connection, SocketHandle stream)
+    public void OnHalfClosed(ExpectedConnection connection, SocketHandle stream)
     {
         Touch(connection);
         var isClient = stream == connection.Client;
@@ -196,7 +196,7 @@ internal sealed class ConnectionBook(Truth truth)
             connection.ToldBackend = true;
     }
 
-    public void OnClosed(ConnectionTruth connection, SocketHandle stream, bool aborted)
+    public void OnClosed(ExpectedConnection connection, SocketHandle stream, bool aborted)
     {
         if (stream == connection.BackendStream)
         {
@@ -209,14 +209,14 @@ internal sealed class ConnectionBook(Truth truth)
         if (_connecting == connection)
         {
             if (_connectTo != null)
-                truth.Report(Finding.Misrouted, $"the connection of {connection.From} was closed;"
+                model.Report(Finding.Misrouted, $"the connection of {connection.From} was closed;"
                     + $" it should have gone to {_connectTo}", _connectTo);
             _connecting = null;
         }
         if (connection.IsProxied)
             _ending = connection;
         else if (connection.MustEnd is { } how)
-            truth.Tally.Add(how);
+            model.Counters.Add(how);
     }
 
     /// <summary>The core told which backend a connection is sent to next.</summary>
@@ -225,7 +225,7 @@ internal sealed class ConnectionBook(Truth truth)
         if (_connecting is not { } connection || connection.From != told.Client
             || (_connectTo?.Id ?? 0) != told.Backend.Value)
         {
-            truth.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
+            model.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
                 + $" backend {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
@@ -233,7 +233,7 @@ internal sealed class ConnectionBook(Truth truth)
             connection.Id = new ConnectionId(++_lastId);
         if (connection.Id != told.Id)
         {
-            truth.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
+            model.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
                 + $" it should be {connection.Id}");
         }
     }
@@ -243,7 +243,7 @@ internal sealed class ConnectionBook(Truth truth)
     {
         if (_ending is not { } connection || told.Client != connection.From)
         {
-            truth.Report(Finding.Untrue,
+            model.Report(Finding.Untrue,
                 $"the connection of {told.Client} was called closed, and was not");
             return;
         }
@@ -251,18 +251,18 @@ internal sealed class ConnectionBook(Truth truth)
         if (told.Id != connection.Id || told.BytesFromClient != connection.FromClient
             || told.BytesFromBackend != connection.FromBackend)
         {
-            truth.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
+            model.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
                 + $" {connection.FromClient} and {connection.FromBackend} bytes",
                 connection.Backend);
         }
         if (WhyNot(connection, told.How) is { } reason)
         {
-            truth.Life.ReportUnlessStopped(Finding.Untrue,
+            model.Life.ReportUnlessStopped(Finding.Untrue,
                 $"the connection of {connection.From} ended as {told.How}: {reason}",
                 connection.Backend);
         }
         CheckCut(connection, told.How);
-        truth.Tally.Add(told.How);
+        model.Counters.Add(told.How);
         _open.Remove(connection);
         var left = _perClient[connection.From.Address] - 1;
         if (left == 0)
@@ -270,7 +270,7 @@ internal sealed class ConnectionBook(Truth truth)
         else
             _perClient[connection.From.Address] = left;
         if (!connection.IsRelaying
-            && truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+            && model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
         {
             remote.TcpDropped++;
         }
@@ -287,28 +287,28 @@ internal sealed class ConnectionBook(Truth truth)
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
                 CheckEnds(connection);
-            if (connection.IsProxied && !truth.Life.HasStopped)
+            if (connection.IsProxied && !model.Life.HasStopped)
                 CheckInterest(connection);
         }
         _touched.Clear();
         foreach (var connection in _refusedAtOnce)
         {
             if (!connection.IsClosed)
-                truth.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                model.Report(Finding.Leak, $"the connection of {connection.From} is still open"
                     + $" at the turn's end; it should be closed: {connection.MustEnd}");
         }
         _refusedAtOnce.Clear();
         if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
-            truth.Report(Finding.Misrouted,
+            model.Report(Finding.Misrouted,
                 $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
         _connecting = null;
     }
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ConnectionTruth connection, Counter how, Repeat condition)
+    private Binding? EndAtOnce(ExpectedConnection connection, Counter how, Repeat condition)
     {
-        truth.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0,
+        model.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0,
             condition == Repeat.OverLimit
                 ? new LogEvent.ConnectionsOverLimit(connection.From, how, 0) : null);
         connection.MustEnd = how;
@@ -316,17 +316,17 @@ internal sealed class ConnectionBook(Truth truth)
         return null;
     }
 
-    private void ReportMisrouted(ConnectionTruth connection, BackendTruth? backend)
+    private void ReportMisrouted(ExpectedConnection connection, ExpectedBackend? backend)
     {
         var evidence = $"the connection of {connection.From} went to"
             + $" {backend?.ToString() ?? "an unknown path"} ({backend?.Stage}); it should"
             + (_connectTo == null ? " be closed" : $" go to {_connectTo}");
         if (backend is { HasPath: false } or { Stage: Stage.Draining })
-            truth.Report(Finding.HopelessConnection, evidence, backend);
-        truth.Report(Finding.Misrouted, evidence, backend);
+            model.Report(Finding.HopelessConnection, evidence, backend);
+        model.Report(Finding.Misrouted, evidence, backend);
     }
 
-    private static void AppendHandshake(ConnectionTruth connection)
+    private static void AppendHandshake(ExpectedConnection connection)
     {
         Span<byte> frame = stackalloc byte[12];
         BinaryPrimitives.WriteUInt32LittleEndian(frame, SeenFrame.InboundTcp);
@@ -338,7 +338,7 @@ internal sealed class ConnectionBook(Truth truth)
         connection.OkValue = 0;
     }
 
-    private void OnFromBackend(ConnectionTruth connection, ReadOnlySpan<byte> bytes)
+    private void OnFromBackend(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         while (!connection.IsRelaying && !bytes.IsEmpty)
         {
@@ -354,9 +354,9 @@ internal sealed class ConnectionBook(Truth truth)
             }
             connection.IsRelaying = true;
             connection.Backend!.TcpSessions++;
-            truth.Lines.Owe(new LogEvent.ConnectionRelaying(
+            model.Lines.Owe(new LogEvent.ConnectionRelaying(
                 connection.Id, new BackendId(connection.Backend.Id)));
-            if (truth.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+            if (model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
                 remote.TcpForwarded++;
         }
         connection.FromBackend += bytes.Length;
@@ -364,10 +364,10 @@ internal sealed class ConnectionBook(Truth truth)
     }
 
     private void OnSideOver(
-        ConnectionTruth connection, bool isClient, IoResult result, Fault why)
+        ExpectedConnection connection, bool isClient, IoResult result, Fault why)
     {
         var isEnd = result.Status == IoStatus.EndOfStream;
-        connection.LastActivity = truth.Now;
+        connection.LastActivity = model.Now;
         if (!connection.IsRelaying && !isClient)
             OnRefused(connection, why);
         else if (isClient)
@@ -377,24 +377,24 @@ internal sealed class ConnectionBook(Truth truth)
     }
 
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
-    private void OnRefused(ConnectionTruth connection, Fault why)
+    private void OnRefused(ExpectedConnection connection, Fault why)
     {
-        truth.Repeats.OnCondition(Repeat.RefusedByBackend, 0,
+        model.Repeats.OnCondition(Repeat.RefusedByBackend, 0,
             new LogEvent.ConnectionRefusedByBackend(
                 connection.Id, new BackendId(connection.Backend?.Id ?? 0), why, 0));
-        var next = connection.Tries < Law.BackendTries
-            ? truth.Policy.NextInTurn(truth.Now, connection.Backend) : null;
+        var next = connection.Tries < SpecifiedLimits.BackendTries
+            ? model.Policy.NextInTurn(model.Now, connection.Backend) : null;
         if (next == null)
         {
             connection.MustEnd = Counter.ConnectionsRefusedByBackend;
             return;
         }
-        truth.Tally.Add(Counter.ConnectionsRetried);
+        model.Counters.Add(Counter.ConnectionsRetried);
         _connecting = connection;
         _connectTo = next;
     }
 
-    private void Touch(ConnectionTruth connection)
+    private void Touch(ExpectedConnection connection)
     {
         if (connection.IsTouched)
             return;
@@ -402,17 +402,18 @@ internal sealed class ConnectionBook(Truth truth)
         _touched.Add(connection);
     }
 
-    private void CheckBound(ConnectionTruth connection)
+    private void CheckBound(ExpectedConnection connection)
     {
         var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
-        if (most > Law.RelayQueueBytes)
+        if (most > SpecifiedLimits.RelayQueueBytes)
         {
-            truth.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
-                + $" {connection.From}; at most {Law.RelayQueueBytes} may", connection.Backend);
+            model.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
+                + $" {connection.From}; at most {SpecifiedLimits.RelayQueueBytes} may",
+                connection.Backend);
         }
     }
 
-    private void CheckEnds(ConnectionTruth connection)
+    private void CheckEnds(ExpectedConnection connection)
     {
         if (connection.ClientFailed || connection.BackendFailed)
             return;
@@ -427,7 +428,7 @@ internal sealed class ConnectionBook(Truth truth)
     /// Each side is read as long as what it sends has room, and written to as long as bytes wait
     /// for it. A client that is not read is watched for its reset.
     /// </summary>
-    private void CheckInterest(ConnectionTruth connection)
+    private void CheckInterest(ExpectedConnection connection)
     {
         var client = Readiness.HangUp;
         var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
@@ -445,26 +446,26 @@ internal sealed class ConnectionBook(Truth truth)
             CheckInterest(connection, connection.BackendStream, backend, "backend");
     }
 
-    private static bool HasRoom(ByteLine line) => line.Count < Law.RelayQueueBytes;
+    private static bool HasRoom(ExpectedBytes line) => line.Count < SpecifiedLimits.RelayQueueBytes;
 
-    private static Readiness Wanted(bool read, ByteLine write) =>
+    private static Readiness Wanted(bool read, ExpectedBytes write) =>
         (read ? Readiness.Read : Readiness.None)
         | (write.Count > 0 ? Readiness.Write : Readiness.None);
 
     private void CheckInterest(
-        ConnectionTruth connection, SocketHandle stream, Readiness should, string side)
+        ExpectedConnection connection, SocketHandle stream, Readiness should, string side)
     {
-        var told = truth.Sockets.InterestOf(stream);
+        var told = model.Sockets.InterestOf(stream);
         if (told == should)
             return;
-        truth.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
+        model.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
             + $" {connection.ToBackend.Count} bytes for the backend and"
             + $" {connection.ToClient.Count} for the client, is woken by its {side} for {told}; it"
             + $" should be {should}", connection.Backend);
     }
 
     /// <summary>A client whose answer was cut short must not take it for whole.</summary>
-    private void CheckCut(ConnectionTruth connection, Counter how)
+    private void CheckCut(ExpectedConnection connection, Counter how)
     {
         var waits = connection.ToBackend.Count + connection.ToClient.Count;
         if (how == Counter.ConnectionsFinished && waits > 0)
@@ -478,9 +479,9 @@ internal sealed class ConnectionBook(Truth truth)
             ReportRelay(connection, "it was reset, and nothing was cut short");
     }
 
-    private string? WhyNot(ConnectionTruth connection, Counter how)
+    private string? WhyNot(ExpectedConnection connection, Counter how)
     {
-        var now = truth.Now;
+        var now = model.Now;
         var holds = how switch
         {
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
@@ -489,11 +490,11 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
             { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
-                && now >= connection.AcceptedAt + Law.HandshakeTime,
+                && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
-                && now >= connection.LastActivity + truth.Scenario.Kernel.TcpIdle,
+                && now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle,
             Counter.ConnectionsTooOld =>
-                now >= connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime,
+                now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
         };
         return holds ? null : how switch
@@ -502,16 +503,17 @@ internal sealed class ConnectionBook(Truth truth)
             Counter.ConnectionsFailedByClient => "the client did not fail",
             Counter.ConnectionsFailedByBackend => "the backend did not fail",
             Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying
-                ? "a backend took it" : $"not before {connection.AcceptedAt + Law.HandshakeTime}",
+                ? "a backend took it"
+                : $"not before {connection.AcceptedAt + SpecifiedLimits.HandshakeTime}",
             Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
-                : $"not before {connection.LastActivity + truth.Scenario.Kernel.TcpIdle},"
+                : $"not before {connection.LastActivity + model.Scenario.Kernel.TcpIdle},"
                     + $" since it was active at {connection.LastActivity}",
             Counter.ConnectionsTooOld =>
-                $"not before {connection.AcceptedAt + truth.Scenario.Kernel.TcpLifetime}",
+                $"not before {connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime}",
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
         };
     }
 
-    private void ReportRelay(ConnectionTruth connection, string what) => truth.Report(
+    private void ReportRelay(ExpectedConnection connection, string what) => model.Report(
         Finding.Relay, $"the connection of {connection.From}: {what}", connection.Backend);
 }

@@ -6,12 +6,12 @@
 
 using Balancer.Core;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Snapshots as they should be.</summary>
 internal static class Snapshots
 {
-    public static BackendSnapshot Of(BackendTruth real, BackendSnapshot told)
+    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot told)
     {
         var session = real.Session;
         var queued = session is { IsLost: true } ? told.QueuedBytes : session?.Owed.Count ?? 0;
@@ -20,7 +20,7 @@ internal static class Snapshots
             real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued);
     }
 
-    public static RemoteSnapshot Of(RemoteTruth real)
+    public static RemoteSnapshot Of(ExpectedRemote real)
     {
         var firstSeen = new Instant(
             real.FirstSeen.Nanoseconds - real.FirstSeen.Nanoseconds % 1_000_000_000);

@@ -7,10 +7,10 @@
 using System;
 using Balancer.Core;
 
-namespace Simulation.Checking;
+namespace Simulation.Model;
 
 /// <summary>Finds whose a socket is.</summary>
-internal sealed class SocketBook
+internal sealed class SocketModel
 {
     private (SocketHandle Socket, object? Owner, Readiness Interest)[] _entries =
         new (SocketHandle, object?, Readiness)[64];
