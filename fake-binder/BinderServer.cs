@@ -2,8 +2,9 @@
 // on them. It carries bytes and time to BinderSessions and their actions to the sockets, and
 // decides nothing else. No query costs a task or a wake-up of its own.
 //
-// With --journal every byte and end is told to a file, with --commands lines on standard input
-// have the process misbehave otherwise or end its sessions.
+// With --listen it serves plain DNS beside the sockets. With --journal every byte and end is
+// written to a file, with --commands lines on standard input have the process misbehave otherwise
+// or end its sessions; SIGHUP has it read its script again.
 //
 // What always holds: a write goes out at once if the socket takes it, else it waits behind what
 // waits already, and while more than MaxPending bytes wait the session is not read. A process
@@ -12,9 +13,11 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
+using CommandLines;
 
 namespace FakeBinder;
 
@@ -29,6 +32,9 @@ internal sealed class BinderServer
     private const int AcceptPauseMs = 100;
     private const int StandardInput = 0;
     private const long CommandsKey = 0;
+    private const long WakerKey = -1;
+    private const long DatagramsKey = -2;
+    private const int DatagramsPerEvent = 64;
     private const int LongestLine = 65_536;
 
     private readonly BinderShared _shared;
@@ -40,25 +46,45 @@ internal sealed class BinderServer
     private readonly Dictionary<long, Connection> _connections = [];
     private readonly PriorityQueue<Connection, long> _deadlines = new();
     private readonly List<byte> _line = [];
+    private readonly int _waker = LibC.CreateWaker();
+    private readonly Func<Misbehaviour>? _readScriptAgain;
+    private PlainDns? _plain;
+    private int _datagrams;
     private Misbehaviour _misbehaviour;
     private bool _accepts;
     private long _lastKey;
 
-    private sealed record Listener(int Descriptor, string Id);
+    private sealed record Listener(int Descriptor, string Id, bool IsPlain);
 
-    public BinderServer(Misbehaviour misbehaviour, bool accepts, Action<string>? trace,
-        Journal? journal = null)
+    public BinderServer(Settings settings, Action<string>? trace, Journal? journal = null)
     {
-        _misbehaviour = misbehaviour;
-        _accepts = accepts;
+        _misbehaviour = settings.Misbehaviour;
+        _accepts = settings.Accepts;
+        _readScriptAgain = settings.ReadScriptAgain;
         _journal = journal;
         _shared = new BinderShared(NowNs()) { Trace = trace };
+        _ = LibC.EpollControl(_epoll, LibC.EpollAdd, _waker, LibC.EpollIn, WakerKey);
+    }
+
+    /// <summary>
+    /// Has the script read again, in the place of that which there is; from any thread.
+    /// </summary>
+    public void ReadScriptAgain() => LibC.Wake(_waker);
+
+    /// <summary>Serves datagrams and a listening socket of TCP's without any frame.</summary>
+    public void AddPlain(int datagrams, int listener, string id)
+    {
+        _datagrams = datagrams;
+        _plain = new PlainDns(id, _misbehaviour, _shared, (address, port, answer) =>
+            LibC.SendTo(_datagrams, address, port, answer));
+        _ = LibC.EpollControl(_epoll, LibC.EpollAdd, datagrams, LibC.EpollIn, DatagramsKey);
+        Add(listener, id, isPlain: true);
     }
 
     /// <summary>Serves one listening socket under the id.</summary>
-    public void Add(int descriptor, string id)
+    public void Add(int descriptor, string id, bool isPlain = false)
     {
-        _listeners.Add(++_lastKey, new Listener(descriptor, id));
+        _listeners.Add(++_lastKey, new Listener(descriptor, id, isPlain));
         _journal?.Add(JournalKind.Listening, NowNs(), 0, id);
         if (_accepts)
             _ = LibC.EpollControl(_epoll, LibC.EpollAdd, descriptor, LibC.EpollIn, _lastKey);
@@ -81,6 +107,10 @@ internal sealed class BinderServer
                 var (events, key) = LibC.EpollEvent(_events, i);
                 if (key == CommandsKey)
                     ReadCommands();
+                else if (key == WakerKey)
+                    ReadScript();
+                else if (key == DatagramsKey)
+                    ReadDatagrams(_plain!);
                 else if (_listeners.TryGetValue(key, out var listener))
                     Accept(listener);
                 else if (_connections.TryGetValue(key, out var connection))
@@ -95,7 +125,11 @@ internal sealed class BinderServer
 
     private int WaitMs()
     {
+        var plain = _plain?.NextDeadlineNs;
         if (!_deadlines.TryPeek(out _, out var due))
+            due = plain ?? long.MaxValue;
+        due = Math.Min(due, plain ?? long.MaxValue);
+        if (due == long.MaxValue)
             return -1;
         var left = due - NowNs();
         return left <= 0 ? 0 : (int)Math.Min((left + NsPerMs - 1) / NsPerMs, 60_000);
@@ -114,7 +148,8 @@ internal sealed class BinderServer
                     Thread.Sleep(AcceptPauseMs);
                 return;
             }
-            var session = new BinderSession(listener.Id, _misbehaviour, _shared);
+            var session = new BinderSession(
+                listener.Id, _misbehaviour, _shared, listener.IsPlain);
             var connection = new Connection(++_lastKey, descriptor, session);
             _connections.Add(connection.Key, connection);
             _ = LibC.EpollControl(
@@ -169,7 +204,47 @@ internal sealed class BinderServer
         }
     }
 
+    private void ReadDatagrams(PlainDns plain)
+    {
+        for (var i = 0; i < DatagramsPerEvent && !_shared.Hung; i++)
+        {
+            var count = LibC.ReceiveFrom(_datagrams, _read, out var address, out var port);
+            if (count < 0)
+                return;
+            plain.OnDatagram(NowNs(), address, port, _read.AsSpan(0, count));
+            DoToProcess(plain.Outbox);
+        }
+    }
+
     // ---- Commands ----
+
+    private void ReadScript()
+    {
+        _ = LibC.Read(_waker, _read.AsSpan(0, 8));
+        try
+        {
+            Misbehave(_readScriptAgain!());
+            Say("did read the script again");
+        }
+        catch (Exception wrong) when (wrong is ScriptFormatException or IOException
+            or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(
+                $"fake-binder: --script: {wrong.Message}; it misbehaves as before");
+        }
+    }
+
+    /// <summary>Tells whoever gave a command that it is done, if anybody reads it.</summary>
+    private static void Say(string line) => _ = StandardOptions.TryPrint(line + "\n");
+
+    private void Misbehave(Misbehaviour misbehaviour)
+    {
+        _misbehaviour = misbehaviour;
+        if (_plain is not null)
+            _plain.Misbehaviour = misbehaviour;
+        foreach (var connection in _connections.Values)
+            connection.Session.Misbehaviour = misbehaviour;
+    }
 
     private void ReadCommands()
     {
@@ -189,9 +264,14 @@ internal sealed class BinderServer
             var line = Encoding.UTF8.GetString([.. _line]);
             _line.Clear();
             if (Command.Read(line) is { } command)
+            {
                 Do(command);
+                Say("did " + line);
+            }
             else
+            {
                 Console.Error.WriteLine($"fake-binder: no command: {line}");
+            }
         }
     }
 
@@ -200,9 +280,7 @@ internal sealed class BinderServer
         switch (command.Kind)
         {
             case CommandKind.Script:
-                _misbehaviour = command.Script!;
-                foreach (var connection in _connections.Values)
-                    connection.Session.Misbehaviour = _misbehaviour;
+                Misbehave(command.Script!);
                 break;
             case CommandKind.Reset:
                 foreach (var connection in All())
@@ -255,6 +333,11 @@ internal sealed class BinderServer
     private void RunDeadlines()
     {
         var now = NowNs();
+        if (_plain is { } plain)
+        {
+            plain.OnDeadline(now);
+            DoToProcess(plain.Outbox);
+        }
         while (!_shared.Hung && _deadlines.TryPeek(out var connection, out var due)
             && due <= now)
         {
@@ -297,14 +380,26 @@ internal sealed class BinderServer
             case SessionActionKind.Reset:
                 Drop(connection, SessionEnd.Reset);
                 break;
-            case SessionActionKind.CrashProcess:
-                LibC.ExitNow(1);
-                break;
-            case SessionActionKind.PauseProcess:
-                _shared.Trace?.Invoke($"pause of {action.DurationNs / NsPerMs} ms");
-                Thread.Sleep(TimeSpan.FromMilliseconds(action.DurationNs / NsPerMs));
+            default:
+                DoToProcess(action);
                 break;
         }
+    }
+
+    private void DoToProcess(SessionOutbox outbox)
+    {
+        while (outbox.TryTake(out var action))
+            DoToProcess(action);
+    }
+
+    private void DoToProcess(SessionAction action)
+    {
+        if (action.Kind == SessionActionKind.CrashProcess)
+            LibC.ExitNow(1);
+        if (action.Kind != SessionActionKind.PauseProcess)
+            return;
+        _shared.Trace?.Invoke($"pause of {action.DurationNs / NsPerMs} ms");
+        Thread.Sleep(TimeSpan.FromMilliseconds(action.DurationNs / NsPerMs));
     }
 
     private void Write(Connection connection, ReadOnlySpan<byte> bytes)

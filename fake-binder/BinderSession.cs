@@ -9,7 +9,8 @@
 //   after each of them         ←        Outbox.TryTake, until empty
 //
 // The first frame tells which kind of session it is: CLIENT_HELLO a control session,
-// INBOUND_TCP a TCP session; from then on a Conversation has it.
+// INBOUND_TCP a TCP session; from then on a Conversation has it. A plain session has no frames: it
+// is a TCP session from its first byte on.
 //
 // What always holds: the same calls give the same actions (no clock, no randomness, no IO). The
 // host may drop a session at any time; nothing needs to be told. Once the balancer's end of the
@@ -23,13 +24,24 @@ namespace FakeBinder;
 public sealed class BinderSession
 {
     private readonly SessionContext _context;
+    private readonly bool _isPlain;
     private readonly Reassembly _first = new();
     private Conversation? _conversation;
     private string? _peerEnded;
 
     /// <summary>A session of the backend with that id, 255 bytes at most.</summary>
-    public BinderSession(string id, Misbehaviour misbehaviour, BinderShared shared) =>
+    public BinderSession(string id, Misbehaviour misbehaviour, BinderShared shared)
+        : this(id, misbehaviour, shared, isPlain: false)
+    {
+    }
+
+    /// <summary>With isPlain, a TCP connection of a DNS client's, without any frame.</summary>
+    internal BinderSession(
+        string id, Misbehaviour misbehaviour, BinderShared shared, bool isPlain)
+    {
         _context = new SessionContext(id, misbehaviour, shared);
+        _isPlain = isPlain;
+    }
 
     /// <summary>
     /// What it does wrong from now on; what it has begun or put off is done as it was begun.
@@ -93,6 +105,14 @@ public sealed class BinderSession
 
     private void OnFirstBytes(long nowNs, ReadOnlySpan<byte> bytes)
     {
+        if (_isPlain)
+        {
+            _conversation = new TcpConversation(_context, isPlain: true);
+            _conversation.Begin(nowNs, 0, 0);
+            if (_context.IsLive)
+                _conversation.OnBytes(nowNs, bytes);
+            return;
+        }
         var input = _first.Join(bytes);
         var status = WireCodec.Read(input, out var frame, out var wrong);
         if (status == WireStatus.Partial)

@@ -167,7 +167,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
 
     private void WriteReply(uint address, uint port, ReadOnlySpan<byte> packet)
     {
-        var shaped = Shape(packet);
+        var shaped = Context.Shape(packet);
         var claim = Misbehaviour.ReplyLengthClaim;
         WriteHeader(address, port, claim ?? (uint)shaped.Length, WireCodec.UdpHeaderBytes);
         if (claim is null)
@@ -176,7 +176,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
 
     private void WriteHalfReply(uint address, uint port, ReadOnlySpan<byte> packet)
     {
-        var shaped = Shape(packet);
+        var shaped = Context.Shape(packet);
         var half = (WireCodec.UdpHeaderBytes + shaped.Length) / 2;
         var ofHeader = Math.Min(half, WireCodec.UdpHeaderBytes);
         WriteHeader(address, port, (uint)shaped.Length, ofHeader);
@@ -190,18 +190,6 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
         WireCodec.WriteOutboundUdpHeader(header, Misbehaviour.ReplyAddress ?? address,
             Misbehaviour.ReplyPort ?? port, length);
         Context.Outbox.WritePieces(header[..bytes], Misbehaviour.FrameSplit);
-    }
-
-    private ReadOnlySpan<byte> Shape(ReadOnlySpan<byte> packet)
-    {
-        if (Misbehaviour.ReplyLength is not { } length)
-            return packet;
-        if (length <= packet.Length)
-            return packet[..length];
-        var padded = Context.Shared.PaddingBuffer[..length];
-        packet.CopyTo(padded);
-        padded[packet.Length..].Clear();
-        return padded;
     }
 
     private void AfterQuery()

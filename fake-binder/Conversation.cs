@@ -88,6 +88,19 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
         return reply with { DelayNs = reply.DelayNs + Misbehaviour.DelayNs };
     }
 
+    /// <summary>A reply's packet, cut or padded with zeros as ReplyLength says.</summary>
+    public ReadOnlySpan<byte> Shape(ReadOnlySpan<byte> packet)
+    {
+        if (Misbehaviour.ReplyLength is not { } length)
+            return packet;
+        if (length <= packet.Length)
+            return packet[..length];
+        var padded = Shared.PaddingBuffer[..length];
+        packet.CopyTo(padded);
+        padded[packet.Length..].Clear();
+        return padded;
+    }
+
     /// <summary>What the process does wrong after so many queries.</summary>
     public void AfterQuery()
     {

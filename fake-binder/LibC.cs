@@ -37,7 +37,12 @@ internal static partial class LibC
     public const int MaxPath = 107;
 
     private const int Unix = 1;
+    private const int Internet = 2;
+    private const int InternetAddressBytes = 16;
+    private const uint Loopback = 0x7F000001;
+    private const int StreamCloseOnExec = 1 | 0x80000;
     private const int StreamNonBlockingCloseOnExec = 1 | 0x800 | 0x80000;
+    private const int DatagramNonBlockingCloseOnExec = 2 | 0x800 | 0x80000;
     private const int NonBlockingCloseOnExec = 0x800 | 0x80000;
     private const int NoSignal = 0x4000;
     private const int CurrentDirectory = -100;
@@ -61,16 +66,111 @@ internal static partial class LibC
         if (descriptor < 0)
             return -1;
         Span<byte> address = stackalloc byte[2 + MaxPath + 1];
-        address.Clear();
-        MemoryMarshal.Write(address, (ushort)Unix);
-        Encoding.UTF8.GetBytes(path, address[2..^1]);
-        if (bind(descriptor, address, address.Length) == 0 && listen(descriptor, backlog) == 0)
+        WriteAddress(address, path);
+        return bind(descriptor, address, address.Length) == 0 && listen(descriptor, backlog) == 0
+            ? descriptor
+            : Failed(descriptor);
+    }
+
+    /// <summary>
+    /// A socket bound to an IPv4 address, listening if it is one of TCP; -1 and errno if it
+    /// cannot be.
+    /// </summary>
+    public static int Bind(DnsAddress at, bool isTcp, int backlog)
+    {
+        var kind = isTcp ? StreamNonBlockingCloseOnExec : DatagramNonBlockingCloseOnExec;
+        var descriptor = socket(Internet, kind, 0);
+        if (descriptor < 0)
+            return -1;
+        // For TCP alone: the connections of a process before do not hold the port.
+        if (isTcp)
+            _ = setsockopt(descriptor, 1, 2, [1, 0, 0, 0], 4);
+        Span<byte> address = stackalloc byte[InternetAddressBytes];
+        WriteAddress(address, at.Address, at.Port);
+        if (bind(descriptor, address, address.Length) == 0
+            && (!isTcp || listen(descriptor, backlog) == 0))
             return descriptor;
-        var error = Marshal.GetLastPInvokeError();
+        return Failed(descriptor);
+    }
+
+    /// <summary>Whether somebody listens at the path; errno if nobody does.</summary>
+    public static bool CanConnect(string path)
+    {
+        Span<byte> address = stackalloc byte[2 + MaxPath + 1];
+        WriteAddress(address, path);
+        return CanConnect(Unix, address);
+    }
+
+    /// <summary>Whether somebody listens there over TCP; errno if nobody does.</summary>
+    public static bool CanConnect(DnsAddress at)
+    {
+        Span<byte> address = stackalloc byte[InternetAddressBytes];
+        WriteAddress(address, at.Address == 0 ? Loopback : at.Address, at.Port);
+        return CanConnect(Internet, address);
+    }
+
+    /// <summary>Takes a datagram; its length, or -1 and errno.</summary>
+    public static int ReceiveFrom(
+        int descriptor, Span<byte> into, out uint address, out ushort port)
+    {
+        Span<byte> from = stackalloc byte[InternetAddressBytes];
+        var length = from.Length;
+        var count = (int)recvfrom(descriptor, into, into.Length, 0, from, ref length);
+        address = BinaryPrimitives.ReadUInt32BigEndian(from[4..]);
+        port = BinaryPrimitives.ReadUInt16BigEndian(from[2..]);
+        return count;
+    }
+
+    /// <summary>Sends a datagram; one that cannot be sent is lost.</summary>
+    public static void SendTo(
+        int descriptor, uint address, ushort port, ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> to = stackalloc byte[InternetAddressBytes];
+        WriteAddress(to, address, port);
+        _ = sendto(descriptor, bytes, bytes.Length, NoSignal, to, to.Length);
+    }
+
+    private static bool CanConnect(int family, ReadOnlySpan<byte> address)
+    {
+        // It waits for a TCP handshake, which a kernel does by itself.
+        var descriptor = socket(family, StreamCloseOnExec, 0);
+        if (descriptor < 0 || connect(descriptor, address, address.Length) != 0)
+        {
+            _ = Failed(descriptor);
+            return false;
+        }
         _ = close(descriptor);
+        return true;
+    }
+
+    private static int Failed(int descriptor)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        if (descriptor >= 0)
+            _ = close(descriptor);
         Marshal.SetLastPInvokeError(error);
         return -1;
     }
+
+    private static void WriteAddress(Span<byte> into, string path)
+    {
+        into.Clear();
+        MemoryMarshal.Write(into, (ushort)Unix);
+        Encoding.UTF8.GetBytes(path, into[2..^1]);
+    }
+
+    private static void WriteAddress(Span<byte> into, uint address, ushort port)
+    {
+        into.Clear();
+        MemoryMarshal.Write(into, (ushort)Internet);
+        BinaryPrimitives.WriteUInt16BigEndian(into[2..], port);
+        BinaryPrimitives.WriteUInt32BigEndian(into[4..], address);
+    }
+
+    /// <summary>A descriptor that can be waited for, and Wake'd from any thread.</summary>
+    public static int CreateWaker() => eventfd(0, NonBlockingCloseOnExec);
+
+    public static void Wake(int waker) => _ = write(waker, [1, 0, 0, 0, 0, 0, 0, 0], 8);
 
     public static int Accept(int listener) => accept4(listener, 0, 0, NonBlockingCloseOnExec);
 
@@ -144,6 +244,27 @@ internal static partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setsockopt(
+        int descriptor, int level, int option, ReadOnlySpan<byte> value, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int connect(int descriptor, ReadOnlySpan<byte> address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint recvfrom(int descriptor, Span<byte> into, nint length, int flags,
+        Span<byte> address, ref int addressLength);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint sendto(int descriptor, ReadOnlySpan<byte> bytes, nint length,
+        int flags, ReadOnlySpan<byte> address, int addressLength);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int eventfd(uint initial, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(int descriptor, ReadOnlySpan<byte> bytes, nint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int accept4(int descriptor, nint address, nint length, int flags);

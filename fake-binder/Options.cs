@@ -10,8 +10,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.IO;
-using System.Net;
-using System.Net.Sockets;
+using System.Linq;
 using System.Text;
 using CommandLines;
 
@@ -26,20 +25,29 @@ internal sealed record Settings(
 
     /// <summary>Commands are taken on standard input.</summary>
     public bool TakesCommands { get; init; }
+
+    /// <summary>Where plain DNS is served; null for nowhere.</summary>
+    public DnsAddress? Listen { get; init; }
+
+    /// <summary>
+    /// Reads the file of the script again, with the other options on top; null if there is none.
+    /// It throws what ScriptFile.Read and the file throw.
+    /// </summary>
+    public Func<Misbehaviour>? ReadScriptAgain { get; init; }
+
+    /// <summary>Whether the sockets are asked after, and not made.</summary>
+    public bool OnlyAsksForHealth { get; init; }
 }
 
 internal sealed class Options
 {
-    private const long MaxNs = 3_600_000_000_000;
-
     private readonly Argument<string[]> _paths = new("PATH")
     {
         Description = "Sockets to listen on; a stale one is unlinked first.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private readonly List<(Option Option, Func<ParseResult, Misbehaviour, Misbehaviour> Apply)>
-        _misdeeds = [];
+    private readonly List<(Option Option, Misdeed Misdeed)> _misdeeds = [];
 
     private readonly Option<string?> _id = new("--id")
     {
@@ -61,10 +69,27 @@ internal sealed class Options
 
     private readonly Option<Misbehaviour> _script = new("--script")
     {
-        Description = "Misbehave as this file of JSON says, in the words of a scenario's backend; "
-            + "other options come on top.",
-        HelpName = "FILE",
+        Description = "Misbehave as this file of JSON says, or the JSON itself: the options' "
+            + "names in camel case, {\"crashAfter\": 100, \"delay\": \"250ms\", "
+            + "\"noHello\": true}. Other options come on top. SIGHUP has the file read again.",
+        HelpName = "FILE|JSON",
         CustomParser = ReadScript,
+    };
+
+    private readonly Option<DnsAddress?> _listen = new("--listen")
+    {
+        Description = "Serve plain DNS there too, over UDP and TCP: an ordinary DNS server that "
+            + "misbehaves. What concerns frames alone has no effect there.",
+        HelpName = "IP:PORT",
+        CustomParser = ReadAddress,
+    };
+
+    private readonly Option<bool> _health = new("--health")
+    {
+        Description = "Serve nothing: exit 0 if every PATH, or --listen, of this command line "
+            + "takes a connection, else 1. Without any, those of process 1, so it is a "
+            + "container's health check.",
+        Arity = ArgumentArity.Zero,
     };
 
     private readonly Option<string?> _journal = new("--journal")
@@ -85,23 +110,24 @@ internal sealed class Options
 
     public Options()
     {
-        AddProcess();
-        AddHello();
-        AddControl();
-        AddReplies();
-        AddTcp();
+        foreach (var misdeed in MisbehaviourTable.All)
+            _misdeeds.Add((OptionOf(misdeed), misdeed));
         Root = new RootCommand(
             "A DNS backend behind a balancer, with answers made up from the names asked for and "
             + "misbehaviour on demand. Times are written 250ms, 1.5s or 2m. \"After N\" is after "
-            + "N queries, 0 right after the hello.");
+            + "N queries, 0 right after the hello. Each option may be given in the environment "
+            + "too, --crash-after as FAKE_BINDER_CRASH_AFTER, the PATHs as FAKE_BINDER_PATHS with "
+            + "colons between; the command line wins.");
         Root.Options.Clear();
         Root.Directives.Clear();
         Root.Add(_paths);
         Root.Add(_id);
+        Root.Add(_listen);
         Root.Add(_noAccept);
         foreach (var (option, _) in _misdeeds)
             Root.Add(option);
         Root.Add(_script);
+        Root.Add(_health);
         Root.Add(_journal);
         Root.Add(_commands);
         Root.Add(_verbose);
@@ -166,206 +192,108 @@ internal sealed class Options
 
     public Settings Read(ParseResult parsed)
     {
-        var misbehaviour = parsed.GetValue(_script) ?? Misbehaviour.None;
-        foreach (var (option, apply) in _misdeeds)
-        {
-            if (parsed.GetResult(option) is { Implicit: false })
-                misbehaviour = apply(parsed, misbehaviour);
-        }
-        return new Settings(parsed.GetRequiredValue(_paths), parsed.GetValue(_id),
+        var misbehaviour = OnTop(parsed, parsed.GetValue(_script) ?? Misbehaviour.None);
+        return new Settings(parsed.GetValue(_paths) ?? [], parsed.GetValue(_id),
             !parsed.GetValue(_noAccept), parsed.GetValue(_verbose), misbehaviour)
         {
             Journal = parsed.GetValue(_journal),
             TakesCommands = parsed.GetValue(_commands),
+            Listen = parsed.GetValue(_listen),
+            ReadScriptAgain = parsed.GetResult(_script) is { Tokens: [var file] }
+                && !IsInline(file.Value)
+                ? () => OnTop(parsed, ScriptFile.Read(File.ReadAllText(file.Value)))
+                : null,
+            OnlyAsksForHealth = parsed.GetValue(_health),
         };
     }
 
+    /// <summary>The option of that name that may be in the environment; null for none.</summary>
+    public Option? Find(string name) => Root.Options.FirstOrDefault(option =>
+        option.Name == name && option != _help && option != _version && option != _health);
+
+    /// <summary>What is wrong with the value of an option; null if nothing is.</summary>
+    public string? Complaint(Option option, string value)
+    {
+        var parsed = Parse([$"{option.Name}={value}", "PATH"]);
+        return parsed.Errors.FirstOrDefault(error => error.SymbolResult is { } result
+            && (result as OptionResult ?? result.Parent as OptionResult)?.Option == option)
+            ?.Message;
+    }
+
+    /// <summary>Whether there is a PATH or another address to listen on.</summary>
+    public bool SaysWhere(ParseResult parsed) =>
+        parsed.GetResult(_paths) is { Tokens.Count: > 0 }
+        || parsed.GetResult(_listen) is { Implicit: false };
+
+    private Misbehaviour OnTop(ParseResult parsed, Misbehaviour misbehaviour)
+    {
+        foreach (var (option, misdeed) in _misdeeds)
+        {
+            if (parsed.GetResult(option) is { Implicit: false } given)
+                misbehaviour = misdeed.Set(misbehaviour, TextOf(given)).Result;
+        }
+        return misbehaviour;
+    }
+
+    /// <summary>A script that is written in the place of a file's name.</summary>
+    private static bool IsInline(string script) => script.StartsWith('{');
+
     private static Misbehaviour ReadScript(ArgumentResult result)
     {
-        var file = result.Tokens[0].Value;
+        var script = result.Tokens[0].Value;
         try
         {
-            return ScriptFile.Read(File.ReadAllText(file));
+            return ScriptFile.Read(
+                IsInline(script) ? script : File.ReadAllText(script));
         }
         catch (Exception wrong) when (wrong is ScriptFormatException or IOException
             or UnauthorizedAccessException)
         {
-            result.AddError($"--script {file}: {wrong.Message}");
+            result.AddError(IsInline(script)
+                ? $"--script: {wrong.Message}"
+                : $"--script {script}: {wrong.Message}");
             return Misbehaviour.None;
         }
     }
 
-    private void AddProcess()
+    private static DnsAddress? ReadAddress(ArgumentResult result)
     {
-        Time("--delay", "Answer everything this much later.",
-            (m, v) => m with { DelayNs = v });
-        Count("--drop-every", "Do not answer every N-th query.", 1, int.MaxValue,
-            (m, v) => m with { DropEvery = v });
-        After("--hang-after", "Read and write nothing more after N queries.",
-            (m, v) => m with { HangAfter = v });
-        After("--pause-after", "Do nothing for the time of --pause, once.",
-            (m, v) => m with { PauseAfter = v });
-        Time("--pause", "How long --pause-after pauses.", (m, v) => m with { PauseNs = v });
-        After("--crash-after", "Exit 1 after N queries and leave the path behind.",
-            (m, v) => m with { CrashAfter = v });
-        After("--crash-mid-frame-after", "Exit 1 in the middle of reply N + 1.",
-            (m, v) => m with { CrashMidFrameAfter = v });
-        Time("--servfail-for", "Answer SERVFAIL for this long after the start.",
-            (m, v) => m with { ServfailForNs = v });
+        var text = result.Tokens[0].Value;
+        var colon = text.LastIndexOf(':');
+        if (colon > 0 && MisbehaviourTable.ToAddress(text[..colon]) is { } address
+            && ushort.TryParse(text[(colon + 1)..], NumberStyles.None,
+                CultureInfo.InvariantCulture, out var port) && port > 0)
+            return new DnsAddress(address, port);
+        result.AddError($"--listen {text}: must be an IPv4 address and a port, 127.0.0.1:5353");
+        return null;
     }
 
-    private void AddHello()
-    {
-        Flag("--no-hello", "Never say SERVER_HELLO.", m => m with { NoHello = true });
-        Time("--hello-delay", "Say SERVER_HELLO this much later.",
-            (m, v) => m with { HelloDelayNs = v });
-        Flag("--hello-twice", "Say SERVER_HELLO twice.", m => m with { HelloTwice = true });
-        Time("--close-after-hello", "Close the control session this long after the hello.",
-            (m, v) => m with { CloseAfterHelloNs = v });
-        Flag("--reply-before-hello", "Send a reply before SERVER_HELLO.",
-            m => m with { ReplyBeforeHello = true });
-        Flag("--no-heartbeat", "Never answer a heartbeat.",
-            m => m with { NoHeartbeat = true });
-        Time("--heartbeat-delay", "Answer heartbeats this much later.",
-            (m, v) => m with { HeartbeatDelayNs = v });
-        Flag("--heartbeat-twice", "Answer each heartbeat twice.",
-            m => m with { HeartbeatTwice = true });
-        Time("--heartbeat-unasked", "Send one heartbeat nobody asked for, this long after hello.",
-            (m, v) => m with { HeartbeatUnaskedNs = v });
-    }
-
-    private void AddControl()
-    {
-        After("--unknown-frame-after", "Send a frame of unknown type.",
-            (m, v) => m with { UnknownFrameAfter = v });
-        After("--tcp-frame-on-control-after", "Send INBOUND_TCP_OK on the control session.",
-            (m, v) => m with { TcpFrameOnControlAfter = v });
-        After("--garbage-after", "Send 64 bytes of garbage.",
-            (m, v) => m with { GarbageAfter = v });
-        After("--hello-again-after", "Say SERVER_HELLO again.",
-            (m, v) => m with { HelloAgainAfter = v });
-        After("--half-close-after", "End our direction of the control session, read on.",
-            (m, v) => m with { HalfCloseAfter = v });
-        After("--end-mid-frame-after", "Close the control session in the middle of reply N + 1.",
-            (m, v) => m with { EndMidFrameAfter = v });
-        Count("--frame-split", "Write frames in pieces of N bytes.", 1, 65_535,
-            (m, v) => m with { FrameSplit = v });
-    }
-
-    private void AddReplies()
-    {
-        Count("--reply-length", "Cut or pad every UDP reply to N bytes.", 0, 65_535,
-            (m, v) => m with { ReplyLength = v });
-        Word("--reply-length-claim", "Claim N bytes in a reply's header and send none.",
-            (m, v) => m with { ReplyLengthClaim = v });
-        Word("--reply-port", "Send UDP replies to this port.", (m, v) => m with { ReplyPort = v });
-        Value("--reply-address", "Send UDP replies to this address.", "IP", ParseAddress,
-            (m, v) => m with { ReplyAddress = v });
-        Count("--duplicate-replies", "Send every UDP reply N times more.", 0, 1000,
-            (m, v) => m with { DuplicateReplies = v });
-    }
-
-    private void AddTcp()
-    {
-        Flag("--crash-before-tcp-ok", "Exit 1 between INBOUND_TCP and INBOUND_TCP_OK.",
-            m => m with { CrashBeforeTcpOk = true });
-        Flag("--tcp-refuse", "Close TCP sessions on INBOUND_TCP.",
-            m => m with { TcpRefuse = true });
-        Flag("--tcp-reset", "Reset TCP sessions on INBOUND_TCP.",
-            m => m with { TcpReset = true });
-        Flag("--tcp-no-ok", "Never say INBOUND_TCP_OK.", m => m with { TcpNoOk = true });
-        Flag("--tcp-wrong-frame", "Say SERVER_HELLO in the place of INBOUND_TCP_OK.",
-            m => m with { TcpWrongFrame = true });
-        Time("--tcp-ok-delay", "Say INBOUND_TCP_OK this much later.",
-            (m, v) => m with { TcpOkDelayNs = v });
-        Flag("--tcp-ok-split", "Say INBOUND_TCP_OK in two halves, 20 ms apart.",
-            m => m with { TcpOkSplit = true });
-        Flag("--tcp-ok-with-data", "Send an unasked message in the same write as INBOUND_TCP_OK.",
-            m => m with { TcpOkWithData = true });
-        Flag("--tcp-half-close-first", "End our direction after the first answer.",
-            m => m with { TcpHalfCloseFirst = true });
-        Flag("--tcp-never-read", "Read nothing after INBOUND_TCP_OK.",
-            m => m with { TcpNeverRead = true });
-        Count("--tcp-chunk", "Write TCP answers in pieces of N bytes.", 1, 65_537,
-            (m, v) => m with { TcpChunk = v });
-    }
-
-    private void Flag(string name, string description, Func<Misbehaviour, Misbehaviour> apply)
-    {
-        var option = new Option<bool>(name)
+    private static Option OptionOf(Misdeed misdeed) => misdeed.Form == ValueForm.Flag
+        ? new Option<bool>(misdeed.Name)
         {
-            Description = description,
+            Description = misdeed.Description,
             Arity = ArgumentArity.Zero,
-        };
-        _misdeeds.Add((option, (parsed, m) => parsed.GetValue(option) ? apply(m) : m));
-    }
-
-    private void After(
-        string name, string description, Func<Misbehaviour, int, Misbehaviour> apply) =>
-        Count(name, description, 0, int.MaxValue, apply);
-
-    private void Count(string name, string description, int min, int max,
-        Func<Misbehaviour, int, Misbehaviour> apply) =>
-        Value(name, description, "N", text => ParseNumber(text, min, max),
-            (m, v) => apply(m, (int)v));
-
-    private void Word(
-        string name, string description, Func<Misbehaviour, uint, Misbehaviour> apply) =>
-        Value(name, description, "N", text => ParseNumber(text, 0, uint.MaxValue),
-            (m, v) => apply(m, (uint)v));
-
-    private void Time(
-        string name, string description, Func<Misbehaviour, long, Misbehaviour> apply) =>
-        Value(name, description, "TIME", ParseTime, apply);
-
-    private void Value<T>(string name, string description, string helpName,
-        Func<string, (T Value, string? Wrong)> parse, Func<Misbehaviour, T, Misbehaviour> apply)
-    {
-        var option = new Option<T>(name)
+        }
+        : new Option<string>(misdeed.Name)
         {
-            Description = description,
-            HelpName = helpName,
+            Description = misdeed.Description,
+            HelpName = misdeed.Form switch
+            {
+                ValueForm.Time => "TIME",
+                ValueForm.Address => "IP",
+                _ => "N",
+            },
             CustomParser = result =>
             {
                 var text = result.Tokens[0].Value;
-                var (value, wrong) = parse(text);
-                if (wrong is not null)
-                    result.AddError($"{name} {text}: {wrong}");
-                return value;
+                if (misdeed.Set(Misbehaviour.None, text).Wrong is { } wrong)
+                    result.AddError($"{misdeed.Name} {text}: {wrong}");
+                return text;
             },
         };
-        _misdeeds.Add((option, (parsed, m) => apply(m, parsed.GetValue(option)!)));
-    }
 
-    private static (long, string?) ParseNumber(string text, long min, long max) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
-            out var number) && number >= min && number <= max
-            ? (number, null)
-            : (0, $"must be a whole number, {min} to {max}");
-
-    private static (long, string?) ParseTime(string text)
-    {
-        var (unit, ns) = text.EndsWith("ms", StringComparison.Ordinal) ? ("ms", 1_000_000L)
-            : text.EndsWith('s') ? ("s", 1_000_000_000L)
-            : text.EndsWith('m') ? ("m", 60_000_000_000L)
-            : ("", 0);
-        if (ns == 0 || !decimal.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint,
-            CultureInfo.InvariantCulture, out var number) || number > MaxNs / ns)
-            return (0, "must be a time such as 250ms, 1.5s or 2m, an hour at most");
-        return ((long)(number * ns), null);
-    }
-
-    private static (uint, string?) ParseAddress(string text)
-    {
-        if (!IPAddress.TryParse(text, out var address)
-            || address.AddressFamily != AddressFamily.InterNetwork
-            || address.ToString() != text)
-            return (0, "must be an IPv4 address");
-        var number = 0u;
-        foreach (var octet in address.GetAddressBytes())
-            number = number << 8 | octet;
-        return (number, null);
-    }
+    private static string TextOf(OptionResult given) =>
+        given.Tokens is [var token, ..] ? token.Value : "true";
 
     private static void CheckPaths(ArgumentResult result)
     {
@@ -393,13 +321,18 @@ internal sealed class Options
         bool Has(string name) => _misdeeds.Exists(
             m => m.Option.Name == name && result.GetResult(m.Option) is { Implicit: false });
 
-        if (result.GetResult(_paths) is not { Tokens.Count: > 0 })
+        var hasPath = result.GetResult(_paths) is { Tokens.Count: > 0 };
+        var listens = result.GetResult(_listen) is { Implicit: false };
+        if (!hasPath && !listens && result.GetResult(_health) is not { Implicit: false })
         {
             // The value that is missing is most likely the PATH that the option has taken.
-            result.AddError("at least one PATH to listen on is needed"
+            result.AddError("at least one PATH to listen on is needed, or --listen"
                 + (result.GetValue(_id) is { } id ? $" (--id has taken '{id}')" : ""));
         }
         if (Has("--pause") != Has("--pause-after"))
             result.AddError("--pause and --pause-after come together");
+        if (listens && !hasPath && _misdeeds.Find(m => m.Misdeed.IsOfFrames
+            && result.GetResult(m.Option) is { Implicit: false }).Misdeed is { } idle)
+            result.AddError($"{idle.Name}: has no effect without a PATH");
     }
 }

@@ -1,10 +1,12 @@
 // The executable: reads its command line, makes its sockets, says so, serves.
 //
 // Exit status: 0 after SIGTERM or SIGINT, with its own paths unlinked; 1 after a crash that was
-// asked for, or when a socket cannot be made; 64 for a wrong command line; 74 when what it has to
-// say on standard output cannot be written.
+// asked for, when a socket cannot be made, or when --health finds nobody listening; 64 for a wrong
+// command line; 74 when what it has to say on standard output cannot be written.
 
 using System;
+using System.Collections;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -19,6 +21,7 @@ internal static class Program
     private static int Main(string[] arguments)
     {
         var options = new Options();
+        var environment = ReadEnvironment();
         var parsed = options.Parse(arguments);
         if (options.Text(parsed) is { } text)
         {
@@ -26,11 +29,17 @@ internal static class Program
                 ? Complain(cannot, StandardOptions.ExitCannotWrite)
                 : 0;
         }
-        if (options.Complaint(arguments, parsed) is { } complaint)
+        var (all, wrong) = EnvironmentOptions.Add(options, arguments, environment);
+        parsed = options.Parse(all);
+        if ((wrong ?? options.Complaint(all, parsed)) is { } complaint)
             return Complain(complaint, UsageError);
+        var settings = options.Read(parsed);
         try
         {
-            Serve(options.Read(parsed));
+            if (settings.OnlyAsksForHealth)
+                Health.Check(options, settings, options.Parse(arguments), environment);
+            else
+                Serve(settings);
             return 0;
         }
         catch (StartException e)
@@ -45,6 +54,14 @@ internal static class Program
         return exitCode;
     }
 
+    private static Dictionary<string, string> ReadEnvironment()
+    {
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+            environment[(string)variable.Key] = (string)variable.Value!;
+        return environment;
+    }
+
     private static void Serve(Settings settings)
     {
         var paths = new SocketPaths();
@@ -57,13 +74,29 @@ internal static class Program
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        var server = new BinderServer(settings.Misbehaviour, settings.Accepts,
+        var server = new BinderServer(settings,
             settings.Verbose ? Console.Error.WriteLine : null, OpenJournal(settings.Journal));
         if (settings.TakesCommands)
             server.TakeCommands();
+        // The default of a signal that nobody waits for ends the process.
+        using var hangUp = settings.ReadScriptAgain is null
+            ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+            {
+                context.Cancel = true;
+                server.ReadScriptAgain();
+            });
         foreach (var path in settings.Paths)
             server.Add(Listen(paths, path), settings.Id ?? Path.GetFileName(path));
-        var ready = string.Concat(settings.Paths.Select(path => $"listening {path}\n"));
+        if (settings.Listen is { } at)
+        {
+            server.AddPlain(Bind(paths, at, isTcp: false), Bind(paths, at, isTcp: true),
+                settings.Id ?? at.ToString());
+        }
+        IEnumerable<string> places = settings.Paths;
+        if (settings.Listen is { } plain)
+            places = places.Append(plain.ToString());
+        var ready = string.Concat(places.Select(place => $"listening {place}\n"));
         if (StandardOptions.TryPrint(ready) is { } cannot)
         {
             paths.UnlinkOwn();
@@ -82,6 +115,16 @@ internal static class Program
         {
             throw new StartException($"cannot write the journal: {wrong.Message}");
         }
+    }
+
+    private static int Bind(SocketPaths paths, DnsAddress at, bool isTcp)
+    {
+        var descriptor = LibC.Bind(at, isTcp, SocketPaths.Backlog);
+        if (descriptor >= 0)
+            return descriptor;
+        var cannot = new StartException($"cannot listen on {at}: {LibC.LastErrorText()}");
+        paths.UnlinkOwn();
+        throw cannot;
     }
 
     private static int Listen(SocketPaths paths, string path)

@@ -9,7 +9,10 @@ using System;
 
 namespace FakeBinder;
 
-internal sealed class TcpConversation(SessionContext context) : Conversation(context)
+/// <param name="context">What it acts in.</param>
+/// <param name="isPlain">The client is on the stream itself: no INBOUND_TCP_OK is said.</param>
+internal sealed class TcpConversation(SessionContext context, bool isPlain = false)
+    : Conversation(context)
 {
     /// <summary>
     /// Between the two halves of a split INBOUND_TCP_OK: long enough to be two reads.
@@ -82,7 +85,9 @@ internal sealed class TcpConversation(SessionContext context) : Conversation(con
         Greeting.CopyTo(ok[WireCodec.TypeBytes..]);
         if (!Misbehaviour.TcpOkWithData)
             ok = ok[..WireCodec.TypeBytes];
-        if (!Misbehaviour.TcpOkSplit)
+        if (isPlain)
+            ok = ok[WireCodec.TypeBytes..];
+        if (!Misbehaviour.TcpOkSplit || isPlain)
         {
             EndHandshake(nowNs, ok);
             return;

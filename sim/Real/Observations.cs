@@ -227,7 +227,7 @@ internal sealed class ObservedBalancer
     public long StalledSinceStop { get; set; }
 
     /// <summary>Standard error.</summary>
-    public string Complaints { get; set; } = "";
+    public string ErrorOutput { get; set; } = "";
 
     /// <summary>Lines of its log, as far as they could be read.</summary>
     public List<string> Log { get; } = [];

@@ -68,7 +68,7 @@ internal sealed class RealBalancer(
 
     /// <summary>It was free when it was chosen; others on this host choose ports too.</summary>
     private bool FoundPortTaken => HasExited
-        && Complaints().Contains("Address already in use", StringComparison.Ordinal);
+        && ErrorOutput().Contains("Address already in use", StringComparison.Ordinal);
 
     /// <summary>Whether it was seen to listen.</summary>
     private bool Launch()
@@ -200,7 +200,7 @@ internal sealed class RealBalancer(
         const string Lost = "\"event\":\"log_lines_lost\"";
         Seen.LogIsWhole = plan.Nemesis.LogIsReadable
             && !Seen.Log.Any(line => line.Contains(Lost, StringComparison.Ordinal));
-        Seen.Complaints = Complaints();
+        Seen.ErrorOutput = ErrorOutput();
     }
 
     public void Dispose()
@@ -211,7 +211,7 @@ internal sealed class RealBalancer(
         _pipe = -1;
     }
 
-    private string Complaints() =>
+    private string ErrorOutput() =>
         File.Exists(stage["err"]) ? File.ReadAllText(stage["err"]).Trim() : "";
 
     private string OpenLog()

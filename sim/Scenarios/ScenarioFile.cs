@@ -68,7 +68,7 @@ public static class ScenarioFile
         }
         catch (JsonException wrong)
         {
-            throw new ScenarioFormatException(JsonComplaint.Of(wrong));
+            throw new ScenarioFormatException(JsonError.Of(wrong));
         }
         if (scenario is null)
             throw new ScenarioFormatException("$: there is no scenario");

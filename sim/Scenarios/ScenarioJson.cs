@@ -1,6 +1,6 @@
 // Owns how the small types of a scenario are written in JSON: an instant and a duration as whole
 // nanoseconds, an address as text, a kind by its name. What the records look like follows from the
-// records; what is said of JSON that is none of that is JsonComplaint's.
+// records; what is said of JSON that is none of that is JsonError's.
 
 using System;
 using System.Text.Json;

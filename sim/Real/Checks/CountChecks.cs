@@ -41,7 +41,7 @@ internal static class CountChecks
         return null;
     }
 
-    public static Violation? Truth(Observations seen)
+    public static Violation? Accounting(Observations seen)
     {
         var wrong = Falls(seen.Balancer.Records) ?? Quiet(seen) ?? Final(seen);
         return wrong is null

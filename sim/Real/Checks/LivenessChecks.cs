@@ -26,7 +26,7 @@ internal static class LivenessChecks
 
     /// <summary>It must be healthy in the end: it heals, and its path can be used.</summary>
     public static bool IsOwed(BackendPlan plan) => plan.IsCore
-        && Encoding.UTF8.GetByteCount(plan.Name) <= Law.LongestPath - DirectoryBytes;
+        && Encoding.UTF8.GetByteCount(plan.Name) <= SpecifiedLimits.LongestPath - DirectoryBytes;
 
     public static Violation? Recovery(Observations seen)
     {

@@ -21,7 +21,7 @@ internal static class ProcessChecks
     public static Violation? Survival(Observations seen)
     {
         var balancer = seen.Balancer;
-        var said = balancer.Complaints.Length > 0 ? $"; it said: {balancer.Complaints}" : "";
+        var said = balancer.ErrorOutput.Length > 0 ? $"; it said: {balancer.ErrorOutput}" : "";
         if (balancer.StopAskedAt is null && balancer.ExitedAt is { } ended)
         {
             return RealChecks.Fail(seen, "S13", ended,

@@ -28,7 +28,7 @@ internal static class RealChecks
             DatagramChecks.Conservation, DatagramChecks.NoInvention,
             SessionChecks.Hello, SessionChecks.Heartbeats, SessionChecks.Attribution,
             StreamCheck.Judge, RoutingCheck.Judge, StickinessCheck.Judge,
-            CountChecks.Sums, CountChecks.Truth,
+            CountChecks.Sums, CountChecks.Accounting,
             LivenessChecks.Recovery, LivenessChecks.Answers,
         ];
         var found = new List<Violation>();

@@ -57,7 +57,7 @@ internal static class RoutingCheck
         // One that slept until the connection's time was over gave up what was at an end.
         var from = connection.ConnectedAt - StickinessCheck.EffectNs;
         var until = gaveUp + NextTryNs;
-        if (gaveUp - from > Law.HandshakeTime.Nanoseconds
+        if (gaveUp - from > SpecifiedLimits.HandshakeTime.Nanoseconds
             || !(until < seen.Balancer.StopAskedAt)
             || !AllWasQuiet(seen, from, until, besides: session.Backend)
             || !seen.Scenario.Backends.Any(plan => plan.Id != session.Backend

@@ -31,7 +31,7 @@ internal static class SessionChecks
         {
             if (session.Over is { } why && Array.Exists(
                 OutOfPlace, what => why.Contains(what, StringComparison.Ordinal)))
-                return Complain(seen, "S2", session);
+                return Fail(seen, "S2", session);
         }
         return null;
     }
@@ -41,7 +41,7 @@ internal static class SessionChecks
         foreach (var session in seen.Sessions())
         {
             if (session.Over?.Contains(SecondHeartbeat, StringComparison.Ordinal) == true)
-                return Complain(seen, "S8", session);
+                return Fail(seen, "S8", session);
             if (session.HelloAt is { } hello && WrongTime(seen, session, hello) is { } wrong)
                 return wrong;
         }
@@ -103,7 +103,7 @@ internal static class SessionChecks
         return null;
     }
 
-    private static Violation Complain(Observations seen, string check, ObservedSession session) =>
+    private static Violation Fail(Observations seen, string check, ObservedSession session) =>
         RealChecks.Fail(seen, check, session.OverAt ?? session.AcceptedAt,
             $"backend {RealChecks.Name(seen, session.Backend)} ended its session: {session.Over}",
             session.Backend);

@@ -111,7 +111,7 @@ internal static class StickinessCheck
             before.Backend, after.Backend,
             .. overTcp.Where(one => IsBetween(one.At)).Select(one => one.Backend),
         ];
-        return after.At - before.At > Law.RemoteExpiry.Nanoseconds - Second
+        return after.At - before.At > SpecifiedLimits.RemoteExpiry.Nanoseconds - Second
             || MayHaveRebalanced(seen, from, until)
             || met.Contains(-1)
             || met.SelectMany(backend => Changes(seen, backend)).Any(IsBetween)
@@ -195,7 +195,8 @@ internal static class StickinessCheck
     private static bool MayHaveRebalanced(Observations seen, long from, long until) =>
         seen.Balancer.LogIsWhole
             ? seen.Balancer.Rebalances.Exists(at => at >= from && at <= until)
-            : until > seen.Balancer.ReadyAt + Law.RebalanceInterval.Nanoseconds - Second;
+            : until > seen.Balancer.ReadyAt
+                + SpecifiedLimits.RebalanceInterval.Nanoseconds - Second;
 
     // ---- The way back ----
 

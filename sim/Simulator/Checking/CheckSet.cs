@@ -1,5 +1,6 @@
-// Owns all checks of one run, and what they share: Truth, rebuilt from the observed calls. It is an
-// observer like any other, and ends the run with a ViolationException at the first violation.
+// Owns all checks of one run, and what they share: the reference model, fed with the observed
+// calls. It is an observer like any other, and ends the run with a ViolationException at the first
+// violation.
 //
 // When several checks fail at one event, the one that says most reports. The rule: what is about
 // one mechanism goes before what is about a result of it, and a recount of numbers goes last:
@@ -14,8 +15,8 @@
 //   S11 S12      what was named, what was counted
 //   L1 L2 L4 L5  what is owed in the end
 //
-// What always holds: within an event Truth hears of it before the checks do; the first violation
-// stays; checks that were left out cost next to nothing and never report.
+// What always holds: within an event the model hears of it before the checks do; the first
+// violation stays; checks that were left out cost next to nothing and never report.
 
 using System;
 using System.Collections.Generic;
@@ -23,6 +24,7 @@ using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -33,7 +35,7 @@ public sealed class CheckSet : RunObserver
 {
     private readonly Scenario _scenario;
     private readonly Check[] _checks;
-    private readonly Truth _truth;
+    private readonly ReferenceModel _model;
 
     /// <summary>All checks, for a run of this scenario.</summary>
     public CheckSet(Scenario scenario)
@@ -45,9 +47,9 @@ public sealed class CheckSet : RunObserver
     {
         _scenario = scenario;
         _checks = [.. checks];
-        _truth = new Truth(scenario, OnFinding);
+        _model = new ReferenceModel(scenario, OnFinding);
         foreach (var check in _checks)
-            check.Truth = _truth;
+            check.Model = _model;
     }
 
     /// <summary>The ids of all checks, the one that reports first before the others.</summary>
@@ -74,116 +76,116 @@ public sealed class CheckSet : RunObserver
 
     public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)
     {
-        _truth.Sockets.Datagrams = datagramSocket;
-        _truth.Sockets.Listener = listener;
+        _model.Sockets.Datagrams = datagramSocket;
+        _model.Sockets.Listener = listener;
     }
 
-    public override void OnStalled(Instant now, Duration time) => _truth.OnStalled(time);
+    public override void OnStalled(Instant now, Duration time) => _model.OnStalled(time);
 
-    public override void OnWokenEarly() => _truth.OnWokenEarly();
+    public override void OnWokenEarly() => _model.OnWokenEarly();
 
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
-        _truth.OnTurnBegan(now, events);
+        _model.OnTurnBegan(now, events);
         foreach (var check in _checks)
-            check.OnTurnBegan(_truth.Now, events);
+            check.OnTurnBegan(_model.Now, events);
         Conclude(now);
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _truth.OnTurnEnded(now, core);
+        _model.OnTurnEnded(now, core);
         foreach (var check in _checks)
-            check.OnTurnEnded(_truth.Now, core);
+            check.OnTurnEnded(_model.Now, core);
         Conclude(now);
     }
 
     public override void OnReceived(
         Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        _truth.OnReceived(now, in header, payload);
+        _model.OnReceived(now, in header, payload);
         Conclude(now);
     }
 
     public override void OnReceiveFailed(Instant now, IoResult why)
     {
-        _truth.OnReceiveFailed(now, why);
+        _model.OnReceiveFailed(now, why);
         Conclude(now);
     }
 
     public override void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        _truth.OnSent(now, in header, payload);
+        _model.OnSent(now, in header, payload);
         Conclude(now);
     }
 
     public override void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
     {
-        _truth.OnSendFailed(now, in header, why);
+        _model.OnSendFailed(now, in header, why);
         Conclude(now);
     }
 
     public override void OnAccepted(
         Instant now, IoResult result, SocketHandle stream, Endpoint client)
     {
-        _truth.OnAccepted(now, result, stream, client);
+        _model.OnAccepted(now, result, stream, client);
         Conclude(now);
     }
 
     public override void OnConnected(
         Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
     {
-        _truth.OnConnected(now, path, result, stream);
+        _model.OnConnected(now, path, result, stream);
         Conclude(now);
     }
 
     public override void OnRead(
         Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
     {
-        _truth.OnRead(now, stream, result, bytes);
+        _model.OnRead(now, stream, result, bytes);
         Conclude(now);
     }
 
     public override void OnWritten(
         Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
     {
-        _truth.OnWritten(now, stream, result, bytes);
+        _model.OnWritten(now, stream, result, bytes);
         Conclude(now);
     }
 
     public override void OnHalfClosed(Instant now, SocketHandle stream)
     {
-        _truth.OnHalfClosed(now, stream);
+        _model.OnHalfClosed(now, stream);
         Conclude(now);
     }
 
     public override void OnClosed(Instant now, SocketHandle socket, bool aborted)
     {
-        _truth.OnClosed(now, socket, aborted);
+        _model.OnClosed(now, socket, aborted);
         Conclude(now);
     }
 
     public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
-        _truth.Sockets.OnInterest(socket, interest);
+        _model.Sockets.OnInterest(socket, interest);
 
     public override void OnScanOpened(Instant now, IoResult result)
     {
-        _truth.OnScanOpened(now, result);
+        _model.OnScanOpened(now, result);
         Conclude(now);
     }
 
     public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
     {
-        _truth.OnScanEntry(now, result, in entry);
+        _model.OnScanEntry(now, result, in entry);
         Conclude(now);
     }
 
     public override void OnLogged(Instant now, ILogEvent told)
     {
-        _truth.OnLogged(now, told);
+        _model.OnLogged(now, told);
         foreach (var check in _checks)
-            check.OnLogged(_truth.Now, told);
-        _truth.OnLogSettled(told);
+            check.OnLogged(_model.Now, told);
+        _model.OnLogSettled(told);
         Conclude(now);
     }
 
@@ -211,7 +213,7 @@ public sealed class CheckSet : RunObserver
 
     public override void OnHealed(Instant now)
     {
-        _truth.OnHealed();
+        _model.OnHealed();
         foreach (var check in _checks)
             check.OnHealed(now);
         Conclude(now);
@@ -220,7 +222,7 @@ public sealed class CheckSet : RunObserver
     public override void OnEnded(Instant now, LoadBalancer core)
     {
         foreach (var check in _checks)
-            check.OnEnded(_truth.Now, core);
+            check.OnEnded(_model.Now, core);
         Conclude(now);
     }
 
@@ -229,7 +231,7 @@ public sealed class CheckSet : RunObserver
         new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(),
         new S6Generations(), new L3Connections(), new S3Stickiness(), new S5NoInvention(),
         new S10Bounds(), new S4Assignment(), new S1Conservation(), new S2Routing(),
-        new S15Stop(), new S11Attribution(), new S12Truth(),
+        new S15Stop(), new S11Attribution(), new S12Accounting(),
         new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
@@ -248,10 +250,9 @@ public sealed class CheckSet : RunObserver
             return;
         foreach (var check in _checks)
         {
-            if (check.Complaint is not { } complaint)
+            if (check.Violation is not { } violation)
                 continue;
-            Violation = new Violation(check.Id, now, 0, complaint.Evidence,
-                complaint.Backend, complaint.Client);
+            Violation = violation with { At = now };
             throw new ViolationException(Violation);
         }
     }

@@ -12,6 +12,7 @@
 using System;
 using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -38,15 +39,15 @@ internal sealed class L1Answers : Check
         public int Client => client;
         public Instant At => at;
         public bool IsExcused { get; set; }
-        public SessionTruth? Session { get; set; }
+        public ExpectedSession? Session { get; set; }
         public int Tries { get; set; }
     }
 
     public override void OnHealed(Instant now)
     {
         _healedAt = now;
-        Truth.Arrivals.OnRouted = OnRouted;
-        foreach (var client in Truth.Scenario.UdpClients)
+        Model.Arrivals.OnRouted = OnRouted;
+        foreach (var client in Model.Scenario.UdpClients)
             _clients[client.Id] = client;
     }
 
@@ -55,13 +56,13 @@ internal sealed class L1Answers : Check
     {
         if (_healedAt == Instant.Never || !_clients.TryGetValue(client, out var plan)
             || !plan.Retries || from.Address != plan.Address || from.Port == 0
-            || from.Port == Truth.Directory.Listen.Port
+            || from.Port == Model.Directory.Listen.Port
             || payload.Length is < 12 or > 1500 || (payload[2] & 0x80) != 0
             || !IsQuestion(plan, from))
         {
             return;
         }
-        var key = (from, ArrivalBook.IdOf(payload));
+        var key = (from, ArrivalModel.IdOf(payload));
         if (!_asked.TryGetValue(key, out var asked))
         {
             asked = new Asked(client, now);
@@ -115,7 +116,7 @@ internal sealed class L1Answers : Check
         return true;
     }
 
-    private void OnRouted(Endpoint from, int id, BackendTruth? backend)
+    private void OnRouted(Endpoint from, int id, ExpectedBackend? backend)
     {
         if (!_asked.TryGetValue((from, id), out var asked))
             return;
@@ -128,9 +129,9 @@ internal sealed class L1Answers : Check
     private void FollowHealth(Instant now)
     {
         var isHealthy = false;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
             isHealthy |= backend is { IsCore: true, Stage: Stage.Healthy } && now >= backend.WarmAt;
-        if (!isHealthy || !Truth.IsCalm)
+        if (!isHealthy || !Model.IsCalm)
             _healthySince = Instant.Never;
         else if (_healthySince == Instant.Never)
             _healthySince = now;

@@ -6,6 +6,7 @@
 
 using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -20,11 +21,11 @@ internal sealed class L2Healthy() : Check("L2")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (_isJudged || !Truth.IsCalm)
+        if (_isJudged || !Model.IsCalm)
             return;
         if (_due == Instant.Never)
             _due = now + Owed;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
             if (backend is { IsCore: true, Stage: Stage.Healthy }
                 && !_healthy.Contains(backend.PlanId))
@@ -32,11 +33,11 @@ internal sealed class L2Healthy() : Check("L2")
                 Note(backend, core);
             }
         }
-        if (now > _due + Truth.Lateness)
+        if (now > _due + Model.Lateness)
             Judge(now);
     }
 
-    private void Note(BackendTruth backend, LoadBalancer core)
+    private void Note(ExpectedBackend backend, LoadBalancer core)
     {
         foreach (var shown in core.SnapshotBackends())
         {
@@ -48,7 +49,7 @@ internal sealed class L2Healthy() : Check("L2")
     private void Judge(Instant now)
     {
         _isJudged = true;
-        foreach (var plan in Truth.Scenario.Backends)
+        foreach (var plan in Model.Scenario.Backends)
         {
             if (!plan.IsCore || _healthy.Contains(plan.Id) || IsTooLong(plan.Name))
                 continue;
@@ -59,5 +60,5 @@ internal sealed class L2Healthy() : Check("L2")
 
     private static bool IsTooLong(string name) =>
         System.Text.Encoding.UTF8.GetByteCount(name)
-            > Law.LongestPath - DirectoryBook.DirectoryBytes;
+            > SpecifiedLimits.LongestPath - DirectoryModel.DirectoryBytes;
 }

@@ -6,6 +6,7 @@
 // ones are looked at once in a tenth of a second of virtual time.
 
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -26,8 +27,8 @@ internal sealed class L3Connections() : Check("L3")
         _next = now + Interval;
         var late = Find(now);
         // With many deadlines at one instant a turn serves some and the next the others.
-        if (late != null && (_wasLate || Truth.MostTimers < Law.TimersOfATurn)
-            && now > Due(late) + Truth.Lateness)
+        if (late != null && (_wasLate || Model.MostTimers < SpecifiedLimits.TimersOfATurn)
+            && now > Due(late) + Model.Lateness)
         {
             Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"
                 + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at"
@@ -37,14 +38,14 @@ internal sealed class L3Connections() : Check("L3")
         _wasLate = late != null;
     }
 
-    private Instant Due(ConnectionTruth connection) => connection.IsRelaying
-        ? Instant.Min(connection.LastActivity + Truth.Scenario.Kernel.TcpIdle,
-            connection.AcceptedAt + Truth.Scenario.Kernel.TcpLifetime)
-        : connection.AcceptedAt + Law.HandshakeTime;
+    private Instant Due(ExpectedConnection connection) => connection.IsRelaying
+        ? Instant.Min(connection.LastActivity + Model.Scenario.Kernel.TcpIdle,
+            connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime)
+        : connection.AcceptedAt + SpecifiedLimits.HandshakeTime;
 
-    private ConnectionTruth? Find(Instant now)
+    private ExpectedConnection? Find(Instant now)
     {
-        foreach (var connection in Truth.Connections.Open)
+        foreach (var connection in Model.Connections.Open)
         {
             if (now >= Due(connection))
                 return connection;

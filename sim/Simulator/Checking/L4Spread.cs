@@ -21,23 +21,23 @@ internal sealed class L4Spread() : Check("L4")
     private (int Count, long Gone, long Bindings) _remotes;
     private int _healthy;
 
-    public override void OnHealed(Instant now) => _next = now + Law.RebalanceInterval;
+    public override void OnHealed(Instant now) => _next = now + SpecifiedLimits.RebalanceInterval;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (_next == Instant.Never || !Truth.IsCalm)
+        if (_next == Instant.Never || !Model.IsCalm)
             return;
-        var healthy = Truth.Policy.Measure(now, out var fullest, out var spread);
-        var remotes = (Truth.Policy.Remotes.Count, Truth.Tally[Counter.RemotesExpired]
-            + Truth.Tally[Counter.RemotesEvicted], Truth.Policy.Bindings);
+        var healthy = Model.Policy.Measure(now, out var fullest, out var spread);
+        var remotes = (Model.Policy.Remotes.Count, Model.Counters[Counter.RemotesExpired]
+            + Model.Counters[Counter.RemotesEvicted], Model.Policy.Bindings);
         if (remotes != _remotes || healthy != _healthy)
         {
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);
-            _next = now + Law.RebalanceInterval;
+            _next = now + SpecifiedLimits.RebalanceInterval;
         }
-        if (now <= _next + Truth.Lateness)
+        if (now <= _next + Model.Lateness)
             return;
-        _next = now + Law.RebalanceInterval;
+        _next = now + SpecifiedLimits.RebalanceInterval;
         if (++_rebalances > Math.Max(2, healthy) && spread > healthy)
         {
             Fail($"the spread over {healthy} backends is {spread} after {_rebalances} rebalances;"

@@ -49,18 +49,18 @@ internal sealed class L5Settling() : Check("L5")
             _vain = 0;
             _turns = 0;
         }
-        var isVain = Truth.Deeds == 0 && _lines == 0;
+        var isVain = Model.Deeds == 0 && _lines == 0;
         _lines = 0;
         if (!IsMadeByFault(isVain))
         {
             _turns++;
             _vain += isVain ? 1 : 0;
         }
-        if (Truth.Connections.Open.Count > 0 || AnythingMoves())
+        if (Model.Connections.Open.Count > 0 || AnythingMoves())
             _lastTraffic = now;
         if (_vain > VainTurnsOfASecond)
             Fail($"{_vain} turns since {_since} moved nothing");
-        else if (Truth.HasHealed && now - _lastTraffic > Quiet
+        else if (Model.HasHealed && now - _lastTraffic > Quiet
             && _turns > IdleTurnsOfASecond)
         {
             Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
@@ -69,9 +69,9 @@ internal sealed class L5Settling() : Check("L5")
 
     private bool IsMadeByFault(bool isVain)
     {
-        if (Truth.IsWokenEarly)
+        if (Model.IsWokenEarly)
             return true;
-        if (!isVain || !Truth.HasBlocked || _allowance == 0)
+        if (!isVain || !Model.HasBlocked || _allowance == 0)
             return false;
         _allowance--;
         return true;
@@ -80,7 +80,7 @@ internal sealed class L5Settling() : Check("L5")
     /// <summary>A session carries what was asked earlier, perhaps a few bytes a turn.</summary>
     private bool AnythingMoves()
     {
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
             if (backend.Session is { } session
                 && (session.Owed.Count > 0 || session.Decoder.IsMidFrame))

@@ -7,6 +7,7 @@
 // are the loop's own few and at most three for each backend.
 
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -18,21 +19,21 @@ internal sealed class S10Bounds() : Check("S10")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.Life.HasStopped)
+        if (Model.Life.HasStopped)
             return;
         // A stop takes along what the kernel holds, one share more in each of its turns.
-        var shares = Truth.Life.IsStopping ? 2 : 1;
-        if (Truth.ReceivedInTurn > shares * Law.DatagramsOfATurn)
-            Fail($"{Truth.ReceivedInTurn} datagrams were received in one turn");
-        if (Truth.AcceptedInTurn > Law.AcceptsOfATurn)
-            Fail($"{Truth.AcceptedInTurn} connections were accepted in one turn");
+        var shares = Model.Life.IsStopping ? 2 : 1;
+        if (Model.ReceivedInTurn > shares * SpecifiedLimits.DatagramsOfATurn)
+            Fail($"{Model.ReceivedInTurn} datagrams were received in one turn");
+        if (Model.AcceptedInTurn > SpecifiedLimits.AcceptsOfATurn)
+            Fail($"{Model.AcceptedInTurn} connections were accepted in one turn");
         var sessions = 0;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
             if (backend.Session is not { } session)
                 continue;
             sessions++;
-            if (session.Owed.Count > Law.SessionQueueBytes)
+            if (session.Owed.Count > SpecifiedLimits.SessionQueueBytes)
                 Fail($"{session.Owed.Count} bytes wait for {backend}", backend.PlanId);
         }
         CheckTables(core, sessions);
@@ -42,20 +43,20 @@ internal sealed class S10Bounds() : Check("S10")
     {
         foreach (var shown in core.SnapshotBackends())
         {
-            if (shown.QueuedBytes > Law.SessionQueueBytes)
+            if (shown.QueuedBytes > SpecifiedLimits.SessionQueueBytes)
                 Fail($"{shown.QueuedBytes} bytes wait for backend {shown.Id}");
         }
     }
 
     private void CheckTables(LoadBalancer core, int sessions)
     {
-        var open = Truth.Connections.Open.Count;
-        var kernel = Truth.Scenario.Kernel;
-        var streams = sessions + Truth.Retired.Count + open + Truth.Connections.BackendStreams;
-        var timers = Truth.MostTimers;
-        if (Truth.Sockets.OpenStreams != streams)
+        var open = Model.Connections.Open.Count;
+        var kernel = Model.Scenario.Kernel;
+        var streams = sessions + Model.Retired.Count + open + Model.Connections.BackendStreams;
+        var timers = Model.MostTimers;
+        if (Model.Sockets.OpenStreams != streams)
         {
-            Fail($"{Truth.Sockets.OpenStreams} streams are open; {sessions} sessions and {open}"
+            Fail($"{Model.Sockets.OpenStreams} streams are open; {sessions} sessions and {open}"
                 + $" connections need {streams}");
         }
         else if (core.ConnectionCount != open)

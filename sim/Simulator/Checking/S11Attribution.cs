@@ -2,10 +2,11 @@
 // backend: an error, an end, a frame that was read, or a time that has passed; and that no session
 // ends without a fault being named.
 //
-// It knows by the evidence that Truth took from the calls before the core said anything.
+// It knows by the evidence that the model took from the calls before the core said anything.
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -17,11 +18,11 @@ internal sealed class S11Attribution() : Check("S11")
     public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is not LogEvent.BackendFaulted faulted
-            || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
+            || Model.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;
         }
-        if (!backend.OwesFaultLine)
+        if (!backend.OwesFaultEvent)
         {
             Fail($"{backend} was faulted for {faulted.Fault.Cause}; nothing of it has ended",
                 backend.PlanId);
@@ -36,25 +37,25 @@ internal sealed class S11Attribution() : Check("S11")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.Life.HasStopped)
+        if (Model.Life.HasStopped)
             return;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
-            if (backend.OwesFaultLine)
+            if (backend.OwesFaultEvent)
                 Fail($"{backend} lost its session, and no fault was named", backend.PlanId);
         }
     }
 
-    private static bool IsFounded(BackendTruth backend, Fault fault, Instant now)
+    private static bool IsFounded(ExpectedBackend backend, Fault fault, Instant now)
     {
         if (backend.LastEvidence is { } evidence)
             return evidence.Supports(fault);
         return backend.LastSession is { } session && fault.Cause switch
         {
             FaultCause.HelloTimeout => !session.HasHello
-                && now >= session.ConnectedAt + Law.HelloTime,
+                && now >= session.ConnectedAt + SpecifiedLimits.HelloTime,
             FaultCause.HeartbeatTimeout => session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + Law.HeartbeatTime,
+                && now >= session.HeartbeatAt + SpecifiedLimits.HeartbeatTime,
             _ => false,
         };
     }

@@ -8,6 +8,7 @@
 
 using System;
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -26,37 +27,37 @@ internal sealed class S14Attention() : Check("S14")
     /// </summary>
     private void LookAtFailures(Instant now)
     {
-        if (Truth.ReceiveFailuresInARow < 2 || Truth.ReceiveFailedLastIn != Truth.Turn
-            || Truth.Sockets.InterestOf(Truth.Sockets.Datagrams) == Readiness.None)
+        if (Model.ReceiveFailuresInARow < 2 || Model.ReceiveFailedLastIn != Model.Turn
+            || Model.Sockets.InterestOf(Model.Sockets.Datagrams) == Readiness.None)
         {
             return;
         }
-        Fail($"receiving failed {Truth.ReceiveFailuresInARow} times in a row by {now}, and the UDP"
+        Fail($"receiving failed {Model.ReceiveFailuresInARow} times in a row by {now}, and the UDP"
             + " socket does not rest");
     }
 
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
-        if (now > _workSince + Truth.Lateness)
+        if (now > _workSince + Model.Lateness)
             Fail($"the loop slept from {_workSince} to {now} with a scan half done");
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _workSince = Truth.Directory.OpenScan != 0 ? now : Instant.Never;
-        if (Truth.Life.IsStopping)
+        _workSince = Model.Directory.OpenScan != 0 ? now : Instant.Never;
+        if (Model.Life.IsStopping)
             return;
-        Look(Truth.Sockets.Datagrams, "the UDP socket", now, Law.ReceivePause,
-            Truth.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
+        Look(Model.Sockets.Datagrams, "the UDP socket", now, SpecifiedLimits.ReceivePause,
+            Model.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
         LookAtFailures(now);
-        Look(Truth.Sockets.Listener, "the listener", now, Law.AcceptPause,
-            Truth.LacksForAcceptIn == Truth.Turn, ref _listenerRestsSince);
+        Look(Model.Sockets.Listener, "the listener", now, SpecifiedLimits.AcceptPause,
+            Model.LacksForAcceptIn == Model.Turn, ref _listenerRestsSince);
     }
 
     private void Look(SocketHandle socket, string name, Instant now, Duration rest, bool hasCause,
         ref Instant since)
     {
-        if (Truth.Sockets.InterestOf(socket) == Readiness.Read)
+        if (Model.Sockets.InterestOf(socket) == Readiness.Read)
         {
             since = Instant.Never;
             return;

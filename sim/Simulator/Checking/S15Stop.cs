@@ -20,7 +20,7 @@ internal sealed class S15Stop() : Check("S15")
     /// <summary>
     /// How old a query must be to count as one that nobody will answer.
     /// </summary>
-    private static readonly Duration Young = Law.StopGrace;
+    private static readonly Duration Young = SpecifiedLimits.StopGrace;
 
     private Instant _askedAt = Instant.Never;
     private Instant _emptySince = Instant.Never;
@@ -39,14 +39,14 @@ internal sealed class S15Stop() : Check("S15")
         if (told is LogEvent.Stopping)
             (_askedAt, _queuedBefore) = (now, _queued);
         else if (told is LogEvent.BackendFaulted)
-            _faultedInTurn = Truth.CutInTurn;
+            _faultedInTurn = Model.CutInTurn;
         else if (told is LogEvent.Stopped)
             OnStopped(now);
         else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
-            && now < _askedAt + Law.StopGrace && Truth.Life.StopRequests == 1)
+            && now < _askedAt + SpecifiedLimits.StopGrace && Model.Life.StopRequests == 1)
         {
             Fail($"the connection of {cut.Client} was cut at {now}; a stop was asked for at"
-                + $" {_askedAt} and gives it {Law.StopGrace}");
+                + $" {_askedAt} and gives it {SpecifiedLimits.StopGrace}");
         }
     }
 
@@ -55,15 +55,15 @@ internal sealed class S15Stop() : Check("S15")
         _faultedInTurn = 0;
         if (_askedAt == Instant.Never || _hasStopped)
             return;
-        if (Truth.Life.StopRequests > 1)
+        if (Model.Life.StopRequests > 1)
             Fail($"a stop was asked for again by {now}, and is not complete");
-        if (!Truth.Sockets.IsListenerClosed)
+        if (!Model.Sockets.IsListenerClosed)
             Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
-        if (now > _askedAt + Law.StopGrace + Truth.Lateness)
+        if (now > _askedAt + SpecifiedLimits.StopGrace + Model.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
         CheckQuiet(now);
-        var isEmpty = Truth.Connections.Open.Count == 0 && !Truth.AnyInFlight(Duration.Zero);
-        if (isEmpty && now > _emptySince + Truth.Lateness)
+        var isEmpty = Model.Connections.Open.Count == 0 && !Model.AnyInFlight(Duration.Zero);
+        if (isEmpty && now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
         _emptySince = isEmpty ? Instant.Min(_emptySince, now) : Instant.Never;
     }
@@ -72,9 +72,9 @@ internal sealed class S15Stop() : Check("S15")
     {
         if (!_hasStopped)
             Fail("the loop ended, and no stop was told");
-        if (Truth.Sockets.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
+        if (Model.Sockets.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
         {
-            Fail($"{Truth.Sockets.OpenStreams} streams are open, {core.TimerCount} timers armed and"
+            Fail($"{Model.Sockets.OpenStreams} streams are open, {core.TimerCount} timers armed and"
                 + $" {core.ConnectionCount} connections kept after the stop");
         }
     }
@@ -85,11 +85,11 @@ internal sealed class S15Stop() : Check("S15")
     /// </summary>
     private void CheckQuiet(Instant now)
     {
-        var isWithoutTcp = Truth.Connections.Open.Count == 0;
-        var mustRest = now >= _askedAt + (Law.StopGrace - Law.StopQuiet)
-            || (isWithoutTcp && now > _withoutTcpSince + Truth.Lateness);
+        var isWithoutTcp = Model.Connections.Open.Count == 0;
+        var mustRest = now >= _askedAt + (SpecifiedLimits.StopGrace - SpecifiedLimits.StopQuiet)
+            || (isWithoutTcp && now > _withoutTcpSince + Model.Lateness);
         _withoutTcpSince = isWithoutTcp ? Instant.Min(_withoutTcpSince, now) : Instant.Never;
-        if (mustRest && Truth.Sockets.InterestOf(Truth.Sockets.Datagrams) != Readiness.None)
+        if (mustRest && Model.Sockets.InterestOf(Model.Sockets.Datagrams) != Readiness.None)
         {
             Fail($"queries are still taken at {now}; a stop was asked for at {_askedAt}, and no"
                 + $" connection is left since {_withoutTcpSince}");
@@ -99,20 +99,20 @@ internal sealed class S15Stop() : Check("S15")
     private void OnStopped(Instant now)
     {
         _hasStopped = true;
-        var isEarly = now < _askedAt + (Law.StopGrace - Law.StopQuiet)
-            && Truth.Life.StopRequests == 1;
-        if (isEarly && Truth.Tally[Counter.QueriesReceived] < _queuedBefore
-            && Truth.ReceiveFailuresInARow == 0)
+        var isEarly = now < _askedAt + (SpecifiedLimits.StopGrace - SpecifiedLimits.StopQuiet)
+            && Model.Life.StopRequests == 1;
+        if (isEarly && Model.Counters[Counter.QueriesReceived] < _queuedBefore
+            && Model.ReceiveFailuresInARow == 0)
         {
             Fail($"{_queuedBefore} queries had come when a stop was asked for at {_askedAt}; it was"
-                + $" complete at {now}, and {Truth.Tally[Counter.QueriesReceived]} were taken");
+                + $" complete at {now}, and {Model.Counters[Counter.QueriesReceived]} were taken");
         }
-        if (now > _emptySince + Truth.Lateness)
+        if (now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is complete only at {now}");
         // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
-        var cutByStop = Truth.CutInTurn - _faultedInTurn;
-        if (now < _askedAt + Law.StopGrace && Truth.Life.StopRequests == 1
-            && cutByStop > 0 && now - Truth.LastForwardedAt < Young)
+        var cutByStop = Model.CutInTurn - _faultedInTurn;
+        if (now < _askedAt + SpecifiedLimits.StopGrace && Model.Life.StopRequests == 1
+            && cutByStop > 0 && now - Model.LastForwardedAt < Young)
         {
             Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"
                 + $" {Young} is unanswered");

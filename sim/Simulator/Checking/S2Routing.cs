@@ -5,6 +5,8 @@
 // It knows by deciding each arrival with PolicyModel, whose backends are healthy by the bytes that
 // were read from them, and comparing what is written to every session with what is owed to it.
 
+using Simulation.Model;
+
 namespace Simulation.Checking;
 
 internal sealed class S2Routing() : Check("S2")

@@ -8,6 +8,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 
 namespace Simulation.Checking;
 
@@ -19,12 +20,12 @@ internal sealed class S3Stickiness() : Check("S3")
     public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is LogEvent.BackendDraining unlinked
-            && Truth.Policy.WithId(unlinked.Id.Value) is { HasPath: true } there)
+            && Model.Policy.WithId(unlinked.Id.Value) is { HasPath: true } there)
         {
             Fail($"{there} was called unlinked; no whole scan has missed it", there.PlanId);
         }
         else if (told is LogEvent.BackendRemoved removed
-            && Truth.Policy.WithId(removed.Id.Value) is { Stage: not Stage.Removed } alive)
+            && Model.Policy.WithId(removed.Id.Value) is { Stage: not Stage.Removed } alive)
         {
             Fail($"{alive} was called removed; it is {alive.Stage}", alive.PlanId);
         }

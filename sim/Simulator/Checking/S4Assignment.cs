@@ -19,16 +19,16 @@ internal sealed class S4Assignment() : Check("S4")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (core.RemoteCount != Truth.Policy.Remotes.Count)
+        if (core.RemoteCount != Model.Policy.Remotes.Count)
         {
             Fail($"the core remembers {core.RemoteCount} remotes;"
-                + $" it should be {Truth.Policy.Remotes.Count}");
+                + $" it should be {Model.Policy.Remotes.Count}");
         }
-        var changes = Truth.Tally[Counter.RemotesExpired] + Truth.Tally[Counter.RemotesMoved]
-            + Truth.Tally[Counter.RemotesEvicted];
-        if (changes != _changes || Truth.Turn % TurnsBetweenCounts == 0)
+        var changes = Model.Counters[Counter.RemotesExpired] + Model.Counters[Counter.RemotesMoved]
+            + Model.Counters[Counter.RemotesEvicted];
+        if (changes != _changes || Model.Turn % TurnsBetweenCounts == 0)
             Count(core);
-        if (Truth.Turn % TurnsBetweenRecounts == 0)
+        if (Model.Turn % TurnsBetweenRecounts == 0)
             Recount(core);
         _changes = changes;
     }
@@ -43,7 +43,7 @@ internal sealed class S4Assignment() : Check("S4")
     {
         foreach (var shown in core.SnapshotBackends())
         {
-            if (Truth.Policy.WithId(shown.Id.Value) is { } backend
+            if (Model.Policy.WithId(shown.Id.Value) is { } backend
                 && backend.Remotes != shown.Remotes)
             {
                 Fail($"{backend} counts {shown.Remotes} remotes; it should be {backend.Remotes}",

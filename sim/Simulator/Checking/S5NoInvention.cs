@@ -4,6 +4,8 @@
 //
 // It knows by decoding what backends wrote with a decoder of its own, and by the order of replies.
 
+using Simulation.Model;
+
 namespace Simulation.Checking;
 
 internal sealed class S5NoInvention() : Check("S5")

@@ -7,6 +7,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 
 namespace Simulation.Checking;
 
@@ -22,15 +23,15 @@ internal sealed class S6Generations() : Check("S6")
         switch (told)
         {
             case LogEvent.BackendHealthy healthy
-                when Truth.Policy.WithId(healthy.Id.Value) is { } backend
+                when Model.Policy.WithId(healthy.Id.Value) is { } backend
                     && backend.Session is not { HasHello: true }:
                 Fail($"{backend} was called healthy; generation {backend.Generations} has not said"
                     + " hello", backend.PlanId);
                 break;
             case LogEvent.HeartbeatAnswered answered
-                when Truth.Policy.WithId(answered.Id.Value) is { } backend
+                when Model.Policy.WithId(answered.Id.Value) is { } backend
                     && (backend.Session is not { } session
-                        || ++session.AnswersTold > session.Answers):
+                        || ++session.AnswersLogged > session.Answers):
                 Fail($"{backend} was said to have answered a heartbeat; it has not",
                     backend.PlanId);
                 break;
@@ -43,10 +44,10 @@ internal sealed class S6Generations() : Check("S6")
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         var decoded = core.Counters[Counter.RepliesReceived];
-        if (decoded != Truth.Tally[Counter.RepliesReceived] && decoded != _replies)
+        if (decoded != Model.Counters[Counter.RepliesReceived] && decoded != _replies)
         {
             Fail($"the core has decoded {decoded} replies; the bytes read hold"
-                + $" {Truth.Tally[Counter.RepliesReceived]}");
+                + $" {Model.Counters[Counter.RepliesReceived]}");
         }
         _replies = decoded;
     }
@@ -54,7 +55,7 @@ internal sealed class S6Generations() : Check("S6")
     private void OnFaulted(LogEvent.BackendFaulted told)
     {
         var claimed = new Evidence(told.Fault.Cause, told.Fault.Io, told.Fault.Detail);
-        if (!claimed.IsOfProtocol || Truth.Policy.WithId(told.Id.Value) is not { } backend)
+        if (!claimed.IsOfProtocol || Model.Policy.WithId(told.Id.Value) is not { } backend)
             return;
         if (backend.LastEvidence is not { } evidence || !evidence.Supports(told.Fault))
         {

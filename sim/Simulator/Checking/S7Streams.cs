@@ -6,6 +6,8 @@
 // It knows by the bytes read from each stream, which are what may be written to the other, and by
 // the ends read and made. The kernel's own part is the contract suite's.
 
+using Simulation.Model;
+
 namespace Simulation.Checking;
 
 internal sealed class S7Streams() : Check("S7")

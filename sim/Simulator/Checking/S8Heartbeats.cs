@@ -10,6 +10,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -25,14 +26,14 @@ internal sealed class S8Heartbeats() : Check("S8")
                 Fault.Cause: FaultCause.HeartbeatTimeout
                 or FaultCause.HelloTimeout
             } overdue
-            && Truth.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
-            && unread.UnreadSince == Truth.Turn)
+            && Model.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
+            && unread.UnreadSince == Model.Turn)
         {
             Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes"
                 + " of it, before they were read", hasty.PlanId);
         }
         if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
-            || Truth.Policy.WithId(faulted.Id.Value) is not { } backend)
+            || Model.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;
         }
@@ -42,8 +43,8 @@ internal sealed class S8Heartbeats() : Check("S8")
                 + $" {backend.Generations}", backend.PlanId);
             return;
         }
-        var due = session.HeartbeatAt + Law.HeartbeatTime;
-        if (now < due || now > due + Truth.Lateness)
+        var due = session.HeartbeatAt + SpecifiedLimits.HeartbeatTime;
+        if (now < due || now > due + Model.Lateness)
         {
             Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
                 + $" due {due}", backend.PlanId);
@@ -52,9 +53,9 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+        if (Model.Life.HasStopped || Model.MostTimers > SpecifiedLimits.TimersOfATurn)
             return;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
             if (backend.Session is not { Evidence: null } session)
                 continue;
@@ -64,12 +65,12 @@ internal sealed class S8Heartbeats() : Check("S8")
                     backend.PlanId);
             }
             else if (session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + Law.HeartbeatTime)
+                && now >= session.HeartbeatAt + SpecifiedLimits.HeartbeatTime)
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
             }
-            else if (!session.HasHello && now >= session.ConnectedAt + Law.HelloTime)
+            else if (!session.HasHello && now >= session.ConnectedAt + SpecifiedLimits.HelloTime)
             {
                 Fail($"{backend} is not faulted at {now}; it was connected at"
                     + $" {session.ConnectedAt} and has not said hello", backend.PlanId);

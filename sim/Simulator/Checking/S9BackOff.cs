@@ -8,6 +8,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -19,7 +20,7 @@ internal sealed class S9BackOff() : Check("S9")
     public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is LogEvent.BackendFaulted faulted
-            && Truth.Policy.WithId(faulted.Id.Value) is { OwesFaultLine: true } backend
+            && Model.Policy.WithId(faulted.Id.Value) is { OwesFaultEvent: true } backend
             && faulted.BackOff != backend.BackOff)
         {
             Fail($"{backend} backs off for {faulted.BackOff}; it should be {backend.BackOff}",
@@ -29,16 +30,16 @@ internal sealed class S9BackOff() : Check("S9")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Truth.Life.HasStopped || Truth.MostTimers > Law.TimersOfATurn)
+        if (Model.Life.HasStopped || Model.MostTimers > SpecifiedLimits.TimersOfATurn)
             return;
-        foreach (var backend in Truth.Policy.Backends)
+        foreach (var backend in Model.Policy.Backends)
         {
             if (backend.IsConnectDue)
             {
                 Fail($"{backend} was not connected to in the turn in which it was found",
                     backend.PlanId);
             }
-            else if (now >= backend.ReconnectAt && Truth.Turn > backend.BackedOffIn)
+            else if (now >= backend.ReconnectAt && Model.Turn > backend.BackedOffIn)
             {
                 Fail($"{backend} was not connected to at {now}; due {backend.ReconnectAt}",
                     backend.PlanId);

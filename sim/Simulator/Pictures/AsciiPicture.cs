@@ -9,6 +9,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using Balancer.Core;
+using Simulation.Checking;
 using Simulation.Scenarios;
 
 namespace Simulation.Pictures;

@@ -20,6 +20,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Checking;
 using Simulation.Running;
 using Simulation.Scenarios;
 

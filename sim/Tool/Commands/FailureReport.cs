@@ -11,6 +11,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Threading;
+using Simulation.Checking;
 using Simulation.Pictures;
 using Simulation.Running;
 using Simulation.Scenarios;

@@ -17,6 +17,7 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
+using Simulation.Checking;
 using Simulation.Pictures;
 using Simulation.Real;
 using Simulation.Real.Interop;

@@ -11,6 +11,7 @@ using System.IO;
 using System.Text.Json;
 using System.Threading;
 using Balancer.Core;
+using Simulation.Checking;
 using Simulation.Pictures;
 using Simulation.Planting;
 using Simulation.Running;
@@ -162,7 +163,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
         catch (JsonException wrong)
         {
-            throw new FormatException($"{subject}: {JsonComplaint.Of(wrong)}", wrong);
+            throw new FormatException($"{subject}: {JsonError.Of(wrong)}", wrong);
         }
         catch (FormatException wrong)
         {

@@ -48,14 +48,14 @@ public sealed class OptionsTests
     public void ScriptJournalAndCommands_AreRead()
     {
         var file = Path.GetTempFileName();
-        File.WriteAllText(file, "{\"NoHello\":true,\"DropEvery\":2}");
+        File.WriteAllText(file, "{\"noHello\":true,\"dropEvery\":2}");
 
         var settings = Read($"--script {file} --drop-every 3 --journal j --commands p");
 
         Assert.Equal(new Misbehaviour { NoHello = true, DropEvery = 3 }, settings.Misbehaviour);
         Assert.Equal("j", settings.Journal);
         Assert.True(settings.TakesCommands);
-        File.WriteAllText(file, "{\"NoHallo\":true}");
+        File.WriteAllText(file, "{\"noHallo\":true}");
         Assert.StartsWith($"--script {file}: ", Wrong($"--script {file} p"));
         File.Delete(file);
         Assert.StartsWith($"--script {file}: ", Wrong($"--script {file} p"));
@@ -148,14 +148,52 @@ public sealed class OptionsTests
     [InlineData("--pause 1s p", "--pause and --pause-after")]
     [InlineData("--pause-after 1 p", "--pause and --pause-after")]
     [InlineData("--no-hello=yes p", "--no-hello: takes no value")]
+    [InlineData("--listen 5353", "--listen 5353: must be an IPv4 address and a port")]
+    [InlineData("--listen ::1:5353", "--listen ::1:5353: must be")]
+    [InlineData("--listen 127.0.0.1:0", "--listen 127.0.0.1:0: must be")]
+    [InlineData("--listen 127.0.0.1:5353 --no-hello", "--no-hello: has no effect without a PATH")]
     [InlineData("p --id", "--id: its value is missing")]
     [InlineData("p --delay", "--delay: its value is missing")]
-    [InlineData("--id p", "at least one PATH to listen on is needed (--id has taken 'p')")]
+    [InlineData("--id p",
+        "at least one PATH to listen on is needed, or --listen (--id has taken 'p')")]
     [InlineData("--id a --id b p", "--id: given more than once")]
     [InlineData("--delay 1s --delay 2s p", "--delay: given more than once")]
     [InlineData("--no-hello --no-hello p", "--no-hello: given more than once")]
     public void WrongOption_IsNamed(string line, string expected) =>
         Assert.Contains(expected, Wrong(line), System.StringComparison.Ordinal);
+
+    [Fact]
+    public void ListenAndHealth_AreRead()
+    {
+        var settings = Read("--listen 127.0.0.1:5353 --drop-every 2");
+        Assert.Equal("127.0.0.1:5353", settings.Listen?.ToString());
+        Assert.Empty(settings.Paths);
+        Assert.False(settings.OnlyAsksForHealth);
+        Assert.True(Read("--health").OnlyAsksForHealth);
+        Assert.Equal(["p"], Read("--health p").Paths);
+        Assert.Null(Read("p").Listen);
+    }
+
+    [Fact]
+    public void ScriptInPlaceOfAFile_IsRead() => Assert.Equal(
+        new Misbehaviour { NoHello = true, DropEvery = 3 },
+        Read("--script {\"noHello\":true,\"dropEvery\":2} --drop-every 3 p").Misbehaviour);
+
+    [Fact]
+    public void ScriptFile_IsReadAgainWithTheOtherOptionsOnTop()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, "{\"noHello\":true,\"dropEvery\":2}");
+        var settings = Read($"--script {file} --drop-every 3 p");
+
+        File.WriteAllText(file, "{\"crashAfter\":1,\"dropEvery\":2}");
+
+        Assert.Equal(new Misbehaviour { CrashAfter = 1, DropEvery = 3 },
+            settings.ReadScriptAgain!());
+        File.Delete(file);
+        Assert.Null(Read("--script {} p").ReadScriptAgain);
+        Assert.Null(Read("p").ReadScriptAgain);
+    }
 
     [Theory]
     [InlineData("-h")]

@@ -19,6 +19,7 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -38,7 +39,7 @@ public sealed class Coverage : RunObserver
     // Of the run that is watched: which faults happened, and until when what comes follows them.
     private readonly List<int> _happened = [];
     private readonly Instant[] _until = new Instant[FaultNames.Length];
-    private readonly long[] _counters = new long[Tally.Kinds];
+    private readonly long[] _counters = new long[ExpectedCounters.Kinds];
 
     /// <summary>An empty table, to add others to.</summary>
     public Coverage()

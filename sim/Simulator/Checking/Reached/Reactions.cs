@@ -12,6 +12,7 @@ using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Model;
 
 namespace Simulation.Checking;
 
@@ -19,7 +20,7 @@ namespace Simulation.Checking;
 internal static class Reactions
 {
     private static readonly int Causes = Enum.GetValues<FaultCause>().Length;
-    private static readonly int Faulted = Tally.Kinds;
+    private static readonly int Faulted = ExpectedCounters.Kinds;
     private static readonly int Refused = Faulted + Causes;
     private static readonly int Entries = Refused + Causes;
     private static readonly int Lines = Entries + Enum.GetValues<EntryRefusal>().Length;

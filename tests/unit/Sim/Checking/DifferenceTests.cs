@@ -3,6 +3,7 @@
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
+using Simulation.Model;
 using Xunit;
 
 namespace Tests.Unit.Sim.Checking;

@@ -15,7 +15,7 @@ public sealed class ProcessChecksTests : RealCheckTest
         var run = new SeenRun();
         run.Seen.Balancer.StopAskedAt = null;
         run.Seen.Balancer.ExitCode = 139;
-        run.Seen.Balancer.Complaints = "oh\nno";
+        run.Seen.Balancer.ErrorOutput = "oh\nno";
 
         Assert.Equal("it ended by itself, of signal 11; it said: oh no",
             Expect("S13", run, ProcessChecks.Survival));

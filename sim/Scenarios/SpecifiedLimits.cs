@@ -1,0 +1,103 @@
+// Owns the numbers that checks judge by: every time and bound of the balancer, written down a
+// second time from the description of what it does. The core has its own, in its Limits; that these
+// two agree is not compiled in but found by running, so a number that is changed in the core by
+// mistake is a difference that a check sees.
+//
+// What always holds: nothing here is computed from the core's constants, and no check asks the core
+// for a number that stands here.
+
+using Balancer.Core;
+
+namespace Simulation.Scenarios;
+
+/// <summary>
+/// What the balancer promises, in numbers; see the description's sections for each.
+/// </summary>
+public static class SpecifiedLimits
+{
+    // ---- Sessions to backends ----
+
+    public static readonly Duration HelloTime = Seconds(30);
+    public static readonly Duration HeartbeatInterval = Seconds(5);
+    public static readonly Duration HeartbeatTime = Seconds(15);
+    public static readonly Duration FirstBackOff = Seconds(1);
+    public static readonly Duration BackOffStep = Seconds(2);
+    public static readonly Duration LongestBackOff = Seconds(32);
+
+    /// <summary>
+    /// Entries that are no sockets, and others refused, whose names are remembered.
+    /// </summary>
+    public const int SkippedNames = 64;
+
+    /// <summary>
+    /// A session whose socket was replaced ends by itself, or is ended after this.
+    /// </summary>
+    public static readonly Duration RetiredTime = Seconds(15);
+
+    /// <summary>
+    /// Bytes that may wait for one session, and of these those that no query may use.
+    /// </summary>
+    public const int SessionQueueBytes = 256 * 1024;
+
+    public const int ControlReserveBytes = 16;
+
+    // ---- The directory ----
+
+    public static readonly Duration ScanInterval = Seconds(5);
+
+    /// <summary>From a change that was told to the scan that looks at it.</summary>
+    public static readonly Duration ScanDelay = Duration.FromMilliseconds(10);
+
+    public static readonly Duration RemovedRetention = Seconds(300);
+    public const int MostBackends = 256;
+    public const int LongestPath = 107;
+
+    // ---- Remotes ----
+
+    public static readonly Duration RemoteExpiry = Seconds(300);
+    public static readonly Duration ExpiryInterval = Seconds(30);
+    public static readonly Duration RebalanceInterval = Seconds(15);
+
+    /// <summary>
+    /// Remotes that a slice of an expiry or a rebalance is about: one slice a turn.
+    /// </summary>
+    public const int RemotesOfASlice = 2048;
+
+    /// <summary>A full table forgets the one longest unheard of this many.</summary>
+    public const int EvictionSample = 16;
+
+    // ---- TCP ----
+
+    public static readonly Duration HandshakeTime = Seconds(10);
+    public const int BackendTries = 2;
+    public const int RelayQueueBytes = 16 * 1024;
+
+    /// <summary>How long the listener may rest when there is no descriptor to be had.</summary>
+    public static readonly Duration AcceptPause = Duration.FromMilliseconds(100);
+
+    /// <summary>How long the UDP socket may rest when receiving fails.</summary>
+    public static readonly Duration ReceivePause = Duration.FromMilliseconds(10);
+
+    // ---- The log and the stop ----
+
+    public static readonly Duration RepeatedLine = Seconds(5);
+    public static readonly Duration StopGrace = Seconds(5);
+
+    /// <summary>The end of the grace, in which no more queries are taken.</summary>
+    public static readonly Duration StopQuiet = Seconds(1);
+
+    // ---- Work of a turn ----
+
+    /// <summary>
+    /// With more deadlines armed than this, one that has come may be served a turn later.
+    /// </summary>
+    public const int TimersOfATurn = 1000;
+
+    public const int DatagramsOfATurn = 128;
+
+    /// <summary>Replies that are sent by one call, if it takes them all.</summary>
+    public const int DatagramsOfACall = 64;
+    public const int AcceptsOfATurn = 16;
+
+    private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);
+}

@@ -1,0 +1,79 @@
+// Claims that every number that the core exports equals an independent recount: all counters in
+// every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
+// remote's snapshot tells at the end, and every 4,096th turn.
+//
+// The lines of the log are held to the same: each tells what happened, by its true names and
+// numbers, in the turn in which it happened, and so does the status report that an operator asks
+// for.
+//
+// It knows by the model's counters, kept from the calls. Counts of remotes are S4's.
+
+using Balancer.Core;
+using Simulation.Model;
+
+namespace Simulation.Checking;
+
+internal sealed class S12Accounting() : Check("S12")
+{
+    private const long TurnsBetweenBackends = 64;
+    private const long TurnsBetweenRemotes = 4096;
+
+    public override bool Claims(Finding finding) => finding is Finding.Untrue;
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        for (var i = 0; i < ExpectedCounters.Kinds; i++)
+        {
+            var counter = (Counter)i;
+            if (core.Counters[counter] != Model.Counters[counter])
+            {
+                Fail($"{counter} is {core.Counters[counter]};"
+                    + $" it should be {Model.Counters[counter]}");
+            }
+        }
+        if (Model.Life.HasStopped)
+            return;
+        if (Model.Turn % TurnsBetweenBackends == 0 || IsLast(now))
+            CompareBackends(core);
+        if (Model.Turn % TurnsBetweenRemotes == 0 || IsLast(now))
+            CompareRemotes(core);
+    }
+
+    /// <summary>The scenario is over; a stop, which changes what is told, is to come.</summary>
+    private bool IsLast(Instant now) => now + Model.Scenario.Kernel.ClockStep >= Model.Scenario.End;
+
+    private void CompareBackends(LoadBalancer core)
+    {
+        var shown = core.SnapshotBackends();
+        if (shown.Length != Model.Policy.Backends.Count)
+        {
+            Fail($"the core knows {shown.Length} backends;"
+                + $" it should be {Model.Policy.Backends.Count}");
+            return;
+        }
+        for (var i = 0; i < shown.Length; i++)
+            Compare(shown[i], Model.Policy.Backends[i]);
+    }
+
+    private void Compare(BackendSnapshot told, ExpectedBackend real)
+    {
+        var should = Snapshots.Of(real, told);
+        if (told != should)
+            Fail($"of {real} the core tells: {Difference.Of(told, should)}", real.PlanId);
+    }
+
+    private void CompareRemotes(LoadBalancer core)
+    {
+        for (var index = 0; core.TrySnapshotRemote(ref index, out var told);)
+        {
+            if (!Model.Policy.Remotes.TryGetValue(told.Address, out var real))
+            {
+                Fail($"the core remembers {told.Address}; it should not");
+                return;
+            }
+            var should = Snapshots.Of(real);
+            if (told != should)
+                Fail($"of {told.Address} the core tells: {Difference.Of(told, should)}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+// Owns what arrived and is not decided yet: datagrams of a batch, which are all received at once
+// and decided one by one, and an accepted connection. Each is decided by the policy model, and the
+// core's line about a binding must be the one that the model made.
+//
+// What always holds: arrivals are decided in their order, at the latest when the core makes its
+// next call; a datagram is in exactly of the expected counters.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Decides what should become of what arrives.</summary>
+internal sealed class ArrivalModel(ReferenceModel model)
+{
+    private const int UdpHeaderBytes = 16;
+
+    private readonly List<(DatagramHeader Header, int At, ExpectedConnection? Connection)>
+        _waiting = [];
+    private byte[] _payloads = new byte[64 * 1024];
+    private int _filled;
+    private int _next;
+
+    /// <summary>
+    /// Told where each good query should go, with its first two bytes; null for a drop.
+    /// </summary>
+    public Action<Endpoint, int, ExpectedBackend?>? OnRouted { get; set; }
+
+    public void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        while (_filled + payload.Length > _payloads.Length)
+            Array.Resize(ref _payloads, _payloads.Length * 2);
+        payload.CopyTo(_payloads.AsSpan(_filled));
+        _waiting.Add((header, _filled, null));
+        _filled += payload.Length;
+    }
+
+    public void OnAccepted(ExpectedConnection connection) =>
+        _waiting.Add((default, 0, connection));
+
+    /// <summary>Decides all that waits; none may need a binding that was not told.</summary>
+    public void Drain()
+    {
+        if (_waiting.Count == 0)
+            return;
+        while (_next < _waiting.Count)
+        {
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+        _waiting.Clear();
+        _next = 0;
+        _filled = 0;
+    }
+
+    /// <summary>Decides up to the arrival that led to a binding that the core told.</summary>
+    public void DrainTo(LogEvent.RemoteAssigned told)
+    {
+        while (_next < _waiting.Count)
+        {
+            if (Decide() is not { } binding)
+                continue;
+            if (binding.Remote == told.Remote && binding.Backend.Id == told.Backend.Value
+                && binding.IsBackup == told.IsBackup)
+            {
+                return;
+            }
+            ReportBinding(told, binding);
+            return;
+        }
+        ReportBinding(told, null);
+    }
+
+    /// <summary>
+    /// Decides up to the arrival for which a full table must forget somebody, and not that one.
+    /// </summary>
+    public void DrainToNewcomer(Ipv4 evicted)
+    {
+        while (_next < _waiting.Count)
+        {
+            if (IsNewcomer(_waiting[_next]))
+                return;
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+        model.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
+    }
+
+    /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
+    public void DrainTo(Repeat kind, int which)
+    {
+        while (_next < _waiting.Count && !model.Repeats.IsDue(kind, which))
+        {
+            if (Decide() is { } binding)
+                ReportUntold(binding);
+        }
+    }
+
+    private static string Describe(Binding binding) =>
+        $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
+
+    private void ReportUntold(Binding binding) => model.Report(Finding.Misrouted,
+        $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
+        binding.Backend);
+
+    /// <summary>Whether an arrival's remote is to be remembered, and is not known.</summary>
+    private bool IsNewcomer((DatagramHeader Header, int At, ExpectedConnection? Connection) item)
+    {
+        var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
+        if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable(model.Now))
+            return false;
+        return item.Connection is { } connection
+            ? model.Connections.HasRoomFor(connection)
+            : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
+    }
+
+    /// <summary>
+    /// A binding that was told is not the one that is due. One that was due for the same remote is
+    /// in the model by now; without it the remote's primary is one that it had before.
+    /// </summary>
+    private void ReportBinding(LogEvent.RemoteAssigned told, Binding? due)
+    {
+        var primary = model.Policy.Remotes.GetValueOrDefault(told.Remote)?.Primary;
+        var hadPrimary = primary != null && due?.Remote != told.Remote
+            && primary.Id != told.Backend.Value;
+        var should = due is { } binding
+            ? $"it should be {binding.Remote} to {Describe(binding)}" : "nobody needs a backend";
+        model.Report(hadPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+            $"{told.Remote} was bound to backend {told.Backend}"
+            + $"{(told.IsBackup ? " as backup" : "")}; {should}"
+            + (hadPrimary ? $"; its primary is {primary}, {primary!.Stage}" : ""),
+            model.Policy.WithId(told.Backend.Value));
+    }
+
+    private Binding? Decide()
+    {
+        var (header, at, connection) = _waiting[_next++];
+        if (connection != null)
+            return model.Connections.Decide(connection);
+        return DecideQuery(in header, _payloads.AsSpan(at, header.Length));
+    }
+
+    private Binding? DecideQuery(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        model.Counters.Add(Counter.QueriesReceived);
+        if (ReasonToDrop(in header, payload) is { } reason)
+        {
+            model.Counters.Add(reason);
+            return null;
+        }
+        var chosen = model.Policy.Choose(
+            model.Now, header.Peer.Address, isTcp: false, out var remote);
+        var binding = model.Policy.LastBinding;
+        if (remote != null)
+            remote.Local = header.Local;
+        OnRouted?.Invoke(header.Peer, IdOf(payload), chosen);
+        if (chosen == null)
+        {
+            model.Counters.Add(Counter.QueriesWithoutBackend);
+            model.Repeats.OnCondition(Repeat.NoBackend, 0);
+            if (remote != null)
+                remote.UdpDropped++;
+        }
+        else if (!TryOwe(chosen, in header, payload))
+        {
+            model.Counters.Add(Counter.QueriesToStuckBackend);
+        }
+        else
+        {
+            model.Counters.Add(Counter.QueriesForwarded);
+        }
+        return binding;
+    }
+
+    /// <summary>A question's id; -1 for what is too short to have one.</summary>
+    internal static int IdOf(ReadOnlySpan<byte> payload) =>
+        payload.Length < 2 ? -1 : BinaryPrimitives.ReadUInt16BigEndian(payload);
+
+    private Counter? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (header.Truncated || payload.Length > 1500)
+            return Counter.QueriesOversized;
+        if (header.Peer.Port == 0)
+            return Counter.QueriesFromPortZero;
+        if (IsSelf(in header))
+            return Counter.QueriesFromSelf;
+        return payload.Length >= 3 && payload[2] >= 0x80 ? Counter.QueriesWithResponseBit : null;
+    }
+
+    private bool IsSelf(in DatagramHeader header)
+    {
+        var listen = model.Directory.Listen;
+        return header.Peer.Port == listen.Port
+            && (header.Peer.Address == header.Local || header.Peer.Address == listen.Address
+                || (listen.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
+    }
+
+    private bool TryOwe(
+        ExpectedBackend backend, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        model.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote);
+        var session = backend.Session;
+        var frame = UdpHeaderBytes + payload.Length;
+        if (session == null || session.IsStuck
+            || SpecifiedLimits.SessionQueueBytes - session.Owed.Count
+                < frame + SpecifiedLimits.ControlReserveBytes)
+        {
+            backend.DropsWhileStuck++;
+            model.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
+            if (remote != null)
+                remote.UdpDropped++;
+            return false;
+        }
+        Span<byte> head = stackalloc byte[UdpHeaderBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(head, SeenFrame.InboundUdp);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[4..], header.Peer.Address.Value);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[8..], header.Peer.Port);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)payload.Length);
+        session.Owed.Append(head);
+        session.Owed.Append(payload);
+        session.Unanswered++;
+        model.LastForwardedAt = model.Now;
+        backend.UdpQueries++;
+        if (remote != null)
+            remote.UdpForwarded++;
+        return true;
+    }
+}

@@ -1,0 +1,534 @@
+// Owns what proxied TCP connections should do: whom each should go to, the handshake with the
+// backend, what one side gave and the other has not got yet, and how it may end.
+//
+// A connect is a connection's if one was just decided, or refused and owed a second backend;
+// otherwise it is a backend's own session.
+//
+// What always holds: an accepted connection is open, or in exactly one counter.
+
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Follows all TCP connections.</summary>
+internal sealed class ConnectionModel(ReferenceModel model)
+{
+    private readonly HashSet<ExpectedConnection> _open = [];
+    private readonly List<ExpectedConnection> _touched = [];
+    private readonly List<ExpectedConnection> _refusedAtOnce = [];
+    private readonly Dictionary<Ipv4, int> _perClient = [];
+    private ExpectedConnection? _connecting;
+    private ExpectedBackend? _connectTo;
+    private ExpectedConnection? _ending;
+    private long _lastId;
+
+    /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
+    public IReadOnlyCollection<ExpectedConnection> Open => _open;
+
+    /// <summary>Streams that they have to backends.</summary>
+    public int BackendStreams { get; private set; }
+
+    /// <summary>No limit stands against another connection of this client.</summary>
+    public bool HasRoomFor(ExpectedConnection connection) =>
+        _open.Count < model.Scenario.Kernel.TcpConnections
+        && _perClient.GetValueOrDefault(connection.From.Address)
+            < model.Scenario.Kernel.TcpConnectionsPerClient;
+
+    /// <summary>Decides where an accepted connection goes.</summary>
+    public Binding? Decide(ExpectedConnection connection)
+    {
+        var address = connection.From.Address;
+        var ofClient = _perClient.GetValueOrDefault(address);
+        model.Counters.Add(Counter.ConnectionsAccepted);
+        _connecting = connection;
+        _connectTo = null;
+        if (_open.Count >= model.Scenario.Kernel.TcpConnections)
+            return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
+        if (ofClient >= model.Scenario.Kernel.TcpConnectionsPerClient)
+            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
+        var chosen = model.Policy.Choose(model.Now, address, isTcp: true, out var remote);
+        var binding = model.Policy.LastBinding;
+        if (chosen == null)
+        {
+            if (remote != null)
+                remote.TcpDropped++;
+            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend, Repeat.NoBackend);
+        }
+        connection.IsProxied = true;
+        Touch(connection);
+        _open.Add(connection);
+        _perClient[address] = ofClient + 1;
+        _connectTo = chosen;
+        return binding;
+    }
+
+    /// <summary>Whether a connect is a connection's; the model follows it then.</summary>
+    public bool TryTakeConnect(ReadOnlySpan<byte> path, IoResult result, SocketHandle stream,
+        out ExpectedConnection? connection)
+    {
+        connection = _connecting;
+        if (connection == null)
+            return false;
+        var backend = model.Policy.AtPath(path);
+        if (_connectTo == null && backend?.Session == null)
+            return false;
+        if (backend != _connectTo)
+            ReportMisrouted(connection, backend);
+        _connecting = null;
+        _connectTo = null;
+        if (!connection.BackendStream.IsNone)
+        {
+            model.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
+                + $" backend, and its stream to {connection.Backend} is open", backend);
+        }
+        Touch(connection);
+        connection.Backend = backend;
+        connection.Tries++;
+        if (result.IsOk)
+        {
+            connection.BackendStream = stream;
+            BackendStreams++;
+            AppendHandshake(connection);
+        }
+        else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
+        {
+            connection.MustEnd = Counter.ConnectionsWithoutResources;
+            model.Repeats.OnCondition(Repeat.WithoutResources, 0,
+                new LogEvent.ConnectionWithoutResources(connection.Id, result, 0));
+        }
+        else
+        {
+            OnRefused(connection, new Fault(FaultCause.ConnectFailed, result));
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or
+    /// written those calls will show what it is.
+    /// </summary>
+    public void OnHangUp(ExpectedConnection connection, Readiness ready)
+    {
+        Touch(connection);
+        connection.ClientFailed = true;
+        connection.MustClose |= !connection.IsRelaying || ready == Readiness.HangUp;
+    }
+
+    public void OnRead(ExpectedConnection connection, SocketHandle stream, IoResult result,
+        ReadOnlySpan<byte> bytes)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        if (result.IsOk)
+        {
+            connection.LastActivity = model.Now;
+            if (isClient && !connection.IsRelaying)
+                ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
+            if (isClient)
+                connection.FromClient += bytes.Length;
+            if (isClient && !connection.IsBackendDeaf)
+                connection.ToBackend.Append(bytes);
+            else if (!isClient)
+                OnFromBackend(connection, bytes);
+        }
+        else if (result.Status != IoStatus.WouldBlock)
+        {
+            connection.MustClose |= result.Status != IoStatus.EndOfStream
+                && (isClient || connection.IsRelaying);
+            OnSideOver(connection, isClient, result, new Fault(
+                result.Status == IoStatus.EndOfStream
+                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result));
+        }
+        CheckBound(connection);
+    }
+
+    public void OnWritten(ExpectedConnection connection, SocketHandle stream, IoResult result,
+        ReadOnlySpan<byte> bytes)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        if (!result.IsOk)
+        {
+            if (result.Status == IoStatus.WouldBlock)
+                return;
+            var isDeaf = result.Status == IoStatus.BrokenPipe && !isClient
+                && connection.IsRelaying;
+            if (isDeaf)
+            {
+                connection.LastActivity = model.Now;
+                connection.IsBackendDeaf = true;
+                connection.ToBackend.Clear();
+                return;
+            }
+            connection.MustClose |= isClient || connection.IsRelaying;
+            OnSideOver(
+                connection, isClient, result, new Fault(FaultCause.WriteFailed, result));
+            return;
+        }
+        var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (isClient && !connection.IsRelaying)
+            ReportRelay(connection,
+                $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
+        else if (!owed.TryTake(bytes))
+            ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
+                + $" not the next of {owed.Count} that wait for it");
+    }
+
+    public void OnHalfClosed(ExpectedConnection connection, SocketHandle stream)
+    {
+        Touch(connection);
+        var isClient = stream == connection.Client;
+        var sourceEnded = isClient ? connection.BackendEnded : connection.ClientEnded;
+        var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (!sourceEnded)
+            ReportRelay(connection, $"the {Side(isClient)} was told an end that nobody made");
+        else if (owed.Count > 0)
+            ReportRelay(connection,
+                $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait");
+        if (isClient)
+            connection.ToldClient = true;
+        else
+            connection.ToldBackend = true;
+    }
+
+    public void OnClosed(ExpectedConnection connection, SocketHandle stream, bool aborted)
+    {
+        if (stream == connection.BackendStream)
+        {
+            connection.BackendStream = SocketHandle.None;
+            BackendStreams--;
+            return;
+        }
+        connection.IsClosed = true;
+        connection.WasAborted = aborted;
+        if (_connecting == connection)
+        {
+            if (_connectTo != null)
+                model.Report(Finding.Misrouted, $"the connection of {connection.From} was closed;"
+                    + $" it should have gone to {_connectTo}", _connectTo);
+            _connecting = null;
+        }
+        if (connection.IsProxied)
+            _ending = connection;
+        else if (connection.MustEnd is { } how)
+            model.Counters.Add(how);
+    }
+
+    /// <summary>The core told which backend a connection is sent to next.</summary>
+    public void OnOpenedLine(LogEvent.ConnectionOpened told)
+    {
+        if (_connecting is not { } connection || connection.From != told.Client
+            || (_connectTo?.Id ?? 0) != told.Backend.Value)
+        {
+            model.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
+                + $" backend {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            return;
+        }
+        if (connection.Tries == 0)
+            connection.Id = new ConnectionId(++_lastId);
+        if (connection.Id != told.Id)
+        {
+            model.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
+                + $" it should be {connection.Id}");
+        }
+    }
+
+    /// <summary>The core told how a connection ended that it has just closed.</summary>
+    public void OnClosedLine(LogEvent.ConnectionClosed told)
+    {
+        if (_ending is not { } connection || told.Client != connection.From)
+        {
+            model.Report(Finding.Untrue,
+                $"the connection of {told.Client} was called closed, and was not");
+            return;
+        }
+        _ending = null;
+        if (told.Id != connection.Id || told.BytesFromClient != connection.FromClient
+            || told.BytesFromBackend != connection.FromBackend)
+        {
+            model.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
+                + $" {connection.FromClient} and {connection.FromBackend} bytes",
+                connection.Backend);
+        }
+        if (WhyNot(connection, told.How) is { } reason)
+        {
+            model.Life.ReportUnlessStopped(Finding.Untrue,
+                $"the connection of {connection.From} ended as {told.How}: {reason}",
+                connection.Backend);
+        }
+        CheckCut(connection, told.How);
+        model.Counters.Add(told.How);
+        _open.Remove(connection);
+        var left = _perClient[connection.From.Address] - 1;
+        if (left == 0)
+            _perClient.Remove(connection.From.Address);
+        else
+            _perClient[connection.From.Address] = left;
+        if (!connection.IsRelaying
+            && model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+        {
+            remote.TcpDropped++;
+        }
+    }
+
+    /// <summary>
+    /// A turn ended; a connection that its budget left out is dealt with by one of the turns that
+    /// follow at once, and judged after the last of these.
+    /// </summary>
+    public void OnTurnEnded(bool anotherFollowsAtOnce)
+    {
+        if (!anotherFollowsAtOnce)
+            JudgeTouched();
+        foreach (var connection in _refusedAtOnce)
+        {
+            if (!connection.IsClosed)
+                truth.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                    + $" at the turn's end; it should be closed: {connection.MustEnd}");
+        }
+        _refusedAtOnce.Clear();
+        if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
+            truth.Report(Finding.Misrouted,
+                $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
+        _connecting = null;
+    }
+
+    private void JudgeTouched()
+    {
+        foreach (var connection in _touched)
+        {
+            connection.IsTouched = false;
+            if (connection.IsClosed)
+                continue;
+            if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
+                ReportRelay(connection, "it is open at the end of the turn in which it was lost");
+            if (connection.IsRelaying)
+                CheckEnds(connection);
+            if (connection.IsProxied && !model.Life.HasStopped)
+                CheckInterest(connection);
+        }
+        _touched.Clear();
+    }
+
+    private static string Side(bool isClient) => isClient ? "client" : "backend";
+
+    private Binding? EndAtOnce(ExpectedConnection connection, Counter how, Repeat condition)
+    {
+        ILogEvent? line = how switch
+        {
+            Counter.ConnectionsOverLimit =>
+                new LogEvent.ConnectionsOverLimit(connection.From, 0),
+            Counter.ConnectionsOverClientLimit => new LogEvent.ClientOverLimit(connection.From, 0),
+            _ => null,
+        };
+        model.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0, line);
+        connection.MustEnd = how;
+        _refusedAtOnce.Add(connection);
+        return null;
+    }
+
+    private void ReportMisrouted(ExpectedConnection connection, ExpectedBackend? backend)
+    {
+        var evidence = $"the connection of {connection.From} went to"
+            + $" {backend?.ToString() ?? "an unknown path"} ({backend?.Stage}); it should"
+            + (_connectTo == null ? " be closed" : $" go to {_connectTo}");
+        if (backend is { HasPath: false } or { Stage: Stage.Draining })
+            model.Report(Finding.HopelessConnection, evidence, backend);
+        model.Report(Finding.Misrouted, evidence, backend);
+    }
+
+    private static void AppendHandshake(ExpectedConnection connection)
+    {
+        Span<byte> frame = stackalloc byte[12];
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, SeenFrame.InboundTcp);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], connection.From.Address.Value);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], connection.From.Port);
+        connection.ToBackend.Clear();
+        connection.ToBackend.Append(frame);
+        connection.OkBytes = 0;
+        connection.OkValue = 0;
+    }
+
+    private void OnFromBackend(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
+    {
+        while (!connection.IsRelaying && !bytes.IsEmpty)
+        {
+            connection.OkValue |= (uint)bytes[0] << (8 * connection.OkBytes++);
+            bytes = bytes[1..];
+            if (connection.OkBytes < 4)
+                continue;
+            if (connection.OkValue != SeenFrame.InboundTcpOk)
+            {
+                OnRefused(connection,
+                    new Fault(FaultCause.NotTcpOk, Detail: connection.OkValue));
+                return;
+            }
+            connection.IsRelaying = true;
+            connection.Backend!.TcpSessions++;
+            model.Lines.Owe(new LogEvent.ConnectionRelaying(
+                connection.Id, new BackendId(connection.Backend.Id)));
+            if (model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
+                remote.TcpForwarded++;
+        }
+        connection.FromBackend += bytes.Length;
+        connection.ToClient.Append(bytes);
+    }
+
+    private void OnSideOver(
+        ExpectedConnection connection, bool isClient, IoResult result, Fault why)
+    {
+        var isEnd = result.Status == IoStatus.EndOfStream;
+        connection.LastActivity = model.Now;
+        if (!connection.IsRelaying && !isClient)
+            OnRefused(connection, why);
+        else if (isClient)
+            _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
+        else
+            _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
+    }
+
+    /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
+    private void OnRefused(ExpectedConnection connection, Fault why)
+    {
+        model.Repeats.OnCondition(Repeat.RefusedByBackend, 0,
+            new LogEvent.ConnectionRefusedByBackend(
+                connection.Id, new BackendId(connection.Backend?.Id ?? 0), why, 0));
+        var next = connection.Tries < SpecifiedLimits.BackendTries
+            ? model.Policy.NextInTurn(model.Now, connection.Backend) : null;
+        if (next == null)
+        {
+            connection.MustEnd = Counter.ConnectionsRefusedByBackend;
+            return;
+        }
+        model.Counters.Add(Counter.ConnectionsRetried);
+        _connecting = connection;
+        _connectTo = next;
+    }
+
+    private void Touch(ExpectedConnection connection)
+    {
+        if (connection.IsTouched)
+            return;
+        connection.IsTouched = true;
+        _touched.Add(connection);
+    }
+
+    private void CheckBound(ExpectedConnection connection)
+    {
+        var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
+        if (most > SpecifiedLimits.RelayQueueBytes)
+        {
+            model.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
+                + $" {connection.From}; at most {SpecifiedLimits.RelayQueueBytes} may",
+                connection.Backend);
+        }
+    }
+
+    private void CheckEnds(ExpectedConnection connection)
+    {
+        if (connection.ClientFailed || connection.BackendFailed)
+            return;
+        if (connection is { ClientEnded: true, ToldBackend: false, IsBackendDeaf: false }
+            && connection.ToBackend.Count == 0)
+            ReportRelay(connection, "the client's end was not passed on to the backend");
+        if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
+            ReportRelay(connection, "the backend's end was not passed on to the client");
+    }
+
+    /// <summary>
+    /// Each side is read as long as what it sends has room, and written to as long as bytes wait
+    /// for it. A client that is not read is watched for its reset.
+    /// </summary>
+    private void CheckInterest(ExpectedConnection connection)
+    {
+        var client = Readiness.HangUp;
+        var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
+        if (connection.IsRelaying)
+        {
+            client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
+                connection.ToClient);
+            if (client == Readiness.None && !connection.ToldClient)
+                client = Readiness.HangUp;
+            backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
+                connection.ToBackend);
+        }
+        CheckInterest(connection, connection.Client, client, "client");
+        if (!connection.BackendStream.IsNone)
+            CheckInterest(connection, connection.BackendStream, backend, "backend");
+    }
+
+    private static bool HasRoom(ExpectedBytes line) => line.Count < SpecifiedLimits.RelayQueueBytes;
+
+    private static Readiness Wanted(bool read, ExpectedBytes write) =>
+        (read ? Readiness.Read : Readiness.None)
+        | (write.Count > 0 ? Readiness.Write : Readiness.None);
+
+    private void CheckInterest(
+        ExpectedConnection connection, SocketHandle stream, Readiness should, string side)
+    {
+        var told = model.Sockets.InterestOf(stream);
+        if (told == should)
+            return;
+        model.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
+            + $" {connection.ToBackend.Count} bytes for the backend and"
+            + $" {connection.ToClient.Count} for the client, is woken by its {side} for {told}; it"
+            + $" should be {should}", connection.Backend);
+    }
+
+    /// <summary>A client whose answer was cut short must not take it for whole.</summary>
+    private void CheckCut(ExpectedConnection connection, Counter how)
+    {
+        var waits = connection.ToBackend.Count + connection.ToClient.Count;
+        if (how == Counter.ConnectionsFinished && waits > 0)
+            ReportRelay(connection, $"it was called finished while {waits} bytes wait");
+        var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
+            || connection.ToClient.Count > 0;
+        // One that is gone sees nothing any more.
+        if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
+            ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
+        if (connection is { ClientFailed: false, WasAborted: true } && !isCut)
+            ReportRelay(connection, "it was reset, and nothing was cut short");
+    }
+
+    private string? WhyNot(ExpectedConnection connection, Counter how)
+    {
+        var now = model.Now;
+        var holds = how switch
+        {
+            Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
+            Counter.ConnectionsFailedByClient => connection.ClientFailed,
+            // Who reads no more may have answered before: what it says is passed on to its end.
+            Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
+            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
+            Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
+                && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
+            Counter.ConnectionsIdle => connection.IsRelaying
+                && now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle,
+            Counter.ConnectionsTooOld =>
+                now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime,
+            _ => connection.MustEnd == how,
+        };
+        return holds ? null : how switch
+        {
+            Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsFailedByClient => "the client did not fail",
+            Counter.ConnectionsFailedByBackend => "the backend did not fail",
+            Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying
+                ? "a backend took it"
+                : $"not before {connection.AcceptedAt + SpecifiedLimits.HandshakeTime}",
+            Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
+                : $"not before {connection.LastActivity + model.Scenario.Kernel.TcpIdle},"
+                    + $" since it was active at {connection.LastActivity}",
+            Counter.ConnectionsTooOld =>
+                $"not before {connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime}",
+            _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
+        };
+    }
+
+    private void ReportRelay(ExpectedConnection connection, string what) => model.Report(
+        Finding.Relay, $"the connection of {connection.From}: {what}", connection.Backend);
+}

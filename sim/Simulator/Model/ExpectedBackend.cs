@@ -1,0 +1,168 @@
+// Owns what is known of one backend and of its standing session, from connects, scans and the bytes
+// of its streams. What may be done with it is PolicyModel's; what is wrong is for checks to say.
+//
+// What always holds: a session belongs to one generation of one backend and is never used again; a
+// backend is Down from the moment at which the end of its session could be seen.
+
+using System;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>What a backend is doing, as far as can be seen from outside.</summary>
+internal enum Stage
+{
+    Down,
+    AwaitingHello,
+    Healthy,
+    Draining,
+    Removed,
+}
+
+/// <summary>Why a session must end, as seen in its calls.</summary>
+internal readonly record struct Evidence(FaultCause Cause, IoResult Io, uint Detail)
+{
+    /// <summary>Whether a fault that the core logged says the same.</summary>
+    public bool Supports(Fault fault) => fault.Cause == Cause
+        && (Cause is not (FaultCause.ConnectFailed or FaultCause.ReadFailed
+            or FaultCause.WriteFailed) || fault.Io.Status == Io.Status)
+        && (Cause is not (FaultCause.FrameBeforeHello or FaultCause.UnknownFrame
+            or FaultCause.LengthTooLarge) || fault.Detail == Detail);
+
+    public bool IsOfProtocol => Cause is FaultCause.FrameBeforeHello or FaultCause.SecondHello
+        or FaultCause.UnaskedHeartbeat or FaultCause.UnknownFrame
+        or FaultCause.TcpFrameOnControlSession or FaultCause.LengthTooLarge;
+
+    public override string ToString() => Cause.ToString();
+}
+
+/// <summary>One backend.</summary>
+internal sealed class ExpectedBackend(
+    int id, string path, byte[] pathBytes, int planId, bool isCore)
+{
+    public int Id => id;
+    public BackendId Name => new(id);
+    public string Path => path;
+    public byte[] PathBytes => pathBytes;
+
+    /// <summary>The backend's number in the scenario, -1 if it is none of them.</summary>
+    public int PlanId => planId;
+
+    /// <summary>The scenario says that it heals.</summary>
+    public bool IsCore => isCore;
+
+    public Stage Stage { get; set; } = Stage.Down;
+    public ExpectedSession? Session { get; set; }
+    public int Generations { get; set; }
+    public Instant WarmAt { get; set; }
+
+    // ---- What scans said ----
+
+    public EntryIdentity Identity { get; set; }
+    public bool HasPath { get; set; } = true;
+    public bool ConnectedSinceScan { get; set; }
+
+    /// <summary>The turn in which a scan last saw another socket at its path.</summary>
+    public long MadeAnewIn { get; set; }
+
+    /// <summary>The scan that was open when it was last connected to; 0 for none.</summary>
+    public long ConnectedInScan { get; set; }
+    public long SeenInScan { get; set; }
+    public Instant RemovedAt { get; set; }
+
+    // ---- What is owed ----
+
+    /// <summary>A connect must come within this turn.</summary>
+    public bool IsConnectDue { get; set; }
+
+    /// <summary>When a connect is owed; Never for none.</summary>
+    public Instant ReconnectAt { get; set; } = Instant.Never;
+
+    public Duration NextBackOff { get; set; } = SpecifiedLimits.FirstBackOff;
+
+    /// <summary>The delay of its last back-off, and the turn in which that began.</summary>
+    public Duration BackOff { get; set; }
+
+    public long BackedOffIn { get; set; }
+
+    /// <summary>A session or a connect failed and the core has not said so yet.</summary>
+    public bool OwesFaultEvent { get; set; }
+
+    /// <summary>Why, if the calls show it; otherwise only time can have been the cause.</summary>
+    public Evidence? LastEvidence { get; set; }
+
+    /// <summary>The session that ended last.</summary>
+    public ExpectedSession? LastSession { get; set; }
+
+    // ---- Counts ----
+
+    public int Remotes { get; set; }
+    public int Backups { get; set; }
+    public long ConnectsStarted { get; set; }
+    public long ConnectsFailed { get; set; }
+    public long UdpQueries { get; set; }
+    public long TcpSessions { get; set; }
+    public long DropsWhileStuck { get; set; }
+
+    public override string ToString() => $"backend {Id}";
+}
+
+/// <summary>One generation of a backend's standing session.</summary>
+internal sealed class ExpectedSession(
+    ExpectedBackend backend, int generation, SocketHandle stream, Instant connectedAt)
+{
+    public ExpectedBackend Backend => backend;
+    public int Generation => generation;
+    public SocketHandle Stream => stream;
+    public Instant ConnectedAt => connectedAt;
+
+    public FrameDecoder Decoder { get; } = new();
+
+    /// <summary>What is owed to the stream and has not been written.</summary>
+    public ExpectedBytes Owed { get; } = new();
+
+    /// <summary>Bytes at the front of Owed that end a frame whose start was written.</summary>
+    public int RestOfFrame { get; set; }
+
+    public bool IsStuck { get; set; }
+
+    /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
+    public long Unanswered { get; set; }
+
+    /// <summary>
+    /// The turn whose events said that it has bytes, if it was not read since; else 0.
+    /// </summary>
+    public long UnreadSince { get; set; }
+
+    /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
+    public bool IsLost { get; set; }
+
+    /// <summary>When SERVER_HELLO came; Never before that.</summary>
+    public Instant HelloAt { get; set; } = Instant.Never;
+
+    /// <summary>When a heartbeat was asked for that is not answered; Never if none is.</summary>
+    public Instant HeartbeatAt { get; set; } = Instant.Never;
+
+    /// <summary>When the next heartbeat is owed; Never while one is out.</summary>
+    public Instant NextHeartbeatAt { get; set; } = Instant.Never;
+
+    /// <summary>Heartbeats that it answered, and those that the core said it did.</summary>
+    public int Answers { get; set; }
+
+    public int AnswersLogged { get; set; }
+
+    public bool HasHello => HelloAt != Instant.Never;
+
+    public bool HasHeartbeatOut => HeartbeatAt != Instant.Never;
+
+    public Evidence? Evidence { get; set; }
+
+    /// <summary>Another socket took its place; only its replies count any more.</summary>
+    public bool IsRetired { get; set; }
+
+    /// <summary>When that was; Never if it did not.</summary>
+    public Instant RetiredAt { get; set; } = Instant.Never;
+
+    public bool IsClosed { get; set; }
+}

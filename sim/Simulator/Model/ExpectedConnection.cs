@@ -1,0 +1,79 @@
+// Owns what is known of one TCP connection that the balancer accepted: its two streams, what was
+// read from each and is not yet written to the other, and which ends were seen.
+//
+// What always holds: bytes are appended when they were read and taken away when they were written,
+// so what waits here waits in the balancer.
+
+using Balancer.Core;
+
+namespace Simulation.Model;
+
+/// <summary>One accepted connection.</summary>
+internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Instant acceptedAt)
+{
+    public SocketHandle Client => client;
+    public Endpoint From => from;
+    public Instant AcceptedAt => acceptedAt;
+
+    /// <summary>What the log calls it: 1, 2, 3, … in the order in which they were let in.</summary>
+    public ConnectionId Id { get; set; }
+
+    /// <summary>Bytes read of each side; INBOUND_TCP_OK is not counted.</summary>
+    public long FromClient { get; set; }
+
+    public long FromBackend { get; set; }
+
+    /// <summary>The backend that it is with, or was last.</summary>
+    public ExpectedBackend? Backend { get; set; }
+
+    /// <summary>Its stream to a backend; None while there is none.</summary>
+    public SocketHandle BackendStream { get; set; }
+
+    public int Tries { get; set; }
+
+    /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>
+    public int OkBytes { get; set; }
+
+    public uint OkValue { get; set; }
+
+    public bool IsRelaying { get; set; }
+
+    /// <summary>It is counted among those that are open.</summary>
+    public bool IsProxied { get; set; }
+
+    public bool IsClosed { get; set; }
+
+    /// <summary>How it must end at once, if it must.</summary>
+    public Counter? MustEnd { get; set; }
+
+    /// <summary>A read or write on one of its sides failed.</summary>
+    public bool ClientFailed { get; set; }
+
+    public bool BackendFailed { get; set; }
+
+    /// <summary>The backend reads no more; what is for it is thrown away.</summary>
+    public bool IsBackendDeaf { get; set; }
+
+    /// <summary>One of its sides is gone, so it is closed by the end of the turn.</summary>
+    public bool MustClose { get; set; }
+
+    public bool ClientEnded { get; set; }
+
+    public bool BackendEnded { get; set; }
+
+    /// <summary>The end of a side was passed on to the other.</summary>
+    public bool ToldBackend { get; set; }
+
+    public bool ToldClient { get; set; }
+
+    public bool WasAborted { get; set; }
+
+    public Instant LastActivity { get; set; }
+
+    /// <summary>It is in the list of those to look at when the turn ends.</summary>
+    public bool IsTouched { get; set; }
+
+    public ExpectedBytes ToBackend { get; } = new();
+
+    public ExpectedBytes ToClient { get; } = new();
+}

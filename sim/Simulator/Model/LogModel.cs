@@ -1,0 +1,49 @@
+// Owns the lines that the log owes: what happened to a backend, a connection or the directory is
+// told once, with its true names and numbers, in the turn in which it happened, and nothing is told
+// that did not happen. What is told by rate is RepeatedEventModel's.
+//
+// What always holds: a line that is owed was seen in the calls first; within a turn lines may come
+// in any order.
+
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+
+namespace Simulation.Model;
+
+/// <summary>Lines that are owed and not told yet.</summary>
+internal sealed class LogModel(ReferenceModel model)
+{
+    private readonly List<object> _owed = [];
+
+    public void Owe(ILogEvent line) => _owed.Add(line);
+
+    public void OnLogged(ILogEvent told)
+    {
+        if (!IsExact(told))
+            return;
+        if (!_owed.Remove(told))
+        {
+            model.Report(Finding.Untrue, $"the log told {told}; it should be"
+                + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
+        }
+    }
+
+    public void OnTurnEnded()
+    {
+        if (_owed.Count > 0 && !model.Life.HasStopped)
+        {
+            model.Report(Finding.Untrue,
+                $"the log did not tell {_owed[0]}");
+        }
+        _owed.Clear();
+    }
+
+    private static bool IsExact(ILogEvent told) => told is LogEvent.BackendReturned
+        or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
+        or LogEvent.BackendDraining or LogEvent.BackendResumed or LogEvent.BackendRemoved
+        or LogEvent.HeartbeatAnswered
+        or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
+        or LogEvent.EntryNotASocket
+        or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
+}

@@ -1,0 +1,276 @@
+// Owns a second telling of who is served by whom, written from the description of remotes and
+// backends: which backends may be chosen, whose turn it is, and every remote with its primary and
+// backup. It decides what the core should; ReferenceModel compares it with what the core did.
+//
+// It moves with the run, so it is small and mutable. Where the description leaves a freedom - which
+// remotes of a fullest backend a rebalance takes, whom a full table forgets - the model takes over
+// what the core tells if that is allowed (see RemoteModel). Ids and turns leave none.
+//
+// The property tests have a model of their own, of immutable values and without lines of the log:
+// that one is run beside the core alone, and two descriptions cannot share one mistake.
+//
+// What always holds: nothing here reads the core; a backend's counts of remotes are those of the
+// entries that name it.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Balancer.Core;
+
+namespace Simulation.Model;
+
+/// <summary>One client host.</summary>
+internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
+{
+    public Ipv4 Address => address;
+    public Instant FirstSeen => firstSeen;
+    public ExpectedBackend? Primary { get; set; }
+    public ExpectedBackend? Backup { get; set; }
+    public Instant LastSeen { get; set; }
+    public Ipv4 Local { get; set; }
+    public bool WasMoved { get; set; }
+    public uint UdpForwarded { get; set; }
+    public uint UdpDropped { get; set; }
+    public uint TcpForwarded { get; set; }
+    public uint TcpDropped { get; set; }
+}
+
+/// <summary>Whom the core must say that it bound a remote to.</summary>
+internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
+
+/// <summary>The policy of one run.</summary>
+internal sealed class PolicyModel
+{
+    private readonly List<ExpectedBackend> _backends = [];
+    private int _lastChosen;
+
+    /// <summary>Backends in the order of their ids.</summary>
+    public IReadOnlyList<ExpectedBackend> Backends => _backends;
+
+    public Dictionary<Ipv4, ExpectedRemote> Remotes { get; } = [];
+
+    /// <summary>What the last choice must have been told as; null for nothing.</summary>
+    public Binding? LastBinding { get; private set; }
+
+    /// <summary>Primaries given so far, but for those that a rebalance made necessary.</summary>
+    public long Bindings { get; private set; }
+
+    // ---- Backends ----
+
+    public ExpectedBackend? AtPath(ReadOnlySpan<byte> path)
+    {
+        foreach (var backend in _backends)
+        {
+            if (path.SequenceEqual(backend.PathBytes))
+                return backend;
+        }
+        return null;
+    }
+
+    public ExpectedBackend? WithId(int id) => _backends.Find(backend => backend.Id == id);
+
+    public void Add(ExpectedBackend backend)
+    {
+        var at = _backends.Count;
+        while (at > 0 && _backends[at - 1].Id > backend.Id)
+            at--;
+        _backends.Insert(at, backend);
+    }
+
+    public void Forget(ExpectedBackend backend) => _backends.Remove(backend);
+
+    /// <summary>The id that a new entry of this name gets.</summary>
+    public int IdFor(ReadOnlySpan<byte> name)
+    {
+        var isNumber = name.Length > 0 && name.IndexOfAnyExceptInRange((byte)'0', (byte)'9') < 0
+            && name.TrimStart((byte)'0').Length == 4;
+        var number = isNumber
+            ? int.Parse(Encoding.ASCII.GetString(name.TrimStart((byte)'0')),
+                System.Globalization.CultureInfo.InvariantCulture)
+            : 0;
+        if (number is >= 5300 and <= 5399 && WithId(number) == null)
+            return number;
+        return _backends.Count == 0 ? 1 : _backends[^1].Id + 1;
+    }
+
+    // ---- Choosing ----
+
+    /// <summary>
+    /// The backend that a remote's query or connection goes to, null for none. `remote` is null
+    /// if it is not remembered.
+    /// </summary>
+    public ExpectedBackend? Choose(
+        Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
+    {
+        LastBinding = null;
+        if (!Remotes.TryGetValue(address, out remote))
+            return ChooseForNew(now, address, out remote);
+        remote.LastSeen = now;
+        if (remote.Primary is not { Stage: not Stage.Removed } primary)
+            return ChooseAnew(now, remote);
+        if (MayServe(now, primary, isTcp))
+        {
+            // One that drains serves UDP alone: for TCP the backup is still needed.
+            if (primary.Stage == Stage.Healthy)
+                SetBackup(remote, null);
+            return primary;
+        }
+        if (remote.Backup is { } backup && MayServe(now, backup, isTcp))
+            return backup;
+        if (NextInTurn(now) is not { } chosen)
+            return null;
+        SetBackup(remote, chosen);
+        LastBinding = new Binding(address, chosen, IsBackup: true);
+        return chosen;
+    }
+
+    /// <summary>The next healthy backend by id after the last one chosen.</summary>
+    public ExpectedBackend? NextInTurn(Instant now, ExpectedBackend? except = null)
+    {
+        ExpectedBackend? first = null;
+        ExpectedBackend? next = null;
+        var needsWarm = AnyWarm(now, except);
+        foreach (var backend in _backends)
+        {
+            if (backend == except || !IsChoosable(backend, now, needsWarm))
+                continue;
+            first ??= backend;
+            if (backend.Id > _lastChosen)
+            {
+                next = backend;
+                break;
+            }
+        }
+        next ??= first;
+        if (next != null)
+            _lastChosen = next.Id;
+        return next;
+    }
+
+    /// <summary>Backends that may be chosen now; returns how many.</summary>
+    public int Measure(Instant now, out ExpectedBackend? fullest, out int spread)
+    {
+        var needsWarm = AnyWarm(now, null);
+        var healthy = 0;
+        var fewest = int.MaxValue;
+        fullest = null;
+        foreach (var backend in _backends)
+        {
+            if (!IsChoosable(backend, now, needsWarm))
+                continue;
+            healthy++;
+            fewest = Math.Min(fewest, backend.Remotes);
+            if (fullest == null || backend.Remotes > fullest.Remotes)
+                fullest = backend;
+        }
+        spread = fullest == null ? 0 : fullest.Remotes - fewest;
+        return healthy;
+    }
+
+    /// <summary>Whether any backend may be chosen now.</summary>
+    public bool AnyChoosable(Instant now)
+    {
+        var needsWarm = AnyWarm(now, null);
+        return _backends.Exists(backend => IsChoosable(backend, now, needsWarm));
+    }
+
+    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp) =>
+        (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
+        && (now >= backend.WarmAt || !AnyWarm(now, null));
+
+    // ---- Remotes ----
+
+    public static void Unbind(ExpectedRemote remote)
+    {
+        SetBackup(remote, null);
+        if (remote.Primary != null)
+            remote.Primary.Remotes--;
+        remote.Primary = null;
+    }
+
+    public void Forget(ExpectedRemote remote)
+    {
+        Unbind(remote);
+        Remotes.Remove(remote.Address);
+    }
+
+    private ExpectedBackend? ChooseForNew(Instant now, Ipv4 address, out ExpectedRemote? remote)
+    {
+        remote = null;
+        if (NextInTurn(now) is not { } chosen)
+            return null;
+        remote = new ExpectedRemote(address, now) { LastSeen = now };
+        Remotes.Add(address, remote);
+        Bind(remote, chosen);
+        return chosen;
+    }
+
+    private ExpectedBackend? ChooseAnew(Instant now, ExpectedRemote remote)
+    {
+        Unbind(remote);
+        var chosen = remote.WasMoved ? NextWithFewest(now) : NextInTurn(now);
+        if (chosen != null)
+            Bind(remote, chosen);
+        return chosen;
+    }
+
+    private ExpectedBackend? NextWithFewest(Instant now)
+    {
+        var best = WithFewest(now);
+        if (best != null)
+            _lastChosen = best.Id;
+        return best;
+    }
+
+    /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
+    private ExpectedBackend? WithFewest(Instant now)
+    {
+        var needsWarm = AnyWarm(now, null);
+        ExpectedBackend? best = null;
+        foreach (var backend in _backends)
+        {
+            if (IsChoosable(backend, now, needsWarm)
+                && (best == null || backend.Remotes < best.Remotes
+                    || (backend.Remotes == best.Remotes && IsNextBefore(backend, best))))
+            {
+                best = backend;
+            }
+        }
+        return best;
+    }
+
+    /// <summary>Of two that are equal, whose turn comes first after the last one chosen.</summary>
+    private bool IsNextBefore(ExpectedBackend a, ExpectedBackend b) =>
+        (a.Id <= _lastChosen, a.Id).CompareTo((b.Id <= _lastChosen, b.Id)) < 0;
+
+    private void Bind(ExpectedRemote remote, ExpectedBackend chosen)
+    {
+        remote.Primary = chosen;
+        Bindings += remote.WasMoved ? 0 : 1;
+        remote.WasMoved = false;
+        chosen.Remotes++;
+        LastBinding = new Binding(remote.Address, chosen, IsBackup: false);
+    }
+
+    private static void SetBackup(ExpectedRemote remote, ExpectedBackend? backup)
+    {
+        if (remote.Backup != null)
+            remote.Backup.Backups--;
+        remote.Backup = backup;
+        if (backup != null)
+            backup.Backups++;
+    }
+
+    private static bool IsChoosable(ExpectedBackend backend, Instant now, bool needsWarm) =>
+        backend.Stage == Stage.Healthy && (!needsWarm || now >= backend.WarmAt);
+
+    private bool AnyWarm(Instant now, ExpectedBackend? except)
+    {
+        foreach (var backend in _backends)
+        {
+            if (backend != except && IsChoosable(backend, now, needsWarm: true))
+                return true;
+        }
+        return false;
+    }
+}

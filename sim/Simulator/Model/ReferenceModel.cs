@@ -1,0 +1,489 @@
+// Owns what should happen in a run, rebuilt from the system calls that were seen: every byte read
+// and written, every connect, close and scan, and the clock of turns. From these it follows, with a
+// policy model, what the core should do; where what it does differs, that is a finding. What each
+// kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
+//
+// The core's log is used for five things only, and each use is checked against the calls and the
+// policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
+// rebalance, an expiry or a full table is about, where the description leaves that free
+// (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
+// (HeartbeatSent), that something is over (ConnectionClosed and BackendForgotten), and that a stop
+// is complete (Stopped), which S15 holds against what is open.
+//
+// What always holds: the model changes nothing it looks at; after a finding it goes on as well as
+// it can, because the check that is asked for may be another.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Told when model and core differ: what, a line of evidence, backend, client.</summary>
+internal delegate void FindingHandler(Finding finding, string evidence, int backend, int client);
+
+/// <summary>What should happen in one run.</summary>
+internal sealed class ReferenceModel
+{
+    /// <summary>
+    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
+    /// besides backends and connections.
+    /// </summary>
+    private const int OwnTimers = 7;
+
+    private readonly FindingHandler _report;
+    private readonly SessionModel _sessions;
+    private readonly RemoteModel _remotes;
+    private Duration _stall;
+    private bool _wokenEarly;
+
+    public ReferenceModel(Scenario scenario, FindingHandler report)
+    {
+        _report = report;
+        Scenario = scenario;
+        Policy = new PolicyModel();
+        Life = new LifetimeModel(this);
+        Lines = new LogModel(this);
+        Repeats = new RepeatedEventModel(this);
+        Scans = new ScanModel(this);
+        Status = new StatusModel(this);
+        Replies = new ReplyModel(this);
+        _sessions = new SessionModel(this);
+        Directory = new DirectoryModel(this);
+        Connections = new ConnectionModel(this);
+        Arrivals = new ArrivalModel(this);
+        _remotes = new RemoteModel(this);
+    }
+
+    public Scenario Scenario { get; }
+
+    public PolicyModel Policy { get; }
+
+    public ExpectedCounters Counters { get; } = new();
+
+    public SocketModel Sockets { get; } = new();
+
+    public LifetimeModel Life { get; }
+
+    public ArrivalModel Arrivals { get; }
+
+    public ReplyModel Replies { get; }
+
+    public ConnectionModel Connections { get; }
+
+    public LogModel Lines { get; }
+
+    public RepeatedEventModel Repeats { get; }
+
+    public ScanModel Scans { get; }
+
+    public StatusModel Status { get; }
+
+    public DirectoryModel Directory { get; }
+
+    /// <summary>Sessions that retired and are not closed yet.</summary>
+    public List<ExpectedSession> Retired { get; } = [];
+
+    /// <summary>What the balancer's clock shows.</summary>
+    public Instant Now { get; private set; }
+
+    /// <summary>When a query was last owed to a session.</summary>
+    public Instant LastForwardedAt { get; set; }
+
+    /// <summary>Turns that began.</summary>
+    public long Turn { get; private set; }
+
+    public bool HasHealed { get; private set; }
+
+    /// <summary>Chaos is over, and so is a stall that began in it.</summary>
+    public bool IsCalm { get; private set; }
+
+    /// <summary>
+    /// How much later than a deadline this turn may be: the clock's step, and the stall of the wait
+    /// that it follows. What fell due in that stall is served in this turn.
+    /// </summary>
+    public Duration Lateness { get; private set; }
+
+    /// <summary>Turns since one that came late by a stall, that one being 0.</summary>
+    public int TurnsSinceStall { get; private set; }
+
+    /// <summary>Receives that failed since one that did not, and the turn of the last.</summary>
+    public int ReceiveFailuresInARow { get; private set; }
+
+    public long ReceiveFailedLastIn { get; private set; }
+
+    /// <summary>The turn in which an accept last failed for want of something.</summary>
+    public long LacksForAcceptIn { get; private set; }
+
+    /// <summary>
+    /// Deadlines that the balancer can have at most; a turn serves a bounded number.
+    /// </summary>
+    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
+
+    public int ReceivedInTurn { get; private set; }
+
+    public int AcceptedInTurn { get; private set; }
+
+    /// <summary>System calls of this turn that moved something.</summary>
+    public int Deeds { get; private set; }
+
+    /// <summary>A write of this turn was answered that it would block.</summary>
+    public bool HasBlocked { get; private set; }
+
+    /// <summary>A fault ended the wait that this turn follows, for nothing.</summary>
+    public bool IsWokenEarly { get; private set; }
+
+    public void Report(
+        Finding finding, string evidence, ExpectedBackend? backend = null, int client = -1) =>
+        _report(finding, evidence, backend?.PlanId ?? -1, client);
+
+    /// <summary>
+    /// Replies still owed by sessions that were closed in this turn without cause.
+    /// </summary>
+    public long CutInTurn { get; set; }
+
+    /// <summary>
+    /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
+    /// forwarded.
+    /// </summary>
+    public bool AnyInFlight(Duration age)
+    {
+        long unanswered = 0;
+        foreach (var backend in Policy.Backends)
+            unanswered += backend.Session?.Unanswered ?? 0;
+        foreach (var session in Retired)
+            unanswered += session.Unanswered;
+        return unanswered > 0 && (age == Duration.Zero || Now - LastForwardedAt < age);
+    }
+
+    // ---- Turns ----
+
+    /// <summary>The wait that the next turn follows stood still for so long.</summary>
+    public void OnStalled(Duration time) => _stall = time;
+
+    /// <summary>The wait that the next turn follows was ended by a fault, for nothing.</summary>
+    public void OnWokenEarly() => _wokenEarly = true;
+
+    public void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
+    {
+        Now = Shown(now);
+        Turn++;
+        Deeds = 0;
+        HasBlocked = false;
+        IsWokenEarly = _wokenEarly;
+        _wokenEarly = false;
+        CutInTurn = 0;
+        ReceivedInTurn = 0;
+        AcceptedInTurn = 0;
+        Lateness = Scenario.Kernel.ClockStep + _stall;
+        TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
+        IsCalm |= HasHealed && _stall == Duration.Zero;
+        _stall = Duration.Zero;
+        Replies.OnTurnBegan();
+        foreach (ref readonly var happened in events)
+        {
+            switch (happened.Kind)
+            {
+                case NetworkEventKind.StopRequested:
+                    Life.OnStopRequested();
+                    break;
+                case NetworkEventKind.DirectoryChanged:
+                    Scans.Soon();
+                    break;
+                case NetworkEventKind.StatusRequested:
+                    Status.OnRequested();
+                    break;
+                case NetworkEventKind.RescanRequested:
+                    Scans.AtOnce();
+                    Lines.Owe(new LogEvent.RescanRequested());
+                    break;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && (happened.Ready & Readiness.Read) != 0
+                && Sockets.OwnerOf(happened.Handle) is ExpectedSession session)
+            {
+                session.UnreadSince = Turn;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
+            {
+                connection.LastActivity = Now;
+                if (happened.Handle == connection.Client
+                    && (happened.Ready & Readiness.HangUp) != 0)
+                {
+                    Connections.OnHangUp(connection, happened.Ready);
+                }
+            }
+        }
+    }
+
+    public void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Life.OnTurnEnded();
+        Replies.OnTurnEnded();
+        _sessions.OnTurnEnded();
+        Connections.OnTurnEnded(core.NextWake == Instant.Zero);
+        _remotes.OnTurnEnded();
+        Directory.OnTurnEnded();
+        Scans.OnTurnEnded(MostTimers);
+        Status.OnTurnEnded(core);
+        Lines.OnTurnEnded();
+        Repeats.OnTurnEnded();
+    }
+
+    public void OnHealed() => HasHealed = true;
+
+    // ---- Datagrams ----
+
+    public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Now = Shown(now);
+        Deeds++;
+        ReceivedInTurn++;
+        ReceiveFailuresInARow = 0;
+        Arrivals.OnReceived(in header, payload);
+    }
+
+    public void OnReceiveFailed(Instant now, IoResult why)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (why.Status == IoStatus.WouldBlock)
+            return;
+        Counters.Add(Counter.ReceivesFailed);
+        ReceiveFailuresInARow++;
+        ReceiveFailedLastIn = Turn;
+        Repeats.OnCondition(Repeat.ReceiveFailed, (int)why.Status,
+            new LogEvent.ReceiveFailed(why, 0));
+    }
+
+    public void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Replies.OnSent(in header, payload);
+    }
+
+    public void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Replies.OnSendFailed(in header, why);
+        Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
+            why.Status is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
+                or IoStatus.Refused or IoStatus.MessageTooLong
+                ? new LogEvent.ReplyUndeliverable(header.Peer, why, 0)
+                : new LogEvent.SendFailed(header.Peer, why, 0));
+    }
+
+    // ---- Streams ----
+
+    public void OnAccepted(Instant now, IoResult result, SocketHandle stream, Endpoint client)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.IsOk)
+        {
+            Deeds++;
+            AcceptedInTurn++;
+            var connection = new ExpectedConnection(stream, client, Now) { LastActivity = Now };
+            Sockets.Own(stream, connection);
+            Arrivals.OnAccepted(connection);
+        }
+        else if (result.Status != IoStatus.WouldBlock)
+        {
+            Counters.Add(Counter.AcceptsFailed);
+            // One that was aborted is one connection's own trouble; the next may be taken at once.
+            var isAborted = result.Status is IoStatus.Aborted or IoStatus.Reset;
+            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status, isAborted
+                ? new LogEvent.AcceptAborted(result, 0) : new LogEvent.AcceptFailed(result, 0));
+            if (!isAborted)
+                LacksForAcceptIn = Turn;
+        }
+    }
+
+    public void OnConnected(
+        Instant now, ReadOnlySpan<byte> path, IoResult result, SocketHandle stream)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        if (Connections.TryTakeConnect(path, result, stream, out var connection))
+        {
+            if (result.IsOk)
+                Sockets.Own(stream, connection!);
+        }
+        else if (Directory.BackendAt(path) is { } backend
+            && _sessions.OnConnected(backend, result, stream) is { } session)
+        {
+            Sockets.Own(stream, session);
+        }
+    }
+
+    public void OnRead(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.Status != IoStatus.WouldBlock)
+            Deeds++;
+        if (Sockets.OwnerOf(stream) is ExpectedSession session)
+        {
+            session.UnreadSince = 0;
+            _sessions.OnRead(session, result, bytes);
+        }
+        else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+            Connections.OnRead(connection, stream, result, bytes);
+    }
+
+    public void OnWritten(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        if (result.Status != IoStatus.WouldBlock)
+            Deeds++;
+        else
+            HasBlocked = true;
+        if (Sockets.OwnerOf(stream) is ExpectedSession session)
+            _sessions.OnWritten(session, result, bytes);
+        else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+            Connections.OnWritten(connection, stream, result, bytes);
+    }
+
+    public void OnHalfClosed(Instant now, SocketHandle stream)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+            Connections.OnHalfClosed(connection, stream);
+    }
+
+    public void OnClosed(Instant now, SocketHandle socket, bool aborted)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        var owner = Sockets.Close(socket);
+        if (owner is ExpectedSession session)
+            _sessions.OnClosed(session);
+        else if (owner is ExpectedConnection connection)
+            Connections.OnClosed(connection, socket, aborted);
+    }
+
+    // ---- The directory ----
+
+    public void OnScanOpened(Instant now, IoResult result)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Directory.OnScanOpened(result);
+    }
+
+    public void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
+    {
+        Now = Shown(now);
+        Deeds++;
+        Arrivals.Drain();
+        Directory.OnScanEntry(result, in entry);
+    }
+
+    // ---- The log ----
+
+    /// <summary>Takes over what only the log tells, before the checks hear of it.</summary>
+    public void OnLogged(Instant now, ILogEvent told)
+    {
+        Now = Shown(now);
+        switch (told)
+        {
+            case LogEvent.RemoteAssigned assigned:
+                Arrivals.DrainTo(assigned);
+                return;
+            case LogEvent.RemoteEvicted evicted:
+                _remotes.OnEvicted(evicted);
+                return;
+            case LogEvent.NoHealthyBackend none:
+                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
+                return;
+            case LogEvent.BackendStuck stuck:
+                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed, stuck);
+                return;
+            case LogEvent.ConnectionsOverLimit over:
+                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
+                    over.Suppressed, over with { Suppressed = 0 });
+                return;
+            case LogEvent.ClientOverLimit over:
+                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverClientLimit,
+                    over.Suppressed, over with { Suppressed = 0 });
+                return;
+        }
+        Arrivals.Drain();
+        Lines.OnLogged(told);
+        Repeats.OnLogged(told);
+        Status.OnLogged(told);
+        Life.OnLogged(told);
+        switch (told)
+        {
+            case LogEvent.ConnectionOpened opened:
+                Connections.OnOpenedLine(opened);
+                break;
+            case LogEvent.HeartbeatSent sent:
+                _sessions.OnHeartbeatSent(sent.Id);
+                break;
+            case LogEvent.ConnectionClosed closed:
+                Connections.OnClosedLine(closed);
+                break;
+            case LogEvent.BackendDiscovered found:
+                Directory.OnDiscoveredLine(found);
+                break;
+            case LogEvent.BackendForgotten forgotten:
+                Directory.OnForgottenLine(forgotten.Id.Value);
+                break;
+            case LogEvent.Rebalancing rebalancing:
+                _remotes.OnRebalancing(rebalancing);
+                break;
+            case LogEvent.RemoteMoved moved:
+                _remotes.OnMoved(moved);
+                break;
+            case LogEvent.RemoteExpired expired:
+                _remotes.OnExpired(expired);
+                break;
+            case LogEvent.RemotesExpired passed:
+                _remotes.OnPassEnded(passed);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// A line that is told in the middle of a batch, about one that arrived in it.
+    /// </summary>
+    private void OnArrivalLine(Repeat kind, int which, long heldBack, ILogEvent told)
+    {
+        Arrivals.DrainTo(kind, which);
+        Repeats.OnLine(kind, which, heldBack, told);
+    }
+
+    /// <summary>Notes that the checks have heard of a line.</summary>
+    public void OnLogSettled(ILogEvent told)
+    {
+        if (told is LogEvent.BackendFaulted faulted
+            && Policy.WithId(faulted.Id.Value) is { } backend)
+        {
+            backend.OwesFaultEvent = false;
+        }
+    }
+
+    /// <summary>What a clock of the scenario's step shows.</summary>
+    private Instant Shown(Instant now)
+    {
+        var step = Scenario.Kernel.ClockStep.Nanoseconds;
+        return step <= 1 ? now : new Instant(now.Nanoseconds - now.Nanoseconds % step);
+    }
+}

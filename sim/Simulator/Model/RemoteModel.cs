@@ -1,0 +1,217 @@
+// Owns the freedoms of the policy: whom an expiry pass has reached, whom a rebalance takes, whom a
+// full table forgets. The core tells each, one by one; the model takes it over if it is allowed,
+// and otherwise that is a finding. What the core does and does not tell shows when the two are
+// compared, remote by remote (S4, S12).
+//
+// What always holds: a remote leaves the model for a reason that the description gives, or a
+// finding was reported.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Follows how remotes are moved and forgotten.</summary>
+internal sealed class RemoteModel(ReferenceModel model)
+{
+    /// <summary>Turns in which a pass over all remotes ends, if none of them comes late.</summary>
+    private const int TurnsOfAPass = 64;
+
+    private static readonly Duration Spare = Duration.FromSeconds(1L);
+
+    private ExpectedBackend? _fullest;
+    private int _mayMove;
+    private int _movedInTurn;
+    private bool _beganInTurn;
+    private int _expired;
+    private Instant _nextLook;
+    private int _mostRemotes;
+    private Instant _partedAt;
+    private Duration _partedFor;
+
+    // ---- Rebalances ----
+
+    /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
+    public void OnRebalancing(LogEvent.Rebalancing told)
+    {
+        var healthy = model.Policy.Measure(model.Now, out var fullest, out var spread);
+        var owed = spread - healthy;
+        var named = model.Policy.WithId(told.Fullest.Value);
+        if (named == null || fullest == null || named.Remotes != fullest.Remotes
+            || told.Spread != spread || told.ToMove != owed || owed <= 0)
+        {
+            model.Report(Finding.WronglyMoved, owed <= 0
+                ? $"a rebalance takes {told.ToMove} remotes of backend {told.Fullest}; none is due,"
+                    + $" a spread of {spread} is no more than {healthy} healthy backends"
+                : $"a rebalance takes {told.ToMove} remotes of backend"
+                + $" {told.Fullest} for a spread of {told.Spread}; it should be {owed} of"
+                + $" {fullest} for {spread} over {healthy} backends", named);
+        }
+        _fullest = named;
+        _mayMove = told.ToMove;
+        _beganInTurn = true;
+    }
+
+    public void OnMoved(LogEvent.RemoteMoved told)
+    {
+        _movedInTurn++;
+        model.Counters.Add(Counter.RemotesMoved);
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote)
+            || remote.Primary is not { } primary || primary != _fullest || _mayMove == 0
+            || primary.Id != told.From.Value)
+        {
+            model.Report(Finding.WronglyMoved, $"{told.Remote} was taken from backend {told.From};"
+                + $" a rebalance may take {_mayMove} of {_fullest?.ToString() ?? "nobody"}",
+                _fullest);
+            return;
+        }
+        _mayMove--;
+        PolicyModel.Unbind(remote);
+        remote.WasMoved = true;
+    }
+
+    // ---- Remotes that are forgotten ----
+
+    public void OnExpired(LogEvent.RemoteExpired told)
+    {
+        model.Counters.Add(Counter.RemotesExpired);
+        _expired++;
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        {
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten; nobody knew it");
+            return;
+        }
+        var silence = model.Now - remote.LastSeen;
+        if (silence < SpecifiedLimits.RemoteExpiry)
+        {
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten after a silence of"
+                + $" {silence}; it should be kept for {SpecifiedLimits.RemoteExpiry}",
+                remote.Primary);
+        }
+        Forget(remote);
+    }
+
+    /// <summary>A pass is over; it says how many it forgot, and nothing if none.</summary>
+    public void OnPassEnded(LogEvent.RemotesExpired told)
+    {
+        if (told.Count != _expired || _expired == 0)
+        {
+            model.Report(Finding.Untrue, $"a pass told {told.Count} remotes that expired; it should"
+                + $" be {_expired}");
+        }
+        _expired = 0;
+    }
+
+    public void OnEvicted(LogEvent.RemoteEvicted told)
+    {
+        model.Arrivals.DrainToNewcomer(told.Remote);
+        model.Counters.Add(Counter.RemotesEvicted);
+        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        {
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted; nobody knew it");
+            return;
+        }
+        var bound = model.Scenario.Kernel.MaxRemotes;
+        if (model.Policy.Remotes.Count < bound)
+        {
+            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted from a table of"
+                + $" {model.Policy.Remotes.Count} remotes; it has room for {bound}",
+                remote.Primary);
+        }
+        else if (!IsOldOfSome(remote))
+        {
+            model.Report(Finding.RemoteForgotten, $"{told.Remote}, heard from {remote.LastSeen},"
+                + " was evicted; it cannot be the longest unheard of"
+                + $" {SpecifiedLimits.EvictionSample}",
+                remote.Primary);
+        }
+        Forget(remote);
+    }
+
+    public void OnTurnEnded()
+    {
+        CheckMoves();
+        NoteParting();
+        if (model.Now < _nextLook || model.TurnsSinceStall < TurnsOfAPass)
+            return;
+        _nextLook = model.Now + SpecifiedLimits.ExpiryInterval;
+        CheckSilent();
+    }
+
+    private void Forget(ExpectedRemote remote)
+    {
+        model.Policy.Forget(remote);
+        model.Status.OnForgotten(remote.Address);
+    }
+
+    /// <summary>Whether it may be the one longest unheard of a sample.</summary>
+    private bool IsOldOfSome(ExpectedRemote remote)
+    {
+        var younger = 0;
+        foreach (var other in model.Policy.Remotes.Values)
+        {
+            if (other != remote && other.LastSeen >= remote.LastSeen
+                && ++younger >= SpecifiedLimits.EvictionSample - 1)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>A slice of moves is whole, unless nobody is left to be moved.</summary>
+    private void CheckMoves()
+    {
+        if (_beganInTurn && _mayMove > 0 && _movedInTurn < SpecifiedLimits.RemotesOfASlice
+            && _fullest is { Remotes: > 0 } && !model.Life.HasStopped)
+        {
+            model.Report(Finding.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
+                + $" {_fullest} in its first turn; {_mayMove} are still to be moved", _fullest);
+        }
+        _beganInTurn = false;
+        _movedInTurn = 0;
+    }
+
+    /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>
+    /// <summary>
+    /// A pass over more remotes than a slice has may be parted by a stall. It goes on after it, and
+    /// where the next was due meanwhile, that one does not come: whom it had passed waits.
+    /// </summary>
+    private void NoteParting()
+    {
+        _mostRemotes = System.Math.Max(_mostRemotes, model.Policy.Remotes.Count);
+        if (model.TurnsSinceStall != 0 || _mostRemotes <= SpecifiedLimits.RemotesOfASlice)
+            return;
+        _partedAt = model.Now;
+        _partedFor = model.Lateness;
+    }
+
+    private Duration LongestSilence()
+    {
+        var longest = SpecifiedLimits.RemoteExpiry + SpecifiedLimits.ExpiryInterval
+            + model.Lateness + Spare;
+        var isParted = _mostRemotes > SpecifiedLimits.RemotesOfASlice
+            && model.Now < _partedAt + SpecifiedLimits.ExpiryInterval
+                + SpecifiedLimits.ExpiryInterval;
+        return isParted ? longest + _partedFor + SpecifiedLimits.ExpiryInterval : longest;
+    }
+
+    private void CheckSilent()
+    {
+        if (model.Life.HasStopped)
+            return;
+        var longest = LongestSilence();
+        foreach (var remote in model.Policy.Remotes.Values)
+        {
+            var silence = model.Now - remote.LastSeen;
+            if (silence > longest)
+            {
+                model.Report(Finding.Unbounded, $"{remote.Address} is remembered after a silence of"
+                    + $" {silence}; it should be forgotten after {SpecifiedLimits.RemoteExpiry} and"
+                    + $" {SpecifiedLimits.ExpiryInterval} at most", remote.Primary);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// Owns the events about conditions that repeat: each condition may be told at most every
+// 5 s, is told when it comes and may be, and a line names how many were held back since the one
+// before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
+// The line is about the condition that came last, and names who and what it was.
+//
+// What always holds: a condition was seen in the calls or follows from the policy before its line
+// is told.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>What repeats; those of the same kind are told apart by a number.</summary>
+internal enum Repeat
+{
+    ReceiveFailed,
+    SendFailed,
+    AcceptFailed,
+    NoBackend,
+    BackendStuck,
+    OverLimit,
+    RefusedByBackend,
+    WithoutResources,
+}
+
+/// <summary>Counts conditions and the lines about them.</summary>
+internal sealed class RepeatedEventModel(ReferenceModel model)
+{
+    private readonly Dictionary<(Repeat Kind, int Which), Gate> _gates = [];
+    private readonly List<(Repeat Kind, int Which)> _due = [];
+
+    private sealed class Gate
+    {
+        public long Untold { get; set; }
+        public Instant? LastLine { get; set; }
+        public ILogEvent? Last { get; set; }
+    }
+
+    /// <summary>Whether a line about a condition is owed in this turn.</summary>
+    public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
+
+    /// <summary>
+    /// A condition came; its line is owed in this turn if it may be told, and says this, but for
+    /// how many were held back.
+    /// </summary>
+    public void OnCondition(Repeat kind, int which, ILogEvent? line = null)
+    {
+        var gate = GateOf(kind, which);
+        gate.Last = line;
+        gate.Untold++;
+        if (MayPass(gate))
+            _due.Add((kind, which));
+    }
+
+    /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
+    public void OnLogged(ILogEvent told)
+    {
+        switch (told)
+        {
+            case LogEvent.ReceiveFailed failed:
+                OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.SendFailed failed:
+                OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.ReplyUndeliverable failed:
+                OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.AcceptAborted failed:
+                OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.AcceptFailed failed:
+                OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.ConnectionRefusedByBackend refused:
+                OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
+                    refused with { Suppressed = 0 });
+                break;
+            case LogEvent.ConnectionWithoutResources without:
+                OnLine(Repeat.WithoutResources, 0, without.Suppressed,
+                    without with { Suppressed = 0 });
+                break;
+        }
+    }
+
+    /// <summary>
+    /// A line was told, with how many were held back since the one before; without that number it
+    /// is as given.
+    /// </summary>
+    public void OnLine(Repeat kind, int which, long heldBack, ILogEvent told)
+    {
+        var gate = GateOf(kind, which);
+        if (!MayPass(gate))
+        {
+            model.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
+                + $" {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be");
+        }
+        else if (gate.Untold == 0)
+        {
+            model.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
+                + " nothing of the kind happened");
+        }
+        else if (gate.Untold != heldBack + 1)
+        {
+            model.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
+                + $" {gate.Untold - 1}");
+        }
+        else if (gate.Last is { } last && !last.Equals(told))
+        {
+            model.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
+        }
+        gate.Untold = 0;
+        gate.LastLine = model.Now;
+        _due.Remove((kind, which));
+    }
+
+    /// <summary>A backend is no more, and one that comes later starts anew.</summary>
+    public void Forget(Repeat kind, int which) => _gates.Remove((kind, which));
+
+    public void OnTurnEnded()
+    {
+        if (_due.Count > 0 && !model.Life.HasStopped)
+            model.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
+        _due.Clear();
+    }
+
+    private bool MayPass(Gate gate) =>
+        gate.LastLine is not { } last || model.Now - last >= SpecifiedLimits.RepeatedLine;
+
+    private Gate GateOf(Repeat kind, int which)
+    {
+        if (!_gates.TryGetValue((kind, which), out var gate))
+            _gates.Add((kind, which), gate = new Gate());
+        return gate;
+    }
+}

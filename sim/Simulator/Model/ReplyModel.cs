@@ -1,0 +1,121 @@
+// Owns the replies that backends gave and the balancer owes its clients: decoded by the checker's
+// own decoder, judged by the rules for replies, and then expected, in order, as datagrams sent or
+// refused by the kernel.
+//
+// What always holds: a reply is in exactly one counter; what is owed at a turn's end
+// was lost.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Replies between a backend's bytes and the UDP socket.</summary>
+internal sealed class ReplyModel(ReferenceModel model)
+{
+    private readonly record struct Owed(Endpoint To, Ipv4 From, int Length, int Batch);
+
+    private readonly Queue<Owed> _owed = new();
+    private readonly ExpectedBytes _payloads = new();
+    private int _ofTurn;
+
+    public void OnTurnBegan() => _ofTurn = 0;
+
+    /// <summary>A live session's OUTBOUND_UDP.</summary>
+    public void OnReply(in SeenFrame frame)
+    {
+        model.Counters.Add(Counter.RepliesReceived);
+        if (frame.Length > 1500)
+        {
+            model.Counters.Add(Counter.RepliesOversized);
+        }
+        else if (frame.Port is 0 or > 65_535)
+        {
+            model.Counters.Add(
+                frame.Port == 0 ? Counter.RepliesToPortZero : Counter.RepliesToPortTooLarge);
+        }
+        else if (!model.Policy.Remotes.TryGetValue(new Ipv4(frame.Address), out var remote))
+        {
+            model.Counters.Add(Counter.RepliesToStranger);
+        }
+        else
+        {
+            var to = new Endpoint(remote.Address, (ushort)frame.Port);
+            _owed.Enqueue(new Owed(
+                to, remote.Local, frame.Payload.Length,
+                _ofTurn++ / SpecifiedLimits.DatagramsOfACall));
+            _payloads.Append(frame.Payload);
+        }
+    }
+
+    public void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (!_owed.TryPeek(out var owed))
+        {
+            Invented(in header, "no reply asked for it");
+            return;
+        }
+        if (header.Peer != owed.To || header.Local != owed.From || payload.Length != owed.Length
+            || !payload.SequenceEqual(_payloads.Bytes[..owed.Length]))
+        {
+            Invented(in header, $"the next reply is of {owed.Length} bytes to {owed.To}"
+                + $" from {owed.From}");
+            return;
+        }
+        Take(owed);
+        model.Counters.Add(Counter.RepliesSent);
+    }
+
+    public void OnSendFailed(in DatagramHeader header, IoResult why)
+    {
+        if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
+            || header.Length != owed.Length)
+        {
+            Invented(in header, _owed.Count == 0 ? "no reply asked for it"
+                : $"the next reply is to {owed.To}");
+            return;
+        }
+        // A full socket takes none of its batch; any other error is about one reply.
+        do
+        {
+            Take(_owed.Peek());
+            model.Counters.Add(CounterOf(why.Status));
+        }
+        while (why.Status == IoStatus.WouldBlock
+            && _owed.TryPeek(out var next) && next.Batch == owed.Batch);
+    }
+
+    public void OnTurnEnded()
+    {
+        if (_owed.Count == 0)
+            return;
+        model.Report(Finding.ReplyLost,
+            $"{_owed.Count} replies were decoded and neither sent nor refused by the kernel, the"
+            + $" first to {_owed.Peek().To}");
+        _owed.Clear();
+        _payloads.Clear();
+    }
+
+    private static Counter CounterOf(IoStatus status) => status switch
+    {
+        IoStatus.WouldBlock => Counter.RepliesWouldBlock,
+        IoStatus.AccessDenied => Counter.RepliesDenied,
+        IoStatus.InvalidArgument => Counter.RepliesInvalid,
+        IoStatus.NoBuffers => Counter.RepliesNoBuffers,
+        IoStatus.Unreachable => Counter.RepliesUnreachable,
+        _ => Counter.RepliesFailed,
+    };
+
+    private void Invented(in DatagramHeader header, string expected) =>
+        model.Report(Finding.ReplyInvented,
+            $"a datagram of {header.Length} bytes left for {header.Peer} from {header.Local};"
+            + $" {expected}");
+
+    private void Take(Owed owed)
+    {
+        _owed.Dequeue();
+        _payloads.Skip(owed.Length);
+    }
+}

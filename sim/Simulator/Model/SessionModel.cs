@@ -1,0 +1,380 @@
+// Owns what standing sessions should do: connects and their back-off, frames in, frames out, and
+// the two timers of a session. What a backend is owed is kept as the very bytes, so that what is
+// written can be compared without decoding it; only what differs is taken apart.
+//
+// What always holds: a session has at most one cause of its end, the first one seen; from then on
+// its backend is Down.
+
+using System;
+using System.Buffers.Binary;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Follows the sessions of all backends.</summary>
+internal sealed class SessionModel(ReferenceModel model)
+{
+    private static readonly byte[] Hello = [1, 0, 0, 0];
+    private static readonly byte[] Heartbeat = [4, 0, 0, 0];
+
+    // ---- Connecting ----
+
+    /// <summary>
+    /// A backend was connected to for its session; the session, if it has one now.
+    /// </summary>
+    public ExpectedSession? OnConnected(
+        ExpectedBackend backend, IoResult result, SocketHandle stream)
+    {
+        CheckTime(backend);
+        backend.IsConnectDue = false;
+        backend.ReconnectAt = Instant.Never;
+        backend.ConnectsStarted++;
+        if (!result.IsOk)
+        {
+            backend.ConnectsFailed++;
+            backend.LastSession = null;
+            if (result.Status == IoStatus.NotFound)
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = model.Now;
+                model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+            }
+            else
+            {
+                backend.LastEvidence = new Evidence(FaultCause.ConnectFailed, result, 0);
+                BackOff(backend);
+            }
+            return null;
+        }
+        var session = new ExpectedSession(backend, ++backend.Generations, stream, model.Now);
+        session.Owed.Append(Hello);
+        backend.Session = session;
+        backend.Stage = Stage.AwaitingHello;
+        backend.HasPath = true;
+        backend.ConnectedSinceScan = true;
+        backend.ConnectedInScan = model.Directory.OpenScan;
+        model.Scans.Soon();
+        model.Lines.Owe(new LogEvent.BackendConnected(backend.Name, backend.Path));
+        return session;
+    }
+
+    private void CheckTime(ExpectedBackend backend)
+    {
+        if (backend.Session is { } live)
+        {
+            model.Report(Finding.Reconnect,
+                $"{backend} was connected to while its session {live.Stream} lives", backend);
+        }
+        else if (!backend.IsConnectDue && model.Now < backend.ReconnectAt)
+        {
+            model.Report(Finding.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
+                + $" {model.Now}; due {backend.ReconnectAt}", backend);
+        }
+        else if (!backend.IsConnectDue && model.Now > backend.ReconnectAt + model.Lateness)
+        {
+            model.Report(Finding.Reconnect, $"{backend} was connected to late, at {model.Now};"
+                + $" due {backend.ReconnectAt}", backend);
+        }
+    }
+
+    private void BackOff(ExpectedBackend backend)
+    {
+        backend.Stage = Stage.Down;
+        backend.BackOff = backend.NextBackOff;
+        backend.NextBackOff = Duration.Min(
+            backend.NextBackOff + SpecifiedLimits.BackOffStep, SpecifiedLimits.LongestBackOff);
+        backend.ReconnectAt = model.Now + backend.BackOff;
+        backend.BackedOffIn = model.Turn;
+        backend.OwesFaultEvent = true;
+    }
+
+    // ---- Frames in ----
+
+    public void OnRead(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        if (session.Evidence != null)
+            return;
+        if (!result.IsOk)
+        {
+            if (result.Status != IoStatus.WouldBlock)
+            {
+                Ends(session, result.Status == IoStatus.EndOfStream
+                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result);
+            }
+            return;
+        }
+        while (session.Evidence == null && session.Decoder.TryNext(ref bytes, out var frame))
+            OnFrame(session, in frame);
+    }
+
+    private void OnFrame(ExpectedSession session, in SeenFrame frame)
+    {
+        if (!session.HasHello)
+        {
+            if (frame.Type == SeenFrame.ServerHello)
+                OnHello(session);
+            else
+                Ends(session, FaultCause.FrameBeforeHello, default, frame.Type);
+            return;
+        }
+        switch (frame.Type)
+        {
+            case SeenFrame.OutboundUdp when frame.Length > 65_535:
+                Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
+                break;
+            case SeenFrame.OutboundUdp:
+                session.Unanswered = Math.Max(0, session.Unanswered - 1);
+                model.Replies.OnReply(in frame);
+                break;
+            case SeenFrame.ServerHello:
+                Ends(session, FaultCause.SecondHello);
+                break;
+            case SeenFrame.InboundTcpOk:
+                Ends(session, FaultCause.TcpFrameOnControlSession);
+                break;
+            case SeenFrame.ServerHeartbeat when session.IsRetired:
+                break;
+            case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut:
+                Ends(session, FaultCause.UnaskedHeartbeat);
+                break;
+            case SeenFrame.ServerHeartbeat:
+                session.Answers++;
+                model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
+                session.HeartbeatAt = Instant.Never;
+                session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
+                break;
+            default:
+                Ends(session, FaultCause.UnknownFrame, default, frame.Type);
+                break;
+        }
+    }
+
+    private void OnHello(ExpectedSession session)
+    {
+        var backend = session.Backend;
+        session.HelloAt = model.Now;
+        model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
+        session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
+        backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
+        if (!backend.HasPath)
+            model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
+        backend.NextBackOff = SpecifiedLimits.FirstBackOff;
+        backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
+    }
+
+    /// <summary>A session's cause to end was seen.</summary>
+    public static void Ends(
+        ExpectedSession session, FaultCause cause, IoResult io = default, uint detail = 0)
+    {
+        session.Evidence ??= new Evidence(cause, io, detail);
+        if (!session.IsRetired)
+            session.Backend.Stage = Stage.Down;
+    }
+
+    public void OnClosed(ExpectedSession session)
+    {
+        var backend = session.Backend;
+        session.IsClosed = true;
+        model.Retired.Remove(session);
+        // A retired one is ended in peace when its time is over, and when another one retires.
+        var isCut = session.Evidence == null
+            && !(session.IsRetired && (backend.MadeAnewIn == model.Turn
+                || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
+        model.CutInTurn += isCut ? session.Unanswered : 0;
+        if (isCut && session.IsRetired)
+        {
+            model.Life.ReportUnlessStopped(Finding.Unfounded,
+                $"the session to {backend}'s socket that was replaced at"
+                + $" {session.RetiredAt} was ended at {model.Now} without a cause;"
+                + $" {session.Unanswered} replies are owed", backend);
+        }
+        if (backend.Session != session)
+            return;
+        backend.Session = null;
+        backend.LastSession = session;
+        backend.LastEvidence = session.Evidence;
+        if (!session.HasHello)
+            backend.ConnectsFailed++;
+        BackOff(backend);
+    }
+
+    // ---- Frames out ----
+
+    public void OnHeartbeatSent(BackendId id)
+    {
+        var backend = model.Policy.WithId(id.Value);
+        if (backend?.Session is not { } session || !session.HasHello)
+        {
+            model.Report(Finding.Heartbeat, $"backend {id} has no session that said hello, and was"
+                + " sent a heartbeat", backend);
+            return;
+        }
+        if (session.HasHeartbeatOut)
+        {
+            model.Report(Finding.Heartbeat,
+                $"{backend} was sent a heartbeat while one of {session.HeartbeatAt} is out",
+                backend);
+        }
+        else if (model.Now < session.NextHeartbeatAt
+            || model.Now > session.NextHeartbeatAt + model.Lateness)
+        {
+            model.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {model.Now}; due"
+                + $" {session.NextHeartbeatAt}", backend);
+        }
+        session.HeartbeatAt = model.Now;
+        session.NextHeartbeatAt = Instant.Never;
+        session.Owed.Append(Heartbeat);
+    }
+
+    public void OnWritten(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
+    {
+        if (session.Evidence is { } evidence)
+            ReportOutlived(session, evidence, "was written to");
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            session.IsStuck = true;
+        }
+        else if (!result.IsOk)
+        {
+            Ends(session, FaultCause.WriteFailed, result);
+        }
+        else if (!session.IsLost)
+        {
+            Take(session, bytes);
+            session.IsStuck &= session.Owed.Count > 0;
+        }
+    }
+
+    public void OnTurnEnded()
+    {
+        if (model.Life.HasStopped)
+            return;
+        foreach (var backend in model.Policy.Backends)
+        {
+            if (backend.Session is not { } session)
+                continue;
+            if (session.Evidence is { } evidence)
+                ReportOutlived(session, evidence, "is still open");
+            else
+                CheckInterest(session);
+        }
+        foreach (var session in model.Retired)
+        {
+            CheckInterest(session);
+            if (model.Now > session.RetiredAt + SpecifiedLimits.RetiredTime + model.Lateness)
+            {
+                model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
+                    + $" replaced at {session.RetiredAt} and is open at {model.Now}",
+                    session.Backend);
+            }
+        }
+    }
+
+    /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
+    private void CheckInterest(ExpectedSession session)
+    {
+        var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
+        var told = model.Sockets.InterestOf(session.Stream);
+        if (told == should || session.IsLost)
+            return;
+        model.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
+            + $" {session.Owed.Count} bytes wait, is woken for {told}; it should be {should}",
+            session.Backend);
+    }
+
+    private void ReportOutlived(ExpectedSession session, Evidence evidence, string how)
+    {
+        model.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
+            $"session {session.Stream} of {session.Backend} {how} after {evidence}",
+            session.Backend);
+    }
+
+    // ---- Comparing ----
+
+    private void Take(ExpectedSession session, ReadOnlySpan<byte> bytes)
+    {
+        var owed = session.Owed;
+        if (bytes.Length <= owed.Count && owed.Bytes[..bytes.Length].SequenceEqual(bytes))
+        {
+            Advance(session, bytes.Length);
+            return;
+        }
+        var same = bytes.CommonPrefixLength(owed.Bytes);
+        var whole = WholeFrames(session, same);
+        Advance(session, whole);
+        bytes = bytes[whole..];
+        Explain(session, bytes);
+        session.IsLost = true;
+        owed.Clear();
+    }
+
+    /// <summary>How many of so many bytes are frames to their end.</summary>
+    private static int WholeFrames(ExpectedSession session, int bytes)
+    {
+        var owed = session.Owed.Bytes;
+        var whole = 0;
+        var next = session.RestOfFrame > 0 ? session.RestOfFrame
+            : owed.Length > 0 ? SizeOf(owed) : int.MaxValue;
+        while (next <= bytes - whole)
+        {
+            whole += next;
+            next = whole < owed.Length ? SizeOf(owed[whole..]) : int.MaxValue;
+        }
+        return whole;
+    }
+
+    private static void Advance(ExpectedSession session, int bytes)
+    {
+        for (var left = bytes; left > 0;)
+        {
+            if (session.RestOfFrame == 0)
+                session.RestOfFrame = SizeOf(session.Owed.Bytes);
+            var step = Math.Min(left, session.RestOfFrame);
+            session.RestOfFrame -= step;
+            session.Owed.Skip(step);
+            left -= step;
+        }
+    }
+
+    private static int SizeOf(ReadOnlySpan<byte> frame) => frame.Length >= 16
+        && BinaryPrimitives.ReadUInt32LittleEndian(frame) == SeenFrame.InboundUdp
+            ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
+
+    /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
+    private void Explain(ExpectedSession session, ReadOnlySpan<byte> bytes)
+    {
+        var backend = session.Backend;
+        var type = bytes.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        var owed = Describe(session.Owed.Bytes);
+        var seen = Describe(bytes);
+        var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
+        var isFirst = session.Owed.Bytes.StartsWith(Hello);
+        if (isFirst || session.RestOfFrame > 0 || type == SeenFrame.ClientHello)
+            model.Report(Finding.OtherGeneration, evidence, backend);
+        else if (type == SeenFrame.ClientHeartbeat || owed == "CLIENT_HEARTBEAT")
+            model.Report(Finding.Heartbeat, evidence, backend);
+        else if (type == SeenFrame.InboundUdp && seen == owed)
+            model.Report(Finding.QueryAltered, evidence, backend);
+        else
+            model.Report(Finding.Misrouted, evidence, backend);
+    }
+
+    private static string Describe(ReadOnlySpan<byte> frame)
+    {
+        if (frame.Length < 4)
+            return frame.IsEmpty ? "nothing" : $"{frame.Length} bytes";
+        var type = BinaryPrimitives.ReadUInt32LittleEndian(frame);
+        return type switch
+        {
+            SeenFrame.ClientHello => "CLIENT_HELLO",
+            SeenFrame.ClientHeartbeat => "CLIENT_HEARTBEAT",
+            SeenFrame.InboundTcp => "INBOUND_TCP",
+            SeenFrame.InboundUdp when frame.Length >= 16 => "a query of "
+                + $"{new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]))}:"
+                + $"{BinaryPrimitives.ReadUInt32LittleEndian(frame[8..])}",
+            _ => $"type {type}",
+        };
+    }
+}

@@ -1,0 +1,40 @@
+// Owns what the core's snapshots should say, made from the model: one for each field, so that a
+// comparison of records tells the first that differs.
+//
+// What always holds: nothing is taken over from what the core told but the count of remotes, which
+// is S4's, and the queue of a session whose bytes were lost track of.
+
+using Balancer.Core;
+
+namespace Simulation.Model;
+
+/// <summary>Snapshots as they should be.</summary>
+internal static class Snapshots
+{
+    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot told)
+    {
+        var session = real.Session;
+        var queued = session is { IsLost: true } ? told.QueuedBytes : session?.Owed.Count ?? 0;
+        return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), told.Remotes,
+            session?.HasHeartbeatOut ?? false, real.NextBackOff, real.ConnectsStarted,
+            real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued);
+    }
+
+    public static RemoteSnapshot Of(ExpectedRemote real)
+    {
+        var firstSeen = new Instant(
+            real.FirstSeen.Nanoseconds - real.FirstSeen.Nanoseconds % 1_000_000_000);
+        return new RemoteSnapshot(real.Address, new BackendId(real.Primary?.Id ?? 0),
+            new BackendId(real.Backup?.Id ?? 0), firstSeen, real.LastSeen, real.UdpForwarded,
+            real.UdpDropped, real.TcpForwarded, real.TcpDropped);
+    }
+
+    private static BackendState StateOf(Stage stage) => stage switch
+    {
+        Stage.AwaitingHello => BackendState.AwaitingHello,
+        Stage.Healthy => BackendState.Healthy,
+        Stage.Draining => BackendState.Draining,
+        Stage.Removed => BackendState.Removed,
+        _ => BackendState.BackingOff,
+    };
+}
