@@ -287,12 +287,12 @@ internal sealed class ConnectionModel(ReferenceModel model)
         foreach (var connection in _refusedAtOnce)
         {
             if (!connection.IsClosed)
-                truth.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                model.Report(Finding.Leak, $"the connection of {connection.From} is still open"
                     + $" at the turn's end; it should be closed: {connection.MustEnd}");
         }
         _refusedAtOnce.Clear();
         if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
-            truth.Report(Finding.Misrouted,
+            model.Report(Finding.Misrouted,
                 $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
         _connecting = null;
     }
