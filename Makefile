@@ -16,6 +16,7 @@ COUNT ?= 20
 build_dir := build
 results := TestResults
 node := tests/integration/node
+spelling := scripts/spelling
 
 shared := $(wildcard *.props global.json scripts/publish src/Shared/*.cs)
 sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
@@ -34,6 +35,7 @@ on_fallbacks := $(no_balancer)&Needs!=inotify
 needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
+.PHONY: spelling
 .PHONY: clean help soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim) ## The executables, into build/
@@ -89,9 +91,9 @@ real: build ## Scenarios in wall time, real processes: COUNT=20 of them
 has-commands:
 	@scripts/need $(needed)
 
-$(node)/node_modules/.package-lock.json: $(node)/package.json $(node)/package-lock.json
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@scripts/need node nodejs npm npm
-	@cd $(node) && npm ci --silent && touch node_modules/.package-lock.json
+	@cd $* && npm ci --silent && touch node_modules/.package-lock.json
 
 # Stryker's place is the tests' folder, where its configuration is; it finds the core from there.
 mutation: ## Mutants of the core, which tests/property must notice; FILES='Backend.cs ...' for some
@@ -102,12 +104,17 @@ mutation: ## Mutants of the core, which tests/property must notice; FILES='Backe
 format: ## Fails if a file is not formatted as .editorconfig says
 	@dotnet format Balancer.sln --verify-no-changes
 
+# Documents, comments and scripts; .cspell.json says which, and .github/dictionary.txt has the words
+# that no dictionary of English has.
+spelling: $(spelling)/node_modules/.package-lock.json ## Fails if a word is misspelt
+	@$(spelling)/node_modules/.bin/cspell lint --no-progress --no-summary
+
 # IMAGES=1 takes the container images along, which `make image` made.
 release: build ## What a release of this architecture is made of, with checksums, in dist/
 	@scripts/release $(if $(IMAGES),--images)
 
 clean: ## Removes what was built, fetched and reported
-	@rm -rf $(build_dir) $(results) dist $(node)/node_modules
+	@rm -rf $(build_dir) $(results) dist $(node)/node_modules $(spelling)/node_modules
 	@find . -name node_modules -prune -o \( -name bin -o -name obj \) -type d -prune \
 		-exec rm -rf {} +
 

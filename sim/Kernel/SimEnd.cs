@@ -2,7 +2,7 @@
 // closes, resets or does not read. Both ends are of this one type: the balancer's, which its
 // descriptor table names, and the peer's, which a test or a scripted backend holds as a SimStream.
 //
-// What the two families answer (simulation.md tells where from):
+// What the two families answer (docs/simulator.md has what was measured):
 //
 //   the other end                  AF_UNIX                      TCP
 //   half-closed                    read: the bytes, then end    the same

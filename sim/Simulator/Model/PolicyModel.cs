@@ -7,7 +7,7 @@
 // what the core tells if that is allowed (see RemoteModel). Ids and turns leave none.
 //
 // The property tests have a model of their own, of immutable values and without lines of the log:
-// that one is run beside the core alone, and two tellings cannot share one mistake.
+// that one is run beside the core alone, and two descriptions cannot share one mistake.
 //
 // What always holds: nothing here reads the core; a backend's counts of remotes are those of the
 // entries that name it.

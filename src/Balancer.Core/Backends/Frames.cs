@@ -1,5 +1,6 @@
-// Owns the wire protocol between balancer and backend: its one description. Over an AF_UNIX
-// stream, all integers little-endian u32, each frame begins with its type.
+// Owns the wire protocol between balancer and backend: its reader and writer. docs/protocol.md has
+// examples and diagrams. Over an AF_UNIX stream, all integers little-endian u32, each frame begins
+// with its type.
 //
 //   from      frame             type  after the type
 //   balancer  CLIENT_HELLO         1  nothing

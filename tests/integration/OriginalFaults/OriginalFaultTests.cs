@@ -1,4 +1,4 @@
-// The faults of the original that can be seen from outside and must not come back. What a class
+// The faults of the original (docs/original-faults.md) that can be seen from outside. What a class
 // of its own already covers is there: a failed send, ports over 65,535 and lengths of 0 in
 // Udp/ReplyDropTests, source port 0 in Udp/QueryDropTests, EOF in the middle of a frame in
 // Wire/InboundTests, TCP queues without a bound in Tcp/LimitTests, time-outs that fault the wrong

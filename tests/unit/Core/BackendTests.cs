@@ -1,4 +1,4 @@
-// Backend: its states, heartbeats, faults and back-off (section 3 of what the balancer does).
+// Backend: its states, heartbeats, faults and back-off (docs/behaviour.md, section 3).
 
 using System.Linq;
 using Balancer.Core;

@@ -1,11 +1,11 @@
-// The faults of the original that must not come back, by their numbers in the list of them, as far
-// as the core can have them. Each test fails if its fault is put back in. Here are those of the UDP
-// path; OriginalFaultsTcpTests has those of TCP, OriginalFaultsBackendTests those of the backends
-// and of the clock.
+// The faults of the original that must not come back, by their numbers in docs/original-faults.md,
+// as far as the core can have them. Each test fails if its fault is put back in. Here are those of
+// the UDP path; OriginalFaultsTcpTests has those of TCP, OriginalFaultsBackendTests those of the
+// backends and of the clock.
 //
 // Three cannot be in the core and are tested where they could be: 14, SO_REUSEADDR on the UDP
-// socket, and 16, a log reader that stalls or goes away, in tests/integration/OriginalFaults*.cs;
-// 18, a port that is no number, in tests/unit/Daemon.
+// socket, in tests/integration/StartUp; 16, a log reader that stalls or goes away, in
+// tests/integration/Logging; 18, a port that is not a number, in tests/unit/Daemon.
 
 using System;
 using Balancer.Core;

@@ -1,4 +1,5 @@
-// Remotes: who is bound to whom, for how long, and what a rebalance moves (section 4).
+// Remotes: who is bound to whom, for how long, and what a rebalance moves (docs/behaviour.md,
+// section 4).
 
 using System.Collections.Generic;
 using System.Linq;

@@ -1,5 +1,5 @@
 // UdpProxy: what is forwarded, what is dropped and into which counter, and where replies leave
-// from (sections 5 and 11).
+// from (docs/behaviour.md, section 5).
 
 using System;
 using System.Linq;
