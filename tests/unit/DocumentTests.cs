@@ -12,6 +12,7 @@ using System.Linq;
 using System.Text.RegularExpressions;
 using Balancer;
 using Balancer.Core;
+using Simulation.Checking;
 using Xunit;
 
 namespace Tests.Unit;
@@ -23,7 +24,8 @@ public sealed partial class DocumentTests
     /// <summary>Every file of the tree that somebody wrote, by its path from the root.</summary>
     private static readonly HashSet<string> Files = [.. Walk(Root)];
 
-    private static readonly HashSet<string> Names = [.. Files.Select(file => Path.GetFileName(file))];
+    private static readonly HashSet<string> Names =
+        [.. Files.Select(file => Path.GetFileName(file))];
 
     private static readonly List<string> Documents =
         [.. Files.Where(file => file.EndsWith(".md", StringComparison.Ordinal))];
@@ -123,6 +125,9 @@ public sealed partial class DocumentTests
         var text = Read("docs/invariants.md");
 
         Assert.Equal(19, checks.Count);
+        Assert.All(Headings("docs/invariants.md").Where(heading => CheckId().IsMatch(heading)),
+            heading => Assert.Equal(
+                heading, $"{heading.Split(' ')[0]} {CheckNames.Of(heading.Split(' ')[0])}"));
         Assert.All(checks, check => Assert.Matches(
             $@"### {check.Key} [^#]*`{Regex.Escape(check.Value)}`", text));
     }
@@ -304,7 +309,8 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"^\| ([^|]*)\|", RegexOptions.Multiline)]
     private static partial Regex Row();
 
-    [GeneratedRegex(@"^(src|sim|tests|docs|deploy|scripts|fake-binder|\.github|\.ci)(/[\w.-]+)*/?$")]
+    [GeneratedRegex(@"^(src|sim|tests|docs|deploy|scripts|fake-binder|\.github|\.ci)"
+        + @"(/[\w.-]+)*/?$")]
     private static partial Regex TreePath();
 
     [GeneratedRegex(@"^\w[\w.-]*\.(cs|csproj|props|sln|txt)$")]
