@@ -1,5 +1,5 @@
 // Owns the reading of the balancer's log, as far as checks need it: records with all counters, the
-// lines about backends and remotes that follow them, and when it told of a rebalance.
+// lines about backends and remotes that follow them, and when a rebalance began.
 //
 // What always holds: a line that is no record, or one that is not known, changes nothing.
 
@@ -28,28 +28,28 @@ internal static class LogReader
 
     private static void Take(JsonElement record, ObservedBalancer seen)
     {
-        var message = record.TryGetProperty("msg", out var text) ? text.GetString() ?? "" : "";
-        if (message.StartsWith("rebalancing", StringComparison.Ordinal)
-            && record.TryGetProperty("time", out var time) && time.TryGetDateTime(out var at))
+        var name = record.TryGetProperty("event", out var text) ? text.GetString() : null;
+        if (name == "rebalancing" && record.TryGetProperty("time", out var time)
+            && time.TryGetDateTime(out var at))
             seen.Rebalances.Add(ToNs(at) - seen.LogClockAheadNs);
-        if (record.TryGetProperty("queries_received", out _))
-            seen.Records.Add(Counters(record, message == "stopped"));
+        if (name is "status" or "stopped")
+            seen.Records.Add(Counters(record, name == "stopped"));
         if (seen.Records is [.., var last])
-            TakeDetail(record, message, last);
+            TakeDetail(record, name, last);
     }
 
     /// <summary>Nanoseconds since 1970.</summary>
     public static long ToNs(DateTime at) => (at - DateTime.UnixEpoch).Ticks * 100;
 
-    private static void TakeDetail(JsonElement record, string message, CounterRecord of)
+    private static void TakeDetail(JsonElement record, string? name, CounterRecord of)
     {
-        if (message.StartsWith("status: backend ", StringComparison.Ordinal)
+        if (name == "backend_status"
             && record.TryGetProperty("be_path", out var path)
             && record.TryGetProperty("udp_queries", out var queries))
         {
             of.Forwarded[path.GetString()!] = queries.GetInt64();
         }
-        if (message.StartsWith("status: remote ", StringComparison.Ordinal)
+        if (name == "remote_status"
             && record.TryGetProperty("remote_ip", out var address)
             && record.TryGetProperty("udp_forwarded", out var forwarded))
         {

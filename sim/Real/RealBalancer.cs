@@ -197,8 +197,9 @@ internal sealed class RealBalancer(
     public void Finish()
     {
         ReadLog();
+        const string Lost = "\"event\":\"log_lines_lost\"";
         Seen.LogIsWhole = plan.Nemesis.LogIsReadable
-            && !Seen.Log.Any(line => line.Contains("log lines lost", StringComparison.Ordinal));
+            && !Seen.Log.Any(line => line.Contains(Lost, StringComparison.Ordinal));
         Seen.ErrorOutput = ErrorOutput();
     }
 

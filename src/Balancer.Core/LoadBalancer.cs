@@ -113,7 +113,7 @@ public sealed class LoadBalancer : IBackendReports
         _udp.Start();
         _tcp.Start();
         _remotes.Start(now);
-        _log.Started(_network.ListenEndpoint, _discovery.DirectoryName);
+        _log.Write(new LogEvent.Started(_network.ListenEndpoint, _discovery.DirectoryName));
         _discovery.Scan(now);
     }
 
@@ -128,7 +128,7 @@ public sealed class LoadBalancer : IBackendReports
                 _discovery.ScanSoon(now);
                 break;
             case NetworkEventKind.RescanRequested:
-                _log.RescanRequested();
+                _log.Write(new LogEvent.RescanRequested());
                 _discovery.Scan(now);
                 break;
             case NetworkEventKind.StatusRequested:
@@ -196,7 +196,7 @@ public sealed class LoadBalancer : IBackendReports
             return;
         }
         _state = RunState.StoppingTcp;
-        _log.Stopping(_tcp.Count);
+        _log.Write(new LogEvent.Stopping(_tcp.Count));
         _tcp.StopAccepting();
         _timers.Arm(_graceTimer, now + Limits.StopGrace);
         _timers.Arm(_quietTimer, now + Limits.StopGrace - Limits.StopQuietTime);
@@ -237,6 +237,6 @@ public sealed class LoadBalancer : IBackendReports
         _udp.Flush(now);
         foreach (var backend in _backends.All)
             backend.Shutdown();
-        _log.Stopped(Counters);
+        _log.Write(new LogEvent.Stopped(Counters));
     }
 }

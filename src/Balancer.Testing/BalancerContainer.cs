@@ -220,10 +220,10 @@ public sealed class BalancerBuilder
 /// <summary>A balancer; started, it listens for clients.</summary>
 public sealed class BalancerContainer : WatchedContainer
 {
-    private static readonly string[] BeginsHealth = [" is healthy", " has its path again"];
+    private static readonly string[] BeginsHealth = ["backend_healthy", "backend_resumed"];
 
     private static readonly string[] EndsHealth =
-        [" faulted: ", " removed: ", " unlinked ", " was restarted: "];
+        ["backend_faulted", "backend_removed", "backend_draining", "backend_restarted"];
 
     internal BalancerContainer(BalancerConfiguration configuration)
         : base(configuration)
@@ -268,33 +268,31 @@ public sealed class BalancerContainer : WatchedContainer
 
     /// <inheritdoc />
     protected override bool TellsReadiness(string line) =>
-        Message(line, out _).StartsWith("listening on ", StringComparison.Ordinal);
+        EventOf(line, out _) == "started";
 
     private HashSet<string> Healthy(IReadOnlyList<string> lines)
     {
         var healthy = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in lines)
         {
-            var message = Message(line, out var path);
+            var happened = EventOf(line, out var path);
             if (TellsReadiness(line))
                 healthy.Clear();
-            else if (path is null || !message.StartsWith("backend ", StringComparison.Ordinal))
+            else if (path is null)
                 continue;
-            else if (BeginsHealth.Any(
-                word => message.Contains(word, StringComparison.Ordinal)))
+            else if (BeginsHealth.Contains(happened))
                 healthy.Add(System.IO.Path.GetFileName(path));
-            else if (EndsHealth.Any(
-                word => message.Contains(word, StringComparison.Ordinal)))
+            else if (EndsHealth.Contains(happened))
                 healthy.Remove(System.IO.Path.GetFileName(path));
         }
         return healthy;
     }
 
     /// <summary>
-    /// The message of a log record, and the path of the backend that it is about; nothing for a
-    /// line that is none, as the last one may be while it is being written.
+    /// The event of a log record, and the path of the backend that it is about; nothing for a
+    /// line that is not one, as the last may be while it is being written.
     /// </summary>
-    private static string Message(string line, out string? path)
+    private static string EventOf(string line, out string? path)
     {
         path = null;
         try
@@ -302,8 +300,8 @@ public sealed class BalancerContainer : WatchedContainer
             using var record = JsonDocument.Parse(line);
             if (record.RootElement.TryGetProperty("be_path", out var value))
                 path = value.GetString();
-            return record.RootElement.TryGetProperty("msg", out var message)
-                ? message.GetString() ?? ""
+            return record.RootElement.TryGetProperty("event", out var happened)
+                ? happened.GetString() ?? ""
                 : "";
         }
         catch (JsonException)

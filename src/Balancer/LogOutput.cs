@@ -15,7 +15,6 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
-using Serilog.Parsing;
 using Serilog.Sinks.Async;
 
 namespace Balancer;
@@ -112,11 +111,8 @@ internal sealed class LineSink(Stream output, ITextFormatter formatter)
     private void ReportLoss()
     {
         var lost = Lost;
-        const string Message = "log lines lost";
-        var report = new LogEvent(DateTimeOffset.UtcNow, LogEventLevel.Warning, null,
-            new MessageTemplate(Message, [new TextToken(Message)]),
-            [new LogEventProperty("lost", new ScalarValue(lost - _reported))]);
-        if (!TryWrite(report))
+        var report = new DaemonEvent.LogLinesLost(lost - _reported);
+        if (!TryWrite(BalancerLog.Record(in report, DateTimeOffset.UtcNow)))
             return;
         _reported = lost;
         _reportedAt = Environment.TickCount64;

@@ -15,6 +15,8 @@ namespace Balancer;
 
 internal static class LogWords
 {
+    private const string ClosedTheSession = "closed the session";
+
     private static readonly string[] CounterNames =
         [.. Enum.GetValues<Counter>().Select(counter => SnakeCase(counter.ToString()))];
 
@@ -38,28 +40,33 @@ internal static class LogWords
     {
         FaultCause.ConnectFailed => "cannot connect: " + Of(fault.Io),
         FaultCause.HelloTimeout => $"no SERVER_HELLO within {Limits.HelloTimeout}",
-        FaultCause.FrameBeforeHello =>
-            $"its first frame was {Frame(fault.Detail)}, not SERVER_HELLO",
-        FaultCause.SecondHello => "a second SERVER_HELLO",
-        FaultCause.UnaskedHeartbeat => "a SERVER_HEARTBEAT that nobody asked for",
+        FaultCause.FrameBeforeHello => $"sent {Frame(fault.Detail)} before SERVER_HELLO",
+        FaultCause.SecondHello => "sent a second SERVER_HELLO",
+        FaultCause.UnaskedHeartbeat => "sent an unsolicited SERVER_HEARTBEAT",
         FaultCause.HeartbeatTimeout => $"no SERVER_HEARTBEAT within {Limits.HeartbeatTimeout}",
-        FaultCause.UnknownFrame => $"a frame of unknown type {Invariant(fault.Detail)}",
-        FaultCause.TcpFrameOnControlSession => "INBOUND_TCP_OK on the control session",
+        FaultCause.UnknownFrame => $"sent {Frame(fault.Detail)}",
+        FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
-            $"an OUTBOUND_UDP of {Invariant(fault.Detail)} bytes, more than any datagram has",
-        FaultCause.EndOfStream => "it ended the session",
-        FaultCause.ReadFailed => "reading failed: " + Of(fault.Io),
-        FaultCause.WriteFailed => "writing failed: " + Of(fault.Io),
-        FaultCause.NotTcpOk =>
-            $"its first frame was {Frame(fault.Detail)}, not INBOUND_TCP_OK",
+            $"sent OUTBOUND_UDP with a length of {Invariant(fault.Detail)} bytes",
+        FaultCause.EndOfStream => ClosedTheSession,
+        FaultCause.ReadFailed => EndOr("cannot read from it: ", fault.Io),
+        FaultCause.WriteFailed => EndOr("cannot write to it: ", fault.Io),
+        FaultCause.NotTcpOk => $"sent {Frame(fault.Detail)} instead of INBOUND_TCP_OK",
         _ => fault.Cause.ToString(),
     };
 
+    /// <summary>A process that ends shows as any of these, by where its bytes lay.</summary>
+    private static string EndOr(string otherwise, IoResult io) =>
+        io.Status is IoStatus.Reset or IoStatus.BrokenPipe ? ClosedTheSession : otherwise + Of(io);
+
+    /// <summary>How a connection ended: ConnectionsFailedByClient is "failed by client".</summary>
+    public static string EndOf(Counter how) =>
+        NameOf(how).Replace("connections_", "", StringComparison.Ordinal).Replace('_', ' ');
+
     public static string Of(EntryRefusal refusal) => refusal switch
     {
-        EntryRefusal.NotASocket => "it is not a socket",
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",
-        EntryRefusal.TooManyBackends => $"{Limits.MaxBackends} backends are known already",
+        EntryRefusal.TooManyBackends => $"already {Limits.MaxBackends} backends",
         _ => refusal.ToString(),
     };
 
@@ -74,17 +81,17 @@ internal static class LogWords
     public static string Of(BackendState state) => state switch
     {
         BackendState.BackingOff => "backing off",
-        BackendState.AwaitingHello => "awaiting its hello",
+        BackendState.AwaitingHello => "waiting for SERVER_HELLO",
         BackendState.Healthy => "healthy",
         BackendState.Draining => "draining",
         BackendState.Removed => "removed",
         _ => state.ToString(),
     };
 
-    /// <summary>" (12 more like it)", or nothing when nothing went unsaid.</summary>
+    /// <summary>" (12 similar suppressed)", or nothing when none were.</summary>
     public static string More(long suppressed) => suppressed == 0
         ? ""
-        : string.Create(CultureInfo.InvariantCulture, $" ({suppressed} more like it)");
+        : string.Create(CultureInfo.InvariantCulture, $" ({suppressed} similar suppressed)");
 
     /// <summary>"1 backend", "2 backends"; the plural is the noun with an s unless told.</summary>
     public static string Count(long count, string noun, string? plural = null) => string.Create(
@@ -134,21 +141,21 @@ internal static class LogWords
     private static string Of(IoStatus status) => status switch
     {
         IoStatus.Ok => "no error",
-        IoStatus.WouldBlock => "it takes no more for now",
+        IoStatus.WouldBlock => "would block",
         IoStatus.EndOfStream => "end of stream",
         IoStatus.NotFound => "no such path",
-        IoStatus.Refused => "nobody listens there",
+        IoStatus.Refused => "connection refused",
         IoStatus.Reset => "connection reset",
-        IoStatus.BrokenPipe => "the other end reads no more",
+        IoStatus.BrokenPipe => "broken pipe",
         IoStatus.Aborted => "connection aborted",
         IoStatus.TooManyFiles => "too many open files",
-        IoStatus.NoBuffers => "the kernel has no memory for it",
+        IoStatus.NoBuffers => "no buffer space",
         IoStatus.AccessDenied => "permission denied",
-        IoStatus.InvalidArgument => "no such destination can be",
-        IoStatus.Unreachable => "no way there",
+        IoStatus.InvalidArgument => "invalid argument",
+        IoStatus.Unreachable => "unreachable",
         IoStatus.MessageTooLong => "message too long",
         IoStatus.TimedOut => "timed out",
-        IoStatus.Other => "an error",
+        IoStatus.Other => "error",
         _ => status.ToString(),
     };
 
@@ -158,7 +165,7 @@ internal static class LogWords
         FrameType.InboundTcpOk => "INBOUND_TCP_OK",
         FrameType.ServerHello => "SERVER_HELLO",
         FrameType.ServerHeartbeat => "SERVER_HEARTBEAT",
-        _ => "of type " + Invariant(type),
+        _ => "a frame of unknown type " + Invariant(type),
     };
 
     private static string Invariant(uint number) => number.ToString(CultureInfo.InvariantCulture);

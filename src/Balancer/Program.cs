@@ -50,13 +50,13 @@ try
 }
 catch (NetworkSetupException cannot)
 {
-    log.Fatal(cannot.Message, null);
+    log.Write(new DaemonEvent.CannotStart(cannot.Message));
     StandardStreams.Complain("bbal: " + cannot.Message, patience);
     return CannotStart;
 }
 catch (Exception bug)
 {
-    log.Fatal(bug.Message, bug);
+    log.Write(new DaemonEvent.Bug(bug.Message), bug);
     StandardStreams.Complain("bbal: a bug: " + bug, patience);
     return Bug;
 }
@@ -76,12 +76,12 @@ void Balance()
     using var directory = new SocketDirectory(
         Encoding.UTF8.GetBytes(options.BackendPath), network, options.ForceFallbacks);
     foreach (var warning in network.Warnings)
-        log.StartupWarning(warning);
+        Warn(warning);
     foreach (var warning in directory.Warnings)
-        log.StartupWarning(warning);
+        Warn(warning);
     signals.Tell(network);
     var manager = new ServiceManager(
-        Environment.GetEnvironmentVariable(ServiceManager.Variable), log.StartupWarning);
+        Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
 
     var balancer = new LoadBalancer(network, directory, log,
         options.Balancer with { HashKey = (ulong)Random.Shared.NextInt64() });
@@ -96,3 +96,5 @@ void Balance()
     }
     while (goesOn);
 }
+
+void Warn(string warning) => log.Write(new DaemonEvent.StartupWarning(warning));

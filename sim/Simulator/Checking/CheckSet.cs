@@ -180,7 +180,7 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         _model.OnLogged(now, told);
         foreach (var check in _checks)

@@ -15,7 +15,7 @@ internal sealed class S11Attribution() : Check("S11")
 {
     public override bool Claims(Finding finding) => finding is Finding.Unfounded;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is not LogEvent.BackendFaulted faulted
             || Model.Policy.WithId(faulted.Id.Value) is not { } backend)

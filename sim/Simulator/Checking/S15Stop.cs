@@ -34,7 +34,7 @@ internal sealed class S15Stop() : Check("S15")
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
         _queued += queued ? 1 : 0;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is LogEvent.Stopping)
             (_askedAt, _queuedBefore) = (now, _queued);

@@ -17,9 +17,9 @@ internal sealed class S3Stickiness() : Check("S3")
     public override bool Claims(Finding finding) => finding is Finding.PrimaryChanged
         or Finding.RemoteForgotten or Finding.WronglyMoved or Finding.WronglyGone;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
-        if (told is LogEvent.BackendUnlinked unlinked
+        if (told is LogEvent.BackendDraining unlinked
             && Model.Policy.WithId(unlinked.Id.Value) is { HasPath: true } there)
         {
             Fail($"{there} was called unlinked; no whole scan has missed it", there.PlanId);

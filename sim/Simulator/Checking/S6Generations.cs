@@ -18,7 +18,7 @@ internal sealed class S6Generations() : Check("S6")
     public override bool Claims(Finding finding) =>
         finding is Finding.OutlivedItsError or Finding.OtherGeneration;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         switch (told)
         {

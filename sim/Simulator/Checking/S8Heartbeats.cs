@@ -19,7 +19,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 {
     public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is LogEvent.BackendFaulted
             {

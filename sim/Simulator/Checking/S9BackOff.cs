@@ -17,7 +17,7 @@ internal sealed class S9BackOff() : Check("S9")
 {
     public override bool Claims(Finding finding) => finding is Finding.Reconnect or Finding.Scan;
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (told is LogEvent.BackendFaulted faulted
             && Model.Policy.WithId(faulted.Id.Value) is { OwesFaultEvent: true } backend

@@ -308,9 +308,14 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private Binding? EndAtOnce(ExpectedConnection connection, Counter how, Repeat condition)
     {
-        model.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0,
-            condition == Repeat.OverLimit
-                ? new LogEvent.ConnectionsOverLimit(connection.From, how, 0) : null);
+        ILogEvent? line = how switch
+        {
+            Counter.ConnectionsOverLimit =>
+                new LogEvent.ConnectionsOverLimit(connection.From, 0),
+            Counter.ConnectionsOverClientLimit => new LogEvent.ClientOverLimit(connection.From, 0),
+            _ => null,
+        };
+        model.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0, line);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
         return null;

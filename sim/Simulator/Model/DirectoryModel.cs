@@ -57,7 +57,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         if (!result.IsOk)
             OnScanEnded(result);
         else if (!entry.IsSocket)
-            OnRefused(_notSockets, entry.Name, EntryRefusal.NotASocket);
+            OnRefused(_notSockets, entry.Name, null);
         else if (Named(entry.Name) is { } backend)
             OnSeen(backend, entry.Identity);
         else if (DirectoryBytes + entry.Name.Length > SpecifiedLimits.LongestPath)
@@ -170,16 +170,21 @@ internal sealed class DirectoryModel(ReferenceModel model)
             : new LogEvent.DirectoryUnreadable(path, result));
     }
 
-    /// <summary>An entry that is none of ours is told once while it stays.</summary>
+    /// <summary>
+    /// An entry that is none of ours is logged once while it stays; null for one that is not a
+    /// socket.
+    /// </summary>
     private void OnRefused(
-        Dictionary<string, long> seen, ReadOnlySpan<byte> name, EntryRefusal why)
+        Dictionary<string, long> seen, ReadOnlySpan<byte> name, EntryRefusal? why)
     {
         var text = Encoding.UTF8.GetString(name);
         if (!seen.ContainsKey(text))
         {
             if (seen.Count == SpecifiedLimits.SkippedNames)
                 return;
-            model.Lines.Owe(new LogEvent.EntryRefused(PathOf(name), why));
+            model.Lines.Owe(why is { } refusal
+                ? new LogEvent.EntryRefused(PathOf(name), refusal)
+                : new LogEvent.EntryNotASocket(PathOf(name)));
         }
         seen[text] = _scan;
     }
@@ -258,7 +263,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnRelinked(ExpectedBackend backend)
     {
-        model.Lines.Owe(new LogEvent.BackendRelinked(backend.Name, backend.Path));
+        model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
     }
 
@@ -270,7 +275,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnMadeAnew(ExpectedBackend backend)
     {
-        model.Lines.Owe(new LogEvent.BackendMadeAnew(backend.Name, backend.Path));
+        model.Lines.Owe(new LogEvent.BackendRestarted(backend.Name, backend.Path));
         backend.MadeAnewIn = model.Turn;
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
@@ -306,7 +311,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             if (backend.Stage != Stage.Healthy)
                 continue;
             backend.Stage = Stage.Draining;
-            model.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
+            model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         }
     }
 }

@@ -9,6 +9,7 @@
 
 using System;
 using System.Collections.Generic;
+using Balancer.Core;
 using Simulation.Kernel;
 
 namespace Simulation.Model;
@@ -45,7 +46,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
             model.Report(finding, evidence, backend);
     }
 
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         switch (told)
         {

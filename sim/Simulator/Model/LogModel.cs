@@ -14,15 +14,15 @@ namespace Simulation.Model;
 /// <summary>Lines that are owed and not told yet.</summary>
 internal sealed class LogModel(ReferenceModel model)
 {
-    private readonly List<LogEvent> _owed = [];
+    private readonly List<object> _owed = [];
 
-    public void Owe(LogEvent line) => _owed.Add(line);
+    public void Owe(ILogEvent line) => _owed.Add(line);
 
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         if (!IsExact(told))
             return;
-        if (!_owed.Remove(told with { At = default }))
+        if (!_owed.Remove(told))
         {
             model.Report(Finding.Untrue, $"the log told {told}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
@@ -34,15 +34,16 @@ internal sealed class LogModel(ReferenceModel model)
         if (_owed.Count > 0 && !model.Life.HasStopped)
         {
             model.Report(Finding.Untrue,
-                $"the log did not tell {_owed[0] with { At = model.Now }}");
+                $"the log did not tell {_owed[0]}");
         }
         _owed.Clear();
     }
 
-    private static bool IsExact(LogEvent told) => told is LogEvent.BackendReturned
-        or LogEvent.BackendMadeAnew or LogEvent.BackendConnected or LogEvent.BackendHealthy
-        or LogEvent.BackendUnlinked or LogEvent.BackendRelinked or LogEvent.BackendRemoved
+    private static bool IsExact(ILogEvent told) => told is LogEvent.BackendReturned
+        or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
+        or LogEvent.BackendDraining or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
+        or LogEvent.EntryNotASocket
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

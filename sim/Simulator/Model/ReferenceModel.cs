@@ -275,7 +275,10 @@ internal sealed class ReferenceModel
         Arrivals.Drain();
         Replies.OnSendFailed(in header, why);
         Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
-            new LogEvent.SendFailed(header.Peer, why, 0));
+            why.Status is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
+                or IoStatus.Refused or IoStatus.MessageTooLong
+                ? new LogEvent.ReplyUndeliverable(header.Peer, why, 0)
+                : new LogEvent.SendFailed(header.Peer, why, 0));
     }
 
     // ---- Streams ----
@@ -295,10 +298,11 @@ internal sealed class ReferenceModel
         else if (result.Status != IoStatus.WouldBlock)
         {
             Counters.Add(Counter.AcceptsFailed);
-            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status,
-                new LogEvent.AcceptFailed(result, 0));
             // One that was aborted is one connection's own trouble; the next may be taken at once.
-            if (result.Status is not (IoStatus.Aborted or IoStatus.Reset))
+            var isAborted = result.Status is IoStatus.Aborted or IoStatus.Reset;
+            Repeats.OnCondition(Repeat.AcceptFailed, (int)result.Status, isAborted
+                ? new LogEvent.AcceptAborted(result, 0) : new LogEvent.AcceptFailed(result, 0));
+            if (!isAborted)
                 LacksForAcceptIn = Turn;
         }
     }
@@ -394,7 +398,7 @@ internal sealed class ReferenceModel
     // ---- The log ----
 
     /// <summary>Takes over what only the log tells, before the checks hear of it.</summary>
-    public void OnLogged(Instant now, LogEvent told)
+    public void OnLogged(Instant now, ILogEvent told)
     {
         Now = Shown(now);
         switch (told)
@@ -405,15 +409,19 @@ internal sealed class ReferenceModel
             case LogEvent.RemoteEvicted evicted:
                 _remotes.OnEvicted(evicted);
                 return;
-            case LogEvent.NoBackend none:
+            case LogEvent.NoHealthyBackend none:
                 OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
                 return;
             case LogEvent.BackendStuck stuck:
                 OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed, stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
-                OnArrivalLine(Repeat.OverLimit, (int)over.Which, over.Suppressed,
-                    over with { At = default, Suppressed = 0 });
+                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
+                    over.Suppressed, over with { Suppressed = 0 });
+                return;
+            case LogEvent.ClientOverLimit over:
+                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverClientLimit,
+                    over.Suppressed, over with { Suppressed = 0 });
                 return;
         }
         Arrivals.Drain();
@@ -456,14 +464,14 @@ internal sealed class ReferenceModel
     /// <summary>
     /// A line that is told in the middle of a batch, about one that arrived in it.
     /// </summary>
-    private void OnArrivalLine(Repeat kind, int which, long heldBack, LogEvent told)
+    private void OnArrivalLine(Repeat kind, int which, long heldBack, ILogEvent told)
     {
         Arrivals.DrainTo(kind, which);
         Repeats.OnLine(kind, which, heldBack, told);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
-    public void OnLogSettled(LogEvent told)
+    public void OnLogSettled(ILogEvent told)
     {
         if (told is LogEvent.BackendFaulted faulted
             && Policy.WithId(faulted.Id.Value) is { } backend)

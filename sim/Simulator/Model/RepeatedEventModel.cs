@@ -37,7 +37,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     {
         public long Untold { get; set; }
         public Instant? LastLine { get; set; }
-        public LogEvent? Last { get; set; }
+        public ILogEvent? Last { get; set; }
     }
 
     /// <summary>Whether a line about a condition is owed in this turn.</summary>
@@ -47,7 +47,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A condition came; its line is owed in this turn if it may be told, and says this, but for
     /// how many were held back.
     /// </summary>
-    public void OnCondition(Repeat kind, int which, LogEvent? line = null)
+    public void OnCondition(Repeat kind, int which, ILogEvent? line = null)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
@@ -57,29 +57,37 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     }
 
     /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         switch (told)
         {
             case LogEvent.ReceiveFailed failed:
                 OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
+                    failed with { Suppressed = 0 });
                 break;
             case LogEvent.SendFailed failed:
                 OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.ReplyUndeliverable failed:
+                OnLine(Repeat.SendFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
+                break;
+            case LogEvent.AcceptAborted failed:
+                OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
+                    failed with { Suppressed = 0 });
                 break;
             case LogEvent.AcceptFailed failed:
                 OnLine(Repeat.AcceptFailed, (int)failed.Why.Status, failed.Suppressed,
-                    failed with { At = default, Suppressed = 0 });
+                    failed with { Suppressed = 0 });
                 break;
             case LogEvent.ConnectionRefusedByBackend refused:
                 OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
-                    refused with { At = default, Suppressed = 0 });
+                    refused with { Suppressed = 0 });
                 break;
             case LogEvent.ConnectionWithoutResources without:
                 OnLine(Repeat.WithoutResources, 0, without.Suppressed,
-                    without with { At = default, Suppressed = 0 });
+                    without with { Suppressed = 0 });
                 break;
         }
     }
@@ -88,7 +96,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A line was told, with how many were held back since the one before; without that number it
     /// is as given.
     /// </summary>
-    public void OnLine(Repeat kind, int which, long heldBack, LogEvent told)
+    public void OnLine(Repeat kind, int which, long heldBack, ILogEvent told)
     {
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
@@ -106,7 +114,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             model.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
                 + $" {gate.Untold - 1}");
         }
-        else if (gate.Last is { } last && last != told)
+        else if (gate.Last is { } last && !last.Equals(told))
         {
             model.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
         }

@@ -159,7 +159,7 @@ internal sealed class SessionModel(ReferenceModel model)
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (!backend.HasPath)
-            model.Lines.Owe(new LogEvent.BackendUnlinked(backend.Name, backend.Path));
+            model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
     }

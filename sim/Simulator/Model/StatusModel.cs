@@ -38,7 +38,7 @@ internal sealed class StatusModel(ReferenceModel model)
     public void OnRequested() =>
         _isOwed |= _isOver || model.Turn >= _begunIn + TurnsOfAReport;
 
-    public void OnLogged(LogEvent told)
+    public void OnLogged(ILogEvent told)
     {
         switch (told)
         {

@@ -76,7 +76,7 @@ internal sealed class ConnectionFollower(Story story, IReadOnlyDictionary<Backen
         _towardsClient.Remove(stream);
     }
 
-    public void OnLogged(Instant now, LogEvent told)
+    public void OnLogged(Instant now, ILogEvent told)
     {
         switch (told)
         {

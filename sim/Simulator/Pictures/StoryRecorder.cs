@@ -138,18 +138,18 @@ public sealed class StoryRecorder : RunObserver
 
     public override void OnEnded(Instant now, LoadBalancer core) => Note(now);
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         Note(now);
         _connections.OnLogged(now, told);
         switch (told)
         {
             case LogEvent.BackendDiscovered e: Know(now, e.Id, e.Path, "discovered"); break;
-            case LogEvent.BackendReturned e: Know(now, e.Id, e.Path, "its path is back"); break;
-            case LogEvent.BackendMadeAnew e: Know(now, e.Id, e.Path, "made anew"); break;
+            case LogEvent.BackendReturned e: Know(now, e.Id, e.Path, "socket is back"); break;
+            case LogEvent.BackendRestarted e: Know(now, e.Id, e.Path, "restarted"); break;
             case LogEvent.BackendHealthy e: OnHealthy(now, e.Id); break;
-            case LogEvent.BackendUnlinked e: Tell(now, e.Id, "unlinked"); break;
-            case LogEvent.BackendRelinked e: Tell(now, e.Id, "has its path again"); break;
+            case LogEvent.BackendDraining e: Tell(now, e.Id, "socket removed; draining"); break;
+            case LogEvent.BackendResumed e: Tell(now, e.Id, "socket restored"); break;
             case LogEvent.BackendRemoved e: Tell(now, e.Id, "removed: no such path"); break;
             case LogEvent.BackendStuck e:
                 Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");

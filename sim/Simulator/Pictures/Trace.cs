@@ -87,12 +87,12 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
                 ? $" inode {entry.Identity.Inode}" : " no socket")
             : $"{result}");
 
-    public override void OnLogged(Instant now, LogEvent told) => Put(now, "log", told switch
+    public override void OnLogged(Instant now, ILogEvent told) => Put(now, "log", told switch
     {
         // A set of counters has no text of its own.
         LogEvent.Stopped => "Stopped",
         LogEvent.Status e => $"Status {e.Backends} {e.Healthy} {e.Remotes} {e.Connections}",
-        _ => told.ToString(),
+        _ => told.ToString()!,
     });
 
     public override void OnClientSent(

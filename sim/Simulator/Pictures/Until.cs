@@ -103,7 +103,7 @@ public sealed class Until(Instant until, RunObserver watcher) : RunObserver
             watcher.OnScanEntry(now, result, in entry);
     }
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (now <= until)
             watcher.OnLogged(now, told);

@@ -50,7 +50,7 @@ public sealed class ScenarioRun
         _kernel = new SimKernel(new Endpoint(scenario.Kernel.Listen, 53));
         _world = new World(_kernel, _observers, scenario);
         _network = new ObservedNetwork(_kernel, _observers, _world.UdpClients);
-        var log = new SimLog(_kernel.Clock) { Records = false, OnTold = OnTold };
+        var log = new SimLog(_kernel.Clock) { Records = false, OnLogged = OnLogged };
         _core = new LoadBalancer(
             _network, new ObservedDirectory(_kernel, _observers), log, OptionsOf(scenario));
         _loop = new EventLoop(_kernel.Clock, _network, _core);
@@ -151,5 +151,6 @@ public sealed class ScenarioRun
     private ViolationException Found(string check, string evidence) =>
         new(check, _kernel.Now, evidence);
 
-    private void OnTold(LogEvent told) => _observers.OnLogged(_kernel.Clock.Now, told);
+    private void OnLogged(LogRecord logged) =>
+        _observers.OnLogged(_kernel.Clock.Now, logged.Event);
 }

@@ -138,7 +138,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
         End();
     }
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         Begin(16, now);
         Add(MemoryMarshal.AsBytes(told.GetType().Name.AsSpan()));
@@ -251,7 +251,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
     }
 
     /// <summary>What an event says; of those that are rare, as it prints.</summary>
-    private void AddFields(LogEvent told)
+    private void AddFields(ILogEvent told)
     {
         switch (told)
         {
@@ -304,7 +304,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
                 // The frames say as much.
                 break;
             default:
-                Add(MemoryMarshal.AsBytes(told.ToString().AsSpan()));
+                Add(MemoryMarshal.AsBytes(told.ToString()!.AsSpan()));
                 break;
         }
     }

@@ -84,7 +84,7 @@ public abstract class RunObserver
 
     // ---- Its log ----
 
-    public virtual void OnLogged(Instant now, LogEvent told) { }
+    public virtual void OnLogged(Instant now, ILogEvent told) { }
 
     // ---- The world ----
 

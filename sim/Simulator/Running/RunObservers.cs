@@ -147,7 +147,7 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnScanEntry(now, result, in entry);
     }
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         Events++;
         foreach (var observer in all)

@@ -122,7 +122,7 @@ internal sealed class Backend : IStreamOwner
     public void OnDiscovered(Instant now, EntryIdentity identity)
     {
         _identity = identity;
-        _services.Log.BackendDiscovered(Id, Path);
+        _services.Log.Write(new LogEvent.BackendDiscovered(Id, Path));
         Connect(now);
     }
 
@@ -146,7 +146,7 @@ internal sealed class Backend : IStreamOwner
     private void OnRelinked()
     {
         State = BackendState.Healthy;
-        _services.Log.BackendRelinked(Id, Path);
+        _services.Log.Write(new LogEvent.BackendResumed(Id, Path));
     }
 
     /// <summary>A whole scan did not see the path.</summary>
@@ -160,21 +160,21 @@ internal sealed class Backend : IStreamOwner
         if (State != BackendState.Healthy)
             return;
         State = BackendState.Draining;
-        _services.Log.BackendUnlinked(Id, Path);
+        _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
     }
 
     private void OnReturned(Instant now)
     {
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
-        _services.Log.BackendReturned(Id, Path);
+        _services.Log.Write(new LogEvent.BackendReturned(Id, Path));
         Connect(now);
     }
 
     /// <summary>The backend was restarted: its new socket is connected to at once.</summary>
     private void OnMadeAnew(Instant now)
     {
-        _services.Log.BackendMadeAnew(Id, Path);
+        _services.Log.Write(new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;
         if (State == BackendState.AwaitingHello)
         {
@@ -211,7 +211,7 @@ internal sealed class Backend : IStreamOwner
             _connectsFailed++;
             State = BackendState.Removed;
             RemovedAt = now;
-            _services.Log.BackendRemoved(Id, Path);
+            _services.Log.Write(new LogEvent.BackendRemoved(Id, Path));
             return;
         }
         if (!result.IsOk)
@@ -229,7 +229,7 @@ internal sealed class Backend : IStreamOwner
         _flushList.Add(this);
         _services.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
         _reports.OnConnected(now, this);
-        _services.Log.BackendConnected(Id, Path);
+        _services.Log.Write(new LogEvent.BackendConnected(Id, Path));
     }
 
     private void OnHello(Instant now)
@@ -239,9 +239,9 @@ internal sealed class Backend : IStreamOwner
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _services.Options.WarmUp;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _services.Log.BackendHealthy(Id, Path);
+        _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
         if (!_pathPresent)
-            _services.Log.BackendUnlinked(Id, Path);
+            _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
     }
 
     private void OnHelloOverdue(Instant now) =>
@@ -252,14 +252,14 @@ internal sealed class Backend : IStreamOwner
         _session.SendHeartbeat();
         _flushList.Add(this);
         _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
-        _services.Log.HeartbeatSent(Id);
+        _services.Log.Write(new LogEvent.HeartbeatSent(Id));
     }
 
     private void OnHeartbeatAnswer(Instant now)
     {
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _services.Log.HeartbeatAnswered(Id);
+        _services.Log.Write(new LogEvent.HeartbeatAnswered(Id));
     }
 
     private void OnHeartbeatOverdue(Instant now) =>
@@ -307,7 +307,7 @@ internal sealed class Backend : IStreamOwner
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
-        _services.Log.BackendFaulted(Id, Path, fault, backOff);
+        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
     }
 
     // ---- Its stream ----
@@ -319,7 +319,8 @@ internal sealed class Backend : IStreamOwner
         {
             _dropsWhileStuck++;
             if (_stuckGate.TryPass(now, out var suppressed))
-                _services.Log.BackendStuck(Id, _session.QueuedBytes, suppressed);
+                _services.Log.Write(
+                    new LogEvent.BackendStuck(Id, _session.QueuedBytes, suppressed));
             return false;
         }
         _udpQueries++;

@@ -257,6 +257,6 @@ internal sealed class Backends
         _bySlot[backend.Slot] = null;
         Array.Copy(_byId, at + 1, _byId, at, Count - at - 1);
         _byId[--Count] = null!;
-        _services.Log.BackendForgotten(backend.Id, backend.Path);
+        _services.Log.Write(new LogEvent.BackendForgotten(backend.Id, backend.Path));
     }
 }

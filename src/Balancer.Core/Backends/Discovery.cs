@@ -119,7 +119,7 @@ internal sealed class Discovery
         if (!entry.IsSocket)
         {
             if (_notSockets.TryNote(entry.Name, _scan))
-                _log.EntryRefused(PathOf(entry.Name), EntryRefusal.NotASocket);
+                _log.Write(new LogEvent.EntryNotASocket(PathOf(entry.Name)));
             return;
         }
         if (_backends.FindByName(entry.Name) is { } backend)
@@ -205,7 +205,7 @@ internal sealed class Discovery
     private void Refuse(ReadOnlySpan<byte> name, EntryRefusal why)
     {
         if (_refused.TryNote(name, _scan))
-            _log.EntryRefused(PathOf(name), why);
+            _log.Write(new LogEvent.EntryRefused(PathOf(name), why));
     }
 
     private void ReportReadability(IoResult result)
@@ -214,9 +214,9 @@ internal sealed class Discovery
             return;
         _lastStatus = result.Status;
         if (result.IsOk)
-            _log.DirectoryReadable(DirectoryName);
+            _log.Write(new LogEvent.DirectoryReadable(DirectoryName));
         else
-            _log.DirectoryUnreadable(DirectoryName, result);
+            _log.Write(new LogEvent.DirectoryUnreadable(DirectoryName, result));
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + Encoding.UTF8.GetString(name);

@@ -9,12 +9,9 @@ using System.Collections.Generic;
 
 namespace Balancer.Core;
 
-/// <summary>Why an entry of the directory does not become a backend.</summary>
+/// <summary>Why a socket of the directory does not become a backend.</summary>
 public enum EntryRefusal
 {
-    /// <summary>It is no socket.</summary>
-    NotASocket,
-
     /// <summary>Its path is longer than 107 bytes.</summary>
     PathTooLong,
 

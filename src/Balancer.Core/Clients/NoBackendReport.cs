@@ -16,6 +16,6 @@ internal sealed class NoBackendReport(IBalancerLog log)
     public void Report(Instant now)
     {
         if (_gate.TryPass(now, out var heldBack))
-            log.NoBackend(heldBack + 1);
+            log.Write(new LogEvent.NoHealthyBackend(heldBack + 1));
     }
 }

@@ -196,7 +196,7 @@ internal sealed class Remotes
         if (backup is null)
             return null;
         SetBackup(ref remote, backup);
-        _log.RemoteAssigned(remote.Address, backup.Id, isBackup: true);
+        _log.Write(new LogEvent.RemoteAssigned(remote.Address, backup.Id, IsBackup: true));
         return backup;
     }
 
@@ -240,7 +240,7 @@ internal sealed class Remotes
             }
         }
         Verify.That(oldest >= 0, "a full table has no free entries");
-        _log.RemoteEvicted(_table[oldest].Address);
+        _log.Write(new LogEvent.RemoteEvicted(_table[oldest].Address));
         Forget(oldest);
         _counters.Add(Counter.RemotesEvicted);
     }
@@ -266,7 +266,7 @@ internal sealed class Remotes
             backend.OldestRemote = index + 1;
         backend.NewestRemote = index + 1;
         backend.RemoteCount++;
-        _log.RemoteAssigned(remote.Address, backend.Id, isBackup: false);
+        _log.Write(new LogEvent.RemoteAssigned(remote.Address, backend.Id, IsBackup: false));
     }
 
     /// <summary>Takes primary and backup away.</summary>
@@ -323,7 +323,7 @@ internal sealed class Remotes
             {
                 continue;
             }
-            _log.RemoteExpired(remote.Address);
+            _log.Write(new LogEvent.RemoteExpired(remote.Address));
             Forget(_expiryCursor);
             _expired++;
             _counters.Add(Counter.RemotesExpired);
@@ -332,7 +332,7 @@ internal sealed class Remotes
             return;
         _expiryCursor = NoPass;
         if (_expired > 0)
-            _log.RemotesExpired(_expired);
+            _log.Write(new LogEvent.RemotesExpired(_expired));
     }
 
     private void OnRebalanceDue(Instant now)
@@ -345,7 +345,7 @@ internal sealed class Remotes
             return;
         }
         _toMove = spread - n;
-        _log.Rebalancing(_fullest.Id, spread, _toMove);
+        _log.Write(new LogEvent.Rebalancing(_fullest.Id, spread, _toMove));
     }
 
     /// <summary>
@@ -365,7 +365,7 @@ internal sealed class Remotes
             ref var remote = ref _table[index];
             Unbind(ref remote, index);
             remote.Flags |= RemoteFlags.Moved;
-            _log.RemoteMoved(remote.Address, fullest.Id);
+            _log.Write(new LogEvent.RemoteMoved(remote.Address, fullest.Id));
             _counters.Add(Counter.RemotesMoved);
         }
     }

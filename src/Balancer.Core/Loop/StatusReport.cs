@@ -14,6 +14,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
 {
     private int _nextRemote = int.MaxValue;
     private int _remotesLeft;
+    private Instant _startedAt;
 
     /// <summary>Remotes are left for the next turn.</summary>
     public bool HasWork => _remotesLeft > 0;
@@ -23,13 +24,11 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     {
         if (HasWork)
             return;
-        log.Status(now, backends.Count, backends.HealthyCount, remotes.Count, connections.Count,
-            counters);
+        _startedAt = now;
+        log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
+            remotes.Count, connections.Count, counters));
         foreach (var backend in backends.All)
-        {
-            var snapshot = backend.Snapshot();
-            log.BackendStatus(in snapshot);
-        }
+            log.Write(new LogEvent.BackendStatus(backend.Snapshot()));
         _nextRemote = 0;
         _remotesLeft = Limits.StatusRemotes;
         EndIfAllAreTold();
@@ -49,7 +48,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
         {
             if (!remotes.TrySnapshot(ref _nextRemote, end - _nextRemote, out var snapshot))
                 return;
-            log.RemoteStatus(in snapshot);
+            log.Write(new LogEvent.RemoteStatus(snapshot, _startedAt));
             _remotesLeft--;
         }
     }

@@ -93,14 +93,15 @@ internal sealed class TcpProxies
     {
         backend.CountTcpSession();
         _remotes.CountOutcome(proxy.Client.Address, Traffic.Tcp, forwarded: true);
-        _services.Log.ConnectionRelaying(proxy.Id, backend.Id);
+        _services.Log.Write(new LogEvent.ConnectionRelaying(proxy.Id, backend.Id));
     }
 
     /// <summary>A backend did not take a connection.</summary>
     public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why)
     {
         if (_refusedGate.TryPass(now, out var suppressed))
-            _services.Log.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed);
+            _services.Log.Write(
+                new LogEvent.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed));
     }
 
     /// <summary>The backend to try after one that refused a connection, or null.</summary>
@@ -111,7 +112,7 @@ internal sealed class TcpProxies
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why)
     {
         if (_resourcesGate.TryPass(now, out var suppressed))
-            _services.Log.ConnectionWithoutResources(proxy.Id, why, suppressed);
+            _services.Log.Write(new LogEvent.ConnectionWithoutResources(proxy.Id, why, suppressed));
     }
 
     private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)
@@ -146,20 +147,30 @@ internal sealed class TcpProxies
     {
         _services.Counters.Add(which);
         _services.Network.Close(stream);
-        ref var gate = ref which == Counter.ConnectionsOverLimit
-            ? ref _limitGate
-            : ref _clientLimitGate;
-        if (gate.TryPass(now, out var suppressed))
-            _services.Log.ConnectionsOverLimit(client, which, suppressed);
+        if (which == Counter.ConnectionsOverLimit)
+        {
+            if (_limitGate.TryPass(now, out var suppressed))
+                _services.Log.Write(new LogEvent.ConnectionsOverLimit(client, suppressed));
+        }
+        else if (_clientLimitGate.TryPass(now, out var suppressed))
+        {
+            _services.Log.Write(new LogEvent.ClientOverLimit(client, suppressed));
+        }
     }
 
     /// <summary>Whether to go on accepting: yes if it was one connection's own failure.</summary>
     private bool OnAcceptFailed(Instant now, IoResult why)
     {
         _services.Counters.Add(Counter.AcceptsFailed);
+        var isAborted = why.Status is IoStatus.Aborted or IoStatus.Reset;
         if (_acceptGates.TryPass(why.Status, now, out var suppressed))
-            _services.Log.AcceptFailed(why, suppressed);
-        if (why.Status is IoStatus.Aborted or IoStatus.Reset)
+        {
+            if (isAborted)
+                _services.Log.Write(new LogEvent.AcceptAborted(why, suppressed));
+            else
+                _services.Log.Write(new LogEvent.AcceptFailed(why, suppressed));
+        }
+        if (isAborted)
             return true;
         _services.Network.SetInterest(_services.Network.Listener, Readiness.None);
         _services.Timers.Arm(_resume, now + Limits.AcceptPause);

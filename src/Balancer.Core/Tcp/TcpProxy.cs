@@ -110,8 +110,8 @@ internal sealed class TcpProxy : IStreamOwner
         else
             _services.Network.Close(_clientStream);
         _set.OnEnded(this, how);
-        _services.Log.ConnectionClosed(
-            Id, Client, how, why, _toBackend.BytesRead, _toClient.BytesRead);
+        _services.Log.Write(new LogEvent.ConnectionClosed(
+            Id, Client, how, why, _toBackend.BytesRead, _toClient.BytesRead));
     }
 
     // ---- The handshake ----
@@ -120,7 +120,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _backend = backend;
         _tries++;
-        _services.Log.ConnectionOpened(Id, Client, backend.Id);
+        _services.Log.Write(new LogEvent.ConnectionOpened(Id, Client, backend.Id));
         var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {

@@ -144,7 +144,7 @@ internal sealed class UdpProxy
     {
         _counters.Add(Counter.ReceivesFailed);
         if (_receiveGates.TryPass(why.Status, now, out var suppressed))
-            _log.ReceiveFailed(why, suppressed);
+            _log.Write(new LogEvent.ReceiveFailed(why, suppressed));
         // One failure is often a pending error that the call has taken away; two are a condition.
         if (_receiveFailedLast)
         {
@@ -220,8 +220,20 @@ internal sealed class UdpProxy
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
         if (_sendGates.TryPass(why.Status, now, out var suppressed))
-            _log.SendFailed(_replies.Headers[failed].Peer, why, suppressed);
+            LogFailedReply(_replies.Headers[failed].Peer, why, suppressed);
         return lost;
+    }
+
+    /// <summary>A forged source brings some errors about; the rest is trouble of our own.</summary>
+    private void LogFailedReply(Endpoint remote, IoResult why, long suppressed)
+    {
+        var isClientsDoing = why.Status
+            is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
+            or IoStatus.Refused or IoStatus.MessageTooLong;
+        if (isClientsDoing)
+            _log.Write(new LogEvent.ReplyUndeliverable(remote, why, suppressed));
+        else
+            _log.Write(new LogEvent.SendFailed(remote, why, suppressed));
     }
 
     private static Counter CounterOf(IoStatus status) => status switch

@@ -61,7 +61,7 @@ public sealed class DirectoryTests : IDisposable
 
             using var host = new UdpHost();
             Assert.Equal("5301", host.Who(balancer.Endpoint));
-            Assert.Empty(balancer.All(Log.Unlinked));
+            Assert.Empty(balancer.All(Log.Draining));
             Assert.Empty(balancer.All(Log.Faulted));
         }
         finally
@@ -87,7 +87,7 @@ public sealed class DirectoryTests : IDisposable
         using var host = new UdpHost();
         host.Who(balancer.Endpoint);
 
-        var refused = balancer.All(Log.Refused);
+        var refused = balancer.All(Log.NotASocket);
         Assert.Equal(["5302", "5303"],
             refused.Select(record => Path.GetFileName(record.Text("path"))).Order());
         Assert.All(refused, record => Assert.Equal("not_a_socket", record.Text("refusal")));
@@ -100,7 +100,7 @@ public sealed class DirectoryTests : IDisposable
         File.WriteAllText(_folder["5302"], "not a socket");
         using var first = new FakeBinderProcess(_folder["5301"]);
         using var balancer = BalancerProcess.Start(_folder.FullName);
-        balancer.WaitFor(Log.Refused);
+        balancer.WaitFor(Log.NotASocket);
 
         File.Delete(_folder["5302"]);
         using var second = new FakeBinderProcess(_folder["5302"]);

@@ -109,7 +109,7 @@ public sealed class StoppedBackendTests
         using var slow = new UdpHost(before.First(entry => entry.Value == "5301").Key);
 
         File.Delete(cluster.Folder["5301"]);
-        cluster.Balancer.WaitFor(Log.Unlinked, 5301);
+        cluster.Balancer.WaitFor(Log.Draining, 5301);
 
         Assert.All(cluster.WhoMeetsWhom(30, 33).Values, id => Assert.Equal("5302", id));
         for (var i = 2; i <= 5; i++)
@@ -148,7 +148,7 @@ public sealed class RestartedBackendTests
 
     [Fact]
     [Trait("Needs", "inotify")]
-    public void BackendMadeAnew_IsConnectedToBeforeItsBackOffEnds()
+    public void BackendRestarted_IsConnectedToBeforeItsBackOffEnds()
     {
         using var cluster = new Cluster(1);
         cluster[5301].Signal(Posix.SigKill);
@@ -160,7 +160,7 @@ public sealed class RestartedBackendTests
 
         var due = fault.Time.AddSeconds(fault.Number("backoff_s"));
         Assert.True(healthy.Time < due, $"healthy at {healthy.Time:O}, back-off to {due:O}");
-        cluster.Balancer.WaitFor(Log.MadeAnew, 5301);
+        cluster.Balancer.WaitFor(Log.Restarted, 5301);
     }
 
     [Fact]

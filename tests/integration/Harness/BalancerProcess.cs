@@ -18,6 +18,8 @@ namespace Tests.Integration.Harness;
 /// <summary>One Bunyan record.</summary>
 public sealed record LogRecord(string Line, JsonElement Json)
 {
+    public string Event => Json.GetProperty("event").GetString()!;
+
     public string Message => Json.GetProperty("msg").GetString()!;
 
     public int Level => Json.GetProperty("level").GetInt32();
@@ -115,7 +117,7 @@ public sealed class BalancerProcess : ManagedProcess
     /// <summary>Waits for the nth record of a kind about a backend.</summary>
     public LogRecord WaitFor(LogKind kind, int backendId = 0, int nth = 1) => Eventually.Gives(
         () => All(kind, backendId).Skip(nth - 1).FirstOrDefault()
-            ?? (HasExited ? throw Ended(kind.Name) : null),
+            ?? (HasExited ? throw Ended(kind.Event) : null),
         $"record {nth} \"{kind}\" of {backendId}", instead: Tail);
 
     /// <summary>The records of a kind up to now, about a backend or (0) about any.</summary>

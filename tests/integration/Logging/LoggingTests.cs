@@ -53,7 +53,7 @@ public sealed class RecordTests
         using var binder = new FakeBinderProcess(folder["5301"]);
         using var balancer = BalancerProcess.Start(folder.FullName, ["-l", "debug"]);
         balancer.WaitHealthy(5301);
-        balancer.WaitFor(Log.Refused);
+        balancer.WaitFor(Log.NotASocket);
         using (var client = new TcpHost(balancer.Endpoint))
             client.Who();
         balancer.Status();

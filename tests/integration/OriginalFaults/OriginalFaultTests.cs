@@ -96,7 +96,7 @@ public sealed class DescriptorTests
         Assert.Equal("EMFILE", unreadable.Text("errno_name"));
         using var host = new UdpHost();
         Assert.Equal("5301", host.Who(cluster.Balancer.Endpoint));
-        Assert.Empty(cluster.Balancer.All(Log.Unlinked));
+        Assert.Empty(cluster.Balancer.All(Log.Draining));
         cluster.Balancer.LimitDescriptors(1024);
         cluster.Balancer.WaitFor(Log.Readable);
         Assert.Empty(cluster.Balancer.All(Log.Faulted));
@@ -123,7 +123,7 @@ public sealed class SessionTests
         using var cluster = new Cluster(2);
         Assert.Equal([4, 4], Cluster.Sizes(cluster.WhoMeetsWhom(2, 9)));
         File.Delete(cluster.Folder["5301"]);
-        cluster.Balancer.WaitFor(Log.Unlinked, 5301);
+        cluster.Balancer.WaitFor(Log.Draining, 5301);
 
         for (var i = 2; i <= 9; i++)
         {

@@ -120,7 +120,7 @@ public sealed class NoBackendTests
             host.Send(balancer.Endpoint, DnsWire.Query(id, "nobody.example.com"));
 
         balancer.WaitForCount("QueriesWithoutBackend", 50);
-        Assert.InRange(balancer.All(Log.NoBackend).Count, 1, 2);
-        Assert.Equal(50, balancer.All(Log.NoBackend)[0].Level);
+        Assert.InRange(balancer.All(Log.NoHealthyBackend).Count, 1, 2);
+        Assert.Equal(50, balancer.All(Log.NoHealthyBackend)[0].Level);
     }
 }

@@ -144,9 +144,9 @@ internal sealed class SetRun
         _gone.RemoveAt(_gone.Count - 1);
     }
 
-    private void Follow(LogEvent told)
+    private void Follow(LogRecord told)
     {
-        switch (told)
+        switch (told.Event)
         {
             case LogEvent.BackendDiscovered found:
                 Assert.DoesNotContain(found.Path, _known);
@@ -154,13 +154,13 @@ internal sealed class SetRun
                 Assert.InRange(_known.Count, 1, MostBackends);
                 break;
             case LogEvent.BackendRemoved removed:
-                _removed.Add((removed.Path, removed.At));
+                _removed.Add((removed.Path, told.At));
                 break;
             case LogEvent.BackendReturned returned:
                 Assert.Equal(1, _removed.RemoveAll(gone => gone.Name == returned.Path));
                 break;
             case LogEvent.BackendForgotten forgotten:
-                Forget(forgotten);
+                Forget(forgotten, told.At);
                 break;
             case LogEvent.EntryRefused refused:
                 Assert.Equal(EntryRefusal.TooManyBackends, refused.Why);
@@ -171,14 +171,14 @@ internal sealed class SetRun
     }
 
     /// <summary>By age, or for the next that is found; then the one removed first goes.</summary>
-    private void Forget(LogEvent.BackendForgotten forgotten)
+    private void Forget(LogEvent.BackendForgotten forgotten, Instant now)
     {
         var at = _removed.Single(gone => gone.Name == forgotten.Path).At;
-        if (forgotten.At - at < Retention)
+        if (now - at < Retention)
         {
             Assert.Equal(_removed.Min(gone => gone.At), at);
             Assert.Equal(MostBackends, _known.Count);
-            Assert.IsType<LogEvent.BackendDiscovered>(_sim.Log.Events[_followed + 1]);
+            Assert.IsType<LogEvent.BackendDiscovered>(_sim.Log.Events[_followed + 1].Event);
         }
         _removed.RemoveAll(gone => gone.Name == forgotten.Path);
         _known.Remove(forgotten.Path);

@@ -41,12 +41,14 @@ public sealed class ScanTests
 
         var known = System.Math.Min(folder.Sockets, MostBackends);
         var refused = sim.Log.Of<LogEvent.EntryRefused>().ToList();
+        var files = sim.Log.Of<LogEvent.EntryNotASocket>().ToList();
         Assert.Equal(known, sim.Core.SnapshotBackends().Length);
         Assert.Equal(known, sim.Log.Count<LogEvent.BackendDiscovered>());
         Assert.Equal(System.Math.Min(folder.Sockets - known, NamesRemembered),
             refused.Count(told => told.Why == EntryRefusal.TooManyBackends));
         Assert.Equal(System.Math.Min(folder.Files, NamesRemembered),
-            refused.Count(told => told.Why == EntryRefusal.NotASocket));
+            files.Count);
+        Assert.Equal(files.Count, files.Select(told => told.Path).Distinct().Count());
         Assert.Equal(refused.Count, refused.Select(told => told.Path).Distinct().Count());
     }
 

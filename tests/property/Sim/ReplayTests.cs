@@ -78,7 +78,7 @@ public sealed class ReplayTests
 
     private sealed class NoBackup : RunObserver
     {
-        public override void OnLogged(Instant now, LogEvent told)
+        public override void OnLogged(Instant now, ILogEvent told)
         {
             if (told is LogEvent.RemoteAssigned { IsBackup: true } assigned)
             {

@@ -18,7 +18,7 @@ public sealed class BackendTests : CoreTest
         HealthyBackends("5301");
 
         Assert.Equal(1, Log.Count<LogEvent.BackendDiscovered>());
-        Assert.Equal(new BackendId(5301), Log.Last<LogEvent.BackendHealthy>()!.Id);
+        Assert.Equal(new BackendId(5301), Log.Last<LogEvent.BackendHealthy>().Id);
         Assert.Equal(1, Snapshot("5301").ConnectsStarted);
     }
 
@@ -30,7 +30,7 @@ public sealed class BackendTests : CoreTest
         Assert.Equal(BackendState.AwaitingHello, State("5301"));
         Run(0.02);
 
-        Assert.Equal(FaultCause.HelloTimeout, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(FaultCause.HelloTimeout, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         Assert.Equal(1, Snapshot("5301").ConnectsFailed);
     }
 
@@ -68,7 +68,7 @@ public sealed class BackendTests : CoreTest
         Run(0.3);
 
         Assert.Equal(
-            FaultCause.HeartbeatTimeout, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+            FaultCause.HeartbeatTimeout, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         Assert.Equal(1, backend.Sessions[0].Heartbeats);
     }
 
@@ -88,7 +88,7 @@ public sealed class BackendTests : CoreTest
         backend.Control!.SendHeartbeat();
         Run(0.1);
         Assert.Equal(
-            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
     }
 
     [Theory]
@@ -107,7 +107,7 @@ public sealed class BackendTests : CoreTest
             backend.Control!.SendType(type);
         Run(0.1);
 
-        var fault = Log.Last<LogEvent.BackendFaulted>()!.Fault;
+        var fault = Log.Last<LogEvent.BackendFaulted>().Fault;
         Assert.Equal(cause, fault.Cause);
         Assert.Equal(type, fault.Detail);
     }
@@ -124,7 +124,7 @@ public sealed class BackendTests : CoreTest
         backend.Control!.SendType(type);
         Run(0.1);
 
-        Assert.Equal(cause, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(cause, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         Run(1);
         Assert.Equal(BackendState.Healthy, State("5301"));
     }
@@ -138,7 +138,7 @@ public sealed class BackendTests : CoreTest
         Run(0.1);
 
         Assert.Equal(
-            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+            FaultCause.UnaskedHeartbeat, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
     }
 
     [Theory]
@@ -167,7 +167,7 @@ public sealed class BackendTests : CoreTest
         backend.CloseSessions();
         Run(0.1);
         Assert.Equal(BackendState.BackingOff, State("5301"));
-        Assert.Equal(FaultCause.EndOfStream, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(FaultCause.EndOfStream, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         Run(0.8);
         Assert.Equal(BackendState.BackingOff, State("5301"));
         Run(0.2);
@@ -182,7 +182,7 @@ public sealed class BackendTests : CoreTest
         backend.ResetSessions();
         Run(0.1);
 
-        var fault = Log.Last<LogEvent.BackendFaulted>()!.Fault;
+        var fault = Log.Last<LogEvent.BackendFaulted>().Fault;
         Assert.Equal(FaultCause.ReadFailed, fault.Cause);
         Assert.Equal(IoStatus.Reset, fault.Io.Status);
     }
@@ -259,7 +259,7 @@ public sealed class BackendTests : CoreTest
         Run(0.1);
 
         Assert.Equal(BackendState.Healthy, State("5301"));
-        Assert.Equal(1, Log.Count<LogEvent.BackendMadeAnew>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendRestarted>());
     }
 
     [Fact]
@@ -379,7 +379,7 @@ public sealed class BackendTests : CoreTest
         Run(20);
 
         Assert.Equal(BackendState.Healthy, State("5301"));
-        Assert.Equal(0, Log.Count<LogEvent.BackendMadeAnew>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendRestarted>());
     }
 
     [Fact]
@@ -393,8 +393,8 @@ public sealed class BackendTests : CoreTest
         Run(6);
 
         Assert.Equal(BackendState.Healthy, State("5301"));
-        Assert.Equal(1, Log.Count<LogEvent.BackendUnlinked>());
-        Assert.Equal(1, Log.Count<LogEvent.BackendRelinked>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendDraining>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendResumed>());
     }
 
     [Fact]
@@ -407,14 +407,14 @@ public sealed class BackendTests : CoreTest
         Assert.Equal(BackendState.AwaitingHello, State("5301"));
         Kernel.Directory.Rename("5301", NameOfNone);
         Run(6);
-        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendDraining>());
 
         backend.Sessions[^1].SendHello();
         Run(1);
 
         Assert.Equal(BackendState.Draining, State("5301"));
         Assert.Equal(2, Log.Count<LogEvent.BackendHealthy>());
-        Assert.Equal(1, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(1, Log.Count<LogEvent.BackendDraining>());
     }
 
     [Fact]

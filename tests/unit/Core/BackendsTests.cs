@@ -106,7 +106,7 @@ public sealed class BackendsTests : CoreTest
         HealthyBackends("5302", "5303", "5304")[2].Crash();
         Run(Limits.RebalanceInterval.TotalSeconds + 1);
 
-        var measured = Log.Last<LogEvent.Rebalancing>()!;
+        var measured = Log.Last<LogEvent.Rebalancing>();
         Assert.Equal((5301, 60), (measured.Fullest.Value, measured.Spread));
         Assert.Equal(Count(Counter.RemotesMoved), measured.ToMove);
     }

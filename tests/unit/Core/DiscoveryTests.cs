@@ -94,8 +94,7 @@ public sealed class DiscoveryTests : CoreTest
         Run(60);
 
         Assert.Equal(5302, Balancer.Core.SnapshotBackends().Single().Id.Value);
-        Assert.Equal(2, Log.Of<LogEvent.EntryRefused>().Count(
-            e => e.Why == EntryRefusal.NotASocket));
+        Assert.Equal(2, Log.Count<LogEvent.EntryNotASocket>());
     }
 
     [Fact]
@@ -139,7 +138,7 @@ public sealed class DiscoveryTests : CoreTest
         Run(60);
 
         Assert.Equal(BackendState.Healthy, State("5301"));
-        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendDraining>());
         Assert.Single(backend.Sessions);
     }
 
@@ -154,7 +153,7 @@ public sealed class DiscoveryTests : CoreTest
             Run(0.1);
         }
 
-        Assert.Equal(0, Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendDraining>());
     }
 
     [Fact]
@@ -172,7 +171,7 @@ public sealed class DiscoveryTests : CoreTest
         }
 
         Assert.InRange(most, 1, Limits.EntriesPerTurn);
-        Assert.InRange(Log.Count<LogEvent.EntryRefused>(), 1, Limits.MaxSkippedEntries);
+        Assert.InRange(Log.Count<LogEvent.EntryNotASocket>(), 1, Limits.MaxSkippedEntries);
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class OriginalFaultsTcpTests
         var turns = s.Balancer.Turns;
         s.Run(2);
         Assert.InRange(s.Balancer.Turns - turns, 1, 100);
-        Assert.Equal(why, s.Log.Last<LogEvent.AcceptFailed>()!.Why.Status);
+        Assert.Equal(why, s.Log.Last<LogEvent.AcceptFailed>().Why.Status);
 
         s.Kernel.Faults.Heal(SimCall.Accept);
         s.Run(0.2);

@@ -98,10 +98,10 @@ public sealed class RemotesTests : CoreTest
         }
 
         Assert.Equal(100, Count(Counter.QueriesWithoutBackend));
-        Assert.InRange(Log.Count<LogEvent.NoBackend>(), 2, 3);
+        Assert.InRange(Log.Count<LogEvent.NoHealthyBackend>(), 2, 3);
         // The first line speaks of one; the next one of all that it left unsaid.
-        Assert.Equal(1, Log.Of<LogEvent.NoBackend>().First().Dropped);
-        Assert.InRange(Log.Of<LogEvent.NoBackend>().ElementAt(1).Dropped, 45, 51);
+        Assert.Equal(1, Log.Of<LogEvent.NoHealthyBackend>().First().Dropped);
+        Assert.InRange(Log.Of<LogEvent.NoHealthyBackend>().ElementAt(1).Dropped, 45, 51);
         Assert.Equal(0, Balancer.Core.RemoteCount);
         AssertCountersAddUp();
     }

@@ -76,7 +76,7 @@ public sealed class StatusReportTests
         Assert.Equal(System.Math.Min(remotes, Limits.StatusRemotes), told.Length);
         Assert.Equal(told.Length, told.Distinct().Count());
         Assert.InRange(most, 1, Limits.StatusRemotesPerTurn);
-        Assert.Equal(remotes, s.Log.Last<LogEvent.Status>()!.Remotes);
+        Assert.Equal(remotes, s.Log.Last<LogEvent.Status>().Remotes);
     }
 
     [Fact]

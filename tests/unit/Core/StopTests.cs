@@ -40,7 +40,7 @@ public sealed class StopTests
         s.Run(2);
         Assert.False(s.Balancer.HasStopped);
         Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(2)));
-        Assert.Equal(1, s.Log.Last<LogEvent.Stopping>()!.OpenConnections);
+        Assert.Equal(1, s.Log.Last<LogEvent.Stopping>().OpenConnections);
 
         client.Send("question"u8);
         s.Settle();
@@ -317,7 +317,7 @@ public sealed class StopTests
         Assert.Equal(0, s.Kernel.OpenDescriptors);
         Assert.Equal(0, s.Core.ConnectionCount);
         Assert.Equal(0, s.Core.TimerCount);
-        Assert.IsType<LogEvent.Stopped>(s.Log.Events[^1]);
+        Assert.IsType<LogEvent.Stopped>(s.Log.Events[^1].Event);
         s.AssertBooksBalance();
     }
 }

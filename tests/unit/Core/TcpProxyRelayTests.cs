@@ -170,7 +170,7 @@ public sealed class TcpProxyRelayTests
         client.Fail(IoStatus.TimedOut);
         s.Settle();
 
-        Assert.NotEqual(IoStatus.Ok, s.Log.Last<LogEvent.ConnectionClosed>()!.Why.Status);
+        Assert.NotEqual(IoStatus.Ok, s.Log.Last<LogEvent.ConnectionClosed>().Why.Status);
         Assert.Equal(1, s.Counters.Sum(Counters.ConnectionEnds));
         s.AssertNothingLeft();
     }

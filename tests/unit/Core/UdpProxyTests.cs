@@ -265,8 +265,9 @@ public sealed class UdpProxyTests : CoreTest
         Kernel.Faults.NextSends(IoStatus.NoBuffers);
         Ask(3);
 
-        Assert.Equal([IoStatus.AccessDenied, IoStatus.NoBuffers],
-            Log.Of<LogEvent.SendFailed>().Select(e => e.Why.Status));
+        Assert.Equal(IoStatus.AccessDenied,
+            Assert.Single(Log.Of<LogEvent.ReplyUndeliverable>()).Why.Status);
+        Assert.Equal(IoStatus.NoBuffers, Assert.Single(Log.Of<LogEvent.SendFailed>()).Why.Status);
     }
 
     [Fact]
@@ -283,7 +284,7 @@ public sealed class UdpProxyTests : CoreTest
         Run(21);
 
         Assert.Equal(
-            FaultCause.HeartbeatTimeout, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+            FaultCause.HeartbeatTimeout, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
     }
 
     [Fact]
@@ -313,7 +314,8 @@ public sealed class UdpProxyTests : CoreTest
                 Run(0.0001);
         }
 
-        Assert.All(Log.Events, e => Assert.IsType<LogEvent.RemoteAssigned>(e));
+        Assert.NotEmpty(Log.Events);
+        Assert.All(Log.Events, e => Assert.InRange(e.Level, LogLevel.Trace, LogLevel.Debug));
     }
 
     [Fact]
@@ -328,7 +330,7 @@ public sealed class UdpProxyTests : CoreTest
         Run(0.1);
 
         Assert.Equal(2, Kernel.Datagrams.Sent.Count);
-        Assert.Equal(FaultCause.UnknownFrame, Log.Last<LogEvent.BackendFaulted>()!.Fault.Cause);
+        Assert.Equal(FaultCause.UnknownFrame, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         AssertCountersAddUp();
     }
 }

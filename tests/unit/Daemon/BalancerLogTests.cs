@@ -1,11 +1,13 @@
-// Holds the catalogue to its snapshot: one record of each event, as operators and their filters
-// see it. A change of a level, a sentence or a field's name shows up here, as it would for them.
+// Holds the catalogue to its snapshot and to its page in docs/: one record of each event, as
+// operators and their filters see it. A change of a level, a sentence or a field's name shows up
+// here, as it would for them; a new event without words, or without its section, does too.
 
 using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Balancer;
 using Balancer.Core;
@@ -14,6 +16,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Snapshooter.Xunit;
 using Xunit;
+using LogEvent = Balancer.Core.LogEvent;
 
 namespace Tests.Unit.Daemon;
 
@@ -29,97 +32,157 @@ public sealed class BalancerLogTests
     private static readonly IoResult TooManyFiles = IoResult.Failed(IoStatus.TooManyFiles, 24);
 
     /// <summary>Every event, in the order in which an operator would meet them.</summary>
-    private static readonly (string Event, Action<IBalancerLog> Call)[] Events =
+    private static readonly Sample[] Samples =
     [
-        ("Started", log => log.Started(new Endpoint(Ipv4.Any, 53), "/var/run/binder/sockets")),
-        ("BackendDiscovered", log => log.BackendDiscovered(Backend, Path)),
-        ("BackendConnected", log => log.BackendConnected(Backend, Path)),
-        ("BackendHealthy", log => log.BackendHealthy(Backend, Path)),
-        ("HeartbeatSent", log => log.HeartbeatSent(Backend)),
-        ("HeartbeatAnswered", log => log.HeartbeatAnswered(Backend)),
+        Of(new DaemonEvent.StartupWarning(
+            "the kernel has no inotify: only the 5 s scan finds changes")),
+        Of(new LogEvent.Started(new Endpoint(Ipv4.Any, 53), "/var/run/binder/sockets")),
+        Of(new LogEvent.BackendDiscovered(Backend, Path)),
+        Of(new LogEvent.BackendConnected(Backend, Path)),
+        Of(new LogEvent.BackendHealthy(Backend, Path)),
+        Of(new LogEvent.HeartbeatSent(Backend)),
+        Of(new LogEvent.HeartbeatAnswered(Backend)),
         .. Enum.GetValues<FaultCause>().Select(FaultOf),
-        ("BackendMadeAnew", log => log.BackendMadeAnew(Backend, Path)),
-        ("BackendUnlinked", log => log.BackendUnlinked(Backend, Path)),
-        ("BackendRelinked", log => log.BackendRelinked(Backend, Path)),
-        ("BackendRemoved", log => log.BackendRemoved(Backend, Path)),
-        ("BackendReturned", log => log.BackendReturned(Backend, Path)),
-        ("BackendForgotten", log => log.BackendForgotten(Backend, Path)),
-        ("BackendStuck", log => log.BackendStuck(Backend, 262_128, 4)),
-        .. Enum.GetValues<EntryRefusal>().Select(RefusalOf),
-        ("DirectoryUnreadable", log => log.DirectoryUnreadable("/var/run/binder/sockets",
+        Of(new LogEvent.BackendRestarted(Backend, Path)),
+        Of(new LogEvent.BackendDraining(Backend, Path)),
+        Of(new LogEvent.BackendResumed(Backend, Path)),
+        Of(new LogEvent.BackendRemoved(Backend, Path)),
+        Of(new LogEvent.BackendReturned(Backend, Path)),
+        Of(new LogEvent.BackendForgotten(Backend, Path)),
+        Of(new LogEvent.BackendStuck(Backend, 262_128, 4)),
+        Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
+        .. Enum.GetValues<EntryRefusal>().Select(
+            why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/notes.txt", why))),
+        Of(new LogEvent.DirectoryUnreadable("/var/run/binder/sockets",
             IoResult.Failed(IoStatus.AccessDenied, 13))),
-        ("DirectoryReadable", log => log.DirectoryReadable("/var/run/binder/sockets")),
-        ("RescanRequested", log => log.RescanRequested()),
-        ("NoBackend", log => log.NoBackend(1)),
-        ("NoBackend", log => log.NoBackend(250)),
-        ("RemoteAssigned", log => log.RemoteAssigned(Host, Backend, isBackup: false)),
-        ("RemoteAssigned", log => log.RemoteAssigned(Host, Backend, isBackup: true)),
-        ("RemoteExpired", log => log.RemoteExpired(Host)),
-        ("RemoteEvicted", log => log.RemoteEvicted(Host)),
-        ("RemoteMoved", log => log.RemoteMoved(Host, Backend)),
-        ("RemotesExpired", log => log.RemotesExpired(3)),
-        ("Rebalancing", log => log.Rebalancing(Backend, 12, 9)),
-        ("ReceiveFailed", log => log.ReceiveFailed(
-            IoResult.Failed(IoStatus.NoBuffers, 12), 0)),
-        ("SendFailed", log => log.SendFailed(
+        Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets")),
+        Of(new LogEvent.RescanRequested()),
+        Of(new LogEvent.NoHealthyBackend(1)),
+        Of(new LogEvent.NoHealthyBackend(250)),
+        Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false)),
+        Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: true)),
+        Of(new LogEvent.RemoteExpired(Host)),
+        Of(new LogEvent.RemoteEvicted(Host)),
+        Of(new LogEvent.RemoteMoved(Host, Backend)),
+        Of(new LogEvent.RemotesExpired(3)),
+        Of(new LogEvent.Rebalancing(Backend, 12, 9)),
+        Of(new LogEvent.ReceiveFailed(IoResult.Failed(IoStatus.NoBuffers, 12), 0)),
+        Of(new LogEvent.ReplyUndeliverable(
             Client, IoResult.Failed(IoStatus.AccessDenied, 1), 2)),
-        ("SendFailed", log => log.SendFailed(
-            Client, IoResult.Failed(IoStatus.NoBuffers, 105), 0)),
-        ("AcceptFailed", log => log.AcceptFailed(TooManyFiles, 49)),
-        ("AcceptFailed", log => log.AcceptFailed(IoResult.Failed(IoStatus.Aborted, 103), 0)),
-        ("ConnectionsOverLimit", log => log.ConnectionsOverLimit(
-            Client, Counter.ConnectionsOverLimit, 7)),
-        ("ConnectionsOverLimit", log => log.ConnectionsOverLimit(
-            Client, Counter.ConnectionsOverClientLimit, 0)),
-        ("ConnectionWithoutResources", log => log.ConnectionWithoutResources(
-            Connection, TooManyFiles, 8)),
-        ("ConnectionOpened", log => log.ConnectionOpened(Connection, Client, Backend)),
-        ("ConnectionRelaying", log => log.ConnectionRelaying(Connection, Backend)),
-        ("ConnectionRefusedByBackend", log => log.ConnectionRefusedByBackend(
+        Of(new LogEvent.SendFailed(Client, IoResult.Failed(IoStatus.NoBuffers, 105), 0)),
+        Of(new LogEvent.AcceptFailed(TooManyFiles, 49)),
+        Of(new LogEvent.AcceptAborted(IoResult.Failed(IoStatus.Aborted, 103), 0)),
+        Of(new LogEvent.ConnectionsOverLimit(Client, 7)),
+        Of(new LogEvent.ClientOverLimit(Client, 0)),
+        Of(new LogEvent.ConnectionWithoutResources(Connection, TooManyFiles, 8)),
+        Of(new LogEvent.ConnectionOpened(Connection, Client, Backend)),
+        Of(new LogEvent.ConnectionRelaying(Connection, Backend)),
+        Of(new LogEvent.ConnectionRefusedByBackend(
             Connection, Backend, new Fault(FaultCause.ConnectFailed, Refused), 0)),
-        ("ConnectionRefusedByBackend", log => log.ConnectionRefusedByBackend(
+        Of(new LogEvent.ConnectionRefusedByBackend(
             Connection, Backend, new Fault(FaultCause.NotTcpOk, Detail: 1001), 3)),
-        ("ConnectionClosed", log => log.ConnectionClosed(
+        Of(new LogEvent.ConnectionClosed(
             Connection, Client, Counter.ConnectionsFinished, NoError, 512, 65_536)),
-        ("ConnectionClosed", log => log.ConnectionClosed(Connection, Client,
+        Of(new LogEvent.ConnectionClosed(Connection, Client,
             Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset, 104), 0, 1)),
-        ("Status", log => log.Status(
+        Of(new LogEvent.Status(
             new Instant(90_000_000_000), 3, 2, 12, 1, CountersThatDiffer())),
-        ("BackendStatus", log => log.BackendStatus(new BackendSnapshot(Backend, Path,
+        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
             BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16))),
-        ("RemoteStatus", log => log.RemoteStatus(new RemoteSnapshot(Host, Backend,
+        Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
-            1, 2, 3, 4))),
-        ("Stopping", log => log.Stopping(1)),
-        ("Stopped", log => log.Stopped(CountersThatDiffer())),
+            1, 2, 3, 4), new Instant(90_000_000_000))),
+        Of(new LogEvent.Stopping(1)),
+        Of(new LogEvent.Stopping(0)),
+        Of(new LogEvent.Stopped(CountersThatDiffer())),
+        Of(new DaemonEvent.LogLinesLost(12)),
+        Of(new DaemonEvent.CannotStart("cannot listen on 0.0.0.0:53: permission denied (EACCES)")),
+        Of(new DaemonEvent.Bug("a queue holds what was put into it")),
     ];
 
+    private sealed record Sample(string Name, LogLevel Level, Type Type, Action<IBalancerLog> Call);
+
     [Fact]
-    public void Catalogue_IsAsItWas()
+    public void Catalogue_IsAsItWas() =>
+        Snapshot.Match(string.Concat(Records(LogEventLevel.Verbose, CallAll)));
+
+    [Fact]
+    public void Catalogue_HasEveryEvent() => Assert.Equal(
+        new[] { typeof(ILogEvent).Assembly, typeof(DaemonEvent).Assembly }
+            .SelectMany(assembly => assembly.GetTypes())
+            .Where(type => type.IsValueType && type.IsAssignableTo(typeof(ILogEvent)))
+            .Select(type => type.Name).Order(),
+        Samples.Select(sample => sample.Type.Name).Distinct().Order());
+
+    [Fact]
+    public void Name_IsTheTypesInSnakeCase() => Assert.All(
+        Samples, sample => Assert.Equal(SnakeCase(sample.Type.Name), sample.Name));
+
+    [Fact]
+    public void EveryRecord_CarriesItsEvent()
     {
-        var records = Records(LogEventLevel.Verbose, log =>
+        foreach (var sample in Samples)
         {
-            log.StartupWarning("the kernel has no inotify: only the 5 s scan finds changes");
-            foreach (var (_, call) in Events)
-                call(log);
-            log.Fatal("cannot listen on 0.0.0.0:53: permission denied (EACCES)", null);
-        });
-        Snapshot.Match(string.Concat(records));
+            var record = JsonDocument.Parse(Records(LogEventLevel.Verbose, sample.Call).Single());
+            Assert.Equal(sample.Name, record.RootElement.GetProperty("event").GetString());
+            Assert.Equal((int)sample.Level, record.RootElement.GetProperty("level").GetInt32());
+        }
     }
 
     [Fact]
-    public void Catalogue_HasEveryEventOfTheCore() => Assert.Equal(
-        typeof(IBalancerLog).GetMethods().Select(method => method.Name).Order(),
-        Events.Select(entry => entry.Event).Distinct().Order());
+    public void Page_HasLevelSentenceAndFieldsOfEveryEvent()
+    {
+        var sections = Sections();
+        Assert.Equal(Samples.Select(sample => sample.Name).Distinct().Order(),
+            sections.Keys.Order());
+        foreach (var samples in Samples.GroupBy(sample => sample.Name))
+        {
+            var section = sections[samples.Key];
+            Assert.StartsWith(
+                $"{samples.Key}`, {samples.First().Level.ToString().ToLowerInvariant()}\n", section,
+                StringComparison.Ordinal);
+            var records = samples.Select(sample => JsonDocument.Parse(
+                Records(LogEventLevel.Verbose, sample.Call).Single()).RootElement).ToList();
+            Assert.Contains(records, record =>
+                section.Contains($"\n> {record.GetProperty("msg").GetString()}\n",
+                    StringComparison.Ordinal));
+            foreach (var field in records.SelectMany(OwnFields).Distinct())
+                Assert.Contains($"`{field}`", section, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>The page by its headings: each begins with the event's name.</summary>
+    private static Dictionary<string, string> Sections() =>
+        File.ReadAllText(System.IO.Path.Combine(Root(), "docs", "operating", "log-events.md"))
+            .Split("\n### `").Skip(1)
+            .ToDictionary(section => section[..section.IndexOf('`', StringComparison.Ordinal)]);
+
+    /// <summary>What a record has beside Bunyan's fields and the counters.</summary>
+    private static IEnumerable<string> OwnFields(JsonElement record)
+    {
+        string[] common =
+            ["name", "hostname", "pid", "level", "event", "msg", "time", "v"];
+        return record.EnumerateObject().Select(field => field.Name).Except(common)
+            .Except(Enum.GetNames<Counter>().Select(SnakeCase));
+    }
+
+    private static string Root([CallerFilePath] string here = "") =>
+        System.IO.Path.GetFullPath(System.IO.Path.Combine(here, "..", "..", "..", ".."));
+
+    private static string SnakeCase(string name) => string.Concat(name.Select(
+        (c, i) => char.IsUpper(c) && i > 0 ? "_" + c : c.ToString())).ToLowerInvariant();
+
+    private static Sample Of<TEvent>(TEvent logged) where TEvent : struct, ILogEvent =>
+        new(TEvent.Name, TEvent.Level, typeof(TEvent), log => log.Write(in logged));
 
     [Fact]
     public void EveryRecord_SaysOneSentence()
     {
-        foreach (var (name, call) in Events)
+        foreach (var sample in Samples)
         {
-            var line = Assert.Single(Records(LogEventLevel.Verbose, call));
+            var line = Assert.Single(Records(LogEventLevel.Verbose, sample.Call));
             var message = JsonDocument.Parse(line).RootElement.GetProperty("msg").GetString();
-            Assert.False(string.IsNullOrWhiteSpace(message), name);
+            Assert.False(string.IsNullOrWhiteSpace(message), sample.Name);
         }
     }
 
@@ -129,17 +192,15 @@ public sealed class BalancerLogTests
         var counters = CountersThatDiffer();
         foreach (var call in new Action<IBalancerLog>[]
         {
-            log => log.Status(Instant.Zero, 0, 0, 0, 0, counters),
-            log => log.Stopped(counters),
+            log => log.Write(new LogEvent.Status(Instant.Zero, 0, 0, 0, 0, counters)),
+            log => log.Write(new LogEvent.Stopped(counters)),
         })
         {
             var record = JsonDocument.Parse(Records(LogEventLevel.Information, call).Single());
             foreach (var counter in Enum.GetValues<Counter>())
             {
-                var field = string.Concat(counter.ToString().Select(
-                    (c, i) => char.IsUpper(c) && i > 0 ? "_" + c : c.ToString()));
                 Assert.Equal(counters[counter], record.RootElement
-                    .GetProperty(field.ToLowerInvariant()).GetInt64());
+                    .GetProperty(SnakeCase(counter.ToString())).GetInt64());
             }
         }
     }
@@ -163,34 +224,38 @@ public sealed class BalancerLogTests
     public void EventsThatAreOff_CostNoMemory()
     {
         using var logger = new LoggerConfiguration().MinimumLevel.Fatal().CreateLogger();
-        var log = new BalancerLog(logger, TimeProvider.System);
+        IBalancerLog log = new BalancerLog(logger, TimeProvider.System);
         var counters = CountersThatDiffer();
+        // The first call of a generic method costs the runtime some.
+        CallAll(log);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++)
         {
-            log.RemoteAssigned(Host, Backend, isBackup: false);
-            log.HeartbeatSent(Backend);
-            log.HeartbeatAnswered(Backend);
-            log.ConnectionOpened(Connection, Client, Backend);
-            log.ConnectionRelaying(Connection, Backend);
-            log.ConnectionClosed(Connection, Client, Counter.ConnectionsFinished, NoError, 1, 2);
-            log.SendFailed(Client, Refused, 1);
-            log.BackendFaulted(Backend, Path, new Fault(FaultCause.EndOfStream), Duration.Zero);
-            log.Status(Instant.Zero, 1, 1, 1, 1, counters);
+            log.Write(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false));
+            log.Write(new LogEvent.HeartbeatSent(Backend));
+            log.Write(new LogEvent.HeartbeatAnswered(Backend));
+            log.Write(new LogEvent.ConnectionOpened(Connection, Client, Backend));
+            log.Write(new LogEvent.ConnectionRelaying(Connection, Backend));
+            log.Write(new LogEvent.ConnectionClosed(
+                Connection, Client, Counter.ConnectionsFinished, NoError, 1, 2));
+            log.Write(new LogEvent.ReplyUndeliverable(Client, Refused, 1));
+            log.Write(new LogEvent.BackendFaulted(
+                Backend, Path, new Fault(FaultCause.EndOfStream), Duration.Zero));
+            log.Write(new LogEvent.Status(Instant.Zero, 1, 1, 1, 1, counters));
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     private static void CallAll(IBalancerLog log)
     {
-        foreach (var (_, call) in Events)
-            call(log);
+        foreach (var sample in Samples)
+            sample.Call(log);
     }
 
     private static int LevelOf(string line) =>
         JsonDocument.Parse(line).RootElement.GetProperty("level").GetInt32();
 
-    private static (string, Action<IBalancerLog>) FaultOf(FaultCause cause)
+    private static Sample FaultOf(FaultCause cause)
     {
         var fault = cause switch
         {
@@ -203,11 +268,8 @@ public sealed class BalancerLogTests
             _ => new Fault(cause),
         };
         var backOff = Duration.FromSeconds(cause == FaultCause.NotTcpOk ? 0 : 1L);
-        return ("BackendFaulted", log => log.BackendFaulted(Backend, Path, fault, backOff));
+        return Of(new LogEvent.BackendFaulted(Backend, Path, fault, backOff));
     }
-
-    private static (string, Action<IBalancerLog>) RefusalOf(EntryRefusal why) =>
-        ("EntryRefused", log => log.EntryRefused("/var/run/binder/sockets/notes.txt", why));
 
     /// <summary>Each counter has its own value, so that none can stand in for another.</summary>
     private static Counters CountersThatDiffer()
@@ -233,7 +295,7 @@ public sealed class BalancerLogTests
 
         public List<string> Lines { get; } = [];
 
-        public void Emit(LogEvent logEvent)
+        public void Emit(Serilog.Events.LogEvent logEvent)
         {
             using var line = new StringWriter(CultureInfo.InvariantCulture);
             _formatter.Format(logEvent, line);

@@ -149,7 +149,8 @@ public sealed class LogOutputTests
             lock (_records)
             {
                 return [.. _records
-                    .Where(record => record.GetProperty("msg").GetString() == "log lines lost")
+                    .Where(record => record.TryGetProperty("event", out var name)
+                        && name.GetString() == "log_lines_lost")
                     .Select(record => record.GetProperty("lost").GetInt64())];
             }
         }

@@ -74,7 +74,7 @@ public sealed class RunningFaultsTests
     public void OperatorsSignal_IsHeard(FaultKind kind, Type line)
     {
         Run(Fault(kind, 10, 4));
-        Assert.Contains(_witness.Log, told => told.GetType() == line && told.At == At(10));
+        Assert.Contains(_witness.Log, told => told.Event.GetType() == line && told.At == At(10));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class RunningFaultsTests
         Run(Fault(FaultKind.BackendCrash, 10, 4, target: 1));
         Assert.Contains(_witness.BackendEnds, end => end.At == At(10) && end.Backend == 1);
         Assert.Contains(_witness.Connects, connect => connect.Result.Status == IoStatus.Refused);
-        var healthy = _witness.Log.OfType<LogEvent.BackendHealthy>().Last();
+        var healthy = _witness.Logged<LogEvent.BackendHealthy>().Last();
         Assert.InRange(healthy.At.Nanoseconds, At(14).Nanoseconds, At(15).Nanoseconds);
     }
 
@@ -92,14 +92,14 @@ public sealed class RunningFaultsTests
     {
         Run(Fault(FaultKind.BackendStop, 10, 4, target: 1));
         Assert.Contains(_witness.Connects, connect => connect.Result.Status == IoStatus.NotFound);
-        Assert.Contains(_witness.Log, told => told is LogEvent.BackendReturned);
+        Assert.Contains(_witness.Log, told => told.Event is LogEvent.BackendReturned);
     }
 
     [Fact]
     public void Unlink_DrainsFirst()
     {
         Run(Fault(FaultKind.BackendUnlink, 10, 4, target: 1));
-        var unlinked = Assert.Single(_witness.Log.OfType<LogEvent.BackendUnlinked>());
+        var unlinked = Assert.Single(_witness.Logged<LogEvent.BackendDraining>());
         Assert.InRange(unlinked.At.Nanoseconds, At(10).Nanoseconds, At(11).Nanoseconds);
         Assert.Contains(_witness.BackendEnds, end => end.At == At(14));
     }
@@ -108,14 +108,14 @@ public sealed class RunningFaultsTests
     public void Rebind_IsSeenAsMadeAnew()
     {
         Run(Fault(FaultKind.BackendRebind, 10, target: 1));
-        Assert.Single(_witness.Log.OfType<LogEvent.BackendMadeAnew>());
+        Assert.Single(_witness.Logged<LogEvent.BackendRestarted>());
     }
 
     [Fact]
     public void LongPause_CostsAHeartbeat()
     {
         Run(Fault(FaultKind.BackendPause, 10, 25, target: 1));
-        Assert.Contains(_witness.Log, told => told is LogEvent.BackendFaulted
+        Assert.Contains(_witness.Log, told => told.Event is LogEvent.BackendFaulted
         { Fault.Cause: FaultCause.HeartbeatTimeout });
     }
 
@@ -123,7 +123,7 @@ public sealed class RunningFaultsTests
     public void EndMidFrame_IsAnEndOfStream()
     {
         Run(Fault(FaultKind.BackendEnd, 10.5, target: 1, amount: 6));
-        Assert.Contains(_witness.Log, told => told is LogEvent.BackendFaulted
+        Assert.Contains(_witness.Log, told => told.Event is LogEvent.BackendFaulted
         { Fault.Cause: FaultCause.EndOfStream });
     }
 
@@ -140,8 +140,8 @@ public sealed class RunningFaultsTests
             Faults = faults,
         };
         ScenarioRun.Execute(scenario, _witness);
-        var faulted = _witness.Log.OfType<LogEvent.BackendFaulted>().First();
-        Assert.Equal(FaultCause.HeartbeatTimeout, faulted.Fault.Cause);
+        var faulted = _witness.Logged<LogEvent.BackendFaulted>().First();
+        Assert.Equal(FaultCause.HeartbeatTimeout, faulted.Event.Fault.Cause);
     }
 
     [Fact]
@@ -200,7 +200,7 @@ public sealed class RunningFaultsTests
         Run(Fault(FaultKind.DirectoryUnreadable, 10, 20, amount: amount));
         Assert.Contains(_witness.Scans, scan => scan.Result.Status == status
             && scan.At >= At(10) && scan.At < At(30));
-        Assert.DoesNotContain(_witness.Log, told => told is LogEvent.BackendUnlinked);
+        Assert.DoesNotContain(_witness.Log, told => told.Event is LogEvent.BackendDraining);
     }
 
     [Fact]

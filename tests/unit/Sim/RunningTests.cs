@@ -25,7 +25,7 @@ public sealed class RunningTests
         Assert.Equal(100, _witness.Answers.Count);
         Assert.Equal(100, _witness.Answers.Distinct().Count());
         Assert.Equal("answered", _witness.TcpEnds[2]);
-        Assert.DoesNotContain(_witness.Log, told => told is LogEvent.BackendFaulted);
+        Assert.DoesNotContain(_witness.Log, told => told.Event is LogEvent.BackendFaulted);
         Assert.True(result.Time >= Duration.FromSeconds(60));
     }
 
@@ -93,8 +93,8 @@ public sealed class RunningTests
     {
         var scenario = Calm() with { TcpClients = [Tcp(2, manner)] };
         Assert.Null(ScenarioRun.Execute(scenario, _witness).Violation);
-        var closed = Assert.Single(_witness.Log.OfType<LogEvent.ConnectionClosed>());
-        Assert.Equal(Counter.ConnectionsCutByStop, closed.How);
+        var closed = Assert.Single(_witness.Logged<LogEvent.ConnectionClosed>());
+        Assert.Equal(Counter.ConnectionsCutByStop, closed.Event.How);
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class RunningTests
             Backends = [Backend(0, "5301", isCore: true, silent)],
         };
         ScenarioRun.Execute(scenario, _witness);
-        var healthy = Assert.Single(_witness.Log.OfType<LogEvent.BackendHealthy>());
+        var healthy = Assert.Single(_witness.Logged<LogEvent.BackendHealthy>());
         Assert.True(healthy.At >= At(40));
     }
 

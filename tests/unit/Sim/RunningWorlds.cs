@@ -56,7 +56,7 @@ internal sealed class Witness : RunObserver
 
     public List<(Instant At, int Client, bool Queued)> Sent { get; } = [];
 
-    public List<LogEvent> Log { get; } = [];
+    public List<(Instant At, object Event)> Log { get; } = [];
 
     public Dictionary<int, string> TcpEnds { get; } = [];
 
@@ -108,13 +108,18 @@ internal sealed class Witness : RunObserver
 
     public override void OnScanOpened(Instant now, IoResult result) => Scans.Add((now, result));
 
+    /// <summary>The logged events of one type, oldest first, with their times.</summary>
+    public IEnumerable<(Instant At, T Event)> Logged<T>() where T : struct, ILogEvent => Log
+        .Where(logged => logged.Event is T).Select(logged => (logged.At, (T)logged.Event));
+
     public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
     {
         if (!result.IsOk && result.Status != IoStatus.EndOfStream)
             Failures.Add((now, result));
     }
 
-    public override void OnLogged(Instant now, LogEvent told) => Log.Add(told);
+    public override void OnLogged(Instant now, ILogEvent told) =>
+        Log.Add((now, (object)told));
 
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>

@@ -109,7 +109,7 @@ public sealed class Coverage : RunObserver
             Happen((int)fault.Kind, now + fault.For + Within);
     }
 
-    public override void OnLogged(Instant now, LogEvent told)
+    public override void OnLogged(Instant now, ILogEvent told)
     {
         if (Reactions.Of(told) is >= 0 and var reaction)
             Hit(now, reaction);

@@ -23,7 +23,7 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
-            ["BackendRelinked"] = "no scenario moves a path away and back",
+            ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
             ["Refusal:HelloTimeout"] = Control,
@@ -42,7 +42,7 @@ public static class OwedCoverage
         // A process that goes ends its sessions, and leaves a path that refuses, or none.
         ("BackendCrash", "Fault:EndOfStream"), ("BackendCrash", "Fault:ConnectFailed"),
         ("BackendStop", "Fault:EndOfStream"), ("BackendStop", "BackendRemoved"),
-        ("BackendUnlink", "BackendUnlinked"), ("BackendRebind", "BackendMadeAnew"),
+        ("BackendUnlink", "BackendDraining"), ("BackendRebind", "BackendRestarted"),
 
         // One that stays and is silent, deaf or cut off is found out by its cause.
         ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:ReadFailed"),
@@ -55,7 +55,7 @@ public static class OwedCoverage
         ("UdpReceiveFails", "ReceivesFailed"), ("KernelAccept", "AcceptsFailed"),
         ("KernelSocket", "ConnectionsWithoutResources"), ("StreamReset", "Fault:ReadFailed"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
-        ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "Entry:NotASocket"),
+        ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 
         // The operator is heard.

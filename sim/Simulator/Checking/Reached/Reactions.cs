@@ -6,7 +6,10 @@
 // start and stop - has none.
 
 using System;
+using System.Collections.Frozen;
+using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Model;
@@ -22,48 +25,34 @@ internal static class Reactions
     private static readonly int Entries = Refused + Causes;
     private static readonly int Lines = Entries + Enum.GetValues<EntryRefusal>().Length;
 
-    private static readonly ImmutableArray<string> LineNames =
+    private static readonly ImmutableArray<Type> LineTypes =
     [
-        nameof(LogEvent.BackendDiscovered), nameof(LogEvent.BackendReturned),
-        nameof(LogEvent.BackendMadeAnew), nameof(LogEvent.BackendConnected),
-        nameof(LogEvent.BackendHealthy), nameof(LogEvent.BackendUnlinked),
-        nameof(LogEvent.BackendRelinked),
-        nameof(LogEvent.BackendRemoved), nameof(LogEvent.BackendForgotten),
-        nameof(LogEvent.BackendStuck), nameof(LogEvent.DirectoryUnreadable),
-        nameof(LogEvent.DirectoryReadable), nameof(LogEvent.NoBackend),
-        nameof(LogEvent.Rebalancing), nameof(LogEvent.ConnectionOpened),
-        nameof(LogEvent.ConnectionRelaying), nameof(LogEvent.RescanRequested),
-        nameof(LogEvent.Status),
+        typeof(LogEvent.BackendDiscovered), typeof(LogEvent.BackendReturned),
+        typeof(LogEvent.BackendRestarted), typeof(LogEvent.BackendConnected),
+        typeof(LogEvent.BackendHealthy), typeof(LogEvent.BackendDraining),
+        typeof(LogEvent.BackendResumed), typeof(LogEvent.BackendRemoved),
+        typeof(LogEvent.BackendForgotten), typeof(LogEvent.BackendStuck),
+        typeof(LogEvent.EntryNotASocket), typeof(LogEvent.DirectoryUnreadable),
+        typeof(LogEvent.DirectoryReadable), typeof(LogEvent.NoHealthyBackend),
+        typeof(LogEvent.Rebalancing), typeof(LogEvent.ConnectionOpened),
+        typeof(LogEvent.ConnectionRelaying), typeof(LogEvent.RescanRequested),
+        typeof(LogEvent.Status),
     ];
+
+    private static readonly FrozenDictionary<Type, int> LineNumbers =
+        LineTypes.Select((type, n) => (type, n)).ToFrozenDictionary(
+            line => line.type, line => Lines + line.n);
 
     /// <summary>Their names; a reaction's number is its name's place.</summary>
     public static readonly ImmutableArray<string> Names = MakeNames();
 
     /// <summary>The number of a line of the log, -1 if it is no reaction.</summary>
-    public static int Of(LogEvent told) => told switch
+    public static int Of(ILogEvent told) => told switch
     {
         LogEvent.BackendFaulted faulted => Faulted + (int)faulted.Fault.Cause,
         LogEvent.ConnectionRefusedByBackend refused => Refused + (int)refused.Why.Cause,
         LogEvent.EntryRefused entry => Entries + (int)entry.Why,
-        LogEvent.BackendDiscovered => Lines,
-        LogEvent.BackendReturned => Lines + 1,
-        LogEvent.BackendMadeAnew => Lines + 2,
-        LogEvent.BackendConnected => Lines + 3,
-        LogEvent.BackendHealthy => Lines + 4,
-        LogEvent.BackendUnlinked => Lines + 5,
-        LogEvent.BackendRelinked => Lines + 6,
-        LogEvent.BackendRemoved => Lines + 7,
-        LogEvent.BackendForgotten => Lines + 8,
-        LogEvent.BackendStuck => Lines + 9,
-        LogEvent.DirectoryUnreadable => Lines + 10,
-        LogEvent.DirectoryReadable => Lines + 11,
-        LogEvent.NoBackend => Lines + 12,
-        LogEvent.Rebalancing => Lines + 13,
-        LogEvent.ConnectionOpened => Lines + 14,
-        LogEvent.ConnectionRelaying => Lines + 15,
-        LogEvent.RescanRequested => Lines + 16,
-        LogEvent.Status => Lines + 17,
-        _ => -1,
+        _ => LineNumbers.GetValueOrDefault(told.GetType(), -1),
     };
 
     private static ImmutableArray<string> MakeNames()
@@ -77,7 +66,7 @@ internal static class Reactions
             names.Add($"Refusal:{cause}");
         foreach (var why in Enum.GetValues<EntryRefusal>())
             names.Add($"Entry:{why}");
-        names.AddRange(LineNames);
+        names.AddRange(LineTypes.Select(type => type.Name));
         return names.ToImmutable();
     }
 }

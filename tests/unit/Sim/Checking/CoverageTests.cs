@@ -14,7 +14,8 @@ namespace Tests.Unit.Sim.Checking;
 
 public sealed class CoverageTests
 {
-    private static readonly LogEvent Healthy = new LogEvent.BackendHealthy(new BackendId(5301), "");
+    private static readonly ILogEvent Healthy =
+        new LogEvent.BackendHealthy(new BackendId(5301), "");
 
     [Fact]
     public void ReactionInTime_IsThePairs()
@@ -103,8 +104,9 @@ public sealed class CoverageTests
         // These a counter says as well, or they are nothing that the core does about a fault.
         string[] none = ["Started", "Stopping", "Stopped", "HeartbeatSent",
             "HeartbeatAnswered", "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
-            "RemotesExpired", "ReceiveFailed", "SendFailed",
-            "AcceptFailed", "ConnectionsOverLimit", "ConnectionWithoutResources",
+            "RemotesExpired", "ReceiveFailed", "SendFailed", "ReplyUndeliverable",
+            "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit", "ClientOverLimit",
+            "ConnectionWithoutResources",
             "ConnectionClosed", "BackendStatus", "RemoteStatus"];
         string[] byCause = ["BackendFaulted", "ConnectionRefusedByBackend", "EntryRefused"];
 

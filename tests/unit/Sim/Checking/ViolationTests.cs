@@ -60,14 +60,14 @@ public sealed class ViolationTests
 
     [Fact]
     public void BackendCalledUnlinkedWithoutAScan_BreaksS3() => Breaks("S3", static sim =>
-        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendUnlinked(Id, Path)));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendDraining(Id, Path)));
 
     [Fact]
     public void BackendUnlinked_PassesS3() => Passes("S3", static sim =>
     {
         sim.First.Unlink();
         sim.Run(2);
-        Assert.Equal(1, sim.Log.Count<LogEvent.BackendUnlinked>());
+        Assert.Equal(1, sim.Log.Count<LogEvent.BackendDraining>());
     });
 
     [Fact]
@@ -192,16 +192,16 @@ public sealed class ViolationTests
     [Fact]
     public void LineThatRepeatsAtOnce_BreaksS10() => Breaks("S10", static sim =>
     {
-        sim.Observer.OnLogged(sim.Now, new LogEvent.NoBackend(1));
-        sim.Observer.OnLogged(sim.Now, new LogEvent.NoBackend(1));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.NoHealthyBackend(1));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.NoHealthyBackend(1));
     });
 
     [Fact]
     public void LineThatRepeatsAfter5s_PassesS10() => Passes("S10", static sim =>
     {
-        sim.Observer.OnLogged(sim.Now, new LogEvent.NoBackend(1));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.NoHealthyBackend(1));
         sim.Run(5);
-        sim.Observer.OnLogged(sim.Now, new LogEvent.NoBackend(1));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.NoHealthyBackend(1));
     });
 
     [Fact]

@@ -209,6 +209,6 @@ internal sealed class Watched : INetwork, IBackendDirectory
     private void TellLog()
     {
         for (; _told < Log.Events.Count; _told++)
-            Checks.OnLogged(Now, Log.Events[_told]);
+            Checks.OnLogged(Now, Log.Events[_told].Event);
     }
 }

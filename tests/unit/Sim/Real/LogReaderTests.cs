@@ -14,7 +14,7 @@ public sealed class LogReaderTests
     public void RecordWithCounters_IsTaken()
     {
         LogReader.Take("""
-            {"level":30,"msg":"status: 1 of 1 backend healthy","connections":2,
+            {"level":30,"event":"status","connections":2,
              "queries_received":7,"replies_sent":6,"v":0}
             """, _seen);
 
@@ -28,7 +28,7 @@ public sealed class LogReaderTests
     [Fact]
     public void LastRecord_IsFinal()
     {
-        LogReader.Take("""{"msg":"stopped","queries_received":7}""", _seen);
+        LogReader.Take("""{"event":"stopped","queries_received":7}""", _seen);
 
         Assert.True(Assert.Single(_seen.Records).IsFinal);
     }
@@ -38,7 +38,7 @@ public sealed class LogReaderTests
     {
         _seen.LogClockAheadNs = LogReader.ToNs(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
         LogReader.Take("""
-            {"msg":"rebalancing: backend 5301 has 9 more remotes","time":"2026-01-02T03:04:06.250Z"}
+            {"event":"rebalancing","time":"2026-01-02T03:04:06.250Z"}
             """, _seen);
 
         Assert.Equal([1_250_000_000], _seen.Rebalances);
@@ -47,12 +47,12 @@ public sealed class LogReaderTests
     [Fact]
     public void LinesAfterARecord_AreItsBackendsAndRemotes()
     {
-        LogReader.Take("""{"msg":"status: 1","queries_received":7}""", _seen);
+        LogReader.Take("""{"event":"status","queries_received":7}""", _seen);
         LogReader.Take("""
-            {"msg":"status: backend 5301 healthy, 1 remote","be_path":"/s/5301","udp_queries":5}
+            {"event":"backend_status","be_path":"/s/5301","udp_queries":5}
             """, _seen);
         LogReader.Take("""
-            {"msg":"status: remote 127.1.0.1 goes to 5301","remote_ip":"127.1.0.1",
+            {"event":"remote_status","remote_ip":"127.1.0.1",
              "udp_forwarded":4,"udp_dropped":2}
             """, _seen);
 
@@ -65,7 +65,7 @@ public sealed class LogReaderTests
     [InlineData("")]
     [InlineData("no record")]
     [InlineData("[1]")]
-    [InlineData("{\"msg\":\"backend 5301 is healthy\",\"be_id\":5301}")]
+    [InlineData("{\"event\":\"backend_healthy\",\"be_id\":5301}")]
     public void OtherLines_ChangeNothing(string line)
     {
         LogReader.Take(line, _seen);

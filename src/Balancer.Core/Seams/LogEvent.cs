@@ -1,0 +1,356 @@
+// Owns the catalogue of what the core logs: one value type an event, with its level and the name
+// that it has for ever. To add one: write it here, give it its words in the daemon (EventWords),
+// and its section in docs/operating/log-events.md; a test asks for all three.
+//
+// What always holds: an event's name is its type's, in snake_case, and monitors depend on it. An
+// event has one level: where the same call failing is an operator's trouble in one case and a
+// client's doing in another, these are two events. What one client can cause at will is debug or
+// below, or rate limited where it comes about, with how many went unsaid.
+
+namespace Balancer.Core;
+
+/// <summary>The events of the core's log.</summary>
+public static class LogEvent
+{
+    // ---- The process ----
+
+    /// <summary>The loop runs and both sockets are open.</summary>
+    public readonly record struct Started(Endpoint Listen, string Directory) : ILogEvent
+    {
+        public static string Name => "started";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>An orderly stop began.</summary>
+    public readonly record struct Stopping(int OpenConnections) : ILogEvent
+    {
+        public static string Name => "stopping";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>The stop is complete; nothing follows.</summary>
+    public readonly record struct Stopped(Counters Counters) : ILogEvent
+    {
+        public static string Name => "stopped";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    // ---- Backends ----
+
+    /// <summary>A scan found a socket that no backend has.</summary>
+    public readonly record struct BackendDiscovered(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_discovered";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A removed backend's path is there again.</summary>
+    public readonly record struct BackendReturned(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_returned";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>Another socket stands at a known backend's path: it was restarted.</summary>
+    public readonly record struct BackendRestarted(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_restarted";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A connect succeeded and CLIENT_HELLO is on its way.</summary>
+    public readonly record struct BackendConnected(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_connected";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>SERVER_HELLO came.</summary>
+    public readonly record struct BackendHealthy(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_healthy";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A fault; the next connect comes after the back-off.</summary>
+    public readonly record struct BackendFaulted(
+        BackendId Id, string Path, Fault Fault, Duration BackOff) : ILogEvent
+    {
+        public static string Name => "backend_faulted";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>The socket of a healthy backend was removed: it gets no new clients.</summary>
+    public readonly record struct BackendDraining(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_draining";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
+    /// The socket of a draining backend is at its path again: it gets new clients.
+    /// </summary>
+    public readonly record struct BackendResumed(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_resumed";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A connect found no such path.</summary>
+    public readonly record struct BackendRemoved(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_removed";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A backend long removed is no longer kept, and its id is free.</summary>
+    public readonly record struct BackendForgotten(BackendId Id, string Path) : ILogEvent
+    {
+        public static string Name => "backend_forgotten";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A heartbeat was sent.</summary>
+    public readonly record struct HeartbeatSent(BackendId Id) : ILogEvent
+    {
+        public static string Name => "heartbeat_sent";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
+    /// <summary>A heartbeat was answered.</summary>
+    public readonly record struct HeartbeatAnswered(BackendId Id) : ILogEvent
+    {
+        public static string Name => "heartbeat_answered";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
+    /// <summary>A backend takes no more queries until it drains; rate limited.</summary>
+    public readonly record struct BackendStuck(
+        BackendId Id, int QueuedBytes, long Suppressed) : ILogEvent
+    {
+        public static string Name => "backend_stuck";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    // ---- The directory ----
+
+    /// <summary>The operator asked for a scan.</summary>
+    public readonly record struct RescanRequested() : ILogEvent
+    {
+        public static string Name => "rescan_requested";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A socket does not become a backend; logged once an entry.</summary>
+    public readonly record struct EntryRefused(string Path, EntryRefusal Why) : ILogEvent
+    {
+        public static string Name => "entry_refused";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>An entry that is not a socket is left alone; logged once an entry.</summary>
+    public readonly record struct EntryNotASocket(string Path) : ILogEvent
+    {
+        public static string Name => "entry_not_a_socket";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>The directory could not be read: nothing found, nothing removed.</summary>
+    public readonly record struct DirectoryUnreadable(string Path, IoResult Why) : ILogEvent
+    {
+        public static string Name => "directory_unreadable";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>The directory can be read again.</summary>
+    public readonly record struct DirectoryReadable(string Path) : ILogEvent
+    {
+        public static string Name => "directory_readable";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    // ---- Clients ----
+
+    /// <summary>
+    /// A query or connection found no healthy backend; at most one line every 5 s, with how many
+    /// were dropped since the last.
+    /// </summary>
+    public readonly record struct NoHealthyBackend(long Dropped) : ILogEvent
+    {
+        public static string Name => "no_healthy_backend";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>A remote was bound to a backend, or to one that stands in.</summary>
+    public readonly record struct RemoteAssigned(
+        Ipv4 Remote, BackendId Backend, bool IsBackup) : ILogEvent
+    {
+        public static string Name => "remote_assigned";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A remote was forgotten after its silence.</summary>
+    public readonly record struct RemoteExpired(Ipv4 Remote) : ILogEvent
+    {
+        public static string Name => "remote_expired";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A remote was forgotten before its time, to make room in a full table.</summary>
+    public readonly record struct RemoteEvicted(Ipv4 Remote) : ILogEvent
+    {
+        public static string Name => "remote_evicted";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>
+    /// A rebalance took a remote's backend; it chooses again when next heard from.
+    /// </summary>
+    public readonly record struct RemoteMoved(Ipv4 Remote, BackendId From) : ILogEvent
+    {
+        public static string Name => "remote_moved";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A pass over all remotes has forgotten so many after their silence.</summary>
+    public readonly record struct RemotesExpired(int Count) : ILogEvent
+    {
+        public static string Name => "remotes_expired";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A rebalance begins to take remotes from the fullest backend.</summary>
+    public readonly record struct Rebalancing(BackendId Fullest, int Spread, int ToMove) : ILogEvent
+    {
+        public static string Name => "rebalancing";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    // ---- Datagrams ----
+
+    /// <summary>Receiving datagrams failed; rate limited.</summary>
+    public readonly record struct ReceiveFailed(IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "receive_failed";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>Sending a reply failed for want of something of our own; rate limited.</summary>
+    public readonly record struct SendFailed(
+        Endpoint Remote, IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "send_failed";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>Sending a reply failed as it does for a forged source; rate limited.</summary>
+    public readonly record struct ReplyUndeliverable(
+        Endpoint Remote, IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "reply_undeliverable";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    // ---- Connections ----
+
+    /// <summary>Accepting a connection failed; rate limited.</summary>
+    public readonly record struct AcceptFailed(IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "accept_failed";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>A client ended its connection before it was accepted; rate limited.</summary>
+    public readonly record struct AcceptAborted(IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "accept_aborted";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A connection was refused since as many as may be are open; rate limited.</summary>
+    public readonly record struct ConnectionsOverLimit(Endpoint Client, long Suppressed) : ILogEvent
+    {
+        public static string Name => "connections_over_limit";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
+    /// A connection was refused since its address has as many open as one may; rate limited.
+    /// </summary>
+    public readonly record struct ClientOverLimit(Endpoint Client, long Suppressed) : ILogEvent
+    {
+        public static string Name => "client_over_limit";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>
+    /// This process had no descriptor or memory to reach a backend for a connection; rate limited.
+    /// </summary>
+    public readonly record struct ConnectionWithoutResources(
+        ConnectionId Id, IoResult Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "connection_without_resources";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>A connection goes to a backend; again when a second one is tried.</summary>
+    public readonly record struct ConnectionOpened(
+        ConnectionId Id, Endpoint Client, BackendId Backend) : ILogEvent
+    {
+        public static string Name => "connection_opened";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>A backend took the connection.</summary>
+    public readonly record struct ConnectionRelaying(ConnectionId Id, BackendId Backend) : ILogEvent
+    {
+        public static string Name => "connection_relaying";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>
+    /// A backend refused a connection or ended it before INBOUND_TCP_OK; rate limited.
+    /// </summary>
+    public readonly record struct ConnectionRefusedByBackend(
+        ConnectionId Id, BackendId Backend, Fault Why, long Suppressed) : ILogEvent
+    {
+        public static string Name => "connection_refused_by_backend";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A connection is over; How is the counter it went into.</summary>
+    public readonly record struct ConnectionClosed(
+        ConnectionId Id, Endpoint Client, Counter How, IoResult Why, long BytesFromClient, long
+        BytesFromBackend) : ILogEvent
+    {
+        public static string Name => "connection_closed";
+        public static LogLevel Level => LogLevel.Debug;
+    }
+
+    // ---- The status report ----
+
+    /// <summary>The first line of a report.</summary>
+    public readonly record struct Status(
+        Instant Now, int Backends, int Healthy, int Remotes, int Connections, Counters Counters)
+        : ILogEvent
+    {
+        public static string Name => "status";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A line of the report for each backend.</summary>
+    public readonly record struct BackendStatus(BackendSnapshot Backend) : ILogEvent
+    {
+        public static string Name => "backend_status";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// A line of the report for at most Limits.StatusRemotes remotes; Now is the report's time.
+    /// </summary>
+    public readonly record struct RemoteStatus(RemoteSnapshot Remote, Instant Now) : ILogEvent
+    {
+        public static string Name => "remote_status";
+        public static LogLevel Level => LogLevel.Info;
+    }
+}

@@ -1,0 +1,40 @@
+// Owns the events that the daemon logs beside the core's: what goes wrong before the core runs, and
+// what ends the process.
+//
+// What always holds: what LogEvent.cs says of names and levels.
+
+using Balancer.Core;
+
+namespace Balancer;
+
+/// <summary>The daemon's own events.</summary>
+public static class DaemonEvent
+{
+    /// <summary>Something is not as it should be, and the balancer goes on without it.</summary>
+    public readonly record struct StartupWarning(string Warning) : ILogEvent
+    {
+        public static string Name => "startup_warning";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>The process cannot start, and ends.</summary>
+    public readonly record struct CannotStart(string Why) : ILogEvent
+    {
+        public static string Name => "cannot_start";
+        public static LogLevel Level => LogLevel.Fatal;
+    }
+
+    /// <summary>The process found a mistake of its own, and ends.</summary>
+    public readonly record struct Bug(string Message) : ILogEvent
+    {
+        public static string Name => "bug";
+        public static LogLevel Level => LogLevel.Fatal;
+    }
+
+    /// <summary>Lines that nobody read in time, or that could not be written.</summary>
+    public readonly record struct LogLinesLost(long Lost) : ILogEvent
+    {
+        public static string Name => "log_lines_lost";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+}

@@ -1,0 +1,241 @@
+// Owns what each event of the log says: its sentence and its fields. The sentences are for people,
+// the fields for filters; whatever a sentence says with a number or a name in it is a field too.
+//
+// What always holds: every event has words, which a test sees to; its fields' names and their order
+// change only with an entry in the changelog.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+
+namespace Balancer;
+
+/// <summary>What a record says, beside its level, its event and its time.</summary>
+/// <param name="Sentence">For people.</param>
+/// <param name="Fields">For filters, in this order.</param>
+internal readonly record struct Words(
+    string Sentence, IReadOnlyList<(string Name, object Value)> Fields)
+{
+    public Words(string sentence, params (string Name, object Value)[] fields)
+        : this(sentence, (IReadOnlyList<(string, object)>)fields)
+    {
+    }
+}
+
+internal static class EventWords
+{
+    public static Words Of(ILogEvent logged) => logged switch
+    {
+        LogEvent.Started e => new(
+            $"listening on {e.Listen} (UDP and TCP), backends in {e.Directory}",
+            ("listen_ip", e.Listen.Address.ToString()), ("listen_port", (int)e.Listen.Port),
+            ("directory", e.Directory)),
+        LogEvent.Stopping e => new(e.OpenConnections == 0
+            ? "stopping"
+            : $"stopping: waiting up to {Limits.StopGrace} for "
+                + LogWords.Count(e.OpenConnections, "open connection"),
+            ("connections", e.OpenConnections)),
+        LogEvent.Stopped e => new("stopped", Fields(e.Counters)),
+        DaemonEvent.StartupWarning e => new(e.Warning),
+        DaemonEvent.CannotStart e => new(e.Why),
+        DaemonEvent.Bug e => new(e.Message),
+        DaemonEvent.LogLinesLost e => new(
+            $"{LogWords.Count(e.Lost, "log record")} lost", ("lost", e.Lost)),
+
+        LogEvent.BackendDiscovered e => OfBackend(e.Id, e.Path, " discovered"),
+        LogEvent.BackendReturned e => OfBackend(e.Id, e.Path, ": socket is back"),
+        LogEvent.BackendRestarted e =>
+            OfBackend(e.Id, e.Path, " restarted: its path has a new socket"),
+        LogEvent.BackendConnected e =>
+            OfBackend(e.Id, e.Path, " connected; waiting for SERVER_HELLO"),
+        LogEvent.BackendHealthy e => OfBackend(e.Id, e.Path, " is healthy"),
+        LogEvent.BackendFaulted e => Of(e),
+        LogEvent.BackendDraining e => OfBackend(e.Id, e.Path, ": socket removed; draining"),
+        LogEvent.BackendResumed e =>
+            OfBackend(e.Id, e.Path, ": socket restored; taking new clients again"),
+        LogEvent.BackendRemoved e => OfBackend(e.Id, e.Path, " removed: no socket at its path"),
+        LogEvent.BackendForgotten e =>
+            OfBackend(e.Id, e.Path, " forgotten: its id is free again"),
+        LogEvent.HeartbeatSent e => new($"heartbeat sent to backend {e.Id}", ("be_id", e.Id.Value)),
+        LogEvent.HeartbeatAnswered e =>
+            new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)),
+        LogEvent.BackendStuck e => new(
+            $"backend {e.Id} is stuck: {LogWords.Count(e.QueuedBytes, "byte")} queued and not "
+            + $"read; dropping its queries{LogWords.More(e.Suppressed)}",
+            ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)),
+
+        LogEvent.RescanRequested => new("SIGHUP: rescanning the socket directory"),
+        LogEvent.EntryRefused e => OfEntry(
+            e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())),
+        LogEvent.EntryNotASocket e => OfEntry(e.Path, "not a socket", "not_a_socket"),
+        LogEvent.DirectoryUnreadable e => new(
+            $"cannot read socket directory {e.Path}: {LogWords.Of(e.Why)}; keeping all backends",
+            [("directory", e.Path), .. Errno(e.Why)]),
+        LogEvent.DirectoryReadable e =>
+            new($"socket directory {e.Path} is readable again", ("directory", e.Path)),
+
+        LogEvent.NoHealthyBackend e => new("no healthy backend: dropped "
+            + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),
+            ("dropped", e.Dropped)),
+        LogEvent.RemoteAssigned e => new(
+            $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
+            + e.Backend,
+            ("remote_ip", e.Remote.ToString()), ("be_id", e.Backend.Value),
+            ("backup", e.IsBackup)),
+        LogEvent.RemoteExpired e => new($"remote {e.Remote} expired: idle for too long",
+            ("remote_ip", e.Remote.ToString())),
+        LogEvent.RemoteEvicted e => new($"remote {e.Remote} evicted: the remote table is full",
+            ("remote_ip", e.Remote.ToString())),
+        LogEvent.RemoteMoved e => new(
+            $"remote {e.Remote} taken from backend {e.From} by the rebalance",
+            ("remote_ip", e.Remote.ToString()), ("be_id", e.From.Value)),
+        LogEvent.RemotesExpired e => new(
+            $"{LogWords.Count(e.Count, "idle remote")} expired", ("remotes", e.Count)),
+        LogEvent.Rebalancing e => new(
+            $"rebalancing: backend {e.Fullest} has {LogWords.Count(e.Spread, "remote")} more than "
+            + $"the least loaded; moving {e.ToMove}",
+            ("be_id", e.Fullest.Value), ("spread", e.Spread), ("remotes", e.ToMove)),
+
+        LogEvent.ReceiveFailed e => Failed("cannot receive queries", e.Why, e.Suppressed),
+        LogEvent.SendFailed e => OfReply(e.Remote, e.Why, e.Suppressed),
+        LogEvent.ReplyUndeliverable e => OfReply(e.Remote, e.Why, e.Suppressed),
+
+        LogEvent.AcceptFailed e => Failed("cannot accept a connection", e.Why, e.Suppressed),
+        LogEvent.AcceptAborted e => Failed("cannot accept a connection", e.Why, e.Suppressed),
+        LogEvent.ConnectionsOverLimit e => OfLimit(e.Client, "connection limit reached",
+            Counter.ConnectionsOverLimit, e.Suppressed),
+        LogEvent.ClientOverLimit e => OfLimit(e.Client, "connection limit of its address reached",
+            Counter.ConnectionsOverClientLimit, e.Suppressed),
+        LogEvent.ConnectionWithoutResources e => Failed(
+            $"cannot connect to a backend for connection {e.Id}", e.Why, e.Suppressed,
+            ("conn_id", e.Id.Value)),
+        LogEvent.ConnectionOpened e => new(
+            $"connection {e.Id} from {e.Client} assigned to backend {e.Backend}",
+            ("conn_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+            ("remote_port", (int)e.Client.Port), ("be_id", e.Backend.Value)),
+        LogEvent.ConnectionRelaying e => new($"connection {e.Id} accepted by backend {e.Backend}",
+            ("conn_id", e.Id.Value), ("be_id", e.Backend.Value)),
+        LogEvent.ConnectionRefusedByBackend e => Of(e),
+        LogEvent.ConnectionClosed e => Of(e),
+
+        LogEvent.Status e => Of(e),
+        LogEvent.BackendStatus e => Of(e.Backend),
+        LogEvent.RemoteStatus e => Of(e.Remote, e.Now),
+        _ => new Words(""),
+    };
+
+    private static Words OfBackend(BackendId id, string path, string what) =>
+        new($"backend {id}{what}", ("be_id", id.Value), ("be_path", path));
+
+    private static Words Of(LogEvent.BackendFaulted e)
+    {
+        var next = e.BackOff > Duration.Zero ? $"in {e.BackOff}" : "at once";
+        return new Words(
+            $"backend {e.Id} failed: {LogWords.Of(e.Fault)}; reconnecting {next}",
+        [
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("fault", LogWords.SnakeCase(e.Fault.Cause.ToString())),
+            .. Detail(e.Fault), .. Errno(e.Fault.Io), ("backoff_s", Seconds(e.BackOff)),
+        ]);
+    }
+
+    private static Words OfEntry(string path, string cause, string refusal) => new(
+        $"ignoring {path}: {cause}", ("path", path), ("refusal", refusal));
+
+    private static Words OfReply(Endpoint remote, IoResult why, long suppressed) => Failed(
+        $"cannot send reply to {remote}", why, suppressed,
+        ("remote_ip", remote.Address.ToString()), ("remote_port", (int)remote.Port));
+
+    private static Words OfLimit(
+        Endpoint client, string limit, Counter which, long suppressed) => new(
+        $"connection from {client} refused: {limit}{LogWords.More(suppressed)}",
+        ("remote_ip", client.Address.ToString()), ("remote_port", (int)client.Port),
+        ("limit", LogWords.NameOf(which)), ("suppressed", suppressed));
+
+    private static Words Of(LogEvent.ConnectionRefusedByBackend e) => new(
+        $"backend {e.Backend} refused connection {e.Id}: {LogWords.Of(e.Why)}"
+        + LogWords.More(e.Suppressed),
+    [
+        ("conn_id", e.Id.Value), ("be_id", e.Backend.Value),
+        ("fault", LogWords.SnakeCase(e.Why.Cause.ToString())),
+        .. Detail(e.Why), .. Errno(e.Why.Io), ("suppressed", e.Suppressed),
+    ]);
+
+    private static Words Of(LogEvent.ConnectionClosed e)
+    {
+        var end = LogWords.NameOf(e.How);
+        var cause = e.Why.IsOk ? "" : ": " + LogWords.Of(e.Why);
+        return new Words(
+            $"connection {e.Id} from {e.Client} closed ({LogWords.EndOf(e.How)}){cause}",
+        [
+            ("conn_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+            ("remote_port", (int)e.Client.Port), ("end", end), .. Errno(e.Why),
+            ("bytes_from_client", e.BytesFromClient), ("bytes_from_backend", e.BytesFromBackend),
+        ]);
+    }
+
+    private static Words Of(LogEvent.Status e) => new(
+        $"status: {e.Healthy} of {LogWords.Count(e.Backends, "backend")} healthy, "
+        + $"{LogWords.Count(e.Remotes, "remote")}, "
+        + $"{LogWords.Count(e.Connections, "connection")}; "
+        + $"{e.Counters[Counter.QueriesForwarded]} of {e.Counters[Counter.QueriesReceived]} "
+        + $"queries forwarded, {e.Counters[Counter.RepliesSent]} of "
+        + $"{e.Counters[Counter.RepliesReceived]} replies sent",
+    [
+        ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
+        ("connections", e.Connections), .. Fields(e.Counters),
+    ]);
+
+    private static Words Of(in BackendSnapshot backend) => new(
+        $"status: backend {backend.Id} {LogWords.Of(backend.State)}, "
+        + LogWords.Count(backend.Remotes, "remote"),
+        ("be_id", backend.Id.Value), ("be_path", backend.Path),
+        ("state", LogWords.SnakeCase(backend.State.ToString())), ("remotes", backend.Remotes),
+        ("heartbeat_outstanding", backend.HeartbeatOutstanding),
+        ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
+        ("connects_started", backend.ConnectsStarted),
+        ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
+        ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
+        ("queued_bytes", backend.QueuedBytes));
+
+    private static Words Of(in RemoteSnapshot remote, Instant now)
+    {
+        var backup = remote.Backup == BackendId.None ? "" : $", temporarily to {remote.Backup}";
+        return new Words(
+            $"status: remote {remote.Address} assigned to backend {remote.Primary}{backup}",
+            ("remote_ip", remote.Address.ToString()), ("primary", remote.Primary.Value),
+            ("backup", remote.Backup.Value),
+            ("first_seen_s_ago", Seconds(now - remote.FirstSeen)),
+            ("last_seen_s_ago", Seconds(now - remote.LastSeen)),
+            ("udp_forwarded", remote.UdpForwarded), ("udp_dropped", remote.UdpDropped),
+            ("tcp_forwarded", remote.TcpForwarded), ("tcp_dropped", remote.TcpDropped));
+    }
+
+    private static Words Failed(string what, IoResult why, long suppressed,
+        params (string Name, object Value)[] fields) => new(
+        $"{what}: {LogWords.Of(why)}{LogWords.More(suppressed)}",
+        [.. fields, .. Errno(why), ("suppressed", suppressed)]);
+
+    private static (string Name, object Value)[] Errno(IoResult why) => why.Errno == 0
+        ? []
+        : [("errno", why.Errno), ("errno_name", LogWords.ErrnoName(why.Errno))];
+
+    private static (string Name, object Value)[] Detail(Fault fault) => fault.Cause switch
+    {
+        FaultCause.FrameBeforeHello or FaultCause.UnknownFrame or FaultCause.NotTcpOk =>
+            [("frame_type", fault.Detail)],
+        FaultCause.LengthTooLarge => [("length", fault.Detail)],
+        _ => [],
+    };
+
+    private static List<(string Name, object Value)> Fields(Counters counters)
+    {
+        var fields = new List<(string, object)>();
+        foreach (var counter in Enum.GetValues<Counter>())
+            fields.Add((LogWords.NameOf(counter), counters[counter]));
+        return fields;
+    }
+
+    /// <summary>To the millisecond, so that 1 s is 1 and not 1.000000000.</summary>
+    private static decimal Seconds(Duration time) => time.WholeMilliseconds / 1000m;
+}
