@@ -2,8 +2,8 @@
 // a patch in place of the originals, compiled as the project does, with optimisation, against the
 // runtime that runs this. Warnings say nothing here: a bug may well leave a field unused.
 //
-// What always holds: nothing is written; what no patch touches is parsed once; it may be called from
-// several threads.
+// What always holds: nothing is written; what no patch touches is parsed once; it may be called
+// from several threads.
 
 using System;
 using System.Collections.Generic;
@@ -22,7 +22,8 @@ public sealed class CoreSource
     private const string Folder = "src/Balancer.Core";
     private const int MostErrors = 10;
 
-    private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.CSharp14);
+    private static readonly CSharpParseOptions ParseOptions = new(
+        LanguageVersion.CSharp14, DocumentationMode.None);
 
     private static readonly CSharpCompilationOptions Options = new(
         OutputKind.DynamicallyLinkedLibrary,

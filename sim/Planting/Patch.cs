@@ -1,7 +1,8 @@
-// Owns patches of the core: reading a plain unified diff (of `diff -u`, `git diff` or an editor) and
-// applying it to sources in memory. A hunk is found by its lines and not by its line number, so that
-// a patch survives whatever moves around it. `git apply` could do it, but would need a checkout that
-// nothing else touches for every patch; this works on the tree as it is, and needs no git.
+// Owns patches of the core: reading a plain unified diff (of `diff -u`, `git diff` or an editor)
+// and applying it to sources in memory. A hunk is found by its lines and not by its line number, so
+// that a patch survives whatever moves around it. `git apply` could do it, but would need a
+// checkout that nothing else touches for every patch; this works on the tree as it is, and needs no
+// git.
 //
 // What always holds: a patch is applied whole or not at all; every complaint is one line that names
 // the patch, and the file and the hunk where there is one.
@@ -56,7 +57,8 @@ public sealed partial class Patch
     public static Patch Parse(string name, string text)
     {
         var lines = text.ReplaceLineEndings("\n").Split('\n');
-        var head = Array.FindIndex(lines, line => line.StartsWith("--- ", StringComparison.Ordinal));
+        var head = Array.FindIndex(
+            lines, line => line.StartsWith("--- ", StringComparison.Ordinal));
         if (head < 0)
             throw new PatchException($"{name}: no line '--- FILE': this is not a unified diff");
         var files = ImmutableArray.CreateBuilder<FilePatch>();
@@ -84,8 +86,8 @@ public sealed partial class Patch
         {
             if (!file.IsNew && !sources.ContainsKey(file.Path))
             {
-                throw new PatchException(
-                    $"{Name}: {file.Path}: no such file of the core (a patch changes nothing else)");
+                throw new PatchException($"{Name}: {file.Path}: no such file of the core"
+                    + " (a patch changes nothing else)");
             }
             if (file.IsNew && sources.ContainsKey(file.Path))
                 throw new PatchException($"{Name}: {file.Path}: the file is there already");
@@ -206,7 +208,7 @@ public sealed partial class Patch
             : otherwise;
 
     [GeneratedRegex(
-        @"^@@ -(?<line>[0-9]{1,9})(,(?<oldCount>[0-9]{1,9}))? \+[0-9]{1,9}(,(?<newCount>[0-9]{1,9}))? @@",
+        @"^@@ -(?<line>\d{1,9})(,(?<oldCount>\d{1,9}))? \+\d{1,9}(,(?<newCount>\d{1,9}))? @@",
         RegexOptions.CultureInvariant)]
     private static partial Regex HunkHead();
 }

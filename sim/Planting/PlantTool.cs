@@ -1,5 +1,6 @@
-// Owns what the planting host does with a command line: `sim plant …`, and `run`, `replay`, `shrink`
-// and `show` with --plant, which are those of `sim` itself in the load context of a changed core.
+// Owns what the planting host does with a command line: `sim plant …`, and `run`, `replay`,
+// `shrink` and `show` with --plant, which are those of `sim` itself in the load context of a
+// changed core.
 //
 // What always holds: a patch that cannot be used is complained about with the exit code of wrong
 // usage, before anything runs.

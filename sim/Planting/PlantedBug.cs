@@ -1,10 +1,10 @@
-// Owns the planted bugs: what each does, the check that must find it, and within how many seeds. All
-// of it stands at the head of the bug's patch under sim/plants, which is the only place that has it.
-// The first twenty are those that the simulator was planned with; the others are what a reader of
-// this core would fear.
+// Owns the planted bugs: what each does, the check that must find it, and within how many seeds.
+// All of it stands at the head of the bug's patch under sim/plants, which is the only place that
+// has it. The first twenty are those that the simulator was planned with; the others are what a
+// reader of this core would fear.
 //
-// What always holds: a bug has a number of its own, its patch is called NN-name.patch, and its check
-// is one of the simulator's.
+// What always holds: a bug has a number of its own, its patch is called NN-name.patch, and its
+// check is one of the simulator's.
 
 using System;
 using System.Collections.Generic;

@@ -1,5 +1,5 @@
-// Planted bugs are patches beside the core (sim/plants), compiled into it in memory alone: nothing in
-// the product's own source speaks of them.
+// Planted bugs are patches beside the core (sim/plants), compiled into it in memory alone: nothing
+// in the product's own source speaks of them.
 
 using System;
 using System.IO;

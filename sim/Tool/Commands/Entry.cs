@@ -40,7 +40,9 @@ public static class Entry
             : null;
     }
 
-    /// <summary>Does something that prints; its exit code, unless output cannot be written.</summary>
+    /// <summary>
+    /// Does something that prints; its exit code, unless output cannot be written.
+    /// </summary>
     public static int WithOutput(Action onFailure, Func<TextWriter, int> print)
     {
         // A result that nobody gets is not worth hours of work: `run` and `real` end as if

@@ -1,5 +1,5 @@
-// Owns the words of `sim plant`: what can be asked for, and what the arguments mean. Which bugs there
-// are is known to the planting host alone, so bugs are words here.
+// Owns the words of `sim plant`: what can be asked for, and what the arguments mean. Which bugs
+// there are is known to the planting host alone, so bugs are words here.
 //
 // What always holds: a word that is wrong is a complaint of the command line's, in one line.
 

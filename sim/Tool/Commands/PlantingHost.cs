@@ -1,7 +1,7 @@
-// Owns the start of the planting host. `sim` is native code, which can load no other core, so it has
-// the host (sim/Planting, compiled at run time) do what needs one, with the same arguments. Only
-// developers do that, in the repository and with the SDK; without either there is a line that says
-// so. The host is built first, which takes a moment if nothing has changed.
+// Owns the start of the planting host. `sim` is native code, which can load no other core, so it
+// has the host (sim/Planting, compiled at run time) do what needs one, with the same arguments.
+// Only developers do that, in the repository and with the SDK; without either there is a line that
+// says so. The host is built first, which takes a moment if nothing has changed.
 //
 // What always holds: what a build prints is shown only if it fails, and never on standard output.
 

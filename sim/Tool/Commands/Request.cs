@@ -85,8 +85,8 @@ public sealed record Request
     public PlantRequest? Plant { get; init; }
 
     /// <summary>The options that another command needs for the same runs.</summary>
-    public string Options => string.Concat(ScenarioWords().Concat(CheckWords()).Concat(PlantedWords())
-        .Select(word => " " + word));
+    public string Options => string.Concat(ScenarioWords().Concat(CheckWords())
+        .Concat(PlantedWords()).Select(word => " " + word));
 
     /// <summary>The options that make the same scenarios of the same seeds.</summary>
     public ImmutableArray<string> ScenarioWords()

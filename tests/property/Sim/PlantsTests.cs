@@ -1,5 +1,5 @@
-// The planted bugs under sim/plants: each applies to the core as it is and compiles, and its head is
-// whole; and a bug that is not there is not found, one that is there is.
+// The planted bugs under sim/plants: each applies to the core as it is and compiles, and its head
+// is whole; and a bug that is not there is not found, one that is there is.
 
 using System;
 using System.IO;

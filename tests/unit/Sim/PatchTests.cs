@@ -1,5 +1,5 @@
-// Patches of the core: read as `diff -u` and git write them, applied wherever their lines have moved
-// to, and refused in one line that names the file and the hunk.
+// Patches of the core: read as `diff -u` and git write them, applied wherever their lines have
+// moved to, and refused in one line that names the file and the hunk.
 
 using System;
 using System.Collections.Immutable;
@@ -29,7 +29,8 @@ public sealed class PatchTests
         """;
 
     [Fact]
-    public void Patch_IsApplied() => Assert.Equal("a\nB\nBB\nc\nd\n", Apply(Change, "a\nb\nc\nd\n"));
+    public void Patch_IsApplied() =>
+        Assert.Equal("a\nB\nBB\nc\nd\n", Apply(Change, "a\nb\nc\nd\n"));
 
     [Fact]
     public void Hunk_IsFoundWhereItsLinesHaveMovedTo() =>

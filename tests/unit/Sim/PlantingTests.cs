@@ -1,6 +1,6 @@
 // What `sim plant` does with bugs, whatever they are: a trial's blocks are disjoint and counted as
-// they are run, the ablation calls escaped what nothing else finds, and wrong arguments are complained
-// about in one line.
+// they are run, the ablation calls escaped what nothing else finds, and wrong arguments are
+// complained about in one line.
 
 using System;
 using System.Collections.Concurrent;
@@ -245,7 +245,8 @@ public sealed class PlantingTests
     [Fact]
     public void ArgumentsOfTry_AreTaken()
     {
-        var request = CommandLine.Parse(["plant", "try", "x.patch", "--seeds", "7"]).Request!.Plant!;
+        var request = CommandLine.Parse(["plant", "try", "x.patch", "--seeds", "7"])
+            .Request!.Plant!;
 
         Assert.Equal(("x.patch", 7), (request.File, request.Seeds));
     }
@@ -263,11 +264,11 @@ public sealed class PlantingTests
         PlantReport.Missed(output, request, [(Bug, outcome)]);
 
         Assert.Equal("""
-             id  bug                             check     budget     found  median    time
-              2  reply-port-cut                  S5            20       1/2       3     2 s  falls short
-            fall short: 2 reply-port-cut (1 found)
+         id  bug                             check     budget     found  median    time
+          2  reply-port-cut                  S5            20       1/2       3     2 s  falls short
+        fall short: 2 reply-port-cut (1 found)
 
-            """, output.ToString());
+        """, output.ToString());
     }
 
     [Fact]
