@@ -52,6 +52,7 @@ internal sealed class ControlSession(INetwork network)
         _flow = FlowState.Open;
         _mayTry = false;
         Unanswered = 0;
+        network.MakeUrgent(stream);
         network.SetInterest(stream, Readiness.Read);
     }
 
