@@ -97,7 +97,7 @@ public static class SpecifiedLimits
 
     /// <summary>Replies that are sent by one call, if it takes them all.</summary>
     public const int DatagramsOfACall = 64;
-    public const int AcceptsOfATurn = 64;
+    public const int AcceptsOfATurn = 16;
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);
 }

@@ -1,6 +1,7 @@
 // Owns the order of one turn: wait → read the clock once → events → deadlines and lasting work →
-// write and send. Everything in a turn happens at the same instant, the one read after the wait,
-// so a deadline is never judged by a clock that was read before the loop slept.
+// write and send → a share of what TCP connections have to do. Everything in a turn happens at the
+// same instant, the one read after the wait, so a deadline is never judged by a clock that was read
+// before the loop slept.
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.
