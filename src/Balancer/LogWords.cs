@@ -44,6 +44,7 @@ internal static class LogWords
         FaultCause.SecondHello => "sent a second SERVER_HELLO",
         FaultCause.UnaskedHeartbeat => "sent an unsolicited SERVER_HEARTBEAT",
         FaultCause.HeartbeatTimeout => $"no SERVER_HEARTBEAT within {Limits.HeartbeatTimeout}",
+        FaultCause.ReadsNothing => $"read nothing for {Limits.StallTimeout}",
         FaultCause.UnknownFrame => $"sent {Frame(fault.Detail)}",
         FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
