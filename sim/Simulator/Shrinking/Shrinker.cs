@@ -11,8 +11,8 @@
 // Rounds repeat until one keeps nothing: a client that goes may make a fault needless.
 //
 // What always holds: the result fails the same check as the start; each step kept is smaller than
-// the one before by a measure that cannot grow for ever; without a time limit the same start gives
-// the same result.
+// the one before by a measure that cannot grow for ever; a start that can be read from a file gives
+// a result that can; without a time limit the same start gives the same result.
 
 using System;
 using System.Collections.Generic;
@@ -36,6 +36,7 @@ public sealed class Shrinker
 {
     private readonly Func<Scenario, Violation?> _run;
     private readonly Func<bool> _isOver;
+    private readonly bool _isWhole;
     private Scenario _smallest;
     private Violation _violation;
     private int _runs;
@@ -48,6 +49,7 @@ public sealed class Shrinker
         _violation = violation;
         _run = run;
         _isOver = isOver;
+        _isWhole = ScenarioFile.WhyNot(start) is null;
     }
 
     /// <summary>Shrinks a scenario that fails with this violation.</summary>
@@ -82,7 +84,20 @@ public sealed class Shrinker
                     WithQueries(scenario, at, rest))),
             .. Parts(scenario.Backends).Select(rest => Reductions.WithBackends(scenario, rest)),
         ];
-        return steps.Concat(Reductions.All.SelectMany(reduce => reduce(scenario)));
+        var all = steps.Concat(Reductions.All.SelectMany(reduce => reduce(scenario)));
+        return ScenarioFile.WhyNot(scenario) is null
+            ? all.Select(Runnable).OfType<Scenario>()
+            : all;
+    }
+
+    /// <summary>
+    /// What is written must be read again, and a step may leave faults nothing to do: the scenario
+    /// without them, or null if that is not one either.
+    /// </summary>
+    private static Scenario? Runnable(Scenario scenario)
+    {
+        var left = ScenarioFile.WithoutVainFaults(scenario);
+        return ScenarioFile.WhyNot(left) is null ? left : null;
     }
 
     /// <summary>A list without all of it, a half, a quarter, …, one item.</summary>
@@ -191,6 +206,8 @@ public sealed class Shrinker
 
     private bool Try(Scenario? candidate)
     {
+        if (candidate is not null && _isWhole)
+            candidate = Runnable(candidate);
         if (candidate is null || _ranOut)
             return false;
         if (_isOver())

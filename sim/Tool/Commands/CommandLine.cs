@@ -28,6 +28,20 @@ public sealed class CommandLine
         Description = "The scenario: a seed, or a file that holds one",
     };
 
+    private readonly Argument<string> _scenario = new("SEED|FILE")
+    {
+        Description = "The scenario: a seed, or a file that holds one; none with --schema",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<bool> _schema = new("--schema")
+    {
+        Description = "Print the JSON schema of scenario files, for editors",
+    };
+
+    private readonly Option<string> _to = New(
+        "--output", "FILE", "Write it there [default: standard output]", "-o");
+
     private readonly Argument<string> _file = new("FILE") { Description = "A scenario's file" };
 
     private readonly Option<string> _seed = New(
@@ -158,6 +172,8 @@ public sealed class CommandLine
             [.. choice, .. checks, _budget, _output, _planted]);
         Add(_root, "show", "Draw the picture of a run", _subject,
             [.. choice, .. checks, _until, _html, _svg, _ascii, _planted]);
+        Add(_root, "scenario", "Write a seed's scenario as a file", _scenario,
+            [.. choice, _to, _schema]);
         Add(_root, "det", "Run seeds in two processes and compare", null,
             [_seed, _seeds, .. choice]);
         _root.Subcommands.Add(_plant.Command);
@@ -230,6 +246,8 @@ public sealed class CommandLine
             return _plant.ToRequest(line, verb);
         if (verb == "real")
             return ToReal(line);
+        if (verb == "scenario")
+            CheckScenario(line);
         var time = Value(line, _time, Words.ToTime, null);
         var seeds = Value(line, _seeds, Words.ToCount, null)
             ?? Value(line, _count, Words.ToCount, null);
@@ -261,11 +279,20 @@ public sealed class CommandLine
                 ? Instant.Zero + until
                 : Instant.Never,
             Budget = Value(line, _budget, Words.ToTime, null) ?? TimeSpan.FromSeconds(60),
-            Output = Value(line, _output, Words.ToNewFile, null),
+            Output = Value(line, verb == "scenario" ? _to : _output, Words.ToNewFile, null),
             Found = Value(line, _found, (_, text) => text, null),
             Directory = Value(line, _directory, Words.ToPath, null),
             Planted = Value(line, _planted, Words.ToPath, null),
         };
+    }
+
+    private void CheckScenario(ParseResult line)
+    {
+        var isSchema = line.GetResult(_schema) is { Implicit: false };
+        if (isSchema == (line.GetValue(_scenario) ?? "").Length > 0)
+            throw new UsageException("scenario: takes a seed, a file, or --schema (try --help)");
+        if (isSchema && line.GetResult(_to) is { Implicit: false })
+            throw new UsageException("--output: does not come with --schema");
     }
 
     private Request ToReal(ParseResult line)
@@ -325,6 +352,7 @@ public sealed class CommandLine
     {
         "replay" or "shrink" or "show" or "steps" => line.GetValue(_subject) ?? "",
         "corpus add" => line.GetValue(_file) ?? "",
+        "scenario" => line.GetValue(_scenario) ?? "",
         _ => "",
     };
 

@@ -1,5 +1,4 @@
-// Owns the corpus: every scenario that ever found something, one file each, with what it found and
-// the seed that it was made from. All of them are run again and again; one that fails has come
+// Owns the corpus: every scenario that ever found something, one file each, with what it found. All of them are run again and again; one that fails has come
 // back.
 //
 // What always holds: a file is named after its check and its scenario, so adding one twice is
@@ -11,8 +10,6 @@ using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -21,8 +18,6 @@ namespace Simulation.Commands;
 internal sealed class Corpus(
     Simulator simulator, Request request, TextWriter output, TextWriter error)
 {
-    public const string ScenarioProperty = "scenario";
-
     private const string Root = "Balancer.sln";
     private static readonly string Place = Path.Combine("sim", "corpus");
 
@@ -50,24 +45,8 @@ internal sealed class Corpus(
             ?? throw new FormatException("no tree of bbal is above here: name a --directory");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, $"{check.ToLowerInvariant()}-{hash}.json");
-        using (var file = File.Create(path))
-        using (var json = new Utf8JsonWriter(file, new JsonWriterOptions
-        {
-            Indented = true,
-            IndentSize = 1,
-            NewLine = "\n",
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        }))
-        {
-            json.WriteStartObject();
-            json.WriteString("check", check);
-            json.WriteString("found", request.Found ?? violation!.Evidence);
-            // As text: a seed may be larger than what every reader of JSON takes for a number.
-            json.WriteString("seed", scenario.Seed.ToString(CultureInfo.InvariantCulture));
-            json.WritePropertyName(ScenarioProperty);
-            json.WriteRawValue(text.TrimEnd());
-            json.WriteEndObject();
-        }
+        File.WriteAllBytes(path, ScenarioFile.Write(scenario,
+            ("check", check), ("found", request.Found ?? violation!.Evidence)));
         output.WriteLine(path);
         return Tool.Passed;
     }

@@ -8,7 +8,6 @@
 using System;
 using System.Globalization;
 using System.IO;
-using System.Text.Json;
 using System.Threading;
 using Balancer.Core;
 using Simulation.Checking;
@@ -90,6 +89,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 return Shrink(request);
             case "show":
                 return Show(request);
+            case "scenario":
+                return WriteScenario(request);
             case "det" or "hashes" or "steps":
                 return Compare(request);
             case "corpus add":
@@ -153,22 +154,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             return simulator.Generate(seed, choice);
         if (!File.Exists(subject))
             throw new FormatException($"'{subject}' is neither a seed nor a file that is there");
-        var text = File.ReadAllText(subject);
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions
-            {
-                CommentHandling = JsonCommentHandling.Skip,
-                AllowTrailingCommas = true,
-            });
-            return simulator.Read(json.RootElement.ValueKind == JsonValueKind.Object
-                && json.RootElement.TryGetProperty(Corpus.ScenarioProperty, out var inner)
-                ? inner.GetRawText()
-                : text);
-        }
-        catch (JsonException wrong)
-        {
-            throw new FormatException($"{subject}: {JsonError.Of(wrong)}", wrong);
+            return simulator.Read(File.ReadAllText(subject));
         }
         catch (FormatException wrong)
         {
@@ -238,6 +226,22 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         if (request.Ascii || (request.Html is null && request.Svg is null))
             output.Write(AsciiPicture.Of(story));
         return ExitCode(result.Violation);
+    }
+
+    /// <summary>Writes the scenario of a seed out, or one of a file in its usual layout.</summary>
+    private int WriteScenario(Request request)
+    {
+        if (request.Subject.Length == 0)
+        {
+            output.Write(ScenarioSchema.Text);
+            return Passed;
+        }
+        var text = simulator.Write(Load(simulator, request.Subject, request.Choice));
+        if (request.Output is not { } file)
+            output.Write(text);
+        else if (!Save(error, file, path => File.WriteAllText(path, text)))
+            return Usage;
+        return Passed;
     }
 
     private static Story Conclude(Story story, RunResult result, Request request)

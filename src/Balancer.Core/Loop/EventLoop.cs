@@ -1,8 +1,8 @@
 // Owns the order of one turn: wait → read the clock once → events → deadlines and lasting work →
 // write and send → a share of what TCP connections have to do. Everything in a turn happens at the
 // same instant, the one read after the wait, so a deadline is never judged by a clock that was read
-// before the loop slept. A machine whose monotonic clock goes back
-// (some hypervisors' do, after a migration) stands still here until the clock has caught up.
+// before the loop slept. When the machine's monotonic clock goes back (on some hypervisors it does,
+// after a migration), time stands still here until the clock has caught up.
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.

@@ -4,7 +4,7 @@
 // as likely as every other. They shrink by the simulator's own steps.
 //
 // What always holds: a scenario made here can be run, and so can all that it shrinks to; ids are
-// unique and lists in the order of time, as scenarios must be.
+// unique and lists in the order of time, as scenarios must be; no fault is one that can do nothing.
 
 using System;
 using System.Collections.Generic;
@@ -39,7 +39,7 @@ public static class DrawnScenarios
         from length in Seconds(20, 120)
         from healthy in Gen.Choose(33, 66)
         from scenario in Of(length, new Instant(length.Nanoseconds / 100 * healthy))
-        select new Drawn(scenario),
+        select new Drawn(ScenarioFile.WithoutVainFaults(scenario)),
         drawn => Shrinker.Simpler(drawn.Scenario).Select(simpler => new Drawn(simpler)));
 
     private static Gen<Scenario> Of(Instant end, Instant healAt) =>
@@ -217,14 +217,16 @@ public static class DrawnScenarios
         from length in Gen.Frequency(
             (1, Gen.Constant(0L)), (2, Milliseconds(1, 1_000)), (2, Milliseconds(1_000, 30_000)))
         from amount in Amount(kind)
-        select new FaultPlan(0, at, new Duration(length), kind,
-            GeneratorOptions.ClassOf(kind) == "backend" ? target : -1, amount);
+        select new FaultPlan(0, at,
+            FaultKinds.MayLast(kind) ? new Duration(length) : Duration.Zero, kind,
+            FaultKinds.IsAboutBackend(kind) ? target : -1,
+            FaultKinds.HasAmount(kind) ? amount : 0);
 
     /// <summary>What an amount may be is the kind's; see FaultKind.</summary>
     private static Gen<long> Amount(FaultKind kind) => kind switch
     {
         FaultKind.UdpReorder => Milliseconds(1, 1_000),
-        FaultKind.BackendScript or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
+        FaultKind.BackendScript or FaultKind.KernelSocket or FaultKind.ClockStall => Gen.Choose(0, 1).Select(Long),
         FaultKind.DirectoryUnreadable => Gen.Choose(0, 2).Select(Long),
         FaultKind.BackendBacklog or FaultKind.KernelAccept or FaultKind.DirectoryEntry
             or FaultKind.DirectoryBreaksOff => Gen.Choose(0, 3).Select(Long),

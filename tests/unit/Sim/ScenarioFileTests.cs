@@ -1,9 +1,12 @@
-// Scenarios in files: what was written reads back, with the same bytes and the same run, and what
-// is wrong is one line that names the field.
+// Scenarios in files: what was written reads back, with the same bytes and the same run; what a
+// file leaves out is at its default; and what is wrong is one line that names the line of the file
+// and the field.
 
 using System;
 using System.Linq;
 using System.Text;
+using Balancer.Core;
+using FakeBinder;
 using Simulation.Running;
 using Simulation.Scenarios;
 using Xunit;
@@ -12,6 +15,81 @@ namespace Tests.Unit.Sim;
 
 public sealed class ScenarioFileTests
 {
+    private const string Small = """
+        {
+          // Comments are fine.
+          "healAt": "40s",
+          "end": "1m",
+          "backends": [
+            { "name": "5301", "script": { "delay": "150ms" } },
+            { "name": "5302" },
+          ],
+          "udpClients": [
+            { "queries": [{ "at": "2s", "every": "500ms", "times": 3 }, { "at": "2.6s" }] }
+          ],
+          "tcpClients": [{ "at": "3s" }],
+          "faults": [
+            { "kind": "backendCrash", "backend": "5302", "at": "10s", "for": "4s" },
+            { "kind": "udpLoss", "at": "2s", "for": "3s", "oneIn": 2 }
+          ]
+        }
+        """;
+
+    [Fact]
+    public void SmallFile_HasDefaultsForAllThatItLeavesOut()
+    {
+        var scenario = Read(Small);
+        Assert.Equal((0ul, "hand-made", Duration.Zero),
+            (scenario.Seed, scenario.Profile, scenario.StopAgain));
+        Assert.Equal((At(40), At(60)), (scenario.HealAt, scenario.End));
+        Assert.Equal(new KernelPlan(), scenario.Kernel);
+        Assert.Equal(
+            [
+                new BackendPlan(0, "5301", Instant.Zero, true,
+                    new Misbehaviour { DelayNs = 150_000_000 }),
+                new BackendPlan(1, "5302", Instant.Zero, true, Misbehaviour.None),
+            ],
+            scenario.Backends.AsEnumerable());
+        var client = Assert.Single(scenario.UdpClients);
+        Assert.Equal((0, Ipv4.From(10, 1, 0, 1), true),
+            (client.Id, client.Address, client.Retries));
+        Assert.Equal([2000, 2500, 2600, 3000],
+            client.Queries.Select(query => query.At.Nanoseconds / 1_000_000));
+        Assert.All(client.Queries, query => Assert.Equal(
+            new QueryPlan(query.At, 40_000, QueryKind.Question, 0), query));
+        Assert.Equal(new TcpClientPlan(1, Ipv4.From(10, 2, 0, 1), 50_000, At(3), 1, 65_536,
+            TcpManner.Proper, Duration.Zero), Assert.Single(scenario.TcpClients));
+        Assert.Equal(
+            [
+                new FaultPlan(0, At(10), Duration.FromSeconds(4L), FaultKind.BackendCrash, 1),
+                new FaultPlan(1, At(2), Duration.FromSeconds(3L), FaultKind.UdpLoss, -1, 2),
+            ],
+            scenario.Faults.AsEnumerable());
+    }
+
+    [Fact]
+    public void WhatIsWritten_SaysNothingThatIsAtItsDefault()
+    {
+        var text = Encoding.UTF8.GetString(ScenarioFile.Write(Read(Small)));
+        Assert.Equal("""
+            {
+              "seed": 0,
+              "healAt": "40s",
+              "end": "60s",
+              "backends": [{ "name": "5301", "script": { "delay": "150ms" } }, { "name": "5302" }],
+              "udpClients": [
+                { "queries": [{ "at": "2s" }, { "at": "2.5s" }, { "at": "2.6s" }, { "at": "3s" }] }
+              ],
+              "tcpClients": [{ "at": "3s" }],
+              "faults": [
+                { "kind": "backendCrash", "backend": "5302", "at": "10s", "for": "4s" },
+                { "kind": "udpLoss", "at": "2s", "for": "3s", "oneIn": 2 }
+              ]
+            }
+
+            """, text);
+    }
+
     [Fact]
     public void TwoHundredScenarios_ReadBackTheSame()
     {
@@ -38,61 +116,86 @@ public sealed class ScenarioFileTests
     }
 
     [Theory]
-    [InlineData("  \"TcpConnectionsPerClient\": 1000,\n")]
-    [InlineData("  \"WarmUp\": 1000000000,\n")]
-    [InlineData(" \"StopAgain\": 0,\n")]
-    [InlineData(" \"Profile\": \"hand-made\",\n")]
-    public void FieldThatAnOlderFileLacks_IsAtItsDefault(string field)
+    [InlineData("1ns", 1)]
+    [InlineData("2.5us", 2_500)]
+    [InlineData("150ms", 150_000_000)]
+    [InlineData("3.2s", 3_200_000_000)]
+    [InlineData("96.124878262s", 96_124_878_262)]
+    [InlineData("1.5m", 90_000_000_000)]
+    [InlineData("2h", 7_200_000_000_000)]
+    [InlineData("10.000s", 10_000_000_000)]
+    public void Times_AreExact(string text, long nanoseconds)
     {
-        var scenario = RunningWorlds.Calm() with { Kernel = new KernelPlan() };
-        var text = Encoding.UTF8.GetString(ScenarioFile.Write(scenario));
-        Assert.Contains(field, text, StringComparison.Ordinal);
-        var back = ScenarioFile.Read(
-            Encoding.UTF8.GetBytes(text.Replace(field, "", StringComparison.Ordinal)));
-        Assert.Equal(scenario.Kernel, back.Kernel);
-        Assert.Equal(text, Encoding.UTF8.GetString(ScenarioFile.Write(back)));
+        var scenario = Read($$"""{ "healAt": "{{text}}", "end": "240h" }""");
+        Assert.Equal(nanoseconds, scenario.HealAt.Nanoseconds);
+        Assert.Equal(scenario.HealAt, ScenarioFile.Read(ScenarioFile.Write(scenario)).HealAt);
+    }
+
+    [Fact]
+    public void LargestSeed_IsKept()
+    {
+        var scenario = new Scenario { Seed = ulong.MaxValue, End = At(1) };
+        Assert.Equal(ulong.MaxValue, ScenarioFile.Read(ScenarioFile.Write(scenario)).Seed);
     }
 
     [Theory]
-    [InlineData("\"Seed\": 7", "\"Seed\": \"x\"", "$.Seed: is no whole number that fits")]
-    [InlineData("\"Seed\": 7", "\"Seed\": -1", "$.Seed: is no whole number that fits")]
-    [InlineData("\"HealAt\": 40000000000", "\"HealAt\": 1.5",
-        "$.HealAt: a time is a whole number of nanoseconds")]
-    [InlineData("\"10.1.0.1\"", "\"10.1.0\"", "$.UdpClients[0].Address: an address is four")]
-    [InlineData("\"Kind\": \"Question\"", "\"Kind\": \"Riddle\"",
-        "$.UdpClients[0].Queries[0].Kind: is none of Question, ")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0",
-        "$.Kernel.MaxReadBytes: is 1 or more")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 2147483648",
-        "$.Kernel.MaxReadBytes: is no whole number that fits")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 0.5",
-        "$.Kernel.MaxReadBytes: is no whole number that fits")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": true",
-        "$.Kernel.MaxReadBytes: is no whole number that fits")]
-    [InlineData("\"TellsChanges\": true", "\"TellsChanges\": 1",
-        "$.Kernel.TellsChanges: is neither true nor false")]
-    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5301\"", "$.Backends[1].Name: is taken")]
-    [InlineData("\"Name\": \"5302\"", "\"Name\": 5302", "$.Backends[1].Name: is no text")]
-    [InlineData("\"Name\": \"5302\"", "\"Name\": null", "$.Backends[1].Name: is null")]
-    [InlineData("\"Faults\": []", "\"Faults\": {}", "$.Faults: is not as it is written")]
-    [InlineData("\"Seed\"", "\"Sead\"", "$.Sead: no such field: Sead")]
-    [InlineData("\"Seed\": 7,", "\"Seed\": 7", "line 3: ")]
-    [InlineData("\"Seed\": 7", "\"Seed\": 7, \"Seed\": 8", "$: a field is there twice: Seed")]
-    [InlineData("\"MaxReadBytes\": 2147483647", "\"MaxReadBytes\": 1, \"MaxReadBytes\": 2",
-        "$: a field is there twice: MaxReadBytes")]
-    [InlineData("\"Name\": \"5302\"", "\"Name\": \"5302\", \"Name\": \"5303\"",
-        "$: a field is there twice: Name")]
-    public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string field)
+    [InlineData("\"40s\"", "40", "line 3: healAt: 40 is not a time (write \"3.2s\",")]
+    [InlineData("\"40s\"", "\"40\"", "line 3: healAt: '40' is not a time")]
+    [InlineData("\"40s\"", "\"-1s\"", "line 3: healAt: '-1s' is not a time")]
+    [InlineData("\"40s\"", "\"0.1ns\"", "line 3: healAt: '0.1ns' is not a time")]
+    [InlineData("\"40s\"", "\"1e3s\"", "line 3: healAt: '1e3s' is not a time")]
+    [InlineData("\"40s\"", "\"241h\"", "line 3: healAt: '241h' is not a time")]
+    [InlineData("\"end\": \"1m\",", "", "line 1: the field end is missing")]
+    [InlineData("\"end\": \"1m\"", "\"end\": \"0s\"", "line 4: end: must be above 0s")]
+    [InlineData("\"healAt\"", "\"seed\": \"x\", \"healAt\"", "line 3: seed: 'x' is not a seed")]
+    [InlineData("\"healAt\"", "\"seed\": -1, \"healAt\"", "line 3: seed: -1 is not a seed")]
+    [InlineData("\"healAt\"", "\"kernel\": { \"maxReadBytes\": 0 }, \"healAt\"",
+        "line 3: kernel.maxReadBytes: 0 is not a whole number from 1 to 2147483647")]
+    [InlineData("\"healAt\"", "\"kernel\": { \"maxReadBytes\": 0.5 }, \"healAt\"",
+        "line 3: kernel.maxReadBytes: 0.5 is not a whole number")]
+    [InlineData("\"healAt\"", "\"kernel\": { \"tellsChanges\": 1 }, \"healAt\"",
+        "line 3: kernel.tellsChanges: 1 is neither true nor false")]
+    [InlineData("\"healAt\"", "\"kernel\": { \"listen\": \"10.1.0\" }, \"healAt\"",
+        "line 3: kernel.listen: '10.1.0' is not an address (write four numbers: \"10.1.0.7\")")]
+    [InlineData("\"healAt\"", "\"sead\": 1, \"healAt\"",
+        "line 3: sead: there is no such field (there are seed, profile, healAt,")]
+    [InlineData("\"healAt\"", "\"end\": \"2s\", \"healAt\"",
+        "line 4: end: the field is written twice")]
+    [InlineData("\"name\": \"5301\"", "\"name\": \"5302\"",
+        "line 7: backends[1].name: another backend is called '5302'")]
+    [InlineData("\"name\": \"5301\"", "\"name\": \"a/b\"",
+        "line 6: backends[0].name: 'a/b' cannot be a socket's name")]
+    [InlineData("\"name\": \"5302\"", "\"name\": 5302",
+        "line 7: backends[1].name: 5302 is not a text")]
+    [InlineData("\"name\": \"5302\"", "\"id\": 0, \"name\": \"5302\"",
+        "line 7: backends[1].id: another backend has the id 0")]
+    [InlineData("\"delay\": \"150ms\"", "\"dropEvery\": 0",
+        "line 6: backends[0].script.dropEvery: 0 is not a whole number from 1")]
+    [InlineData("\"delay\"", "\"slow\"", "line 6: backends[0].script.slow: there is no such field")]
+    [InlineData("\"at\": \"2.6s\"", "\"kind\": \"garbage\"",
+        "line 10: udpClients[0].queries[1]: the field at is missing")]
+    [InlineData("\"at\": \"2.6s\"", "\"at\": \"2s\", \"kind\": \"riddle\"",
+        "line 10: udpClients[0].queries[1].kind: 'riddle' is none of question, garbage, response")]
+    [InlineData("\"tcpClients\": [{ \"at\": \"3s\" }]", "\"tcpClients\": { }",
+        "line 12: tcpClients: must be a list, in [ ]")]
+    [InlineData("[{ \"at\": \"3s\" }]", "[3]", "line 12: tcpClients[0]: must be an object, in { }")]
+    [InlineData("{ \"at\": \"3s\" }", "{ \"at\": \"3s\", \"id\": 0 }",
+        "line 12: tcpClients[0].id: another client has the id 0")]
+    [InlineData("\"backendCrash\"", "\"backendCrush\"",
+        "line 14: faults[0].kind: 'backendCrush' is none of backendCrash,")]
+    [InlineData("\"oneIn\": 2", "\"times\": 2",
+        "line 15: faults[1].times: there is no such field (there are id, kind, at, for, oneIn)")]
+    [InlineData(", \"oneIn\": 2", "", "line 15: faults[1]: the field oneIn is missing")]
+    [InlineData("\"end\": \"1m\",", "\"end\": \"1m\"", "line 5: not JSON: ")]
+    public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string expected)
     {
-        var text = Encoding.UTF8.GetString(ScenarioFile.Write(RunningWorlds.Calm()));
-        var at = text.IndexOf(right, StringComparison.Ordinal);
+        var at = Small.IndexOf(right, StringComparison.Ordinal);
         Assert.True(at >= 0);
-        var broken = text.Remove(at, right.Length).Insert(at, wrong);
         var thrown = Assert.Throws<ScenarioFormatException>(
-            () => ScenarioFile.Read(Encoding.UTF8.GetBytes(broken)));
-        Assert.StartsWith(field, thrown.Message, StringComparison.Ordinal);
+            () => Read(Small.Remove(at, right.Length).Insert(at, wrong)));
+        Assert.StartsWith(expected, thrown.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', thrown.Message);
-        Assert.DoesNotMatch("JSON (value|prop)|System|Simulation|type '", thrown.Message);
+        Assert.DoesNotMatch("System|Simulation|type '", thrown.Message);
     }
 
     [Theory]
@@ -100,7 +203,21 @@ public sealed class ScenarioFileTests
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData("{}")]
+    [InlineData("{} {}")]
     public void NoScenario_IsRefused(string text) =>
-        Assert.Throws<ScenarioFormatException>(
-            () => ScenarioFile.Read(Encoding.UTF8.GetBytes(text)));
+        Assert.Throws<ScenarioFormatException>(() => Read(text));
+
+    [Fact]
+    public void Remarks_ChangeNothing()
+    {
+        var scenario = Read(Small);
+        var bytes = ScenarioFile.Write(scenario, ("check", "S1"), ("found", "a \"loss\""));
+        Assert.Contains("\"check\": \"S1\"", Encoding.UTF8.GetString(bytes),
+            StringComparison.Ordinal);
+        Assert.Equal(ScenarioFile.Write(scenario), ScenarioFile.Write(ScenarioFile.Read(bytes)));
+    }
+
+    private static Instant At(long seconds) => Instant.Zero + Duration.FromSeconds(seconds);
+
+    private static Scenario Read(string text) => ScenarioFile.Read(Encoding.UTF8.GetBytes(text));
 }

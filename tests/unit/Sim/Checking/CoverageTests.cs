@@ -125,7 +125,7 @@ public sealed class CoverageTests
 
         Assert.Equal(properties, Misdeeds.All.Select(misdeed => misdeed.Name));
         Assert.Empty(Misdeeds.Of(Misbehaviour.None));
-        Assert.Equal(["PauseAfter 3", "Pause 2 s", "NoHello", "ReplyAddress 1.2.3.4"],
+        Assert.Equal(["PauseAfter 3", "Pause 2s", "NoHello", "ReplyAddress 1.2.3.4"],
             Misdeeds.Of(new Misbehaviour
             {
                 PauseAfter = 3,

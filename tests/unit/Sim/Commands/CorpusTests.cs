@@ -31,7 +31,7 @@ public sealed class CorpusTests : IDisposable
         using var json = JsonDocument.Parse(File.ReadAllText(file));
         Assert.Equal("S3", json.RootElement.GetProperty("check").GetString());
         Assert.Equal("it moved", json.RootElement.GetProperty("found").GetString());
-        Assert.Equal("18446744073709551615", json.RootElement.GetProperty("seed").GetString());
+        Assert.Equal("18446744073709551615", json.RootElement.GetProperty("seed").GetRawText());
         Assert.Equal(file, Add(Failing("S3")).Output.Trim());
         Assert.Single(Directory.GetFiles(Corpus));
     }

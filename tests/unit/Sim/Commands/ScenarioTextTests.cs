@@ -53,7 +53,7 @@ public sealed class ScenarioTextTests
               until     9.500 s, chaos until 3.000 s
               host      a clock with steps of 250 ms
               backend   0 is '5301'
-              backend   1 is '5302', from 0.500 s on: Delay 1.5 s, NoHeartbeat
+              backend   1 is '5302', from 0.500 s on: Delay 1.5s, NoHeartbeat
               UDP       3 is 10.1.0.4, asks at 1.000 s (port 20001); retries
               TCP       1000 is 10.2.0.7:11000, connects at 2.000 s, 0 questions; resets 40 ms later
               fault     at 1.200 s BackendCrash of '5301', for 2 s

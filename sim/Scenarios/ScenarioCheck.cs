@@ -1,0 +1,90 @@
+// Owns what a scenario must be for a run of it to mean anything: ids and names that are unique,
+// times in their order, and faults each of which can do something (FaultCheck).
+//
+// What always holds: a run takes any scenario that passes; what is wrong is named by its path in a
+// file and in words; the bounds of single fields are the fields' own.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Balancer.Core;
+
+namespace Simulation.Scenarios;
+
+/// <summary>What is wrong with a scenario.</summary>
+/// <param name="Path">The field, such as faults[0].at.</param>
+/// <param name="What">What is wrong with it.</param>
+internal readonly record struct Flaw(string Path, string What);
+
+/// <summary>Finds what is wrong with a scenario.</summary>
+internal static class ScenarioCheck
+{
+    /// <summary>The first flaw; null if there is none.</summary>
+    public static Flaw? Find(Scenario scenario) => FindOutside(scenario)
+        ?? FindKernel(scenario.Kernel) ?? FindBackend(scenario) ?? FindClient(scenario)
+        ?? FaultCheck.Find(scenario);
+
+    private static Flaw? FindOutside(Scenario scenario)
+    {
+        if (scenario.End <= Instant.Zero)
+            return new Flaw("end", "must be above 0s");
+        if (scenario.HealAt < Instant.Zero)
+            return new Flaw("healAt", "must be 0s or more");
+        return scenario.StopAgain < Duration.Zero
+            ? new Flaw("stopAgain", "must be 0s or more")
+            : null;
+    }
+
+    private static Flaw? FindKernel(KernelPlan kernel)
+    {
+        if (kernel.TcpIdle <= Duration.Zero)
+            return new Flaw("kernel.tcpIdle", "must be above 0s");
+        return kernel.TcpLifetime <= Duration.Zero
+            ? new Flaw("kernel.tcpLifetime", "must be above 0s")
+            : null;
+    }
+
+    private static Flaw? FindBackend(Scenario scenario)
+    {
+        var ids = new HashSet<int>();
+        var names = new HashSet<string>();
+        for (var i = 0; i < scenario.Backends.Length; i++)
+        {
+            var (id, name) = (scenario.Backends[i].Id, scenario.Backends[i].Name);
+            if (id < 0 || !ids.Add(id))
+                return new Flaw($"backends[{i}].id", $"another backend has the id {id}");
+            if (name.Length == 0 || name.AsSpan().ContainsAny('/', '\0')
+                || Encoding.UTF8.GetByteCount(name) > Limits.MaxPathBytes)
+                return new Flaw($"backends[{i}].name", $"'{name}' cannot be a socket's name");
+            if (!names.Add(name))
+                return new Flaw($"backends[{i}].name", $"another backend is called '{name}'");
+        }
+        return null;
+    }
+
+    private static Flaw? FindClient(Scenario scenario)
+    {
+        var ids = new HashSet<int>();
+        for (var i = 0; i < scenario.UdpClients.Length; i++)
+        {
+            var client = scenario.UdpClients[i];
+            if (client.Id < 0 || !ids.Add(client.Id))
+                return new Flaw($"udpClients[{i}].id", $"another client has the id {client.Id}");
+            for (var n = 1; n < client.Queries.Length; n++)
+            {
+                if (client.Queries[n].At < client.Queries[n - 1].At)
+                {
+                    return new Flaw($"udpClients[{i}].queries[{n}].at",
+                        "must not be before the query that it follows");
+                }
+            }
+        }
+        for (var i = 0; i < scenario.TcpClients.Length; i++)
+        {
+            var client = scenario.TcpClients[i];
+            if (client.Id < 0 || !ids.Add(client.Id))
+                return new Flaw($"tcpClients[{i}].id", $"another client has the id {client.Id}");
+        }
+        return null;
+    }
+}
