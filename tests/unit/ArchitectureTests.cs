@@ -28,6 +28,7 @@ public sealed class ArchitectureTests
     [InlineData("sim/Simulator/Simulator.csproj", "Kernel", "Scenarios")]
     [InlineData("sim/Real/Real.csproj", "Scenarios")]
     [InlineData("sim/Tool/Tool.csproj", "Real", "Simulator")]
+    [InlineData("sim/Planting/Planting.csproj", "Tool")]
     public void Imports_GoOneWay(string project, params string[] allowed)
     {
         var imported = Imports(project);

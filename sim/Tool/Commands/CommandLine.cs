@@ -14,7 +14,6 @@ using System.IO;
 using System.Linq;
 using Balancer.Core;
 using CommandLines;
-using Simulation.Planting;
 
 namespace Simulation.Commands;
 
@@ -131,6 +130,9 @@ public sealed class CommandLine
     private readonly Option<string> _fakeBinder = New("--fake-binder", "PATH",
         "The fake backend's executable [default: fake-binder beside this one]");
 
+    private readonly Option<string> _planted = New("--plant", "ID|FILE",
+        "With this bug in the core: a number or name of `sim plant list`, or a patch");
+
     private readonly PlantWords _plant = new();
 
     private readonly RootCommand _root = new(
@@ -149,13 +151,13 @@ public sealed class CommandLine
         Option[] checks = [_check, _withoutCheck];
         Add(_root, "run", "Run seeds until one fails", null,
             [_seed, _count, _time, _jobs, .. choice, .. checks, _oweCoverage, _json,
-                _budget, _output]);
+                _budget, _output, _planted]);
         Add(_root, "replay", "Run one scenario again and tell about it", _subject,
-            [.. choice, .. checks, _until, _trace, _break, _html]);
+            [.. choice, .. checks, _until, _trace, _break, _html, _planted]);
         Add(_root, "shrink", "Make a failing scenario as small as can be", _subject,
-            [.. choice, .. checks, _budget, _output]);
+            [.. choice, .. checks, _budget, _output, _planted]);
         Add(_root, "show", "Draw the picture of a run", _subject,
-            [.. choice, .. checks, _until, _html, _svg, _ascii]);
+            [.. choice, .. checks, _until, _html, _svg, _ascii, _planted]);
         Add(_root, "det", "Run seeds in two processes and compare", null,
             [_seed, _seeds, .. choice]);
         _root.Subcommands.Add(_plant.Command);
@@ -262,6 +264,7 @@ public sealed class CommandLine
             Output = Value(line, _output, Words.ToNewFile, null),
             Found = Value(line, _found, (_, text) => text, null),
             Directory = Value(line, _directory, Words.ToPath, null),
+            Planted = Value(line, _planted, Words.ToPath, null),
         };
     }
 

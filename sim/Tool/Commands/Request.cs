@@ -8,7 +8,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Linq;
 using Balancer.Core;
-using Simulation.Planting;
 
 namespace Simulation.Commands;
 
@@ -79,12 +78,15 @@ public sealed record Request
     /// </summary>
     public string? FakeBinder { get; init; }
 
+    /// <summary>The bug to plant in the core: a number, a name or a patch; null for none.</summary>
+    public string? Planted { get; init; }
+
     /// <summary>For plant: what it is asked for.</summary>
     public PlantRequest? Plant { get; init; }
 
     /// <summary>The options that another command needs for the same runs.</summary>
     public string Options => string.Concat(ScenarioWords().Concat(CheckWords())
-        .Select(word => " " + word));
+        .Concat(PlantedWords()).Select(word => " " + word));
 
     /// <summary>The options that make the same scenarios of the same seeds.</summary>
     public ImmutableArray<string> ScenarioWords()
@@ -103,6 +105,9 @@ public sealed record Request
         }
         return words.ToImmutable();
     }
+
+    private ImmutableArray<string> PlantedWords() =>
+        Planted is null ? [] : ["--plant=" + Planted];
 
     private ImmutableArray<string> CheckWords()
     {

@@ -13,7 +13,6 @@ using System.Threading;
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Pictures;
-using Simulation.Planting;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -36,6 +35,12 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     /// <summary>The user wants `run` to end.</summary>
     public CancellationToken Stop { get; init; }
 
+    /// <summary>
+    /// This is the planting host, and the core the one that is asked for; elsewhere the host is
+    /// started for what needs another core.
+    /// </summary>
+    public bool IsPlantingHost { get; init; }
+
     /// <summary>How `det` starts its processes, if not as processes.</summary>
     public Twin? Twin { get; init; }
 
@@ -52,7 +57,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
         try
         {
-            return Do(parsed.Request!);
+            return Do(parsed.Request!, arguments);
         }
         catch (Exception wrong) when (wrong is IOException or FormatException
             or UnauthorizedAccessException)
@@ -67,8 +72,10 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
     }
 
-    private int Do(Request request)
+    private int Do(Request request, string[] arguments)
     {
+        if (!IsPlantingHost && (request.Plant is not null || request.Planted is not null))
+            return PlantingHost.Run(arguments, error);
         switch (request.Verb)
         {
             case "run":
@@ -99,9 +106,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                     Interrupted = Stop,
                 }.Run();
             default:
-                return request.Plant is { } plant
-                    ? PlantCommand.Run(plant, output, error)
-                    : Complain($"sim: {request.Verb}: no such command");
+                return Complain($"sim: {request.Verb}: no such command");
         }
     }
 

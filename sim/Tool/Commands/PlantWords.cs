@@ -1,13 +1,13 @@
-// Owns the words of `sim plant`: what can be asked for, and what the arguments mean.
+// Owns the words of `sim plant`: what can be asked for, and what the arguments mean. Which bugs
+// there are is known to the planting host alone, so bugs are words here.
 //
 // What always holds: a word that is wrong is a complaint of the command line's, in one line.
 
 using System;
 using System.Collections.Immutable;
 using System.CommandLine;
-using Simulation.Commands;
 
-namespace Simulation.Planting;
+namespace Simulation.Commands;
 
 /// <summary>What `sim plant` is asked for.</summary>
 public enum PlantAction
@@ -16,17 +16,27 @@ public enum PlantAction
     Run,
     All,
     Ablate,
+    Try,
 }
 
 /// <summary>The arguments of `sim plant`.</summary>
 public sealed record PlantRequest
 {
+    /// <summary>Seeds of `try`, if it is not told how many.</summary>
+    public const int SeedsOfTry = 1000;
+
     public PlantAction Action { get; init; }
 
-    /// <summary>The bugs that are asked for.</summary>
-    public ImmutableArray<PlantedBug> Bugs { get; init; } = PlantedBug.All;
+    /// <summary>The bugs that are asked for, by number or name; empty for all.</summary>
+    public ImmutableArray<string> Bugs { get; init; } = [];
 
-    /// <summary>Seeds of `run`; null for the bug's budget.</summary>
+    /// <summary>The patch of `try`.</summary>
+    public string? File { get; init; }
+
+    /// <summary>The checks of `try` that count; empty for all.</summary>
+    public ImmutableArray<string> Checks { get; init; } = [];
+
+    /// <summary>Seeds of `run` and `try`; null for the default.</summary>
     public int? Seeds { get; init; }
 
     /// <summary>The first seed of the first block.</summary>
@@ -54,8 +64,16 @@ internal sealed class PlantWords
         Description = "The bug, by number or name; none for the core as it is",
     };
 
+    private readonly Argument<string> _file = new("FILE")
+    {
+        Description = "A unified diff against the core, as `git diff` prints it",
+    };
+
     private readonly Option<string> _seeds = CommandLine.New(
-        "--seeds", "N", "How many seeds [default: the bug's budget]");
+        "--seeds", "N", "How many seeds [default: the bug's budget; of try 1000]");
+
+    private readonly Option<string> _check = CommandLine.New(
+        "--check", "IDS", "Only these checks may find it, with commas: S1,S7 [default: all]");
 
     private readonly Option<string> _seed = CommandLine.New(
         "--seed", "FIRST", "The first seed [default: 1]");
@@ -91,6 +109,8 @@ internal sealed class PlantWords
             [_blocks, _seed, _bugs, _withoutCheck, _without, _jobs]);
         CommandLine.Add(Command, "ablate", "For each check and each class of faults: the bugs that"
             + " escape without it", null, [_ablationBlocks, _seed, _bugs, _jobs]);
+        CommandLine.Add(Command, "try", "Run seeds with a bug of your own until a check finds it;"
+            + " exits 1 if none does", _file, [_check, _seeds, _seed, _jobs]);
     }
 
     public Command Command { get; }
@@ -102,8 +122,11 @@ internal sealed class PlantWords
         {
             Action = action,
             Bugs = action == PlantAction.Run
-                ? [ToBug("plant run", line.GetValue(_bug) ?? "", orNone: true)]
-                : CommandLine.Value(line, _bugs, ToBugs, PlantedBug.All),
+                ? [line.GetValue(_bug) ?? ""]
+                : CommandLine.Value(line, _bugs, (_, text) => [.. text.Split(',')],
+                    ImmutableArray<string>.Empty),
+            File = action == PlantAction.Try ? line.GetValue(_file) : null,
+            Checks = CommandLine.Value(line, _check, Words.ToChecks, []),
             Seeds = (int?)CommandLine.Value(line, _seeds, Words.ToCount, null),
             First = CommandLine.Value(line, _seed, Words.ToSeed, null) ?? 1,
             Blocks = CommandLine.Value(line, _blocks, Words.ToBlocks, null)
@@ -115,24 +138,5 @@ internal sealed class PlantWords
             WithoutFaults = CommandLine.Value(line, _without, Words.ToFaults, []),
         };
         return new Request { Verb = verb, Plant = plant };
-    }
-
-    private static ImmutableArray<PlantedBug> ToBugs(string name, string text)
-    {
-        var bugs = ImmutableArray.CreateBuilder<PlantedBug>();
-        foreach (var id in text.Split(','))
-            bugs.Add(ToBug(name, id, orNone: false));
-        return bugs.ToImmutable();
-    }
-
-    private static PlantedBug ToBug(string name, string id, bool orNone)
-    {
-        var bug = PlantedBug.Find(id);
-        if (bug is null || (bug.Number == 0 && !orNone))
-        {
-            throw new UsageException(
-                $"{name}: '{id}' is not a planted bug (`sim plant list` has them)");
-        }
-        return bug;
     }
 }

@@ -5,8 +5,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using Simulation.Running;
-using Simulation.Scenarios;
+using Simulation.Commands;
 
 namespace Simulation.Planting;
 
@@ -14,11 +13,11 @@ public static class PlantReport
 {
     public static void List(TextWriter output, IEnumerable<PlantedBug> bugs)
     {
-        output.WriteLine($"{"id",3}  {"bug",-28}{"check",-6}{"seeds",5}  what it does");
+        output.WriteLine($"{"id",3}  {"bug",-32}{"check",-6}{"seeds",5}  what it does");
         foreach (var bug in bugs)
         {
             output.WriteLine(
-                $"{bug.Number,3}  {bug.Name,-28}{bug.Check,-6}{bug.Seeds,5}  {bug.What}");
+                $"{bug.Number,3}  {bug.Name,-32}{bug.Check,-6}{bug.Seeds,5}  {bug.What}");
         }
     }
 
@@ -31,7 +30,7 @@ public static class PlantReport
             output.WriteLine("without "
                 + string.Join(", ", request.WithoutChecks.Concat(request.WithoutFaults)));
         }
-        output.WriteLine($"{"id",3}  {"bug",-28}{(request.LeavesOut ? "mostly by" : "check"),-10}"
+        output.WriteLine($"{"id",3}  {"bug",-32}{(request.LeavesOut ? "mostly by" : "check"),-10}"
             + $"{"budget",6}{"found",10}{"median",8}{"time",8}");
         output.Flush();
     }
@@ -44,7 +43,7 @@ public static class PlantReport
         var check = request.LeavesOut ? outcome.MostlyBy : bug.Check;
         var time = string.Create(
             CultureInfo.InvariantCulture, $"{outcome.Time.TotalSeconds:F0} s");
-        output.WriteLine($"{bug.Number,3}  {bug.Name,-28}{check,-10}{outcome.Budget,6}"
+        output.WriteLine($"{bug.Number,3}  {bug.Name,-32}{check,-10}{outcome.Budget,6}"
             + $"{found,10}{median,8}{time,8}{(outcome.IsEnough ? "" : "  falls short")}");
         output.Flush();
     }
@@ -65,17 +64,17 @@ public static class PlantReport
 
     /// <summary>Which checks found the bug in how many of the runs.</summary>
     public static void Run(TextWriter output, PlantedBug bug, ulong first,
-        Violation?[] found, Violation?[] foundAlone)
+        Detection?[] found, Detection?[] foundAlone)
     {
         output.WriteLine(bug.Number == 0 ? bug.What : $"{bug.Number} {bug.Name}: {bug.What}");
         if (bug.Number > 0)
         {
-            var alone = foundAlone.Count(violation => violation is not null);
+            var alone = foundAlone.Count(one => one is not null);
             output.WriteLine($"{bug.Check} alone finds it in {alone} of {found.Length} seeds"
                 + (alone == 0 ? "" : $", first in {SeedOf(first, foundAlone)}"));
         }
-        var checks = found.Where(violation => violation is not null)
-            .GroupBy(violation => violation!.Check)
+        var checks = found.Where(one => one is not null)
+            .GroupBy(one => one!.Check)
             .OrderByDescending(group => group.Count())
             .ThenBy(group => group.Key, StringComparer.Ordinal);
         output.WriteLine(bug.Number == 0 ? "violations:" : "of all checks, found by:");
@@ -86,14 +85,42 @@ public static class PlantReport
             output.WriteLine($"  {group.Key,-4}{group.Count(),6}  first in seed {seed},"
                 + $" at {one.At}: {one.Evidence}");
         }
-        if (found.All(violation => violation is null))
+        if (found.All(one => one is null))
             output.WriteLine("  none");
     }
 
-    private static ulong SeedOf(ulong first, Violation?[] found, Violation? one = null)
+    // ---- A patch of anybody's ----
+
+    /// <summary>Which check found it first, and how to see it; or that none did.</summary>
+    public static void Try(TextWriter output, string file, PlantRequest request, long seeds,
+        Detection? found)
+    {
+        if (found is null)
+        {
+            var checks = request.Checks.IsEmpty
+                ? "any check" : string.Join(", ", request.Checks);
+            output.WriteLine($"{file}: escaped {checks} in {seeds} seeds, from {request.First} on");
+            return;
+        }
+        var seed = unchecked(request.First + (ulong)seeds - 1);
+        output.WriteLine($"{file}: found by {found.Check} in seed {seed}, the {Nth(seeds)} tried");
+        output.WriteLine($"  {found.Check} at {found.At}: {found.Evidence}");
+        output.WriteLine($"  sim replay {seed} --plant {file}");
+    }
+
+    private static string Nth(long n) => (n % 100, n % 10) switch
+    {
+        (11 or 12 or 13, _) => $"{n}th",
+        (_, 1) => $"{n}st",
+        (_, 2) => $"{n}nd",
+        (_, 3) => $"{n}rd",
+        _ => $"{n}th",
+    };
+
+    private static ulong SeedOf(ulong first, Detection?[] found, Detection? one = null)
     {
         var at = Array.FindIndex(found,
-            violation => violation is not null && (one is null || ReferenceEquals(violation, one)));
+            caught => caught is not null && (one is null || ReferenceEquals(caught, one)));
         return unchecked(first + (ulong)at);
     }
 

@@ -12,6 +12,7 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
 using System.Threading;
+using Simulation.Commands;
 using Simulation.Scenarios;
 
 namespace Simulation.Planting;
@@ -24,10 +25,11 @@ public sealed record LeftOut(
 }
 
 /// <summary>Leaves out one thing after another.</summary>
-/// <param name="request">The bugs, the first seed, blocks and jobs.</param>
+/// <param name="bugs">The bugs.</param>
+/// <param name="request">The first seed, blocks and jobs.</param>
 /// <param name="findsBy">The check that finds a bug with a seed, something being left out.</param>
 /// <param name="onProgress">Told what goes on.</param>
-public sealed class Ablation(PlantRequest request,
+public sealed class Ablation(ImmutableArray<PlantedBug> bugs, PlantRequest request,
     Func<PlantedBug, ulong, LeftOut, string?> findsBy, Action<string> onProgress)
 {
     private const int MostSeeds = 500;
@@ -36,10 +38,10 @@ public sealed class Ablation(PlantRequest request,
     private readonly Dictionary<PlantedBug, List<(ulong Seed, string Check)>> _found = [];
 
     /// <summary>Bugs that something finds with everything on.</summary>
-    public IEnumerable<PlantedBug> Known => request.Bugs.Where(bug => _found[bug].Count > 0);
+    public IEnumerable<PlantedBug> Known => bugs.Where(bug => _found[bug].Count > 0);
 
     public IEnumerable<PlantedBug> NeverFound =>
-        request.Bugs.Where(bug => _found[bug].Count == 0);
+        bugs.Where(bug => _found[bug].Count == 0);
 
     /// <summary>Each check and each class of faults, one at a time.</summary>
     public static IEnumerable<LeftOut> Everything(IEnumerable<string> checks)
@@ -57,11 +59,11 @@ public sealed class Ablation(PlantRequest request,
     /// <summary>Finds each bug a few times, with everything on.</summary>
     public void FindAll()
     {
-        var found = new List<(ulong, string)>[request.Bugs.Length];
+        var found = new List<(ulong, string)>[bugs.Length];
         var done = 0;
-        BlockTrial.InParallel(request.Bugs.Length, request.Jobs, at =>
+        BlockTrial.InParallel(bugs.Length, request.Jobs, at =>
         {
-            var bug = request.Bugs[at];
+            var bug = bugs[at];
             found[at] = [];
             foreach (var seed in SeedsOf(bug))
             {
@@ -74,22 +76,22 @@ public sealed class Ablation(PlantRequest request,
             onProgress($"{Interlocked.Increment(ref done)} of {found.Length} bugs looked for");
         });
         for (var at = 0; at < found.Length; at++)
-            _found[request.Bugs[at]] = found[at];
+            _found[bugs[at]] = found[at];
     }
 
     /// <summary>The bugs that escape when this is left out, in their order.</summary>
     public ImmutableArray<PlantedBug> EscapingWithout(LeftOut without)
     {
-        var bugs = Known.ToArray();
-        var escapes = new bool[bugs.Length];
+        var known = Known.ToArray();
+        var escapes = new bool[known.Length];
         var done = 0;
-        BlockTrial.InParallel(bugs.Length, request.Jobs, at =>
+        BlockTrial.InParallel(known.Length, request.Jobs, at =>
         {
-            escapes[at] = Escapes(bugs[at], without);
+            escapes[at] = Escapes(known[at], without);
             onProgress($"without {without.Name}: {Interlocked.Increment(ref done)}"
-                + $" of {bugs.Length} bugs");
+                + $" of {known.Length} bugs");
         });
-        return [.. bugs.Where((_, at) => escapes[at])];
+        return [.. known.Where((_, at) => escapes[at])];
     }
 
     private bool Escapes(PlantedBug bug, LeftOut without)

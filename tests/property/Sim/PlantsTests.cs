@@ -1,0 +1,135 @@
+// The planted bugs under sim/plants: each applies to the core as it is and compiles, and its head
+// is whole; and a bug that is not there is not found, one that is there is.
+
+using System;
+using System.IO;
+using System.Linq;
+using Simulation.Planting;
+using Xunit;
+
+namespace Tests.Property.Sim;
+
+public sealed class PlantsTests
+{
+    private static readonly string Root = CoreSource.FindRoot()!;
+    private static readonly CoreSource Source = new(Root);
+
+    public static TheoryData<string> Patches =>
+    [
+        .. Directory.EnumerateFiles(Path.Combine(Root, PlantTool.Folder), "*.patch")
+            .Select(file => Path.GetFileName(file)).Order(),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Patches))]
+    public void Patch_AppliesAndCompiles(string file)
+    {
+        var bug = PlantedBug.Read(Path.Combine(Root, PlantTool.Folder, file));
+
+        Assert.NotEmpty(Source.Compile(bug.Patch!));
+    }
+
+    [Fact]
+    public void Bugs_AreMany_AndEachHasItsOwnNumberAndName()
+    {
+        var bugs = PlantedBug.ReadAll(Path.Combine(Root, PlantTool.Folder));
+
+        Assert.True(bugs.Length >= 75, $"only {bugs.Length} planted bugs");
+        Assert.Equal(bugs.Length, bugs.Select(bug => bug.Name).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("Number: 5\nName: x\nWhat: y\nCheck: S1\n", "05-x.patch: no line 'Seeds: …'")]
+    [InlineData("Number: 5\nName: x\nWhat: y\nCheck: S99\nSeeds: 1\n", "05-x.patch: Check: 'S99'")]
+    [InlineData("Number: 0\nName: x\nWhat: y\nCheck: S1\nSeeds: 1\n", "05-x.patch: Number: '0'")]
+    [InlineData("Number: 6\nName: x\nWhat: y\nCheck: S1\nSeeds: 1\n", "05-x.patch: by its head")]
+    public void HeadThatIsNotWhole_IsRefused(string head, string complaint)
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.Write("05-x.patch", head + Patch("a.cs", "a", "b"));
+
+        var wrong = Assert.Throws<PatchException>(() => PlantedBug.Read(file));
+
+        Assert.StartsWith(complaint, wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PatchThatDoesNotApply_IsRefusedInOneLine()
+    {
+        var (status, output, error) = Try(Patch(VerifyFile, "no such line", "x"));
+
+        Assert.Equal(64, status);
+        Assert.Empty(output);
+        Assert.StartsWith($"sim: x.patch: {VerifyFile}: hunk 1 (line 1) does not apply", error);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public void PatchThatDoesNotCompile_IsRefusedWithFileAndLine()
+    {
+        var (status, output, error) = Try(Patch(VerifyFile, VerifyLine, "nothing like C#;"));
+
+        Assert.Equal(64, status);
+        Assert.Empty(output);
+        Assert.StartsWith("sim: x.patch: does not compile\n" + VerifyFile + "(", error);
+        Assert.Contains("error CS", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PatchThatChangesNothing_Escapes()
+    {
+        var (status, output, _) = Try(Patch(VerifyFile, VerifyLine, VerifyLine));
+
+        Assert.Equal(1, status);
+        Assert.EndsWith("x.patch: escaped any check in 3 seeds, from 1 on\n", output);
+    }
+
+    [Fact]
+    public void PatchWithABug_IsFound()
+    {
+        using var text = new StringWriter();
+        using var error = new StringWriter();
+        var file = Directory.EnumerateFiles(
+            Path.Combine(Root, PlantTool.Folder), "*-start-not-logged.patch").Single();
+
+        var status = new PlantTool(text, error).Main(["plant", "try", file, "--seeds", "3"]);
+
+        Assert.Equal((0, ""), (status, error.ToString()));
+        Assert.StartsWith($"{file}: found by S12 in seed 1, the 1st tried\n", text.ToString());
+        Assert.EndsWith($"  sim replay 1 --plant {file}\n", text.ToString());
+    }
+
+    private static string VerifyFile { get; } = Path.GetRelativePath(Root, Directory
+        .EnumerateFiles(Path.Combine(Root, "src/Balancer.Core"), "Verify.cs",
+            SearchOption.AllDirectories).First()).Replace('\\', '/');
+
+    private static string VerifyLine { get; } = File.ReadLines(Path.Combine(Root, VerifyFile))
+        .First(line => line.StartsWith("using ", StringComparison.Ordinal));
+
+    private static string Patch(string file, string line, string other) =>
+        $"--- a/{file}\n+++ b/{file}\n@@ -1 +1 @@\n-{line}\n+{other}\n";
+
+    private static (int Status, string Output, string Error) Try(string patch)
+    {
+        using var folder = new TemporaryFolder();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var file = folder.Write("x.patch", patch);
+        var status = new PlantTool(output, error).Main(["plant", "try", file, "--seeds", "3"]);
+        return (status, output.ToString(), error.ToString());
+    }
+
+    private sealed class TemporaryFolder : IDisposable
+    {
+        private readonly string _path = Directory.CreateTempSubdirectory("plants-").FullName;
+
+        public string Write(string name, string text)
+        {
+            var file = Path.Combine(_path, name);
+            File.WriteAllText(file, text);
+            return file;
+        }
+
+        public void Dispose() => Directory.Delete(_path, recursive: true);
+    }
+}
