@@ -61,6 +61,7 @@ public sealed class SimDatagrams
 
     /// <summary>
     /// Which addresses are the host's, for datagrams to leave from; null, as at first, for any.
+    /// What comes from one of them, the host has sent to itself.
     /// </summary>
     public Func<Ipv4, bool>? OwnsAddress { get; set; }
 
@@ -152,7 +153,7 @@ public sealed class SimDatagrams
         return IoResult.Ok(batch.Count - first);
     }
 
-    private static void Deliver(ref Waiting waiting, DatagramBatch batch, int slot)
+    private void Deliver(ref Waiting waiting, DatagramBatch batch, int slot)
     {
         var length = Math.Min(waiting.Length, DatagramBatch.SlotBytes);
         var room = batch.Buffer.Slice(slot * DatagramBatch.SlotBytes, DatagramBatch.SlotBytes);
@@ -160,6 +161,9 @@ public sealed class SimDatagrams
         ref var header = ref batch.Headers[slot];
         header.Peer = waiting.From;
         header.Local = waiting.To;
+        header.IsFromThisHost = _kernel.Network.ListenEndpoint.Address == Ipv4.Any
+            && (waiting.From.Address.IsLoopback
+                || OwnsAddress?.Invoke(waiting.From.Address) == true);
         header.Length = length;
         header.Truncated = waiting.Length > length;
     }

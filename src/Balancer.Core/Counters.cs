@@ -30,7 +30,7 @@ public enum Counter
     /// <summary>Dropped: source port 0, which no reply can be sent to.</summary>
     QueriesFromPortZero,
 
-    /// <summary>Dropped: from the balancer's own listening address.</summary>
+    /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
     /// <summary>Dropped: no backend was healthy.</summary>

@@ -152,11 +152,15 @@ internal sealed unsafe class DatagramCalls : IDisposable
         header.Length = (int)message.Length;
         header.Truncated = (message.Header.Flags & C.MSG_TRUNC) != 0;
         header.Local = _boundTo;
+        header.IsFromThisHost = false;
         if (_hasPacketInfo && message.Header.ControlLength >= PacketInfoControl.ControlLength)
         {
             // For a broadcast this is the host's own address, which a reply can leave from.
-            header.Local = new Ipv4(BinaryPrimitives.ReverseEndianness(
-                vectors.Control(index).Info.NetworkSpecificDestination));
+            ref var info = ref vectors.Control(index).Info;
+            header.Local = new Ipv4(
+                BinaryPrimitives.ReverseEndianness(info.NetworkSpecificDestination));
+            // What a host sends to itself comes through its loopback, whatever the addresses.
+            header.IsFromThisHost = info.Interface == C.LOOPBACK_IFINDEX;
         }
     }
 

@@ -196,7 +196,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
         var listen = model.Directory.Listen;
         return header.Peer.Port == listen.Port
             && (header.Peer.Address == header.Local || header.Peer.Address == listen.Address
-                || (listen.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
+                || (listen.Address == Ipv4.Any
+                    && (header.IsFromThisHost || header.Peer.Address.IsLoopback)));
     }
 
     private bool TryOwe(

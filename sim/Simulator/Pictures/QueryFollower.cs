@@ -158,7 +158,8 @@ internal sealed class QueryFollower(Story story)
         if (header.Peer.Port == 0)
             return nameof(Counter.QueriesFromPortZero);
         var isOwn = header.Peer.Address == header.Local
-            || header.Peer.Address == story.Scenario.Kernel.Listen;
+            || header.Peer.Address == story.Scenario.Kernel.Listen
+            || header.IsFromThisHost;
         if (isOwn && header.Peer.Port == DnsPort)
             return nameof(Counter.QueriesFromSelf);
         return payload.Length > 2 && (payload[2] & 0x80) != 0

@@ -22,6 +22,12 @@ public struct DatagramHeader
     /// </summary>
     public Ipv4 Local;
 
+    /// <summary>
+    /// The host sent it to itself, from whichever of its addresses (received ones only). Known
+    /// where the balancer listens on all addresses; false elsewhere.
+    /// </summary>
+    public bool IsFromThisHost;
+
     /// <summary>Bytes of payload in the slot, 0 to SlotBytes.</summary>
     public int Length;
 
@@ -83,6 +89,7 @@ public sealed class DatagramBatch
         ref var header = ref _headers[Count++];
         header.Peer = peer;
         header.Local = local;
+        header.IsFromThisHost = false;
         header.Length = payload.Length;
         header.Truncated = false;
         return true;

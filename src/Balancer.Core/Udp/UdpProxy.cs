@@ -132,13 +132,16 @@ internal sealed class UdpProxy
     }
 
     /// <summary>
-    /// From a socket that would be this one: its own port at an address of its own.
+    /// From a socket that would be this one: its own port at an address of its own. On all
+    /// addresses nobody else on the host can have that port, and a reply to it would come back as
+    /// a query, for ever if the backend echoes.
     /// </summary>
     private bool IsSelf(in DatagramHeader header) =>
         header.Peer.Port == _self.Port
         && (header.Peer.Address == header.Local
             || header.Peer.Address == _self.Address
-            || (_self.Address == Ipv4.Any && header.Peer.Address.IsLoopback));
+            || (_self.Address == Ipv4.Any
+                && (header.IsFromThisHost || header.Peer.Address.IsLoopback)));
 
     private void OnReceiveFailed(Instant now, IoResult why)
     {

@@ -27,6 +27,9 @@ internal static class C
     internal const int IPPROTO_IP = 0;
     internal const int IP_PKTINFO = 8;
 
+    /// <summary>The kernel's own name for it; the same in every network namespace.</summary>
+    internal const int LOOPBACK_IFINDEX = 1;
+
     internal const int IPPROTO_TCP = 6;
     internal const int TCP_NODELAY = 1;
     internal const int TCP_KEEPIDLE = 4;

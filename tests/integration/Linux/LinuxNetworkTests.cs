@@ -226,6 +226,7 @@ public sealed class LinuxNetworkTests : IDisposable
             var batch = new DatagramBatch();
             world.ReceiveSome(batch);
             Assert.Equal(5, batch.Count);
+            Assert.True(batch.Headers[0].IsFromThisHost);
             Assert.Equal(IoResult.Ok(5), world.Network.SendDatagrams(batch, 0));
             for (var i = 0; i < 5; i++)
             {
