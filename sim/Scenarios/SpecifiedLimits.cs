@@ -20,6 +20,18 @@ public static class SpecifiedLimits
     public static readonly Duration HelloTime = Seconds(30);
     public static readonly Duration HeartbeatInterval = Seconds(5);
     public static readonly Duration HeartbeatTime = Seconds(15);
+
+    /// <summary>How long a session may take no byte of those that wait for it.</summary>
+    public static readonly Duration StallTime = Seconds(15);
+
+    /// <summary>
+    /// Tries after a connect that failed because a socket just found is not ready, and when.
+    /// </summary>
+    public static readonly Duration[] QuietDelays =
+    [
+        Milliseconds(10), Milliseconds(20), Milliseconds(40), Milliseconds(80), Milliseconds(160),
+    ];
+
     public static readonly Duration FirstBackOff = Seconds(1);
     public static readonly Duration BackOffStep = Seconds(2);
     public static readonly Duration LongestBackOff = Seconds(32);
@@ -98,6 +110,8 @@ public static class SpecifiedLimits
     /// <summary>Replies that are sent by one call, if it takes them all.</summary>
     public const int DatagramsOfACall = 64;
     public const int AcceptsOfATurn = 64;
+
+    private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);
 }

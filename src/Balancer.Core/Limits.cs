@@ -68,6 +68,22 @@ public static class Limits
     /// <summary>From a heartbeat to its answer; the original's.</summary>
     public static readonly Duration HeartbeatTimeout = Duration.FromSeconds(15);
 
+    /// <summary>
+    /// How long a backend may read nothing while bytes wait for it. Ours: as long as it may take
+    /// to answer a heartbeat, which it could not read either.
+    /// </summary>
+    public static readonly Duration StallTimeout = HeartbeatTimeout;
+
+    /// <summary>
+    /// Tries that follow a refused connect, or a path that is gone, just after a scan saw a new
+    /// socket there, before that is a fault: bind makes the entry a moment before listen makes it
+    /// answer. Ours: 10, 20, 40, 80 and 160 ms, when eight Binders started together were late.
+    /// </summary>
+    public const int QuietTries = 5;
+
+    /// <summary>Before the first quiet try; twice as long before each further one.</summary>
+    public static readonly Duration FirstQuietDelay = Duration.FromMilliseconds(10);
+
     /// <summary>The back-off after the first fault: 1 s, then 3, 5, …; the original's.</summary>
     public static readonly Duration FirstBackOff = Duration.FromSeconds(1);
 
@@ -95,8 +111,8 @@ public static class Limits
     public const int BackendQueueBytes = 256 * 1024;
 
     /// <summary>
-    /// Room in a backend's queue that queries may not use, so that a hello or a heartbeat always
-    /// fits: at most one of each waits.
+    /// Room in a backend's queue that queries may not use, so that a hello and a heartbeat always
+    /// fit: at most one of each waits.
     /// </summary>
     public const int ControlReserveBytes = 16;
 
@@ -250,7 +266,11 @@ public static class Limits
         Verify.That(ReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
             "one read takes any one frame");
         Verify.That(TcpQueueBytes >= Frames.TcpHeaderBytes, "a queue takes a handshake");
+        Verify.That(ControlReserveBytes >= 2 * Frames.TypeBytes,
+            "a full queue takes a hello and a heartbeat");
         Verify.That(MaxBackOff >= FirstBackOff, "back-off grows");
+        Verify.That(FirstQuietDelay.Nanoseconds << QuietTries < FirstBackOff.Nanoseconds,
+            "quiet tries are over before a back-off would be");
         Verify.That(HeartbeatTimeout > HeartbeatInterval, "one heartbeat is out at a time");
         Verify.That(StopQuietTime < StopGrace, "a stop takes queries before it stops taking them");
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");

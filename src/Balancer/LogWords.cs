@@ -43,6 +43,7 @@ internal static class LogWords
         FaultCause.SecondHello => "a second SERVER_HELLO",
         FaultCause.UnaskedHeartbeat => "a SERVER_HEARTBEAT that nobody asked for",
         FaultCause.HeartbeatTimeout => $"no SERVER_HEARTBEAT within {Limits.HeartbeatTimeout}",
+        FaultCause.ReadsNothing => $"it read nothing for {Limits.StallTimeout}",
         FaultCause.UnknownFrame => $"a frame of unknown type {Invariant(fault.Detail)}",
         FaultCause.TcpFrameOnControlSession => "INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>

@@ -56,6 +56,7 @@ internal sealed class S11Attribution() : Check("S11")
                 && now >= session.ConnectedAt + SpecifiedLimits.HelloTime,
             FaultCause.HeartbeatTimeout => session.HasHeartbeatOut
                 && now >= session.HeartbeatAt + SpecifiedLimits.HeartbeatTime,
+            FaultCause.ReadsNothing => now >= session.StalledSince + SpecifiedLimits.StallTime,
             _ => false,
         };
     }

@@ -1,7 +1,8 @@
 // Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
 // earlier and no turn later; that one at most is out; that a session is faulted when one stayed
-// unanswered for 15 s, or a hello for 30 s, never earlier and no turn later, and not before what it
-// has said by then is read: a process that stood still must not take its own sleep for a backend's.
+// unanswered for 15 s, or a hello for 30 s, or when none of the bytes that waited for it were taken
+// for 15 s, never earlier and no turn later, and not before what it has said by then is read: a
+// process that stood still must not take its own sleep for a backend's.
 //
 // It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the
@@ -69,6 +70,11 @@ internal sealed class S8Heartbeats() : Check("S8")
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
+            }
+            else if (now >= session.StalledSince + SpecifiedLimits.StallTime)
+            {
+                Fail($"{backend} is not faulted at {now}; it takes nothing since"
+                    + $" {session.StalledSince}", backend.PlanId);
             }
             else if (!session.HasHello && now >= session.ConnectedAt + SpecifiedLimits.HelloTime)
             {

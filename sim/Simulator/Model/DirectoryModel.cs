@@ -289,6 +289,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
+        backend.QuietTries = 0;
     }
 
     private void OnMissing()

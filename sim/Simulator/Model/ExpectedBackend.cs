@@ -81,6 +81,9 @@ internal sealed class ExpectedBackend(
 
     public Duration NextBackOff { get; set; } = SpecifiedLimits.FirstBackOff;
 
+    /// <summary>Quiet tries that it has had since a scan found it, or all of them.</summary>
+    public int QuietTries { get; set; }
+
     /// <summary>The delay of its last back-off, and the turn in which that began.</summary>
     public Duration BackOff { get; set; }
 
@@ -126,6 +129,15 @@ internal sealed class ExpectedSession(
     public int RestOfFrame { get; set; }
 
     public bool IsStuck { get; set; }
+
+    /// <summary>Bytes of what was owed that were written.</summary>
+    public long Written { get; set; }
+
+    /// <summary>Written, when its last heartbeat was sent to the end.</summary>
+    public long HeartbeatEnd { get; set; }
+
+    /// <summary>Since when bytes wait and none was taken; Never if none wait.</summary>
+    public Instant StalledSince { get; set; } = Instant.Never;
 
     /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
     public long Unanswered { get; set; }

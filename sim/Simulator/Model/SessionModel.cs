@@ -35,6 +35,14 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             backend.ConnectsFailed++;
             backend.LastSession = null;
+            if (backend.QuietTries < SpecifiedLimits.QuietDelays.Length
+                && result.Status is IoStatus.Refused or IoStatus.NotFound)
+            {
+                backend.ReconnectAt = model.Now + SpecifiedLimits.QuietDelays[backend.QuietTries++];
+                backend.BackedOffIn = model.Turn;
+                return null;
+            }
+            backend.QuietTries = SpecifiedLimits.QuietDelays.Length;
             if (result.Status == IoStatus.NotFound)
             {
                 backend.Stage = Stage.Removed;
@@ -50,6 +58,7 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         var session = new ExpectedSession(backend, ++backend.Generations, stream, model.Now);
         session.Owed.Append(Hello);
+        backend.QuietTries = SpecifiedLimits.QuietDelays.Length;
         backend.Session = session;
         backend.Stage = Stage.AwaitingHello;
         backend.HasPath = true;
@@ -136,7 +145,8 @@ internal sealed class SessionModel(ReferenceModel model)
                 break;
             case SeenFrame.ServerHeartbeat when session.IsRetired:
                 break;
-            case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut:
+            case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut
+                || session.Written < session.HeartbeatEnd:
                 Ends(session, FaultCause.UnaskedHeartbeat);
                 break;
             case SeenFrame.ServerHeartbeat:
@@ -226,6 +236,7 @@ internal sealed class SessionModel(ReferenceModel model)
         session.HeartbeatAt = model.Now;
         session.NextHeartbeatAt = Instant.Never;
         session.Owed.Append(Heartbeat);
+        session.HeartbeatEnd = session.Written + session.Owed.Count;
     }
 
     public void OnWritten(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
@@ -235,6 +246,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (result.Status == IoStatus.WouldBlock)
         {
             session.IsStuck = true;
+            session.StalledSince = Instant.Min(session.StalledSince, model.Now);
         }
         else if (!result.IsOk)
         {
@@ -244,6 +256,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             Take(session, bytes);
             session.IsStuck &= session.Owed.Count > 0;
+            session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
         }
     }
 
@@ -307,6 +320,8 @@ internal sealed class SessionModel(ReferenceModel model)
         bytes = bytes[whole..];
         Explain(session, bytes);
         session.IsLost = true;
+        session.HeartbeatEnd = 0;
+        session.StalledSince = Instant.Never;
         owed.Clear();
     }
 
@@ -334,6 +349,7 @@ internal sealed class SessionModel(ReferenceModel model)
             var step = Math.Min(left, session.RestOfFrame);
             session.RestOfFrame -= step;
             session.Owed.Skip(step);
+            session.Written += step;
             left -= step;
         }
     }

@@ -12,13 +12,15 @@
 // had said hello retires and its replies are delivered until it ends (RetiredSession).
 //
 // A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
-// 15 s to give it. Any fault tears the session down and schedules a connect: at once for a backend
-// just discovered or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s.
+// 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends meanwhile.
+// Any fault tears the session down and schedules a connect: at once for a backend just discovered
+// or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
+// discovered may be bound and not listen yet: it is tried a few times before that is a fault.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
-// reconnect is scheduled exactly in BackingOff; at most one heartbeat is out; a fault names its
-// cause, and touches only the session that it was seen on, because all that belongs to one is
-// cleared when it ends.
+// reconnect is scheduled exactly in BackingOff; at most one heartbeat is out, and it is answered
+// only after it was sent; a fault names its cause, and touches only the session that it was seen
+// on, because all that belongs to one is cleared when it ends.
 
 using System;
 using System.Text;
@@ -39,7 +41,9 @@ internal sealed class Backend : IStreamOwner
     private readonly Timer _helloTimeout;
     private readonly Timer _heartbeat;
     private readonly Timer _heartbeatTimeout;
+    private readonly Timer _stallTimeout;
     private Duration _nextBackOff = Limits.FirstBackOff;
+    private int _quietTriesLeft;
     private Instant _warmAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
@@ -67,6 +71,7 @@ internal sealed class Backend : IStreamOwner
         _helloTimeout = new Timer(OnHelloOverdue);
         _heartbeat = new Timer(OnHeartbeatDue);
         _heartbeatTimeout = new Timer(OnHeartbeatOverdue);
+        _stallTimeout = new Timer(OnStallDue);
     }
 
     public BackendId Id { get; }
@@ -123,6 +128,7 @@ internal sealed class Backend : IStreamOwner
     {
         _identity = identity;
         _services.Log.BackendDiscovered(Id, Path);
+        _quietTriesLeft = Limits.QuietTries;
         Connect(now);
     }
 
@@ -168,6 +174,7 @@ internal sealed class Backend : IStreamOwner
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
         _services.Log.BackendReturned(Id, Path);
+        _quietTriesLeft = Limits.QuietTries;
         Connect(now);
     }
 
@@ -186,6 +193,7 @@ internal sealed class Backend : IStreamOwner
             Retire(now);
         }
         State = BackendState.BackingOff;
+        _quietTriesLeft = Limits.QuietTries;
         Connect(now);
     }
 
@@ -206,20 +214,12 @@ internal sealed class Backend : IStreamOwner
         _services.Timers.Disarm(_reconnect);
         _connectsStarted++;
         var result = _services.Network.ConnectBackend(_pathBytes, out var stream);
-        if (result.Status == IoStatus.NotFound)
-        {
-            _connectsFailed++;
-            State = BackendState.Removed;
-            RemovedAt = now;
-            _services.Log.BackendRemoved(Id, Path);
-            return;
-        }
         if (!result.IsOk)
         {
-            _connectsFailed++;
-            BackOff(now, new Fault(FaultCause.ConnectFailed, result));
+            OnConnectFailed(now, result);
             return;
         }
+        _quietTriesLeft = 0;
         _connectedSinceScan = true;
         _pathPresent = true;
         State = BackendState.AwaitingHello;
@@ -230,6 +230,27 @@ internal sealed class Backend : IStreamOwner
         _services.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
         _reports.OnConnected(now, this);
         _services.Log.BackendConnected(Id, Path);
+    }
+
+    private void OnConnectFailed(Instant now, IoResult why)
+    {
+        _connectsFailed++;
+        if (_quietTriesLeft > 0 && why.Status is IoStatus.Refused or IoStatus.NotFound)
+        {
+            var tried = Limits.QuietTries - _quietTriesLeft--;
+            var delay = new Duration(Limits.FirstQuietDelay.Nanoseconds << tried);
+            _services.Timers.Arm(_reconnect, now + delay);
+            return;
+        }
+        _quietTriesLeft = 0;
+        if (why.Status != IoStatus.NotFound)
+        {
+            BackOff(now, new Fault(FaultCause.ConnectFailed, why));
+            return;
+        }
+        State = BackendState.Removed;
+        RemovedAt = now;
+        _services.Log.BackendRemoved(Id, Path);
     }
 
     private void OnHello(Instant now)
@@ -265,6 +286,16 @@ internal sealed class Backend : IStreamOwner
     private void OnHeartbeatOverdue(Instant now) =>
         OnFault(now, new Fault(FaultCause.HeartbeatTimeout));
 
+    /// <summary>Nothing was read for too long, unless the balancer itself stood still.</summary>
+    private void OnStallDue(Instant now)
+    {
+        var taken = _session.BytesTaken;
+        _session.OnWritable();
+        Flush(now);
+        if (HasSession && _session.BytesTaken == taken)
+            OnFault(now, new Fault(FaultCause.ReadsNothing));
+    }
+
     /// <summary>Tears the session down, with everything that belongs to it.</summary>
     private void OnFault(Instant now, Fault fault)
     {
@@ -280,6 +311,7 @@ internal sealed class Backend : IStreamOwner
         _services.Timers.Disarm(_helloTimeout);
         _services.Timers.Disarm(_heartbeat);
         _services.Timers.Disarm(_heartbeatTimeout);
+        _services.Timers.Disarm(_stallTimeout);
     }
 
     private void EndSession()
@@ -346,9 +378,14 @@ internal sealed class Backend : IStreamOwner
     {
         if (!HasSession)
             return;
+        var taken = _session.BytesTaken;
         var result = _session.Flush();
         if (!result.IsOk)
             OnFault(now, new Fault(FaultCause.WriteFailed, result));
+        else if (_session.QueuedBytes == 0)
+            _services.Timers.Disarm(_stallTimeout);
+        else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
+            _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
     }
 
     /// <summary>One large read, and every frame in it.</summary>
@@ -425,8 +462,8 @@ internal sealed class Backend : IStreamOwner
         {
             FrameType.ServerHello => new Fault(FaultCause.SecondHello),
             FrameType.InboundTcpOk => new Fault(FaultCause.TcpFrameOnControlSession),
-            FrameType.ServerHeartbeat when !_heartbeatTimeout.IsArmed =>
-                new Fault(FaultCause.UnaskedHeartbeat),
+            FrameType.ServerHeartbeat when !_heartbeatTimeout.IsArmed
+                || _session.HasUnsentHeartbeat => new Fault(FaultCause.UnaskedHeartbeat),
             _ => null,
         };
     }

@@ -1,10 +1,10 @@
 // Owns the standing session to one backend while it lasts: the stream, the bytes that wait for it,
 // and the frames that come out of it. Which frame may come when is Backend's business.
 //
-// What always holds: queries leave ControlReserveBytes of the queue free, so that a hello or a
-// heartbeat always fits; a flush is one write, or two where the ring wraps, and none while the
-// kernel said that the stream is full and has not said otherwise; Begin starts from nothing, so no
-// byte of an old session reaches a new one.
+// What always holds: queries leave ControlReserveBytes of the queue free, and at most one hello and
+// one heartbeat wait, so both always fit, whatever the backend does; a flush is one write, or two
+// where the ring wraps, and none while the kernel said that the stream is full and has not said
+// otherwise; Begin starts from nothing, so no byte of an old session reaches a new one.
 
 using System;
 
@@ -16,6 +16,7 @@ internal sealed class ControlSession(INetwork network)
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
     private FlowState _flow;
     private bool _mayTry;
+    private long _heartbeatEnd;
 
     /// <summary>Whether the stream takes bytes.</summary>
     private enum FlowState
@@ -43,6 +44,12 @@ internal sealed class ControlSession(INetwork network)
     /// <summary>Queries forwarded in this session minus replies that came; never below 0.</summary>
     public long Unanswered { get; private set; }
 
+    /// <summary>Bytes that the stream took in this session.</summary>
+    public long BytesTaken { get; private set; }
+
+    /// <summary>A heartbeat, or its end, still waits: nobody can have answered it.</summary>
+    public bool HasUnsentHeartbeat => BytesTaken < _heartbeatEnd;
+
     public void Begin(SocketHandle stream)
     {
         Verify.That(Stream.IsNone, "a session ends before the next begins");
@@ -51,6 +58,8 @@ internal sealed class ControlSession(INetwork network)
         _queue.Clear();
         _flow = FlowState.Open;
         _mayTry = false;
+        _heartbeatEnd = 0;
+        BytesTaken = 0;
         Unanswered = 0;
         network.SetInterest(stream, Readiness.Read);
     }
@@ -65,7 +74,13 @@ internal sealed class ControlSession(INetwork network)
 
     public void SendHello() => FrameWriter.WriteType(_queue, FrameType.ClientHello);
 
-    public void SendHeartbeat() => FrameWriter.WriteType(_queue, FrameType.ClientHeartbeat);
+    /// <summary>Queues a heartbeat; the one before has been sent, since it was answered.</summary>
+    public void SendHeartbeat()
+    {
+        Verify.That(!HasUnsentHeartbeat, "one heartbeat at most waits to be sent");
+        FrameWriter.WriteType(_queue, FrameType.ClientHeartbeat);
+        _heartbeatEnd = BytesTaken + _queue.Count;
+    }
 
     /// <summary>A reply came; false if no query was in flight that it could answer.</summary>
     public bool TryCountReply()
@@ -109,6 +124,7 @@ internal sealed class ControlSession(INetwork network)
             if (!result.IsOk)
                 return result;
             _queue.Consume(result.Count);
+            BytesTaken += result.Count;
             if (result.Count < front)
             {
                 if (_flow == FlowState.Open)

@@ -30,6 +30,9 @@ public enum FaultCause
     /// <summary>A heartbeat was not answered within 15 s.</summary>
     HeartbeatTimeout,
 
+    /// <summary>It read nothing for 15 s while bytes waited for it, whatever it sent.</summary>
+    ReadsNothing,
+
     /// <summary>A frame of a type that does not exist came; Detail is its type.</summary>
     UnknownFrame,
 

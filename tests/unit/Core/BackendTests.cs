@@ -73,6 +73,51 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
+    public void ReadsNothingButSendsHeartbeats_IsAtFaultForTheFirstThatItCannotHaveRead()
+    {
+        var backend = Stuck("5301");
+        var session = backend.Control!;
+        // Before 5 s none is out at all; after that one waits in a full queue.
+        Run(5);
+        Assert.True(Snapshot("5301").HeartbeatOutstanding);
+        for (var n = 0; n < 12 && Log.Count<LogEvent.BackendFaulted>() == 0; n++)
+        {
+            session.SendHeartbeat();
+            Run(5.1);
+        }
+
+        Assert.Equal(FaultCause.UnaskedHeartbeat, FirstFault().Cause);
+    }
+
+    [Fact]
+    public void ReadsNothingAndReplies_IsAtFaultAfterFifteenSeconds()
+    {
+        var backend = Stuck("5301");
+        var session = backend.Control!;
+        for (var n = 0; n < 16; n++)
+        {
+            session.Reply(Client(1), [1, 2, 3]);
+            Run(0.9);
+        }
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+        Run(0.7);
+
+        Assert.Equal(FaultCause.ReadsNothing, FirstFault().Cause);
+    }
+
+    [Fact]
+    public void BalancerThatStoodStill_DoesNotTakeItsOwnSleepForTheBackends()
+    {
+        var backend = Stuck("5301");
+        backend.Resume();
+        Kernel.Pass(Seconds(16));
+        Run(1);
+
+        Assert.DoesNotContain(Log.Of<LogEvent.BackendFaulted>(),
+            told => told.Fault.Cause == FaultCause.ReadsNothing);
+    }
+
+    [Fact]
     public void HeartbeatOutstandingAtAFault_IsForgottenByTheNextSession()
     {
         var backend = HealthyBackends("5301")[0];
@@ -198,6 +243,63 @@ public sealed class BackendTests : CoreTest
         Assert.Equal(
             [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 32, 32, 32],
             delays.Take(19));
+    }
+
+    [Theory]
+    [InlineData(0.015)]
+    [InlineData(0.09)]
+    [InlineData(0.3)]
+    public void SocketBoundAMomentBeforeItListens_IsHealthyWithoutAFault(double late)
+    {
+        Run(0.1);
+        var listener = Kernel.Directory.Bind("5301", listen: false);
+        Kernel.At(Kernel.Now + Seconds(late), listener.Listen);
+        Run(late);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        Run(late + 0.02);
+
+        Assert.Equal(BackendState.AwaitingHello, State("5301"));
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void SocketThatDoesNotListen_IsTriedQuietlyAndThenFaultsAsEver()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.Socket);
+        Run(0.3);
+        Assert.Equal(5, Snapshot("5301").ConnectsStarted);
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+        Run(0.1);
+
+        var fault = Assert.Single(Log.Of<LogEvent.BackendFaulted>());
+        Assert.Equal(IoStatus.Refused, fault.Fault.Io.Status);
+        Assert.Equal(Seconds(1), fault.BackOff);
+        Assert.Equal(1 + Limits.QuietTries, Snapshot("5301").ConnectsFailed);
+        Run(1);
+        Assert.Equal(2, Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void SocketGoneAtItsFirstConnect_IsRemovedAfterTheQuietTries()
+    {
+        Kernel.Faults.NextConnect(IoStatus.NotFound, times: 1 + Limits.QuietTries);
+        Backend("5301");
+        Run(0.3);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        Run(0.1);
+
+        Assert.Equal(BackendState.Removed, State("5301"));
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void HealthyBackendThatRefuses_FaultsAtOnce()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Crash();
+        Run(1.01);
+
+        Assert.Equal(2, Log.Count<LogEvent.BackendFaulted>());
     }
 
     [Fact]
@@ -465,5 +567,27 @@ public sealed class BackendTests : CoreTest
         Ask(1);
 
         Assert.Equal(1, Kernel.Datagrams.SentCount);
+    }
+
+    private Fault FirstFault() => Log.Of<LogEvent.BackendFaulted>().First().Fault;
+
+    /// <summary>A backend that reads nothing more, its queue filled to the last byte.</summary>
+    private SimBackend Stuck(string name)
+    {
+        var backend = HealthyBackends(name)[0];
+        backend.Hang();
+        // Batches, so that the stream takes one in part: of the next it would take nothing at all.
+        foreach (var length in (int[])[1400, 0])
+        {
+            for (var n = 0; n < 1600; n++)
+            {
+                Kernel.InjectDatagram(Client(1), Query(n, length));
+                if (n % 32 == 31)
+                    Run(0.0001);
+            }
+        }
+        Assert.InRange(Snapshot(name).QueuedBytes,
+            Limits.BackendQueueBytes - Limits.ControlReserveBytes - 15, Limits.BackendQueueBytes);
+        return backend;
     }
 }

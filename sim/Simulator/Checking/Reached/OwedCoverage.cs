@@ -31,6 +31,7 @@ public static class OwedCoverage
             ["Refusal:SecondHello"] = Control,
             ["Refusal:UnaskedHeartbeat"] = Control,
             ["Refusal:HeartbeatTimeout"] = Control,
+            ["Refusal:ReadsNothing"] = Control,
             ["Refusal:UnknownFrame"] = Control,
             ["Refusal:TcpFrameOnControlSession"] = Control,
             ["Refusal:LengthTooLarge"] = Control,
