@@ -64,7 +64,18 @@ public sealed class SimCalls
 
     internal void Note(SimCall call, int slot, long answer, Instant now)
     {
-        var mixed = SimRandom.Mix(Fingerprint ^ (ulong)((long)call << 56 ^ (long)slot << 40));
-        Fingerprint = SimRandom.Mix(mixed ^ SimRandom.Mix((ulong)now.Nanoseconds) ^ (ulong)answer);
+        var mixed = Mix(Fingerprint ^ (ulong)((long)call << 56 ^ (long)slot << 40));
+        Fingerprint = Mix(mixed ^ Mix((ulong)now.Nanoseconds) ^ (ulong)answer);
+    }
+
+    /// <summary>SplitMix64's mixer: each bit of the input moves half of the output's.</summary>
+    private static ulong Mix(ulong value)
+    {
+        unchecked
+        {
+            value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+            value = (value ^ value >> 27) * 0x94d049bb133111eb;
+            return value ^ value >> 31;
+        }
     }
 }

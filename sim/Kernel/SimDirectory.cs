@@ -65,8 +65,10 @@ public sealed class SimDirectory : IBackendDirectory
     /// <summary>The order of scans opened from now on.</summary>
     public SimScanOrder Order { get; set; }
 
-    /// <summary>Draws the order of Shuffled scans.</summary>
-    public SimRandom Shuffler { get; set; } = new(0);
+    /// <summary>
+    /// Draws the order of Shuffled scans: a number from 0 to the one given, without that.
+    /// </summary>
+    public Func<int, int> Draw { get; set; } = bound => bound - 1;
 
     /// <summary>Whether changes are told to Wait, as by inotify; true at first.</summary>
     public bool TellsChanges { get; set; } = true;
@@ -228,9 +230,19 @@ public sealed class SimDirectory : IBackendDirectory
         if (Order == SimScanOrder.Reversed)
             _scan.Reverse();
         else if (Order == SimScanOrder.Shuffled)
-            Shuffler.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_scan));
+            Shuffle();
         _scanned = 0;
         return IoResult.Ok();
+    }
+
+    /// <summary>Fisher and Yates.</summary>
+    private void Shuffle()
+    {
+        for (var i = _scan.Count - 1; i > 0; i--)
+        {
+            var j = Draw(i + 1);
+            (_scan[i], _scan[j]) = (_scan[j], _scan[i]);
+        }
     }
 
     private IoResult Next(out DirectoryEntry entry)

@@ -10,7 +10,7 @@ using System;
 using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
-using Simulation.Kernel;
+using Simulation.Scenarios;
 
 namespace Simulation.Real;
 

@@ -12,7 +12,6 @@ using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using Balancer.Core;
-using Simulation.Kernel;
 using Simulation.Real.Interop;
 using Simulation.Scenarios;
 
@@ -33,7 +32,7 @@ internal sealed class RealUdpClients : IDisposable
     private readonly Observations _seen;
     private readonly RealHosts _hosts;
     private readonly Func<Ipv4, Endpoint> _serverOf;
-    private readonly byte[] _buffer = new byte[MaxPayload + 29];
+    private readonly byte[] _buffer = new byte[DnsQuestions.MaxPayload + 29];
     private readonly Dictionary<(Ipv4 Host, ushort Port), Port> _ports = [];
     private readonly List<Port> _forged = [];
     private readonly List<Pending> _pending = [];

@@ -7,7 +7,6 @@
 using System;
 using System.Buffers.Binary;
 using System.Globalization;
-using Simulation.Kernel;
 
 namespace Simulation.Scenarios;
 
@@ -16,6 +15,9 @@ public static class DnsQuestions
 {
     /// <summary>The longest question made here, without padding.</summary>
     public const int MaxBytes = 64;
+
+    /// <summary>The largest payload of a UDP datagram over IPv4.</summary>
+    public const int MaxPayload = 65_507;
 
     private const int HeaderBytes = 12;
     private const byte Response = 0x80;
@@ -42,7 +44,7 @@ public static class DnsQuestions
     public static int Write(Span<byte> into, ulong seed, UdpClientPlan client, int query)
     {
         var plan = client.Queries[query];
-        var bytes = Math.Clamp(plan.Bytes, 0, SimDatagrams.MaxPayload);
+        var bytes = Math.Clamp(plan.Bytes, 0, MaxPayload);
         switch (plan.Kind)
         {
             case QueryKind.Garbage:

@@ -10,7 +10,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Balancer.Core;
 using FakeBinder;
-using Simulation.Kernel;
 
 namespace Simulation.Scenarios;
 

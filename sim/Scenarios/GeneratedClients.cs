@@ -9,7 +9,6 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
 using Balancer.Core;
-using Simulation.Kernel;
 
 namespace Simulation.Scenarios;
 

@@ -12,7 +12,6 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using Balancer.Core;
-using Simulation.Kernel;
 
 namespace Simulation.Scenarios;
 

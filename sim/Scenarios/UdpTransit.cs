@@ -6,7 +6,6 @@
 // or fault away leaves the fates of all others.
 
 using Balancer.Core;
-using Simulation.Kernel;
 
 namespace Simulation.Scenarios;
 

@@ -16,34 +16,39 @@ public sealed class ArchitectureTests
     internal static readonly string Root = FindRoot();
     private static readonly string Core = Path.Combine(Root, "src", "Balancer.Core");
 
-    [Theory]
-    [InlineData("src/Balancer.Core/Balancer.Core.csproj")]
-    [InlineData("src/Balancer.Linux/Balancer.Linux.csproj", "Balancer.Core")]
-    [InlineData("src/Balancer/Balancer.csproj", "Balancer.Core", "Balancer.Linux")]
-    [InlineData("src/Balancer.Testing/Balancer.Testing.csproj")]
-    [InlineData("src/Demo/Demo.csproj")]
-    [InlineData("fake-binder/FakeBinder.csproj")]
-    [InlineData("sim/Kernel/Kernel.csproj", "Balancer.Core")]
-    [InlineData("sim/Scenarios/Scenarios.csproj", "FakeBinder", "Kernel")]
-    [InlineData("sim/Simulator/Simulator.csproj", "Kernel", "Scenarios")]
-    [InlineData("sim/Real/Real.csproj", "Scenarios")]
-    [InlineData("sim/Tool/Tool.csproj", "Real", "Simulator")]
-    [InlineData("sim/Planting/Planting.csproj", "Tool")]
-    public void Imports_GoOneWay(string project, params string[] allowed)
-    {
-        var imported = Imports(project);
-
-        Assert.Equal(allowed.Order(StringComparer.Ordinal), imported.Order(StringComparer.Ordinal));
-    }
+    /// <summary>The picture in docs/architecture.md is drawn from the project files.</summary>
+    [Fact]
+    public void Imports_AreThoseOfTheDocument() =>
+        Assert.Equal(Documented(), Projects().Select(project =>
+            string.Join(' ', [project.Key + ":", .. project.Value])).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Sources_HoldNoProjectThatIsNotLookedAt() => Assert.Equal(
-        [
-            "Balancer.Core.csproj", "Balancer.Linux.csproj", "Balancer.Testing.csproj",
-            "Balancer.csproj", "Demo.csproj",
-        ],
-        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories)
-            .Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    public void Imports_GoInNoCircle()
+    {
+        var left = Projects();
+        while (left.Keys.FirstOrDefault(name => !left[name].Any(left.ContainsKey)) is { } lowest)
+            left.Remove(lowest);
+        Assert.Empty(left);
+    }
+
+    [Theory]
+    [InlineData("Balancer.Core")]
+    [InlineData("FakeBinder")]
+    [InlineData("Kernel", "Balancer.Core")]
+    [InlineData("Balancer.Linux", "Balancer.Core")]
+    [InlineData("Real", "Balancer.Core", "FakeBinder", "Scenarios")]
+    public void Reach_IsAsFarAs(string project, params string[] all)
+    {
+        var projects = Projects();
+        var reached = new SortedSet<string>(StringComparer.Ordinal);
+        var next = new Stack<string>(projects[project]);
+        while (next.TryPop(out var one))
+        {
+            if (reached.Add(one))
+                projects[one].ForEach(next.Push);
+        }
+        Assert.Equal(all, reached);
+    }
 
     [Theory]
     [InlineData("Balancer.Core", "Balancer.Linux", "Simulation", "FakeBinder", "Tests")]
@@ -151,13 +156,32 @@ public sealed class ArchitectureTests
         where File.Exists(Path.Combine(folder, name))
         select File.ReadAllText(Path.Combine(folder, name));
 
-    private static List<string> Imports(string project)
+    /// <summary>Each project that is no test, with the names of those it references.</summary>
+    private static SortedDictionary<string, List<string>> Projects()
     {
-        var document = XDocument.Load(Path.Combine(Root, project));
-        Assert.Empty(document.Descendants("Reference"));
-        return [.. document.Descendants("ProjectReference")
-            .Select(reference => Path.GetFileNameWithoutExtension(Include(reference)))];
+        var projects = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
+        foreach (var path in ((List<string>)["src", "sim", "fake-binder"]).SelectMany(folder =>
+            Directory.EnumerateFiles(
+                Path.Combine(Root, folder), "*.csproj", SearchOption.AllDirectories)))
+        {
+            var document = XDocument.Load(path);
+            Assert.Empty(document.Descendants("Reference"));
+            projects.Add(Path.GetFileNameWithoutExtension(path),
+            [
+                .. document.Descendants("ProjectReference").Select(reference =>
+                    Path.GetFileNameWithoutExtension(Include(reference)))
+                    .Order(StringComparer.Ordinal),
+            ]);
+        }
+        return projects;
     }
+
+    /// <summary>The lines of the block under "What imports what".</summary>
+    private static IEnumerable<string> Documented() =>
+        File.ReadLines(Path.Combine(Root, "docs", "architecture.md"))
+            .SkipWhile(line => line != "## What imports what")
+            .SkipWhile(line => !line.StartsWith("```", StringComparison.Ordinal)).Skip(1)
+            .TakeWhile(line => line != "```").Order(StringComparer.Ordinal);
 
     private static string Include(XElement item) =>
         ((string?)item.Attribute("Include") ?? "").Replace('\\', '/');

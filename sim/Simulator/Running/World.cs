@@ -74,8 +74,8 @@ internal sealed class World
         kernel.Faults.SparesClients = true;
         kernel.Directory.TellsChanges = plan.TellsChanges;
         kernel.Directory.Order = SimScanOrder.Shuffled;
-        kernel.Directory.Shuffler = new SimRandom(
-            SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.ScanOrder));
+        kernel.Directory.Draw = new SimRandom(
+            SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.ScanOrder)).Next;
     }
 
     private void Heal()

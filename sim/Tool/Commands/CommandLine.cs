@@ -57,7 +57,7 @@ public sealed class CommandLine
         "--virtual", "TIME", "Virtual time of a run, 10s and more [default: the seed's]");
 
     private readonly Option<string> _check = New(
-        "--check", "IDS", "Only these checks, with commas: S1,S7 [default: all]");
+        "--check", "IDS", "Only these checks, by id or name: S3,streams [default: all]");
 
     private readonly Option<string> _withoutCheck = New(
         "--without-check", "IDS", "None of these checks");

@@ -8,6 +8,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Checking;
 using Simulation.Scenarios;
 
 namespace Simulation.Commands;
@@ -21,11 +22,7 @@ internal static class Words
     /// <summary>The runner's own check: the end of the process ends the run.</summary>
     private const string Survival = "S13";
 
-    public static readonly ImmutableArray<string> CheckIds =
-    [
-        .. Enumerable.Range(1, 15).Select(n => $"S{n}"),
-        .. Enumerable.Range(1, 6).Select(n => $"L{n}"),
-    ];
+    public static ImmutableArray<string> CheckIds => CheckNames.Ids;
 
     public static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
@@ -68,15 +65,12 @@ internal static class Words
             : throw new UsageException(
                 $"{name}: '{text}' is not a profile ({string.Join(", ", CommandLine.Profiles)})");
 
+    /// <summary>The ids of the checks that are given by id or by name.</summary>
     public static ImmutableArray<string> ToChecks(string name, string text)
     {
-        ImmutableArray<string> ids = [.. text.ToUpperInvariant().Split(',')];
-        foreach (var id in ids)
-        {
-            if (!CheckIds.Contains(id))
-                throw new UsageException($"{name}: '{id}' is not a check (S1 to S15, L1 to L6)");
-        }
-        return ids;
+        return [.. text.Split(',').Select(word => CheckNames.Find(word)
+            ?? throw new UsageException($"{name}: '{word}' is not a check (S1 to S15, L1 to L6,"
+                + " or a name such as stickiness)"))];
     }
 
     /// <summary>Checks to leave out: any but the one that no run goes on after.</summary>

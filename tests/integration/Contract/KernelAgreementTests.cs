@@ -22,6 +22,7 @@ using System.Text;
 using System.Threading;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Tests.Integration.Linux;
 using Xunit;
 

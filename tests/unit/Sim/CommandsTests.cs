@@ -4,6 +4,7 @@ using System;
 using System.IO;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Checking;
 using Simulation.Commands;
 using Simulation.Running;
 using Simulation.Scenarios;
@@ -44,6 +45,36 @@ public sealed class CommandsTests
     }
 
     [Theory]
+    [InlineData("stickiness", "S3")]
+    [InlineData("Back-off,s7", "S9", "S7")]
+    [InlineData("conservation,connections", "S1", "L3")]
+    public void Checks_AreNamedByIdOrName(string text, params string[] ids)
+    {
+        Assert.Equal(ids, CommandLine.Parse(["run", "--check", text]).Request!.Checks);
+        Assert.Equal(ids, CommandLine.Parse(["run", "--without-check", text])
+            .Request!.WithoutChecks);
+    }
+
+    [Fact]
+    public void Check_ThatDoesNotExist_IsNamedInALine() => Assert.Equal(
+        "sim: --check: 'stickyness' is not a check (S1 to S15, L1 to L6, or a name such as"
+            + " stickiness)",
+        CommandLine.Parse(["run", "--check", "streams,stickyness"]).Complaint);
+
+    [Fact]
+    public void EveryCheck_HasANameOfItsOwn()
+    {
+        Assert.Subset(CheckNames.Ids.ToHashSet(), CheckSet.Ids.ToHashSet());
+        Assert.Equal(CheckNames.Ids.Length,
+            CheckNames.Ids.Select(CheckNames.Of).Distinct().Count());
+        Assert.All(CheckNames.Ids, id => Assert.Matches("^[a-z-]+$", CheckNames.Of(id)));
+        var document = File.ReadAllLines(
+            Path.Combine(ArchitectureTests.Root, "docs", "invariants.md"));
+        Assert.All(CheckNames.Ids, id =>
+            Assert.Contains($"### {id} {CheckNames.Of(id)}", document));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("frobnicate")]
     [InlineData("real f.json")]
@@ -54,6 +85,8 @@ public sealed class CommandsTests
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
     [InlineData("run --check S16")]
+    [InlineData("run --check stickyness")]
+    [InlineData("run --without-check survival")]
     [InlineData("run --virtual 9.9s")]
     [InlineData("run --jobs 0")]
     [InlineData("run --without-check S13")]

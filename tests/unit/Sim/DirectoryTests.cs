@@ -6,6 +6,7 @@ using System.Linq;
 using System.Text;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim;
@@ -65,10 +66,10 @@ public sealed class DirectoryTests
         Directory.Order = SimScanOrder.Reversed;
         Assert.Equal("dbac", Names());
         Directory.Order = SimScanOrder.Shuffled;
-        Directory.Shuffler = new SimRandom(3);
+        Directory.Draw = new SimRandom(3).Next;
         var shuffled = Names();
         Assert.Equal("abcd", string.Concat(shuffled.Order()));
-        Directory.Shuffler = new SimRandom(3);
+        Directory.Draw = new SimRandom(3).Next;
         Assert.Equal(shuffled, Names());
     }
 

@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim;

@@ -9,7 +9,7 @@
 using System;
 using Balancer.Core;
 
-namespace Simulation.Kernel;
+namespace Simulation.Scenarios;
 
 /// <summary>A stream of pseudo-random 64-bit numbers: SplitMix64.</summary>
 public sealed class SimRandom(ulong seed)
