@@ -142,7 +142,9 @@ public sealed class LoadBalancer : IBackendReports
         }
     }
 
-    /// <summary>Reads sessions, serves the deadlines that have come, then one slice of each lasting work.</summary>
+    /// <summary>
+    /// Reads sessions, serves the deadlines that have come, then one slice of each lasting work.
+    /// </summary>
     public void OnTime(Instant now)
     {
         _backends.ReadSessions(now);

@@ -66,6 +66,10 @@ public sealed class BalancerBuilder
 
     private const string LogLevel = "LOG_LEVEL";
 
+    private const string NoNetwork = "the balancer has the host's network, because behind a "
+        + "published port or in a network of its own all clients have one address; ask it at "
+        + "Endpoint, and give it another port with WithPort";
+
     // What the container is told by a method, which knows of it then.
     private static readonly (string Short, string Long, string Method)[] Methods =
     [
@@ -84,7 +88,7 @@ public sealed class BalancerBuilder
     public BalancerBuilder(string image = DefaultImage)
         : this(new BalancerConfiguration(address: "127.0.0.1")) =>
         DockerResourceConfiguration = Init().WithImage(image)
-            .WithImagePullPolicy(Sandbox.PullPolicyOf(image)).DockerResourceConfiguration;
+            .WithImagePullPolicy(Sandbox.UsualPullPolicy).DockerResourceConfiguration;
 
     private BalancerBuilder(BalancerConfiguration configuration)
         : base(configuration) => DockerResourceConfiguration = configuration;
@@ -126,7 +130,11 @@ public sealed class BalancerBuilder
         Validate();
         var address = DockerResourceConfiguration.Address!;
         var port = DockerResourceConfiguration.Port ?? Sandbox.FreePort(address);
-        var complete = WithPort(port).WithCommand("-s", Sandbox.Sockets, "-b", address,
+        var usual = DockerResourceConfiguration.ImagePullPolicy == Sandbox.UsualPullPolicy
+            ? WithImagePullPolicy(
+                Sandbox.UsualPullPolicyOf(DockerResourceConfiguration.Image.FullName))
+            : this;
+        var complete = usual.WithPort(port).WithCommand("-s", Sandbox.Sockets, "-b", address,
             "-p", port.ToString(CultureInfo.InvariantCulture));
         return new BalancerContainer(complete.DockerResourceConfiguration);
     }
@@ -166,8 +174,11 @@ public sealed class BalancerBuilder
         Merge(DockerResourceConfiguration, new BalancerConfiguration(resourceConfiguration));
 
     /// <inheritdoc />
-    protected override BalancerBuilder Clone(IContainerConfiguration resourceConfiguration) =>
-        Merge(DockerResourceConfiguration, new BalancerConfiguration(resourceConfiguration));
+    protected override BalancerBuilder Clone(IContainerConfiguration resourceConfiguration)
+    {
+        Sandbox.RefuseNetworks(resourceConfiguration, NoNetwork);
+        return Merge(DockerResourceConfiguration, new BalancerConfiguration(resourceConfiguration));
+    }
 
     /// <inheritdoc />
     protected override BalancerBuilder Merge(
@@ -242,9 +253,14 @@ public sealed class BalancerContainer : WatchedContainer
     /// They were not all healthy within <see cref="WatchedContainer.WaitLimit" />.
     /// </exception>
     /// <exception cref="InvalidOperationException">The balancer does not run.</exception>
-    public Task WaitUntilHealthyAsync(params string[] binderIds) => WaitAsync(
-        (lines, runs) => runs && Healthy(lines).IsSupersetOf(binderIds),
-        "healthy: " + string.Join(", ", binderIds), CancellationToken.None);
+    public Task WaitUntilHealthyAsync(params string[] binderIds) =>
+        WaitUntilHealthyAsync(binderIds, CancellationToken.None);
+
+    /// <inheritdoc cref="WaitUntilHealthyAsync(string[])" />
+    public Task WaitUntilHealthyAsync(
+        IReadOnlyCollection<string> binderIds, CancellationToken ct) =>
+        WaitAsync((lines, runs) => runs && Healthy(lines).IsSupersetOf(binderIds),
+            "healthy: " + string.Join(", ", binderIds), ct);
 
     /// <summary>
     /// Waits until none of these backends is healthy. A hang takes 20 s to be found, 5 s to the
@@ -254,9 +270,14 @@ public sealed class BalancerContainer : WatchedContainer
     /// One still was healthy after <see cref="WatchedContainer.WaitLimit" />.
     /// </exception>
     /// <exception cref="InvalidOperationException">The balancer does not run.</exception>
-    public Task WaitUntilUnhealthyAsync(params string[] binderIds) => WaitAsync(
-        (lines, runs) => runs && !Healthy(lines).Overlaps(binderIds),
-        "not healthy: " + string.Join(", ", binderIds), CancellationToken.None);
+    public Task WaitUntilUnhealthyAsync(params string[] binderIds) =>
+        WaitUntilUnhealthyAsync(binderIds, CancellationToken.None);
+
+    /// <inheritdoc cref="WaitUntilUnhealthyAsync(string[])" />
+    public Task WaitUntilUnhealthyAsync(
+        IReadOnlyCollection<string> binderIds, CancellationToken ct) =>
+        WaitAsync((lines, runs) => runs && !Healthy(lines).Overlaps(binderIds),
+            "not healthy: " + string.Join(", ", binderIds), ct);
 
     /// <summary>
     /// The backends that it takes for healthy, named by their sockets; none if it does not run.

@@ -1,13 +1,24 @@
 // Owns one fake Binder in a container: a DNS backend on one socket, without a network, that does
-// wrong what it is told to. What it answers and how it misbehaves is fake-binder's, which
-// `docker run --rm fake-binder --help` tells.
+// wrong what it is told to, at its start or while it runs. What it answers and how it misbehaves is
+// fake-binder's, which `docker run --rm fake-binder --help` tells.
+//
+// It is told over its standard input, because that needs nothing in the image, no file that both
+// sides see, and no right; and it answers on its output, so it is known when it has heard.
+//
+// What always holds: of two that share a folder and an id one runs at most, because the second
+// takes the first one's path, and a balancer would see a restart that nobody asked for.
 //
 // Its deaths are those that a balancer must tell apart: KillAsync is a crash and leaves the path,
 // StopAsync unlinks the path and exits 0, PauseAsync is a hang that only heartbeats find, and
 // StartAsync makes the socket anew.
 
 using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
 using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
 using Docker.DotNet.Models;
 using DotNet.Testcontainers.Builders;
 using DotNet.Testcontainers.Configurations;
@@ -54,6 +65,10 @@ public sealed class FakeBinderBuilder
     /// <summary>The image that is run unless another one is named.</summary>
     public const string DefaultImage = "fake-binder:latest";
 
+    private const string NoNetwork =
+        "a fake Binder has no network: the balancer asks it on its socket, in the folder that "
+        + "WithSocketFolder gives";
+
     /// <summary>A fake Binder 5301.</summary>
     /// <param name="image">
     /// The image, e.g. one in a registry of your own; without a slash in its name it is one that
@@ -62,7 +77,7 @@ public sealed class FakeBinderBuilder
     public FakeBinderBuilder(string image = DefaultImage)
         : this(new FakeBinderConfiguration(binderId: "5301")) =>
         DockerResourceConfiguration = Init().WithImage(image)
-            .WithImagePullPolicy(Sandbox.PullPolicyOf(image)).DockerResourceConfiguration;
+            .WithImagePullPolicy(Sandbox.UsualPullPolicy).DockerResourceConfiguration;
 
     private FakeBinderBuilder(FakeBinderConfiguration configuration)
         : base(configuration) => DockerResourceConfiguration = configuration;
@@ -90,21 +105,36 @@ public sealed class FakeBinderBuilder
     public FakeBinderBuilder WithId(string id) =>
         Merge(DockerResourceConfiguration, new FakeBinderConfiguration(binderId: id));
 
-    /// <summary>What it does wrong, e.g. ("--no-heartbeat") or ("--crash-after", "100").</summary>
-    public FakeBinderBuilder WithMisbehaviour(params string[] options) => WithCommand(options);
+    /// <summary>
+    /// What it does wrong from its start on; FakeBinderContainer.MisbehaveAsync changes it.
+    /// </summary>
+    public FakeBinderBuilder WithMisbehaviour(Misbehaviour misbehaviour)
+    {
+        ArgumentNullException.ThrowIfNull(misbehaviour);
+        return WithEnvironment("FAKE_BINDER_SCRIPT", misbehaviour.ToScript());
+    }
+
+    /// <summary>Further options of fake-binder, e.g. ("--verbose").</summary>
+    public FakeBinderBuilder WithOptions(params string[] options) => WithCommand(options);
 
     /// <inheritdoc />
     public override FakeBinderContainer Build()
     {
         Validate();
         var path = $"{Sandbox.Sockets}/{DockerResourceConfiguration.BinderId}";
-        return new FakeBinderContainer(WithCommand(path).DockerResourceConfiguration);
+        var usual = DockerResourceConfiguration.ImagePullPolicy == Sandbox.UsualPullPolicy
+            ? WithImagePullPolicy(
+                Sandbox.UsualPullPolicyOf(DockerResourceConfiguration.Image.FullName))
+            : this;
+        return new FakeBinderContainer(usual.WithCommand(path).DockerResourceConfiguration);
     }
 
     /// <inheritdoc />
     protected override FakeBinderBuilder Init() => base.Init()
         .WithCreateParameterModifier(Sandbox.Harden)
         .WithCreateParameterModifier(Sandbox.Network("none"))
+        .WithCreateParameterModifier(container => container.OpenStdin = true)
+        .WithEnvironment("FAKE_BINDER_COMMANDS", "1")
         .WithWaitStrategy(Wait.ForUnixContainer().AddCustomWaitStrategy(
             new WatchedContainer.UntilReady(),
             wait => wait.WithInterval(TimeSpan.FromMilliseconds(50))));
@@ -126,8 +156,12 @@ public sealed class FakeBinderBuilder
         Merge(DockerResourceConfiguration, new FakeBinderConfiguration(resourceConfiguration));
 
     /// <inheritdoc />
-    protected override FakeBinderBuilder Clone(IContainerConfiguration resourceConfiguration) =>
-        Merge(DockerResourceConfiguration, new FakeBinderConfiguration(resourceConfiguration));
+    protected override FakeBinderBuilder Clone(IContainerConfiguration resourceConfiguration)
+    {
+        Sandbox.RefuseNetworks(resourceConfiguration, NoNetwork);
+        return Merge(
+            DockerResourceConfiguration, new FakeBinderConfiguration(resourceConfiguration));
+    }
 
     /// <inheritdoc />
     protected override FakeBinderBuilder Merge(
@@ -138,9 +172,17 @@ public sealed class FakeBinderBuilder
 /// <summary>A fake Binder; started, it listens on its socket.</summary>
 public sealed class FakeBinderContainer : WatchedContainer
 {
+    private static readonly ConcurrentDictionary<string, FakeBinderContainer> Owners = [];
+
+    private readonly string _place;
+    private volatile bool _starts;
+
     internal FakeBinderContainer(FakeBinderConfiguration configuration)
         : base(configuration)
     {
+        // The folder, or the volume.
+        _place = configuration.Mounts.First(mount => mount.Target == Sandbox.Sockets).Source
+            + "/" + configuration.BinderId;
         BinderId = configuration.BinderId!;
         SocketPath = configuration.Folder is { } folder
             ? System.IO.Path.Combine(folder, BinderId)
@@ -152,6 +194,66 @@ public sealed class FakeBinderContainer : WatchedContainer
 
     /// <summary>Its socket on this machine; null if that is in a volume.</summary>
     public string? SocketPath { get; }
+
+    /// <summary>
+    /// Has it do this wrong from now on and nothing else, in the sessions that there are too; it
+    /// returns when it has heard. What began, such as an answer that is put off, ends as it began.
+    /// A start, be it of the same container, is with what the builder was told.
+    /// </summary>
+    /// <exception cref="TimeoutException">
+    /// It did not hear within <see cref="WatchedContainer.WaitLimit" />: it is paused, or hangs.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">It does not run.</exception>
+    public async Task MisbehaveAsync(Misbehaviour misbehaviour, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(misbehaviour);
+        var command = "script " + misbehaviour.ToScript();
+        bool Heard(string line) => line == "did " + command;
+        var before = (await LinesAsync(ct).ConfigureAwait(false)).Count(Heard);
+        if (!await IsRunningAsync(ct).ConfigureAwait(false))
+            throw new InvalidOperationException($"fake Binder {BinderId} does not run");
+        var line = Encoding.UTF8.GetBytes(command + "\n");
+        using var input = await Engine.Containers.AttachContainerAsync(
+            Id, new ContainerAttachParameters { Stream = true, Stdin = true }, ct)
+            .ConfigureAwait(false);
+        await input.WriteAsync(line, 0, line.Length, ct).ConfigureAwait(false);
+        await WaitAsync((lines, _) => lines.Count(Heard) > before, command, ct)
+            .ConfigureAwait(false);
+    }
+
+    /// <inheritdoc />
+    protected override async Task UnsafeStartAsync(CancellationToken ct = default)
+    {
+        _starts = true;
+        try
+        {
+            while (!Owners.TryAdd(_place, this))
+            {
+                if (!Owners.TryGetValue(_place, out var other))
+                    continue;
+                if (other == this)
+                    break;
+                if (other._starts || await other.IsRunningAsync(ct).ConfigureAwait(false))
+                {
+                    throw new InvalidOperationException($"a fake Binder {BinderId} runs already "
+                        + "in this folder, and would lose its socket; WithId gives another id");
+                }
+                Owners.TryRemove(KeyValuePair.Create(_place, other));
+            }
+            await base.UnsafeStartAsync(ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            _starts = false;
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async ValueTask DisposeAsyncCore()
+    {
+        await base.DisposeAsyncCore().ConfigureAwait(false);
+        Owners.TryRemove(KeyValuePair.Create(_place, this));
+    }
 
     /// <inheritdoc />
     protected override bool TellsReadiness(string line) =>

@@ -8,10 +8,12 @@
 
 using System;
 using System.Globalization;
+using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Docker.DotNet.Models;
+using DotNet.Testcontainers.Configurations;
 using DotNet.Testcontainers.Images;
 
 namespace Balancer.Testing;
@@ -40,11 +42,28 @@ internal static class Sandbox
     };
 
     /// <summary>
+    /// Stands for the policy of whichever image is named in the end; UsualPullPolicyOf has it.
+    /// </summary>
+    public static readonly Func<ImageInspectResponse, bool> UsualPullPolicy = _ => false;
+
+    /// <summary>
     /// Whether an image may be fetched: not if its name has no slash, because then the engine
     /// would ask a public registry for one that only `make image` makes.
     /// </summary>
-    public static Func<ImageInspectResponse, bool> PullPolicyOf(string image) =>
+    public static Func<ImageInspectResponse, bool> UsualPullPolicyOf(string image) =>
         image.Contains('/', StringComparison.Ordinal) ? PullPolicy.Missing : PullPolicy.Never;
+
+    /// <summary>
+    /// Refuses what a container's network would be for, because it would be without effect, or
+    /// with a wrong one.
+    /// </summary>
+    public static void RefuseNetworks(IContainerConfiguration told, string why)
+    {
+        if (told.PortBindings?.Any() == true)
+            throw new ArgumentException("WithPortBinding: " + why);
+        if (told.Networks?.Any() == true || told.NetworkAliases?.Any() == true)
+            throw new ArgumentException("WithNetwork: " + why);
+    }
 
     public static void RunAsCaller(CreateContainerParameters container)
     {

@@ -10,6 +10,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Net;
 using System.Threading;
 using System.Threading.Tasks;
 using Docker.DotNet;
@@ -46,11 +47,21 @@ public abstract class WatchedContainer : DockerContainer
 
     /// <summary>
     /// Ends the process with SIGKILL, as a crash does, and returns when it has ended: it has no
-    /// chance to do anything, so a fake Binder leaves its socket's path behind.
+    /// chance to do anything, so a fake Binder leaves its socket's path behind. One that has ended
+    /// by itself, or was not started yet, is left as it is.
     /// </summary>
     public async Task KillAsync(CancellationToken ct = default)
     {
-        await SignalAsync("SIGKILL", ct).ConfigureAwait(false);
+        if (State == TestcontainersStates.Undefined)
+            return;
+        try
+        {
+            await SignalAsync("SIGKILL", ct).ConfigureAwait(false);
+        }
+        catch (DockerApiException ended) when (ended.StatusCode == HttpStatusCode.Conflict)
+        {
+            // The engine's answer for one that does not run.
+        }
         // Ended already, so all that this does is to see that it has.
         await StopAsync(ct).ConfigureAwait(false);
     }
@@ -85,6 +96,9 @@ public abstract class WatchedContainer : DockerContainer
             $"a line with \"{text}\"", ct).ConfigureAwait(false);
         return found!;
     }
+
+    /// <summary>The engine, for what the base class does not do.</summary>
+    private protected DockerClient Engine => _docker;
 
     internal async Task<bool> IsReadyAsync()
     {

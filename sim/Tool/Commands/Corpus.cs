@@ -1,5 +1,5 @@
-// Owns the corpus: every scenario that ever found something, one file each, with what it found. All of them are run again and again; one that fails has come
-// back.
+// Owns the corpus: every scenario that ever found something, one file each, with what it found. All
+// of them are run again and again; one that fails has come back.
 //
 // What always holds: a file is named after its check and its scenario, so adding one twice is
 // adding it once; no file is passed over, and a corpus with none is a mistake, not a pass.

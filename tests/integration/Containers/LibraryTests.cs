@@ -4,6 +4,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 using Balancer.Testing;
 using DnsClient;
@@ -49,7 +50,7 @@ public sealed class LibraryTests
     {
         using var sockets = new SocketFolder();
         await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
-            .WithMisbehaviour("--crash-after", "2").Build();
+            .WithMisbehaviour(new Misbehaviour { CrashAfter = 2 }).Build();
         await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
         await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
         await balancer.WaitUntilHealthyAsync("5301");
@@ -65,11 +66,160 @@ public sealed class LibraryTests
     }
 
     [FactNeedingDocker]
+    public async Task Misbehaviour_CanBeChangedWhileItRuns()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
+            .WithMisbehaviour(new Misbehaviour { DropEvery = 1 }).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+        using var host = new UdpHost();
+        var query = DnsWire.WhoAreYou(UdpHost.NextId());
+        Assert.Null(host.AskOnce(balancer.Endpoint, query, milliseconds: 300));
+
+        await binder.MisbehaveAsync(Misbehaviour.None);
+        Assert.NotNull(host.AskOnce(balancer.Endpoint, query));
+
+        await binder.MisbehaveAsync(new Misbehaviour { DropEvery = 1 });
+        Assert.Null(host.AskOnce(balancer.Endpoint, query, milliseconds: 300));
+
+        // The same again is heard again.
+        await binder.MisbehaveAsync(Misbehaviour.None);
+        Assert.NotNull(host.AskOnce(balancer.Endpoint, query));
+        await binder.KillAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => binder.MisbehaveAsync(Misbehaviour.None));
+    }
+
+    [FactNeedingDocker]
+    public async Task EveryMisbehaviour_IsOneThatTheImageKnows()
+    {
+        using var sockets = new SocketFolder();
+        var all = new Misbehaviour();
+        foreach (var property in typeof(Misbehaviour).GetProperties())
+        {
+            object value = property.PropertyType switch
+            {
+                var type when type == typeof(bool) => true,
+                var type when type == typeof(TimeSpan?) => TimeSpan.FromMilliseconds(1.5),
+                var type when type == typeof(System.Net.IPAddress) =>
+                    System.Net.IPAddress.Parse("192.0.2.1"),
+                var type when type == typeof(int?) => 7,
+                _ => 7L,
+            };
+            property.SetValue(all, value);
+        }
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
+            .WithMisbehaviour(all).Build();
+
+        await binder.StartAsync();
+
+        Assert.Equal(["5301"], sockets.Names);
+    }
+
+    [FactNeedingDocker]
+    public async Task Kill_OfWhatHasEndedOrNeverRan_IsNotAnError()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+
+        await binder.KillAsync();
+        await binder.StartAsync();
+        await binder.KillAsync();
+        await binder.KillAsync();
+        await binder.StartAsync();
+        await binder.StopAsync();
+        await binder.KillAsync();
+
+        Assert.Empty(sockets.Names);
+    }
+
+    [FactNeedingDocker]
+    public async Task SecondBackendWithTheIdOfOneThatRuns_DoesNotStart()
+    {
+        using var sockets = new SocketFolder();
+        await using var first = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var second = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        using var elsewhere = new SocketFolder();
+        await using var third = new FakeBinderBuilder().WithSocketFolder(elsewhere).Build();
+        await Task.WhenAll(first.StartAsync(), third.StartAsync());
+
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => second.StartAsync());
+
+        Assert.StartsWith("a fake Binder 5301 runs already in this folder", failure.Message,
+            StringComparison.Ordinal);
+        await first.KillAsync();
+        await second.StartAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => first.StartAsync());
+        await second.DisposeAsync();
+        await first.StartAsync();
+    }
+
+    [FactNeedingDocker]
+    public async Task Wait_EndsWhenItIsCancelled()
+    {
+        using var sockets = new SocketFolder();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await balancer.StartAsync();
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(0.2));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => balancer.WaitUntilHealthyAsync(["5301"], soon.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => balancer.WaitForLineAsync("what it never says", soon.Token));
+        await balancer.WaitUntilUnhealthyAsync(["5301"], CancellationToken.None);
+    }
+
+    [FactNeedingDocker]
+    public void NetworksAndPorts_AreRefusedWhereTheyAreAskedFor()
+    {
+        foreach (var refused in new Action[]
+        {
+            () => new BalancerBuilder().WithPortBinding(53, 5300),
+            () => new BalancerBuilder().WithPortBinding(53, assignRandomHostPort: true),
+            () => new FakeBinderBuilder().WithPortBinding(53),
+        })
+        {
+            Assert.StartsWith("WithPortBinding: ", Assert.Throws<ArgumentException>(refused)
+                .Message, StringComparison.Ordinal);
+        }
+        foreach (var refused in new Action[]
+        {
+            () => new BalancerBuilder().WithNetwork("mine"),
+            () => new BalancerBuilder().WithNetworkAliases("mine"),
+            () => new FakeBinderBuilder().WithNetwork("mine"),
+        })
+        {
+            Assert.StartsWith("WithNetwork: ", Assert.Throws<ArgumentException>(refused)
+                .Message, StringComparison.Ordinal);
+        }
+    }
+
+    [FactNeedingDocker]
+    public async Task ImageNamedByAMethod_IsPulledAsOneNamedByTheConstructor()
+    {
+        using var sockets = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithImage("fake-binder:nosuch")
+            .WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder("registry.invalid/bbal:1")
+            .WithImage("bbal:nosuch").WithSocketFolder(sockets).Build();
+
+        Assert.StartsWith("there is no image fake-binder:nosuch here", (await Assert
+            .ThrowsAsync<InvalidOperationException>(() => binder.StartAsync())).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith("there is no image bbal:nosuch here", (await Assert
+            .ThrowsAsync<InvalidOperationException>(() => balancer.StartAsync())).Message,
+            StringComparison.Ordinal);
+    }
+
+    [FactNeedingDocker]
     public async Task ContainerThatCannotStart_FailsWithWhatItSaid()
     {
         using var sockets = new SocketFolder();
         await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets)
-            .WithMisbehaviour("--nonsense").Build();
+            .WithOptions("--nonsense").Build();
 
         var failure = await Assert.ThrowsAnyAsync<Exception>(() => binder.StartAsync());
 

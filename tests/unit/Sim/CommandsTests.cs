@@ -68,6 +68,10 @@ public sealed class CommandsTests
         Assert.Equal(CheckNames.Ids.Length,
             CheckNames.Ids.Select(CheckNames.Of).Distinct().Count());
         Assert.All(CheckNames.Ids, id => Assert.Matches("^[a-z-]+$", CheckNames.Of(id)));
+        var document = File.ReadAllLines(
+            Path.Combine(ArchitectureTests.Root, "docs", "invariants.md"));
+        Assert.All(CheckNames.Ids, id =>
+            Assert.Contains($"### {id} {CheckNames.Of(id)}", document));
     }
 
     [Theory]

@@ -68,7 +68,7 @@ public sealed class ScenarioSchemaTests
                 tried++;
                 var isValid = Schema.Evaluate(Element(bad)).IsValid;
                 Assert.True(isValid == IsRead(bad),
-                    $"{place}: {what}: {(isValid ? "only the schema" : "only the reader")} takes it");
+                    $"{place}: {what}: only the {(isValid ? "schema" : "reader")} takes it");
             }
         }
         Assert.True(tried > 1000, $"{tried} were tried");
