@@ -113,7 +113,5 @@ public static class SpecifiedLimits
 
     private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 
-    private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
-
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);
 }
