@@ -218,7 +218,7 @@ internal static class EventWords
 
     private static (string Name, object Value)[] Errno(IoResult why) => why.Errno == 0
         ? []
-        : [("errno", why.Errno), ("errno_name", LogWords.ErrnoName(why.Errno))];
+        : [("errno", why.Errno), ("errno_name", Balancer.Linux.Errno.NameOf(why.Errno))];
 
     private static (string Name, object Value)[] Detail(Fault fault) => fault.Cause switch
     {

@@ -10,6 +10,7 @@ using System.Globalization;
 using System.Linq;
 using System.Text;
 using Balancer.Core;
+using Balancer.Linux;
 
 namespace Balancer;
 
@@ -75,8 +76,8 @@ internal static class LogWords
     public static string Of(IoResult result)
     {
         // The same status as a path that is absent: a plain file where the directory should be.
-        var words = ErrnoName(result.Errno) == "ENOTDIR" ? "not a directory" : Of(result.Status);
-        return result.Errno == 0 ? words : $"{words} ({ErrnoName(result.Errno)})";
+        var words = result.Errno == Errno.ENOTDIR ? "not a directory" : Of(result.Status);
+        return result.Errno == 0 ? words : $"{words} ({Errno.NameOf(result.Errno)})";
     }
 
     public static string Of(BackendState state) => state switch
@@ -97,47 +98,6 @@ internal static class LogWords
     /// <summary>"1 backend", "2 backends"; the plural is the noun with an s unless told.</summary>
     public static string Count(long count, string noun, string? plural = null) => string.Create(
         CultureInfo.InvariantCulture, $"{count} {(count == 1 ? noun : plural ?? noun + "s")}");
-
-    /// <summary>Linux's name for an errno that sockets and files answer, else its number.</summary>
-    public static string ErrnoName(int errno) => errno switch
-    {
-        1 => "EPERM",
-        2 => "ENOENT",
-        4 => "EINTR",
-        5 => "EIO",
-        9 => "EBADF",
-        11 => "EAGAIN",
-        12 => "ENOMEM",
-        13 => "EACCES",
-        20 => "ENOTDIR",
-        22 => "EINVAL",
-        23 => "ENFILE",
-        24 => "EMFILE",
-        32 => "EPIPE",
-        36 => "ENAMETOOLONG",
-        38 => "ENOSYS",
-        40 => "ELOOP",
-        71 => "EPROTO",
-        88 => "ENOTSOCK",
-        89 => "EDESTADDRREQ",
-        90 => "EMSGSIZE",
-        91 => "EPROTOTYPE",
-        92 => "ENOPROTOOPT",
-        95 => "EOPNOTSUPP",
-        98 => "EADDRINUSE",
-        99 => "EADDRNOTAVAIL",
-        100 => "ENETDOWN",
-        101 => "ENETUNREACH",
-        103 => "ECONNABORTED",
-        104 => "ECONNRESET",
-        105 => "ENOBUFS",
-        107 => "ENOTCONN",
-        110 => "ETIMEDOUT",
-        111 => "ECONNREFUSED",
-        112 => "EHOSTDOWN",
-        113 => "EHOSTUNREACH",
-        _ => "errno " + errno.ToString(CultureInfo.InvariantCulture),
-    };
 
     private static string Of(IoStatus status) => status switch
     {
