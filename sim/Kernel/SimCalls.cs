@@ -14,6 +14,7 @@ namespace Simulation.Kernel;
 public enum SimCall
 {
     Wait,
+    MakeUrgent,
     SetInterest,
     ReceiveDatagrams,
     SendDatagrams,

@@ -5,8 +5,8 @@
 // that makes something ready; else when its time has come. With Instant.Never and nothing
 // scheduled it would block for ever, so it returns 0 with the time unchanged and says IsIdle.
 //
-// What always holds: operator's signals come first, then the directory, then sockets in the order
-// in which things happened to them; a handle that is not open is the caller's bug (Verify).
+// What always holds: what an operator asks for, the directory and urgent sockets come before all
+// other streams, and sockets of either kind in the order in which things happened to them; a handle that is not open is the caller's bug (Verify).
 
 using System;
 using Balancer.Core;
@@ -55,6 +55,12 @@ public sealed class SimNetwork : INetwork
                 (int)happened.Kind << 8 | (int)happened.Ready, _kernel.Now);
         }
         return count;
+    }
+
+    public void MakeUrgent(SocketHandle stream)
+    {
+        Count(SimCall.MakeUrgent, stream, 0);
+        _kernel.Sockets.Find(stream).MakeUrgent();
     }
 
     public void SetInterest(SocketHandle socket, Readiness interest)
@@ -185,17 +191,17 @@ public sealed class SimNetwork : INetwork
     private int Gather(Span<NetworkEvent> events)
     {
         var count = 0;
-        // Where among the others what an operator asks for comes is nobody's promise.
+        // Where among what is urgent comes what an operator asks for is nobody's promise.
         var isLast = (_stop || _rescan || _status) && (_asked++ & 1) != 0;
         if (!isLast)
             TellWhatIsAsked(events, ref count);
         Tell(ref _directoryChanged, NetworkEventKind.DirectoryChanged, events, ref count);
         while (count < events.Length && _kernel.Faults.TryTakeSpurious(out var spurious))
             AddSpurious(spurious, events, ref count);
-        count += _kernel.Sockets.Gather(events[count..]);
+        count += _kernel.Sockets.GatherUrgent(events[count..]);
         if (isLast)
             TellWhatIsAsked(events, ref count);
-        return count;
+        return count + _kernel.Sockets.GatherBulk(events[count..]);
     }
 
     private void TellWhatIsAsked(Span<NetworkEvent> events, ref int count)

@@ -1,5 +1,5 @@
-// Owns the descriptor table and the list of what may be ready. The list is kept as epoll keeps its
-// own: a socket enters it when something happened to it, is looked at by Wait, and stays at the
+// Owns the descriptor table and the two lists of what may be ready, one of what is urgent. They are
+// kept as epoll keeps its own: a socket enters it when something happened to it, is looked at by Wait, and stays at the
 // list's end for as long as it is ready, so that a full span of events starves nobody and a
 // thousand quiet sockets cost nothing.
 //
@@ -22,10 +22,17 @@ internal sealed class SimSocket(SimSockets table, int slot)
 
     public bool IsOpen { get; private set; }
 
-    /// <summary>Whether the list of what may be ready has it.</summary>
-    public bool IsListed { get; set; }
+    /// <summary>
+    /// Whether a list of what may be ready has it; a slot that was used again may be in the other.
+    /// </summary>
+    public bool IsListedAsUrgent { get; set; }
+
+    public bool IsListedAsBulk { get; set; }
 
     public Readiness Interest { get; private set; }
+
+    /// <summary>Whether Wait reports it before those that are not.</summary>
+    public bool IsUrgent { get; private set; }
 
     /// <summary>The stream's end; null for the two sockets that are no streams.</summary>
     public SimEnd? End { get; private set; }
@@ -38,6 +45,7 @@ internal sealed class SimSocket(SimSockets table, int slot)
         _generation++;
         IsOpen = true;
         Interest = Readiness.None;
+        IsUrgent = end == null;
         End = end;
         Ready = ready;
     }
@@ -48,6 +56,12 @@ internal sealed class SimSocket(SimSockets table, int slot)
         Interest = Readiness.None;
         End = null;
         Ready = null;
+    }
+
+    public void MakeUrgent()
+    {
+        Verify.That(Interest == Readiness.None, "a stream is made urgent before it is used");
+        IsUrgent = true;
     }
 
     public void SetInterest(Readiness interest)
@@ -70,7 +84,8 @@ internal sealed class SimSockets
 {
     private readonly List<SimSocket> _slots = [];
     private readonly Stack<SimSocket> _free = [];
-    private readonly SimRing<SimSocket> _listed = new();
+    private readonly SimRing<SimSocket> _urgent = new();
+    private readonly SimRing<SimSocket> _bulk = new();
 
     /// <summary>Open sockets that are streams.</summary>
     public int Streams { get; private set; }
@@ -124,27 +139,55 @@ internal sealed class SimSockets
 
     public void Touch(SimSocket socket)
     {
-        if (socket.IsListed || socket.Interest == Readiness.None)
+        if (socket.Interest == Readiness.None)
             return;
-        socket.IsListed = true;
-        _listed.Push(socket);
+        if (socket.IsUrgent && !socket.IsListedAsUrgent)
+        {
+            socket.IsListedAsUrgent = true;
+            _urgent.Push(socket);
+        }
+        else if (!socket.IsUrgent && !socket.IsListedAsBulk)
+        {
+            socket.IsListedAsBulk = true;
+            _bulk.Push(socket);
+        }
     }
 
-    /// <summary>Fills the span with what is ready, oldest first; returns how many.</summary>
-    public int Gather(Span<NetworkEvent> events)
+    /// <summary>Fills the span with what is ready and urgent, oldest first; how many.</summary>
+    public int GatherUrgent(Span<NetworkEvent> events)
     {
         var count = 0;
-        for (var left = _listed.Count; left > 0 && count < events.Length; left--)
+        for (var left = _urgent.Count; left > 0 && count < events.Length; left--)
         {
-            var socket = _listed.Pop();
-            socket.IsListed = false;
-            var ready = socket.Reportable();
-            if (ready == Readiness.None)
-                continue;
-            events[count++] = new NetworkEvent(NetworkEventKind.Socket, socket.Handle, ready);
-            Touch(socket);
+            var socket = _urgent.Pop();
+            socket.IsListedAsUrgent = false;
+            if (socket.IsUrgent)
+                Report(socket, events, ref count);
         }
         return count;
+    }
+
+    /// <summary>The same of what is not urgent.</summary>
+    public int GatherBulk(Span<NetworkEvent> events)
+    {
+        var count = 0;
+        for (var left = _bulk.Count; left > 0 && count < events.Length; left--)
+        {
+            var socket = _bulk.Pop();
+            socket.IsListedAsBulk = false;
+            if (!socket.IsUrgent)
+                Report(socket, events, ref count);
+        }
+        return count;
+    }
+
+    private void Report(SimSocket socket, Span<NetworkEvent> events, ref int count)
+    {
+        var ready = socket.Reportable();
+        if (ready == Readiness.None)
+            return;
+        events[count++] = new NetworkEvent(NetworkEventKind.Socket, socket.Handle, ready);
+        Touch(socket);
     }
 
     /// <summary>

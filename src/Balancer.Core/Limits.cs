@@ -37,8 +37,17 @@ public static class Limits
     /// </summary>
     public const int DatagramBatchesPerTurn = 2;
 
-    /// <summary>Events that one Wait may report; the rest are reported by the next.</summary>
-    public const int EventsPerTurn = 256;
+    /// <summary>
+    /// Events that one Wait may report; the rest are reported by the next. There is room for every
+    /// urgent one, so that those come every turn, and for some 250 of relayed connections.
+    /// </summary>
+    public const int EventsPerTurn = 768;
+
+    /// <summary>
+    /// Urgent events at most: two sessions a backend, one of them retired, the two bound sockets,
+    /// a stop, a rescan, a status report, and a change of the directory.
+    /// </summary>
+    internal const int UrgentEvents = 2 * MaxBackends + 6;
 
     // ---- Backends ----
 
@@ -256,6 +265,7 @@ public static class Limits
     {
         Verify.That(DatagramSlotBytes > MaxUdpPayload, "a slot shows that a payload is too large");
         Verify.That(MaxSkippedPayload > MaxUdpPayload, "some payloads are skipped, not faulted");
+        Verify.That(EventsPerTurn > UrgentEvents, "all that is urgent comes every turn");
         Verify.That(
             BackendQueueBytes >= ControlReserveBytes + Frames.UdpHeaderBytes + MaxUdpPayload,
             "an empty queue takes any one frame");

@@ -21,7 +21,8 @@ internal sealed unsafe class Epoll : IDisposable
     /// <summary>A timeout that never ends.</summary>
     internal const long Forever = -1;
 
-    private const int Capacity = Limits.EventsPerTurn;
+    /// <summary>One more than is ever asked for, for the other set's own event.</summary>
+    private const int Capacity = Limits.EventsPerTurn + 1;
 
     private const int MaxEventBytes = 16;
 
@@ -38,6 +39,9 @@ internal sealed unsafe class Epoll : IDisposable
             throw NetworkSetupException.For("cannot make an epoll instance", LibC.Errno);
         _events = (byte*)NativeMemory.AllocZeroed(Capacity, MaxEventBytes);
     }
+
+    /// <summary>To be watched by another set: readable while anything in this one is.</summary>
+    internal int Descriptor => _fd;
 
     private static bool IsPacked => RuntimeInformation.ProcessArchitecture == Architecture.X64;
 

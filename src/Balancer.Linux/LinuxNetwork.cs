@@ -5,6 +5,11 @@
 // Why it is so: errors are the core's business, and the core must meet them in the simulator as
 // well, so they are handed up as values, every one of them. Exceptions are for start-up (Open).
 //
+// There are two sets of epoll, so that Wait can report first what is urgent: one that is waited on,
+// and in it, as one descriptor more, another for all streams that are not. Only when that one has
+// something ready is it asked, so urgent traffic alone costs one call a wait. Where a set cannot be
+// in a set, there is one for all, and nothing goes first.
+//
 // What always holds: every descriptor is non-blocking and close-on-exec; a token of epoll is
 // generation << 32 | slot, and generation 0 marks the adapter's own descriptors; a socket whose
 // interest is None is not in epoll at all, since epoll reports a hang-up whether asked or not and
@@ -23,12 +28,14 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 {
     private const ulong PostedToken = 0;
     private const ulong WatchToken = 1;
+    private const ulong BulkToken = 2;
 
     /// <summary>Between tries to put a socket into epoll that the kernel had no room for.</summary>
     private static readonly Duration RegistrationRetry = Duration.FromMilliseconds(10);
 
     private readonly SocketTable _sockets = new();
-    private readonly Epoll _epoll;
+    private readonly Epoll _urgent;
+    private readonly Epoll _bulk;
     private readonly PostedEvents _posted;
     private readonly DatagramCalls _datagrams;
     private DirectoryWatch? _watch;
@@ -36,13 +43,17 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private bool _disposed;
 
     private LinuxNetwork(
-        ListenSockets listening, Epoll epoll, PostedEvents posted, bool forceFallbacks)
+        ListenSockets listening, Epoll urgent, Epoll bulk, PostedEvents posted,
+        bool forceFallbacks)
     {
-        _epoll = epoll;
+        _urgent = urgent;
+        _bulk = bulk;
         _posted = posted;
         ListenEndpoint = listening.Endpoint;
         DatagramSocket = _sockets.Add(listening.Datagram);
         Listener = _sockets.Add(listening.Listener);
+        MakeUrgent(DatagramSocket);
+        MakeUrgent(Listener);
         _datagrams = new DatagramCalls(listening.Datagram, listening.Endpoint.Address,
             listening.HasPacketInfo, forceFallbacks);
     }
@@ -65,19 +76,30 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         LibC.VerifyLayout();
         var warnings = new List<string>();
         RaiseDescriptorLimit(warnings);
-        Epoll? epoll = null;
+        Epoll? urgent = null;
+        Epoll? bulk = null;
         PostedEvents? posted = null;
         ListenSockets? listening = null;
         try
         {
-            epoll = new Epoll(options.ForceFallbacks);
+            urgent = new Epoll(options.ForceFallbacks);
+            bulk = new Epoll(options.ForceFallbacks);
             posted = new PostedEvents();
-            var errno = epoll.Control(
+            var errno = urgent.Control(
                 C.EPOLL_CTL_ADD, posted.Descriptor, C.EPOLLIN, PostedToken);
             if (errno != 0)
                 throw NetworkSetupException.For("cannot watch an event descriptor", errno);
+            errno = urgent.Control(C.EPOLL_CTL_ADD, bulk.Descriptor, C.EPOLLIN, BulkToken);
+            if (errno != 0)
+            {
+                warnings.Add(NetworkSetupException.Explain(
+                    "UDP queries wait behind busy TCP connections", errno));
+                bulk.Dispose();
+                bulk = urgent;
+            }
             listening = ListenSockets.Open(options, warnings);
-            return new LinuxNetwork(listening, epoll, posted, options.ForceFallbacks)
+            return new LinuxNetwork(
+                listening, urgent, bulk, posted, options.ForceFallbacks)
             {
                 Warnings = warnings,
             };
@@ -86,7 +108,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         {
             listening?.Close();
             posted?.Dispose();
-            epoll?.Dispose();
+            if (bulk != urgent)
+                bulk?.Dispose();
+            urgent?.Dispose();
             throw;
         }
     }
@@ -108,7 +132,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         _disposed = true;
         _posted.Dispose();
         _sockets.ForEachDescriptor(fd => _ = LibC.Close(fd));
-        _epoll.Dispose();
+        if (_bulk != _urgent)
+            _bulk.Dispose();
+        _urgent.Dispose();
         _datagrams.Dispose();
     }
 
@@ -123,10 +149,24 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (count == events.Length)
             return count;
         var timeout = count > 0 ? 0 : NanosecondsUntil(until);
-        var came = _epoll.Wait(events.Length - count, timeout);
+        // One more than there is room for: the other set's own event takes none.
+        var came = _urgent.Wait(events.Length - count + 1, timeout);
+        var hasBulk = false;
         for (var i = 0; i < came; i++)
-            count += Translate(i, events[count..]);
-        return count;
+        {
+            if (_urgent.Token(i) == BulkToken)
+                hasBulk = true;
+            else
+                count += Translate(_urgent, i, events[count..]);
+        }
+        return hasBulk ? count + GatherBulk(events[count..]) : count;
+    }
+
+    public void MakeUrgent(SocketHandle stream)
+    {
+        ref var slot = ref _sockets[stream];
+        Verify.That(slot.Interest == Readiness.None, "a stream is made urgent before it is used");
+        slot.IsUrgent = true;
     }
 
     public void SetInterest(SocketHandle socket, Readiness interest)
@@ -145,7 +185,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     internal int Attach(DirectoryWatch watch)
     {
         Verify.That(_watch is null, "one directory is watched");
-        var errno = _epoll.Control(C.EPOLL_CTL_ADD, watch.Descriptor, C.EPOLLIN, WatchToken);
+        var errno = _urgent.Control(C.EPOLL_CTL_ADD, watch.Descriptor, C.EPOLLIN, WatchToken);
         if (errno == 0)
             _watch = watch;
         return errno;
@@ -155,7 +195,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         if (_watch != watch || _disposed)
             return;
-        _ = _epoll.Control(C.EPOLL_CTL_DEL, watch.Descriptor, 0, 0);
+        _ = _urgent.Control(C.EPOLL_CTL_DEL, watch.Descriptor, 0, 0);
         _watch = null;
     }
 
@@ -167,10 +207,22 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         return until <= now ? 0 : (until - now).Nanoseconds;
     }
 
-    /// <summary>Writes what one event of epoll means; returns how many events.</summary>
-    private int Translate(int index, Span<NetworkEvent> events)
+    /// <summary>What streams that are not urgent have, as far as there is room.</summary>
+    private int GatherBulk(Span<NetworkEvent> events)
     {
-        var token = _epoll.Token(index);
+        if (events.IsEmpty)
+            return 0;
+        var count = 0;
+        var came = _bulk.Wait(events.Length, timeoutNanoseconds: 0);
+        for (var i = 0; i < came; i++)
+            count += Translate(_bulk, i, events[count..]);
+        return count;
+    }
+
+    /// <summary>Writes what one event of epoll means; returns how many events.</summary>
+    private int Translate(Epoll epoll, int index, Span<NetworkEvent> events)
+    {
+        var token = epoll.Token(index);
         if (token >> 32 == 0)
             return TranslateOwn(token, events);
         if (events.IsEmpty)
@@ -178,7 +230,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         var handle = new SocketHandle((int)(uint)token, (uint)(token >> 32));
         var interest = _sockets.IsLive(handle) ? _sockets[handle].Interest : Readiness.None;
         events[0] = new NetworkEvent(
-            NetworkEventKind.Socket, handle, ReadyFor(_epoll.Bits(index), interest));
+            NetworkEventKind.Socket, handle, ReadyFor(epoll.Bits(index), interest));
         return 1;
     }
 
@@ -217,10 +269,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     /// <summary>Brings epoll in line with a slot's interest.</summary>
     private void Register(SocketHandle socket, ref SocketSlot slot)
     {
+        var epoll = slot.IsUrgent ? _urgent : _bulk;
         if (slot.Interest == Readiness.None)
         {
             if (slot.Registration == Registration.In)
-                Expect(_epoll.Control(C.EPOLL_CTL_DEL, slot.Descriptor, 0, 0));
+                Expect(epoll.Control(C.EPOLL_CTL_DEL, slot.Descriptor, 0, 0));
             SetRegistration(ref slot, Registration.Out);
             return;
         }
@@ -229,10 +282,10 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         var token = (ulong)socket.Generation << 32 | (uint)socket.Slot;
         if (slot.Registration == Registration.In)
         {
-            Expect(_epoll.Control(C.EPOLL_CTL_MOD, slot.Descriptor, bits, token));
+            Expect(epoll.Control(C.EPOLL_CTL_MOD, slot.Descriptor, bits, token));
             return;
         }
-        var errno = _epoll.Control(C.EPOLL_CTL_ADD, slot.Descriptor, bits, token);
+        var errno = epoll.Control(C.EPOLL_CTL_ADD, slot.Descriptor, bits, token);
         if (errno is not Errno.ENOMEM and not Errno.ENOSPC)
             Expect(errno);
         SetRegistration(ref slot, errno == 0 ? Registration.In : Registration.Wanted);

@@ -29,6 +29,7 @@ internal struct SocketSlot
     internal int Descriptor;
     internal Readiness Interest;
     internal Registration Registration;
+    internal bool IsUrgent;
     internal int NextFree;
 }
 
@@ -86,6 +87,7 @@ internal sealed class SocketTable
         slot.Descriptor = descriptor;
         slot.Interest = Readiness.None;
         slot.Registration = Registration.Out;
+        slot.IsUrgent = false;
         return new SocketHandle(index, slot.Generation);
     }
 

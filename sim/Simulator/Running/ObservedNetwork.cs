@@ -46,6 +46,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         return count;
     }
 
+    public void MakeUrgent(SocketHandle stream) => _inner.MakeUrgent(stream);
+
     public void SetInterest(SocketHandle socket, Readiness interest)
     {
         _inner.SetInterest(socket, interest);

@@ -61,6 +61,7 @@ internal sealed class ControlSession(INetwork network)
         _heartbeatEnd = 0;
         BytesTaken = 0;
         Unanswered = 0;
+        network.MakeUrgent(stream);
         network.SetInterest(stream, Readiness.Read);
     }
 

@@ -106,6 +106,77 @@ public abstract class NetworkContract : IDisposable
     }
 
     [Fact]
+    public void UrgentStream_IsReportedBeforeOlderOnes_HoweverLittleRoomThereIs()
+    {
+        using var listener = _world.Listen("b");
+        var peers = new System.Collections.Generic.List<IStreamPeer>();
+        for (var i = 0; i < 8; i++)
+            peers.Add(MakeReadable(listener, isUrgent: false).Peer);
+        var (urgent, peer) = MakeReadable(listener, isUrgent: true);
+        peers.Add(peer);
+        _world.AwaitReady(urgent, Readiness.Read);
+
+        for (var n = 0; n < 5; n++)
+            Assert.Equal(urgent, Assert.Single(_world.PollSockets(room: 1)).Handle);
+        for (var n = 0; n < 5; n++)
+        {
+            var polled = _world.PollSockets(room: 3);
+            Assert.Equal(3, polled.Length);
+            Assert.Contains(polled, came => came.Handle == urgent);
+        }
+        peers.ForEach(other => other.Dispose());
+    }
+
+    [Fact]
+    public void DatagramAndClientWaiting_AreReportedBeforeStreams()
+    {
+        using var listener = _world.Listen("b");
+        using var peer = MakeReadable(listener, isUrgent: false).Peer;
+        Network.SetInterest(Network.DatagramSocket, Readiness.Read);
+        Network.SetInterest(Network.Listener, Readiness.Read);
+        using var asker = _world.NewDatagramPeer(Ipv4.Loopback);
+        asker.Send(Network.ListenEndpoint, "q"u8);
+        using var client = _world.ConnectClient();
+        _world.AwaitReady(Network.Listener, Readiness.Read);
+        _world.AwaitReady(Network.DatagramSocket, Readiness.Read);
+
+        for (var n = 0; n < 5; n++)
+        {
+            Assert.Equal(
+                new[] { Network.DatagramSocket, Network.Listener }.ToHashSet(),
+                _world.PollSockets(room: 2).Select(came => came.Handle).ToHashSet());
+        }
+    }
+
+    [Fact]
+    public void ManyStreamsReady_LittleRoom_AllAreReportedInTurn()
+    {
+        using var listener = _world.Listen("b");
+        var pairs = Enumerable.Range(0, 8)
+            .Select(_ => MakeReadable(listener, isUrgent: false)).ToArray();
+        foreach (var (stream, _) in pairs)
+            _world.AwaitReady(stream, Readiness.Read);
+
+        var reported = Enumerable.Range(0, 4)
+            .SelectMany(_ => _world.PollSockets(room: 2)).Select(came => came.Handle).ToHashSet();
+
+        Assert.Equal(8, reported.Count);
+        Array.ForEach(pairs, pair => pair.Peer.Dispose());
+    }
+
+    private (SocketHandle Stream, IStreamPeer Peer) MakeReadable(
+        IListenerPeer listener, bool isUrgent)
+    {
+        var stream = _world.Connect("b");
+        var peer = listener.Accept();
+        if (isUrgent)
+            Network.MakeUrgent(stream);
+        Network.SetInterest(stream, Readiness.Read);
+        peer.Send("x"u8);
+        return (stream, peer);
+    }
+
+    [Fact]
     public void PeerGone_InterestInHangUpAlone_IsReportedAsHangUpAlone()
     {
         using var listener = _world.Listen("b");

@@ -60,6 +60,10 @@ internal sealed class ScriptedNetwork : INetwork
         return happened.Length;
     }
 
+    public void MakeUrgent(SocketHandle stream)
+    {
+    }
+
     public void SetInterest(SocketHandle socket, Readiness interest)
     {
         if (socket != DatagramSocket && socket != Listener)

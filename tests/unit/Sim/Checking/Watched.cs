@@ -101,6 +101,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
         return count;
     }
 
+    public void MakeUrgent(SocketHandle stream) => Kernel.Network.MakeUrgent(stream);
+
     public void SetInterest(SocketHandle socket, Readiness interest)
     {
         Kernel.Network.SetInterest(socket, interest);
