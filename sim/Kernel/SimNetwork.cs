@@ -6,7 +6,8 @@
 // scheduled it would block for ever, so it returns 0 with the time unchanged and says IsIdle.
 //
 // What always holds: what an operator asks for, the directory and urgent sockets come before all
-// other streams, and sockets of either kind in the order in which things happened to them; a handle that is not open is the caller's bug (Verify).
+// other streams, and sockets of either kind in the order in which things happened to them; a handle
+// that is not open is the caller's bug (Verify).
 
 using System;
 using Balancer.Core;

@@ -1,7 +1,7 @@
 // Owns the descriptor table and the two lists of what may be ready, one of what is urgent. They are
-// kept as epoll keeps its own: a socket enters it when something happened to it, is looked at by Wait, and stays at the
-// list's end for as long as it is ready, so that a full span of events starves nobody and a
-// thousand quiet sockets cost nothing.
+// kept as epoll keeps its own: a socket enters its list when something happened to it, is looked at
+// by Wait, and stays at the list's end for as long as it is ready, so that a full span of events
+// starves nobody and a thousand quiet sockets cost nothing.
 //
 // What always holds: a socket that is ready for what is wanted of it is in the list; a slot's
 // generation grows with every use, so a handle kept too long names nothing; the order of events

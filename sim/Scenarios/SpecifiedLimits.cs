@@ -109,7 +109,7 @@ public static class SpecifiedLimits
 
     /// <summary>Replies that are sent by one call, if it takes them all.</summary>
     public const int DatagramsOfACall = 64;
-    public const int AcceptsOfATurn = 64;
+    public const int AcceptsOfATurn = 16;
 
     private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 

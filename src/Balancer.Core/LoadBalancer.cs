@@ -85,7 +85,7 @@ public sealed class LoadBalancer : IBackendReports
     /// work that is done in slices has some left.
     /// </summary>
     public Instant NextWake =>
-        _discovery.HasWork || _remotes.HasWork || _status.HasWork
+        _tcp.HasWork || _discovery.HasWork || _remotes.HasWork || _status.HasWork
             ? Instant.Zero
             : _timers.NextDeadline;
 
@@ -156,11 +156,15 @@ public sealed class LoadBalancer : IBackendReports
             _status.DoWork();
     }
 
-    /// <summary>Ends a turn: what it gathered is written and sent.</summary>
+    /// <summary>
+    /// Ends a turn: what it gathered is written and sent, and then TCP has its share, so that no
+    /// query or reply waits for that.
+    /// </summary>
     public void Flush(Instant now)
     {
         _backends.Flush(now);
         _udp.Flush(now);
+        _tcp.Serve(now);
         GoOnStopping(now);
     }
 

@@ -276,7 +276,28 @@ internal sealed class ConnectionModel(ReferenceModel model)
         }
     }
 
-    public void OnTurnEnded()
+    /// <summary>
+    /// A turn ended; a connection that its budget left out is dealt with by one of the turns that
+    /// follow at once, and judged after the last of these.
+    /// </summary>
+    public void OnTurnEnded(bool anotherFollowsAtOnce)
+    {
+        if (!anotherFollowsAtOnce)
+            JudgeTouched();
+        foreach (var connection in _refusedAtOnce)
+        {
+            if (!connection.IsClosed)
+                model.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                    + $" at the turn's end; it should be closed: {connection.MustEnd}");
+        }
+        _refusedAtOnce.Clear();
+        if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
+            model.Report(Finding.Misrouted,
+                $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
+        _connecting = null;
+    }
+
+    private void JudgeTouched()
     {
         foreach (var connection in _touched)
         {
@@ -291,17 +312,6 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 CheckInterest(connection);
         }
         _touched.Clear();
-        foreach (var connection in _refusedAtOnce)
-        {
-            if (!connection.IsClosed)
-                model.Report(Finding.Leak, $"the connection of {connection.From} is still open"
-                    + $" at the turn's end; it should be closed: {connection.MustEnd}");
-        }
-        _refusedAtOnce.Clear();
-        if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
-            model.Report(Finding.Misrouted,
-                $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
-        _connecting = null;
     }
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";

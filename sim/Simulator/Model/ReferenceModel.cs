@@ -226,7 +226,7 @@ internal sealed class ReferenceModel
         Life.OnTurnEnded();
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
-        Connections.OnTurnEnded();
+        Connections.OnTurnEnded(core.NextWake == Instant.Zero);
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
         Scans.OnTurnEnded(MostTimers);

@@ -3,7 +3,7 @@
 // of its memory whenever it runs empty, so that what waits is nearly always one piece.
 //
 // What always holds: 0 ≤ Count ≤ Bound; bytes leave in the order in which they came; a queue that
-// has grown does not shrink, and appending to it allocates nothing more.
+// has grown does not shrink by itself, and appending to it allocates nothing more.
 
 using System;
 
@@ -28,6 +28,9 @@ public sealed class ByteQueue(int bound)
     public int Free => bound - Count;
 
     public bool IsEmpty => Count == 0;
+
+    /// <summary>Bytes of memory that it has grown to.</summary>
+    public int Memory => _ring.Length;
 
     /// <summary>
     /// The oldest bytes that lie in one piece; all of them unless the ring wraps.
@@ -67,6 +70,13 @@ public sealed class ByteQueue(int bound)
     {
         Count = 0;
         _head = 0;
+    }
+
+    /// <summary>Gives the memory of an empty queue back; it grows again when it must.</summary>
+    public void FreeMemory()
+    {
+        Verify.That(IsEmpty, "a queue whose memory is given back is empty");
+        _ring = [];
     }
 
     private void Grow(int needed)

@@ -7,7 +7,8 @@
 // a connection that is closed with bytes unread is reset, and loses what is on its way out.
 //
 // What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
-// stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait.
+// stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
+// step reads at most as many bytes.
 
 using System;
 
@@ -32,6 +33,7 @@ internal sealed class RelayDirection(INetwork network)
 {
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
     private bool _sourceEnded;
+    private bool _readWasFull;
 
     public SocketHandle Source { get; set; }
 
@@ -45,6 +47,9 @@ internal sealed class RelayDirection(INetwork network)
     /// </summary>
     public bool IsFinished { get; private set; }
 
+    /// <summary>The last read came full, and there is room for another.</summary>
+    public bool MayHaveMore => _readWasFull && WantsRead;
+
     public bool WantsRead => !_sourceEnded && _queue.Free > 0;
 
     /// <summary>The sink took not all bytes, and takes no more.</summary>
@@ -55,31 +60,40 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Where a handshake is put, before the source is read at all.</summary>
     public ByteQueue Queue => _queue;
 
-    /// <summary>Reads the source a few times at most, and writes on what the sink takes.</summary>
+    /// <summary>Begins with another source and nothing left of the one before.</summary>
+    public void Begin(SocketHandle source)
+    {
+        Source = source;
+        Sink = SocketHandle.None;
+        _queue.Clear();
+        _sourceEnded = false;
+        _readWasFull = false;
+        BytesRead = 0;
+        IsFinished = false;
+        IsSinkLost = false;
+    }
+
+    /// <summary>Reads the source once, and writes on what the sink takes.</summary>
     public RelayResult OnSourceReadable(byte[] buffer)
     {
-        for (var n = 0; n < Limits.TcpReadsPerTurn && WantsRead; n++)
+        _readWasFull = false;
+        if (!WantsRead)
+            return RelayResult.Ok;
+        var into = buffer.AsSpan(0, Math.Min(buffer.Length, _queue.Free));
+        var result = network.Read(Source, into);
+        if (result.Status == IoStatus.WouldBlock)
+            return RelayResult.Ok;
+        if (result.Status == IoStatus.EndOfStream)
         {
-            var into = buffer.AsSpan(0, Math.Min(buffer.Length, _queue.Free));
-            var result = network.Read(Source, into);
-            if (result.Status == IoStatus.WouldBlock)
-                break;
-            if (result.Status == IoStatus.EndOfStream)
-            {
-                _sourceEnded = true;
-                break;
-            }
-            if (!result.IsOk)
-                return new RelayResult(RelayStatus.SourceFailed, result);
-            BytesRead += result.Count;
-            var written = WriteOrQueue(into[..result.Count]);
-            if (written.Status != RelayStatus.Ok)
-                return written;
-            if (result.Count < into.Length)
-                break;
+            _sourceEnded = true;
+            FinishIfDone();
+            return RelayResult.Ok;
         }
-        FinishIfDone();
-        return RelayResult.Ok;
+        if (!result.IsOk)
+            return new RelayResult(RelayStatus.SourceFailed, result);
+        BytesRead += result.Count;
+        _readWasFull = result.Count == into.Length;
+        return WriteOrQueue(into[..result.Count]);
     }
 
     /// <summary>The sink reads no more: everything for it is thrown away from now on.</summary>

@@ -10,9 +10,18 @@
 // goes away before that has consumed nothing and another can be tried. Of the backend exactly the
 // four bytes of INBOUND_TCP_OK are read first, so what follows them needs no special care.
 //
+// What happened to its streams is only noted; the work is done when its turn comes (Visit), which
+// may be some turns of the loop later while many are busy. A stream that is reported again before
+// that is taken out of the wait until then. A visit reads each side once, so that its length is
+// bounded; a read that came full leaves the connection with something to do.
+//
+// The object is used for one connection after another, told apart by their ids; what refers to one
+// from outside is the handle of a stream, whose generation differs.
+//
 // What always holds: a handshake that fails says nothing about the backend's control session and
 // touches nothing of it; both streams and the timer end with the connection; each direction ends
-// by itself, after its last byte.
+// by itself, after its last byte; a deadline that passed makes it have something to do; nothing of
+// a connection is left in the object when the next one begins.
 
 using System;
 using System.Buffers.Binary;
@@ -20,17 +29,30 @@ using System.Collections.Generic;
 
 namespace Balancer.Core;
 
-/// <summary>One proxied connection.</summary>
+/// <summary>What is known of one of a connection's two streams.</summary>
+internal struct ProxySide
+{
+    /// <summary>The stream; None while there is none.</summary>
+    public SocketHandle Stream;
+
+    /// <summary>What was reported of it and not dealt with.</summary>
+    public Readiness Pending;
+
+    /// <summary>What is pending is not waited for again until it was dealt with.</summary>
+    public bool IsHeld;
+}
+
+/// <summary>One proxied connection after another.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
     private readonly Services _services;
     private readonly TcpProxies _set;
-    private readonly SocketHandle _clientStream;
     private readonly RelayDirection _toBackend;
     private readonly RelayDirection _toClient;
     private readonly Timer _timer;
-    private ProxyState _state = ProxyState.AwaitingOk;
-    private SocketHandle _backendStream;
+    private ProxyState _state = ProxyState.Ended;
+    private ProxySide _client;
+    private ProxySide _server;
     private Backend? _backend;
     private int _tries;
     private int _okBytes;
@@ -38,17 +60,13 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant _acceptedAt;
     private Instant _lastActivity;
 
-    public TcpProxy(Services services, TcpProxies set, ConnectionId id,
-        SocketHandle clientStream, Endpoint client)
+    public TcpProxy(Services services, TcpProxies set)
     {
         _services = services;
         _set = set;
-        _clientStream = clientStream;
-        Id = id;
-        Client = client;
         Node = new LinkedListNode<TcpProxy>(this);
-        _toBackend = new RelayDirection(services.Network) { Source = clientStream };
-        _toClient = new RelayDirection(services.Network) { Sink = clientStream };
+        _toBackend = new RelayDirection(services.Network);
+        _toClient = new RelayDirection(services.Network);
         _timer = new Timer(OnTimerDue);
     }
 
@@ -59,9 +77,18 @@ internal sealed class TcpProxy : IStreamOwner
         Ended,
     }
 
-    public ConnectionId Id { get; }
+    public ConnectionId Id { get; private set; }
 
-    public Endpoint Client { get; }
+    /// <summary>The client's end.</summary>
+    public Endpoint Peer { get; private set; }
+
+    /// <summary>Who it is counted for; means something until it closed.</summary>
+    public TcpClient Client { get; private set; } = null!;
+
+    /// <summary>It waits for its turn; kept by TcpTurns, like the next that waits.</summary>
+    public bool IsWaiting { get; set; }
+
+    public TcpProxy? NextWaiting { get; set; }
 
     /// <summary>Its place in the set's list.</summary>
     public LinkedListNode<TcpProxy> Node { get; }
@@ -69,27 +96,73 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A backend took it at some time.</summary>
     public bool WasRelayed { get; private set; }
 
-    /// <summary>Begins the handshake with the backend that was chosen for the client.</summary>
-    public void Start(Instant now, Backend backend)
+    /// <summary>Bytes of memory that its queues have grown to.</summary>
+    public int QueueMemory => _toBackend.Queue.Memory + _toClient.Queue.Memory;
+
+    /// <summary>
+    /// Begins a connection: the handshake with the backend that was chosen for the client.
+    /// </summary>
+    public void Start(Instant now, ConnectionId id, SocketHandle stream, Endpoint peer,
+        TcpClient client, Backend backend)
     {
+        Verify.That(_state == ProxyState.Ended && !_timer.IsArmed && !IsWaiting,
+            "a connection is over before its object is used for the next");
+        Verify.That(_client.Stream.IsNone && _server.Stream.IsNone,
+            "a connection begins without streams");
+        (Id, Peer, Client) = (id, peer, client);
+        _state = ProxyState.AwaitingOk;
+        _client = new ProxySide { Stream = stream };
+        WasRelayed = false;
+        _tries = 0;
         _acceptedAt = now;
-        _services.Owners.Add(_clientStream, this);
+        _lastActivity = now;
+        ForgetHandshake();
+        _toBackend.Begin(source: stream);
+        _toClient.Begin(source: SocketHandle.None);
+        _toClient.Sink = stream;
+        _services.Owners.Add(stream, this);
         // Nothing is read yet, but a client that resets is let go at once.
-        _services.Network.SetInterest(_clientStream, Readiness.HangUp);
+        _services.Network.SetInterest(stream, Readiness.HangUp);
         _services.Timers.Arm(_timer, now + Limits.TcpHandshakeTimeout);
         TryBackend(now, backend);
     }
 
+    /// <summary>Gives back the memory that its queues have grown to.</summary>
+    public void FreeQueueMemory()
+    {
+        _toBackend.Queue.FreeMemory();
+        _toClient.Queue.FreeMemory();
+    }
+
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
-        if (stream == _clientStream)
-            OnClientReady(now, ready);
-        else if (_state == ProxyState.AwaitingOk)
-            OnHandshakeReady(now, ready);
-        else
-            OnBackendReady(now, ready);
+        Verify.That(_state != ProxyState.Ended, "a stream with an owner is of a connection");
+        ref var side = ref SideOf(stream);
+        if (side.Pending != Readiness.None && !side.IsHeld)
+        {
+            side.IsHeld = true;
+            _services.Network.SetInterest(stream, Readiness.None);
+        }
+        side.Pending |= ready;
+        _set.ServeLater(this);
+    }
+
+    /// <summary>Its turn: deals with what is pending; returns how many bytes it read.</summary>
+    public int Visit(Instant now)
+    {
+        var readBefore = _toBackend.BytesRead + _toClient.BytesRead;
+        ServeClient(now);
+        if (_state != ProxyState.Ended)
+            ServeBackend(now);
+        if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
+            OnDeadline(now);
         if (_state == ProxyState.Relaying)
             EndOrWait();
+        else if (_state == ProxyState.AwaitingOk)
+            WaitForOk();
+        if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
+            _set.ServeLater(this);
+        return (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
     }
 
     /// <summary>Ends it: closes both streams and counts how.</summary>
@@ -100,18 +173,46 @@ internal sealed class TcpProxy : IStreamOwner
         _state = ProxyState.Ended;
         _services.Timers.Disarm(_timer);
         DropBackendStream();
-        _services.Owners.Remove(_clientStream);
+        var stream = _client.Stream;
+        _client = default;
+        _services.Owners.Remove(stream);
         // A client whose answer was cut short must not take it for whole; one that was told the
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
         if (wasRelaying && isCut)
-            _services.Network.Abort(_clientStream);
+            _services.Network.Abort(stream);
         else
-            _services.Network.Close(_clientStream);
+            _services.Network.Close(stream);
         _set.OnEnded(this, how);
         _services.Log.ConnectionClosed(
-            Id, Client, how, why, _toBackend.BytesRead, _toClient.BytesRead);
+            Id, Peer, how, why, _toBackend.BytesRead, _toClient.BytesRead);
+        _set.OnFree(this);
+    }
+
+    private ref ProxySide SideOf(SocketHandle stream)
+    {
+        if (stream == _client.Stream)
+            return ref _client;
+        Verify.That(stream == _server.Stream, "a connection has two streams");
+        return ref _server;
+    }
+
+    private static Readiness TakePending(ref ProxySide side)
+    {
+        var pending = side.Pending;
+        side.Pending = Readiness.None;
+        return pending;
+    }
+
+    /// <summary>
+    /// Says what to wait for; what is pending and was reported twice, not again before its turn.
+    /// </summary>
+    private void WaitFor(ref ProxySide side, Readiness wanted)
+    {
+        side.IsHeld &= side.Pending != Readiness.None;
+        _services.Network.SetInterest(
+            side.Stream, side.IsHeld ? wanted & ~side.Pending : wanted);
     }
 
     // ---- The handshake ----
@@ -120,7 +221,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _backend = backend;
         _tries++;
-        _services.Log.ConnectionOpened(Id, Client, backend.Id);
+        _services.Log.ConnectionOpened(Id, Peer, backend.Id);
         var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
@@ -133,11 +234,11 @@ internal sealed class TcpProxy : IStreamOwner
             OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
             return;
         }
-        _backendStream = stream;
+        _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
         _services.Owners.Add(stream, this);
-        FrameWriter.WriteInboundTcp(_toBackend.Queue, Client);
+        FrameWriter.WriteInboundTcp(_toBackend.Queue, Peer);
         WriteHandshake(now);
     }
 
@@ -149,7 +250,13 @@ internal sealed class TcpProxy : IStreamOwner
             OnRefused(now, new Fault(FaultCause.WriteFailed, written.Why));
             return;
         }
-        _services.Network.SetInterest(_backendStream,
+        WaitForOk();
+    }
+
+    private void WaitForOk()
+    {
+        WaitFor(ref _client, Readiness.HangUp);
+        WaitFor(ref _server,
             _toBackend.WantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
     }
 
@@ -157,9 +264,9 @@ internal sealed class TcpProxy : IStreamOwner
     {
         if ((ready & Readiness.Write) != 0 && _toBackend.WantsWrite)
         {
-            var stream = _backendStream;
+            var stream = _server.Stream;
             WriteHandshake(now);
-            if (_state != ProxyState.AwaitingOk || _backendStream != stream)
+            if (_state != ProxyState.AwaitingOk || _server.Stream != stream)
                 return;
         }
         if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
@@ -170,7 +277,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         Span<byte> ok = stackalloc byte[Frames.TypeBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(ok, _okFrame);
-        var result = _services.Network.Read(_backendStream, ok[_okBytes..]);
+        var result = _services.Network.Read(_server.Stream, ok[_okBytes..]);
         if (result.Status == IoStatus.WouldBlock)
             return;
         if (!result.IsOk)
@@ -202,9 +309,7 @@ internal sealed class TcpProxy : IStreamOwner
         var refused = _backend!;
         _set.OnRefused(now, this, refused, why);
         DropBackendStream();
-        _toBackend.Queue.Clear();
-        _okBytes = 0;
-        _okFrame = 0;
+        ForgetHandshake();
         var next = _tries < Limits.TcpBackendTries
             ? _set.ChooseAgain(now, refused)
             : null;
@@ -217,16 +322,41 @@ internal sealed class TcpProxy : IStreamOwner
         TryBackend(now, next);
     }
 
+    private void ForgetHandshake()
+    {
+        _toBackend.Queue.Clear();
+        _okBytes = 0;
+        _okFrame = 0;
+    }
+
     private void DropBackendStream()
     {
-        if (_backendStream.IsNone)
+        if (_server.Stream.IsNone)
             return;
-        _services.Owners.Remove(_backendStream);
-        _services.Network.Close(_backendStream);
-        _backendStream = SocketHandle.None;
+        _services.Owners.Remove(_server.Stream);
+        _services.Network.Close(_server.Stream);
+        _server = default;
     }
 
     // ---- Relaying ----
+
+    private void ServeClient(Instant now)
+    {
+        var ready = TakePending(ref _client);
+        if (ready != Readiness.None)
+            OnClientReady(now, ready);
+    }
+
+    private void ServeBackend(Instant now)
+    {
+        var ready = TakePending(ref _server);
+        if (ready == Readiness.None)
+            return;
+        if (_state == ProxyState.AwaitingOk)
+            OnHandshakeReady(now, ready);
+        else
+            OnBackendReady(now, ready);
+    }
 
     private void OnClientReady(Instant now, Readiness ready)
     {
@@ -271,7 +401,7 @@ internal sealed class TcpProxy : IStreamOwner
             return true;
         }
         var failed = result.Status == RelayStatus.SourceFailed ? direction.Source : direction.Sink;
-        End(failed == _clientStream
+        End(failed == _client.Stream
             ? Counter.ConnectionsFailedByClient
             : Counter.ConnectionsFailedByBackend, result.Why);
         return false;
@@ -291,8 +421,12 @@ internal sealed class TcpProxy : IStreamOwner
         // With its writing side open, a client's hang-up can only be a reset.
         if (client == Readiness.None && !_toClient.IsFinished)
             client = Readiness.HangUp;
-        _services.Network.SetInterest(_clientStream, client);
-        _services.Network.SetInterest(_backendStream, Interest(_toClient, _toBackend));
+        if (_toBackend.MayHaveMore)
+            _client.Pending |= Readiness.Read;
+        if (_toClient.MayHaveMore)
+            _server.Pending |= Readiness.Read;
+        WaitFor(ref _client, client);
+        WaitFor(ref _server, Interest(_toClient, _toBackend));
     }
 
     private static Readiness Interest(RelayDirection from, RelayDirection to) =>
@@ -305,7 +439,10 @@ internal sealed class TcpProxy : IStreamOwner
         _lastActivity + _services.Options.TcpIdleTimeout,
         _acceptedAt + _services.Options.TcpLifetime));
 
-    private void OnTimerDue(Instant now)
+    private void OnTimerDue(Instant now) => _set.ServeLater(this);
+
+    /// <summary>A deadline passed, and what came until now was dealt with.</summary>
+    private void OnDeadline(Instant now)
     {
         if (_state == ProxyState.AwaitingOk)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());

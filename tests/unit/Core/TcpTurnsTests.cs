@@ -1,0 +1,204 @@
+// How TCP shares a turn: what a turn does at most, that queries come every turn, and that neither
+// clients nor connections can keep others from theirs.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class TcpTurnsTests
+{
+    private const int Large = 400_000;
+
+    private readonly ProxyScenario _s = new(before: kernel =>
+    {
+        kernel.ClientToBalancer = new PipeSize(1_000_000);
+        kernel.BalancerToBackend = new PipeSize(1_000_000);
+    });
+
+    [Fact]
+    public void ManyClientsPump_ATurnReadsNoMoreThanItsBudget()
+    {
+        var clients = Connect(hosts: 20, each: 2);
+        Pump(clients);
+
+        var (mostOfATurn, before) = (0L, TotalRead());
+        RunTurns(40, () =>
+        {
+            var total = TotalRead();
+            mostOfATurn = Math.Max(mostOfATurn, total - before);
+            before = total;
+        });
+
+        Assert.InRange(mostOfATurn, Limits.TcpBytesPerTurn / 2,
+            Limits.TcpBytesPerTurn + 2 * Limits.TcpQueueBytes);
+    }
+
+    [Fact]
+    public void ManyClientsPump_AQueryIsTakenInTheNextTurn()
+    {
+        Pump(Connect(hosts: 300, each: 1));
+        RunTurns(3);
+        for (var n = 0; n < 10; n++)
+        {
+            var before = _s.Counters[Counter.QueriesReceived];
+            _s.Kernel.InjectDatagram(
+                ProxyScenario.Client(200), ProxyScenario.Query(n));
+            RunTurns(1);
+            Assert.Equal(before + 1, _s.Counters[Counter.QueriesReceived]);
+        }
+    }
+
+    [Fact]
+    public void OneAddressPumpsOnManyConnections_AnotherGetsHalf()
+    {
+        var many = Connect(hosts: 1, each: 200);
+        var one = _s.ConnectThrough(host: 99);
+        var ofOne = _s.LastTcp();
+        Pump(many);
+        RunTurns(20);
+        one.Send(ProxyScenario.Pattern(900_000));
+        RunTurns(2);
+        var (total, first) = (TotalRead(), ofOne.TcpBytes.Count);
+        RunTurns(4);
+
+        var ofThis = ofOne.TcpBytes.Count - first;
+        var ofMany = TotalRead() - total - ofThis;
+        Assert.InRange(ofThis - ofMany, -Limits.TcpQueueBytes, Limits.TcpQueueBytes);
+        Assert.True(ofThis >= Limits.TcpBytesPerTurn);
+    }
+
+    [Fact]
+    public void ConnectionsOfOneAddress_AllGetTheSame()
+    {
+        var clients = Connect(hosts: 1, each: 50);
+        Pump(clients);
+        RunTurns(100);
+
+        var read = _s.Backend.TcpSessions.Select(session => session.TcpBytes.Count).ToArray();
+        Assert.InRange(read.Max() - read.Min(), 0, Limits.TcpQueueBytes);
+        Assert.True(read.Min() > 0);
+    }
+
+    [Fact]
+    public void ManyConnectionsEndAtOnce_ATurnEndsABoundedNumber()
+    {
+        var clients = Connect(hosts: 30, each: 10);
+        foreach (var client in clients)
+            client.Reset();
+        var most = 0L;
+        var turns = 0;
+        while (_s.Core.ConnectionCount > 0)
+        {
+            var before = _s.Core.ConnectionCount;
+            RunTurns(1);
+            most = Math.Max(most, before - _s.Core.ConnectionCount);
+            Assert.True(++turns < 100);
+        }
+
+        Assert.InRange(most, 1, Limits.TcpBytesPerTurn / Limits.TcpVisitBytes);
+        _s.Settle();
+        _s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ManyDeadlinesPassAtOnce_ATurnEndsABoundedNumber()
+    {
+        Connect(hosts: 30, each: 10);
+        var last = _s.Core.ConnectionCount;
+        var most = 0L;
+        for (var n = 0; n < 1_000_000 && _s.Core.ConnectionCount > 0; n++)
+        {
+            _s.Balancer.Turn();
+            most = Math.Max(most, last - _s.Core.ConnectionCount);
+            last = _s.Core.ConnectionCount;
+        }
+
+        Assert.Equal(300, _s.Counters[Counter.ConnectionsIdle]);
+        Assert.InRange(most, 1, Limits.TcpBytesPerTurn / Limits.TcpVisitBytes);
+        _s.Settle();
+        _s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientThatPumpsAndTakesAnswers_GetsThemMeanwhile()
+    {
+        var client = _s.ConnectThrough();
+        var session = _s.LastTcp();
+        client.Send(ProxyScenario.Pattern(Large));
+        RunTurns(2);
+        session.Send(ProxyScenario.Pattern(10));
+        RunTurns(2);
+
+        Assert.Equal(10, client.Receive().Length);
+    }
+
+    [Fact]
+    public void ConnectionThatReadAllAtOnce_HasNothingLeftToDo()
+    {
+        var client = _s.ConnectThrough();
+        client.Send(ProxyScenario.Pattern(Limits.TcpQueueBytes));
+        _s.Settle();
+
+        Assert.NotEqual(Instant.Zero, _s.Core.NextWake);
+        Assert.Equal(Limits.TcpQueueBytes, _s.LastTcp().TcpBytes.Count);
+    }
+
+    // ---- The pool ----
+
+    [Fact]
+    public void ObjectIsUsedAgain_NothingOfTheOldConnectionReachesTheNewOne()
+    {
+        var first = _s.ConnectThrough(port: 1);
+        _s.Backend.Hang();
+        first.Send(ProxyScenario.Pattern(Large * 2));
+        _s.Settle();
+        first.Reset();
+        _s.Backend.Resume();
+        _s.Settle();
+        Assert.Equal(0, _s.Core.ConnectionCount);
+
+        var second = _s.ConnectThrough(port: 2);
+        var session = _s.LastTcp();
+        second.Send("query"u8);
+        session.Send("answer"u8);
+        _s.Settle();
+
+        Assert.Equal("answer"u8, second.Receive());
+        Assert.Equal("query"u8.ToArray(), session.TcpBytes.ToArray());
+        _s.Run(5);
+        Assert.Equal(1, _s.Core.ConnectionCount);
+    }
+
+    private List<SimStream> Connect(int hosts, int each)
+    {
+        var clients = new List<SimStream>();
+        for (var host = 1; host <= hosts; host++)
+        {
+            for (var n = 0; n < each; n++)
+                clients.Add(_s.ConnectThrough(host, (ushort)(4000 + n)));
+        }
+        return clients;
+    }
+
+    private static void Pump(List<SimStream> clients)
+    {
+        foreach (var client in clients)
+            client.Send(ProxyScenario.Pattern(Large));
+    }
+
+    private long TotalRead() => _s.Backend.TcpSessions.Sum(session => (long)session.TcpBytes.Count);
+
+    private void RunTurns(int turns, Action? after = null)
+    {
+        for (var n = 0; n < turns; n++)
+        {
+            _s.Balancer.Turn();
+            after?.Invoke();
+        }
+    }
+}
