@@ -126,10 +126,28 @@ public static class Limits
     public const int ControlReserveBytes = 16;
 
     /// <summary>
-    /// Bytes read from one stream in one turn: some 1,200 replies, a millisecond or two of work,
-    /// so that no peer starves the others.
+    /// Bytes of the buffer that everything is read into, and what the sessions that are busy share
+    /// at a time.
     /// </summary>
     public const int ReadBytes = 64 * 1024;
+
+    /// <summary>
+    /// Bytes read from one session at a time: some 200 replies, so that it costs the others half a
+    /// millisecond. Ours.
+    /// </summary>
+    public const int SessionReadBytes = 16 * 1024;
+
+    /// <summary>The same while many are busy: some 50 replies.</summary>
+    public const int LeastSessionReadBytes = 4 * 1024;
+
+    /// <summary>
+    /// Frames that one turn takes from all sessions together, the last read's whole; at 2 µs each
+    /// when it is a reply to be sent. More than a turn's queries, so that replies keep up.
+    /// </summary>
+    public const int FramesPerTurn = 256;
+
+    /// <summary>Frames that a read counts for at least, for its system call.</summary>
+    public const int FramesOfAVisit = 4;
 
     // ---- The directory ----
 
@@ -290,8 +308,12 @@ public static class Limits
             BackendQueueBytes >= ControlReserveBytes + DatagramBatchesPerTurn * DatagramsPerBatch
                 * (Frames.UdpHeaderBytes + MaxUdpPayload),
             "an empty queue takes a whole turn's queries");
-        Verify.That(ReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
+        Verify.That(LeastSessionReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
             "one read takes any one frame");
+        Verify.That(SessionReadBytes >= LeastSessionReadBytes && ReadBytes >= SessionReadBytes,
+            "a read fits the buffer");
+        Verify.That(FramesPerTurn > DatagramBatchesPerTurn * DatagramsPerBatch,
+            "replies are taken faster than queries");
         Verify.That(TcpBytesPerTurn >= 4 * (TcpVisitBytes + 2 * TcpQueueBytes),
             "a turn serves several connections, however busy");
         Verify.That(TcpFreeQueueBytes >= 2 * TcpQueueBytes, "a connection's queues may be kept");

@@ -142,9 +142,12 @@ public sealed class LoadBalancer : IBackendReports
         }
     }
 
-    /// <summary>Serves the deadlines that have come, then one slice of each lasting work.</summary>
+    /// <summary>
+    /// Reads sessions, serves the deadlines that have come, then one slice of each lasting work.
+    /// </summary>
     public void OnTime(Instant now)
     {
+        _backends.ReadSessions(now);
         _timers.RunDue(now, Limits.TimersPerTurn);
         if (HasStopped)
             return;
@@ -230,6 +233,8 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (_state == RunState.Stopped)
             return;
+        // What was reported before the stop, in the same turn, is sent as before.
+        _backends.ReadSessions(now);
         _state = RunState.Stopped;
         _timers.Disarm(_graceTimer);
         _timers.Disarm(_quietTimer);

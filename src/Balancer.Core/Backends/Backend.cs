@@ -28,11 +28,13 @@ using System.Text;
 namespace Balancer.Core;
 
 /// <summary>One backend.</summary>
-internal sealed class Backend : IStreamOwner
+internal sealed class Backend : IStreamOwner, ISessionReader
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private readonly FlushList _flushList;
+    private readonly SessionTurns _turns;
+    private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
     private ControlSession _session;
@@ -55,12 +57,14 @@ internal sealed class Backend : IStreamOwner
     private long _tcpSessions;
     private long _dropsWhileStuck;
 
-    public Backend(Services services, IBackendReports reports, FlushList flushList, BackendId id,
+    public Backend(Services services, IBackendReports reports, FlushList flushList,
+        SessionTurns turns, BackendId id,
         int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;
         _flushList = flushList;
+        _turns = turns;
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
@@ -202,7 +206,7 @@ internal sealed class Backend : IStreamOwner
     {
         DisarmSessionTimers();
         _retired?.End();
-        _retired = new RetiredSession(_services, _reports, this, _session, now);
+        _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
         _session = new ControlSession(_services.Network);
     }
 
@@ -365,8 +369,8 @@ internal sealed class Backend : IStreamOwner
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
         if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
-            OnReadable(now);
-        if ((ready & Readiness.Write) != 0 && HasSession && _session.Stream == stream)
+            _turns.Add(this);
+        if ((ready & Readiness.Write) != 0)
         {
             _session.OnWritable();
             _flushList.Add(this);
@@ -388,16 +392,19 @@ internal sealed class Backend : IStreamOwner
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
     }
 
-    /// <summary>One large read, and every frame in it.</summary>
-    private void OnReadable(Instant now)
+    ref SessionTurn ISessionReader.Turn => ref _turn;
+
+    /// <summary>One read, and every frame in it.</summary>
+    int ISessionReader.Read(Instant now, int mostBytes)
     {
-        var buffer = _services.ReadBuffer;
+        if (!HasSession)
+            return 0;
+        var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
         var result = _services.Network.Read(_session.Stream, buffer);
         switch (result.Status)
         {
             case IoStatus.Ok:
-                ReadFrames(now, buffer.AsSpan(0, result.Count));
-                break;
+                return ReadFrames(now, buffer[..result.Count]);
             case IoStatus.WouldBlock:
                 break;
             case IoStatus.EndOfStream:
@@ -407,19 +414,20 @@ internal sealed class Backend : IStreamOwner
                 OnFault(now, new Fault(FaultCause.ReadFailed, result));
                 break;
         }
+        return 0;
     }
 
-    private void ReadFrames(Instant now, ReadOnlySpan<byte> input)
+    private int ReadFrames(Instant now, ReadOnlySpan<byte> input)
     {
-        while (true)
+        for (var frames = 0; ; frames++)
         {
             var status = _session.Reader.Next(ref input, out var frame);
             if (status == FrameStatus.Incomplete)
-                return;
+                return frames;
             if (FaultIn(status, in frame) is { } fault)
             {
                 OnFault(now, fault);
-                return;
+                return frames;
             }
             OnFrame(now, in frame);
         }

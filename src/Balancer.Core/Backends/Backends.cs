@@ -23,6 +23,7 @@ internal sealed class Backends
     private readonly Backend?[] _bySlot = new Backend?[Limits.MaxBackends + 1];
     private readonly Backend[] _byId = new Backend[Limits.MaxBackends];
     private readonly FlushList _flushList = new();
+    private readonly SessionTurns _turns = new();
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private BackendId _lastChosen;
@@ -49,6 +50,9 @@ internal sealed class Backends
             return healthy;
         }
     }
+
+    /// <summary>Reads what sessions have, as much as a turn may.</summary>
+    public void ReadSessions(Instant now) => _turns.Serve(now);
 
     /// <summary>The backend at a slot; null for slot 0 and free ones.</summary>
     public Backend? AtSlot(int slot) => _bySlot[slot];
@@ -78,7 +82,7 @@ internal sealed class Backends
         while (_bySlot[slot] is not null)
             slot++;
         var backend = new Backend(
-            _services, _reports, _flushList, IdFor(name), slot, directory, name);
+            _services, _reports, _flushList, _turns, IdFor(name), slot, directory, name);
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];

@@ -11,20 +11,23 @@ using System;
 namespace Balancer.Core;
 
 /// <summary>A session that is left to end.</summary>
-internal sealed class RetiredSession : IStreamOwner
+internal sealed class RetiredSession : IStreamOwner, ISessionReader
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
+    private readonly SessionTurns _turns;
+    private SessionTurn _turn;
     private readonly Backend _backend;
     private readonly ControlSession _session;
     private readonly Timer _end;
 
     /// <summary>Takes the session over; the backend that had it does not touch it again.</summary>
-    public RetiredSession(Services services, IBackendReports reports, Backend backend,
-        ControlSession session, Instant now)
+    public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
+        Backend backend, ControlSession session, Instant now)
     {
         _services = services;
         _reports = reports;
+        _turns = turns;
         _backend = backend;
         _session = session;
         _end = new Timer(_ => End());
@@ -39,8 +42,8 @@ internal sealed class RetiredSession : IStreamOwner
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
         if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
-            Read(now);
-        if ((ready & Readiness.Write) != 0 && !HasEnded)
+            _turns.Add(this);
+        if ((ready & Readiness.Write) != 0)
         {
             _session.OnWritable();
             Flush();
@@ -66,23 +69,29 @@ internal sealed class RetiredSession : IStreamOwner
             End();
     }
 
-    private void Read(Instant now)
+    ref SessionTurn ISessionReader.Turn => ref _turn;
+
+    int ISessionReader.Read(Instant now, int mostBytes)
     {
-        var buffer = _services.ReadBuffer;
+        if (HasEnded)
+            return 0;
+        var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
         var result = _services.Network.Read(_session.Stream, buffer);
         if (result.Status == IoStatus.WouldBlock)
-            return;
+            return 0;
         if (!result.IsOk)
         {
             End();
-            return;
+            return 0;
         }
-        ReadOnlySpan<byte> input = buffer.AsSpan(0, result.Count);
+        ReadOnlySpan<byte> input = buffer[..result.Count];
+        var frames = 0;
         while (!HasEnded)
         {
             var status = _session.Reader.Next(ref input, out var frame);
             if (status == FrameStatus.Incomplete)
-                return;
+                break;
+            frames++;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
                 _reports.OnReply(now, in frame, _session.TryCountReply());
@@ -92,5 +101,6 @@ internal sealed class RetiredSession : IStreamOwner
                 End();
             }
         }
+        return frames;
     }
 }

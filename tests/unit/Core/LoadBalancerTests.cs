@@ -47,6 +47,7 @@ public sealed class LoadBalancerTests
         _directoryOf.Directory.Bind("5301");
         Start();
         _balancer.OnEvent(Now, Ready(_network.Stream));
+        _balancer.OnTime(Now);
 
         Assert.Equal((0, 0, 1), (_network.Receives, _network.Accepts, _network.Reads));
     }
