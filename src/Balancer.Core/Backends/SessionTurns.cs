@@ -76,7 +76,6 @@ internal sealed class SessionTurns
         }
     }
 
-    private int BytesOfARead => Math.Clamp(
-        Limits.ReadBytes / (_quiet.Count + _busy.Count),
+    private int BytesOfARead => Math.Clamp(Limits.ReadBytes / (_quiet.Count + _busy.Count),
         Limits.LeastSessionReadBytes, Limits.SessionReadBytes);
 }

@@ -154,7 +154,7 @@ internal sealed class TcpProxy : IStreamOwner
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);
-        if (_state != ProxyState.Ended && !_timer.IsArmed)
+        if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
         if (_state == ProxyState.Relaying)
             EndOrWait();
