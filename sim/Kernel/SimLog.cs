@@ -22,6 +22,11 @@ public sealed class SimLog(IClock clock) : IBalancerLog
     /// <summary>Whether events are kept; true at first.</summary>
     public bool Records { get; set; } = true;
 
+    /// <summary>
+    /// Whether there is an event for each query too; false at first, since it doubles a run.
+    /// </summary>
+    public bool TracesQueries { get; set; }
+
     /// <summary>Hears each event at its time, kept or not; null for nobody.</summary>
     public Action<LogRecord>? OnLogged { get; set; }
 
@@ -41,6 +46,8 @@ public sealed class SimLog(IClock clock) : IBalancerLog
 
     /// <summary>Forgets what was logged.</summary>
     public void Clear() => _events.Clear();
+
+    public bool IsOn(LogLevel level) => level > LogLevel.Trace || TracesQueries;
 
     public void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent
     {

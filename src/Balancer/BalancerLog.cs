@@ -22,6 +22,8 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
     /// <summary>The field that an event's name is in.</summary>
     public const string EventField = "event";
 
+    public bool IsOn(LogLevel level) => logger.IsEnabled(LevelOf(level));
+
     public void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent =>
         Write(in logged, null);
 

@@ -96,6 +96,7 @@ internal static class EventWords
             + $"the least loaded; moving {e.ToMove}",
             ("be_id", e.Fullest.Value), ("spread", e.Spread), ("remotes", e.ToMove)),
 
+        LogEvent.Query e => Of(e),
         LogEvent.ReceiveFailed e => Failed("cannot receive queries", e.Why, e.Suppressed),
         LogEvent.SendFailed e => OfReply(e.Remote, e.Why, e.Suppressed),
         LogEvent.ReplyUndeliverable e => OfReply(e.Remote, e.Why, e.Suppressed),
@@ -141,6 +142,20 @@ internal static class EventWords
 
     private static Words OfEntry(string path, string cause, string refusal) => new(
         $"ignoring {path}: {cause}", ("path", path), ("refusal", refusal));
+
+    private static Words Of(LogEvent.Query e)
+    {
+        var what = $"query of {LogWords.Count(e.Bytes, "byte")} from {e.Remote}";
+        (string, object)[] fields =
+        [
+            ("remote_ip", e.Remote.Address.ToString()), ("remote_port", (int)e.Remote.Port),
+            ("bytes", e.Bytes), ("outcome", LogWords.NameOf(e.Outcome)),
+        ];
+        return e.Backend == BackendId.None
+            ? new Words($"{what} dropped ({LogWords.OutcomeOf(e.Outcome)})", fields)
+            : new Words($"{what} forwarded to backend {e.Backend}",
+                [.. fields, ("be_id", e.Backend.Value)]);
+    }
 
     private static Words OfReply(Endpoint remote, IoResult why, long suppressed) => Failed(
         $"cannot send reply to {remote}", why, suppressed,

@@ -5,12 +5,14 @@
 //
 // What always holds: no call here blocks the loop. Close gives what is queued a time limit, since
 // the thread may be inside a write that never ends; the process then ends without it. A write
-// that fails (the reader is gone, the disk is full) costs its line and nothing else.
+// that fails (the reader is gone, the disk is full) costs its line and nothing else: what went out
+// of it is ended before the next line begins.
 
 using System;
 using System.IO;
 using System.Text;
 using System.Threading;
+using Balancer.Linux;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -74,6 +76,9 @@ internal sealed class LineSink(Stream output, ITextFormatter formatter)
     private long _reportedAt;
     private bool _disposed;
 
+    /// <summary>The last line that went out has no end.</summary>
+    private bool _isTorn;
+
     public void StartMonitoring(IAsyncLogEventSinkInspector inspector) => _queue = inspector;
 
     public void StopMonitoring(IAsyncLogEventSinkInspector inspector)
@@ -120,6 +125,9 @@ internal sealed class LineSink(Stream output, ITextFormatter formatter)
 
     private bool TryWrite(LogEvent logEvent)
     {
+        var start = _isTorn ? 1 : 0;
+        if (_isTorn)
+            _line.Write('\n');
         formatter.Format(logEvent, _line);
         var text = _line.GetStringBuilder();
         var most = Encoding.UTF8.GetMaxByteCount(text.Length);
@@ -131,10 +139,14 @@ internal sealed class LineSink(Stream output, ITextFormatter formatter)
         {
             output.Write(_bytes, 0, length);
             output.Flush();
+            _isTorn = false;
             return true;
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
+            // The end of the line before may have gone out alone.
+            if (failed is PartialWriteException { Written: > 0 and var written })
+                _isTorn = written > start;
             return false;
         }
     }

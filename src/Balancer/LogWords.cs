@@ -65,6 +65,10 @@ internal static class LogWords
     public static string EndOf(Counter how) =>
         NameOf(how).Replace("connections_", "", StringComparison.Ordinal).Replace('_', ' ');
 
+    /// <summary>What became of a query: QueriesToStuckBackend is "to stuck backend".</summary>
+    public static string OutcomeOf(Counter outcome) =>
+        NameOf(outcome).Replace("queries_", "", StringComparison.Ordinal).Replace('_', ' ');
+
     public static string Of(EntryRefusal refusal) => refusal switch
     {
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",

@@ -93,7 +93,7 @@ public sealed record Options
     /// <summary>The options as System.CommandLine wants them, and what their values mean.</summary>
     private sealed class CommandLine
     {
-        private const string Levels = "trace, debug, info, warn, error or fatal";
+        private const string Levels = "trace, debug, info, warn, error or fatal, or 10 to 60";
 
         private readonly Option<string[]> _backendPath = Option("BACKEND_PATH",
             "The directory in which the backends make their sockets (required)",
@@ -296,15 +296,17 @@ public sealed record Options
         private static string Seconds(Duration time) =>
             time.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
 
-        private static LogEventLevel ToLevel(string name, string value) => value switch
-        {
-            "trace" => LogEventLevel.Verbose,
-            "debug" => LogEventLevel.Debug,
-            "info" => LogEventLevel.Information,
-            "warn" => LogEventLevel.Warning,
-            "error" => LogEventLevel.Error,
-            "fatal" => LogEventLevel.Fatal,
-            _ => throw new UsageException($"{name}: '{value}' is not a log level ({Levels})"),
-        };
+        /// <summary>By its name in any case, or by Bunyan's number.</summary>
+        private static LogEventLevel ToLevel(string name, string value) =>
+            value.ToUpperInvariant() switch
+            {
+                "TRACE" or "10" => LogEventLevel.Verbose,
+                "DEBUG" or "20" => LogEventLevel.Debug,
+                "INFO" or "30" => LogEventLevel.Information,
+                "WARN" or "40" => LogEventLevel.Warning,
+                "ERROR" or "50" => LogEventLevel.Error,
+                "FATAL" or "60" => LogEventLevel.Fatal,
+                _ => throw new UsageException($"{name}: '{value}' is not a log level ({Levels})"),
+            };
     }
 }

@@ -41,6 +41,11 @@ public interface ILogEvent
 /// <summary>Where the core logs what happened.</summary>
 public interface IBalancerLog
 {
+    /// <summary>
+    /// Whether a level is on: asked before an event that comes with each query is even made.
+    /// </summary>
+    bool IsOn(LogLevel level);
+
     /// <summary>Logs an event if its level is on.</summary>
     void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent;
 }

@@ -228,6 +228,16 @@ public static class LogEvent
 
     // ---- Datagrams ----
 
+    /// <summary>
+    /// A query came; Outcome is the counter it went into, Backend none if it was dropped.
+    /// </summary>
+    public readonly record struct Query(
+        Endpoint Remote, int Bytes, Counter Outcome, BackendId Backend) : ILogEvent
+    {
+        public static string Name => "query";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
     /// <summary>Receiving datagrams failed; rate limited.</summary>
     public readonly record struct ReceiveFailed(IoResult Why, long Suppressed) : ILogEvent
     {

@@ -94,6 +94,7 @@ internal sealed class UdpProxy
         if (ReasonToDrop(in header, payload) is { } reason)
         {
             _counters.Add(reason);
+            Trace(in header, payload, reason, null);
             return;
         }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
@@ -102,18 +103,32 @@ internal sealed class UdpProxy
         if (backend is null)
         {
             _counters.Add(Counter.QueriesWithoutBackend);
+            Trace(in header, payload, Counter.QueriesWithoutBackend, null);
         }
         else if (!backend.TryForward(now, header.Peer, payload))
         {
             _counters.Add(Counter.QueriesToStuckBackend);
+            Trace(in header, payload, Counter.QueriesToStuckBackend, null);
             backend = null;
         }
         else
         {
             _counters.Add(Counter.QueriesForwarded);
             _inFlight++;
+            Trace(in header, payload, Counter.QueriesForwarded, backend);
         }
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
+    }
+
+    /// <summary>One record a query, for who wants to see each.</summary>
+    private void Trace(in DatagramHeader header, ReadOnlySpan<byte> payload, Counter outcome,
+        Backend? backend)
+    {
+        if (_log.IsOn(LogLevel.Trace))
+        {
+            _log.Write(new LogEvent.Query(
+                header.Peer, payload.Length, outcome, backend?.Id ?? BackendId.None));
+        }
     }
 
     /// <summary>The counter of a datagram that is not even looked up, or null.</summary>

@@ -336,6 +336,22 @@ public sealed class UdpProxyTests : CoreTest
     }
 
     [Fact]
+    public void TraceIsOn_EachQueryHasOneRecord()
+    {
+        HealthyBackends("5301");
+        Ask(1);
+        Assert.Equal(0, Log.Count<LogEvent.Query>());
+        Log.TracesQueries = true;
+        Ask(2);
+        Kernel.InjectDatagram(new Endpoint(Client(3).Address, 0), Query(3));
+        Run(0.1);
+
+        Assert.Equal(
+            [(Counter.QueriesForwarded, 5301), (Counter.QueriesFromPortZero, 0)],
+            Log.Of<LogEvent.Query>().Select(query => (query.Outcome, query.Backend.Value)));
+    }
+
+    [Fact]
     public void RepliesBeforeAFaultInTheSameRead_AreSent()
     {
         var backend = HealthyBackends("5301")[0];

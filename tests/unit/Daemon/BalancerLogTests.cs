@@ -66,6 +66,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RemoteMoved(Host, Backend)),
         Of(new LogEvent.RemotesExpired(3)),
         Of(new LogEvent.Rebalancing(Backend, 12, 9)),
+        Of(new LogEvent.Query(Client, 29, Counter.QueriesForwarded, Backend)),
+        Of(new LogEvent.Query(Client, 29, Counter.QueriesToStuckBackend, BackendId.None)),
         Of(new LogEvent.ReceiveFailed(IoResult.Failed(IoStatus.NoBuffers, 12), 0)),
         Of(new LogEvent.ReplyUndeliverable(
             Client, IoResult.Failed(IoStatus.AccessDenied, 1), 2)),

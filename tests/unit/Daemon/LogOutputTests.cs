@@ -10,6 +10,7 @@ using System.Text;
 using System.Text.Json;
 using System.Threading;
 using Balancer;
+using Balancer.Linux;
 using Serilog;
 using Serilog.Events;
 using Xunit;
@@ -107,6 +108,53 @@ public sealed class LogOutputTests
     }
 
     [Fact]
+    public void LineTornByAFullDisk_IsEndedBeforeTheNext()
+    {
+        using var disk = new SmallDisk(capacity: 300);
+        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information);
+        for (var i = 0; i < 10; i++)
+            log.Logger.Information("{number}", i);
+        Assert.True(SpinWait.SpinUntil(() => disk.FailedWrites == 8, Generous));
+        disk.Room = long.MaxValue;
+        log.Logger.Information("{number}", 10);
+        Assert.True(log.Close(Generous));
+
+        var lines = disk.Text.Split('\n');
+        // Two whole, the torn one, the one that came when there was room, and the loss.
+        Assert.Equal(["0", "1", "torn", "10", "8", ""], lines.Select(Said));
+    }
+
+    [Fact]
+    public void WriteThatFailsWhole_LeavesNoEmptyLine()
+    {
+        using var disk = new SmallDisk(capacity: 0);
+        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information);
+        log.Logger.Information("{number}", 0);
+        Assert.True(SpinWait.SpinUntil(() => disk.FailedWrites == 1, Generous));
+        disk.Room = long.MaxValue;
+        log.Logger.Information("{number}", 1);
+        Assert.True(log.Close(Generous));
+
+        Assert.Equal(["1", "1", ""], disk.Text.Split('\n').Select(Said));
+    }
+
+    private static string Said(string line)
+    {
+        try
+        {
+            if (line.Length == 0)
+                return "";
+            var record = JsonDocument.Parse(line).RootElement;
+            return record.TryGetProperty("number", out var number)
+                || record.TryGetProperty("lost", out number) ? number.ToString() : "nothing";
+        }
+        catch (JsonException)
+        {
+            return "torn";
+        }
+    }
+
+    [Fact]
     public void LowerLevels_AreOff()
     {
         using var reader = new ScriptedReader();
@@ -192,6 +240,47 @@ public sealed class LogOutputTests
         {
             _goesOn.Set();
             base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>Takes bytes until it is full, as a file system does.</summary>
+    private sealed class SmallDisk(long capacity) : MemoryStream
+    {
+        private readonly Lock _lock = new();
+        private int _failedWrites;
+
+        public long Room
+        {
+            get;
+            set
+            {
+                lock (_lock)
+                    field = value;
+            }
+        } = capacity;
+
+        public int FailedWrites => Volatile.Read(ref _failedWrites);
+
+        public string Text
+        {
+            get
+            {
+                lock (_lock)
+                    return Encoding.UTF8.GetString(ToArray());
+            }
+        }
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            lock (_lock)
+            {
+                var room = (int)Math.Min(Room - Length, count);
+                base.Write(buffer, offset, room);
+                if (room == count)
+                    return;
+                Interlocked.Increment(ref _failedWrites);
+                throw new PartialWriteException(room, 28);
+            }
         }
     }
 }

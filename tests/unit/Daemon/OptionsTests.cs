@@ -67,6 +67,14 @@ public sealed class OptionsTests
     [InlineData("warn", LogEventLevel.Warning)]
     [InlineData("error", LogEventLevel.Error)]
     [InlineData("fatal", LogEventLevel.Fatal)]
+    [InlineData("INFO", LogEventLevel.Information)]
+    [InlineData("Debug", LogEventLevel.Debug)]
+    [InlineData("10", LogEventLevel.Verbose)]
+    [InlineData("20", LogEventLevel.Debug)]
+    [InlineData("30", LogEventLevel.Information)]
+    [InlineData("40", LogEventLevel.Warning)]
+    [InlineData("50", LogEventLevel.Error)]
+    [InlineData("60", LogEventLevel.Fatal)]
     public void LogLevel_IsTakenFromOptionOrEnvironment(string name, LogEventLevel level)
     {
         Assert.Equal(level, Accepted("-s", "/d", "-l", name).LogLevel);
@@ -84,7 +92,7 @@ public sealed class OptionsTests
 
     [Fact]
     public void LogLevelVariable_WrongIsNamed() => Assert.Equal(
-        "bbal: LOG_LEVEL: 'loud' is not a log level (trace, debug, info, warn, error or fatal)",
+        "bbal: LOG_LEVEL: 'loud' is not a log level (trace, debug, info, warn, error or fatal, or 10 to 60)",
         Options.Parse(["-s", "/d"], name => name == "LOG_LEVEL" ? "loud" : null).Complaint);
 
     [Theory]
@@ -155,8 +163,8 @@ public sealed class OptionsTests
         { "-b: 'localhost' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "localhost"] },
         { "-b: '' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", ""] },
         {
-            "-l: 'INFO' is not a log level (trace, debug, info, warn, error or fatal)",
-            ["-s", "/d", "-l", "INFO"]
+            "-l: 'loud' is not a log level (trace, debug, info, warn, error or fatal, or 10 to 60)",
+            ["-s", "/d", "-l", "loud"]
         },
         {
             "--warm-up: '3600.1' is not a number of seconds (0 to 3600)",
