@@ -82,7 +82,7 @@ soak: build ## Simulated scenarios from seeds that no run had, for TIME (2h); re
 	@mkdir -p $(results)
 	@$(build_dir)/sim run --time $(TIME) --json $(results)/soak.json -o $(results)/soak-least.json
 
-plants: build ## Each bug planted in the core is found, in BLOCKS (100) blocks of seeds
+plants: $(build_dir)/sim ## Each bug planted in the core is found, in BLOCKS (100) blocks of seeds
 	@$(build_dir)/sim plant all --blocks $(BLOCKS)
 
 real: build ## Scenarios in wall time, real processes: COUNT=20 of them

@@ -35,6 +35,10 @@ public sealed class SimulateTests(ITestOutputHelper output)
     [InlineData("det --seeds 200")]
     public void Simulator_FindsNothing(string arguments) => Pass(arguments);
 
+    /// <summary>A bug planted in the core: that nothing else is found is no accident.</summary>
+    [Fact]
+    public void PlantedBug_IsFound() => Pass("plant run 5");
+
     [Fact]
     public void Corpus_HasNotComeBack() => Pass("corpus run --directory "
         + Path.Combine(Places.Root, "sim", "corpus"));
