@@ -40,7 +40,7 @@ if (commandLine.Complaint is { } complaint)
 var options = commandLine.Options!;
 // Before anything can be seen of us from outside, and until the end.
 var signals = new Signals();
-var output = new LogOutput(new StandardOutput(),
+var output = new LogOutput(new StandardOutputStream(),
     new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
 var log = new BalancerLog(output.Logger, TimeProvider.System);
 try

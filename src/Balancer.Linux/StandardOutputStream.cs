@@ -21,7 +21,7 @@ public sealed class PartialWriteException(int written, int errno)
 }
 
 /// <summary>Descriptor 1, unbuffered; for one thread at a time.</summary>
-public sealed unsafe class StandardOutput : Stream
+public sealed unsafe class StandardOutputStream : Stream
 {
     private const int Descriptor = 1;
 
