@@ -17,7 +17,7 @@ internal static class Tags
     public static void Put(SvgText svg, double x, double y, string words, ref double freeAt) =>
         Put(svg, x, y, words, Chart.Right, "tag", ref freeAt);
 
-    /// <summary>The same where the lane's next mark, at that place, must stay clear of it.</summary>
+    /// <summary>The same where the lane's next mark, at that place, must keep clear.</summary>
     public static void PutBefore(SvgText svg, double next, double x, double y, string words,
         ref double freeAt) =>
         Put(svg, x, y, words, Math.Min(next - 5, Chart.Right), "tag apart", ref freeAt);

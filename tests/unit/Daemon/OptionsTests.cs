@@ -92,7 +92,8 @@ public sealed class OptionsTests
 
     [Fact]
     public void LogLevelVariable_WrongIsNamed() => Assert.Equal(
-        "bbal: LOG_LEVEL: 'loud' is not a log level (trace, debug, info, warn, error or fatal, or 10 to 60)",
+        "bbal: LOG_LEVEL: 'loud' is not a log level (trace, debug, info, warn, error or fatal,"
+            + " or 10 to 60)",
         Options.Parse(["-s", "/d"], name => name == "LOG_LEVEL" ? "loud" : null).Complaint);
 
     [Theory]

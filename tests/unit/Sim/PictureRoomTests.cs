@@ -106,7 +106,8 @@ public sealed class PictureRoomTests
                 Number(shape, "y2")),
             "circle" => (Number(shape, "cx") - 3, 6, Number(shape, "cy") + 4),
             "use" => (Number(shape, "x") - 4, 8, Number(shape, "y")),
-            _ => (Number(element.Elements().Last(), "cx"), 18, Number(element.Elements().Last(), "cy")),
+            _ => (Number(element.Elements().Last(), "cx"), 18,
+                Number(element.Elements().Last(), "cy")),
         };
         return (from, from + width, y);
     }

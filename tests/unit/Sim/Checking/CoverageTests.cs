@@ -105,7 +105,8 @@ public sealed class CoverageTests
         string[] none = ["Started", "Stopping", "Stopped", "HeartbeatSent",
             "HeartbeatAnswered", "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
             "RemotesExpired", "Query", "ReceiveFailed", "SendFailed",
-            "ReplyUndeliverable", "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit", "ClientOverLimit",
+            "ReplyUndeliverable", "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit",
+            "ClientOverLimit",
             "ConnectionWithoutResources",
             "ConnectionClosed", "BackendStatus", "RemoteStatus"];
         string[] byCause = ["BackendFaulted", "ConnectionRefusedByBackend", "EntryRefused"];
