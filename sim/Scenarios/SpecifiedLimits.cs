@@ -111,6 +111,17 @@ public static class SpecifiedLimits
     public const int DatagramsOfACall = 64;
     public const int AcceptsOfATurn = 16;
 
+    /// <summary>
+    /// Bytes read of all TCP connections: a budget, and the last visit's two reads beyond it.
+    /// </summary>
+    public const int RelayedOfATurn = 256 * 1024 + 2 * RelayQueueBytes;
+
+    /// <summary>
+    /// Replies taken of all sessions: a budget, and the last read's beyond it, 16 KB of frames of
+    /// 16 bytes at the worst.
+    /// </summary>
+    public const int RepliesOfATurn = 256 + 16 * 1024 / 16;
+
     private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 
     private static Duration Seconds(long seconds) => Duration.FromSeconds(seconds);

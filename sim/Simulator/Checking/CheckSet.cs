@@ -192,6 +192,8 @@ public sealed class CheckSet : RunObserver
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
     {
+        if (queued)
+            _model.OnDatagramQueued();
         foreach (var check in _checks)
             check.OnClientSent(now, client, from, payload, queued);
         Conclude(now);

@@ -1,4 +1,5 @@
-// Claims that every queue, table and timer stays within its bound, that descriptors are those that
+// Claims that every queue, table and timer stays within its bound, and so does what one turn does
+// of each kind of traffic, that descriptors are those that
 // sessions and connections need, that lines about a condition that repeats come at most every 5 s,
 // and that all is back at its baseline in the end.
 //
@@ -27,6 +28,10 @@ internal sealed class S10Bounds() : Check("S10")
             Fail($"{Model.ReceivedInTurn} datagrams were received in one turn");
         if (Model.AcceptedInTurn > SpecifiedLimits.AcceptsOfATurn)
             Fail($"{Model.AcceptedInTurn} connections were accepted in one turn");
+        if (Model.RelayedInTurn > SpecifiedLimits.RelayedOfATurn)
+            Fail($"{Model.RelayedInTurn} bytes of TCP connections were read in one turn");
+        if (Model.Replies.InTurn > shares * SpecifiedLimits.RepliesOfATurn)
+            Fail($"{Model.Replies.InTurn} replies were taken in one turn");
         var sessions = 0;
         foreach (var backend in Model.Policy.Backends)
         {

@@ -1,7 +1,8 @@
 // Claims that the loop is woken for everything that the balancer waits for, and for nothing else: a
 // session for what its backend says, and to be written to as long as bytes wait for it; both sides
 // of a connection as far as there is room for what they send; the two bound sockets always, but for
-// the short rests after an error that repeats; and that it does not sleep while it has work left. A
+// the short rests after an error that repeats, and the UDP socket in every turn in which a datagram
+// waits, however busy the others are; and that it does not sleep while it has work left. A
 // wake-up that is lost shows otherwise only when somebody goes unanswered for long.
 //
 // It knows by the interests that were set and by the bytes that are owed to each stream.
@@ -18,6 +19,7 @@ internal sealed class S14Attention() : Check("S14")
     private Instant _datagramsRestSince = Instant.Never;
     private Instant _listenerRestsSince = Instant.Never;
 
+    private int _turnsUnread;
     private Instant _workSince = Instant.Never;
 
     public override bool Claims(Finding finding) => finding is Finding.Unwatched;
@@ -50,8 +52,23 @@ internal sealed class S14Attention() : Check("S14")
         Look(Model.Sockets.Datagrams, "the UDP socket", now, SpecifiedLimits.ReceivePause,
             Model.ReceiveFailuresInARow >= 2, ref _datagramsRestSince);
         LookAtFailures(now);
+        LookAtWaiting(now);
         Look(Model.Sockets.Listener, "the listener", now, SpecifiedLimits.AcceptPause,
             Model.LacksForAcceptIn == Model.Turn, ref _listenerRestsSince);
+    }
+
+    /// <summary>A datagram that waits is taken in the next turn, whatever else is busy.</summary>
+    private void LookAtWaiting(Instant now)
+    {
+        var isExcused = Model.ReceivedInTurn > 0 || Model.ReceiveFailedLastIn == Model.Turn
+            || Model.IsWokenEarly
+            || Model.Sockets.InterestOf(Model.Sockets.Datagrams) == Readiness.None;
+        _turnsUnread = Model.WaitingDatagrams > 0 && !isExcused ? _turnsUnread + 1 : 0;
+        if (_turnsUnread > 1)
+        {
+            Fail($"{Model.WaitingDatagrams} datagrams wait at {now}, and the UDP socket was not"
+                + $" looked at for {_turnsUnread} turns");
+        }
     }
 
     private void Look(SocketHandle socket, string name, Instant now, Duration rest, bool hasCause,

@@ -38,6 +38,7 @@ internal sealed class ReferenceModel
     private readonly RemoteModel _remotes;
     private Duration _stall;
     private bool _wokenEarly;
+    private long _datagramsQueued;
 
     public ReferenceModel(Scenario scenario, FindingHandler report)
     {
@@ -126,6 +127,15 @@ internal sealed class ReferenceModel
 
     public int AcceptedInTurn { get; private set; }
 
+    /// <summary>Bytes that were read of TCP connections, the handshakes' included.</summary>
+    public long RelayedInTurn { get; private set; }
+
+    /// <summary>
+    /// Datagrams of clients that the socket's queue had taken when the turn began, and the turns
+    /// before did not take out.
+    /// </summary>
+    public long WaitingDatagrams { get; private set; }
+
     /// <summary>System calls of this turn that moved something.</summary>
     public int Deeds { get; private set; }
 
@@ -177,6 +187,8 @@ internal sealed class ReferenceModel
         CutInTurn = 0;
         ReceivedInTurn = 0;
         AcceptedInTurn = 0;
+        RelayedInTurn = 0;
+        WaitingDatagrams = _datagramsQueued;
         Lateness = Scenario.Kernel.ClockStep + _stall;
         TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
         IsCalm |= HasHealed && _stall == Duration.Zero;
@@ -239,11 +251,15 @@ internal sealed class ReferenceModel
 
     // ---- Datagrams ----
 
+    /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
+    public void OnDatagramQueued() => _datagramsQueued++;
+
     public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         Now = Shown(now);
         Deeds++;
         ReceivedInTurn++;
+        _datagramsQueued = Math.Max(0, _datagramsQueued - 1);
         ReceiveFailuresInARow = 0;
         Arrivals.OnReceived(in header, payload);
     }
@@ -338,7 +354,10 @@ internal sealed class ReferenceModel
             _sessions.OnRead(session, result, bytes);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+        {
+            RelayedInTurn += bytes.Length;
             Connections.OnRead(connection, stream, result, bytes);
+        }
     }
 
     public void OnWritten(

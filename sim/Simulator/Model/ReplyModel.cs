@@ -21,11 +21,19 @@ internal sealed class ReplyModel(ReferenceModel model)
     private readonly ExpectedBytes _payloads = new();
     private int _ofTurn;
 
-    public void OnTurnBegan() => _ofTurn = 0;
+    /// <summary>Replies that this turn decoded, whatever became of them.</summary>
+    public int InTurn { get; private set; }
+
+    public void OnTurnBegan()
+    {
+        _ofTurn = 0;
+        InTurn = 0;
+    }
 
     /// <summary>A live session's OUTBOUND_UDP.</summary>
     public void OnReply(in SeenFrame frame)
     {
+        InTurn++;
         model.Counters.Add(Counter.RepliesReceived);
         if (frame.Length > 1500)
         {

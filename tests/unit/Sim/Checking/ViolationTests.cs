@@ -276,6 +276,25 @@ public sealed class ViolationTests
     });
 
     [Fact]
+    public void DatagramThatWaitsForTwoTurns_BreaksS14() => Breaks("S14", static sim =>
+        SendAndDoNotRead(sim, queued: true));
+
+    [Fact]
+    public void DatagramThatFoundNoRoom_PassesS14() => Passes("S14", static sim =>
+        SendAndDoNotRead(sim, queued: false));
+
+    private static void SendAndDoNotRead(Suspect sim, bool queued)
+    {
+        sim.Observer.OnClientSent(
+            sim.Now, 0, new Endpoint(Suspect.Asker, 1000), [0], queued);
+        for (var n = 0; n < 2; n++)
+        {
+            sim.Observer.OnTurnBegan(sim.Now, []);
+            sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+        }
+    }
+
+    [Fact]
     public void StopWithAnOpenListener_BreaksS15() => Breaks("S15", static sim =>
     {
         sim.Observer.OnLogged(sim.Now, new LogEvent.Stopping(0));
