@@ -154,6 +154,7 @@ internal sealed class TcpProxy : IStreamOwner
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);
+        // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
         if (_state == ProxyState.Relaying)
