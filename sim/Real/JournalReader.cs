@@ -1,6 +1,6 @@
 // Owns the reading of a backend's journal: records become sessions, and the bytes of sessions
-// frames. What the balancer wrote is cut up by the protocol's description, what the backend wrote
-// by the checks' own decoder.
+// frames. What the balancer wrote is decoded by fake-binder's codec, what the backend wrote by the
+// reference model's.
 //
 // What always holds: a journal may be read while it is written, again and again; what is cut off
 // at its end is read when it is whole; bytes after what no peer may write are not guessed at.
@@ -20,9 +20,6 @@ namespace Simulation.Real;
 internal sealed class JournalReader(ObservedProcess process)
 {
     private const int HeaderBytes = 17;
-    private const int TypeBytes = 4;
-    private const int UdpHeaderBytes = 16;
-    private const int TcpHeaderBytes = 12;
 
     private readonly Dictionary<int, Line> _lines = [];
     private long _at;
@@ -139,36 +136,27 @@ internal sealed class JournalReader(ObservedProcess process)
     {
         var bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(line.Read);
         ReadOnlySpan<byte> left = bytes[line.Taken..];
-        if (left.Length < TypeBytes)
+        if (WireCodec.Read(left, out var frame, out _) != WireStatus.Whole)
             return false;
-        var length = TypeBytes;
-        switch (Word(left, 0))
+        switch (frame.Type)
         {
-            case SeenFrame.ClientHello:
+            case WireType.ClientHello:
                 line.Session.IsControl = true;
                 break;
-            case SeenFrame.ClientHeartbeat:
+            case WireType.ClientHeartbeat:
                 line.Session.Heartbeats.Add(at);
                 break;
-            case SeenFrame.InboundUdp:
-                if (left.Length < UdpHeaderBytes
-                    || left.Length - UdpHeaderBytes < Word(left, 12))
-                    return false;
-                length = UdpHeaderBytes + (int)Word(left, 12);
-                line.Session.Queries.Add(new ObservedFrame(at, new Ipv4(Word(left, 4)),
-                    Word(left, 8), Word(left, 12), left[UdpHeaderBytes..length].ToArray()));
+            case WireType.InboundUdp:
+                line.Session.Queries.Add(new ObservedFrame(at, new Ipv4(frame.Address),
+                    frame.Port, (uint)frame.Packet.Length, frame.Packet.ToArray()));
                 break;
-            case SeenFrame.InboundTcp:
-                if (left.Length < TcpHeaderBytes)
-                    return false;
-                length = TcpHeaderBytes;
-                line.Session.Client = new Endpoint(
-                    new Ipv4(Word(left, 4)), (ushort)Word(left, 8));
-                OnClientBytes(line.Session, left[length..]);
+            case WireType.InboundTcp:
+                line.Session.Client = new Endpoint(new Ipv4(frame.Address), frame.Port);
+                OnClientBytes(line.Session, left[frame.Size..]);
                 line.Taken = bytes.Length;
                 return false;
         }
-        line.Taken += length;
+        line.Taken += frame.Size;
         if (line.Taken > 65_536)
         {
             line.Read.RemoveRange(0, line.Taken);
@@ -176,9 +164,6 @@ internal sealed class JournalReader(ObservedProcess process)
         }
         return true;
     }
-
-    private static uint Word(ReadOnlySpan<byte> bytes, int at) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
 
     // ---- What the backend wrote ----
 
@@ -194,7 +179,7 @@ internal sealed class JournalReader(ObservedProcess process)
         {
             line.Ok.Add(bytes[0]);
             bytes = bytes[1..];
-            if (line.Ok.Count < TypeBytes)
+            if (line.Ok.Count < WireCodec.TypeBytes)
                 continue;
             if (BinaryPrimitives.ReadUInt32LittleEndian([.. line.Ok]) == SeenFrame.InboundTcpOk)
                 line.Session.OkAt = at;

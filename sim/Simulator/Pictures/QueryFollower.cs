@@ -9,6 +9,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
+using FakeBinder;
 
 namespace Simulation.Pictures;
 
@@ -85,18 +86,18 @@ internal sealed class QueryFollower(Story story)
         session.Pending.AddRange(bytes);
         var pending = session.Pending.ToArray().AsSpan();
         var taken = 0;
-        while (FrameLength(pending[taken..]) is { } length && pending.Length - taken >= length)
+        while (WireCodec.Read(pending[taken..], out var frame, out _) == WireStatus.Whole)
         {
-            var frame = pending.Slice(taken, length);
-            taken += length;
-            if (Word(frame, 0) == (uint)FrameType.InboundTcp)
+            taken += frame.Size;
+            var source = new Endpoint(new Ipv4(frame.Address), frame.Port);
+            if (frame.Type == WireType.InboundTcp)
             {
                 session.IsTcp = true;
                 session.Pending.Clear();
-                return SourceOf(frame);
+                return source;
             }
-            if (Word(frame, 0) == (uint)FrameType.InboundUdp)
-                OnForwarded(now, session.Lane, SourceOf(frame), frame[Frames.UdpHeaderBytes..]);
+            if (frame.Type == WireType.InboundUdp)
+                OnForwarded(now, session.Lane, source, frame.Packet);
         }
         session.Pending.RemoveRange(0, taken);
         return null;
@@ -169,22 +170,6 @@ internal sealed class QueryFollower(Story story)
 
     private static Key KeyOf(Endpoint from, ReadOnlySpan<byte> payload) =>
         new(from, payload.Length < 2 ? -1 : BinaryPrimitives.ReadUInt16BigEndian(payload));
-
-    private static int? FrameLength(ReadOnlySpan<byte> bytes) => bytes.Length < Frames.TypeBytes
-        ? null
-        : (FrameType)Word(bytes, 0) switch
-        {
-            FrameType.InboundTcp => Frames.TcpHeaderBytes,
-            FrameType.InboundUdp when bytes.Length < Frames.UdpHeaderBytes => null,
-            FrameType.InboundUdp => Frames.UdpHeaderBytes + (int)Word(bytes, 12),
-            _ => Frames.TypeBytes,
-        };
-
-    private static Endpoint SourceOf(ReadOnlySpan<byte> frame) =>
-        new(new Ipv4(Word(frame, 4)), (ushort)Word(frame, 8));
-
-    private static uint Word(ReadOnlySpan<byte> bytes, int at) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
 
     /// <summary>One stream to a backend, and the part of a frame that it ended in.</summary>
     private sealed class Session(int lane)

@@ -11,6 +11,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using FsCheck.Xunit;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Property.Core;

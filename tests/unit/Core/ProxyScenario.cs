@@ -11,6 +11,7 @@ using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;

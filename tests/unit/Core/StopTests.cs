@@ -2,6 +2,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;

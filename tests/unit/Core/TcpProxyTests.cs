@@ -6,6 +6,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;

@@ -7,6 +7,7 @@ using Balancer.Core;
 using FakeBinder;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 

@@ -7,6 +7,7 @@ using Simulation.Checking;
 using Simulation.Kernel;
 using Simulation.Running;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Sim.Checking;

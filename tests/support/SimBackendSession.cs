@@ -1,7 +1,7 @@
-// Owns one session between the balancer and a scripted backend: its bytes, cut into frames by a
-// small parser that shares nothing with the core's codec. What the first frame is decides what the
-// session is: CLIENT_HELLO makes a control session, INBOUND_TCP one that carries a TCP connection,
-// whose later bytes are the client's.
+// Owns one session between the balancer and a scripted backend: its bytes, cut into frames by
+// fake-binder's codec, which shares nothing with the core's. What the first frame is decides what
+// the session is: CLIENT_HELLO makes a control session, INBOUND_TCP one that carries a TCP
+// connection, whose later bytes are the client's.
 //
 // What always holds: in a steady state, with records off and no delays, receiving and answering
 // allocate nothing.
@@ -10,21 +10,14 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
+using FakeBinder;
+using Simulation.Kernel;
 
-namespace Simulation.Kernel;
+namespace Tests.Support;
 
 /// <summary>One session as a scripted backend sees it.</summary>
 public sealed class SimBackendSession
 {
-    private const uint ClientHello = 1;
-    private const uint InboundUdp = 2;
-    private const uint InboundTcp = 3;
-    private const uint ClientHeartbeat = 4;
-    private const uint ServerHello = 1001;
-    private const uint OutboundUdp = 1002;
-    private const uint InboundTcpOk = 1003;
-    private const uint ServerHeartbeat = 1004;
-
     private readonly SimBackend _backend;
     private readonly List<byte> _tcpBytes = [];
     private byte[] _buffer = new byte[4096];
@@ -74,11 +67,11 @@ public sealed class SimBackendSession
     /// <summary>Sends bytes, whatever they are.</summary>
     public void Send(ReadOnlySpan<byte> bytes) => Stream.Send(bytes);
 
-    public void SendHello() => SendType(ServerHello);
+    public void SendHello() => SendType((uint)WireType.ServerHello);
 
-    public void SendHeartbeat() => SendType(ServerHeartbeat);
+    public void SendHeartbeat() => SendType((uint)WireType.ServerHeartbeat);
 
-    public void SendTcpOk() => SendType(InboundTcpOk);
+    public void SendTcpOk() => SendType((uint)WireType.InboundTcpOk);
 
     /// <summary>Sends four bytes: a frame that is only its type, or the start of one.</summary>
     public void SendType(uint type)
@@ -95,14 +88,12 @@ public sealed class SimBackendSession
     /// <summary>Sends an OUTBOUND_UDP whose fields may be anything, true or not.</summary>
     public void SendOutbound(uint address, uint port, uint length, ReadOnlySpan<byte> payload)
     {
-        if (_frame.Length < 16 + payload.Length)
-            _frame = new byte[16 + payload.Length];
-        BinaryPrimitives.WriteUInt32LittleEndian(_frame, OutboundUdp);
-        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(4), address);
-        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(8), port);
-        BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(12), length);
-        payload.CopyTo(_frame.AsSpan(16));
-        Stream.Send(_frame.AsSpan(0, 16 + payload.Length));
+        var bytes = WireCodec.UdpHeaderBytes + payload.Length;
+        if (_frame.Length < bytes)
+            _frame = new byte[bytes];
+        WireCodec.WriteOutboundUdpHeader(_frame, address, port, length);
+        payload.CopyTo(_frame.AsSpan(WireCodec.UdpHeaderBytes));
+        Stream.Send(_frame.AsSpan(0, bytes));
     }
 
     public void HalfClose() => Stream.HalfClose();
@@ -154,28 +145,35 @@ public sealed class SimBackendSession
         return used;
     }
 
-    /// <summary>Takes one whole frame and tells its length; 0 when it is not whole yet.</summary>
+    /// <summary>Takes one whole frame and returns its length; 0 when it is not whole yet.</summary>
     private int TakeFrame(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length < 4)
+        var status = WireCodec.Read(bytes, out var frame, out var wrong);
+        if (status == WireStatus.Partial)
             return 0;
-        var type = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
-        switch (type)
+        var isExpected = frame.Type is WireType.InboundTcp ? !IsControl
+            : IsControl || frame.Type is WireType.ClientHello;
+        if (status == WireStatus.Wrong || !isExpected)
         {
-            case ClientHello:
-                OnHello();
-                return 4;
-            case ClientHeartbeat when IsControl:
-                OnHeartbeat();
-                return 4;
-            case InboundUdp when IsControl:
-                return TakeQuery(bytes);
-            case InboundTcp when !IsControl:
-                return TakeTcp(bytes);
-            default:
-                Violation = $"frame type {type} where none of its kind may come";
-                return 0;
+            Violation = wrong ?? $"{frame.Type} where none of its kind may come";
+            return 0;
         }
+        switch (frame.Type)
+        {
+            case WireType.ClientHello:
+                OnHello();
+                break;
+            case WireType.ClientHeartbeat:
+                OnHeartbeat();
+                break;
+            case WireType.InboundUdp:
+                _backend.OnQuery(this, SourceOf(frame), frame.Packet);
+                break;
+            case WireType.InboundTcp:
+                OnTcp(SourceOf(frame));
+                break;
+        }
+        return frame.Size;
     }
 
     private void OnHello()
@@ -185,7 +183,7 @@ public sealed class SimBackendSession
             Violation = "a second CLIENT_HELLO";
         IsControl = true;
         if (_backend.AnswersHello)
-            Answer(ServerHello, _backend.HelloDelay);
+            Answer(WireType.ServerHello, _backend.HelloDelay);
     }
 
     private void OnHeartbeat()
@@ -194,34 +192,15 @@ public sealed class SimBackendSession
         if (_backend.Records)
             HeartbeatTimes.Add(_backend.Kernel.Now);
         if (_backend.AnswersHeartbeats)
-            Answer(ServerHeartbeat, _backend.HeartbeatDelay);
+            Answer(WireType.ServerHeartbeat, _backend.HeartbeatDelay);
     }
 
-    private int TakeQuery(ReadOnlySpan<byte> bytes)
+    private void OnTcp(Endpoint source)
     {
-        if (bytes.Length < 16)
-            return 0;
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]);
-        if (length > 65_535)
-        {
-            Violation = $"an INBOUND_UDP of {length} bytes";
-            return 0;
-        }
-        if (bytes.Length < 16 + (int)length)
-            return 0;
-        _backend.OnQuery(this, ReadSource(bytes), bytes.Slice(16, (int)length));
-        return 16 + (int)length;
-    }
-
-    private int TakeTcp(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length < 12)
-            return 0;
-        Source = ReadSource(bytes);
+        Source = source;
         IsTcp = true;
         if (_backend.AnswersTcp)
-            Answer(InboundTcpOk, _backend.TcpDelay);
-        return 12;
+            Answer(WireType.InboundTcpOk, _backend.TcpDelay);
     }
 
     private int TakeTcpBytes(ReadOnlySpan<byte> bytes)
@@ -233,26 +212,20 @@ public sealed class SimBackendSession
         return bytes.Length;
     }
 
-    private Endpoint ReadSource(ReadOnlySpan<byte> frame)
-    {
-        var port = BinaryPrimitives.ReadUInt32LittleEndian(frame[8..]);
-        if (port > ushort.MaxValue)
-            Violation = $"a source port of {port}";
-        return new Endpoint(
-            new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..])), unchecked((ushort)port));
-    }
+    private static Endpoint SourceOf(in BalancerFrame frame) =>
+        new(new Ipv4(frame.Address), frame.Port);
 
-    private void Answer(uint type, Duration delay)
+    private void Answer(WireType type, Duration delay)
     {
         if (delay == Duration.Zero)
         {
-            SendType(type);
+            SendType((uint)type);
             return;
         }
         _backend.Kernel.After(delay, () =>
         {
             if (!Stream.IsClosed)
-                SendType(type);
+                SendType((uint)type);
         });
     }
 }

@@ -5,14 +5,15 @@
 //
 // It acts only when the kernel tells it that something came, so a quiet backend costs nothing.
 //
-// What always holds: it reads the protocol with a parser of its own, so that one mistake cannot
+// What always holds: it reads the protocol with fake-binder's codec, so that one mistake cannot
 // hide in both ends; bytes that are no frame of the balancer's are kept as Violation.
 
 using System;
 using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Kernel;
 
-namespace Simulation.Kernel;
+namespace Tests.Support;
 
 /// <summary>A query as a backend got it.</summary>
 /// <param name="At">The kernel's time.</param>

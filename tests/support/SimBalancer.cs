@@ -6,8 +6,9 @@
 
 using System;
 using Balancer.Core;
+using Simulation.Kernel;
 
-namespace Simulation.Kernel;
+namespace Tests.Support;
 
 /// <summary>A balancer that runs in virtual time.</summary>
 public sealed class SimBalancer
