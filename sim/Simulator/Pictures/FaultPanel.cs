@@ -38,15 +38,20 @@ internal static class FaultPanel
         chart.Rail(chart.Y + 1, Row - 2);
         chart.Svg.OpenTimed("t f-" + ClassOf(kind));
         var freeAt = 0.0;
-        foreach (var (bar, count) in chart.Spread(bars, bar => bar.From, kind + " faults"))
-            Bar(chart, bar, count, ref freeAt);
+        var shown = chart.Spread(bars, bar => bar.From, kind + " faults").ToArray();
+        for (var i = 0; i < shown.Length; i++)
+        {
+            var next = i + 1 < shown.Length ? chart.X(shown[i + 1].Item1.From) : Chart.Right;
+            Bar(chart, shown[i].Item1, shown[i].Item2, next, ref freeAt);
+        }
         chart.Svg.Close();
         chart.Y += Row;
     }
 
     private static bool Lasts(FaultBar bar) => bar.Plan.For.Nanoseconds > 0;
 
-    private static void Bar(Chart chart, FaultBar bar, int count, ref double freeAt)
+    private static void Bar(
+        Chart chart, FaultBar bar, int count, double next, ref double freeAt)
     {
         var from = chart.X(bar.From);
         var target = TargetOf(chart, bar.Plan);
@@ -65,7 +70,10 @@ internal static class FaultPanel
             chart.Svg.Mark(Marks.Down, from, chart.Y + Row - 4, "fault-dot", title);
         }
         if (target.Length > 0)
-            Tags.Put(chart.Svg, from + (Lasts(bar) ? 4 : 6), chart.Y + 11.5, target, ref freeAt);
+        {
+            Tags.PutBefore(chart.Svg, next, from + (Lasts(bar) ? 4 : 6), chart.Y + 11.5, target,
+                ref freeAt);
+        }
     }
 
     private static string TargetOf(Chart chart, FaultPlan plan) =>

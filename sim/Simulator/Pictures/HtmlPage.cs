@@ -98,7 +98,8 @@ public static class HtmlPage
           let free=L;
           for(const t of group.querySelectorAll('.tag')){
             const x=+t.getAttribute('x'),end=x+t.textContent.length*LETTER;
-            const shown=x>=free&&end<R;
+            const next=t.classList.contains('apart')?t.nextElementSibling:null;
+            const shown=x>=free&&end<Math.min(R,next?+next.getAttribute('x')-5:R);
             t.classList.toggle('off',!shown);
             if(shown)free=end+6;
           }

@@ -10,6 +10,9 @@ namespace Simulation.Pictures;
 /// <summary>The key of one panel while it is set.</summary>
 internal sealed class Key(Chart chart, double left = Chart.Left)
 {
+    /// <summary>How wide a letter is at most, on the average of words.</summary>
+    private const double Letter = 6.3;
+
     private readonly double _y = chart.Y - 9;
     private double _x = left;
 
@@ -83,7 +86,7 @@ internal sealed class Key(Chart chart, double left = Chart.Left)
     public Key Words(double room, string words)
     {
         Svg.Text(_x + room, _y, words, "legend");
-        _x += room + words.Length * 5.25 + 15;
+        _x += room + words.Length * Letter + 13;
         return this;
     }
 }

@@ -34,6 +34,11 @@ public static class Picture
 
     private const int Coarsest = 6;
 
+    /// <summary>What the words on either side of the line of healing take.</summary>
+    private const double HealedWidth = 115;
+
+    private const double ChaosWidth = 65;
+
     /// <summary>One SVG document, text in UTF-16; write it as UTF-8.</summary>
     public static string Svg(Story story)
     {
@@ -170,8 +175,20 @@ public static class Picture
         var title = $"{Chart.Time(at)}: the core backends heal; from here on liveness is owed";
         chart.Svg.OpenTimed("heal t");
         chart.Svg.Line(x, top + 20, x, bottom, "healed", title);
-        chart.Svg.Text(x - 7, top + 32, "◂ chaos", "e");
-        chart.Svg.Text(x + 7, top + 32, "liveness owed ▸", "healed-text");
+        // Both on one side of the line where there is no room on the other.
+        if (x + HealedWidth > Chart.Right)
+        {
+            chart.Svg.Text(x - 7, top + 32, "◂ chaos, then liveness owed ▸", "healed-text e");
+        }
+        else if (x - ChaosWidth < Chart.Left)
+        {
+            chart.Svg.Text(x + 7, top + 32, "◂ chaos, then liveness owed ▸", "healed-text");
+        }
+        else
+        {
+            chart.Svg.Text(x - 7, top + 32, "◂ chaos", "e");
+            chart.Svg.Text(x + 7, top + 32, "liveness owed ▸", "healed-text");
+        }
         chart.Svg.Close();
     }
 

@@ -11,15 +11,24 @@ namespace Simulation.Pictures;
 internal static class Tags
 {
     /// <summary>How wide a letter is, about.</summary>
-    public const double Letter = 5.1;
+    public const double Letter = 6.1;
 
     /// <summary>Puts words; `freeAt` is where the last shown ones of the lane ended.</summary>
-    public static void Put(SvgText svg, double x, double y, string words, ref double freeAt)
+    public static void Put(SvgText svg, double x, double y, string words, ref double freeAt) =>
+        Put(svg, x, y, words, Chart.Right, "tag", ref freeAt);
+
+    /// <summary>The same where the lane's next mark, at that place, must stay clear of it.</summary>
+    public static void PutBefore(SvgText svg, double next, double x, double y, string words,
+        ref double freeAt) =>
+        Put(svg, x, y, words, Math.Min(next - 5, Chart.Right), "tag apart", ref freeAt);
+
+    private static void Put(SvgText svg, double x, double y, string words, double limit,
+        string style, ref double freeAt)
     {
-        var isShown = x >= Math.Max(freeAt, Chart.Left)
-            && x + words.Length * Letter < Chart.Right;
+        var end = x + words.Length * Letter;
+        var isShown = x >= Math.Max(freeAt, Chart.Left) && end < limit;
         if (isShown)
-            freeAt = x + words.Length * Letter + 6;
-        svg.Text(x, y, words, isShown ? "tag" : "tag off");
+            freeAt = end + 6;
+        svg.Text(x, y, words, isShown ? style : style + " off");
     }
 }
