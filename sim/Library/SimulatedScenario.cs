@@ -1,0 +1,107 @@
+// Owns a scenario as users of the library have it: made by a builder, a seed or a file, run as
+// often as they like, and made smaller when a property of theirs does not hold for it.
+//
+// What always holds: it is immutable and can be run; equal scenarios run the same, event for event.
+
+using System;
+using System.IO;
+using System.Linq;
+using System.Text;
+using Balancer.Core;
+using Simulation.Checking;
+using Simulation.Pictures;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Simulation.Shrinking;
+
+namespace Balancer.Simulation;
+
+/// <summary>What one run depends on: backends, clients, faults and their times.</summary>
+public sealed class SimulatedScenario
+{
+    /// <summary>The check that stands for a property of the user's.</summary>
+    internal const string PropertyId = "P1";
+
+    private static readonly TimeSpan ShrinkTime = TimeSpan.FromSeconds(30);
+
+    private readonly Scenario _scenario;
+
+    internal SimulatedScenario(Scenario scenario) => _scenario = scenario;
+
+    /// <summary>The scenario that a file of the simulator holds; see docs/scenario-file.md.</summary>
+    /// <exception cref="FormatException">It does not hold one; names the line and field.</exception>
+    public static SimulatedScenario Parse(string json) =>
+        new(ScenarioFile.Read(Encoding.UTF8.GetBytes(json)));
+
+    /// <summary>The scenario of a seed, as `sim run --seed` makes it: a swarm of faults.</summary>
+    public static SimulatedScenario FromSeed(ulong seed) =>
+        new(Generator.FromSeed(seed, Profile.Swarm));
+
+    /// <summary>The scenario as a file; Parse gives an equal one.</summary>
+    public string ToJson() => Encoding.UTF8.GetString(ScenarioFile.Write(_scenario));
+
+    /// <summary>
+    /// Runs it in virtual time, under all checks of the simulator and these. The first check that
+    /// does not hold ends the run; what it says is the outcome's Violation.
+    /// </summary>
+    /// <param name="checks">Checks of one's own, each made for this run.</param>
+    public Outcome Run(params SimulationCheck[] checks)
+    {
+        var recorder = new StoryRecorder(_scenario);
+        var notes = new OutcomeRecorder();
+        RunObserver[] all = [recorder, notes,
+            .. checks.Select(check => new CheckAdapter(check)),
+            new CheckSet(_scenario)];
+        var result = ScenarioRun.Execute(_scenario, all);
+        recorder.Story.Conclude(result, Instant.Never);
+        return new Outcome(this, recorder.Story, result, notes);
+    }
+
+    /// <summary>
+    /// Runs it and asserts a property of the outcome; the simulator's checks must hold, too. A
+    /// scenario that fails is shrunk, for 30 s at most, and its picture is drawn.
+    /// </summary>
+    /// <param name="property">True if the outcome is as it should be.</param>
+    /// <param name="checks">Makes checks of one's own, anew for each run.</param>
+    /// <exception cref="CounterexampleException">It does not hold.</exception>
+    public Outcome Verify(
+        Func<Outcome, bool> property, Func<SimulationCheck[]>? checks = null)
+    {
+        var outcome = Run(checks?.Invoke() ?? []);
+        if (Failure(outcome, property) is not { } violation)
+            return outcome;
+        var until = DateTime.UtcNow + ShrinkTime;
+        var shrunk = Shrinker.Shrink(_scenario, violation,
+            scenario => Failure(
+                new SimulatedScenario(scenario).Run(checks?.Invoke() ?? []), property),
+            () => DateTime.UtcNow > until);
+        var smallest = new SimulatedScenario(shrunk.Smallest);
+        var picture = Path.Combine(Path.GetTempPath(), $"simulation-{Guid.NewGuid():n}.html");
+        var last = smallest.Run(checks?.Invoke() ?? []);
+        File.WriteAllText(picture, last.Picture());
+        throw new CounterexampleException(last, picture, violation.Check == PropertyId
+            ? "the property does not hold" : last.Violation ?? violation.Evidence);
+    }
+
+    private static Violation? Failure(Outcome outcome, Func<Outcome, bool> property) =>
+        outcome.Found ?? (property(outcome) ? null : new Violation(
+            PropertyId, outcome.End, 0, "the property does not hold"));
+}
+
+/// <summary>A property that does not hold, with the smallest scenario found that shows it.</summary>
+public sealed class CounterexampleException : Exception
+{
+    internal CounterexampleException(Outcome outcome, string picture, string why)
+        : base($"{why}; the smallest scenario that shows it:\n{outcome.Scenario.ToJson()}"
+            + $"its picture: {picture}")
+    {
+        Outcome = outcome;
+        PictureFile = picture;
+    }
+
+    /// <summary>What the smallest scenario came to.</summary>
+    public Outcome Outcome { get; }
+
+    /// <summary>The path of its picture, an HTML page.</summary>
+    public string PictureFile { get; }
+}
