@@ -11,7 +11,9 @@ using System.Text.Json.Nodes;
 
 namespace Balancer.Simulation;
 
-/// <summary>Builds a scenario. Times are virtual, from the start of the balancer, 0 or more.</summary>
+/// <summary>
+/// Builds a scenario. Times are virtual, from the start of the balancer, 0 or more.
+/// </summary>
 public sealed class ScenarioBuilder
 {
     private readonly JsonArray _backends = [];

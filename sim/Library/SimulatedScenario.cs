@@ -28,8 +28,10 @@ public sealed class SimulatedScenario
 
     internal SimulatedScenario(Scenario scenario) => _scenario = scenario;
 
-    /// <summary>The scenario that a file of the simulator holds; see docs/scenario-file.md.</summary>
-    /// <exception cref="FormatException">It does not hold one; names the line and field.</exception>
+    /// <summary>
+    /// The scenario that a file of the simulator holds; see docs/scenario-file.md.
+    /// </summary>
+    /// <exception cref="FormatException">It holds none; names the line and field.</exception>
     public static SimulatedScenario Parse(string json) =>
         new(ScenarioFile.Read(Encoding.UTF8.GetBytes(json)));
 
@@ -88,7 +90,9 @@ public sealed class SimulatedScenario
             PropertyId, outcome.End, 0, "the property does not hold"));
 }
 
-/// <summary>A property that does not hold, with the smallest scenario found that shows it.</summary>
+/// <summary>
+/// A property that does not hold, with the smallest scenario found that shows it.
+/// </summary>
 public sealed class CounterexampleException : Exception
 {
     internal CounterexampleException(Outcome outcome, string picture, string why)

@@ -7,8 +7,10 @@
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Reflection;
 using System.Text.RegularExpressions;
 using Balancer;
 using Balancer.Core;
@@ -161,6 +163,28 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public void EachCauseOfAFault_IsDescribed()
+    {
+        var described = Span().Matches(Read("docs/protocol.md"))
+            .Select(span => span.Groups[1].Value).ToHashSet();
+
+        Assert.Empty(Enum.GetNames<FaultCause>().Select(SnakeCase).Except(described));
+    }
+
+    [Fact]
+    public void EachLimit_IsDescribedWithItsValue()
+    {
+        var limits = typeof(Limits).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => $"| `{field.Name}` | {InWords(field.GetValue(null)!)} |").ToList();
+        var described = LimitRow().Matches(Read("docs/behaviour.md"))
+            .Select(row => row.Value.TrimEnd()).ToList();
+
+        Assert.NotEmpty(limits);
+        Nothing(limits.Except(described).Select(row => "docs/behaviour.md lacks " + row));
+        Nothing(described.Except(limits).Select(row => "docs/behaviour.md says " + row));
+    }
+
+    [Fact]
     public void EachOption_IsDescribed()
     {
         var help = Options.Parse(["--help"], _ => null).Text!;
@@ -288,6 +312,10 @@ public sealed partial class DocumentTests
                 number.Value + ". ", StringComparison.Ordinal)));
     }
 
+    private static string InWords(object value) => value is Duration
+        ? value.ToString()!
+        : string.Create(CultureInfo.InvariantCulture, $"{value:N0}");
+
     private static string SnakeCase(string name) =>
         Hump().Replace(name, "_$0").TrimStart('_').ToLowerInvariant();
 
@@ -343,6 +371,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"(?:\bFault|original-faults\.md, faults? )(\d+)(?:_|\b)")]
     private static partial Regex FaultNumber();
+
+    [GeneratedRegex(@"^\| `[A-Z]\w+` \| [^|]+ \|", RegexOptions.Multiline)]
+    private static partial Regex LimitRow();
 
     [GeneratedRegex(@"--[a-z][a-z-]+")]
     private static partial Regex LongOption();
