@@ -6,8 +6,8 @@
 // remotes of a fullest backend a rebalance takes, whom a full table forgets - the model takes over
 // what the core tells if that is allowed (see RemoteModel). Ids and turns leave none.
 //
-// The property tests have a model of their own, of immutable values and without lines of the log:
-// that one is run beside the core alone, and two descriptions cannot share one mistake.
+// The policy is written down here and in the core, and nowhere else: the property tests of the
+// policy run the core beside this model too.
 //
 // What always holds: nothing here reads the core; a backend's counts of remotes are those of the
 // entries that name it.

@@ -1,9 +1,10 @@
-// Who is sent where: the core on the simulated network against PolicyModel, for scripts of queries,
-// connections, backends that come, greet, fail and go, and time.
+// Who is sent where: the core on the simulated network against the reference model, for scripts of
+// queries, connections, backends that come, greet, fail and go, and time.
 
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Balancer.Core;
 using FsCheck;
 using FsCheck.Fluent;
 using FsCheck.Xunit;
@@ -118,11 +119,11 @@ public sealed class PolicyTests
     }
 
     /// <summary>
-    /// A policy that knows no warm-up differs from the core's, and the smallest script that shows
-    /// it has a backend that is warm, one that is not, and hosts that ask.
+    /// A core that knows no warm-up differs from the model, and the smallest script that shows it
+    /// has a backend that is warm, one that is not, and hosts that ask.
     /// </summary>
     [Fact]
-    public void WrongModel_IsFoundAndShrunkToAFewSteps()
+    public void WrongCore_IsFoundAndShrunkToAFewSteps()
     {
         var scripts = PolicyArbitraries.Commands();
         var failing = scripts.Generator.Sample(100, Randomness.Fixed, 100)
@@ -133,7 +134,7 @@ public sealed class PolicyTests
         Assert.Equal(2, failing.Steps.Count(step => step.Verb == PolicyVerb.Hello));
 
         static bool Fails(Script<PolicyCommand> script) =>
-            Record.Exception(() => Run(script.Steps, new PolicyRun(new PolicyModel(0)))) != null;
+            Record.Exception(() => Run(script.Steps, new PolicyRun(Duration.Zero))) != null;
     }
 
     private static PolicyRun Run(IEnumerable<PolicyCommand> commands) =>

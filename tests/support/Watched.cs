@@ -1,6 +1,7 @@
 // Owns a balancer in virtual time that is watched by all checks: every system call goes through
 // here and is told to a CheckSet, and so is every line of the log, in the order in which they
-// happen. Tests of the checks run it with scripted backends, as they are or with a call distorted.
+// happen. Tests run it with scripted backends: those of the checks as they are or with a call
+// distorted, those of the policy for as long as the reference model agrees.
 //
 // What always holds: what the log told since the last call is passed on before the next.
 
@@ -11,14 +12,18 @@ using Simulation.Kernel;
 using Simulation.Running;
 using Simulation.Scenarios;
 
-namespace Tests.Unit.Sim.Checking;
+namespace Tests.Support;
 
 internal sealed class Watched : INetwork, IBackendDirectory
 {
     private readonly EventLoop _loop;
     private int _told;
 
-    public Watched(Scenario? scenario = null, Func<CheckSet, CheckSet>? choose = null)
+    /// <param name="scenario">What the checks know of the run.</param>
+    /// <param name="choose">Which checks; all if null.</param>
+    /// <param name="warmUp">A core that warms up for another time than the checks expect.</param>
+    public Watched(Scenario? scenario = null, Func<CheckSet, CheckSet>? choose = null,
+        Duration? warmUp = null)
     {
         var plan = scenario ?? new Scenario();
         Kernel = new SimKernel(new Endpoint(plan.Kernel.Listen, 53))
@@ -32,7 +37,7 @@ internal sealed class Watched : INetwork, IBackendDirectory
         {
             MaxRemotes = plan.Kernel.MaxRemotes,
             TcpConnections = plan.Kernel.TcpConnections,
-            WarmUp = plan.Kernel.WarmUp,
+            WarmUp = warmUp ?? plan.Kernel.WarmUp,
         });
         _loop = new EventLoop(Kernel.Clock, this, Core);
         Checks.OnBegan(DatagramSocket, Listener);
