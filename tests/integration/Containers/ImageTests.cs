@@ -70,7 +70,8 @@ public sealed class ImageTests
             await docker.Containers.StartContainerAsync(id, new ContainerStartParameters());
             await Patience.UntilAsync(
                 async () => (await OutputAsync(docker, id)).Contains(
-                    "listening on 0.0.0.0:53, UDP and TCP; backends in /sockets",
+                    "\"event\":\"started\",\"listen_ip\":\"0.0.0.0\",\"listen_port\":53,"
+                        + "\"directory\":\"/sockets\"",
                     StringComparison.Ordinal),
                 "bbal listens on port 53");
         }

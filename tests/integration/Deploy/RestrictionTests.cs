@@ -86,7 +86,8 @@ public sealed class RestrictionTests : IDisposable
             Assert.Equal("READY=1", manager.Receive());
             Use(balancer, server);
             backend.Signal(Posix.SigKill);
-            balancer.WaitForLine(line => line.Contains("faulted", StringComparison.Ordinal),
+            balancer.WaitForLine(
+                line => line.Contains("\"backend_faulted\"", StringComparison.Ordinal),
                 "the backend's end is noticed");
             Stop(balancer, manager);
         }
@@ -253,10 +254,12 @@ public sealed class RestrictionTests : IDisposable
         Assert.Equal(48_000,
             client.Ask(DnsWire.Query(1, "size-48000.example.com", DnsWire.Txt)).Length);
         balancer.Signal(Posix.SigHup);
-        balancer.WaitForLine(line => line.Contains("as asked", StringComparison.Ordinal), "a scan");
+        balancer.WaitForLine(line => line.Contains(
+            "\"event\":\"rescan_requested\"", StringComparison.Ordinal), "a scan");
         balancer.Signal(Posix.SigUsr1);
         balancer.WaitForLine(
-            line => line.Contains("status: remote", StringComparison.Ordinal), "the status");
+            line => line.Contains("\"event\":\"remote_status\"", StringComparison.Ordinal),
+            "the status");
     }
 
     private static void Stop(ManagedProcess balancer, NotifySocket manager)
