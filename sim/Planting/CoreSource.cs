@@ -30,7 +30,7 @@ public sealed class CoreSource
         optimizationLevel: OptimizationLevel.Release,
         nullableContextOptions: NullableContextOptions.Enable,
         generalDiagnosticOption: ReportDiagnostic.Suppress,
-        concurrentBuild: false);
+        concurrentBuild: true);
 
     private static readonly Lazy<ImmutableArray<MetadataReference>> Runtime = new(() =>
         [.. ((string?)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") ?? "")
