@@ -127,9 +127,14 @@ internal sealed class TcpProxy : IStreamOwner
         TryBackend(now, backend);
     }
 
-    /// <summary>Gives back the memory that its queues have grown to.</summary>
+    /// <summary>
+    /// Gives back the memory that its queues have grown to, and with it what waits: the connection
+    /// is over, and a peer that did not read leaves bytes behind.
+    /// </summary>
     public void FreeQueueMemory()
     {
+        _toBackend.Queue.Clear();
+        _toClient.Queue.Clear();
         _toBackend.Queue.FreeMemory();
         _toClient.Queue.FreeMemory();
     }
