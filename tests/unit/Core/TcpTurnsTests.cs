@@ -174,6 +174,22 @@ public sealed class TcpTurnsTests
         Assert.Equal(1, _s.Core.ConnectionCount);
     }
 
+    [Fact]
+    public void MoreMemoryThanThePoolKeeps_ConnectionsMayEndWithBytesQueued()
+    {
+        _s.Kernel.BalancerToBackend = new PipeSize(1_000);
+        var clients = Connect(
+            hosts: 2, each: Limits.TcpFreeQueueBytes / Limits.TcpQueueBytes / 2 + 50);
+        _s.Backend.Hang();
+        clients.ForEach(client => client.Send(ProxyScenario.Pattern(Limits.TcpQueueBytes * 2)));
+        RunTurns(200);
+
+        clients.ForEach(client => client.Reset());
+        _s.Run(5);
+
+        Assert.Equal(0, _s.Core.ConnectionCount);
+    }
+
     private List<SimStream> Connect(int hosts, int each)
     {
         var clients = new List<SimStream>();
