@@ -42,6 +42,11 @@ public static class SpecifiedLimits
     public const int SkippedNames = 64;
 
     /// <summary>
+    /// How much longer a session's deadline waits while something of it lies unread.
+    /// </summary>
+    public static readonly Duration UnreadTime = Seconds(1);
+
+    /// <summary>
     /// A session whose socket was replaced ends by itself, or is ended after this.
     /// </summary>
     public static readonly Duration RetiredTime = Seconds(15);
@@ -117,10 +122,14 @@ public static class SpecifiedLimits
     public const int RelayedOfATurn = 256 * 1024 + 2 * RelayQueueBytes;
 
     /// <summary>
-    /// Replies taken of all sessions: a budget, and the last read's beyond it, 16 KB of frames of
-    /// 16 bytes at the worst.
+    /// Replies taken of all sessions, however small they are.
     /// </summary>
-    public const int RepliesOfATurn = 256 + 16 * 1024 / 16;
+    public const int RepliesOfATurn = 256;
+
+    /// <summary>
+    /// A session is read in at least so many bytes at a time; what came short of it was all.
+    /// </summary>
+    public const int LeastSessionRead = 1536;
 
     private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 

@@ -108,6 +108,13 @@ public static class Limits
     public static readonly Duration WarmUp = Duration.FromSeconds(1);
 
     /// <summary>
+    /// How much longer a deadline of a session waits while something lies unread that may meet it:
+    /// after a standstill there can be more than a turn reads. Ours: a hundred backends' full
+    /// streams are read in it, and what floods without end gains no more than that.
+    /// </summary>
+    public static readonly Duration UnreadTime = Duration.FromSeconds(1);
+
+    /// <summary>
     /// How long the session of a socket that was replaced may still deliver replies. Ours: as long
     /// as a silent session is believed in.
     /// </summary>
@@ -126,28 +133,27 @@ public static class Limits
     public const int ControlReserveBytes = 16;
 
     /// <summary>
-    /// Bytes of the buffer that everything is read into, and what the sessions that are busy share
-    /// at a time.
+    /// Bytes of the buffer that everything is read into.
     /// </summary>
     public const int ReadBytes = 64 * 1024;
 
     /// <summary>
-    /// Bytes read from one session at a time: some 200 replies, so that it costs the others half a
-    /// millisecond. Ours.
-    /// </summary>
-    public const int SessionReadBytes = 16 * 1024;
-
-    /// <summary>The same while many are busy: some 50 replies.</summary>
-    public const int LeastSessionReadBytes = 4 * 1024;
-
-    /// <summary>
-    /// Frames that one turn takes from all sessions together, the last read's whole; at 2 µs each
-    /// when it is a reply to be sent. More than a turn's queries, so that replies keep up.
+    /// Replies that one turn takes from all sessions together, at 2 µs each to be sent: half a
+    /// millisecond. More than a turn's queries, so that replies keep up. Ours.
     /// </summary>
     public const int FramesPerTurn = 256;
 
-    /// <summary>Frames that a read counts for at least, for its system call.</summary>
-    public const int FramesOfAVisit = 4;
+    /// <summary>
+    /// The shortest read of a session that is worth its system call, in bytes: when what the
+    /// turn's budget has left might come in fewer, the rest waits for the next turn.
+    /// </summary>
+    public const int LeastSessionReadBytes = 1536;
+
+    /// <summary>
+    /// Frames that a read counts for at least, for its system call. Two, so that replies of every
+    /// size keep up with a turn's queries.
+    /// </summary>
+    public const int FramesOfAVisit = 2;
 
     // ---- The directory ----
 
@@ -286,6 +292,12 @@ public static class Limits
     /// </summary>
     public static readonly Duration StopQuietTime = Duration.FromSeconds(1);
 
+    /// <summary>
+    /// Turns' shares of what backends sent that a stop still reads before it closes: what many
+    /// streams hold after a standstill, in some 60 ms at the most. Ours.
+    /// </summary>
+    public const int LastShares = 128;
+
     /// <summary>Between two log lines about one condition that repeats; the original's.</summary>
     public static readonly Duration RepeatedLogInterval = Duration.FromSeconds(5);
 
@@ -310,10 +322,10 @@ public static class Limits
             "an empty queue takes a whole turn's queries");
         Verify.That(LeastSessionReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
             "one read takes any one frame");
-        Verify.That(SessionReadBytes >= LeastSessionReadBytes && ReadBytes >= SessionReadBytes,
-            "a read fits the buffer");
-        Verify.That(FramesPerTurn > DatagramBatchesPerTurn * DatagramsPerBatch,
-            "replies are taken faster than queries");
+        Verify.That(ReadBytes >= FramesPerTurn * Frames.UdpHeaderBytes,
+            "a turn's smallest replies fit the buffer");
+        Verify.That(FramesPerTurn - LeastSessionReadBytes / Frames.UdpHeaderBytes
+            >= DatagramBatchesPerTurn * DatagramsPerBatch, "replies are taken faster than queries");
         Verify.That(TcpBytesPerTurn >= 4 * (TcpVisitBytes + 2 * TcpQueueBytes),
             "a turn serves several connections, however busy");
         Verify.That(TcpFreeQueueBytes >= 2 * TcpQueueBytes, "a connection's queues may be kept");

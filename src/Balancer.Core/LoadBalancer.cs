@@ -198,8 +198,8 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (_state != RunState.Running)
         {
-            // Whoever asks twice does not want to wait.
-            Finish(now);
+            // Whoever asks twice does not want to wait: the grace ends with this turn's events.
+            _timers.Arm(_graceTimer, now);
             return;
         }
         _state = RunState.StoppingTcp;
@@ -233,8 +233,11 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (_state == RunState.Stopped)
             return;
-        // What was reported before the stop, in the same turn, is sent as before.
-        _backends.ReadSessions(now);
+        // Replies that came before the stop are sent as before, and do not wait for what is closed.
+        for (var n = 0; n < Limits.LastShares && _backends.ReadSessions(now); n++)
+        {
+        }
+        _udp.Flush(now);
         _state = RunState.Stopped;
         _timers.Disarm(_graceTimer);
         _timers.Disarm(_quietTimer);
@@ -243,7 +246,6 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.StopAccepting();
         _tcp.CutAll();
         _udp.StopTakingQueries();
-        _udp.Flush(now);
         foreach (var backend in _backends.All)
             backend.Shutdown();
         _log.Write(new LogEvent.Stopped(Counters));

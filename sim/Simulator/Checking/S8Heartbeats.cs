@@ -2,7 +2,8 @@
 // earlier and no turn later; that one at most is out; that a session is faulted when one stayed
 // unanswered for 15 s, or a hello for 30 s, or when none of the bytes that waited for it were taken
 // for 15 s, never earlier and no turn later, and not before what it has said by then is read: a
-// process that stood still must not take its own sleep for a backend's.
+// process that stood still must not take its own sleep for a backend's. For what lies unread, a
+// hello or a heartbeat is waited for a second longer, and once.
 //
 // It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the
@@ -28,10 +29,10 @@ internal sealed class S8Heartbeats() : Check("S8")
                 or FaultCause.HelloTimeout
             } overdue
             && Model.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
-            && unread.UnreadSince == Model.Turn)
+            && unread.UnreadSince != 0 && now < unread.UnreadUntil)
         {
-            Fail($"{hasty} was faulted for {overdue.Fault.Cause} in a turn that was told of bytes"
-                + " of it, before they were read", hasty.PlanId);
+            Fail($"{hasty} was faulted for {overdue.Fault.Cause} while bytes of it that the"
+                + " balancer knew of lay unread", hasty.PlanId);
         }
         if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
             || Model.Policy.WithId(faulted.Id.Value) is not { } backend)
@@ -45,7 +46,7 @@ internal sealed class S8Heartbeats() : Check("S8")
             return;
         }
         var due = session.HeartbeatAt + SpecifiedLimits.HeartbeatTime;
-        if (now < due || now > due + Model.Lateness)
+        if (now < due || now > session.JudgedAt(due) + Model.Lateness)
         {
             Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
                 + $" due {due}", backend.PlanId);
@@ -66,7 +67,7 @@ internal sealed class S8Heartbeats() : Check("S8")
                     backend.PlanId);
             }
             else if (session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + SpecifiedLimits.HeartbeatTime)
+                && session.IsOverdue(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, now))
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
@@ -76,7 +77,8 @@ internal sealed class S8Heartbeats() : Check("S8")
                 Fail($"{backend} is not faulted at {now}; it takes nothing since"
                     + $" {session.StalledSince}", backend.PlanId);
             }
-            else if (!session.HasHello && now >= session.ConnectedAt + SpecifiedLimits.HelloTime)
+            else if (!session.HasHello
+                && session.IsOverdue(session.ConnectedAt + SpecifiedLimits.HelloTime, now))
             {
                 Fail($"{backend} is not faulted at {now}; it was connected at"
                     + $" {session.ConnectedAt} and has not said hello", backend.PlanId);

@@ -282,6 +282,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         {
             session.IsRetired = true;
             session.RetiredAt = model.Now;
+            session.UnreadUntil = Instant.Never;
             model.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;

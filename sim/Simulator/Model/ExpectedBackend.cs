@@ -147,6 +147,38 @@ internal sealed class ExpectedSession(
     /// </summary>
     public long UnreadSince { get; set; }
 
+    /// <summary>Bytes that the last read of it returned.</summary>
+    public int LastRead { get; set; }
+
+    /// <summary>
+    /// When the deadline that passed while something lay unread has passed at last; Never if none
+    /// has passed so.
+    /// </summary>
+    public Instant UnreadUntil { get; set; } = Instant.Never;
+
+    /// <summary>
+    /// Something of it may lie unread: it was told of, or the last read may have come full.
+    /// </summary>
+    public bool MayHaveUnread => UnreadSince != 0
+        || LastRead >= SpecifiedLimits.LeastSessionRead;
+
+    /// <summary>
+    /// Whether a deadline has passed by the end of a turn: at its time, or, when something lay
+    /// unread then, a second later.
+    /// </summary>
+    public bool IsOverdue(Instant due, Instant now)
+    {
+        if (now < due)
+            return false;
+        if (UnreadUntil == Instant.Never && MayHaveUnread)
+            UnreadUntil = now + SpecifiedLimits.UnreadTime;
+        return UnreadUntil == Instant.Never || now >= UnreadUntil;
+    }
+
+    /// <summary>When a deadline that was due then is judged, given what lay unread.</summary>
+    public Instant JudgedAt(Instant due) =>
+        UnreadUntil == Instant.Never ? due : UnreadUntil;
+
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
     public bool IsLost { get; set; }
 

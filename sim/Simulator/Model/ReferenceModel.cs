@@ -351,6 +351,7 @@ internal sealed class ReferenceModel
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
         {
             session.UnreadSince = 0;
+            session.LastRead = bytes.Length;
             _sessions.OnRead(session, result, bytes);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)

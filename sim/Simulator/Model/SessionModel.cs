@@ -153,6 +153,7 @@ internal sealed class SessionModel(ReferenceModel model)
                 session.Answers++;
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
+                session.UnreadUntil = Instant.Never;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
             default:
@@ -165,6 +166,7 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         var backend = session.Backend;
         session.HelloAt = model.Now;
+        session.UnreadUntil = Instant.Never;
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
@@ -276,7 +278,9 @@ internal sealed class SessionModel(ReferenceModel model)
         foreach (var session in model.Retired)
         {
             CheckInterest(session);
-            if (model.Now > session.RetiredAt + SpecifiedLimits.RetiredTime + model.Lateness)
+            var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
+            if (session.IsOverdue(due, model.Now)
+                && model.Now > session.JudgedAt(due) + model.Lateness)
             {
                 model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
                     + $" replaced at {session.RetiredAt} and is open at {model.Now}",

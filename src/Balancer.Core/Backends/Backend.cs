@@ -13,6 +13,7 @@
 //
 // A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
 // 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends meanwhile.
+// A deadline does not pass before what the backend sent by then is read, but for a second at most.
 // Any fault tears the session down and schedules a connect: at once for a backend just discovered
 // or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
 // discovered may be bound and not listen yet: it is tried a few times before that is a fault.
@@ -46,6 +47,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private readonly Timer _stallTimeout;
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
+    private bool _hasWaitedForUnread;
     private Instant _warmAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
@@ -231,6 +233,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _session.Begin(stream);
         _session.SendHello();
         _flushList.Add(this);
+        _hasWaitedForUnread = false;
         _services.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
         _reports.OnConnected(now, this);
         _services.Log.Write(new LogEvent.BackendConnected(Id, Path));
@@ -270,12 +273,13 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     }
 
     private void OnHelloOverdue(Instant now) =>
-        OnFault(now, new Fault(FaultCause.HelloTimeout));
+        OnOverdue(now, _helloTimeout, FaultCause.HelloTimeout);
 
     private void OnHeartbeatDue(Instant now)
     {
         _session.SendHeartbeat();
         _flushList.Add(this);
+        _hasWaitedForUnread = false;
         _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
         _services.Log.Write(new LogEvent.HeartbeatSent(Id));
     }
@@ -288,7 +292,21 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     }
 
     private void OnHeartbeatOverdue(Instant now) =>
-        OnFault(now, new Fault(FaultCause.HeartbeatTimeout));
+        OnOverdue(now, _heartbeatTimeout, FaultCause.HeartbeatTimeout);
+
+    /// <summary>
+    /// A deadline passed. What lies unread may have met it: that is waited for, once.
+    /// </summary>
+    private void OnOverdue(Instant now, Timer deadline, FaultCause cause)
+    {
+        if (_turn.IsReadable && !_hasWaitedForUnread)
+        {
+            _hasWaitedForUnread = true;
+            _services.Timers.Arm(deadline, now + Limits.UnreadTime);
+            return;
+        }
+        OnFault(now, new Fault(cause));
+    }
 
     /// <summary>Nothing was read for too long, unless the balancer itself stood still.</summary>
     private void OnStallDue(Instant now)
@@ -396,8 +414,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     ref SessionTurn ISessionReader.Turn => ref _turn;
 
     /// <summary>One read, and every frame in it.</summary>
-    int ISessionReader.Read(Instant now, int mostBytes)
+    int ISessionReader.Read(Instant now, int mostBytes, out bool mayHaveMore)
     {
+        mayHaveMore = false;
         if (!HasSession)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
@@ -405,6 +424,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         switch (result.Status)
         {
             case IoStatus.Ok:
+                mayHaveMore = result.Count == mostBytes;
                 return ReadFrames(now, buffer[..result.Count]);
             case IoStatus.WouldBlock:
                 break;

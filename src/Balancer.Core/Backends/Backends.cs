@@ -51,8 +51,10 @@ internal sealed class Backends
         }
     }
 
-    /// <summary>Reads what sessions have, as much as a turn may.</summary>
-    public void ReadSessions(Instant now) => _turns.Serve(now);
+    /// <summary>
+    /// Reads what sessions have, as much as a turn may; false if that left nothing.
+    /// </summary>
+    public bool ReadSessions(Instant now) => _turns.Serve(now);
 
     /// <summary>The backend at a slot; null for slot 0 and free ones.</summary>
     public Backend? AtSlot(int slot) => _bySlot[slot];

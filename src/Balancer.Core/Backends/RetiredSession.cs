@@ -20,6 +20,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
     private readonly Backend _backend;
     private readonly ControlSession _session;
     private readonly Timer _end;
+    private bool _hasWaitedForUnread;
 
     /// <summary>Takes the session over; the backend that had it does not touch it again.</summary>
     public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
@@ -30,7 +31,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         _turns = turns;
         _backend = backend;
         _session = session;
-        _end = new Timer(_ => End());
+        _end = new Timer(OnTimeIsUp);
         services.Owners.Remove(session.Stream);
         services.Owners.Add(session.Stream, this);
         services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
@@ -63,6 +64,18 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         _reports.OnSessionLost(_backend, inFlight);
     }
 
+    /// <summary>Its time is up; replies that lie unread are waited for, once.</summary>
+    private void OnTimeIsUp(Instant now)
+    {
+        if (_turn.IsReadable && !_hasWaitedForUnread)
+        {
+            _hasWaitedForUnread = true;
+            _services.Timers.Arm(_end, now + Limits.UnreadTime);
+            return;
+        }
+        End();
+    }
+
     private void Flush()
     {
         if (!_session.Flush().IsOk)
@@ -71,8 +84,9 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
 
-    int ISessionReader.Read(Instant now, int mostBytes)
+    int ISessionReader.Read(Instant now, int mostBytes, out bool mayHaveMore)
     {
+        mayHaveMore = false;
         if (HasEnded)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
@@ -84,6 +98,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             End();
             return 0;
         }
+        mayHaveMore = result.Count == mostBytes;
         ReadOnlySpan<byte> input = buffer[..result.Count];
         var frames = 0;
         while (!HasEnded)

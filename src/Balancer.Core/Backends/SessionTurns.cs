@@ -3,14 +3,17 @@
 // not wait behind a backend that floods, nor behind sixteen.
 //
 // A session that was quiet comes first. It is then one of the busy ones until a turn of its finds
-// that nothing more came; those take turns, and share what is read at a time, so that a round over
-// many of them is not longer than over a few. A session that is busy for ever thus waits for the
-// quiet ones, but each of these only once before it is busy too.
+// that nothing more came; those take turns, a read each, until the budget is used up. A session
+// that is busy for ever thus waits for the quiet ones, but each of these only once before it is
+// busy too.
 //
-// What no turn had room for is reported again by the next wait, which does not sleep over it.
+// A read asks for no more bytes than the budget would allow if they were the smallest replies that
+// there are. So whatever a backend sends, no read yields more than the budget has left, and nothing
+// needs to be kept undecoded until the next turn. What no turn had room for stays in the kernel, is
+// reported again by the next wait, and that does not sleep over it.
 //
-// What always holds: a session is in one of the two lists at most; one that was reported as
-// readable and not read since is in one.
+// What always holds: a turn takes at most Limits.FramesPerTurn replies; a session is in one of the
+// two lists at most; one that may have something to be read is in one.
 
 using System;
 using System.Collections.Generic;
@@ -24,10 +27,11 @@ internal interface ISessionReader
     ref SessionTurn Turn { get; }
 
     /// <summary>
-    /// Reads once, up to so many bytes, and deals with every frame in them; returns how many. The
-    /// session may have ended since it was reported, and then nothing happens.
+    /// Reads once, up to so many bytes, and deals with every frame in them; returns how many, and
+    /// whether the read came full, so that more may be there. The session may have ended since it
+    /// was reported, and then nothing happens.
     /// </summary>
-    int Read(Instant now, int mostBytes);
+    int Read(Instant now, int mostBytes, out bool mayHaveMore);
 }
 
 /// <summary>Where a session stands with its turns.</summary>
@@ -36,7 +40,7 @@ internal struct SessionTurn
     /// <summary>It is in one of the lists.</summary>
     public bool IsListed;
 
-    /// <summary>It was reported as readable and not read since.</summary>
+    /// <summary>It may have something to be read that no turn had room for.</summary>
     public bool IsReadable;
 }
 
@@ -57,25 +61,47 @@ internal sealed class SessionTurns
         _quiet.Enqueue(session);
     }
 
-    /// <summary>Reads sessions, one after another, up to the turn's budget.</summary>
-    public void Serve(Instant now)
+    /// <summary>
+    /// Reads sessions, one after another, up to the turn's budget; false if that left nothing.
+    /// </summary>
+    public bool Serve(Instant now)
     {
         var left = Limits.FramesPerTurn;
-        // Each once at most: what is still there is reported again by the next wait.
-        for (var n = _quiet.Count + _busy.Count; n > 0 && left > 0; n--)
+        // Nothing came since its last turn for a session that is not readable in this first round;
+        // later ones only show that this turn has read it empty.
+        var firstRound = _quiet.Count + _busy.Count;
+        var empty = 0;
+        while (empty < _quiet.Count + _busy.Count)
         {
+            if (left * Frames.UdpHeaderBytes < Limits.LeastSessionReadBytes)
+                return true;
             if (!_quiet.TryDequeue(out var session))
                 session = _busy.Dequeue();
-            ref var turn = ref session.Turn;
-            turn.IsListed = turn.IsReadable;
-            if (!turn.IsReadable)
-                continue;
-            turn.IsReadable = false;
-            _busy.Enqueue(session);
-            left -= Math.Max(Limits.FramesOfAVisit, session.Read(now, BytesOfARead));
+            Verify.That(session.Turn.IsListed, "whose turn it is was in a list");
+            var isFirst = firstRound-- > 0;
+            if (session.Turn.IsReadable)
+            {
+                empty = 0;
+                _busy.Enqueue(session);
+                left -= Math.Max(Limits.FramesOfAVisit, ReadOnce(now, session, left));
+            }
+            else if (isFirst)
+            {
+                session.Turn.IsListed = false;
+            }
+            else
+            {
+                empty++;
+                _busy.Enqueue(session);
+            }
         }
+        return false;
     }
 
-    private int BytesOfARead => Math.Clamp(Limits.ReadBytes / (_quiet.Count + _busy.Count),
-        Limits.LeastSessionReadBytes, Limits.SessionReadBytes);
+    private static int ReadOnce(Instant now, ISessionReader session, int mostReplies)
+    {
+        var frames = session.Read(now, mostReplies * Frames.UdpHeaderBytes, out var mayHaveMore);
+        session.Turn.IsReadable = mayHaveMore;
+        return frames;
+    }
 }

@@ -12,39 +12,86 @@ namespace Tests.Unit.Core;
 
 public sealed class SessionTurnsTests() : CoreTest
 {
-    private const int ReplyBytes = 16 + 48;
-
-    [Fact]
-    public void OneBackendFloods_ATurnTakesOneReadOfIt()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(48)]
+    [InlineData(1000)]
+    [InlineData(Limits.MaxUdpPayload)]
+    public void OneBackendFloods_ATurnTakesItsBudgetAndMoreThanATurnsQueries(int payload)
     {
-        Kernel.BackendToBalancer = new PipeSize(4_000_000);
+        Kernel.BackendToBalancer = new PipeSize(8_000_000);
         var backend = HealthyBackends("5301")[0];
         Ask(1);
-        Flood(backend, 1, replies: 5000);
+        Flood(backend, 1, replies: 5000, payload);
         var most = MostRepliesOfATurn(turns: 100);
 
-        Assert.Equal(Limits.SessionReadBytes / ReplyBytes, most);
+        Assert.InRange(most, Limits.DatagramBatchesPerTurn * Limits.DatagramsPerBatch + 1,
+            Limits.FramesPerTurn);
         Run(0.1);
         Assert.Equal(5001, Count(Counter.RepliesSent));
         AssertCountersAddUp();
     }
 
-    [Fact]
-    public void SixteenBackendsFlood_ATurnIsBoundedAndEachGetsItsShare()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(48)]
+    public void SixteenBackendsFlood_ATurnIsBoundedAndEachGetsItsShare(int payload)
     {
         Kernel.BackendToBalancer = new PipeSize(4_000_000);
         var backends = HealthyBackends(
             Enumerable.Range(5301, 16).Select(id => $"{id}").ToArray());
         Ask(1);
         foreach (var backend in backends)
-            Flood(backend, 1, replies: 2000);
+            Flood(backend, 1, replies: 2000, payload);
         var most = MostRepliesOfATurn(turns: 100);
 
-        var perRead = Limits.SessionReadBytes / ReplyBytes;
-        Assert.InRange(most, 1, Limits.FramesPerTurn + perRead);
+        Assert.InRange(most, 1, Limits.FramesPerTurn);
         Run(0.1);
         Assert.Equal(32_001, Count(Counter.RepliesSent));
         AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void ManyHaveMuchToBeReadAfterAStandstill_NoneIsAtFaultForWhatLiesUnread()
+    {
+        Kernel.BackendToBalancer = new PipeSize(4_000_000);
+        var backends = HealthyBackends(
+            Enumerable.Range(5301, 80).Select(id => $"{id}").ToArray());
+        Ask(1);
+        Run(4);
+        foreach (var backend in backends)
+            backend.AnswersHeartbeats = false;
+        Run(2);
+        // While the balancer stands still, each sends a backlog of replies and then its answer.
+        foreach (var backend in backends)
+        {
+            Flood(backend, 1, replies: 100, payload: 0);
+            backend.Control!.SendHeartbeat();
+            backend.AnswersHeartbeats = true;
+        }
+        Kernel.Pass(Seconds(30));
+        Run(10);
+
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void RepliesNeverEndAndAHeartbeatIsNotAnswered_IsAtFaultAllTheSame()
+    {
+        Kernel.BackendToBalancer = new PipeSize(4_000_000);
+        var backend = HealthyBackends("5301")[0];
+        Ask(1);
+        backend.AnswersHeartbeats = false;
+        Run(19);
+        for (var n = 0; n < 3000 && Log.Count<LogEvent.BackendFaulted>() == 0; n++)
+        {
+            Flood(backend, 1, replies: 1000, payload: 0);
+            Kernel.Pass(Duration.FromMilliseconds(1));
+            Balancer.Turn();
+        }
+
+        Assert.Equal(FaultCause.HeartbeatTimeout,
+            Log.Of<LogEvent.BackendFaulted>().First().Fault.Cause);
     }
 
     [Fact]
@@ -60,7 +107,7 @@ public sealed class SessionTurnsTests() : CoreTest
         foreach (var backend in backends)
         {
             if (backend != quiet)
-                Flood(backend, 1, replies: 20_000);
+                Flood(backend, 1, replies: 20_000, payload: 48);
         }
         for (var n = 0; n < 5; n++)
             Balancer.Turn();
@@ -73,10 +120,10 @@ public sealed class SessionTurnsTests() : CoreTest
             datagram => datagram.Payload.Length == 7);
     }
 
-    private static void Flood(SimBackend backend, int client, int replies)
+    private static void Flood(SimBackend backend, int client, int replies, int payload)
     {
         for (var n = 0; n < replies; n++)
-            backend.Reply(Client(client), new byte[ReplyBytes - 16]);
+            backend.Reply(Client(client), new byte[payload]);
     }
 
     private long MostRepliesOfATurn(int turns)

@@ -239,6 +239,48 @@ public sealed class StopTests
     }
 
     [Fact]
+    public void SecondRequestWhileManyRepliesLieInTheKernel_AllAreSent()
+    {
+        const int Replies = 2000;
+        var s = new ProxyScenario(backends: 3,
+            before: kernel => kernel.BackendToBalancer = new PipeSize(4_000_000));
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(1);
+        s.Kernel.RequestStop();
+        foreach (var backend in s.Backends)
+        {
+            for (var n = 0; n < Replies; n++)
+                backend.Reply(ProxyScenario.Client(), "late"u8);
+        }
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(3 * Replies, s.Counters[Counter.RepliesSent]);
+    }
+
+    [Fact]
+    public void ConnectionIsCutInTheTurnOfAReply_TheReplyIsSentFirst()
+    {
+        var s = new ProxyScenario();
+        s.ConnectThrough();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        s.Settle();
+        s.Kernel.RequestStop();
+        s.Run(1);
+        var sentBefore = -1;
+        s.Log.OnLogged = told => sentBefore = told.Event is LogEvent.ConnectionClosed
+            ? s.Kernel.Datagrams.Sent.Count : sentBefore;
+        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(1, sentBefore);
+    }
+
+    [Fact]
     public void AcceptingRests_StopLeavesItResting()
     {
         var s = new ProxyScenario();
