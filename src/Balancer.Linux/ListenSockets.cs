@@ -127,8 +127,15 @@ internal sealed unsafe class ListenSockets
         SetBuffer("receive", C.SO_RCVBUFFORCE, C.SO_RCVBUF, "net.core.rmem_max");
         SetBuffer("send", C.SO_SNDBUFFORCE, C.SO_SNDBUF, "net.core.wmem_max");
         // Bound to one address, replies leave from it anyway, and cheaper.
-        HasPacketInfo = _options.Address == Ipv4.Any
-            && SetOption(Datagram, C.IPPROTO_IP, C.IP_PKTINFO, 1, "IP_PKTINFO");
+        if (_options.Address != Ipv4.Any)
+            return;
+        HasPacketInfo = SetOption(Datagram, C.IPPROTO_IP, C.IP_PKTINFO, 1, "IP_PKTINFO");
+        if (!HasPacketInfo)
+        {
+            _warnings.Add("without IP_PKTINFO, replies of a host with several addresses may leave"
+                + " from another than was asked, and queries from this host's own addresses but"
+                + " loopback are not recognised as a loop: listen on one address");
+        }
     }
 
     private void SetListenerOptions()

@@ -3,7 +3,8 @@
 // line goes on where the torn one ends.
 //
 // What always holds: a write is whole, or throws with how many of its bytes went out. A pipe that
-// was given to us non-blocking is waited for, as a blocking one is.
+// was given to us non-blocking is waited for, as a blocking one is, and so is whatever takes
+// nothing and names no error.
 
 using System;
 using System.IO;
@@ -54,10 +55,10 @@ public sealed unsafe class StandardOutputStream : Stream
             {
                 var count = LibC.Write(
                     Descriptor, from + written, (nuint)(buffer.Length - written));
-                if (count >= 0)
+                if (count > 0)
                     written += (int)count;
                 else
-                    GoOnAfter(LibC.Errno, written);
+                    GoOnAfter(count == 0 ? Errno.EAGAIN : LibC.Errno, written);
             }
         }
     }

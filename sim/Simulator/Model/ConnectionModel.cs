@@ -394,9 +394,10 @@ internal sealed class ConnectionModel(ReferenceModel model)
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
     private void OnRefused(ExpectedConnection connection, Fault why)
     {
-        model.Repeats.OnCondition(Repeat.RefusedByBackend, 0,
+        var refused = connection.Backend?.Id ?? 0;
+        model.Repeats.OnCondition(Repeat.RefusedByBackend, refused,
             new LogEvent.ConnectionRefusedByBackend(
-                connection.Id, new BackendId(connection.Backend?.Id ?? 0), why, 0));
+                connection.Id, new BackendId(refused), why, 0));
         var next = connection.Tries < SpecifiedLimits.BackendTries
             ? model.Policy.NextInTurn(model.Now, connection.Backend) : null;
         if (next == null)

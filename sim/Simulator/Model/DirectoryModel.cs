@@ -124,6 +124,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         }
         _toForget.Remove(backend);
         model.Repeats.Forget(Repeat.BackendStuck, id);
+        model.Repeats.Forget(Repeat.RefusedByBackend, id);
         model.Policy.Forget(backend);
     }
 

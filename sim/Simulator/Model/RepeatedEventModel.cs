@@ -1,6 +1,7 @@
 // Owns the events about conditions that repeat: each condition may be told at most every
 // 5 s, is told when it comes and may be, and a line names how many were held back since the one
-// before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
+// before. Each way to fail and each limit is a condition of its own, and so is each backend that is
+// stuck or that refuses.
 // The line is about the condition that came last, and names who and what it was.
 //
 // What always holds: a condition was seen in the calls or follows from the policy before its line
@@ -82,7 +83,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                     failed with { Suppressed = 0 });
                 break;
             case LogEvent.ConnectionRefusedByBackend refused:
-                OnLine(Repeat.RefusedByBackend, 0, refused.Suppressed,
+                OnLine(Repeat.RefusedByBackend, refused.Backend.Value, refused.Suppressed,
                     refused with { Suppressed = 0 });
                 break;
             case LogEvent.ConnectionWithoutResources without:

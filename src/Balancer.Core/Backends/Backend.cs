@@ -53,6 +53,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private LogGate _stuckGate;
+    private LogGate _refusedGate;
     private long _connectsStarted;
     private long _connectsFailed;
     private long _udpQueries;
@@ -384,6 +385,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     /// <summary>Counts a TCP session that it took.</summary>
     public void CountTcpSession() => _tcpSessions++;
+
+    /// <summary>
+    /// Whether to log now that it refused a connection, and how many such records were suppressed.
+    /// </summary>
+    public bool MayLogRefusal(Instant now, out long suppressed) =>
+        _refusedGate.TryPass(now, out suppressed);
 
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {

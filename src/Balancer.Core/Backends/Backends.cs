@@ -88,6 +88,7 @@ internal sealed class Backends
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];
+        Verify.That(at == 0 || _byId[at - 1].Id.Value < backend.Id.Value, "an id is given once");
         _byId[at] = backend;
         _bySlot[slot] = backend;
         return backend;
@@ -260,9 +261,10 @@ internal sealed class Backends
     {
         var backend = _byId[at];
         Verify.That(!backend.IsInFlushList, "a removed backend has nothing to write");
+        Verify.That(_bySlot[backend.Slot] == backend, "a backend that is known is at its slot");
         _bySlot[backend.Slot] = null;
         Array.Copy(_byId, at + 1, _byId, at, Count - at - 1);
-        _byId[--Count] = null!;
+        Array.Clear(_byId, --Count, 1);
         _services.Log.Write(new LogEvent.BackendForgotten(backend.Id, backend.Path));
     }
 }

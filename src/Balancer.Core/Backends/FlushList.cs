@@ -18,6 +18,8 @@ internal sealed class FlushList
     {
         if (backend.IsInFlushList)
             return;
+        // A backend is forgotten only when it is not in here, so no more come than may be known.
+        Verify.That(_count < _backends.Length, "each backend is in the list once");
         backend.IsInFlushList = true;
         _backends[_count++] = backend;
     }
@@ -27,6 +29,7 @@ internal sealed class FlushList
     {
         for (var i = 0; i < _count; i++)
         {
+            Verify.That(_backends[i].IsInFlushList, "a backend in the list knows that it is");
             _backends[i].IsInFlushList = false;
             _backends[i].Flush(now);
         }

@@ -37,6 +37,7 @@ internal sealed class RefusedEntries(int bound)
             _entries[i] = (_entries[i].Name, scan);
             return false;
         }
+        Verify.That(_entries.Count <= bound, "no more names are remembered than may be");
         if (_entries.Count == bound)
             return false;
         _entries.Add((name.ToArray(), scan));

@@ -133,6 +133,7 @@ internal sealed class RemoteTable
             return;
         _buckets[added >> ChunkShift] ??= new int[ChunkSize];
         ref var upper = ref _buckets[added >> ChunkShift]![added & (ChunkSize - 1)];
+        Verify.That(upper == 0, "a bucket that is added has no entry yet");
         var split = added & _lowMask;
         ref var link = ref _buckets[split >> ChunkShift]![split & (ChunkSize - 1)];
         while (link != 0)

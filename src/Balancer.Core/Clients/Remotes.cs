@@ -256,6 +256,7 @@ internal sealed class Remotes
     /// </summary>
     private void Bind(ref Remote remote, int index, Backend backend)
     {
+        Verify.That(remote.Primary == 0, "a remote is in one backend's list at most");
         remote.Primary = (ushort)backend.Slot;
         remote.Flags &= ~RemoteFlags.Moved;
         remote.Older = backend.NewestRemote;
@@ -296,7 +297,10 @@ internal sealed class Remotes
     private void SetBackup(ref Remote remote, Backend? backup)
     {
         if (_backends.AtSlot(remote.Backup) is { } before)
+        {
+            Verify.That(before.BackupCount > 0, "a backend counts the remotes it is backup of");
             before.BackupCount--;
+        }
         remote.Backup = (ushort)(backup?.Slot ?? 0);
         if (backup is not null)
             backup.BackupCount++;

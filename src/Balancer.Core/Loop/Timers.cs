@@ -60,7 +60,7 @@ public sealed class Timers
         Verify.That(hole < _count && _heap[hole] == timer, "an armed timer is in this heap");
         timer.HeapIndex = Timer.NotArmed;
         var last = _heap[--_count];
-        _heap[_count] = null!;
+        Array.Clear(_heap, _count, 1);
         if (last == timer)
             return;
         if (hole > 0 && IsBefore(last, _heap[(hole - 1) / 2]))

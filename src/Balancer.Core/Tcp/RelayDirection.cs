@@ -99,6 +99,7 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>The sink reads no more: everything for it is thrown away from now on.</summary>
     public void LoseSink()
     {
+        Verify.That(!IsSinkLost, "a lost sink is not written to, and so is not lost again");
         IsSinkLost = true;
         _queue.Clear();
         FinishIfDone();

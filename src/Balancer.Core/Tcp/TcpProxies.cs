@@ -29,7 +29,6 @@ internal sealed class TcpProxies
     private readonly LogGates _acceptGates = new();
     private LogGate _limitGate;
     private LogGate _clientLimitGate;
-    private LogGate _refusedGate;
     private LogGate _resourcesGate;
     private long _lastId;
     private long _freeQueueMemory;
@@ -130,7 +129,7 @@ internal sealed class TcpProxies
     /// <summary>A backend did not take a connection.</summary>
     public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why)
     {
-        if (_refusedGate.TryPass(now, out var suppressed))
+        if (backend.MayLogRefusal(now, out var suppressed))
             _services.Log.Write(
                 new LogEvent.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed));
     }
@@ -168,17 +167,18 @@ internal sealed class TcpProxies
             _services.Network.Close(stream);
             return;
         }
-        var proxy = TakeFree();
+        var owner = _turns.Open(client.Address);
+        var proxy = TakeFree(owner);
         _open.AddLast(proxy.Node);
-        proxy.Start(now, new ConnectionId(++_lastId), stream, client,
-            _turns.Open(client.Address), backend);
+        proxy.Start(now, new ConnectionId(++_lastId), stream, client, owner, backend);
     }
 
-    private TcpProxy TakeFree()
+    private TcpProxy TakeFree(TcpClient owner)
     {
         if (!_free.TryPop(out var proxy))
-            return new TcpProxy(_services, this);
+            return new TcpProxy(_services, this, owner);
         _freeQueueMemory -= proxy.QueueMemory;
+        Verify.That(_freeQueueMemory >= 0, "what free queues keep was counted when they came");
         return proxy;
     }
 

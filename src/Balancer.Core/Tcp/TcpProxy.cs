@@ -60,8 +60,10 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant _acceptedAt;
     private Instant _lastActivity;
 
-    public TcpProxy(Services services, TcpProxies set)
+    /// <summary>For a client's connection, and for others' once that one has ended.</summary>
+    public TcpProxy(Services services, TcpProxies set, TcpClient client)
     {
+        Client = client;
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
@@ -83,7 +85,7 @@ internal sealed class TcpProxy : IStreamOwner
     public Endpoint Peer { get; private set; }
 
     /// <summary>Who it is counted for; means something until it closed.</summary>
-    public TcpClient Client { get; private set; } = null!;
+    public TcpClient Client { get; private set; }
 
     /// <summary>It waits for its turn; kept by TcpTurns, like the next that waits.</summary>
     public bool IsWaiting { get; set; }

@@ -15,6 +15,7 @@ internal sealed class RecentCount
 
     public void Add(Instant now, long count)
     {
+        Verify.That(count >= 0, "events are counted, not taken back");
         Advance(now);
         _counts[_second % _counts.Length] += count;
     }
@@ -31,6 +32,7 @@ internal sealed class RecentCount
     private void Advance(Instant now)
     {
         var second = now.Nanoseconds / 1_000_000_000;
+        Verify.That(second >= _second, "a turn's time never goes back");
         if (second - _second >= _counts.Length)
             Array.Clear(_counts);
         for (var s = Math.Max(_second + 1, second - _counts.Length + 1); s <= second; s++)

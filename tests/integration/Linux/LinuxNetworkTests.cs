@@ -102,6 +102,9 @@ public sealed class LinuxNetworkTests : IDisposable
             using var network = Open(new Endpoint(Ipv4.Any, 0));
             Assert.Contains(
                 "cannot set IP_PKTINFO: Protocol not available (errno 92)", network.Warnings);
+            Assert.Contains(network.Warnings, w => w.StartsWith(
+                "without IP_PKTINFO", StringComparison.Ordinal) && w.Contains(
+                "queries from this host's own addresses", StringComparison.Ordinal));
             Assert.Contains(network.Warnings,
                 w => w.StartsWith("cannot set TCP_KEEPIDLE", StringComparison.Ordinal));
         });

@@ -73,6 +73,20 @@ public sealed class TcpProxiesTests
     }
 
     [Fact]
+    public void TwoBackendsRefuse_OneLineNamesEach()
+    {
+        var s = new ProxyScenario(backends: 2);
+        foreach (var backend in s.Backends)
+            backend.Listener.Close();
+        s.Connect(port: 1);
+        s.Connect(port: 2);
+        s.Settle();
+
+        Assert.Equal([5301, 5302], s.Log.Of<LogEvent.ConnectionRefusedByBackend>()
+            .Select(refused => refused.Backend.Value).Order());
+    }
+
+    [Fact]
     public void ConnectionsOfAClientEndInAnyWay_ItMayHaveAsManyAgain()
     {
         var s = new ProxyScenario(options: new BalancerOptions { TcpConnectionsPerClient = 1 });
