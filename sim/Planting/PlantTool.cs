@@ -49,6 +49,11 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
             error.WriteLine("sim: " + wrong.Message.ReplaceLineEndings(" "));
             return Tool.Usage;
         }
+        catch (SimulatorException broken) when (broken.InnerException is EndlessRunException)
+        {
+            error.WriteLine("sim: " + broken.Message);
+            return Tool.Crashed;
+        }
         catch (SimulatorException broken)
         {
             error.WriteLine($"sim: the simulator itself failed: {broken.InnerException}");

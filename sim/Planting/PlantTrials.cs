@@ -4,8 +4,10 @@
 using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.ExceptionServices;
 using System.Threading;
 using Simulation.Commands;
 
@@ -96,7 +98,7 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
         var all = new InOrder<Detection?>
         {
             Has = n => n < seeds,
-            Make = n => run.Find(unchecked(request.First + (ulong)n)),
+            Make = n => FindWithin(request.Limit, run, unchecked(request.First + (ulong)n)),
             IsLast = one => one is not null,
             TakeUp = one =>
             {
@@ -110,4 +112,37 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
         PlantReport.Try(output, request.File!, request, tried, found);
         return found is null ? Tool.Safety : Tool.Passed;
     }
+
+    /// <summary>
+    /// Runs a seed on a thread of its own. One that does not end cannot be stopped: it is left
+    /// behind, and ends with the process.
+    /// </summary>
+    private static Detection? FindWithin(TimeSpan limit, PlantedRun run, ulong seed)
+    {
+        Detection? found = null;
+        Exception? broken = null;
+        var thread = new Thread(Find, InOrder<Detection?>.StackBytes) { IsBackground = true };
+        thread.Start();
+        if (!thread.Join(limit))
+            throw new EndlessRunException(seed, limit);
+        if (broken is not null)
+            ExceptionDispatchInfo.Throw(broken);
+        return found;
+
+        void Find()
+        {
+            try
+            {
+                found = run.Find(seed);
+            }
+            catch (Exception thrown)
+            {
+                broken = thrown;
+            }
+        }
+    }
 }
+
+/// <summary>A seed took longer than it may: the patched core most likely loops.</summary>
+internal sealed class EndlessRunException(ulong seed, TimeSpan limit) : Exception(string.Create(
+    CultureInfo.InvariantCulture, $"seed {seed} did not end within {limit.TotalSeconds} s"));

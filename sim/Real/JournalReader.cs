@@ -181,7 +181,7 @@ internal sealed class JournalReader(ObservedProcess process)
             bytes = bytes[1..];
             if (line.Ok.Count < WireCodec.TypeBytes)
                 continue;
-            if (BinaryPrimitives.ReadUInt32LittleEndian([.. line.Ok]) == SeenFrame.InboundTcpOk)
+            if (SeenFrame.TypeOf([.. line.Ok]) == SeenFrame.InboundTcpOk)
                 line.Session.OkAt = at;
             else
                 line.Session.IsUnruly = true;

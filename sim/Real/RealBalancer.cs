@@ -29,6 +29,9 @@ internal sealed class RealBalancer(
     private const int MostLooks = 100;
     private const int MostPorts = 5;
 
+    /// <summary>EADDRINUSE.</summary>
+    private const int AddressInUse = 98;
+
     private readonly byte[] _buffer = new byte[65_536];
     private readonly List<byte> _log = [];
     private ChildProcess _process = null!;
@@ -66,9 +69,13 @@ internal sealed class RealBalancer(
         return !Seen.NeverReady;
     }
 
-    /// <summary>It was free when it was chosen; others on this host choose ports too.</summary>
-    private bool FoundPortTaken => HasExited
-        && ErrorOutput().Contains("Address already in use", StringComparison.Ordinal);
+    /// <summary>
+    /// It was free when it was chosen; others on this host choose ports too. The log may be full,
+    /// but the line on standard error has the errno as well.
+    /// </summary>
+    private bool FoundPortTaken => HasExited && ErrorOutput().Contains(
+        string.Create(CultureInfo.InvariantCulture, $"(errno {AddressInUse})"),
+        StringComparison.Ordinal);
 
     /// <summary>Whether it was seen to listen.</summary>
     private bool Launch()

@@ -28,12 +28,33 @@ public readonly ref struct SeenFrame(
     public uint Port { get; } = port;
     public uint Length { get; } = length;
     public ReadOnlySpan<byte> Payload { get; } = payload;
+
+    /// <summary>The type of the frame that bytes begin with; 0 if they are too few.</summary>
+    public static uint TypeOf(ReadOnlySpan<byte> bytes) =>
+        bytes.Length < FrameDecoder.TypeBytes ? 0 : FrameDecoder.Field(bytes, 0);
+
+    /// <summary>
+    /// Bytes of the frame of the balancer's that bytes begin with: its type alone, or a query if
+    /// its header is there.
+    /// </summary>
+    public static int SizeOf(ReadOnlySpan<byte> bytes) => IsQuery(bytes)
+        ? FrameDecoder.HeaderBytes + (int)FrameDecoder.Field(bytes, 12)
+        : FrameDecoder.TypeBytes;
+
+    /// <summary>Whether bytes begin with a query's whole header.</summary>
+    public static bool IsQuery(ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= FrameDecoder.HeaderBytes && TypeOf(bytes) == InboundUdp;
+
+    /// <summary>The client whose query it is, by its header.</summary>
+    public static (uint Address, uint Port) ClientOf(ReadOnlySpan<byte> query) =>
+        (FrameDecoder.Field(query, 4), FrameDecoder.Field(query, 8));
 }
 
 /// <summary>Cuts one session's bytes into frames.</summary>
 public sealed class FrameDecoder
 {
-    private const int HeaderBytes = 16;
+    internal const int TypeBytes = 4;
+    internal const int HeaderBytes = 16;
     private const uint LargestForwarded = 1500;
     private const uint LargestSkipped = 65_535;
 
@@ -51,9 +72,9 @@ public sealed class FrameDecoder
         var skipped = (int)Math.Min(_skip, (uint)input.Length);
         input = input[skipped..];
         _skip -= (uint)skipped;
-        if (_skip > 0 || !TryGather(ref input, 4))
+        if (_skip > 0 || !TryGather(ref input, TypeBytes))
             return false;
-        var type = BinaryPrimitives.ReadUInt32LittleEndian(_frame);
+        var type = Field(_frame, 0);
         if (type != SeenFrame.OutboundUdp)
         {
             _count = 0;
@@ -62,7 +83,7 @@ public sealed class FrameDecoder
         }
         if (!TryGather(ref input, HeaderBytes))
             return false;
-        var length = Field(12);
+        var length = Field(_frame, 12);
         var payload = length <= LargestForwarded ? (int)length : 0;
         if (!TryGather(ref input, HeaderBytes + payload))
             return false;
@@ -70,11 +91,12 @@ public sealed class FrameDecoder
         if (length is > LargestForwarded and <= LargestSkipped)
             _skip = length;
         frame = new SeenFrame(
-            type, Field(4), Field(8), length, _frame.AsSpan(HeaderBytes, payload));
+            type, Field(_frame, 4), Field(_frame, 8), length, _frame.AsSpan(HeaderBytes, payload));
         return true;
     }
 
-    private uint Field(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_frame.AsSpan(at));
+    internal static uint Field(ReadOnlySpan<byte> frame, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(frame[at..]);
 
     private bool TryGather(ref ReadOnlySpan<byte> input, int wanted)
     {

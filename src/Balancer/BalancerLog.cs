@@ -40,7 +40,7 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
         in TEvent logged, DateTimeOffset at, Exception? exception = null)
         where TEvent : struct, ILogEvent
     {
-        var words = EventWords.Of(logged);
+        var words = EventWords.Of(in logged);
         var properties = new List<LogEventProperty>(words.Fields.Count + 1)
         {
             new(EventField, new ScalarValue(TEvent.Name)),

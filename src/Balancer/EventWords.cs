@@ -1,8 +1,8 @@
 // Owns what each event of the log says: its sentence and its fields. The sentences are for people,
 // the fields for filters; whatever a sentence says with a number or a name in it is a field too.
 //
-// What always holds: every event has words, which a test sees to; its fields' names and their order
-// change only with an entry in the changelog.
+// What always holds: every event has words, once, which a test sees to; its fields' names and their
+// order change only with an entry in the changelog.
 
 using System;
 using System.Collections.Generic;
@@ -24,106 +24,131 @@ internal readonly record struct Words(
 
 internal static class EventWords
 {
-    public static Words Of(ILogEvent logged) => logged switch
+    static EventWords()
     {
-        LogEvent.Started e => new(
+        Say((LogEvent.Started e) => new(
             $"listening on {e.Listen} (UDP and TCP), backends in {e.Directory}",
             ("listen_ip", e.Listen.Address.ToString()), ("listen_port", (int)e.Listen.Port),
-            ("directory", e.Directory)),
-        LogEvent.Stopping e => new(e.OpenConnections == 0
+            ("directory", e.Directory)));
+        Say((LogEvent.Stopping e) => new(e.OpenConnections == 0
             ? "stopping"
             : $"stopping: waiting up to {Limits.StopGrace} for "
                 + LogWords.Count(e.OpenConnections, "open connection"),
-            ("connections", e.OpenConnections)),
-        LogEvent.Stopped e => new("stopped", Fields(e.Counters)),
-        DaemonEvent.StartupWarning e => new(e.Warning),
-        DaemonEvent.CannotStart e => new(e.Why),
-        DaemonEvent.Bug e => new(e.Message),
-        DaemonEvent.LogLinesLost e => new(
-            $"{LogWords.Count(e.Lost, "log record")} lost", ("lost", e.Lost)),
+            ("connections", e.OpenConnections)));
+        Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));
+        Say((DaemonEvent.StartupWarning e) => new(e.Warning));
+        Say((DaemonEvent.CannotStart e) => new(e.Why));
+        Say((DaemonEvent.Bug e) => new(e.Message));
+        Say((DaemonEvent.LogLinesLost e) => new(
+            $"{LogWords.Count(e.Lost, "log record")} lost", ("lost", e.Lost)));
 
-        LogEvent.BackendDiscovered e => OfBackend(e.Id, e.Path, " discovered"),
-        LogEvent.BackendReturned e => OfBackend(e.Id, e.Path, ": socket is back"),
-        LogEvent.BackendRestarted e =>
-            OfBackend(e.Id, e.Path, " restarted: its path has a new socket"),
-        LogEvent.BackendConnected e =>
-            OfBackend(e.Id, e.Path, " connected; waiting for SERVER_HELLO"),
-        LogEvent.BackendHealthy e => OfBackend(e.Id, e.Path, " is healthy"),
-        LogEvent.BackendFaulted e => Of(e),
-        LogEvent.BackendDraining e => OfBackend(e.Id, e.Path, ": socket removed; draining"),
-        LogEvent.BackendResumed e =>
-            OfBackend(e.Id, e.Path, ": socket restored; taking new clients again"),
-        LogEvent.BackendRemoved e => OfBackend(e.Id, e.Path, " removed: no socket at its path"),
-        LogEvent.BackendForgotten e =>
-            OfBackend(e.Id, e.Path, " forgotten: its id is free again"),
-        LogEvent.HeartbeatSent e => new($"heartbeat sent to backend {e.Id}", ("be_id", e.Id.Value)),
-        LogEvent.HeartbeatAnswered e =>
-            new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)),
-        LogEvent.BackendStuck e => new(
+        Say((LogEvent.BackendDiscovered e) => OfBackend(e.Id, e.Path, " discovered"));
+        Say((LogEvent.BackendReturned e) => OfBackend(e.Id, e.Path, ": socket is back"));
+        Say((LogEvent.BackendRestarted e) =>
+            OfBackend(e.Id, e.Path, " restarted: its path has a new socket"));
+        Say((LogEvent.BackendConnected e) =>
+            OfBackend(e.Id, e.Path, " connected; waiting for SERVER_HELLO"));
+        Say((LogEvent.BackendHealthy e) => OfBackend(e.Id, e.Path, " is healthy"));
+        Say((LogEvent.BackendFaulted e) => Of(e));
+        Say((LogEvent.BackendDraining e) => OfBackend(e.Id, e.Path, ": socket removed; draining"));
+        Say((LogEvent.BackendResumed e) =>
+            OfBackend(e.Id, e.Path, ": socket restored; taking new clients again"));
+        Say((LogEvent.BackendRemoved e) =>
+            OfBackend(e.Id, e.Path, " removed: no socket at its path"));
+        Say((LogEvent.BackendForgotten e) =>
+            OfBackend(e.Id, e.Path, " forgotten: its id is free again"));
+        Say((LogEvent.HeartbeatSent e) =>
+            new($"heartbeat sent to backend {e.Id}", ("be_id", e.Id.Value)));
+        Say((LogEvent.HeartbeatAnswered e) =>
+            new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)));
+        Say((LogEvent.BackendStuck e) => new(
             $"backend {e.Id} is stuck: {LogWords.Count(e.QueuedBytes, "byte")} queued and not "
             + $"read; dropping its queries{LogWords.More(e.Suppressed)}",
-            ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)),
+            ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
 
-        LogEvent.RescanRequested => new("SIGHUP: rescanning the socket directory"),
-        LogEvent.EntryRefused e => OfEntry(
-            e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())),
-        LogEvent.EntryNotASocket e => OfEntry(e.Path, "not a socket", "not_a_socket"),
-        LogEvent.DirectoryUnreadable e => new(
+        Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
+        Say((LogEvent.EntryRefused e) => OfEntry(
+            e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())));
+        Say((LogEvent.EntryNotASocket e) => OfEntry(e.Path, "not a socket", "not_a_socket"));
+        Say((LogEvent.DirectoryUnreadable e) => new(
             $"cannot read socket directory {e.Path}: {LogWords.Of(e.Why)}; keeping all backends",
-            [("directory", e.Path), .. Errno(e.Why)]),
-        LogEvent.DirectoryReadable e =>
-            new($"socket directory {e.Path} is readable again", ("directory", e.Path)),
+            [("directory", e.Path), .. Errno(e.Why)]));
+        Say((LogEvent.DirectoryReadable e) =>
+            new($"socket directory {e.Path} is readable again", ("directory", e.Path)));
 
-        LogEvent.NoHealthyBackend e => new("no healthy backend: dropped "
+        Say((LogEvent.NoHealthyBackend e) => new("no healthy backend: dropped "
             + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),
-            ("dropped", e.Dropped)),
-        LogEvent.RemoteAssigned e => new(
+            ("dropped", e.Dropped)));
+        Say((LogEvent.RemoteAssigned e) => new(
             $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
             + e.Backend,
             ("remote_ip", e.Remote.ToString()), ("be_id", e.Backend.Value),
-            ("backup", e.IsBackup)),
-        LogEvent.RemoteExpired e => new($"remote {e.Remote} expired: idle for too long",
-            ("remote_ip", e.Remote.ToString())),
-        LogEvent.RemoteEvicted e => new($"remote {e.Remote} evicted: the remote table is full",
-            ("remote_ip", e.Remote.ToString())),
-        LogEvent.RemoteMoved e => new(
+            ("backup", e.IsBackup)));
+        Say((LogEvent.RemoteExpired e) => new($"remote {e.Remote} expired: idle for too long",
+            ("remote_ip", e.Remote.ToString())));
+        Say((LogEvent.RemoteEvicted e) => new(
+            $"remote {e.Remote} evicted: the remote table is full",
+            ("remote_ip", e.Remote.ToString())));
+        Say((LogEvent.RemoteMoved e) => new(
             $"remote {e.Remote} taken from backend {e.From} by the rebalance",
-            ("remote_ip", e.Remote.ToString()), ("be_id", e.From.Value)),
-        LogEvent.RemotesExpired e => new(
-            $"{LogWords.Count(e.Count, "idle remote")} expired", ("remotes", e.Count)),
-        LogEvent.Rebalancing e => new(
+            ("remote_ip", e.Remote.ToString()), ("be_id", e.From.Value)));
+        Say((LogEvent.RemotesExpired e) => new(
+            $"{LogWords.Count(e.Count, "idle remote")} expired", ("remotes", e.Count)));
+        Say((LogEvent.Rebalancing e) => new(
             $"rebalancing: backend {e.Fullest} has {LogWords.Count(e.Spread, "remote")} more than "
             + $"the least loaded; moving {e.ToMove}",
-            ("be_id", e.Fullest.Value), ("spread", e.Spread), ("remotes", e.ToMove)),
+            ("be_id", e.Fullest.Value), ("spread", e.Spread), ("remotes", e.ToMove)));
 
-        LogEvent.Query e => Of(e),
-        LogEvent.ReceiveFailed e => Failed("cannot receive queries", e.Why, e.Suppressed),
-        LogEvent.SendFailed e => OfReply(e.Remote, e.Why, e.Suppressed),
-        LogEvent.ReplyUndeliverable e => OfReply(e.Remote, e.Why, e.Suppressed),
+        Say((LogEvent.Query e) => Of(e));
+        Say((LogEvent.ReceiveFailed e) => Failed("cannot receive queries", e.Why, e.Suppressed));
+        Say((LogEvent.SendFailed e) => OfReply(e.Remote, e.Why, e.Suppressed));
+        Say((LogEvent.ReplyUndeliverable e) => OfReply(e.Remote, e.Why, e.Suppressed));
 
-        LogEvent.AcceptFailed e => Failed("cannot accept a connection", e.Why, e.Suppressed),
-        LogEvent.AcceptAborted e => Failed("cannot accept a connection", e.Why, e.Suppressed),
-        LogEvent.ConnectionsOverLimit e => OfLimit(e.Client, "connection limit reached",
-            Counter.ConnectionsOverLimit, e.Suppressed),
-        LogEvent.ClientOverLimit e => OfLimit(e.Client, "connection limit of its address reached",
-            Counter.ConnectionsOverClientLimit, e.Suppressed),
-        LogEvent.ConnectionWithoutResources e => Failed(
+        Say((LogEvent.AcceptFailed e) => Failed("cannot accept a connection", e.Why, e.Suppressed));
+        Say((LogEvent.AcceptAborted e) =>
+            Failed("cannot accept a connection", e.Why, e.Suppressed));
+        Say((LogEvent.ConnectionsOverLimit e) => OfLimit(e.Client, "connection limit reached",
+            Counter.ConnectionsOverLimit, e.Suppressed));
+        Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
+            "connection limit of its address reached",
+            Counter.ConnectionsOverClientLimit, e.Suppressed));
+        Say((LogEvent.ConnectionWithoutResources e) => Failed(
             $"cannot connect to a backend for connection {e.Id}", e.Why, e.Suppressed,
-            ("conn_id", e.Id.Value)),
-        LogEvent.ConnectionOpened e => new(
+            ("conn_id", e.Id.Value)));
+        Say((LogEvent.ConnectionOpened e) => new(
             $"connection {e.Id} from {e.Client} assigned to backend {e.Backend}",
             ("conn_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
-            ("remote_port", (int)e.Client.Port), ("be_id", e.Backend.Value)),
-        LogEvent.ConnectionRelaying e => new($"connection {e.Id} accepted by backend {e.Backend}",
-            ("conn_id", e.Id.Value), ("be_id", e.Backend.Value)),
-        LogEvent.ConnectionRefusedByBackend e => Of(e),
-        LogEvent.ConnectionClosed e => Of(e),
+            ("remote_port", (int)e.Client.Port), ("be_id", e.Backend.Value)));
+        Say((LogEvent.ConnectionRelaying e) => new(
+            $"connection {e.Id} accepted by backend {e.Backend}",
+            ("conn_id", e.Id.Value), ("be_id", e.Backend.Value)));
+        Say((LogEvent.ConnectionRefusedByBackend e) => Of(e));
+        Say((LogEvent.ConnectionClosed e) => Of(e));
 
-        LogEvent.Status e => Of(e),
-        LogEvent.BackendStatus e => Of(e.Backend),
-        LogEvent.RemoteStatus e => Of(e.Remote, e.Now),
-        _ => new Words(""),
-    };
+        Say((LogEvent.Status e) => Of(e));
+        Say((LogEvent.BackendStatus e) => Of(e.Backend));
+        Say((LogEvent.RemoteStatus e) => Of(e.Remote, e.Now));
+    }
+
+    /// <summary>
+    /// What a record of an event says; throws for one that was given no words, which a test finds.
+    /// </summary>
+    public static Words Of<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent =>
+        Said<TEvent>.By is { } say
+            ? say(logged)
+            : throw new InvalidOperationException($"the event {TEvent.Name} has no words");
+
+    /// <summary>Gives an event its words.</summary>
+    private static void Say<TEvent>(Func<TEvent, Words> words) where TEvent : struct, ILogEvent =>
+        Said<TEvent>.By = words;
+
+    /// <summary>
+    /// The words of one event: the compiler finds them by its type, so the event is not boxed.
+    /// </summary>
+    private static class Said<TEvent>
+    {
+        public static Func<TEvent, Words>? By { get; set; }
+    }
 
     private static Words OfBackend(BackendId id, string path, string what) =>
         new($"backend {id}{what}", ("be_id", id.Value), ("be_path", path));

@@ -6,7 +6,6 @@
 // its backend is Down.
 
 using System;
-using System.Buffers.Binary;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -335,11 +334,11 @@ internal sealed class SessionModel(ReferenceModel model)
         var owed = session.Owed.Bytes;
         var whole = 0;
         var next = session.RestOfFrame > 0 ? session.RestOfFrame
-            : owed.Length > 0 ? SizeOf(owed) : int.MaxValue;
+            : owed.Length > 0 ? SeenFrame.SizeOf(owed) : int.MaxValue;
         while (next <= bytes - whole)
         {
             whole += next;
-            next = whole < owed.Length ? SizeOf(owed[whole..]) : int.MaxValue;
+            next = whole < owed.Length ? SeenFrame.SizeOf(owed[whole..]) : int.MaxValue;
         }
         return whole;
     }
@@ -349,7 +348,7 @@ internal sealed class SessionModel(ReferenceModel model)
         for (var left = bytes; left > 0;)
         {
             if (session.RestOfFrame == 0)
-                session.RestOfFrame = SizeOf(session.Owed.Bytes);
+                session.RestOfFrame = SeenFrame.SizeOf(session.Owed.Bytes);
             var step = Math.Min(left, session.RestOfFrame);
             session.RestOfFrame -= step;
             session.Owed.Skip(step);
@@ -358,15 +357,11 @@ internal sealed class SessionModel(ReferenceModel model)
         }
     }
 
-    private static int SizeOf(ReadOnlySpan<byte> frame) => frame.Length >= 16
-        && BinaryPrimitives.ReadUInt32LittleEndian(frame) == SeenFrame.InboundUdp
-            ? 16 + (int)BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]) : 4;
-
     /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
     private void Explain(ExpectedSession session, ReadOnlySpan<byte> bytes)
     {
         var backend = session.Backend;
-        var type = bytes.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0;
+        var type = SeenFrame.TypeOf(bytes);
         var owed = Describe(session.Owed.Bytes);
         var seen = Describe(bytes);
         var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
@@ -385,15 +380,17 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (frame.Length < 4)
             return frame.IsEmpty ? "nothing" : $"{frame.Length} bytes";
-        var type = BinaryPrimitives.ReadUInt32LittleEndian(frame);
+        var type = SeenFrame.TypeOf(frame);
+        if (SeenFrame.IsQuery(frame))
+        {
+            var (address, port) = SeenFrame.ClientOf(frame);
+            return $"a query of {new Ipv4(address)}:{port}";
+        }
         return type switch
         {
             SeenFrame.ClientHello => "CLIENT_HELLO",
             SeenFrame.ClientHeartbeat => "CLIENT_HEARTBEAT",
             SeenFrame.InboundTcp => "INBOUND_TCP",
-            SeenFrame.InboundUdp when frame.Length >= 16 => "a query of "
-                + $"{new Ipv4(BinaryPrimitives.ReadUInt32LittleEndian(frame[4..]))}:"
-                + $"{BinaryPrimitives.ReadUInt32LittleEndian(frame[8..])}",
             _ => $"type {type}",
         };
     }

@@ -1,5 +1,5 @@
 // Owns work that is done by several threads and taken up in order: item 0, 1, 2, … are handed out
-// one by one, made side by side, and taken up as if they had been made one after another, up to
+// one by one, made at the same time, and taken up as if they had been made one after another, up to
 // the last, which is the first that says so.
 //
 // What always holds: what is taken up does not depend on the number of threads; a thread shares
@@ -12,11 +12,11 @@ using System.Threading;
 
 namespace Simulation.Commands;
 
-/// <summary>Makes items side by side and takes them up in order.</summary>
+/// <summary>Makes items at the same time and takes them up in order.</summary>
 internal sealed class InOrder<T>
 {
     /// <summary>Scenarios nest deeper than a thread's usual stack takes.</summary>
-    private const int StackBytes = 16 * 1024 * 1024;
+    public const int StackBytes = 16 * 1024 * 1024;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<long, T> _finished = [];

@@ -46,6 +46,9 @@ public sealed record PlantRequest
 
     public int Jobs { get; init; } = 1;
 
+    /// <summary>How long a seed of `try` may take, in real time.</summary>
+    public TimeSpan Limit { get; init; } = TimeSpan.FromSeconds(60);
+
     public ImmutableArray<string> WithoutChecks { get; init; } = [];
 
     public ImmutableArray<string> WithoutFaults { get; init; } = [];
@@ -97,6 +100,10 @@ internal sealed class PlantWords
     private readonly Option<string> _jobs = CommandLine.New(
         "--jobs", "J", "Runs at a time [default: one a core]; results do not depend on it");
 
+    private readonly Option<string> _limit = CommandLine.New(
+        "--limit", "TIME", "Give up when a seed takes longer, in real time: a patch may loop"
+        + " for ever [default: 60s]");
+
     public PlantWords()
     {
         Command = new Command(Name, "Bugs planted in the core, to prove that checks find them");
@@ -110,7 +117,7 @@ internal sealed class PlantWords
         CommandLine.Add(Command, "ablate", "For each check and each class of faults: the bugs that"
             + " escape without it", null, [_ablationBlocks, _seed, _bugs, _jobs]);
         CommandLine.Add(Command, "try", "Run seeds with a bug of your own until a check finds it;"
-            + " exits 1 if none does", _file, [_check, _seeds, _seed, _jobs]);
+            + " exits 1 if none does", _file, [_check, _seeds, _seed, _jobs, _limit]);
     }
 
     public Command Command { get; }
@@ -134,6 +141,8 @@ internal sealed class PlantWords
                 ?? (action == PlantAction.Ablate ? 1 : 100),
             Jobs = CommandLine.Value(line, _jobs, Words.ToJobs, null)
                 ?? Environment.ProcessorCount,
+            Limit = CommandLine.Value(line, _limit, Words.ToTime, null)
+                ?? TimeSpan.FromSeconds(60),
             WithoutChecks = CommandLine.Value(line, _withoutCheck, Words.ToChecks, []),
             WithoutFaults = CommandLine.Value(line, _without, Words.ToFaults, []),
         };

@@ -1,8 +1,9 @@
 // The seam to the log: one method for all events. An event is a value (LogEvent.cs has those of the
 // core); the daemon writes it as a record of text, the simulator keeps it for the checks to read.
 //
-// What always holds: Write neither blocks nor throws, and looks at the level before it formats,
-// boxes or dates anything; so an event that is off costs a call, and no memory.
+// What always holds: Write neither blocks nor throws, and looks at the level before it formats or
+// dates anything, so an event that is off costs a call and no memory; and no implementation in
+// production boxes one that is on.
 
 namespace Balancer.Core;
 

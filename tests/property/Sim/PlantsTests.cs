@@ -85,6 +85,20 @@ public sealed class PlantsTests
     }
 
     [Fact]
+    public void PatchThatNeverEndsATurn_IsGivenUpAfterItsLimit()
+    {
+        // It sleeps, so that the thread that is left behind costs the other tests nothing.
+        var (status, output, error) = Try(Patch("src/Balancer.Core/Loop/EventLoop.cs",
+            "        Verify.That(!balancer.HasStopped, \"no turn follows a stop\");",
+            "        while (!balancer.HasStopped) System.Threading.Thread.Sleep(1000);"),
+            "--limit", "2s", "--jobs", "1");
+
+        Assert.Equal(4, status);
+        Assert.Empty(output);
+        Assert.Equal("sim: seed 1 did not end within 2 s\n", error);
+    }
+
+    [Fact]
     public void PatchWithABug_IsFound()
     {
         using var text = new StringWriter();
@@ -109,13 +123,15 @@ public sealed class PlantsTests
     private static string Patch(string file, string line, string other) =>
         $"--- a/{file}\n+++ b/{file}\n@@ -1 +1 @@\n-{line}\n+{other}\n";
 
-    private static (int Status, string Output, string Error) Try(string patch)
+    private static (int Status, string Output, string Error) Try(
+        string patch, params string[] options)
     {
         using var folder = new TemporaryFolder();
         using var output = new StringWriter();
         using var error = new StringWriter();
         var file = folder.Write("x.patch", patch);
-        var status = new PlantTool(output, error).Main(["plant", "try", file, "--seeds", "3"]);
+        var status = new PlantTool(output, error).Main(
+            ["plant", "try", file, "--seeds", "3", .. options]);
         return (status, output.ToString(), error.ToString());
     }
 

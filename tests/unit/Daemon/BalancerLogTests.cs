@@ -189,6 +189,17 @@ public sealed class BalancerLogTests
     }
 
     [Fact]
+    public void EventWithoutWords_IsNotAnEmptySentence() =>
+        Assert.Throws<InvalidOperationException>(() => Records(
+            LogEventLevel.Verbose, log => log.Write(new Wordless())));
+
+    private readonly record struct Wordless : ILogEvent
+    {
+        public static string Name => "wordless";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    [Fact]
     public void StatusAndStopped_HaveEveryCounter()
     {
         var counters = CountersThatDiffer();
