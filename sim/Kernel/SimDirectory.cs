@@ -3,7 +3,7 @@
 // order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
 //
 // What always holds: a scan tells the names that were there when it was opened and still are, each
-// once and as what it is by then; a link that leads nowhere is told, and is no socket. Each change
+// once and as what it is by then; a link that leads nowhere is told, and not a socket. Each change
 // raises DirectoryChanged, unless that is switched off or nothing is watched: each scan, failed or
 // not, sets the watch to what is at the path, if that may be read.
 
@@ -153,7 +153,7 @@ public sealed class SimDirectory : IBackendDirectory
         _isWatched = false;
     }
 
-    /// <summary>Makes it anew, empty; it is watched once it was scanned.</summary>
+    /// <summary>Makes it again, empty; it is watched once it was scanned.</summary>
     public void Make() => Readable = IoResult.Ok();
 
     /// <summary>Whether the name exists.</summary>

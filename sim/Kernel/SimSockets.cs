@@ -34,10 +34,10 @@ internal sealed class SimSocket(SimSockets table, int slot)
     /// <summary>Whether Wait reports it before those that are not.</summary>
     public bool IsUrgent { get; private set; }
 
-    /// <summary>The stream's end; null for the two sockets that are no streams.</summary>
+    /// <summary>The stream's end; null for the two sockets that are not streams.</summary>
     public SimEnd? End { get; private set; }
 
-    /// <summary>Tells the readiness of a socket that is no stream.</summary>
+    /// <summary>Tells the readiness of a socket that is not a stream.</summary>
     public Func<Readiness>? Ready { get; private set; }
 
     public void Open(SimEnd? end, Func<Readiness>? ready)

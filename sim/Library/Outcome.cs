@@ -132,7 +132,7 @@ internal sealed class OutcomeRecorder : RunObserver
 
     public IReadOnlyDictionary<string, long> Counters => _counters;
 
-    public override void OnLogged(Instant now, ILogEvent told) => _log.Add(Of(now, told));
+    public override void OnLogged(Instant now, ILogEvent logged) => _log.Add(Of(now, logged));
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
@@ -140,15 +140,15 @@ internal sealed class OutcomeRecorder : RunObserver
             _counters[counter.ToString()] = core.Counters[counter];
     }
 
-    public static LoggedEvent Of(Instant now, ILogEvent told)
+    public static LoggedEvent Of(Instant now, ILogEvent logged)
     {
-        var type = told.GetType();
+        var type = logged.GetType();
         if (!Names.TryGetValue(type, out var name))
         {
             name = (string)type.GetProperty("Name", BindingFlags.Public | BindingFlags.Static)!
                 .GetValue(null)!;
             Names.TryAdd(type, name);
         }
-        return new LoggedEvent(Times.Of(now), name, told.ToString()!);
+        return new LoggedEvent(Times.Of(now), name, logged.ToString()!);
     }
 }

@@ -1,7 +1,7 @@
 // Owns the reading of the balancer's log, as far as checks need it: records with all counters, the
 // lines about backends and remotes that follow them, and when a rebalance began.
 //
-// What always holds: a line that is no record, or one that is not known, changes nothing.
+// What always holds: a line that is not a record, or one that is not known, changes nothing.
 
 using System;
 using System.Collections.Immutable;

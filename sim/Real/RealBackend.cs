@@ -1,6 +1,6 @@
 // Owns one backend of the scenario through all its processes, as the simulator's BinderHost does:
 // the one that has the path now, and older ones that went on after another took it. It starts them,
-// kills them, starts them anew as a supervisor does, and writes down when it was in trouble.
+// kills them, starts them again as a supervisor does, and writes down when it was in trouble.
 //
 // What always holds: at most one process of a backend bound its path; when chaos is over a core
 // backend has one clean process, and any other is left as it is.
@@ -202,7 +202,7 @@ internal sealed class RealBackend(
         }
     }
 
-    /// <summary>A script may have ended it; a supervisor starts it anew.</summary>
+    /// <summary>A script may have ended it; a supervisor starts it again.</summary>
     private void LookForExit()
     {
         var process = _current!;

@@ -12,10 +12,10 @@ namespace Simulation.Real;
 /// <summary>What is done to processes, sockets and files.</summary>
 internal enum RealFaultKind
 {
-    /// <summary>SIGKILL; the path stays, stale. Started anew after For.</summary>
+    /// <summary>SIGKILL; the path stays, stale. Started again after For.</summary>
     Crash,
 
-    /// <summary>SIGTERM: it unlinks its path and exits. Started anew after For.</summary>
+    /// <summary>SIGTERM: it unlinks its path and exits. Started again after For.</summary>
     Stop,
 
     /// <summary>Its path is unlinked; the process is killed after For.</summary>

@@ -2,7 +2,7 @@
 // is left out because nothing outside of a process can do it.
 //
 //   clients     each address becomes one of 127.0.0.0/8, each source port a socket of its own (the
-//               kernel chooses the number, so that runs side by side do not meet)
+//               kernel chooses the number, so that runs at the same time do not meet)
 //   backends    processes of fake-binder, with the scenario's own scripts
 //   faults      see RealFault; those of a scenario, and the seed's nemesis
 //   the host    options of the command line, the limit of descriptors, and no inotify where the

@@ -192,10 +192,10 @@ public sealed record FaultPlan(
 /// <summary>What can go wrong. Each has a class, the word before the capital in its name.</summary>
 public enum FaultKind
 {
-    /// <summary>The process dies; its path stays, stale. It starts anew after For.</summary>
+    /// <summary>The process dies; its path stays, stale. It starts again after For.</summary>
     BackendCrash,
 
-    /// <summary>The process unlinks its path and exits; it starts anew after For.</summary>
+    /// <summary>The process unlinks its path and exits; it starts again after For.</summary>
     BackendStop,
 
     /// <summary>The process unlinks its path and goes on; it ends after For.</summary>

@@ -37,7 +37,7 @@ public static class SpecifiedLimits
     public static readonly Duration LongestBackOff = Seconds(32);
 
     /// <summary>
-    /// Entries that are no sockets, and others refused, whose names are remembered.
+    /// Entries that are not sockets, and others refused, whose names are remembered.
     /// </summary>
     public const int SkippedNames = 64;
 

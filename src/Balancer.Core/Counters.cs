@@ -5,7 +5,7 @@
 //   QueriesReceived     = QueriesForwarded + Σ the other Queries… counters
 //   RepliesReceived     = RepliesSent + Σ the other Replies… counters
 //   ConnectionsAccepted = connections open now + Σ the other Connections… counters
-// An OUTBOUND_UDP whose length no datagram can have is no reply: it is a fault, and in no counter.
+// An OUTBOUND_UDP whose length no datagram can have is a fault, not a reply, and in no counter.
 
 using System;
 using System.Collections.Immutable;
@@ -54,7 +54,7 @@ public enum Counter
     /// <summary>Dropped: destination port over 65,535.</summary>
     RepliesToPortTooLarge,
 
-    /// <summary>Dropped: the address is no known remote.</summary>
+    /// <summary>Dropped: the address is not a known remote.</summary>
     RepliesToStranger,
 
     /// <summary>Dropped: the UDP socket's buffer was full (EAGAIN).</summary>

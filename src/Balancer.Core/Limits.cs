@@ -175,7 +175,7 @@ public static class Limits
     /// <summary>Entries of the directory that one turn looks at.</summary>
     public const int EntriesPerTurn = 64;
 
-    /// <summary>Entries that are no sockets whose names are remembered, to log each once.</summary>
+    /// <summary>Names of entries that are not sockets remembered, to log each once.</summary>
     public const int MaxSkippedEntries = 64;
 
     // ---- Remotes ----

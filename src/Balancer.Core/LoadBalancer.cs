@@ -34,7 +34,7 @@ public sealed class LoadBalancer : IBackendReports
 
     /// <param name="network">The system calls; both sockets are open.</param>
     /// <param name="directory">The directory of sockets; it may not exist yet.</param>
-    /// <param name="log">Told what happens.</param>
+    /// <param name="log">Where what happens is logged.</param>
     /// <param name="options">Checked by the caller.</param>
     public LoadBalancer(INetwork network, IBackendDirectory directory, IBalancerLog log,
         BalancerOptions options)
@@ -132,7 +132,7 @@ public sealed class LoadBalancer : IBackendReports
                 _discovery.Scan(now);
                 break;
             case NetworkEventKind.StatusRequested:
-                // What was gathered in this turn goes first, so that what is told adds up.
+                // What was gathered in this turn goes first, so that what is logged adds up.
                 _udp.Flush(now);
                 _status.Start(now);
                 break;

@@ -7,7 +7,7 @@
 // change will not do either, since chmod and link change it, and Binder's start may well chmod its
 // socket. The time of birth is untouched by chmod, connect, rename and link, and differs after
 // unlink and bind, on ext4, tmpfs, overlayfs on ext4 and overlayfs on tmpfs (measured on 6.18).
-// Kernels before 6.13 stamp files at the grain of the timer, up to 10 ms: a socket made anew
+// Kernels before 6.13 stamp files at the grain of the timer, up to 10 ms: a socket replaced
 // within that time on ext4 looks like the old one, and the session's own end must tell. Where a
 // file system has no time of birth, the time of modification takes its place, which for a socket
 // only touch(1) changes after its birth.

@@ -10,7 +10,7 @@
 //
 // Its deaths are those that a balancer must tell apart: KillAsync is a crash and leaves the path,
 // StopAsync unlinks the path and exits 0, PauseAsync is a hang that only heartbeats find, and
-// StartAsync makes the socket anew.
+// StartAsync makes the socket again.
 
 using System;
 using System.Collections.Concurrent;

@@ -3,7 +3,7 @@
 //
 // What always holds: a wrong command line is one line on stderr and exit status 64; a start that
 // fails is one line on stderr, a fatal record and 1; a bug is a fatal record with its stack and
-// 70, for the supervisor to start the process anew; an orderly stop is 0. No reader of our
+// 70, for the supervisor to start the process again; an orderly stop is 0. No reader of our
 // output, however slow, keeps the process from ending.
 
 using System;

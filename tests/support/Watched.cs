@@ -3,7 +3,7 @@
 // happen. Tests run it with scripted backends: those of the checks as they are or with a call
 // distorted, those of the policy for as long as the reference model agrees.
 //
-// What always holds: what the log told since the last call is passed on before the next.
+// What always holds: what the log has since the last call is passed on before the next.
 
 using System;
 using Balancer.Core;

@@ -34,7 +34,7 @@ internal abstract class Check(string id)
 
     public virtual void OnTurnEnded(Instant now, LoadBalancer core) { }
 
-    public virtual void OnLogged(Instant now, ILogEvent told) { }
+    public virtual void OnLogged(Instant now, ILogEvent logged) { }
 
     public virtual void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)

@@ -180,12 +180,12 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        _model.OnLogged(now, told);
+        _model.OnLogged(now, logged);
         foreach (var check in _checks)
-            check.OnLogged(_model.Now, told);
-        _model.OnLogSettled(told);
+            check.OnLogged(_model.Now, logged);
+        _model.OnLogSettled(logged);
         Conclude(now);
     }
 

@@ -35,7 +35,7 @@ internal sealed class L5Settling() : Check("L5")
             _allowance += fault.Amount;
     }
 
-    public override void OnLogged(Instant now, ILogEvent told) => _lines++;
+    public override void OnLogged(Instant now, ILogEvent logged) => _lines++;
 
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>

@@ -15,9 +15,9 @@ internal sealed class S11Attribution() : Check("S11")
 {
     public override bool Claims(Finding finding) => finding is Finding.Unfounded;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (told is not LogEvent.BackendFaulted faulted
+        if (logged is not LogEvent.BackendFaulted faulted
             || Model.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;

@@ -55,25 +55,25 @@ internal sealed class S12Accounting() : Check("S12")
             Compare(shown[i], Model.Policy.Backends[i]);
     }
 
-    private void Compare(BackendSnapshot told, ExpectedBackend real)
+    private void Compare(BackendSnapshot logged, ExpectedBackend real)
     {
-        var should = Snapshots.Of(real, told);
-        if (told != should)
-            Fail($"of {real} the core tells: {Difference.Of(told, should)}", real.PlanId);
+        var should = Snapshots.Of(real, logged);
+        if (logged != should)
+            Fail($"of {real} the core tells: {Difference.Of(logged, should)}", real.PlanId);
     }
 
     private void CompareRemotes(LoadBalancer core)
     {
-        for (var index = 0; core.TrySnapshotRemote(ref index, out var told);)
+        for (var index = 0; core.TrySnapshotRemote(ref index, out var logged);)
         {
-            if (!Model.Policy.Remotes.TryGetValue(told.Address, out var real))
+            if (!Model.Policy.Remotes.TryGetValue(logged.Address, out var real))
             {
-                Fail($"the core remembers {told.Address}; it should not");
+                Fail($"the core remembers {logged.Address}; it should not");
                 return;
             }
             var should = Snapshots.Of(real);
-            if (told != should)
-                Fail($"of {told.Address} the core tells: {Difference.Of(told, should)}");
+            if (logged != should)
+                Fail($"of {logged.Address} the core tells: {Difference.Of(logged, should)}");
         }
     }
 }

@@ -34,15 +34,15 @@ internal sealed class S15Stop() : Check("S15")
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
         _queued += queued ? 1 : 0;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (told is LogEvent.Stopping)
+        if (logged is LogEvent.Stopping)
             (_askedAt, _queuedBefore) = (now, _queued);
-        else if (told is LogEvent.BackendFaulted)
+        else if (logged is LogEvent.BackendFaulted)
             _faultedInTurn = Model.CutInTurn;
-        else if (told is LogEvent.Stopped)
+        else if (logged is LogEvent.Stopped)
             OnStopped(now);
-        else if (told is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
+        else if (logged is LogEvent.ConnectionClosed { How: Counter.ConnectionsCutByStop } cut
             && now < _askedAt + SpecifiedLimits.StopGrace && Model.Life.StopRequests == 1)
         {
             Fail($"the connection of {cut.Client} was cut at {now}; a stop was asked for at"
@@ -71,7 +71,7 @@ internal sealed class S15Stop() : Check("S15")
     public override void OnEnded(Instant now, LoadBalancer core)
     {
         if (!_hasStopped)
-            Fail("the loop ended, and no stop was told");
+            Fail("the loop ended, and no stop was logged");
         if (Model.Sockets.OpenStreams != 0 || core.TimerCount != 0 || core.ConnectionCount != 0)
         {
             Fail($"{Model.Sockets.OpenStreams} streams are open, {core.TimerCount} timers armed and"
@@ -109,7 +109,7 @@ internal sealed class S15Stop() : Check("S15")
         }
         if (now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is complete only at {now}");
-        // A heartbeat's time-out in this turn closes a session too, and is no part of the stop.
+        // A heartbeat's time-out in this turn closes a session too, and is not part of the stop.
         var cutByStop = Model.CutInTurn - _faultedInTurn;
         if (now < _askedAt + SpecifiedLimits.StopGrace && Model.Life.StopRequests == 1
             && cutByStop > 0 && now - Model.LastForwardedAt < Young)

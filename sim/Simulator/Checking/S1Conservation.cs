@@ -39,9 +39,9 @@ internal sealed class S1Conservation() : Check("S1")
             counters[Counter.ConnectionsAccepted]);
     }
 
-    private void Compare(string what, long told, long real)
+    private void Compare(string what, long logged, long real)
     {
-        if (told != real)
-            Fail($"{what}: the core counts {told}; it should be {real}");
+        if (logged != real)
+            Fail($"{what}: the core counts {logged}; it should be {real}");
     }
 }

@@ -17,14 +17,14 @@ internal sealed class S3Stickiness() : Check("S3")
     public override bool Claims(Finding finding) => finding is Finding.PrimaryChanged
         or Finding.RemoteForgotten or Finding.WronglyMoved or Finding.WronglyGone;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (told is LogEvent.BackendDraining unlinked
+        if (logged is LogEvent.BackendDraining unlinked
             && Model.Policy.WithId(unlinked.Id.Value) is { HasPath: true } there)
         {
             Fail($"{there} was called unlinked; no whole scan has missed it", there.PlanId);
         }
-        else if (told is LogEvent.BackendRemoved removed
+        else if (logged is LogEvent.BackendRemoved removed
             && Model.Policy.WithId(removed.Id.Value) is { Stage: not Stage.Removed } alive)
         {
             Fail($"{alive} was called removed; it is {alive.Stage}", alive.PlanId);

@@ -18,9 +18,9 @@ internal sealed class S6Generations() : Check("S6")
     public override bool Claims(Finding finding) =>
         finding is Finding.OutlivedItsError or Finding.OtherGeneration;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.BackendHealthy healthy
                 when Model.Policy.WithId(healthy.Id.Value) is { } backend
@@ -52,15 +52,16 @@ internal sealed class S6Generations() : Check("S6")
         _replies = decoded;
     }
 
-    private void OnFaulted(LogEvent.BackendFaulted told)
+    private void OnFaulted(LogEvent.BackendFaulted logged)
     {
-        var claimed = new Evidence(told.Fault.Cause, told.Fault.Io, told.Fault.Detail);
-        if (!claimed.IsOfProtocol || Model.Policy.WithId(told.Id.Value) is not { } backend)
+        var claimed = new Evidence(logged.Fault.Cause, logged.Fault.Io, logged.Fault.Detail);
+        if (!claimed.IsOfProtocol || Model.Policy.WithId(logged.Id.Value) is not { } backend)
             return;
-        if (backend.LastEvidence is not { } evidence || !evidence.Supports(told.Fault))
+        if (backend.LastEvidence is not { } evidence || !evidence.Supports(logged.Fault))
         {
-            Fail($"{backend} was faulted for {told.Fault.Cause} ({told.Fault.Detail}); its bytes"
-                + $" show {backend.LastEvidence?.ToString() ?? "no error"}", backend.PlanId);
+            Fail($"{backend} was faulted for {logged.Fault.Cause} ({logged.Fault.Detail});"
+                + $" its bytes show {backend.LastEvidence?.ToString() ?? "no error"}",
+                backend.PlanId);
         }
     }
 }

@@ -21,9 +21,9 @@ internal sealed class S8Heartbeats() : Check("S8")
 {
     public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (told is LogEvent.BackendFaulted
+        if (logged is LogEvent.BackendFaulted
             {
                 Fault.Cause: FaultCause.HeartbeatTimeout
                 or FaultCause.HelloTimeout
@@ -34,7 +34,8 @@ internal sealed class S8Heartbeats() : Check("S8")
             Fail($"{hasty} was faulted for {overdue.Fault.Cause} while bytes of it that the"
                 + " balancer knew of lay unread", hasty.PlanId);
         }
-        if (told is not LogEvent.BackendFaulted { Fault.Cause: FaultCause.HeartbeatTimeout } faulted
+        if (logged is not LogEvent.BackendFaulted faulted
+            || faulted.Fault.Cause != FaultCause.HeartbeatTimeout
             || Model.Policy.WithId(faulted.Id.Value) is not { } backend)
         {
             return;

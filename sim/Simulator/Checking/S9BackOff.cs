@@ -1,6 +1,6 @@
 // Claims that the directory is looked at every 5 s, 10 ms after a change that was told, and at once
 // when the operator asks; that a backend is connected to at once when a scan discovers it, sees it
-// again or made anew, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time;
+// again or restarted, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time;
 // and never while it is removed.
 //
 // It knows by the scans and connects that were seen, and by its own reckoning of each back-off,
@@ -17,9 +17,9 @@ internal sealed class S9BackOff() : Check("S9")
 {
     public override bool Claims(Finding finding) => finding is Finding.Reconnect or Finding.Scan;
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (told is LogEvent.BackendFaulted faulted
+        if (logged is LogEvent.BackendFaulted faulted
             && Model.Policy.WithId(faulted.Id.Value) is { OwesFaultEvent: true } backend
             && faulted.BackOff != backend.BackOff)
         {

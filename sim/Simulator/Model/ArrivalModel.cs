@@ -50,7 +50,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
         while (_next < _waiting.Count)
         {
             if (Decide() is { } binding)
-                ReportUntold(binding);
+                ReportUnlogged(binding);
         }
         _waiting.Clear();
         _next = 0;
@@ -58,21 +58,21 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>Decides up to the arrival that led to a binding that the core told.</summary>
-    public void DrainTo(LogEvent.RemoteAssigned told)
+    public void DrainTo(LogEvent.RemoteAssigned logged)
     {
         while (_next < _waiting.Count)
         {
             if (Decide() is not { } binding)
                 continue;
-            if (binding.Remote == told.Remote && binding.Backend.Id == told.Backend.Value
-                && binding.IsBackup == told.IsBackup)
+            if (binding.Remote == logged.Remote && binding.Backend.Id == logged.Backend.Value
+                && binding.IsBackup == logged.IsBackup)
             {
                 return;
             }
-            ReportBinding(told, binding);
+            ReportBinding(logged, binding);
             return;
         }
-        ReportBinding(told, null);
+        ReportBinding(logged, null);
     }
 
     /// <summary>
@@ -85,7 +85,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
             if (IsNewcomer(_waiting[_next]))
                 return;
             if (Decide() is { } binding)
-                ReportUntold(binding);
+                ReportUnlogged(binding);
         }
         model.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
     }
@@ -96,14 +96,14 @@ internal sealed class ArrivalModel(ReferenceModel model)
         while (_next < _waiting.Count && !model.Repeats.IsDue(kind, which))
         {
             if (Decide() is { } binding)
-                ReportUntold(binding);
+                ReportUnlogged(binding);
         }
     }
 
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
 
-    private void ReportUntold(Binding binding) => model.Report(Finding.Misrouted,
+    private void ReportUnlogged(Binding binding) => model.Report(Finding.Misrouted,
         $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
         binding.Backend);
 
@@ -122,18 +122,18 @@ internal sealed class ArrivalModel(ReferenceModel model)
     /// A binding that was told is not the one that is due. One that was due for the same remote is
     /// in the model by now; without it the remote's primary is one that it had before.
     /// </summary>
-    private void ReportBinding(LogEvent.RemoteAssigned told, Binding? due)
+    private void ReportBinding(LogEvent.RemoteAssigned logged, Binding? due)
     {
-        var primary = model.Policy.Remotes.GetValueOrDefault(told.Remote)?.Primary;
-        var hadPrimary = primary != null && due?.Remote != told.Remote
-            && primary.Id != told.Backend.Value;
+        var primary = model.Policy.Remotes.GetValueOrDefault(logged.Remote)?.Primary;
+        var hadPrimary = primary != null && due?.Remote != logged.Remote
+            && primary.Id != logged.Backend.Value;
         var should = due is { } binding
             ? $"it should be {binding.Remote} to {Describe(binding)}" : "nobody needs a backend";
-        model.Report(hadPrimary && !told.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
-            $"{told.Remote} was bound to backend {told.Backend}"
-            + $"{(told.IsBackup ? " as backup" : "")}; {should}"
+        model.Report(hadPrimary && !logged.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+            $"{logged.Remote} was bound to backend {logged.Backend}"
+            + $"{(logged.IsBackup ? " as backup" : "")}; {should}"
             + (hadPrimary ? $"; its primary is {primary}, {primary!.Stage}" : ""),
-            model.Policy.WithId(told.Backend.Value));
+            model.Policy.WithId(logged.Backend.Value));
     }
 
     private Binding? Decide()

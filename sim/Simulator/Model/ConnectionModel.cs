@@ -220,49 +220,49 @@ internal sealed class ConnectionModel(ReferenceModel model)
     }
 
     /// <summary>The core told which backend a connection is sent to next.</summary>
-    public void OnOpenedLine(LogEvent.ConnectionOpened told)
+    public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
-        if (_connecting is not { } connection || connection.From != told.Client
-            || (_connectTo?.Id ?? 0) != told.Backend.Value)
+        if (_connecting is not { } connection || connection.From != logged.Client
+            || (_connectTo?.Id ?? 0) != logged.Backend.Value)
         {
-            model.Report(Finding.Untrue, $"the connection of {told.Client} was told to go to"
-                + $" backend {told.Backend}; it should be {_connecting?.From} to {_connectTo}");
+            model.Report(Finding.Untrue, $"the connection of {logged.Client} was logged as going to"
+                + $" backend {logged.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
         if (connection.Tries == 0)
             connection.Id = new ConnectionId(++_lastId);
-        if (connection.Id != told.Id)
+        if (connection.Id != logged.Id)
         {
-            model.Report(Finding.Untrue, $"the connection of {told.Client} was called {told.Id};"
+            model.Report(Finding.Untrue, $"the connection of {logged.Client} is called {logged.Id};"
                 + $" it should be {connection.Id}");
         }
     }
 
     /// <summary>The core told how a connection ended that it has just closed.</summary>
-    public void OnClosedLine(LogEvent.ConnectionClosed told)
+    public void OnClosedLine(LogEvent.ConnectionClosed logged)
     {
-        if (_ending is not { } connection || told.Client != connection.From)
+        if (_ending is not { } connection || logged.Client != connection.From)
         {
             model.Report(Finding.Untrue,
-                $"the connection of {told.Client} was called closed, and was not");
+                $"the connection of {logged.Client} was called closed, and was not");
             return;
         }
         _ending = null;
-        if (told.Id != connection.Id || told.BytesFromClient != connection.FromClient
-            || told.BytesFromBackend != connection.FromBackend)
+        if (logged.Id != connection.Id || logged.BytesFromClient != connection.FromClient
+            || logged.BytesFromBackend != connection.FromBackend)
         {
-            model.Report(Finding.Untrue, $"the log told {told}; it should be {connection.Id} with"
+            model.Report(Finding.Untrue, $"the log has {logged}; it should be {connection.Id} with"
                 + $" {connection.FromClient} and {connection.FromBackend} bytes",
                 connection.Backend);
         }
-        if (WhyNot(connection, told.How) is { } reason)
+        if (WhyNot(connection, logged.How) is { } reason)
         {
             model.Life.ReportUnlessStopped(Finding.Untrue,
-                $"the connection of {connection.From} ended as {told.How}: {reason}",
+                $"the connection of {connection.From} ended as {logged.How}: {reason}",
                 connection.Backend);
         }
-        CheckCut(connection, told.How);
-        model.Counters.Add(told.How);
+        CheckCut(connection, logged.How);
+        model.Counters.Add(logged.How);
         _open.Remove(connection);
         var left = _perClient[connection.From.Address] - 1;
         if (left == 0)
@@ -471,12 +471,12 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private void CheckInterest(
         ExpectedConnection connection, SocketHandle stream, Readiness should, string side)
     {
-        var told = model.Sockets.InterestOf(stream);
-        if (told == should)
+        var set = model.Sockets.InterestOf(stream);
+        if (set == should)
             return;
         model.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
             + $" {connection.ToBackend.Count} bytes for the backend and"
-            + $" {connection.ToClient.Count} for the client, is woken by its {side} for {told}; it"
+            + $" {connection.ToClient.Count} for the client, is woken by its {side} for {set}; it"
             + $" should be {should}", connection.Backend);
     }
 

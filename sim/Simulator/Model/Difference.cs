@@ -13,15 +13,15 @@ namespace Simulation.Model;
 public static class Difference
 {
     /// <summary>"Remotes is 3; it should be 4", for each field that differs.</summary>
-    public static string Of(object told, object should)
+    public static string Of(object logged, object should)
     {
-        var (kind, fields) = Read(told.ToString() ?? "");
+        var (kind, fields) = Read(logged.ToString() ?? "");
         var (otherKind, others) = Read(should.ToString() ?? "");
         if (kind != otherKind || fields.Count == 0
             || !fields.Select(field => field.Name)
                 .SequenceEqual(others.Select(field => field.Name)))
         {
-            return $"it is {told}; it should be {should}";
+            return $"it is {logged}; it should be {should}";
         }
         return string.Join(", ", fields.Zip(others)
             .Where(pair => pair.First.Value != pair.Second.Value)

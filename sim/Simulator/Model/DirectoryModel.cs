@@ -1,5 +1,5 @@
 // Owns what scans of the directory said: which entries are sockets, which of them are new, and what
-// that means for backends that are known - gone, back, or made anew.
+// that means for backends that are known - removed, back, or restarted.
 //
 // New sockets are taken up when a scan ends, in an order that does not depend on the order in which
 // they were listed.
@@ -77,19 +77,19 @@ internal sealed class DirectoryModel(ReferenceModel model)
     }
 
     /// <summary>The core told of a backend that it will connect to next.</summary>
-    public void OnDiscoveredLine(LogEvent.BackendDiscovered told)
+    public void OnDiscoveredLine(LogEvent.BackendDiscovered logged)
     {
         while (_found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
             TakeSeenTwice(listedTwice);
-        if (_found.Count == 0 || PathOf(_found[0].Name) != told.Path)
+        if (_found.Count == 0 || PathOf(_found[0].Name) != logged.Path)
         {
-            model.Report(Finding.Untrue, $"{told.Path} was told to be discovered; it should be"
+            model.Report(Finding.Untrue, $"{logged.Path} was logged as discovered; it should be"
                 + $" {(_found.Count == 0 ? "nothing" : PathOf(_found[0].Name))}");
             return;
         }
         var (name, identity) = _found[0];
         _found.RemoveAt(0);
-        Add(name, identity, told.Id.Value);
+        Add(name, identity, logged.Id.Value);
     }
 
     public void OnTurnEnded()
@@ -257,12 +257,12 @@ internal sealed class DirectoryModel(ReferenceModel model)
         if (backend.Stage == Stage.Removed)
             OnReturned(backend);
         else if (isAnother)
-            OnMadeAnew(backend);
+            OnRestarted(backend);
         else if (backend.Stage == Stage.Draining)
-            OnRelinked(backend);
+            OnRestored(backend);
     }
 
-    private void OnRelinked(ExpectedBackend backend)
+    private void OnRestored(ExpectedBackend backend)
     {
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
@@ -274,10 +274,10 @@ internal sealed class DirectoryModel(ReferenceModel model)
         ConnectAtOnce(backend);
     }
 
-    private void OnMadeAnew(ExpectedBackend backend)
+    private void OnRestarted(ExpectedBackend backend)
     {
         model.Lines.Owe(new LogEvent.BackendRestarted(backend.Name, backend.Path));
-        backend.MadeAnewIn = model.Turn;
+        backend.RestartedIn = model.Turn;
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {

@@ -64,7 +64,7 @@ internal sealed class ExpectedBackend(
     public bool ConnectedSinceScan { get; set; }
 
     /// <summary>The turn in which a scan last saw another socket at its path.</summary>
-    public long MadeAnewIn { get; set; }
+    public long RestartedIn { get; set; }
 
     /// <summary>The scan that was open when it was last connected to; 0 for none.</summary>
     public long ConnectedInScan { get; set; }
@@ -157,7 +157,7 @@ internal sealed class ExpectedSession(
     public Instant UnreadUntil { get; set; } = Instant.Never;
 
     /// <summary>
-    /// Something of it may lie unread: it was told of, or the last read may have come full.
+    /// Something of it may lie unread: it was reported readable, or the last read was perhaps full.
     /// </summary>
     public bool MayHaveUnread => UnreadSince != 0
         || LastRead >= SpecifiedLimits.LeastSessionRead;

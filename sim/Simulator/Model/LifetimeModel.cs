@@ -17,7 +17,7 @@ namespace Simulation.Model;
 /// <summary>Follows the start and the stop.</summary>
 internal sealed class LifetimeModel(ReferenceModel model)
 {
-    private readonly List<Action> _heldBack = [];
+    private readonly List<Action> _deferred = [];
     private bool _startTold;
 
     /// <summary>How often a stop was asked for.</summary>
@@ -41,14 +41,14 @@ internal sealed class LifetimeModel(ReferenceModel model)
     public void ReportUnlessStopped(Finding finding, string evidence, ExpectedBackend? backend)
     {
         if (IsStopping)
-            _heldBack.Add(() => model.Report(finding, evidence, backend));
+            _deferred.Add(() => model.Report(finding, evidence, backend));
         else
             model.Report(finding, evidence, backend);
     }
 
-    public void OnLogged(ILogEvent told)
+    public void OnLogged(ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.Started started:
                 OnStarted(started);
@@ -65,29 +65,29 @@ internal sealed class LifetimeModel(ReferenceModel model)
     public void OnTurnEnded()
     {
         if (!HasStopped)
-            _heldBack.ForEach(report => report());
-        _heldBack.Clear();
+            _deferred.ForEach(report => report());
+        _deferred.Clear();
         if (!_startTold)
-            model.Report(Finding.Untrue, "the log did not tell of the start");
+            model.Report(Finding.Untrue, "the log does not have of the start");
     }
 
-    private void OnStarted(LogEvent.Started told)
+    private void OnStarted(LogEvent.Started logged)
     {
         var listen = model.Scenario.Kernel.Listen;
-        if (_startTold || told.Listen.Address != listen)
+        if (_startTold || logged.Listen.Address != listen)
         {
-            model.Report(Finding.Untrue, $"a start was told, on {told.Listen}; it should be told"
-                + $" once, on {listen}");
+            model.Report(Finding.Untrue,
+                $"a start on {logged.Listen} was logged; it should be logged once, on {listen}");
         }
         _startTold = true;
     }
 
-    private void OnStopping(LogEvent.Stopping told)
+    private void OnStopping(LogEvent.Stopping logged)
     {
         IsStopping = true;
-        if (told.OpenConnections != model.Connections.Open.Count)
+        if (logged.OpenConnections != model.Connections.Open.Count)
         {
-            model.Report(Finding.Untrue, $"the stop was told with {told.OpenConnections}"
+            model.Report(Finding.Untrue, $"the stop was logged with {logged.OpenConnections}"
                 + $" connections; it should be {model.Connections.Open.Count}");
         }
     }

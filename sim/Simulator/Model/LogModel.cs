@@ -18,13 +18,13 @@ internal sealed class LogModel(ReferenceModel model)
 
     public void Owe(ILogEvent line) => _owed.Add(line);
 
-    public void OnLogged(ILogEvent told)
+    public void OnLogged(ILogEvent logged)
     {
-        if (!IsExact(told))
+        if (!IsExact(logged))
             return;
-        if (!_owed.Remove(told))
+        if (!_owed.Remove(logged))
         {
-            model.Report(Finding.Untrue, $"the log told {told}; it should be"
+            model.Report(Finding.Untrue, $"the log has {logged}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
         }
     }
@@ -34,12 +34,12 @@ internal sealed class LogModel(ReferenceModel model)
         if (_owed.Count > 0 && !model.Life.HasStopped)
         {
             model.Report(Finding.Untrue,
-                $"the log did not tell {_owed[0]}");
+                $"the log does not have {_owed[0]}");
         }
         _owed.Clear();
     }
 
-    private static bool IsExact(ILogEvent told) => told is LogEvent.BackendReturned
+    private static bool IsExact(ILogEvent logged) => logged is LogEvent.BackendReturned
         or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
         or LogEvent.BackendDraining or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.HeartbeatAnswered

@@ -418,10 +418,10 @@ internal sealed class ReferenceModel
     // ---- The log ----
 
     /// <summary>Takes over what only the log tells, before the checks hear of it.</summary>
-    public void OnLogged(Instant now, ILogEvent told)
+    public void OnLogged(Instant now, ILogEvent logged)
     {
         Now = Shown(now);
-        switch (told)
+        switch (logged)
         {
             case LogEvent.RemoteAssigned assigned:
                 Arrivals.DrainTo(assigned);
@@ -445,11 +445,11 @@ internal sealed class ReferenceModel
                 return;
         }
         Arrivals.Drain();
-        Lines.OnLogged(told);
-        Repeats.OnLogged(told);
-        Status.OnLogged(told);
-        Life.OnLogged(told);
-        switch (told)
+        Lines.OnLogged(logged);
+        Repeats.OnLogged(logged);
+        Status.OnLogged(logged);
+        Life.OnLogged(logged);
+        switch (logged)
         {
             case LogEvent.ConnectionOpened opened:
                 Connections.OnOpenedLine(opened);
@@ -484,16 +484,16 @@ internal sealed class ReferenceModel
     /// <summary>
     /// A line that is told in the middle of a batch, about one that arrived in it.
     /// </summary>
-    private void OnArrivalLine(Repeat kind, int which, long heldBack, ILogEvent told)
+    private void OnArrivalLine(Repeat kind, int which, long suppressed, ILogEvent logged)
     {
         Arrivals.DrainTo(kind, which);
-        Repeats.OnLine(kind, which, heldBack, told);
+        Repeats.OnLine(kind, which, suppressed, logged);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
-    public void OnLogSettled(ILogEvent told)
+    public void OnLogSettled(ILogEvent logged)
     {
-        if (told is LogEvent.BackendFaulted faulted
+        if (logged is LogEvent.BackendFaulted faulted
             && Policy.WithId(faulted.Id.Value) is { } backend)
         {
             backend.OwesFaultEvent = false;

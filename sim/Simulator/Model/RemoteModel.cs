@@ -33,35 +33,36 @@ internal sealed class RemoteModel(ReferenceModel model)
     // ---- Rebalances ----
 
     /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
-    public void OnRebalancing(LogEvent.Rebalancing told)
+    public void OnRebalancing(LogEvent.Rebalancing logged)
     {
         var healthy = model.Policy.Measure(model.Now, out var fullest, out var spread);
         var owed = spread - healthy;
-        var named = model.Policy.WithId(told.Fullest.Value);
+        var named = model.Policy.WithId(logged.Fullest.Value);
         if (named == null || fullest == null || named.Remotes != fullest.Remotes
-            || told.Spread != spread || told.ToMove != owed || owed <= 0)
+            || logged.Spread != spread || logged.ToMove != owed || owed <= 0)
         {
             model.Report(Finding.WronglyMoved, owed <= 0
-                ? $"a rebalance takes {told.ToMove} remotes of backend {told.Fullest}; none is due,"
+                ? $"it takes {logged.ToMove} remotes of backend {logged.Fullest}; none is due,"
                     + $" a spread of {spread} is no more than {healthy} healthy backends"
-                : $"a rebalance takes {told.ToMove} remotes of backend"
-                + $" {told.Fullest} for a spread of {told.Spread}; it should be {owed} of"
+                : $"a rebalance takes {logged.ToMove} remotes of backend"
+                + $" {logged.Fullest} for a spread of {logged.Spread}; it should be {owed} of"
                 + $" {fullest} for {spread} over {healthy} backends", named);
         }
         _fullest = named;
-        _mayMove = told.ToMove;
+        _mayMove = logged.ToMove;
         _beganInTurn = true;
     }
 
-    public void OnMoved(LogEvent.RemoteMoved told)
+    public void OnMoved(LogEvent.RemoteMoved logged)
     {
         _movedInTurn++;
         model.Counters.Add(Counter.RemotesMoved);
-        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote)
+        if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote)
             || remote.Primary is not { } primary || primary != _fullest || _mayMove == 0
-            || primary.Id != told.From.Value)
+            || primary.Id != logged.From.Value)
         {
-            model.Report(Finding.WronglyMoved, $"{told.Remote} was taken from backend {told.From};"
+            model.Report(Finding.WronglyMoved,
+                $"{logged.Remote} was taken from backend {logged.From};"
                 + $" a rebalance may take {_mayMove} of {_fullest?.ToString() ?? "nobody"}",
                 _fullest);
             return;
@@ -73,19 +74,20 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     // ---- Remotes that are forgotten ----
 
-    public void OnExpired(LogEvent.RemoteExpired told)
+    public void OnExpired(LogEvent.RemoteExpired logged)
     {
         model.Counters.Add(Counter.RemotesExpired);
         _expired++;
-        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten; nobody knew it");
+            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was forgotten; nobody knew it");
             return;
         }
         var silence = model.Now - remote.LastSeen;
         if (silence < SpecifiedLimits.RemoteExpiry)
         {
-            model.Report(Finding.RemoteForgotten, $"{told.Remote} was forgotten after a silence of"
+            model.Report(Finding.RemoteForgotten,
+                $"{logged.Remote} was forgotten after a silence of"
                 + $" {silence}; it should be kept for {SpecifiedLimits.RemoteExpiry}",
                 remote.Primary);
         }
@@ -93,35 +95,36 @@ internal sealed class RemoteModel(ReferenceModel model)
     }
 
     /// <summary>A pass is over; it says how many it forgot, and nothing if none.</summary>
-    public void OnPassEnded(LogEvent.RemotesExpired told)
+    public void OnPassEnded(LogEvent.RemotesExpired logged)
     {
-        if (told.Count != _expired || _expired == 0)
+        if (logged.Count != _expired || _expired == 0)
         {
-            model.Report(Finding.Untrue, $"a pass told {told.Count} remotes that expired; it should"
+            model.Report(Finding.Untrue,
+                $"a pass logged {logged.Count} remotes that expired; it should"
                 + $" be {_expired}");
         }
         _expired = 0;
     }
 
-    public void OnEvicted(LogEvent.RemoteEvicted told)
+    public void OnEvicted(LogEvent.RemoteEvicted logged)
     {
-        model.Arrivals.DrainToNewcomer(told.Remote);
+        model.Arrivals.DrainToNewcomer(logged.Remote);
         model.Counters.Add(Counter.RemotesEvicted);
-        if (!model.Policy.Remotes.TryGetValue(told.Remote, out var remote))
+        if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted; nobody knew it");
+            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was evicted; nobody knew it");
             return;
         }
         var bound = model.Scenario.Kernel.MaxRemotes;
         if (model.Policy.Remotes.Count < bound)
         {
-            model.Report(Finding.RemoteForgotten, $"{told.Remote} was evicted from a table of"
+            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was evicted from a table of"
                 + $" {model.Policy.Remotes.Count} remotes; it has room for {bound}",
                 remote.Primary);
         }
         else if (!IsOldOfSome(remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{told.Remote}, heard from {remote.LastSeen},"
+            model.Report(Finding.RemoteForgotten, $"{logged.Remote}, heard from {remote.LastSeen},"
                 + " was evicted; it cannot be the longest unheard of"
                 + $" {SpecifiedLimits.EvictionSample}",
                 remote.Primary);

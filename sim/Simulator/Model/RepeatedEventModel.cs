@@ -1,11 +1,11 @@
-// Owns the events about conditions that repeat: each condition may be told at most every
-// 5 s, is told when it comes and may be, and a line names how many were held back since the one
+// Owns the events about conditions that repeat: each condition may be logged at most every
+// 5 s, is logged when it comes and may be, and a line names how many were suppressed since the one
 // before. Each way to fail and each limit is a condition of its own, and so is each backend that is
 // stuck or that refuses.
 // The line is about the condition that came last, and names who and what it was.
 //
 // What always holds: a condition was seen in the calls or follows from the policy before its line
-// is told.
+// is logged.
 
 using System;
 using System.Collections.Generic;
@@ -36,7 +36,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
 
     private sealed class Gate
     {
-        public long Untold { get; set; }
+        public long Unlogged { get; set; }
         public Instant? LastLine { get; set; }
         public ILogEvent? Last { get; set; }
     }
@@ -45,22 +45,22 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
 
     /// <summary>
-    /// A condition came; its line is owed in this turn if it may be told, and says this, but for
-    /// how many were held back.
+    /// A condition came; its line is owed in this turn if it may be logged, and says this, but for
+    /// how many were suppressed.
     /// </summary>
     public void OnCondition(Repeat kind, int which, ILogEvent? line = null)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
-        gate.Untold++;
+        gate.Unlogged++;
         if (MayPass(gate))
             _due.Add((kind, which));
     }
 
     /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
-    public void OnLogged(ILogEvent told)
+    public void OnLogged(ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.ReceiveFailed failed:
                 OnLine(Repeat.ReceiveFailed, (int)failed.Why.Status, failed.Suppressed,
@@ -94,43 +94,45 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// A line was told, with how many were held back since the one before; without that number it
-    /// is as given.
+    /// A line was logged, with how many were suppressed since the one before; without that number
+    /// it is as given.
     /// </summary>
-    public void OnLine(Repeat kind, int which, long heldBack, ILogEvent told)
+    public void OnLine(Repeat kind, int which, long suppressed, ILogEvent logged)
     {
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
         {
-            model.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
+            model.Report(Finding.Repeated, $"{kind} was logged at {gate.LastLine} and again at"
                 + $" {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be");
         }
-        else if (gate.Untold == 0)
+        else if (gate.Unlogged == 0)
         {
-            model.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
+            model.Report(Finding.Untrue,
+                $"{kind} was logged{(which == 0 ? "" : $" of {which}")}, and"
                 + " nothing of the kind happened");
         }
-        else if (gate.Untold != heldBack + 1)
+        else if (gate.Unlogged != suppressed + 1)
         {
-            model.Report(Finding.Untrue, $"{kind} was told with {heldBack} held back; it should be"
-                + $" {gate.Untold - 1}");
+            model.Report(Finding.Untrue,
+                $"{kind} was logged with {suppressed} suppressed; it should be"
+                + $" {gate.Unlogged - 1}");
         }
-        else if (gate.Last is { } last && !last.Equals(told))
+        else if (gate.Last is { } last && !last.Equals(logged))
         {
-            model.Report(Finding.Untrue, $"of {kind} was told: {Difference.Of(told, last)}");
+            model.Report(Finding.Untrue, $"of {kind} was logged: {Difference.Of(logged, last)}");
         }
-        gate.Untold = 0;
+        gate.Unlogged = 0;
         gate.LastLine = model.Now;
         _due.Remove((kind, which));
     }
 
-    /// <summary>A backend is no more, and one that comes later starts anew.</summary>
+    /// <summary>A backend is forgotten, and one that comes later starts from nothing.</summary>
     public void Forget(Repeat kind, int which) => _gates.Remove((kind, which));
 
     public void OnTurnEnded()
     {
         if (_due.Count > 0 && !model.Life.HasStopped)
-            model.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
+            model.Report(Finding.Untrue, $"the log does not have {_due[0].Kind}");
         _due.Clear();
     }
 

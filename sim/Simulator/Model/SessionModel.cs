@@ -191,7 +191,7 @@ internal sealed class SessionModel(ReferenceModel model)
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
-            && !(session.IsRetired && (backend.MadeAnewIn == model.Turn
+            && !(session.IsRetired && (backend.RestartedIn == model.Turn
                 || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
         model.CutInTurn += isCut ? session.Unanswered : 0;
         if (isCut && session.IsRetired)
@@ -292,11 +292,11 @@ internal sealed class SessionModel(ReferenceModel model)
     private void CheckInterest(ExpectedSession session)
     {
         var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
-        var told = model.Sockets.InterestOf(session.Stream);
-        if (told == should || session.IsLost)
+        var set = model.Sockets.InterestOf(session.Stream);
+        if (set == should || session.IsLost)
             return;
         model.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
-            + $" {session.Owed.Count} bytes wait, is woken for {told}; it should be {should}",
+            + $" {session.Owed.Count} bytes wait, is woken for {set}; it should be {should}",
             session.Backend);
     }
 

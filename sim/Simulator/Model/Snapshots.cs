@@ -11,11 +11,11 @@ namespace Simulation.Model;
 /// <summary>Snapshots as they should be.</summary>
 internal static class Snapshots
 {
-    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot told)
+    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot logged)
     {
         var session = real.Session;
-        var queued = session is { IsLost: true } ? told.QueuedBytes : session?.Owed.Count ?? 0;
-        return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), told.Remotes,
+        var queued = session is { IsLost: true } ? logged.QueuedBytes : session?.Owed.Count ?? 0;
+        return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), logged.Remotes,
             session?.HasHeartbeatOut ?? false, real.NextBackOff, real.ConnectsStarted,
             real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued);
     }

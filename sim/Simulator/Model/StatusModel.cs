@@ -38,9 +38,9 @@ internal sealed class StatusModel(ReferenceModel model)
     public void OnRequested() =>
         _isOwed |= _isOver || model.Turn >= _begunIn + TurnsOfAReport;
 
-    public void OnLogged(ILogEvent told)
+    public void OnLogged(ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.Status totals:
                 OnTotals(totals);
@@ -54,7 +54,7 @@ internal sealed class StatusModel(ReferenceModel model)
         }
     }
 
-    private void OnTotals(LogEvent.Status told)
+    private void OnTotals(LogEvent.Status logged)
     {
         _isOwed = false;
         _isOver = false;
@@ -65,75 +65,78 @@ internal sealed class StatusModel(ReferenceModel model)
         _told.Clear();
         _lines = 0;
         _goneBefore = Gone;
-        CheckSums(told.Counters);
+        CheckSums(logged.Counters);
         var backends = model.Policy.Backends;
         var healthy = 0;
         foreach (var backend in backends)
             healthy += backend.Stage == Stage.Healthy ? 1 : 0;
         var open = model.Connections.Open.Count;
-        if (told.Now == model.Now && told.Backends == backends.Count && told.Healthy == healthy
-            && told.Remotes == _remotes && told.Connections == open)
+        if (logged.Now == model.Now && logged.Backends == backends.Count
+            && logged.Healthy == healthy
+            && logged.Remotes == _remotes && logged.Connections == open)
         {
             return;
         }
-        model.Report(Finding.Untrue, $"the status told {told.Backends} backends, {told.Healthy}"
-            + $" healthy, {told.Remotes} remotes, {told.Connections} connections at {told.Now}; it"
+        model.Report(Finding.Untrue, $"the status has {logged.Backends} backends, {logged.Healthy}"
+            + $" healthy, {logged.Remotes} remotes, {logged.Connections} connections at"
+            + $" {logged.Now}; it"
             + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {model.Now}");
     }
 
     /// <summary>What is told adds up, in whatever part of a turn it is told.</summary>
-    private void CheckSums(Counters told)
+    private void CheckSums(Counters logged)
     {
-        var queries = told[Counter.QueriesForwarded] + told.Sum(Counters.QueryDrops);
-        var replies = told[Counter.RepliesSent] + told.Sum(Counters.ReplyDrops);
-        if (told[Counter.QueriesReceived] != queries || told[Counter.RepliesReceived] != replies)
+        var queries = logged[Counter.QueriesForwarded] + logged.Sum(Counters.QueryDrops);
+        var replies = logged[Counter.RepliesSent] + logged.Sum(Counters.ReplyDrops);
+        if (logged[Counter.QueriesReceived] != queries
+            || logged[Counter.RepliesReceived] != replies)
         {
-            model.Report(Finding.Untrue, $"the status told {told[Counter.QueriesReceived]} queries"
+            model.Report(Finding.Untrue, $"the status has {logged[Counter.QueriesReceived]} queries"
                 + $" received, and {queries} forwarded or dropped;"
-                + $" {told[Counter.RepliesReceived]} replies received, and {replies} sent or"
+                + $" {logged[Counter.RepliesReceived]} replies received, and {replies} sent or"
                 + " dropped");
         }
     }
 
-    private void OnBackend(LogEvent.BackendStatus told)
+    private void OnBackend(LogEvent.BackendStatus logged)
     {
         var backends = model.Policy.Backends;
         if (_nextBackend >= _backends)
         {
-            model.Report(Finding.Untrue, $"the status told {told.Backend}; all had been told");
+            model.Report(Finding.Untrue, $"the status has {logged.Backend}; all had been logged");
             return;
         }
         var backend = backends[_nextBackend++];
-        var should = Snapshots.Of(backend, told.Backend);
-        if (told.Backend != should)
+        var should = Snapshots.Of(backend, logged.Backend);
+        if (logged.Backend != should)
         {
-            model.Report(Finding.Untrue, $"of {backend} the status told:"
-                + $" {Difference.Of(told.Backend, should)}", backend);
+            model.Report(Finding.Untrue, $"of {backend} the status has:"
+                + $" {Difference.Of(logged.Backend, should)}", backend);
         }
     }
 
-    private void OnRemote(LogEvent.RemoteStatus told)
+    private void OnRemote(LogEvent.RemoteStatus logged)
     {
         if (_isOver)
         {
-            model.Report(Finding.Untrue, $"the status told {told.Remote.Address} at {model.Now};"
+            model.Report(Finding.Untrue, $"the status has {logged.Remote.Address} at {model.Now};"
                 + " nobody asked, or the report was over");
             return;
         }
-        if (!_told.Add(told.Remote.Address) || ++_lines > MostRemotes)
+        if (!_told.Add(logged.Remote.Address) || ++_lines > MostRemotes)
         {
-            model.Report(Finding.Untrue, $"the status told {told.Remote.Address} twice, or as"
+            model.Report(Finding.Untrue, $"the status has {logged.Remote.Address} twice, or as"
                 + $" number {_lines}");
         }
-        else if (!model.Policy.Remotes.TryGetValue(told.Remote.Address, out var remote))
+        else if (!model.Policy.Remotes.TryGetValue(logged.Remote.Address, out var remote))
         {
             model.Report(Finding.Untrue,
-                $"the status told {told.Remote.Address}; it should be nobody");
+                $"the status has {logged.Remote.Address}; it should be nobody");
         }
-        else if (told.Remote != Snapshots.Of(remote))
+        else if (logged.Remote != Snapshots.Of(remote))
         {
-            model.Report(Finding.Untrue, $"of {told.Remote.Address} the status told:"
-                + $" {Difference.Of(told.Remote, Snapshots.Of(remote))}");
+            model.Report(Finding.Untrue, $"of {logged.Remote.Address} the status has:"
+                + $" {Difference.Of(logged.Remote, Snapshots.Of(remote))}");
         }
     }
 
@@ -144,7 +147,7 @@ internal sealed class StatusModel(ReferenceModel model)
     {
         _isOver |= _told.Count >= model.Policy.Remotes.Count;
         if (_isOwed || _nextBackend < _backends)
-            model.Report(Finding.Untrue, "a status was asked for, and not all of it was told");
+            model.Report(Finding.Untrue, "a status was asked for, and not all of it was logged");
         _isOwed = false;
         if (_begunIn + TurnsOfAReport == model.Turn)
             CheckRemotes(core);
@@ -158,7 +161,7 @@ internal sealed class StatusModel(ReferenceModel model)
         var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
         if (_lines < least && Gone == _goneBefore)
         {
-            model.Report(Finding.Untrue, $"a status told {_lines} remotes; it should be"
+            model.Report(Finding.Untrue, $"a status has {_lines} remotes; it should be"
                 + $" {least}");
         }
     }

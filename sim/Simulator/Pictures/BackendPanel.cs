@@ -152,7 +152,7 @@ internal static class BackendPanel
         LaneState.AwaitingHello => "awaiting hello",
         LaneState.Warming => "warming up",
         LaneState.Healthy => "healthy",
-        LaneState.Draining => "draining, its path is unlinked",
+        LaneState.Draining => "draining, its path is removed",
         LaneState.Removed => "removed",
         _ => "not known",
     };

@@ -76,9 +76,9 @@ internal sealed class ConnectionFollower(Story story, IReadOnlyDictionary<Backen
         _towardsClient.Remove(stream);
     }
 
-    public void OnLogged(Instant now, ILogEvent told)
+    public void OnLogged(Instant now, ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.ConnectionOpened e when _byEndpoint.TryGetValue(e.Client, out var bar):
                 _byId[e.Id] = bar;

@@ -22,7 +22,7 @@ public sealed class Story(Scenario scenario)
     /// <summary>The file that the scenario came from; null for a seed.</summary>
     public string? File { get; set; }
 
-    /// <summary>The last instant that anything was told at, or where the story is cut.</summary>
+    /// <summary>The last instant that anything was logged at, or where the story is cut.</summary>
     public Instant End { get; internal set; }
 
     /// <summary>Where the story is cut although the run went on; Never if it is not.</summary>

@@ -138,11 +138,11 @@ public sealed class StoryRecorder : RunObserver
 
     public override void OnEnded(Instant now, LoadBalancer core) => Note(now);
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
         Note(now);
-        _connections.OnLogged(now, told);
-        switch (told)
+        _connections.OnLogged(now, logged);
+        switch (logged)
         {
             case LogEvent.BackendDiscovered e: Know(now, e.Id, e.Path, "discovered"); break;
             case LogEvent.BackendReturned e: Know(now, e.Id, e.Path, "socket is back"); break;
@@ -170,12 +170,12 @@ public sealed class StoryRecorder : RunObserver
             _warmAt[lane] = now + Story.Scenario.Kernel.WarmUp;
     }
 
-    private void OnFaulted(Instant now, LogEvent.BackendFaulted told)
+    private void OnFaulted(Instant now, LogEvent.BackendFaulted logged)
     {
-        var io = told.Fault.Io == default ? "" : $", {told.Fault.Io.Status}";
-        Lane(told.Id)?.Notes.Add(new LaneNote(now,
-            $"{told.Fault.Cause}{io}; next connect in {told.BackOff}",
-            IsFault: true, told.BackOff));
+        var io = logged.Fault.Io == default ? "" : $", {logged.Fault.Io.Status}";
+        Lane(logged.Id)?.Notes.Add(new LaneNote(now,
+            $"{logged.Fault.Cause}{io}; next connect in {logged.BackOff}",
+            IsFault: true, logged.BackOff));
     }
 
     private void OnHeartbeat(Instant now, BackendId id)

@@ -87,12 +87,12 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
                 ? $" inode {entry.Identity.Inode}" : " no socket")
             : $"{result}");
 
-    public override void OnLogged(Instant now, ILogEvent told) => Put(now, "log", told switch
+    public override void OnLogged(Instant now, ILogEvent logged) => Put(now, "log", logged switch
     {
         // A set of counters has no text of its own.
         LogEvent.Stopped => "Stopped",
         LogEvent.Status e => $"Status {e.Backends} {e.Healthy} {e.Remotes} {e.Connections}",
-        _ => told.ToString()!,
+        _ => logged.ToString()!,
     });
 
     public override void OnClientSent(

@@ -103,10 +103,10 @@ public sealed class Until(Instant until, RunObserver watcher) : RunObserver
             watcher.OnScanEntry(now, result, in entry);
     }
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
         if (now <= until)
-            watcher.OnLogged(now, told);
+            watcher.OnLogged(now, logged);
     }
 
     public override void OnClientSent(

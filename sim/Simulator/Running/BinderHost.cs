@@ -1,6 +1,6 @@
 // Owns one backend of the scenario through all its processes: the one that has its path now, and
 // older ones that went on after another took the path. It starts them, kills them, and starts them
-// anew as a supervisor does.
+// again as a supervisor does.
 //
 // What always holds: a backend has at most one process that bound its path; when chaos is over, a
 // core backend has one clean process, and any other is left as it is: what was to be started later
@@ -60,14 +60,14 @@ internal sealed class BinderHost(
             Start();
     }
 
-    /// <summary>Dies; the path stays, stale. Starts anew after that time.</summary>
+    /// <summary>Dies; the path stays, stale. Starts again after that time.</summary>
     public void Crash(Duration restartAfter)
     {
         _current?.Die();
         StartLater(restartAfter);
     }
 
-    /// <summary>Unlinks its path and exits; starts anew after that time.</summary>
+    /// <summary>Unlinks its path and exits; starts again after that time.</summary>
     public void Stop(Duration restartAfter)
     {
         kernel.Directory.Unlink(plan.Name);
@@ -104,7 +104,7 @@ internal sealed class BinderHost(
             process.EndSessions(reset, before);
     }
 
-    /// <summary>A script made the process crash; a supervisor starts it anew.</summary>
+    /// <summary>A script made the process crash; a supervisor starts it again.</summary>
     public void OnCrashed(BinderProcess process)
     {
         process.Die();

@@ -138,11 +138,11 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
         End();
     }
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
         Begin(16, now);
-        Add(MemoryMarshal.AsBytes(told.GetType().Name.AsSpan()));
-        AddFields(told);
+        Add(MemoryMarshal.AsBytes(logged.GetType().Name.AsSpan()));
+        AddFields(logged);
         End();
     }
 
@@ -251,9 +251,9 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
     }
 
     /// <summary>What an event says; of those that are rare, as it prints.</summary>
-    private void AddFields(ILogEvent told)
+    private void AddFields(ILogEvent logged)
     {
-        switch (told)
+        switch (logged)
         {
             case LogEvent.BackendFaulted faulted:
                 Add((ulong)faulted.Id.Value);
@@ -304,7 +304,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
                 // The frames say as much.
                 break;
             default:
-                Add(MemoryMarshal.AsBytes(told.ToString()!.AsSpan()));
+                Add(MemoryMarshal.AsBytes(logged.ToString()!.AsSpan()));
                 break;
         }
     }

@@ -84,7 +84,7 @@ public abstract class RunObserver
 
     // ---- Its log ----
 
-    public virtual void OnLogged(Instant now, ILogEvent told) { }
+    public virtual void OnLogged(Instant now, ILogEvent logged) { }
 
     // ---- The world ----
 

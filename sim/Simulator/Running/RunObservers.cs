@@ -147,11 +147,11 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnScanEntry(now, result, in entry);
     }
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
         Events++;
         foreach (var observer in all)
-            observer.OnLogged(now, told);
+            observer.OnLogged(now, logged);
     }
 
     public override void OnClientSent(

@@ -12,10 +12,10 @@
 // had said hello retires and its replies are delivered until it ends (RetiredSession).
 //
 // A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
-// 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends meanwhile.
+// 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends.
 // A deadline does not pass before what the backend sent by then is read, but for a second at most.
 // Any fault tears the session down and schedules a connect: at once for a backend just discovered
-// or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
+// or restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
 // discovered may be bound and not listen yet: it is tried a few times before that is a fault.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
@@ -86,7 +86,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     /// <summary>Its index in the set, 1 to Limits.MaxBackends.</summary>
     public int Slot { get; }
 
-    /// <summary>The path as text for the log; bytes that are no UTF-8 are replaced.</summary>
+    /// <summary>The path as text for the log; bytes that are not UTF-8 are replaced.</summary>
     public string Path { get; }
 
     /// <summary>The path as the kernel takes it.</summary>
@@ -143,7 +143,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     public void OnPathSeen(Instant now, EntryIdentity identity)
     {
         // A session begun since the last scan may be with a newer socket than that scan saw. That
-        // a connect asks for a scan keeps this doubt short: a socket made anew later is another.
+        // a connect asks for a scan keeps this doubt short: a socket bound later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
         _identity = identity;
         _connectedSinceScan = false;
@@ -151,12 +151,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (State == BackendState.Removed)
             OnReturned(now);
         else if (isAnother)
-            OnMadeAnew(now);
+            OnRestarted(now);
         else if (State == BackendState.Draining)
-            OnRelinked();
+            OnRestored();
     }
 
-    private void OnRelinked()
+    private void OnRestored()
     {
         State = BackendState.Healthy;
         _services.Log.Write(new LogEvent.BackendResumed(Id, Path));
@@ -186,7 +186,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     }
 
     /// <summary>The backend was restarted: its new socket is connected to at once.</summary>
-    private void OnMadeAnew(Instant now)
+    private void OnRestarted(Instant now)
     {
         _services.Log.Write(new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;

@@ -10,7 +10,7 @@ using System;
 
 namespace Balancer.Core;
 
-/// <summary>The session of one backend; begun anew after every connect.</summary>
+/// <summary>The session of one backend; begun again after every connect.</summary>
 internal sealed class ControlSession(INetwork network)
 {
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);

@@ -15,7 +15,7 @@ internal sealed class NoBackendReport(IBalancerLog log)
 
     public void Report(Instant now)
     {
-        if (_gate.TryPass(now, out var heldBack))
-            log.Write(new LogEvent.NoHealthyBackend(heldBack + 1));
+        if (_gate.TryPass(now, out var suppressed))
+            log.Write(new LogEvent.NoHealthyBackend(suppressed + 1));
     }
 }

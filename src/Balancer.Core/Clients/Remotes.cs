@@ -133,7 +133,7 @@ internal sealed class Remotes
             _ = forwarded ? remote.TcpForwarded++ : remote.TcpDropped++;
     }
 
-    /// <summary>As above, for a remote that may have been forgotten meanwhile.</summary>
+    /// <summary>As above, for a remote that may have been forgotten since.</summary>
     public void CountOutcome(Ipv4 address, Traffic traffic, bool forwarded) =>
         CountOutcome(_table.Find(address), traffic, forwarded);
 

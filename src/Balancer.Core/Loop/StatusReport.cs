@@ -31,17 +31,17 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             log.Write(new LogEvent.BackendStatus(backend.Snapshot()));
         _nextRemote = 0;
         _remotesLeft = Limits.StatusRemotes;
-        EndIfAllAreTold();
+        EndIfAllAreLogged();
     }
 
     /// <summary>Reports the next few remotes.</summary>
     public void DoWork()
     {
-        TellSlice();
-        EndIfAllAreTold();
+        LogSlice();
+        EndIfAllAreLogged();
     }
 
-    private void TellSlice()
+    private void LogSlice()
     {
         var end = Math.Min(_nextRemote + Limits.RemotesPerTurn, remotes.SnapshotEnd);
         for (var n = 0; n < Limits.StatusRemotesPerTurn && _remotesLeft > 0; n++)
@@ -54,9 +54,9 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     }
 
     /// <summary>
-    /// The table may grow beyond this end; what it grows by is no part of the report.
+    /// The table may grow beyond this end; what it grows by is not part of the report.
     /// </summary>
-    private void EndIfAllAreTold()
+    private void EndIfAllAreLogged()
     {
         if (_nextRemote >= remotes.SnapshotEnd)
             _remotesLeft = 0;

@@ -71,7 +71,7 @@ public sealed class Timers
 
     /// <summary>
     /// Runs the actions of at most limit timers whose deadline is not after now, those included
-    /// that an action arms meanwhile. Returns how many ran.
+    /// that an action arms. Returns how many ran.
     /// </summary>
     public int RunDue(Instant now, int limit)
     {

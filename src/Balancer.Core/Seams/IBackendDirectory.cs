@@ -39,7 +39,7 @@ public interface IBackendDirectory
 
     /// <summary>
     /// Takes the next entry in whatever order the file system has: Ok, EndOfStream, or why the
-    /// reading broke off. "." and ".." are not told, nor is one that vanished meanwhile.
+    /// reading broke off. "." and ".." are not reported, nor is one that vanished since.
     /// </summary>
     IoResult NextEntry(out DirectoryEntry entry);
 

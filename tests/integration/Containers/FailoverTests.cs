@@ -1,7 +1,7 @@
 // Binders in containers that appear, crash, hang, stop and return, before a balancer in a
 // container and before one that is a process. What each of them is to the balancer: docker kill
 // ends the stream and leaves the path, docker pause leaves everything and answers nothing, docker
-// stop has the Binder unlink its path. Each class is a test, so that they run side by side.
+// stop has the Binder unlink its path. Each class is a test, so that they run at the same time.
 
 using System.Diagnostics;
 using System.Linq;

@@ -87,11 +87,11 @@ public abstract class DirectoryContract : IDisposable
         Assert.True(Directory.NextEntry(out entry).IsOk);
         Assert.Equal(other, Encoding.UTF8.GetString(entry.Name));
         Assert.True(entry.IsSocket);
-        var told = entry.Identity;
+        var logged = entry.Identity;
         Assert.Equal(IoStatus.EndOfStream, Directory.NextEntry(out _).Status);
         Directory.CloseScan();
-        Assert.NotEqual(before[other], told);
-        Assert.Equal(Scan()[other], told);
+        Assert.NotEqual(before[other], logged);
+        Assert.Equal(Scan()[other], logged);
     }
 
     [Fact]
@@ -172,7 +172,7 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
-    public void Identity_OfASocketMadeAnew_DiffersEachTime()
+    public void Identity_OfASocketThatWasReplaced_DiffersEachTime()
     {
         var seen = new HashSet<EntryIdentity?>();
         for (var times = 0; times < 5; times++)
@@ -222,7 +222,7 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
-    public void Change_DirectoryRemovedAndMadeAnew_IsToldAndFollowedByTheNextScan()
+    public void Change_DirectoryRemovedAndCreatedAgain_IsReportedAndFollowedByTheNextScan()
     {
         Scan();
         _world.RemoveDirectory();
@@ -248,7 +248,8 @@ public abstract class DirectoryContract : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Change_OfADirectoryMadeAnewAndNotScannedSince_IsNotTold(bool scannedMeanwhile)
+    public void Change_OfADirectoryCreatedAgainAndNotScannedSince_IsNotReported(
+        bool scannedMeanwhile)
     {
         Scan();
         _world.RemoveDirectory();

@@ -1,6 +1,6 @@
 // Backends that live and do nothing. Only the heartbeat finds them: it is sent 5 s after the
 // hello or the last answer, and unanswered for 15 s it faults the backend. Each class here takes
-// some twenty seconds, so each test is a class, and they run side by side.
+// some twenty seconds, so each test is a class, and they run at the same time.
 //
 // That nothing is early is measured from before the cause, by the test's clock: a line of the log
 // may be written any while after the moment that it tells of.

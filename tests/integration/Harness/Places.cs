@@ -1,5 +1,5 @@
 // Owns where things are: the executables under test, the real node-mname, and for each test a
-// folder and ports of its own, so that tests run side by side.
+// folder and ports of its own, so that tests run at the same time.
 //
 // The executables are those that `make build` put into build/, found by walking up to the folder
 // of Balancer.sln, or in BBAL_BUILD_DIR. A test never runs the balancer in its own process;

@@ -116,9 +116,9 @@ public sealed class CodecTests
             [.. pieces.SelectMany(piece => piece)], out var isMidFrame);
 
         var reader = new FrameReader();
-        var told = Read(reader, pieces, out var failed);
+        var logged = Read(reader, pieces, out var failed);
 
-        Assert.Equal(expected, told);
+        Assert.Equal(expected, logged);
         if (!failed)
             Assert.Equal(isMidFrame, reader.IsMidFrame);
     }
@@ -144,9 +144,9 @@ public sealed class CodecTests
             written.AddRange(WrittenByBackend(frame));
 
         Assert.Equal(Convert.ToHexString(Concat(frames)), Convert.ToHexString([.. written]));
-        var told = Read(new FrameReader(), cuts.Of([.. written]), out _);
+        var logged = Read(new FrameReader(), cuts.Of([.. written]), out _);
         Assert.Equal(
-            ReadAsModel([.. cuts.Of([.. written]).SelectMany(b => b)], out _), told);
+            ReadAsModel([.. cuts.Of([.. written]).SelectMany(b => b)], out _), logged);
     }
 
     [Property(Arbitrary = [typeof(CodecArbitraries)], MaxTest = 500)]
@@ -172,7 +172,7 @@ public sealed class CodecTests
     private static List<Decoded> Read(
         FrameReader reader, IEnumerable<byte[]> pieces, out bool failed)
     {
-        var told = new List<Decoded>();
+        var logged = new List<Decoded>();
         failed = false;
         foreach (var piece in pieces)
         {
@@ -189,14 +189,14 @@ public sealed class CodecTests
                     FrameStatus.LengthTooLarge => "too large",
                     _ => $"frame {(uint)frame.Type}",
                 };
-                told.Add(new Decoded(what, frame.Address.Value, frame.Port, frame.Length,
+                logged.Add(new Decoded(what, frame.Address.Value, frame.Port, frame.Length,
                     Convert.ToHexString(frame.Payload)));
                 if (failed)
-                    return told;
+                    return logged;
             }
             Assert.True(input.IsEmpty, "an incomplete frame uses its input up");
         }
-        return told;
+        return logged;
     }
 
     private static byte[] WrittenByBackend(SentFrame frame)
@@ -237,7 +237,7 @@ public sealed class CodecTests
     /// <summary>All bytes at once, read by the decoder of the simulator's model.</summary>
     private static List<Decoded> ReadAsModel(byte[] bytes, out bool isMidFrame)
     {
-        var told = new List<Decoded>();
+        var logged = new List<Decoded>();
         var decoder = new FrameDecoder();
         ReadOnlySpan<byte> input = bytes;
         while (decoder.TryNext(ref input, out var frame))
@@ -248,19 +248,19 @@ public sealed class CodecTests
                 1001 or 1003 or 1004 => $"frame {frame.Type}",
                 _ => "unknown",
             };
-            told.Add(new Decoded(what, frame.Address, frame.Port,
+            logged.Add(new Decoded(what, frame.Address, frame.Port,
                 what == "unknown" ? frame.Type : frame.Length,
                 Convert.ToHexString(frame.Payload)));
             if (what is "too large" or "unknown")
                 break;
         }
         isMidFrame = decoder.IsMidFrame;
-        return told;
+        return logged;
     }
 
     private static List<string> ReadAsBackend(IEnumerable<byte[]> pieces)
     {
-        var told = new List<string>();
+        var logged = new List<string>();
         var reassembly = new Reassembly();
         foreach (var piece in pieces)
         {
@@ -269,13 +269,13 @@ public sealed class CodecTests
                 && status != WireStatus.Partial)
             {
                 Assert.True(status == WireStatus.Whole, wrong);
-                told.Add($"{frame.Type} {frame.Address}:{frame.Port} "
+                logged.Add($"{frame.Type} {frame.Address}:{frame.Port} "
                     + Convert.ToHexString(frame.Packet));
                 bytes = bytes[frame.Size..];
             }
             reassembly.Keep(bytes);
         }
         Assert.Equal(0, reassembly.Count);
-        return told;
+        return logged;
     }
 }

@@ -145,9 +145,9 @@ internal sealed class SetRun
         _gone.RemoveAt(_gone.Count - 1);
     }
 
-    private void Follow(LogRecord told)
+    private void Follow(LogRecord logged)
     {
-        switch (told.Event)
+        switch (logged.Event)
         {
             case LogEvent.BackendDiscovered found:
                 Assert.DoesNotContain(found.Path, _known);
@@ -155,13 +155,13 @@ internal sealed class SetRun
                 Assert.InRange(_known.Count, 1, MostBackends);
                 break;
             case LogEvent.BackendRemoved removed:
-                _removed.Add((removed.Path, told.At));
+                _removed.Add((removed.Path, logged.At));
                 break;
             case LogEvent.BackendReturned returned:
                 Assert.Equal(1, _removed.RemoveAll(gone => gone.Name == returned.Path));
                 break;
             case LogEvent.BackendForgotten forgotten:
-                Forget(forgotten, told.At);
+                Forget(forgotten, logged.At);
                 break;
             case LogEvent.EntryRefused refused:
                 Assert.Equal(EntryRefusal.TooManyBackends, refused.Why);

@@ -75,7 +75,7 @@ public sealed class FullTableTests
             Assert.Equal(heard.Count, sim.Core.SnapshotBackends().Sum(backend => backend.Remotes));
         }
         Assert.Equal(evicted, sim.Log.Count<LogEvent.RemoteEvicted>());
-        Assert.Equal(expired, sim.Log.Of<LogEvent.RemotesExpired>().Sum(told => told.Count));
+        Assert.Equal(expired, sim.Log.Of<LogEvent.RemotesExpired>().Sum(logged => logged.Count));
     }
 
     /// <summary>Follows one query in the model; how many had to make room for it, 0 or 1.</summary>

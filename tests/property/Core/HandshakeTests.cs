@@ -75,8 +75,8 @@ public sealed class HandshakeTests
         second.Send([7, 8]);
         sim.Run(Moment);
         Assert.Equal<byte>([7, 8], client.Receive());
-        var told = Assert.Single(sim.Log.Of<LogEvent.ConnectionRefusedByBackend>());
-        Assert.Equal(CauseOf(first.How), told.Why.Cause);
+        var logged = Assert.Single(sim.Log.Of<LogEvent.ConnectionRefusedByBackend>());
+        Assert.Equal(CauseOf(first.How), logged.Why.Cause);
         Assert.Equal(1, sim.Counters[Counter.ConnectionsRetried]);
         client.HalfClose();
         second.HalfClose();

@@ -65,7 +65,7 @@ public sealed class PolicyTests
         Run(script.Steps);
 
     [Fact]
-    public void MadeAnewBeforeTheScanAfterItsConnect_IsNoticed() => Run(
+    public void RestartedBeforeTheScanAfterItsConnect_IsNoticed() => Run(
         [
             new(PolicyVerb.Appear, 0, 0),
             new(PolicyVerb.Hello, 0, 0),

@@ -44,9 +44,9 @@ public sealed class ReportTests
         sim.Kernel.RequestStatus();
         // Between two heartbeats nothing else wakes the loop.
         sim.Turn();
-        var told = sim.Log.Of<LogEvent.Status>().Single();
+        var logged = sim.Log.Of<LogEvent.Status>().Single();
         Assert.Equal((2, 1, hosts.Count, 0),
-            (told.Backends, told.Healthy, told.Remotes, told.Connections));
+            (logged.Backends, logged.Healthy, logged.Remotes, logged.Connections));
         Assert.Equal(sim.Core.SnapshotBackends(),
             sim.Log.Of<LogEvent.BackendStatus>().Select(line => line.Backend));
         Assert.InRange(sim.Log.Count<LogEvent.RemoteStatus>(), 0, 64);

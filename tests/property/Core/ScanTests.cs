@@ -46,11 +46,11 @@ public sealed class ScanTests
         Assert.Equal(known, sim.Core.SnapshotBackends().Length);
         Assert.Equal(known, sim.Log.Count<LogEvent.BackendDiscovered>());
         Assert.Equal(System.Math.Min(folder.Sockets - known, NamesRemembered),
-            refused.Count(told => told.Why == EntryRefusal.TooManyBackends));
+            refused.Count(logged => logged.Why == EntryRefusal.TooManyBackends));
         Assert.Equal(System.Math.Min(folder.Files, NamesRemembered),
             files.Count);
-        Assert.Equal(files.Count, files.Select(told => told.Path).Distinct().Count());
-        Assert.Equal(refused.Count, refused.Select(told => told.Path).Distinct().Count());
+        Assert.Equal(files.Count, files.Select(logged => logged.Path).Distinct().Count());
+        Assert.Equal(refused.Count, refused.Select(logged => logged.Path).Distinct().Count());
     }
 
     [Property(Arbitrary = [typeof(FolderArbitraries)], MaxTest = 60)]

@@ -78,9 +78,9 @@ public sealed class ReplayTests
 
     private sealed class NoBackup : RunObserver
     {
-        public override void OnLogged(Instant now, ILogEvent told)
+        public override void OnLogged(Instant now, ILogEvent logged)
         {
-            if (told is LogEvent.RemoteAssigned { IsBackup: true } assigned)
+            if (logged is LogEvent.RemoteAssigned { IsBackup: true } assigned)
             {
                 throw new ViolationException("S3", now,
                     $"{assigned.Remote} was given backend {assigned.Backend} as backup;"

@@ -2,7 +2,7 @@
 // then the rest by name. The seeds find most of what is wrong in a second; the properties take
 // longer, and one that fails goes on to look for its smallest script.
 //
-// What always holds: the order says nothing about what passes; collections still run side by side.
+// What always holds: the order says nothing about what passes; collections run at the same time.
 
 using System;
 using System.Collections.Generic;

@@ -270,7 +270,7 @@ public sealed class StopTests
         s.Kernel.RequestStop();
         s.Run(1);
         var sentBefore = -1;
-        s.Log.OnLogged = told => sentBefore = told.Event is LogEvent.ConnectionClosed
+        s.Log.OnLogged = logged => sentBefore = logged.Event is LogEvent.ConnectionClosed
             ? s.Kernel.Datagrams.Sent.Count : sentBefore;
         SimBackend.Reply(s.Backend.Queries[0], "late"u8);
         s.Kernel.RequestStop();

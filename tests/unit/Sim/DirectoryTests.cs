@@ -28,7 +28,7 @@ public sealed class DirectoryTests
         Directory.Link("loop", "loop");
         Assert.True(Directory.OpenScan().IsOk);
         Assert.Equal(1, _host.Kernel.OpenDescriptors);
-        var told = Rest();
+        var logged = Rest();
         Directory.CloseScan();
         Assert.Equal(0, _host.Kernel.OpenDescriptors);
         Assert.Equal(
@@ -36,8 +36,8 @@ public sealed class DirectoryTests
                 "5301:True", "notes:False", "old:False", "alias:True", "dangling:False",
                 "loop:False",
             ],
-            told.Select(entry => $"{entry.Name}:{entry.IsSocket}"));
-        Assert.Equal(told[0].Identity, told[3].Identity);
+            logged.Select(entry => $"{entry.Name}:{entry.IsSocket}"));
+        Assert.Equal(logged[0].Identity, logged[3].Identity);
         Assert.True(_host.Connect("alias", out _).IsOk);
         Assert.Equal(IoStatus.NotFound, _host.Connect("dangling", out _).Status);
         Assert.Equal(IoResult.Failed(IoStatus.Other, 40), _host.Connect("loop", out _));
@@ -93,11 +93,11 @@ public sealed class DirectoryTests
         Directory.NextEntry(out _);
         Directory.Bind("b.new");
         Directory.Rename("b.new", "b");
-        var told = Assert.Single(Rest());
+        var logged = Assert.Single(Rest());
         Directory.CloseScan();
-        Assert.Equal("b", told.Name);
-        Assert.Equal(told, Scan()[1]);
-        Assert.Equal(1002ul, told.Identity.Inode);
+        Assert.Equal("b", logged.Name);
+        Assert.Equal(logged, Scan()[1]);
+        Assert.Equal(1002ul, logged.Identity.Inode);
     }
 
     [Fact]
@@ -189,16 +189,16 @@ public sealed class DirectoryTests
     private List<(string Name, bool IsSocket, EntryIdentity Identity)> Scan()
     {
         Assert.True(Directory.OpenScan().IsOk);
-        var told = Rest();
+        var logged = Rest();
         Directory.CloseScan();
-        return told;
+        return logged;
     }
 
     private List<(string Name, bool IsSocket, EntryIdentity Identity)> Rest()
     {
-        var told = new List<(string, bool, EntryIdentity)>();
+        var logged = new List<(string, bool, EntryIdentity)>();
         while (Directory.NextEntry(out var entry).IsOk)
-            told.Add((Encoding.UTF8.GetString(entry.Name), entry.IsSocket, entry.Identity));
-        return told;
+            logged.Add((Encoding.UTF8.GetString(entry.Name), entry.IsSocket, entry.Identity));
+        return logged;
     }
 }

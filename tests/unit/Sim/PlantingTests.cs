@@ -63,11 +63,11 @@ public sealed class PlantingTests
     [Fact]
     public void Trial_TellsEachBlockOnce()
     {
-        var told = new ConcurrentBag<int>();
+        var logged = new ConcurrentBag<int>();
 
-        BlockTrial.Run(20, 2, 1, 4, _ => null, told.Add);
+        BlockTrial.Run(20, 2, 1, 4, _ => null, logged.Add);
 
-        Assert.Equal(Enumerable.Range(1, 20), told.Order());
+        Assert.Equal(Enumerable.Range(1, 20), logged.Order());
     }
 
     [Fact]

@@ -105,7 +105,7 @@ public sealed class RunningFaultsTests
     }
 
     [Fact]
-    public void Rebind_IsSeenAsMadeAnew()
+    public void Rebind_IsSeenAsARestart()
     {
         Run(Fault(FaultKind.BackendRebind, 10, target: 1));
         Assert.Single(_witness.Logged<LogEvent.BackendRestarted>());

@@ -25,7 +25,7 @@ public sealed class RunningTests
         Assert.Equal(100, _witness.Answers.Count);
         Assert.Equal(100, _witness.Answers.Distinct().Count());
         Assert.Equal("answered", _witness.TcpEnds[2]);
-        Assert.DoesNotContain(_witness.Log, told => told.Event is LogEvent.BackendFaulted);
+        Assert.DoesNotContain(_witness.Log, logged => logged.Event is LogEvent.BackendFaulted);
         Assert.True(result.Time >= Duration.FromSeconds(60));
     }
 

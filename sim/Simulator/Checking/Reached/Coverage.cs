@@ -109,9 +109,9 @@ public sealed class Coverage : RunObserver
             Happen((int)fault.Kind, now + fault.For + Within);
     }
 
-    public override void OnLogged(Instant now, ILogEvent told)
+    public override void OnLogged(Instant now, ILogEvent logged)
     {
-        if (Reactions.Of(told) is >= 0 and var reaction)
+        if (Reactions.Of(logged) is >= 0 and var reaction)
             Hit(now, reaction);
     }
 

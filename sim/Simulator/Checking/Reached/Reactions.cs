@@ -47,12 +47,12 @@ internal static class Reactions
     public static readonly ImmutableArray<string> Names = MakeNames();
 
     /// <summary>The number of a line of the log, -1 if it is no reaction.</summary>
-    public static int Of(ILogEvent told) => told switch
+    public static int Of(ILogEvent logged) => logged switch
     {
         LogEvent.BackendFaulted faulted => Faulted + (int)faulted.Fault.Cause,
         LogEvent.ConnectionRefusedByBackend refused => Refused + (int)refused.Why.Cause,
         LogEvent.EntryRefused entry => Entries + (int)entry.Why,
-        _ => LineNumbers.GetValueOrDefault(told.GetType(), -1),
+        _ => LineNumbers.GetValueOrDefault(logged.GetType(), -1),
     };
 
     private static ImmutableArray<string> MakeNames()

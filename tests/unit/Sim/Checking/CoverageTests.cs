@@ -188,7 +188,7 @@ public sealed class CoverageTests
             Assert.Equal(all.Where(name => name != misdeed.Name), Names(misdeed.Without(script))));
 
         static System.Collections.Generic.IEnumerable<string> Names(Misbehaviour script) =>
-            Misdeeds.Of(script).Select(told => told.Split(' ')[0]);
+            Misdeeds.Of(script).Select(logged => logged.Split(' ')[0]);
     }
 
     private static Instant At(long seconds) => Instant.Zero + Duration.FromSeconds(seconds);

@@ -76,7 +76,7 @@ public sealed class ScenarioTextTests
 
     private static Instant At(long milliseconds) => new(milliseconds * 1_000_000);
 
-    /// <summary>What is told of a scenario of which nothing can be taken away.</summary>
+    /// <summary>What is said of a scenario of which nothing can be taken away.</summary>
     private static string Shrunk(Scenario scenario)
     {
         var file = Path.GetTempFileName();

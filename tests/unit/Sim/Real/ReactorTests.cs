@@ -14,15 +14,15 @@ public sealed class ReactorTests
     [Fact]
     public void TurnThatTakesLong_IsToldWithItsBeginAndEnd()
     {
-        var told = new List<(long From, long Until)>();
-        var reactor = new Reactor { OnStoodStill = (from, until) => told.Add((from, until)) };
+        var logged = new List<(long From, long Until)>();
+        var reactor = new Reactor { OnStoodStill = (from, until) => logged.Add((from, until)) };
         var begin = Reactor.NowNs;
         reactor.At(0, () => Thread.Sleep(1500));
 
-        reactor.RunUntil(() => told.Count > 0, begin + 60 * Second);
+        reactor.RunUntil(() => logged.Count > 0, begin + 60 * Second);
 
-        Assert.InRange(told[0].From, begin, begin + 60 * Second);
-        Assert.InRange(told[0].Until - told[0].From, 1_499_000_000, 60 * Second);
-        Assert.InRange(told[0].Until, begin, Reactor.NowNs);
+        Assert.InRange(logged[0].From, begin, begin + 60 * Second);
+        Assert.InRange(logged[0].Until - logged[0].From, 1_499_000_000, 60 * Second);
+        Assert.InRange(logged[0].Until, begin, Reactor.NowNs);
     }
 }

@@ -91,10 +91,10 @@ public sealed class CountChecksTests : RealCheckTest
     [InlineData("/run/s/5301", 1, true)]
     [InlineData("/run/s/5301", 2, false)]
     [InlineData("/run/s/5302", 1, false)]
-    public void QueriesOfABackend_AreThoseItRead(string path, long told, bool passes)
+    public void QueriesOfABackend_AreThoseItRead(string path, long logged, bool passes)
     {
         var run = new SeenRun();
-        run.Seen.Quiet!.Record!.Forwarded[path] = told;
+        run.Seen.Quiet!.Record!.Forwarded[path] = logged;
 
         Judge("S12", passes, run, CountChecks.Accounting);
     }
@@ -103,10 +103,10 @@ public sealed class CountChecksTests : RealCheckTest
     [InlineData("127.1.0.1", 1, true)]
     [InlineData("127.1.0.1", 0, false)]
     [InlineData("127.1.0.2", 1, false)]
-    public void QueriesOfARemote_AreThoseReadOfIt(string address, long told, bool passes)
+    public void QueriesOfARemote_AreThoseReadOfIt(string address, long logged, bool passes)
     {
         var run = new SeenRun();
-        run.Seen.Quiet!.Record!.Remotes[address] = told;
+        run.Seen.Quiet!.Record!.Remotes[address] = logged;
 
         Judge("S12", passes, run, CountChecks.Accounting);
     }

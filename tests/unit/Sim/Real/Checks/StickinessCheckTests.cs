@@ -107,12 +107,12 @@ public sealed class StickinessCheckTests : RealCheckTest
     [InlineData(true, 16, true)]
     [InlineData(true, 0, false)]
     [InlineData(false, 0, true)]
-    public void Rebalance_IsAReasonIfItIsToldOrCannotBeRead(bool readable, long told, bool passes)
+    public void Rebalance_IsAReasonIfItIsToldOrCannotBeRead(bool readable, long logged, bool passes)
     {
         var run = new SeenRun();
         run.Ask(18 * Second, run.Other);
         run.Seen.Balancer.LogIsWhole = readable;
-        run.Seen.Balancer.Rebalances.Add(told * Second);
+        run.Seen.Balancer.Rebalances.Add(logged * Second);
 
         Judge("S3", passes, run, StickinessCheck.Judge);
     }

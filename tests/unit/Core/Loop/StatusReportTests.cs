@@ -72,9 +72,9 @@ public sealed class StatusReportTests
             most = System.Math.Max(most, s.Log.Count<LogEvent.RemoteStatus>() - before);
         }
 
-        var told = s.Log.Of<LogEvent.RemoteStatus>().Select(e => e.Remote.Address).ToArray();
-        Assert.Equal(System.Math.Min(remotes, Limits.StatusRemotes), told.Length);
-        Assert.Equal(told.Length, told.Distinct().Count());
+        var logged = s.Log.Of<LogEvent.RemoteStatus>().Select(e => e.Remote.Address).ToArray();
+        Assert.Equal(System.Math.Min(remotes, Limits.StatusRemotes), logged.Length);
+        Assert.Equal(logged.Length, logged.Distinct().Count());
         Assert.InRange(most, 1, Limits.StatusRemotesPerTurn);
         Assert.Equal(remotes, s.Log.Last<LogEvent.Status>().Remotes);
     }

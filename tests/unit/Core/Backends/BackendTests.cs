@@ -115,7 +115,7 @@ public sealed class BackendTests : CoreTest
         Run(1);
 
         Assert.DoesNotContain(Log.Of<LogEvent.BackendFaulted>(),
-            told => told.Fault.Cause == FaultCause.ReadsNothing);
+            logged => logged.Fault.Cause == FaultCause.ReadsNothing);
     }
 
     [Fact]
@@ -352,7 +352,7 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
-    public void MadeAnewWhileBackingOff_IsConnectedToAtOnce()
+    public void RestartedWhileBackingOff_IsConnectedToAtOnce()
     {
         var backend = HealthyBackends("5301")[0];
         backend.Crash();
@@ -366,7 +366,7 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
-    public void MadeAnewWhileItsOldSessionLives_IsConnectedToAtOnceAndTheOldOneRetires()
+    public void RestartedWhileItsOldSessionLives_IsConnectedToAtOnceAndTheOldOneRetires()
     {
         var backend = HealthyBackends("5301")[0];
         backend.EchoesQueries = false;
@@ -421,7 +421,7 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
-    public void MadeAnewAgainAndAgain_KeepsOneRetiredSessionAtMost()
+    public void RestartedAgainAndAgain_KeepsOneRetiredSessionAtMost()
     {
         var backend = HealthyBackends("5301")[0];
         for (var n = 0; n < 10; n++)
@@ -444,7 +444,7 @@ public sealed class BackendTests : CoreTest
         Run(1);
         backend.Stop();
         Run(0.99);
-        // The scan lists the directory without the socket; the reconnect finds it made anew.
+        // The scan lists the directory without the socket; the reconnect finds it restarted.
         Kernel.RequestRescan();
         Balancer.Turn();
         backend.Rebind();
@@ -455,7 +455,7 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
-    public void MadeAnewBeforeTheHello_OldSessionIsGivenUpForTheNewSocket()
+    public void RestartedBeforeTheHello_OldSessionIsGivenUpForTheNewSocket()
     {
         var backend = Backend("5301");
         backend.AnswersHello = false;
