@@ -40,7 +40,7 @@ internal static class EventWords
         DaemonEvent.CannotStart e => new(e.Why),
         DaemonEvent.Bug e => new(e.Message),
         DaemonEvent.LogLinesLost e => new(
-            $"{LogWords.Count(e.Lost, "log record")} lost", ("lost", e.Lost)),
+            $"{LogWords.Count(e.Lost, "log record")} dropped", ("lost", e.Lost)),
 
         LogEvent.BackendDiscovered e => OfBackend(e.Id, e.Path, " discovered"),
         LogEvent.BackendReturned e => OfBackend(e.Id, e.Path, ": socket is back"),
@@ -105,10 +105,10 @@ internal static class EventWords
         LogEvent.AcceptAborted e => Failed("cannot accept a connection", e.Why, e.Suppressed),
         LogEvent.ConnectionsOverLimit e => OfLimit(e.Client, "connection limit reached",
             Counter.ConnectionsOverLimit, e.Suppressed),
-        LogEvent.ClientOverLimit e => OfLimit(e.Client, "connection limit of its address reached",
+        LogEvent.ClientOverLimit e => OfLimit(e.Client, "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed),
         LogEvent.ConnectionWithoutResources e => Failed(
-            $"cannot connect to a backend for connection {e.Id}", e.Why, e.Suppressed,
+            $"connection {e.Id}: cannot connect to a backend", e.Why, e.Suppressed,
             ("conn_id", e.Id.Value)),
         LogEvent.ConnectionOpened e => new(
             $"connection {e.Id} from {e.Client} assigned to backend {e.Backend}",
