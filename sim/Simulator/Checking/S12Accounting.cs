@@ -59,7 +59,7 @@ internal sealed class S12Accounting() : Check("S12")
     {
         var should = Snapshots.Of(real, told);
         if (told != should)
-            Fail($"of {real} the core tells: {Difference.Of(told, should)}", real.PlanId);
+            Fail($"the core reports of {real}: {Difference.Of(told, should)}", real.PlanId);
     }
 
     private void CompareRemotes(LoadBalancer core)
@@ -73,7 +73,7 @@ internal sealed class S12Accounting() : Check("S12")
             }
             var should = Snapshots.Of(real);
             if (told != should)
-                Fail($"of {told.Address} the core tells: {Difference.Of(told, should)}");
+                Fail($"the core reports of {told.Address}: {Difference.Of(told, should)}");
         }
     }
 }
