@@ -29,9 +29,6 @@ internal sealed class RealBalancer(
     private const int MostLooks = 100;
     private const int MostPorts = 5;
 
-    /// <summary>EADDRINUSE.</summary>
-    private const int AddressInUse = 98;
-
     private readonly byte[] _buffer = new byte[65_536];
     private readonly List<byte> _log = [];
     private ChildProcess _process = null!;
@@ -74,8 +71,7 @@ internal sealed class RealBalancer(
     /// but the line on standard error has the errno as well.
     /// </summary>
     private bool FoundPortTaken => HasExited && ErrorOutput().Contains(
-        string.Create(CultureInfo.InvariantCulture, $"(errno {AddressInUse})"),
-        StringComparison.Ordinal);
+        "(EADDRINUSE)", StringComparison.Ordinal);
 
     /// <summary>Whether it was seen to listen.</summary>
     private bool Launch()

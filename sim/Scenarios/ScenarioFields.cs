@@ -86,7 +86,7 @@ internal static class ScenarioFields
             "It heals at healAt, whatever happened to it; others stay as they are then."),
         FileFields.Make<BackendPlan, Misbehaviour>("script", Script, "it does nothing wrong",
             b => b.Script, (b, v) => b with { Script = v },
-            "What it does wrong from its start on; see the misbehaviours."),
+            "How it misbehaves from its start on; see the misbehaviours."),
     ];
 
     public static readonly ImmutableArray<FileField<QueryPlan>> Queries =
@@ -100,10 +100,10 @@ internal static class ScenarioFields
             "A proper question; bytes at random with QR clear; or a proper header with QR set."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
-            "Its size; a question is padded to it, or as long as it is."),
+            "Its size; a shorter question is padded to it, a longer one keeps its own."),
         FileFields.Make<QueryPlan, int>("copies", FileValues.Count(1), "1",
             q => q.Copies, (q, v) => q with { Copies = v },
-            "How many are sent at once; over 1, from forged addresses, counting upwards."),
+            "How many are sent at once; if over 1, from consecutive forged addresses."),
     ];
 
     public static readonly ImmutableArray<FileField<UdpClientPlan>> UdpClients =
@@ -146,14 +146,14 @@ internal static class ScenarioFields
             "How it behaves besides; see the manners."),
         FileFields.Make<TcpClientPlan, Duration>("after", FileValues.Duration, "0s",
             c => c.After, (c, v) => c with { After = v },
-            "When the manners resets and leaves act, counted from its connecting."),
+            "When the manners resets and leaves act, counted from its connect."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>
     private static readonly ImmutableArray<FileField<Repeated>> Repeats =
     [
         FileFields.Make<Repeated, int>("times", FileValues.Count(1, 100_000), "1",
-            r => r.Times, (r, v) => r with { Times = v }, "How often it is sent."),
+            r => r.Times, (r, v) => r with { Times = v }, "How many times it is sent."),
         FileFields.Make<Repeated, Duration>("every", FileValues.Duration, "1s",
             r => r.Every, (r, v) => r with { Every = v },
             "The time between two, where times is above 1."),
@@ -162,12 +162,12 @@ internal static class ScenarioFields
     public static readonly ImmutableArray<FileField<Scenario>> Scenarios =
     [
         Of("seed", FileValues.Seed, "0", s => s.Seed, (s, v) => s with { Seed = v },
-            "What all that is drawn at random while it runs depends on.") with
+            "The seed of all that is drawn at random during the run.") with
         {
             IsAlwaysWritten = true,
         },
         Of("profile", FileValues.Text, "hand-made", s => s.Profile,
-            (s, v) => s with { Profile = v }, "What it was made with, in a word."),
+            (s, v) => s with { Profile = v }, "The profile it was made with, in one word."),
         Of("healAt", FileValues.Instant, null, s => s.HealAt, (s, v) => s with { HealAt = v },
             "Chaos ends: core backends heal, no fault is left, and liveness is owed."),
         Of("end", FileValues.Instant, null, s => s.End, (s, v) => s with { End = v },

@@ -2,7 +2,6 @@
 // only: what was tried, on what, and the kernel's reason, in one line for stderr.
 
 using System;
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Balancer.Linux;
@@ -19,8 +18,7 @@ public sealed class NetworkSetupException : Exception
     internal static NetworkSetupException For(string what, int errno) =>
         new(Explain(what, errno), errno);
 
-    /// <summary>"what: Permission denied (errno 13)".</summary>
-    internal static string Explain(string what, int errno) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{what}: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})");
+    /// <summary>"what: Permission denied (EACCES)".</summary>
+    internal static string Explain(string what, int errno) =>
+        $"{what}: {Marshal.GetPInvokeErrorMessage(errno)} ({Linux.Errno.NameOf(errno)})";
 }

@@ -58,7 +58,7 @@ public sealed unsafe class ServiceManager(string? name, Action<string> warn)
         if (problem is null || _warned)
             return;
         _warned = true;
-        warn($"{Variable}: {problem}; {Encoding.ASCII.GetString(words)} is not told");
+        warn($"{Variable}: {problem}; {Encoding.ASCII.GetString(words)} was not sent");
     }
 
     /// <summary>The name as the kernel wants it, or what is wrong with it.</summary>

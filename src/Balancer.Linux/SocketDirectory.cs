@@ -241,5 +241,5 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
     }
 
     private void Warn(int errno) => _warnings.Add(NetworkSetupException.Explain(
-        "changes of the backend directory are noticed by the periodic scan only", errno));
+        "changes in the socket directory are noticed only by the periodic scan", errno));
 }

@@ -40,7 +40,7 @@ internal static class EventWords
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(
-            $"{LogWords.Count(e.Lost, "log record")} lost", ("lost", e.Lost)));
+            $"{LogWords.Count(e.Lost, "log record")} dropped", ("lost", e.Lost)));
 
         Say((LogEvent.BackendDiscovered e) => OfBackend(e.Id, e.Path, " discovered"));
         Say((LogEvent.BackendReturned e) => OfBackend(e.Id, e.Path, ": socket is back"));
@@ -110,10 +110,10 @@ internal static class EventWords
         Say((LogEvent.ConnectionsOverLimit e) => OfLimit(e.Client, "connection limit reached",
             Counter.ConnectionsOverLimit, e.Suppressed));
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
-            "connection limit of its address reached",
+            "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed));
         Say((LogEvent.ConnectionWithoutResources e) => Failed(
-            $"cannot connect to a backend for connection {e.Id}", e.Why, e.Suppressed,
+            $"connection {e.Id}: cannot connect to a backend", e.Why, e.Suppressed,
             ("conn_id", e.Id.Value)));
         Say((LogEvent.ConnectionOpened e) => new(
             $"connection {e.Id} from {e.Client} assigned to backend {e.Backend}",

@@ -72,7 +72,7 @@ internal static class LogWords
     public static string Of(EntryRefusal refusal) => refusal switch
     {
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",
-        EntryRefusal.TooManyBackends => $"already {Limits.MaxBackends} backends",
+        EntryRefusal.TooManyBackends => $"there are already {Limits.MaxBackends} backends",
         _ => refusal.ToString(),
     };
 

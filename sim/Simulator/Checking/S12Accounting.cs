@@ -59,7 +59,7 @@ internal sealed class S12Accounting() : Check("S12")
     {
         var should = Snapshots.Of(real, logged);
         if (logged != should)
-            Fail($"of {real} the core tells: {Difference.Of(logged, should)}", real.PlanId);
+            Fail($"the core reports of {real}: {Difference.Of(logged, should)}", real.PlanId);
     }
 
     private void CompareRemotes(LoadBalancer core)
@@ -73,7 +73,7 @@ internal sealed class S12Accounting() : Check("S12")
             }
             var should = Snapshots.Of(real);
             if (logged != should)
-                Fail($"of {logged.Address} the core tells: {Difference.Of(logged, should)}");
+                Fail($"the core reports of {logged.Address}: {Difference.Of(logged, should)}");
         }
     }
 }

@@ -43,7 +43,7 @@ public sealed class LinuxNetworkTests : IDisposable
     {
         var failure = Assert.Throws<NetworkSetupException>(() => Open(Network.ListenEndpoint));
         Assert.Equal(
-            $"cannot bind UDP {Network.ListenEndpoint}: Address already in use (errno 98)",
+            $"cannot bind UDP {Network.ListenEndpoint}: Address already in use (EADDRINUSE)",
             failure.Message);
     }
 
@@ -56,7 +56,7 @@ public sealed class LinuxNetworkTests : IDisposable
         other.Listen();
         var taken = Net.Endpoint(other.LocalEndPoint);
         var failure = Assert.Throws<NetworkSetupException>(() => Open(taken));
-        Assert.Equal($"cannot bind TCP {taken}: Address already in use (errno 98)",
+        Assert.Equal($"cannot bind TCP {taken}: Address already in use (EADDRINUSE)",
             failure.Message);
     }
 
@@ -101,7 +101,7 @@ public sealed class LinuxNetworkTests : IDisposable
         {
             using var network = Open(new Endpoint(Ipv4.Any, 0));
             Assert.Contains(
-                "cannot set IP_PKTINFO: Protocol not available (errno 92)", network.Warnings);
+                "cannot set IP_PKTINFO: Protocol not available (ENOPROTOOPT)", network.Warnings);
             Assert.Contains(network.Warnings, w => w.StartsWith(
                 "without IP_PKTINFO", StringComparison.Ordinal) && w.Contains(
                 "queries from this host's own addresses", StringComparison.Ordinal));
@@ -204,8 +204,8 @@ public sealed class LinuxNetworkTests : IDisposable
     [Fact]
     public void KernelWithoutNewCalls_ServesAllTheSame_AndSaysWhatIsLost() =>
         AssertServesWithNewCallsFailing(errno: 38, forceFallbacks: false,
-            "changes of the backend directory are noticed by the periodic scan only: "
-                + "Function not implemented (errno 38)");
+            "changes in the socket directory are noticed only by the periodic scan: "
+                + "Function not implemented (ENOSYS)");
 
     [Fact]
     public void ForcedFallbacks_NeverMakeTheNewCalls() =>

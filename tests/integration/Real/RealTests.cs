@@ -96,7 +96,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
     {
         var late = Script("bbal", $$"""
             [ -e late ] && exec {{Places.Bbal}} "$@"
-            : > late; echo "bbal: cannot bind UDP: Address already in use (errno 98)" >&2; exit 1
+            : > late; echo "bbal: cannot bind UDP: Address already in use (EADDRINUSE)" >&2; exit 1
             """);
 
         var (code, lines) = Real($"7 --profile calm --virtual 10s --bbal {late}");

@@ -35,7 +35,8 @@ public sealed class BalancerLogTests
     private static readonly Sample[] Samples =
     [
         Of(new DaemonEvent.StartupWarning(
-            "the kernel has no inotify: only the 5 s scan finds changes")),
+            "changes in the socket directory are noticed only by the periodic scan: "
+                + "Function not implemented (ENOSYS)")),
         Of(new LogEvent.Started(new Endpoint(Ipv4.Any, 53), "/var/run/binder/sockets")),
         Of(new LogEvent.BackendDiscovered(Backend, Path)),
         Of(new LogEvent.BackendConnected(Backend, Path)),
@@ -52,7 +53,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.BackendStuck(Backend, 262_128, 4)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
-            why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/notes.txt", why))),
+            why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
         Of(new LogEvent.DirectoryUnreadable("/var/run/binder/sockets",
             IoResult.Failed(IoStatus.AccessDenied, 13))),
         Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets")),
@@ -98,8 +99,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Stopping(0)),
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
-        Of(new DaemonEvent.CannotStart("cannot listen on 0.0.0.0:53: permission denied (EACCES)")),
-        Of(new DaemonEvent.Bug("a queue holds what was put into it")),
+        Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
+        Of(new DaemonEvent.Bug("invariant broken: an armed timer is in this heap")),
     ];
 
     private sealed record Sample(string Name, LogLevel Level, Type Type, Action<IBalancerLog> Call);
@@ -284,12 +285,15 @@ public sealed class BalancerLogTests
         return Of(new LogEvent.BackendFaulted(Backend, Path, fault, backOff));
     }
 
-    /// <summary>Each counter has its own value, so that none can stand in for another.</summary>
+    /// <summary>
+    /// Each counter has its own value, so that none can stand in for another; more queries are
+    /// received than forwarded, and more replies than sent.
+    /// </summary>
     private static Counters CountersThatDiffer()
     {
         var counters = new Counters();
         foreach (var counter in Enum.GetValues<Counter>())
-            counters.Add(counter, 100 + (int)counter);
+            counters.Add(counter, 1000 - (int)counter);
         return counters;
     }
 
