@@ -186,6 +186,8 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnConnected(Instant now, Backend backend) =>
         _discovery.OnConnected(now, backend);
 
+    bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
+
     void IBackendReports.OnReply(Instant now, in Frame reply, bool isAwaited) =>
         _udp.OnReply(now, in reply, isAwaited);
 

@@ -50,6 +50,9 @@ internal static class EventWords
             OfBackend(e.Id, e.Path, " connected; waiting for SERVER_HELLO"),
         LogEvent.BackendHealthy e => OfBackend(e.Id, e.Path, " is healthy"),
         LogEvent.BackendFaulted e => Of(e),
+        LogEvent.BackendStopped e => new($"backend {e.Id} stopped",
+            [("be_id", e.Id.Value), ("be_path", e.Path), .. Errno(e.How),
+                ("backoff_s", Seconds(e.BackOff))]),
         LogEvent.BackendDraining e => OfBackend(e.Id, e.Path, ": socket removed; draining"),
         LogEvent.BackendResumed e =>
             OfBackend(e.Id, e.Path, ": socket restored; taking new clients again"),

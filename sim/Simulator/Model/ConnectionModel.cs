@@ -140,9 +140,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         {
             connection.MustClose |= result.Status != IoStatus.EndOfStream
                 && (isClient || connection.IsRelaying);
-            OnSideOver(connection, isClient, result, new Fault(
-                result.Status == IoStatus.EndOfStream
-                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result));
+            OnSideOver(connection, isClient, result,
+                new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
         }
         CheckBound(connection);
     }
@@ -166,8 +165,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 return;
             }
             connection.MustClose |= isClient || connection.IsRelaying;
-            OnSideOver(
-                connection, isClient, result, new Fault(FaultCause.WriteFailed, result));
+            OnSideOver(connection, isClient, result,
+                new Fault(Evidence.CauseOf(result, FaultCause.WriteFailed), result));
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;

@@ -76,6 +76,23 @@ internal sealed class DirectoryModel(ReferenceModel model)
         return null;
     }
 
+    /// <summary>
+    /// A name was looked up: of a backend whose session has just ended, and which is known to have
+    /// stopped if its socket is gone.
+    /// </summary>
+    public void OnLooked(ReadOnlySpan<byte> name, IoResult result)
+    {
+        if (Named(name) is not { OwesLook: true } backend)
+        {
+            model.Report(Finding.Untrue, $"{Encoding.UTF8.GetString(name)} was looked up, and no"
+                + " session to it has just ended");
+            return;
+        }
+        backend.OwesLook = false;
+        if (result.Status == IoStatus.NotFound)
+            model.OweStop(backend);
+    }
+
     /// <summary>The core told of a backend that it will connect to next.</summary>
     public void OnDiscoveredLine(LogEvent.BackendDiscovered told)
     {

@@ -41,7 +41,8 @@ internal sealed class LogModel(ReferenceModel model)
 
     private static bool IsExact(ILogEvent told) => told is LogEvent.BackendReturned
         or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
-        or LogEvent.BackendDraining or LogEvent.BackendResumed or LogEvent.BackendRemoved
+        or LogEvent.BackendStopped or LogEvent.BackendDraining
+        or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket

@@ -396,6 +396,16 @@ internal sealed class ReferenceModel
             Connections.OnClosed(connection, socket, aborted);
     }
 
+    /// <summary>
+    /// A backend's session ended by itself and its socket is gone: that is a stop, not a fault.
+    /// </summary>
+    public void OweStop(ExpectedBackend backend)
+    {
+        backend.OwesFaultEvent = false;
+        Lines.Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
+            backend.LastEvidence?.Io ?? default, backend.BackOff));
+    }
+
     // ---- The directory ----
 
     public void OnScanOpened(Instant now, IoResult result)
@@ -412,6 +422,13 @@ internal sealed class ReferenceModel
         Deeds++;
         Arrivals.Drain();
         Directory.OnScanEntry(result, in entry);
+    }
+
+    public void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Directory.OnLooked(name, result);
     }
 
     // ---- The log ----
@@ -496,6 +513,7 @@ internal sealed class ReferenceModel
             && Policy.WithId(faulted.Id.Value) is { } backend)
         {
             backend.OwesFaultEvent = false;
+            backend.OwesLook = false;
         }
     }
 

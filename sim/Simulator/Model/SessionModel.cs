@@ -109,8 +109,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             if (result.Status != IoStatus.WouldBlock)
             {
-                Ends(session, result.Status == IoStatus.EndOfStream
-                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result);
+                Ends(session, Evidence.CauseOf(result, FaultCause.ReadFailed), result);
             }
             return;
         }
@@ -208,6 +207,11 @@ internal sealed class SessionModel(ReferenceModel model)
         if (!session.HasHello)
             backend.ConnectsFailed++;
         BackOff(backend);
+        if (session.Evidence is not { Cause: FaultCause.EndOfStream })
+            return;
+        backend.OwesLook = backend.HasPath;
+        if (!backend.HasPath)
+            model.OweStop(backend);
     }
 
     // ---- Frames out ----
@@ -250,7 +254,7 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         else if (!result.IsOk)
         {
-            Ends(session, FaultCause.WriteFailed, result);
+            Ends(session, Evidence.CauseOf(result, FaultCause.WriteFailed), result);
         }
         else if (!session.IsLost)
         {

@@ -151,6 +151,7 @@ public sealed class StoryRecorder : RunObserver
             case LogEvent.BackendDraining e: Tell(now, e.Id, "socket removed; draining"); break;
             case LogEvent.BackendResumed e: Tell(now, e.Id, "socket restored"); break;
             case LogEvent.BackendRemoved e: Tell(now, e.Id, "removed: no such path"); break;
+            case LogEvent.BackendStopped e: Tell(now, e.Id, "stopped"); break;
             case LogEvent.BackendStuck e:
                 Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");
                 break;

@@ -15,7 +15,8 @@
 // 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends meanwhile.
 // Any fault tears the session down and schedules a connect: at once for a backend just discovered
 // or made anew, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
-// discovered may be bound and not listen yet: it is tried a few times before that is a fault.
+// discovered may be bound and not listen yet: it is tried a few times before that is a fault. A
+// session that ends after its backend's socket was removed is handled alike, and logged as a stop.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; at most one heartbeat is out, and it is answered
@@ -343,8 +344,18 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
-        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+        if (IsPlainStop(fault))
+            _services.Log.Write(new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
+        else
+            _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
     }
+
+    /// <summary>
+    /// Its process removed its socket and then ended the session, as an orderly stop does. The end
+    /// often comes before the scan that would see the path gone, so the path is looked at.
+    /// </summary>
+    private bool IsPlainStop(Fault fault) => fault.Cause == FaultCause.EndOfStream
+        && (!_pathPresent || _reports.IsGone(this));
 
     // ---- Its stream ----
 
@@ -386,7 +397,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         var taken = _session.BytesTaken;
         var result = _session.Flush();
         if (!result.IsOk)
-            OnFault(now, new Fault(FaultCause.WriteFailed, result));
+            OnFault(now, Fault.OfWrite(result));
         else if (_session.QueuedBytes == 0)
             _services.Timers.Disarm(_stallTimeout);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
@@ -402,19 +413,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
         var result = _services.Network.Read(_session.Stream, buffer);
-        switch (result.Status)
-        {
-            case IoStatus.Ok:
-                return ReadFrames(now, buffer[..result.Count]);
-            case IoStatus.WouldBlock:
-                break;
-            case IoStatus.EndOfStream:
-                OnFault(now, new Fault(FaultCause.EndOfStream));
-                break;
-            default:
-                OnFault(now, new Fault(FaultCause.ReadFailed, result));
-                break;
-        }
+        if (result.IsOk)
+            return ReadFrames(now, buffer[..result.Count]);
+        if (result.Status != IoStatus.WouldBlock)
+            OnFault(now, Fault.OfRead(result));
         return 0;
     }
 

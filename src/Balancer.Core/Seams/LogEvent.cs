@@ -80,6 +80,17 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Error;
     }
 
+    /// <summary>
+    /// A backend removed its socket and ended its session, as an orderly stop does; the next
+    /// connect comes after the back-off. How says how the end showed.
+    /// </summary>
+    public readonly record struct BackendStopped(
+        BackendId Id, string Path, IoResult How, Duration BackOff) : ILogEvent
+    {
+        public static string Name => "backend_stopped";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     /// <summary>The socket of a healthy backend was removed: it gets no new clients.</summary>
     public readonly record struct BackendDraining(BackendId Id, string Path) : ILogEvent
     {

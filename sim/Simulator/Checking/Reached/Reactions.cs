@@ -30,6 +30,7 @@ internal static class Reactions
         typeof(LogEvent.BackendDiscovered), typeof(LogEvent.BackendReturned),
         typeof(LogEvent.BackendRestarted), typeof(LogEvent.BackendConnected),
         typeof(LogEvent.BackendHealthy), typeof(LogEvent.BackendDraining),
+        typeof(LogEvent.BackendStopped),
         typeof(LogEvent.BackendResumed), typeof(LogEvent.BackendRemoved),
         typeof(LogEvent.BackendForgotten), typeof(LogEvent.BackendStuck),
         typeof(LogEvent.EntryNotASocket), typeof(LogEvent.DirectoryUnreadable),
