@@ -66,6 +66,7 @@ internal static class EventWords
             $"backend {e.Id} is stuck: {LogWords.Count(e.QueuedBytes, "byte")} queued and not "
             + $"read; dropping its queries{LogWords.More(e.Suppressed)}",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)),
+        LogEvent.BackendUnstuck e => Of(e),
 
         LogEvent.RescanRequested => new("SIGHUP: rescanning the socket directory"),
         LogEvent.EntryRefused e => OfEntry(
@@ -80,6 +81,12 @@ internal static class EventWords
         LogEvent.NoHealthyBackend e => new("no healthy backend: dropped "
             + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),
             ("dropped", e.Dropped)),
+        LogEvent.OutageEnded e => new(
+            $"outage ended after {Rounded(e.Lasted)}: "
+            + LogWords.Count(e.QueriesDropped, "query", "queries") + " dropped, "
+            + LogWords.Count(e.ConnectionsRefused, "connection") + " refused",
+            ("outage_s", Seconds(e.Lasted)), ("queries_dropped", e.QueriesDropped),
+            ("connections_refused", e.ConnectionsRefused)),
         LogEvent.RemoteAssigned e => new(
             $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
             + e.Backend,
@@ -141,6 +148,17 @@ internal static class EventWords
             ("fault", LogWords.SnakeCase(e.Fault.Cause.ToString())),
             .. Detail(e.Fault), .. Errno(e.Fault.Io), ("backoff_s", Seconds(e.BackOff)),
         ]);
+    }
+
+    private static Words Of(LogEvent.BackendUnstuck e)
+    {
+        var end = e.End == StuckEnd.Drained
+            ? $"is no longer stuck after {Rounded(e.Lasted)}"
+            : $"was stuck for {Rounded(e.Lasted)} until its session ended";
+        return new Words(
+            $"backend {e.Id} {end}: {LogWords.Count(e.Dropped, "query", "queries")} dropped",
+            ("be_id", e.Id.Value), ("end", LogWords.SnakeCase(e.End.ToString())),
+            ("stuck_s", Seconds(e.Lasted)), ("dropped", e.Dropped));
     }
 
     private static Words OfEntry(string path, string cause, string refusal) => new(
@@ -253,6 +271,9 @@ internal static class EventWords
             fields.Add((LogWords.NameOf(counter), counters[counter]));
         return fields;
     }
+
+    private static Duration Rounded(Duration time) =>
+        Duration.FromMilliseconds(time.WholeMilliseconds);
 
     /// <summary>To the millisecond, so that 1 s is 1 and not 1.000000000.</summary>
     private static decimal Seconds(Duration time) => time.WholeMilliseconds / 1000m;

@@ -140,7 +140,6 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 backend);
         }
         _toForget.Remove(backend);
-        model.Repeats.Forget(Repeat.BackendStuck, id);
         model.Policy.Forget(backend);
     }
 
@@ -280,6 +279,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnRelinked(ExpectedBackend backend)
     {
+        model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
     }
@@ -297,6 +297,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
+            model.Stuck.OnSessionOver(backend);
             session.IsRetired = true;
             session.RetiredAt = model.Now;
             model.Retired.Add(session);

@@ -124,6 +124,8 @@ internal sealed class ExpectedBackend(
     public long TcpSessions { get; set; }
     public long DropsWhileStuck { get; set; }
 
+    public StuckEpisode Stuck { get; } = new();
+
     public override string ToString() => $"backend {Id}";
 }
 

@@ -43,7 +43,7 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
         or LogEvent.BackendStopped or LogEvent.BackendDraining
         or LogEvent.BackendResumed or LogEvent.BackendRemoved
-        or LogEvent.HeartbeatAnswered
+        or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;

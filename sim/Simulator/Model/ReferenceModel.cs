@@ -48,6 +48,8 @@ internal sealed class ReferenceModel
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);
+        Stuck = new StuckModel(this);
+        Outage = new OutageModel(this);
         Scans = new ScanModel(this);
         Status = new StatusModel(this);
         Replies = new ReplyModel(this);
@@ -77,6 +79,10 @@ internal sealed class ReferenceModel
     public LogModel Lines { get; }
 
     public RepeatedEventModel Repeats { get; }
+
+    public StuckModel Stuck { get; }
+
+    public OutageModel Outage { get; }
 
     public ScanModel Scans { get; }
 
@@ -121,7 +127,8 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
+    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count
+        + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
 
@@ -245,6 +252,7 @@ internal sealed class ReferenceModel
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
+        Stuck.OnTurnEnded();
     }
 
     public void OnHealed() => HasHealed = true;
@@ -289,12 +297,14 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
-        Replies.OnSendFailed(in header, why);
+        var lost = Replies.OnSendFailed(in header, why);
+        if (lost == 0)
+            return;
         Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
             why.Status is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
                 or IoStatus.Refused or IoStatus.MessageTooLong
                 ? new LogEvent.ReplyUndeliverable(header.Peer, why, 0)
-                : new LogEvent.SendFailed(header.Peer, why, 0));
+                : new LogEvent.SendFailed(header.Peer, why, 0), lost);
     }
 
     // ---- Streams ----
@@ -449,7 +459,8 @@ internal sealed class ReferenceModel
                 OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
                 return;
             case LogEvent.BackendStuck stuck:
-                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed, stuck);
+                Arrivals.DrainUntil(() => Stuck.IsDue(stuck.Id.Value));
+                Stuck.OnStuckLine(stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
                 OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
@@ -461,6 +472,8 @@ internal sealed class ReferenceModel
                 return;
         }
         Arrivals.Drain();
+        if (told is LogEvent.BackendUnstuck unstuck)
+            Stuck.OnUnstuckLine(unstuck.Id);
         Lines.OnLogged(told);
         Repeats.OnLogged(told);
         Status.OnLogged(told);
@@ -502,7 +515,7 @@ internal sealed class ReferenceModel
     /// </summary>
     private void OnArrivalLine(Repeat kind, int which, long heldBack, ILogEvent told)
     {
-        Arrivals.DrainTo(kind, which);
+        Arrivals.DrainUntil(() => Repeats.IsDue(kind, which));
         Repeats.OnLine(kind, which, heldBack, told);
     }
 

@@ -1,7 +1,9 @@
 // Owns the events about conditions that repeat: each condition may be told at most every
-// 5 s, is told when it comes and may be, and a line names how many were held back since the one
-// before. Each way to fail and each limit is a condition of its own, and so is each stuck backend.
-// The line is about the condition that came last, and names who and what it was.
+// 5 s, is told when it comes and may be, and what was held back is told when the 5 s are over; a
+// line names how many were held back since the one before. Each way to fail and each limit is a
+// condition of its own. The line is about the condition that came last, and names who and what it
+// was. Of the lines before the last one, that of a complete stop, the 5 s do not hold: by then
+// nothing may be held back any more.
 //
 // What always holds: a condition was seen in the calls or follows from the policy before its line
 // is told.
@@ -21,7 +23,6 @@ internal enum Repeat
     SendFailed,
     AcceptFailed,
     NoBackend,
-    BackendStuck,
     OverLimit,
     RefusedByBackend,
     WithoutResources,
@@ -40,6 +41,18 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         public ILogEvent? Last { get; set; }
     }
 
+    /// <summary>Conditions of which something is held back.</summary>
+    public int Waiting
+    {
+        get
+        {
+            var waiting = 0;
+            foreach (var gate in _gates.Values)
+                waiting += gate.Untold > 0 ? 1 : 0;
+            return waiting;
+        }
+    }
+
     /// <summary>Whether a line about a condition is owed in this turn.</summary>
     public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
 
@@ -47,11 +60,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A condition came; its line is owed in this turn if it may be told, and says this, but for
     /// how many were held back.
     /// </summary>
-    public void OnCondition(Repeat kind, int which, ILogEvent? line = null)
+    public void OnCondition(Repeat kind, int which, ILogEvent? line = null, long times = 1)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
-        gate.Untold++;
+        gate.Untold += times;
         if (MayPass(gate))
             _due.Add((kind, which));
     }
@@ -89,6 +102,9 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 OnLine(Repeat.WithoutResources, 0, without.Suppressed,
                     without with { Suppressed = 0 });
                 break;
+            case LogEvent.Stopped:
+                OnStopped();
+                break;
         }
     }
 
@@ -101,10 +117,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
         {
-            model.Report(Finding.Repeated, $"{kind} was told at {gate.LastLine} and again at"
-                + $" {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be");
+            model.Life.ReportUnlessStopped(Finding.Repeated, $"{kind} was told at {gate.LastLine}"
+                + $" and again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
+                backend: null);
         }
-        else if (gate.Untold == 0)
+        if (gate.Untold == 0)
         {
             model.Report(Finding.Untrue, $"{kind} was told{(which == 0 ? "" : $" of {which}")}, and"
                 + " nothing of the kind happened");
@@ -123,14 +140,36 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         _due.Remove((kind, which));
     }
 
-    /// <summary>A backend is no more, and one that comes later starts anew.</summary>
-    public void Forget(Repeat kind, int which) => _gates.Remove((kind, which));
+    /// <summary>What was held back is told by a line that says more.</summary>
+    public void Settle(Repeat kind, int which) => GateOf(kind, which).Untold = 0;
 
     public void OnTurnEnded()
     {
-        if (_due.Count > 0 && !model.Life.HasStopped)
-            model.Report(Finding.Untrue, $"the log did not tell {_due[0].Kind}");
         _due.Clear();
+        if (model.Life.HasStopped)
+            return;
+        foreach (var ((kind, which), gate) in _gates)
+        {
+            if (gate.Untold > 0 && MayPass(gate)
+                && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
+            {
+                model.Report(Finding.Untrue, $"the log did not tell {kind}"
+                    + $"{(which == 0 ? "" : $" of {which}")}, {gate.Untold} times, at {model.Now};"
+                    + $" its last line was at {gate.LastLine}");
+            }
+        }
+    }
+
+    private void OnStopped()
+    {
+        foreach (var ((kind, which), gate) in _gates)
+        {
+            if (gate.Untold > 0)
+            {
+                model.Report(Finding.Untrue, $"the balancer has stopped, and the log did not tell"
+                    + $" {kind}{(which == 0 ? "" : $" of {which}")}, {gate.Untold} times");
+            }
+        }
     }
 
     private bool MayPass(Gate gate) =>

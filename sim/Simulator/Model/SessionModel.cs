@@ -167,7 +167,9 @@ internal sealed class SessionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
-        if (!backend.HasPath)
+        if (backend.HasPath)
+            model.Outage.OnHealthy();
+        else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
@@ -204,6 +206,7 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.Session = null;
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
+        model.Stuck.OnSessionOver(backend);
         if (!session.HasHello)
             backend.ConnectsFailed++;
         BackOff(backend);
@@ -261,6 +264,8 @@ internal sealed class SessionModel(ReferenceModel model)
             Take(session, bytes);
             session.IsStuck &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
+            if (session.Owed.Count == 0 && !session.IsRetired)
+                model.Stuck.OnDrained(session.Backend);
         }
     }
 

@@ -155,6 +155,9 @@ public sealed class StoryRecorder : RunObserver
             case LogEvent.BackendStuck e:
                 Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");
                 break;
+            case LogEvent.BackendUnstuck e:
+                Tell(now, e.Id, $"stuck no longer: {e.End}, {e.Dropped} queries dropped");
+                break;
             case LogEvent.BackendForgotten e: _laneById.Remove(e.Id); break;
             case LogEvent.BackendFaulted e: OnFaulted(now, e); break;
             case LogEvent.HeartbeatSent e:
@@ -173,7 +176,8 @@ public sealed class StoryRecorder : RunObserver
 
     private void OnFaulted(Instant now, LogEvent.BackendFaulted told)
     {
-        var io = told.Fault.Io == default ? "" : $", {told.Fault.Io.Status}";
+        var io = told.Fault.Io.Status is IoStatus.Ok or IoStatus.EndOfStream
+            ? "" : $", {told.Fault.Io.Status}";
         Lane(told.Id)?.Notes.Add(new LaneNote(now,
             $"{told.Fault.Cause}{io}; next connect in {told.BackOff}",
             IsFault: true, told.BackOff));

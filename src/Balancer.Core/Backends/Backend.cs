@@ -51,7 +51,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
-    private LogGate _stuckGate;
+    private readonly StuckReport _stuck;
     private long _connectsStarted;
     private long _connectsFailed;
     private long _udpQueries;
@@ -72,6 +72,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
         _session = new ControlSession(services.Network);
+        _stuck = new StuckReport(services, id);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
         _heartbeat = new Timer(OnHeartbeatDue);
@@ -151,13 +152,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         else if (isAnother)
             OnMadeAnew(now);
         else if (State == BackendState.Draining)
-            OnRelinked();
+            OnRelinked(now);
     }
 
-    private void OnRelinked()
+    private void OnRelinked(Instant now)
     {
         State = BackendState.Healthy;
         _services.Log.Write(new LogEvent.BackendResumed(Id, Path));
+        _reports.OnHealthy(now);
     }
 
     /// <summary>A whole scan did not see the path.</summary>
@@ -191,7 +193,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
-            EndSession();
+            EndSession(now);
         }
         else if (HasSession)
         {
@@ -206,6 +208,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void Retire(Instant now)
     {
         DisarmSessionTimers();
+        _stuck.OnSessionEnded(now);
         _retired?.End();
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
         _session = new ControlSession(_services.Network);
@@ -266,7 +269,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _warmAt = now + _services.Options.WarmUp;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
-        if (!_pathPresent)
+        if (_pathPresent)
+            _reports.OnHealthy(now);
+        else
             _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
     }
 
@@ -307,7 +312,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         Verify.That(HasSession, "only a session can fault");
         if (State == BackendState.AwaitingHello)
             _connectsFailed++;
-        EndSession();
+        EndSession(now);
         BackOff(now, fault);
     }
 
@@ -319,22 +324,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _services.Timers.Disarm(_stallTimeout);
     }
 
-    private void EndSession()
+    private void EndSession(Instant now)
     {
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
         var inFlight = _session.Unanswered;
         _session.End();
+        _stuck.OnSessionEnded(now);
         _reports.OnSessionLost(this, inFlight);
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
-    public void Shutdown()
+    public void Shutdown(Instant now)
     {
         _services.Timers.Disarm(_reconnect);
         _retired?.End();
         if (HasSession)
-            EndSession();
+            EndSession(now);
         State = BackendState.BackingOff;
     }
 
@@ -365,9 +371,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (!_session.TryForward(source, payload))
         {
             _dropsWhileStuck++;
-            if (_stuckGate.TryPass(now, out var suppressed))
-                _services.Log.Write(
-                    new LogEvent.BackendStuck(Id, _session.QueuedBytes, suppressed));
+            _stuck.OnDropped(now, _session.QueuedBytes);
             return false;
         }
         _udpQueries++;
@@ -399,9 +403,15 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (!result.IsOk)
             OnFault(now, Fault.OfWrite(result));
         else if (_session.QueuedBytes == 0)
-            _services.Timers.Disarm(_stallTimeout);
+            OnDrained(now);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
+    }
+
+    private void OnDrained(Instant now)
+    {
+        _services.Timers.Disarm(_stallTimeout);
+        _stuck.OnDrained(now);
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;

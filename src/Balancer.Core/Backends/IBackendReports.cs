@@ -12,6 +12,9 @@ internal interface IBackendReports
     /// <summary>A connect succeeded; SERVER_HELLO is still to come.</summary>
     void OnConnected(Instant now, Backend backend);
 
+    /// <summary>A backend became healthy, by its hello or since its socket is back.</summary>
+    void OnHealthy(Instant now);
+
     /// <summary>
     /// An OUTBOUND_UDP frame came; its payload lives until the call returns. `isAwaited` says that
     /// a query was in flight on its session, which is one fewer now.

@@ -632,6 +632,40 @@ public sealed class BackendTests : CoreTest
         Assert.Equal(1, Kernel.Datagrams.SentCount);
     }
 
+    [Fact]
+    public void StuckBackendReadsAgain_SaysForHowLongAndHowManyWereDropped()
+    {
+        var backend = Stuck("5301");
+        var dropped = Count(Counter.QueriesToStuckBackend);
+        Assert.True(dropped > 1);
+        backend.Resume();
+        Run(1);
+
+        var end = Assert.Single(Log.Of<LogEvent.BackendUnstuck>());
+        Assert.Equal(StuckEnd.Drained, end.End);
+        Assert.Equal(dropped, end.Dropped);
+        Assert.Equal(dropped, Snapshot("5301").DropsWhileStuck);
+        Assert.True(end.Lasted > Duration.Zero);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SessionEndsWhileStuck_SaysTheSame(bool restarted)
+    {
+        var backend = Stuck("5301");
+        var dropped = Count(Counter.QueriesToStuckBackend);
+        if (restarted)
+            backend.Rebind();
+        else
+            backend.CloseSessions();
+        Run(0.1);
+
+        var end = Assert.Single(Log.Of<LogEvent.BackendUnstuck>());
+        Assert.Equal(StuckEnd.SessionEnded, end.End);
+        Assert.Equal(dropped, end.Dropped);
+    }
+
     private Fault FirstFault() => Log.Of<LogEvent.BackendFaulted>().First().Fault;
 
     /// <summary>A backend that reads nothing more, its queue filled to the last byte.</summary>

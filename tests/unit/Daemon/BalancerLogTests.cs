@@ -54,6 +54,10 @@ public sealed class BalancerLogTests
         Of(new LogEvent.BackendReturned(Backend, Path)),
         Of(new LogEvent.BackendForgotten(Backend, Path)),
         Of(new LogEvent.BackendStuck(Backend, 262_128, 4)),
+        Of(new LogEvent.BackendUnstuck(
+            Backend, new Duration(4_200_300_000), 812, StuckEnd.Drained)),
+        Of(new LogEvent.BackendUnstuck(
+            Backend, Duration.FromSeconds(15L), 1, StuckEnd.SessionEnded)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/notes.txt", why))),
@@ -63,6 +67,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RescanRequested()),
         Of(new LogEvent.NoHealthyBackend(1)),
         Of(new LogEvent.NoHealthyBackend(250)),
+        Of(new LogEvent.OutageEnded(new Duration(4_012_345_678), 890, 4)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: true)),
         Of(new LogEvent.RemoteExpired(Host)),

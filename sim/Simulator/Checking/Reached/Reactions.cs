@@ -33,6 +33,7 @@ internal static class Reactions
         typeof(LogEvent.BackendStopped),
         typeof(LogEvent.BackendResumed), typeof(LogEvent.BackendRemoved),
         typeof(LogEvent.BackendForgotten), typeof(LogEvent.BackendStuck),
+        typeof(LogEvent.BackendUnstuck), typeof(LogEvent.OutageEnded),
         typeof(LogEvent.EntryNotASocket), typeof(LogEvent.DirectoryUnreadable),
         typeof(LogEvent.DirectoryReadable), typeof(LogEvent.NoHealthyBackend),
         typeof(LogEvent.Rebalancing), typeof(LogEvent.ConnectionOpened),
