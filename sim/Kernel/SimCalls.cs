@@ -28,6 +28,7 @@ public enum SimCall
     OpenScan,
     NextEntry,
     CloseScan,
+    Look,
 }
 
 /// <summary>Counts of calls since the kernel's start.</summary>

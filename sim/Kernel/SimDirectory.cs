@@ -188,6 +188,8 @@ public sealed class SimDirectory : IBackendDirectory
         _scan.Clear();
     }
 
+    public IoResult Look(ReadOnlySpan<byte> name) => Note(SimCall.Look, LookFor(name));
+
     /// <summary>Connects to a path as the kernel does.</summary>
     internal IoResult Connect(ReadOnlySpan<byte> path, out SimEnd? end)
     {
@@ -214,6 +216,23 @@ public sealed class SimDirectory : IBackendDirectory
         }
         var entry = Find(path[(_path.Length + 1)..]);
         return entry == null ? null : Resolve(entry, out loops);
+    }
+
+    private IoResult LookFor(ReadOnlySpan<byte> name)
+    {
+        // Looking takes no descriptor, but the right to pass through the directory.
+        if (Readable.Status == IoStatus.AccessDenied)
+            return Readable;
+        var entry = Readable.Status == IoStatus.NotFound ? null : Find(name);
+        var loops = false;
+        var found = entry == null ? null : Resolve(entry, out loops);
+        if (loops)
+            return IoResult.Failed(IoStatus.Other, Errnos.Eloop);
+        if (found == null)
+            return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
+        return found.Kind == SimEntryKind.Socket
+            ? IoResult.Ok()
+            : IoResult.Failed(IoStatus.NotFound);
     }
 
     private IoResult Open()

@@ -22,6 +22,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly IBalancerLog _log;
     private readonly Timers _timers = new();
     private readonly StreamOwners _owners = new();
+    private readonly LogGates _gates;
     private readonly Backends _backends;
     private readonly Remotes _remotes;
     private readonly UdpProxy _udp;
@@ -43,6 +44,7 @@ public sealed class LoadBalancer : IBackendReports
         _network = network;
         _log = log;
         var services = new Services(network, _owners, _timers, Counters, log, options);
+        _gates = services.Gates;
         _backends = new Backends(services, this);
         _remotes = new Remotes(services, _backends);
         _udp = new UdpProxy(services, _remotes);
@@ -186,6 +188,10 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnConnected(Instant now, Backend backend) =>
         _discovery.OnConnected(now, backend);
 
+    void IBackendReports.OnHealthy(Instant now) => _remotes.OnBackendHealthy(now);
+
+    bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
+
     void IBackendReports.OnReply(Instant now, in Frame reply, bool isAwaited) =>
         _udp.OnReply(now, in reply, isAwaited);
 
@@ -247,7 +253,8 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.CutAll();
         _udp.StopTakingQueries();
         foreach (var backend in _backends.All)
-            backend.Shutdown();
+            backend.Shutdown(now);
+        _gates.Settle(now);
         _log.Write(new LogEvent.Stopped(Counters));
     }
 }

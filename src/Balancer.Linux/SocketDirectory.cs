@@ -114,6 +114,24 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
         _fd = NoDescriptor;
     }
 
+    public IoResult Look(ReadOnlySpan<byte> name)
+    {
+        Span<byte> path = stackalloc byte[_path.Length + 1 + name.Length + 1];
+        path.Clear();
+        _path.CopyTo(path);
+        path[_path.Length] = (byte)'/';
+        name.CopyTo(path[(_path.Length + 1)..]);
+        FileStatus status;
+        int errno;
+        fixed (byte* native = path)
+            errno = Status(C.AT_FDCWD, native, 0, &status);
+        if (errno != 0)
+            return Errno.Result(errno);
+        return (status.Mode & C.S_IFMT) == C.S_IFSOCK
+            ? IoResult.Ok()
+            : IoResult.Failed(IoStatus.NotFound);
+    }
+
     public void Dispose()
     {
         CloseScan();
@@ -152,12 +170,12 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
         if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
             return 0;
         FileStatus status;
-        var errno = Status(name, C.AT_SYMLINK_NOFOLLOW, &status);
+        var errno = Status(_fd, name, C.AT_SYMLINK_NOFOLLOW, &status);
         if (errno != 0)
             return errno;
         if ((status.Mode & C.S_IFMT) == C.S_IFLNK)
         {
-            errno = Status(name, 0, &status);
+            errno = Status(_fd, name, 0, &status);
             // The link is there and leads nowhere, or nowhere that this process may look.
             if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EACCES
                 or Errno.ENAMETOOLONG)
@@ -173,11 +191,11 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
         return 0;
     }
 
-    private int Status(byte* name, int flags, FileStatus* status)
+    private static int Status(int directory, byte* name, int flags, FileStatus* status)
     {
         while (true)
         {
-            if (LibC.StatX(_fd, name, flags, IdentityMask, status) == 0)
+            if (LibC.StatX(directory, name, flags, IdentityMask, status) == 0)
                 return 0;
             var errno = LibC.Errno;
             if (errno != Errno.EINTR)

@@ -234,7 +234,10 @@ public sealed class BalancerContainer : WatchedContainer
     private static readonly string[] BeginsHealth = ["backend_healthy", "backend_resumed"];
 
     private static readonly string[] EndsHealth =
-        ["backend_faulted", "backend_removed", "backend_draining", "backend_restarted"];
+    [
+        "backend_faulted", "backend_stopped", "backend_removed", "backend_draining",
+        "backend_restarted",
+    ];
 
     internal BalancerContainer(BalancerConfiguration configuration)
         : base(configuration)

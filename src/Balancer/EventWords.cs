@@ -50,6 +50,9 @@ internal static class EventWords
             OfBackend(e.Id, e.Path, " connected; waiting for SERVER_HELLO"));
         Say((LogEvent.BackendHealthy e) => OfBackend(e.Id, e.Path, " is healthy"));
         Say((LogEvent.BackendFaulted e) => Of(e));
+        Say((LogEvent.BackendStopped e) => new($"backend {e.Id} stopped",
+            [("be_id", e.Id.Value), ("be_path", e.Path), .. Errno(e.How),
+                ("backoff_s", Seconds(e.BackOff))]));
         Say((LogEvent.BackendDraining e) => OfBackend(e.Id, e.Path, ": socket removed; draining"));
         Say((LogEvent.BackendResumed e) =>
             OfBackend(e.Id, e.Path, ": socket restored; taking new clients again"));
@@ -65,6 +68,7 @@ internal static class EventWords
             $"backend {e.Id} is stuck: {LogWords.Count(e.QueuedBytes, "byte")} queued and not "
             + $"read; dropping its queries{LogWords.More(e.Suppressed)}",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
+        Say((LogEvent.BackendUnstuck e) => Of(e));
 
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
@@ -79,6 +83,12 @@ internal static class EventWords
         Say((LogEvent.NoHealthyBackend e) => new("no healthy backend: dropped "
             + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),
             ("dropped", e.Dropped)));
+        Say((LogEvent.OutageEnded e) => new(
+            $"outage ended after {Rounded(e.Lasted)}: "
+            + LogWords.Count(e.QueriesDropped, "query", "queries") + " dropped, "
+            + LogWords.Count(e.ConnectionsRefused, "connection") + " refused",
+            ("outage_s", Seconds(e.Lasted)), ("queries_dropped", e.QueriesDropped),
+            ("connections_refused", e.ConnectionsRefused)));
         Say((LogEvent.RemoteAssigned e) => new(
             $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
             + e.Backend,
@@ -163,6 +173,17 @@ internal static class EventWords
             ("fault", LogWords.SnakeCase(e.Fault.Cause.ToString())),
             .. Detail(e.Fault), .. Errno(e.Fault.Io), ("backoff_s", Seconds(e.BackOff)),
         ]);
+    }
+
+    private static Words Of(LogEvent.BackendUnstuck e)
+    {
+        var end = e.End == StuckEnd.Drained
+            ? $"is no longer stuck after {Rounded(e.Lasted)}"
+            : $"was stuck for {Rounded(e.Lasted)} until its session ended";
+        return new Words(
+            $"backend {e.Id} {end}: {LogWords.Count(e.Dropped, "query", "queries")} dropped",
+            ("be_id", e.Id.Value), ("end", LogWords.SnakeCase(e.End.ToString())),
+            ("stuck_s", Seconds(e.Lasted)), ("dropped", e.Dropped));
     }
 
     private static Words OfEntry(string path, string cause, string refusal) => new(
@@ -275,6 +296,9 @@ internal static class EventWords
             fields.Add((LogWords.NameOf(counter), counters[counter]));
         return fields;
     }
+
+    private static Duration Rounded(Duration time) =>
+        Duration.FromMilliseconds(time.WholeMilliseconds);
 
     /// <summary>To the millisecond, so that 1 s is 1 and not 1.000000000.</summary>
     private static decimal Seconds(Duration time) => time.WholeMilliseconds / 1000m;

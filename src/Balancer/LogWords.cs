@@ -16,8 +16,6 @@ namespace Balancer;
 
 internal static class LogWords
 {
-    private const string ClosedTheSession = "closed the session";
-
     private static readonly string[] CounterNames =
         [.. Enum.GetValues<Counter>().Select(counter => SnakeCase(counter.ToString()))];
 
@@ -50,16 +48,12 @@ internal static class LogWords
         FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
             $"sent OUTBOUND_UDP with a length of {Invariant(fault.Detail)} bytes",
-        FaultCause.EndOfStream => ClosedTheSession,
-        FaultCause.ReadFailed => EndOr("cannot read from it: ", fault.Io),
-        FaultCause.WriteFailed => EndOr("cannot write to it: ", fault.Io),
+        FaultCause.EndOfStream => "closed the session",
+        FaultCause.ReadFailed => "cannot read from it: " + Of(fault.Io),
+        FaultCause.WriteFailed => "cannot write to it: " + Of(fault.Io),
         FaultCause.NotTcpOk => $"sent {Frame(fault.Detail)} instead of INBOUND_TCP_OK",
         _ => fault.Cause.ToString(),
     };
-
-    /// <summary>A process that ends shows as any of these, by where its bytes lay.</summary>
-    private static string EndOr(string otherwise, IoResult io) =>
-        io.Status is IoStatus.Reset or IoStatus.BrokenPipe ? ClosedTheSession : otherwise + Of(io);
 
     /// <summary>How a connection ended: ConnectionsFailedByClient is "failed by client".</summary>
     public static string EndOf(Counter how) =>

@@ -213,6 +213,14 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public void CloseScan() => Kernel.Directory.CloseScan();
 
+    public IoResult Look(ReadOnlySpan<byte> name)
+    {
+        TellLog();
+        var result = Kernel.Directory.Look(name);
+        Checks.OnLooked(Now, name, result);
+        return result;
+    }
+
     private void TellLog()
     {
         for (; _told < Log.Events.Count; _told++)

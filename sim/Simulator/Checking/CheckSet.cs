@@ -180,6 +180,12 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
+    public override void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        _model.OnLooked(now, name, result);
+        Conclude(now);
+    }
+
     public override void OnLogged(Instant now, ILogEvent logged)
     {
         _model.OnLogged(now, logged);

@@ -1,11 +1,12 @@
 // Claims that every queue, table and timer stays within its bound, and so does what one turn does
 // of each kind of traffic, that descriptors are those that
-// sessions and connections need, that lines about a condition that repeats come at most every 5 s,
-// and that all is back at its baseline in the end.
+// sessions and connections need, that lines about a condition that repeats come at most every 5 s
+// until a stop, and that all is back at its baseline in the end.
 //
 // It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
-// are the loop's own few and at most three for each backend.
+// are the loop's own few, at most three for each backend, and one for each condition of which
+// something is held back.
 
 using Balancer.Core;
 using Simulation.Model;

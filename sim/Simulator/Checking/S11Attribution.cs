@@ -1,6 +1,7 @@
 // Claims that every fault that the core names really happened, to the present generation of that
-// backend: an error, an end, a frame that was read, or a time that has passed; and that no session
-// ends without a fault being named.
+// backend: an error, an end, a frame that was read, or a time that has passed; that the end of one
+// whose socket is gone is a stop and not a fault; and that no session ends without either being
+// named.
 //
 // It knows by the evidence that the model took from the calls before the core said anything.
 
@@ -26,6 +27,11 @@ internal sealed class S11Attribution() : Check("S11")
         {
             Fail($"{backend} was faulted for {faulted.Fault.Cause}; nothing of it has ended",
                 backend.PlanId);
+        }
+        else if (backend.OwesLook)
+        {
+            Fail($"{backend} was faulted for the end of its session at {now}; whether its socket is"
+                + " gone, as after a stop, was not looked up", backend.PlanId);
         }
         else if (!IsFounded(backend, faulted.Fault, now))
         {

@@ -4,7 +4,8 @@
 //
 // The lines of the log are held to the same: each tells what happened, by its true names and
 // numbers, in the turn in which it happened, and so does the status report that an operator asks
-// for.
+// for. What they say of conditions that repeat adds up to the counters when the balancer has
+// stopped: nothing that was suppressed is left out.
 //
 // It knows by the model's counters, kept from the calls. Counts of remotes are S4's.
 
@@ -17,6 +18,8 @@ internal sealed class S12Accounting() : Check("S12")
 {
     private const long TurnsBetweenBackends = 64;
     private const long TurnsBetweenRemotes = 4096;
+
+    private readonly LogSums _sums = new();
 
     public override bool Claims(Finding finding) => finding is Finding.Untrue;
 
@@ -37,6 +40,14 @@ internal sealed class S12Accounting() : Check("S12")
             CompareBackends(core);
         if (Model.Turn % TurnsBetweenRemotes == 0 || IsLast(now))
             CompareRemotes(core);
+    }
+
+    public override void OnLogged(Instant now, ILogEvent logged) => _sums.OnLogged(logged);
+
+    public override void OnEnded(Instant now, LoadBalancer core)
+    {
+        foreach (var difference in _sums.Compare(core.Counters))
+            Fail(difference);
     }
 
     /// <summary>The scenario is over; a stop, which changes what is told, is to come.</summary>

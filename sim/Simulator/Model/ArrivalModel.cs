@@ -91,9 +91,9 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
-    public void DrainTo(Repeat kind, int which)
+    public void DrainUntil(Func<bool> isDue)
     {
-        while (_next < _waiting.Count && !model.Repeats.IsDue(kind, which))
+        while (_next < _waiting.Count && !isDue())
         {
             if (Decide() is { } binding)
                 ReportUnlogged(binding);
@@ -161,7 +161,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
         if (chosen == null)
         {
             model.Counters.Add(Counter.QueriesWithoutBackend);
-            model.Repeats.OnCondition(Repeat.NoBackend, 0);
+            model.Outage.OnDropped(isTcp: false);
             if (remote != null)
                 remote.UdpDropped++;
         }
@@ -211,7 +211,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
                 < frame + SpecifiedLimits.ControlReserveBytes)
         {
             backend.DropsWhileStuck++;
-            model.Repeats.OnCondition(Repeat.BackendStuck, backend.Id);
+            model.Stuck.OnDropped(backend);
             if (remote != null)
                 remote.UdpDropped++;
             return false;

@@ -48,16 +48,17 @@ internal sealed class ConnectionModel(ReferenceModel model)
         _connecting = connection;
         _connectTo = null;
         if (_open.Count >= model.Scenario.Kernel.TcpConnections)
-            return EndAtOnce(connection, Counter.ConnectionsOverLimit, Repeat.OverLimit);
+            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
         if (ofClient >= model.Scenario.Kernel.TcpConnectionsPerClient)
-            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit, Repeat.OverLimit);
+            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
         var chosen = model.Policy.Choose(model.Now, address, isTcp: true, out var remote);
         var binding = model.Policy.LastBinding;
         if (chosen == null)
         {
             if (remote != null)
                 remote.TcpDropped++;
-            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend, Repeat.NoBackend);
+            model.Outage.OnDropped(isTcp: true);
+            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
         }
         connection.IsProxied = true;
         Touch(connection);
@@ -140,9 +141,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         {
             connection.MustClose |= result.Status != IoStatus.EndOfStream
                 && (isClient || connection.IsRelaying);
-            OnSideOver(connection, isClient, result, new Fault(
-                result.Status == IoStatus.EndOfStream
-                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result));
+            OnSideOver(connection, isClient, result,
+                new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
         }
         CheckBound(connection);
     }
@@ -166,8 +166,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 return;
             }
             connection.MustClose |= isClient || connection.IsRelaying;
-            OnSideOver(
-                connection, isClient, result, new Fault(FaultCause.WriteFailed, result));
+            OnSideOver(connection, isClient, result,
+                new Fault(Evidence.CauseOf(result, FaultCause.WriteFailed), result));
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
@@ -316,7 +316,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ExpectedConnection connection, Counter how, Repeat condition)
+    private Binding? EndAtOnce(ExpectedConnection connection, Counter how)
     {
         ILogEvent? line = how switch
         {
@@ -325,7 +325,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
             Counter.ConnectionsOverClientLimit => new LogEvent.ClientOverLimit(connection.From, 0),
             _ => null,
         };
-        model.Repeats.OnCondition(condition, condition == Repeat.OverLimit ? (int)how : 0, line);
+        if (line != null)
+            model.Repeats.OnCondition(Repeat.OverLimit, (int)how, line);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
         return null;

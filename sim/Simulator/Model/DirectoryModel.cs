@@ -76,6 +76,23 @@ internal sealed class DirectoryModel(ReferenceModel model)
         return null;
     }
 
+    /// <summary>
+    /// A name was looked up: of a backend whose session has just ended, and which is known to have
+    /// stopped if its socket is gone.
+    /// </summary>
+    public void OnLooked(ReadOnlySpan<byte> name, IoResult result)
+    {
+        if (Named(name) is not { OwesLook: true } backend)
+        {
+            model.Report(Finding.Untrue, $"{Encoding.UTF8.GetString(name)} was looked up, and no"
+                + " session to it has just ended");
+            return;
+        }
+        backend.OwesLook = false;
+        if (result.Status == IoStatus.NotFound)
+            model.OweStop(backend);
+    }
+
     /// <summary>The core told of a backend that it will connect to next.</summary>
     public void OnDiscoveredLine(LogEvent.BackendDiscovered logged)
     {
@@ -123,8 +140,6 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 backend);
         }
         _toForget.Remove(backend);
-        model.Repeats.Forget(Repeat.BackendStuck, id);
-        model.Repeats.Forget(Repeat.RefusedByBackend, id);
         model.Policy.Forget(backend);
     }
 
@@ -264,6 +279,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnRestored(ExpectedBackend backend)
     {
+        model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
     }
@@ -281,6 +297,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
+            model.Stuck.OnSessionOver(backend);
             session.IsRetired = true;
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;

@@ -25,14 +25,24 @@ internal readonly record struct Evidence(FaultCause Cause, IoResult Io, uint Det
 {
     /// <summary>Whether a fault that the core logged says the same.</summary>
     public bool Supports(Fault fault) => fault.Cause == Cause
-        && (Cause is not (FaultCause.ConnectFailed or FaultCause.ReadFailed
-            or FaultCause.WriteFailed) || fault.Io.Status == Io.Status)
+        && (Cause is not (FaultCause.ConnectFailed or FaultCause.EndOfStream
+            or FaultCause.ReadFailed or FaultCause.WriteFailed) || fault.Io.Status == Io.Status)
         && (Cause is not (FaultCause.FrameBeforeHello or FaultCause.UnknownFrame
             or FaultCause.LengthTooLarge) || fault.Detail == Detail);
 
     public bool IsOfProtocol => Cause is FaultCause.FrameBeforeHello or FaultCause.SecondHello
         or FaultCause.UnaskedHeartbeat or FaultCause.UnknownFrame
         or FaultCause.TcpFrameOnControlSession or FaultCause.LengthTooLarge;
+
+    /// <summary>
+    /// A session's call failed. A process that ends shows as the end of the stream, as a reset or
+    /// as a broken pipe, and is the same cause each time.
+    /// </summary>
+    public static FaultCause CauseOf(IoResult io, FaultCause otherwise) => io.Status switch
+    {
+        IoStatus.EndOfStream or IoStatus.Reset or IoStatus.BrokenPipe => FaultCause.EndOfStream,
+        _ => otherwise,
+    };
 
     public override string ToString() => Cause.ToString();
 }
@@ -92,6 +102,12 @@ internal sealed class ExpectedBackend(
     /// <summary>A session or a connect failed and the core has not said so yet.</summary>
     public bool OwesFaultEvent { get; set; }
 
+    /// <summary>
+    /// Its session ended by itself and its path was there when last scanned: whether it still is
+    /// must be looked up before the end is called a fault.
+    /// </summary>
+    public bool OwesLook { get; set; }
+
     /// <summary>Why, if the calls show it; otherwise only time can have been the cause.</summary>
     public Evidence? LastEvidence { get; set; }
 
@@ -107,6 +123,8 @@ internal sealed class ExpectedBackend(
     public long UdpQueries { get; set; }
     public long TcpSessions { get; set; }
     public long DropsWhileStuck { get; set; }
+
+    public StuckEpisode Stuck { get; } = new();
 
     public override string ToString() => $"backend {Id}";
 }

@@ -41,8 +41,9 @@ internal sealed class LogModel(ReferenceModel model)
 
     private static bool IsExact(ILogEvent logged) => logged is LogEvent.BackendReturned
         or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
-        or LogEvent.BackendDraining or LogEvent.BackendResumed or LogEvent.BackendRemoved
-        or LogEvent.HeartbeatAnswered
+        or LogEvent.BackendStopped or LogEvent.BackendDraining
+        or LogEvent.BackendResumed or LogEvent.BackendRemoved
+        or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;

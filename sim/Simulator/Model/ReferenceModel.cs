@@ -48,6 +48,8 @@ internal sealed class ReferenceModel
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);
+        Stuck = new StuckModel(this);
+        Outage = new OutageModel(this);
         Scans = new ScanModel(this);
         Status = new StatusModel(this);
         Replies = new ReplyModel(this);
@@ -77,6 +79,10 @@ internal sealed class ReferenceModel
     public LogModel Lines { get; }
 
     public RepeatedEventModel Repeats { get; }
+
+    public StuckModel Stuck { get; }
+
+    public OutageModel Outage { get; }
 
     public ScanModel Scans { get; }
 
@@ -121,7 +127,8 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count;
+    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count
+        + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
 
@@ -245,6 +252,7 @@ internal sealed class ReferenceModel
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
+        Stuck.OnTurnEnded();
     }
 
     public void OnHealed() => HasHealed = true;
@@ -289,12 +297,14 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
-        Replies.OnSendFailed(in header, why);
+        var lost = Replies.OnSendFailed(in header, why);
+        if (lost == 0)
+            return;
         Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
             why.Status is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
                 or IoStatus.Refused or IoStatus.MessageTooLong
                 ? new LogEvent.ReplyUndeliverable(header.Peer, why, 0)
-                : new LogEvent.SendFailed(header.Peer, why, 0));
+                : new LogEvent.SendFailed(header.Peer, why, 0), lost);
     }
 
     // ---- Streams ----
@@ -397,6 +407,16 @@ internal sealed class ReferenceModel
             Connections.OnClosed(connection, socket, aborted);
     }
 
+    /// <summary>
+    /// A backend's session ended by itself and its socket is gone: that is a stop, not a fault.
+    /// </summary>
+    public void OweStop(ExpectedBackend backend)
+    {
+        backend.OwesFaultEvent = false;
+        Lines.Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
+            backend.LastEvidence?.Io ?? default, backend.BackOff));
+    }
+
     // ---- The directory ----
 
     public void OnScanOpened(Instant now, IoResult result)
@@ -413,6 +433,13 @@ internal sealed class ReferenceModel
         Deeds++;
         Arrivals.Drain();
         Directory.OnScanEntry(result, in entry);
+    }
+
+    public void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        Now = Shown(now);
+        Arrivals.Drain();
+        Directory.OnLooked(name, result);
     }
 
     // ---- The log ----
@@ -433,7 +460,8 @@ internal sealed class ReferenceModel
                 OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
                 return;
             case LogEvent.BackendStuck stuck:
-                OnArrivalLine(Repeat.BackendStuck, stuck.Id.Value, stuck.Suppressed, stuck);
+                Arrivals.DrainUntil(() => Stuck.IsDue(stuck.Id.Value));
+                Stuck.OnStuckLine(stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
                 OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
@@ -445,6 +473,8 @@ internal sealed class ReferenceModel
                 return;
         }
         Arrivals.Drain();
+        if (logged is LogEvent.BackendUnstuck unstuck)
+            Stuck.OnUnstuckLine(unstuck.Id);
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);
         Status.OnLogged(logged);
@@ -486,7 +516,7 @@ internal sealed class ReferenceModel
     /// </summary>
     private void OnArrivalLine(Repeat kind, int which, long suppressed, ILogEvent logged)
     {
-        Arrivals.DrainTo(kind, which);
+        Arrivals.DrainUntil(() => Repeats.IsDue(kind, which));
         Repeats.OnLine(kind, which, suppressed, logged);
     }
 
@@ -497,6 +527,7 @@ internal sealed class ReferenceModel
             && Policy.WithId(faulted.Id.Value) is { } backend)
         {
             backend.OwesFaultEvent = false;
+            backend.OwesLook = false;
         }
     }
 

@@ -1,8 +1,9 @@
 // Owns the events about conditions that repeat: each condition may be logged at most every
-// 5 s, is logged when it comes and may be, and a line names how many were suppressed since the one
-// before. Each way to fail and each limit is a condition of its own, and so is each backend that is
-// stuck or that refuses.
-// The line is about the condition that came last, and names who and what it was.
+// 5 s, is logged when it comes and may be, and what was suppressed is logged when the 5 s are over;
+// a line names how many were suppressed since the one before. Each way to fail and each limit is a
+// condition of its own, and so is each backend that refuses. The line is about the condition that
+// came last, and names who and what it was. Of the lines before the last one, that of a complete
+// stop, the 5 s do not hold: by then nothing may be suppressed any more.
 //
 // What always holds: a condition was seen in the calls or follows from the policy before its line
 // is logged.
@@ -22,7 +23,6 @@ internal enum Repeat
     SendFailed,
     AcceptFailed,
     NoBackend,
-    BackendStuck,
     OverLimit,
     RefusedByBackend,
     WithoutResources,
@@ -41,6 +41,18 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         public ILogEvent? Last { get; set; }
     }
 
+    /// <summary>Conditions of which something is suppressed.</summary>
+    public int Waiting
+    {
+        get
+        {
+            var waiting = 0;
+            foreach (var gate in _gates.Values)
+                waiting += gate.Unlogged > 0 ? 1 : 0;
+            return waiting;
+        }
+    }
+
     /// <summary>Whether a line about a condition is owed in this turn.</summary>
     public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
 
@@ -48,11 +60,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A condition came; its line is owed in this turn if it may be logged, and says this, but for
     /// how many were suppressed.
     /// </summary>
-    public void OnCondition(Repeat kind, int which, ILogEvent? line = null)
+    public void OnCondition(Repeat kind, int which, ILogEvent? line = null, long times = 1)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
-        gate.Unlogged++;
+        gate.Unlogged += times;
         if (MayPass(gate))
             _due.Add((kind, which));
     }
@@ -90,6 +102,9 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 OnLine(Repeat.WithoutResources, 0, without.Suppressed,
                     without with { Suppressed = 0 });
                 break;
+            case LogEvent.Stopped:
+                OnStopped();
+                break;
         }
     }
 
@@ -102,10 +117,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
         {
-            model.Report(Finding.Repeated, $"{kind} was logged at {gate.LastLine} and again at"
-                + $" {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be");
+            model.Life.ReportUnlessStopped(Finding.Repeated, $"{kind} was logged at {gate.LastLine}"
+                + $" and again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
+                backend: null);
         }
-        else if (gate.Unlogged == 0)
+        if (gate.Unlogged == 0)
         {
             model.Report(Finding.Untrue,
                 $"{kind} was logged{(which == 0 ? "" : $" of {which}")}, and"
@@ -126,14 +142,36 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         _due.Remove((kind, which));
     }
 
-    /// <summary>A backend is forgotten, and one that comes later starts from nothing.</summary>
-    public void Forget(Repeat kind, int which) => _gates.Remove((kind, which));
+    /// <summary>What was suppressed is logged by a line that says more.</summary>
+    public void Settle(Repeat kind, int which) => GateOf(kind, which).Unlogged = 0;
 
     public void OnTurnEnded()
     {
-        if (_due.Count > 0 && !model.Life.HasStopped)
-            model.Report(Finding.Untrue, $"the log does not have {_due[0].Kind}");
         _due.Clear();
+        if (model.Life.HasStopped)
+            return;
+        foreach (var ((kind, which), gate) in _gates)
+        {
+            if (gate.Unlogged > 0 && MayPass(gate)
+                && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
+            {
+                model.Report(Finding.Untrue, $"the log does not have {kind}"
+                    + $"{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times, at {model.Now};"
+                    + $" its last line was at {gate.LastLine}");
+            }
+        }
+    }
+
+    private void OnStopped()
+    {
+        foreach (var ((kind, which), gate) in _gates)
+        {
+            if (gate.Unlogged > 0)
+            {
+                model.Report(Finding.Untrue, $"the balancer has stopped, and the log does not have"
+                    + $" {kind}{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times");
+            }
+        }
     }
 
     private bool MayPass(Gate gate) =>

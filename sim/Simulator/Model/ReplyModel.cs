@@ -76,23 +76,27 @@ internal sealed class ReplyModel(ReferenceModel model)
         model.Counters.Add(Counter.RepliesSent);
     }
 
-    public void OnSendFailed(in DatagramHeader header, IoResult why)
+    /// <summary>A send failed; how many replies that cost.</summary>
+    public int OnSendFailed(in DatagramHeader header, IoResult why)
     {
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
             || header.Length != owed.Length)
         {
             Invented(in header, _owed.Count == 0 ? "no reply asked for it"
                 : $"the next reply is to {owed.To}");
-            return;
+            return 0;
         }
         // A full socket takes none of its batch; any other error is about one reply.
+        var lost = 0;
         do
         {
+            lost++;
             Take(_owed.Peek());
             model.Counters.Add(CounterOf(why.Status));
         }
         while (why.Status == IoStatus.WouldBlock
             && _owed.TryPeek(out var next) && next.Batch == owed.Batch);
+        return lost;
     }
 
     public void OnTurnEnded()

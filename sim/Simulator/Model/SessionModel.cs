@@ -108,8 +108,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             if (result.Status != IoStatus.WouldBlock)
             {
-                Ends(session, result.Status == IoStatus.EndOfStream
-                    ? FaultCause.EndOfStream : FaultCause.ReadFailed, result);
+                Ends(session, Evidence.CauseOf(result, FaultCause.ReadFailed), result);
             }
             return;
         }
@@ -169,7 +168,9 @@ internal sealed class SessionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
-        if (!backend.HasPath)
+        if (backend.HasPath)
+            model.Outage.OnHealthy();
+        else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
@@ -206,9 +207,15 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.Session = null;
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
+        model.Stuck.OnSessionOver(backend);
         if (!session.HasHello)
             backend.ConnectsFailed++;
         BackOff(backend);
+        if (session.Evidence is not { Cause: FaultCause.EndOfStream })
+            return;
+        backend.OwesLook = backend.HasPath;
+        if (!backend.HasPath)
+            model.OweStop(backend);
     }
 
     // ---- Frames out ----
@@ -251,13 +258,15 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         else if (!result.IsOk)
         {
-            Ends(session, FaultCause.WriteFailed, result);
+            Ends(session, Evidence.CauseOf(result, FaultCause.WriteFailed), result);
         }
         else if (!session.IsLost)
         {
             Take(session, bytes);
             session.IsStuck &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
+            if (session.Owed.Count == 0 && !session.IsRetired)
+                model.Stuck.OnDrained(session.Backend);
         }
     }
 

@@ -151,8 +151,12 @@ public sealed class StoryRecorder : RunObserver
             case LogEvent.BackendDraining e: Tell(now, e.Id, "socket removed; draining"); break;
             case LogEvent.BackendResumed e: Tell(now, e.Id, "socket restored"); break;
             case LogEvent.BackendRemoved e: Tell(now, e.Id, "removed: no such path"); break;
+            case LogEvent.BackendStopped e: Tell(now, e.Id, "stopped"); break;
             case LogEvent.BackendStuck e:
                 Tell(now, e.Id, $"stuck, {e.QueuedBytes} bytes wait");
+                break;
+            case LogEvent.BackendUnstuck e:
+                Tell(now, e.Id, $"stuck no longer: {e.End}, {e.Dropped} queries dropped");
                 break;
             case LogEvent.BackendForgotten e: _laneById.Remove(e.Id); break;
             case LogEvent.BackendFaulted e: OnFaulted(now, e); break;
@@ -172,7 +176,8 @@ public sealed class StoryRecorder : RunObserver
 
     private void OnFaulted(Instant now, LogEvent.BackendFaulted logged)
     {
-        var io = logged.Fault.Io == default ? "" : $", {logged.Fault.Io.Status}";
+        var io = logged.Fault.Io.Status is IoStatus.Ok or IoStatus.EndOfStream
+            ? "" : $", {logged.Fault.Io.Status}";
         Lane(logged.Id)?.Notes.Add(new LaneNote(now,
             $"{logged.Fault.Cause}{io}; next connect in {logged.BackOff}",
             IsFault: true, logged.BackOff));

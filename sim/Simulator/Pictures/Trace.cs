@@ -87,6 +87,9 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
                 ? $" inode {entry.Identity.Inode}" : " no socket")
             : $"{result}");
 
+    public override void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result) =>
+        Put(now, "look", $"{System.Text.Encoding.UTF8.GetString(name)} {result}");
+
     public override void OnLogged(Instant now, ILogEvent logged) => Put(now, "log", logged switch
     {
         // A set of counters has no text of its own.

@@ -97,6 +97,12 @@ public sealed class Until(Instant until, RunObserver watcher) : RunObserver
             watcher.OnScanOpened(now, result);
     }
 
+    public override void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        if (now <= until)
+            watcher.OnLooked(now, name, result);
+    }
+
     public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
     {
         if (now <= until)

@@ -1,5 +1,5 @@
-// Owns the telling of the balancer's scans: it passes each call on to the simulated directory and
-// tells the observers what was answered.
+// Owns the telling of the balancer's scans and looks: it passes each call on to the simulated
+// directory and tells the observers what was answered.
 //
 // What always holds: the answers are the directory's own, unchanged, and each is told once.
 
@@ -30,4 +30,11 @@ internal sealed class ObservedDirectory(SimKernel kernel, RunObserver observer)
     }
 
     public void CloseScan() => kernel.Directory.CloseScan();
+
+    public IoResult Look(ReadOnlySpan<byte> name)
+    {
+        var result = kernel.Directory.Look(name);
+        observer.OnLooked(kernel.Clock.Now, name, result);
+        return result;
+    }
 }

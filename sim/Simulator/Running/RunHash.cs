@@ -125,6 +125,14 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
 
     public override void OnScanOpened(Instant now, IoResult result) => Answer(14, now, result);
 
+    public override void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        Begin(35, now);
+        Add(name);
+        Add(result);
+        End();
+    }
+
     public override void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry)
     {
         Begin(15, now);

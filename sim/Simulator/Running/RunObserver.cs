@@ -79,6 +79,9 @@ public abstract class RunObserver
     /// <summary>The entry means something only if Ok.</summary>
     public virtual void OnScanEntry(Instant now, IoResult result, in DirectoryEntry entry) { }
 
+    /// <summary>A name was looked up, outside of scans.</summary>
+    public virtual void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result) { }
+
     /// <summary>What the next waits report of a socket was set.</summary>
     public virtual void OnInterest(Instant now, SocketHandle socket, Readiness interest) { }
 

@@ -147,6 +147,13 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnScanEntry(now, result, in entry);
     }
 
+    public override void OnLooked(Instant now, ReadOnlySpan<byte> name, IoResult result)
+    {
+        Events++;
+        foreach (var observer in all)
+            observer.OnLooked(now, name, result);
+    }
+
     public override void OnLogged(Instant now, ILogEvent logged)
     {
         Events++;

@@ -16,7 +16,8 @@
 // A deadline does not pass before what the backend sent by then is read, but for a second at most.
 // Any fault tears the session down and schedules a connect: at once for a backend just discovered
 // or restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
-// discovered may be bound and not listen yet: it is tried a few times before that is a fault.
+// discovered may be bound and not listen yet: it is tried a few times before that is a fault. A
+// session that ends after its backend's socket was removed is handled alike, and logged as a stop.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; at most one heartbeat is out, and it is answered
@@ -52,8 +53,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
-    private LogGate _stuckGate;
-    private LogGate _refusedGate;
+    private readonly StuckReport _stuck;
     private long _connectsStarted;
     private long _connectsFailed;
     private long _udpQueries;
@@ -74,6 +74,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
         _session = new ControlSession(services.Network);
+        _stuck = new StuckReport(services, id);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
         _heartbeat = new Timer(OnHeartbeatDue);
@@ -153,13 +154,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         else if (isAnother)
             OnRestarted(now);
         else if (State == BackendState.Draining)
-            OnRestored();
+            OnRestored(now);
     }
 
-    private void OnRestored()
+    private void OnRestored(Instant now)
     {
         State = BackendState.Healthy;
         _services.Log.Write(new LogEvent.BackendResumed(Id, Path));
+        _reports.OnHealthy(now);
     }
 
     /// <summary>A whole scan did not see the path.</summary>
@@ -193,7 +195,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
-            EndSession();
+            EndSession(now);
         }
         else if (HasSession)
         {
@@ -208,6 +210,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void Retire(Instant now)
     {
         DisarmSessionTimers();
+        _stuck.OnSessionEnded(now);
         _retired?.End();
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
         _session = new ControlSession(_services.Network);
@@ -269,7 +272,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _warmAt = now + _services.Options.WarmUp;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
-        if (!_pathPresent)
+        if (_pathPresent)
+            _reports.OnHealthy(now);
+        else
             _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
     }
 
@@ -325,7 +330,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         Verify.That(HasSession, "only a session can fault");
         if (State == BackendState.AwaitingHello)
             _connectsFailed++;
-        EndSession();
+        EndSession(now);
         BackOff(now, fault);
     }
 
@@ -337,22 +342,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _services.Timers.Disarm(_stallTimeout);
     }
 
-    private void EndSession()
+    private void EndSession(Instant now)
     {
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
         var inFlight = _session.Unanswered;
         _session.End();
+        _stuck.OnSessionEnded(now);
         _reports.OnSessionLost(this, inFlight);
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
-    public void Shutdown()
+    public void Shutdown(Instant now)
     {
         _services.Timers.Disarm(_reconnect);
         _retired?.End();
         if (HasSession)
-            EndSession();
+            EndSession(now);
         State = BackendState.BackingOff;
     }
 
@@ -362,8 +368,18 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
-        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+        if (IsPlainStop(fault))
+            _services.Log.Write(new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
+        else
+            _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
     }
+
+    /// <summary>
+    /// Its process removed its socket and then ended the session, as an orderly stop does. The end
+    /// often comes before the scan that would see the path gone, so the path is looked at.
+    /// </summary>
+    private bool IsPlainStop(Fault fault) => fault.Cause == FaultCause.EndOfStream
+        && (!_pathPresent || _reports.IsGone(this));
 
     // ---- Its stream ----
 
@@ -373,9 +389,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (!_session.TryForward(source, payload))
         {
             _dropsWhileStuck++;
-            if (_stuckGate.TryPass(now, out var suppressed))
-                _services.Log.Write(
-                    new LogEvent.BackendStuck(Id, _session.QueuedBytes, suppressed));
+            _stuck.OnDropped(now, _session.QueuedBytes);
             return false;
         }
         _udpQueries++;
@@ -385,12 +399,6 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     /// <summary>Counts a TCP session that it took.</summary>
     public void CountTcpSession() => _tcpSessions++;
-
-    /// <summary>
-    /// Whether to log now that it refused a connection, and how many such records were suppressed.
-    /// </summary>
-    public bool MayLogRefusal(Instant now, out long suppressed) =>
-        _refusedGate.TryPass(now, out suppressed);
 
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
@@ -411,11 +419,17 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         var taken = _session.BytesTaken;
         var result = _session.Flush();
         if (!result.IsOk)
-            OnFault(now, new Fault(FaultCause.WriteFailed, result));
+            OnFault(now, Fault.OfWrite(result));
         else if (_session.QueuedBytes == 0)
-            _services.Timers.Disarm(_stallTimeout);
+            OnDrained(now);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
+    }
+
+    private void OnDrained(Instant now)
+    {
+        _services.Timers.Disarm(_stallTimeout);
+        _stuck.OnDrained(now);
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
@@ -428,20 +442,13 @@ internal sealed class Backend : IStreamOwner, ISessionReader
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
         var result = _services.Network.Read(_session.Stream, buffer);
-        switch (result.Status)
+        if (result.IsOk)
         {
-            case IoStatus.Ok:
-                mayHaveMore = result.Count == mostBytes;
-                return ReadFrames(now, buffer[..result.Count]);
-            case IoStatus.WouldBlock:
-                break;
-            case IoStatus.EndOfStream:
-                OnFault(now, new Fault(FaultCause.EndOfStream));
-                break;
-            default:
-                OnFault(now, new Fault(FaultCause.ReadFailed, result));
-                break;
+            mayHaveMore = result.Count == mostBytes;
+            return ReadFrames(now, buffer[..result.Count]);
         }
+        if (result.Status != IoStatus.WouldBlock)
+            OnFault(now, Fault.OfRead(result));
         return 0;
     }
 

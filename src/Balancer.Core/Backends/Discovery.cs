@@ -98,6 +98,12 @@ internal sealed class Discovery
         ScanSoon(now);
     }
 
+    /// <summary>
+    /// Whether no socket is at a backend's path now. A directory that cannot be read says nothing.
+    /// </summary>
+    public bool IsGone(Backend backend) =>
+        _directory.Look(backend.Name).Status == IoStatus.NotFound;
+
     /// <summary>Reads the next few entries of a scan.</summary>
     public void DoWork(Instant now)
     {

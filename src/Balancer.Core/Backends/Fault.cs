@@ -42,13 +42,16 @@ public enum FaultCause
     /// <summary>An OUTBOUND_UDP length over 65,535; Detail is the length.</summary>
     LengthTooLarge,
 
-    /// <summary>The backend ended the session.</summary>
+    /// <summary>
+    /// The backend ended the session, as its process does when it ends. Io is the end of the
+    /// stream, a reset or a broken pipe: which one, depends only on where its bytes lay.
+    /// </summary>
     EndOfStream,
 
-    /// <summary>Reading failed; Io says how.</summary>
+    /// <summary>Reading failed otherwise; Io says how.</summary>
     ReadFailed,
 
-    /// <summary>Writing failed; Io says how.</summary>
+    /// <summary>Writing failed otherwise; Io says how.</summary>
     WriteFailed,
 
     /// <summary>
@@ -59,4 +62,15 @@ public enum FaultCause
 }
 
 /// <summary>A fault with its evidence; Io and Detail mean something where Cause says so.</summary>
-public readonly record struct Fault(FaultCause Cause, IoResult Io = default, uint Detail = 0);
+public readonly record struct Fault(FaultCause Cause, IoResult Io = default, uint Detail = 0)
+{
+    /// <summary>A read of a session failed, or was its end.</summary>
+    internal static Fault OfRead(IoResult why) => OfCall(why, FaultCause.ReadFailed);
+
+    /// <summary>A write to a session failed.</summary>
+    internal static Fault OfWrite(IoResult why) => OfCall(why, FaultCause.WriteFailed);
+
+    private static Fault OfCall(IoResult why, FaultCause otherwise) => new(
+        why.Status is IoStatus.EndOfStream or IoStatus.Reset or IoStatus.BrokenPipe
+            ? FaultCause.EndOfStream : otherwise, why);
+}

@@ -1,21 +1,43 @@
-// Owns the log record that says that clients get no backend, for UDP and TCP together: whatever
-// they ask with, the condition is one.
+// Owns the log records that say that clients get no backend, and that one is healthy again, for UDP
+// and TCP together: whatever they ask with, the condition is one. An outage begins with the first
+// query or connection that finds no backend, since before that nobody misses one, and ends when a
+// backend becomes healthy.
 //
-// What always holds: every query and connection that found no backend is in one record, as the one
-// that caused it or in a later one's number.
+// What always holds: every query and connection that found no backend is in the numbers of exactly
+// one outage_ended, or, while the outage lasts and if the balancer stops in it, of exactly one
+// no_healthy_backend.
 
 namespace Balancer.Core;
 
 /// <summary>
-/// Says that no backend is healthy, at most once every 5 s, for UDP and TCP together.
+/// Logs that no backend is healthy, at most once every 5 s, and how long that was and what it cost.
 /// </summary>
-internal sealed class NoBackendReport(IBalancerLog log)
+internal sealed class NoBackendReport(Services services)
 {
-    private LogGate _gate;
+    private readonly LogGate<LogEvent.NoHealthyBackend> _gate =
+        services.Gates.Make<LogEvent.NoHealthyBackend>();
 
-    public void Report(Instant now)
+    private Instant _since;
+    private long _queries;
+    private long _connections;
+
+    /// <summary>A query was dropped, or a connection refused.</summary>
+    public void OnDropped(Instant now, Traffic traffic)
     {
-        if (_gate.TryPass(now, out var suppressed))
-            log.Write(new LogEvent.NoHealthyBackend(suppressed + 1));
+        if (_queries + _connections == 0)
+            _since = now;
+        _ = traffic == Traffic.Udp ? _queries++ : _connections++;
+        _gate.Write(now, new LogEvent.NoHealthyBackend(1));
+    }
+
+    /// <summary>A backend became healthy, the first one or not.</summary>
+    public void OnHealthy(Instant now)
+    {
+        if (_queries + _connections == 0)
+            return;
+        _gate.Forget();
+        services.Log.Write(new LogEvent.OutageEnded(now - _since, _queries, _connections));
+        _queries = 0;
+        _connections = 0;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class Remotes
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
-        _noBackend = new NoBackendReport(services.Log);
+        _noBackend = new NoBackendReport(services);
         _expiry = new Timer(OnExpiryDue);
         _rebalance = new Timer(OnRebalanceDue);
     }
@@ -99,7 +99,7 @@ internal sealed class Remotes
             chosen = Choose(now, ref remote, index, traffic);
         }
         if (chosen is null)
-            _noBackend.Report(now);
+            _noBackend.OnDropped(now, traffic);
         return chosen;
     }
 
@@ -136,6 +136,9 @@ internal sealed class Remotes
     /// <summary>As above, for a remote that may have been forgotten since.</summary>
     public void CountOutcome(Ipv4 address, Traffic traffic, bool forwarded) =>
         CountOutcome(_table.Find(address), traffic, forwarded);
+
+    /// <summary>A backend became healthy: an outage, if there is one, is over.</summary>
+    public void OnBackendHealthy(Instant now) => _noBackend.OnHealthy(now);
 
     /// <summary>Does one slice of what HasWork says.</summary>
     public void DoWork(Instant now)

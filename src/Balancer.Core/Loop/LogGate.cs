@@ -1,46 +1,114 @@
-// Owns the rate limit of log lines about conditions that repeat, so that nothing that a client or
-// a backend does fills a disk: one line every Limits.RepeatedLogInterval, with how many were held
-// back since the one before.
+// Owns the rate limit of log records about conditions that repeat, so that nothing that a client or
+// a backend does fills a disk: one record every Limits.RepeatedLogInterval, which speaks of the
+// last time and says how many before it were suppressed. The interval's end, and the balancer's
+// stop, bring out what was suppressed, whether the condition comes again or not.
 //
 // What always holds: a condition has a gate of its own, so that one that a client can bring about
-// never hides another that an operator must see.
+// never hides another that an operator must see; a gate's timer is armed exactly while something is
+// suppressed; by the time the balancer has stopped each time is in exactly one record, as its
+// subject or in its number.
 
 using System;
+using System.Collections.Generic;
 
 namespace Balancer.Core;
 
-/// <summary>The gate of one condition.</summary>
-internal struct LogGate
+/// <summary>All gates of one balancer.</summary>
+internal sealed class LogGates(Timers timers, IBalancerLog log)
 {
-    private bool _hasPassed;
-    private Instant _lastPassed;
-    private long _heldBack;
+    private readonly List<ILogGate> _all = [];
 
-    /// <summary>
-    /// Whether to log now, and how many were held back since the last that passed.
-    /// </summary>
-    public bool TryPass(Instant now, out long heldBack)
+    internal interface ILogGate
     {
-        heldBack = 0;
-        if (_hasPassed && now - _lastPassed < Limits.RepeatedLogInterval)
-        {
-            _heldBack++;
-            return false;
-        }
-        heldBack = _heldBack;
-        _heldBack = 0;
-        _hasPassed = true;
-        _lastPassed = now;
-        return true;
+        void Settle(Instant now);
+    }
+
+    /// <summary>How many ways there are in which a call fails.</summary>
+    public static int Statuses { get; } = Enum.GetValues<IoStatus>().Length;
+
+    /// <summary>A gate for one more condition; made once, as it is never given up.</summary>
+    public LogGate<TEvent> Make<TEvent>() where TEvent : struct, IRepeatedEvent<TEvent>
+    {
+        var gate = new LogGate<TEvent>(timers, log);
+        _all.Add(gate);
+        return gate;
+    }
+
+    /// <summary>Logs whatever is suppressed: the balancer stops.</summary>
+    public void Settle(Instant now)
+    {
+        foreach (var gate in _all)
+            gate.Settle(now);
     }
 }
 
-/// <summary>The gates of an error that system calls report, one for each way to fail.</summary>
-internal sealed class LogGates
+/// <summary>The gate of one condition.</summary>
+internal sealed class LogGate<TEvent> : LogGates.ILogGate
+    where TEvent : struct, IRepeatedEvent<TEvent>
 {
-    private readonly LogGate[] _gates = new LogGate[Enum.GetValues<IoStatus>().Length];
+    private readonly Timers _timers;
+    private readonly IBalancerLog _log;
+    private readonly Timer _due;
+    private TEvent _last;
+    private long _times;
+    private bool _hasPassed;
+    private Instant _lastPassed;
 
-    /// <summary>As LogGate.TryPass, for this way to fail.</summary>
-    public bool TryPass(IoStatus status, Instant now, out long heldBack) =>
-        _gates[(int)status].TryPass(now, out heldBack);
+    public LogGate(Timers timers, IBalancerLog log)
+    {
+        _timers = timers;
+        _log = log;
+        _due = new Timer(Pass);
+    }
+
+    /// <summary>
+    /// The condition came, so many times at once: logs it now, or when the interval since the last
+    /// record is over.
+    /// </summary>
+    public void Write(Instant now, in TEvent logged, long times = 1)
+    {
+        _last = logged;
+        _times += times;
+        if (!_hasPassed || now - _lastPassed >= Limits.RepeatedLogInterval)
+            Pass(now);
+        else if (!_due.IsArmed)
+            _timers.Arm(_due, _lastPassed + Limits.RepeatedLogInterval);
+    }
+
+    /// <summary>Logs what is suppressed, if anything is, without waiting for its time.</summary>
+    public void Settle(Instant now)
+    {
+        if (_times > 0)
+            Pass(now);
+    }
+
+    /// <summary>What is suppressed was logged by an event that says more.</summary>
+    public void Forget()
+    {
+        _timers.Disarm(_due);
+        _times = 0;
+    }
+
+    private void Pass(Instant now)
+    {
+        _timers.Disarm(_due);
+        _log.Write(_last.WithSuppressed(_times - 1));
+        _times = 0;
+        _hasPassed = true;
+        _lastPassed = now;
+    }
+}
+
+/// <summary>Gates of one event that are told apart by a number, made when needed.</summary>
+/// <param name="gates">Makes them.</param>
+/// <param name="count">The numbers are 0 to below this.</param>
+internal sealed class LogGateTable<TEvent>(LogGates gates, int count)
+    where TEvent : struct, IRepeatedEvent<TEvent>
+{
+    private readonly LogGate<TEvent>?[] _gates = new LogGate<TEvent>?[count];
+
+    public LogGate<TEvent> this[int which] => _gates[which] ??= gates.Make<TEvent>();
+
+    /// <summary>The gate of one way in which a call fails.</summary>
+    public LogGate<TEvent> this[IoStatus status] => this[(int)status];
 }

@@ -14,4 +14,7 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
     /// Where one read puts its bytes; nothing in it outlives the handling of the read.
     /// </summary>
     public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
+
+    /// <summary>Makes the gates of what is logged at most so often.</summary>
+    public LogGates Gates { get; } = new(Timers, Log);
 }

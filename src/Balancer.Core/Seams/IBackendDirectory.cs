@@ -45,4 +45,10 @@ public interface IBackendDirectory
 
     /// <summary>Ends a scan, finished or not.</summary>
     void CloseScan();
+
+    /// <summary>
+    /// Looks whether a scan would tell a socket of this name now: Ok, NotFound if not, or why
+    /// nobody knows. It may be asked at any time, and is one call that waits for nothing.
+    /// </summary>
+    IoResult Look(ReadOnlySpan<byte> name);
 }

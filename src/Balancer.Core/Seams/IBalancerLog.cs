@@ -39,6 +39,15 @@ public interface ILogEvent
     static abstract LogLevel Level { get; }
 }
 
+/// <summary>
+/// An event about a condition that repeats: one record may speak of several times.
+/// </summary>
+public interface IRepeatedEvent<TSelf> : ILogEvent where TSelf : struct
+{
+    /// <summary>The same, with how many similar ones it speaks of besides.</summary>
+    TSelf WithSuppressed(long suppressed);
+}
+
 /// <summary>Where the core logs what happened.</summary>
 public interface IBalancerLog
 {

@@ -5,7 +5,7 @@
 // What always holds: an event's name is its type's, in snake_case, and monitors depend on it. An
 // event has one level: where the same call failing is an operator's trouble in one case and a
 // client's doing in another, these are two events. What one client can cause at will is debug or
-// below, or rate limited where it comes about, with how many went unsaid.
+// below, or rate limited (LogGate), with how many were suppressed.
 
 namespace Balancer.Core;
 
@@ -80,6 +80,17 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Error;
     }
 
+    /// <summary>
+    /// A backend removed its socket and ended its session, as an orderly stop does; the next
+    /// connect comes after the back-off. How says how the end showed.
+    /// </summary>
+    public readonly record struct BackendStopped(
+        BackendId Id, string Path, IoResult How, Duration BackOff) : ILogEvent
+    {
+        public static string Name => "backend_stopped";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     /// <summary>The socket of a healthy backend was removed: it gets no new clients.</summary>
     public readonly record struct BackendDraining(BackendId Id, string Path) : ILogEvent
     {
@@ -132,6 +143,17 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Warn;
     }
 
+    /// <summary>
+    /// A backend is no longer stuck, as it has drained or its session has ended: how long since the
+    /// first query that was dropped for it, and how many were in all.
+    /// </summary>
+    public readonly record struct BackendUnstuck(
+        BackendId Id, Duration Lasted, long Dropped, StuckEnd End) : ILogEvent
+    {
+        public static string Name => "backend_unstuck";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     // ---- The directory ----
 
     /// <summary>The operator asked for a scan.</summary>
@@ -175,10 +197,23 @@ public static class LogEvent
     /// A query or connection found no healthy backend; at most one line every 5 s, with how many
     /// were dropped since the last.
     /// </summary>
-    public readonly record struct NoHealthyBackend(long Dropped) : ILogEvent
+    public readonly record struct NoHealthyBackend(long Dropped)
+        : IRepeatedEvent<NoHealthyBackend>
     {
         public static string Name => "no_healthy_backend";
         public static LogLevel Level => LogLevel.Error;
+        public NoHealthyBackend WithSuppressed(long suppressed) => new(suppressed + 1);
+    }
+
+    /// <summary>
+    /// A backend is healthy again after queries or connections found none: how long since the first
+    /// of these, and how many there were in all.
+    /// </summary>
+    public readonly record struct OutageEnded(
+        Duration Lasted, long QueriesDropped, long ConnectionsRefused) : ILogEvent
+    {
+        public static string Name => "outage_ended";
+        public static LogLevel Level => LogLevel.Info;
     }
 
     /// <summary>A remote was bound to a backend, or to one that stands in.</summary>
@@ -239,68 +274,92 @@ public static class LogEvent
     }
 
     /// <summary>Receiving datagrams failed; rate limited.</summary>
-    public readonly record struct ReceiveFailed(IoResult Why, long Suppressed) : ILogEvent
+    public readonly record struct ReceiveFailed(IoResult Why, long Suppressed)
+        : IRepeatedEvent<ReceiveFailed>
     {
         public static string Name => "receive_failed";
         public static LogLevel Level => LogLevel.Error;
+        public ReceiveFailed WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>Sending a reply failed for want of something of our own; rate limited.</summary>
     public readonly record struct SendFailed(
-        Endpoint Remote, IoResult Why, long Suppressed) : ILogEvent
+        Endpoint Remote, IoResult Why, long Suppressed)
+        : IRepeatedEvent<SendFailed>
     {
         public static string Name => "send_failed";
         public static LogLevel Level => LogLevel.Warn;
+        public SendFailed WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>Sending a reply failed as it does for a forged source; rate limited.</summary>
     public readonly record struct ReplyUndeliverable(
-        Endpoint Remote, IoResult Why, long Suppressed) : ILogEvent
+        Endpoint Remote, IoResult Why, long Suppressed)
+        : IRepeatedEvent<ReplyUndeliverable>
     {
         public static string Name => "reply_undeliverable";
         public static LogLevel Level => LogLevel.Debug;
+        public ReplyUndeliverable WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     // ---- Connections ----
 
     /// <summary>Accepting a connection failed; rate limited.</summary>
-    public readonly record struct AcceptFailed(IoResult Why, long Suppressed) : ILogEvent
+    public readonly record struct AcceptFailed(IoResult Why, long Suppressed)
+        : IRepeatedEvent<AcceptFailed>
     {
         public static string Name => "accept_failed";
         public static LogLevel Level => LogLevel.Error;
+        public AcceptFailed WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>A client ended its connection before it was accepted; rate limited.</summary>
-    public readonly record struct AcceptAborted(IoResult Why, long Suppressed) : ILogEvent
+    public readonly record struct AcceptAborted(IoResult Why, long Suppressed)
+        : IRepeatedEvent<AcceptAborted>
     {
         public static string Name => "accept_aborted";
         public static LogLevel Level => LogLevel.Debug;
+        public AcceptAborted WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>A connection was refused since as many as may be are open; rate limited.</summary>
-    public readonly record struct ConnectionsOverLimit(Endpoint Client, long Suppressed) : ILogEvent
+    public readonly record struct ConnectionsOverLimit(Endpoint Client, long Suppressed)
+        : IRepeatedEvent<ConnectionsOverLimit>
     {
         public static string Name => "connections_over_limit";
         public static LogLevel Level => LogLevel.Warn;
+        public ConnectionsOverLimit WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>
     /// A connection was refused since its address has as many open as one may; rate limited.
     /// </summary>
-    public readonly record struct ClientOverLimit(Endpoint Client, long Suppressed) : ILogEvent
+    public readonly record struct ClientOverLimit(Endpoint Client, long Suppressed)
+        : IRepeatedEvent<ClientOverLimit>
     {
         public static string Name => "client_over_limit";
         public static LogLevel Level => LogLevel.Debug;
+        public ClientOverLimit WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>
     /// This process had no descriptor or memory to reach a backend for a connection; rate limited.
     /// </summary>
     public readonly record struct ConnectionWithoutResources(
-        ConnectionId Id, IoResult Why, long Suppressed) : ILogEvent
+        ConnectionId Id, IoResult Why, long Suppressed)
+        : IRepeatedEvent<ConnectionWithoutResources>
     {
         public static string Name => "connection_without_resources";
         public static LogLevel Level => LogLevel.Error;
+        public ConnectionWithoutResources WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>A connection goes to a backend; again when a second one is tried.</summary>
@@ -322,10 +381,13 @@ public static class LogEvent
     /// A backend refused a connection or ended it before INBOUND_TCP_OK; rate limited.
     /// </summary>
     public readonly record struct ConnectionRefusedByBackend(
-        ConnectionId Id, BackendId Backend, Fault Why, long Suppressed) : ILogEvent
+        ConnectionId Id, BackendId Backend, Fault Why, long Suppressed)
+        : IRepeatedEvent<ConnectionRefusedByBackend>
     {
         public static string Name => "connection_refused_by_backend";
         public static LogLevel Level => LogLevel.Warn;
+        public ConnectionRefusedByBackend WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>A connection is over; How is the counter it went into.</summary>

@@ -26,10 +26,12 @@ internal sealed class TcpProxies
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
     private readonly Timer _resume;
-    private readonly LogGates _acceptGates = new();
-    private LogGate _limitGate;
-    private LogGate _clientLimitGate;
-    private LogGate _resourcesGate;
+    private readonly LogGateTable<LogEvent.AcceptFailed> _acceptFailed;
+    private readonly LogGateTable<LogEvent.AcceptAborted> _acceptAborted;
+    private readonly LogGate<LogEvent.ConnectionsOverLimit> _overLimit;
+    private readonly LogGate<LogEvent.ClientOverLimit> _overClientLimit;
+    private readonly LogGateTable<LogEvent.ConnectionRefusedByBackend> _refused;
+    private readonly LogGate<LogEvent.ConnectionWithoutResources> _withoutResources;
     private long _lastId;
     private long _freeQueueMemory;
     private bool _isListening;
@@ -38,6 +40,12 @@ internal sealed class TcpProxies
     {
         _services = services;
         _remotes = remotes;
+        _acceptFailed = new(services.Gates, LogGates.Statuses);
+        _acceptAborted = new(services.Gates, LogGates.Statuses);
+        _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
+        _overClientLimit = services.Gates.Make<LogEvent.ClientOverLimit>();
+        _refused = new(services.Gates, Limits.MaxBackends + 1);
+        _withoutResources = services.Gates.Make<LogEvent.ConnectionWithoutResources>();
         _resume = new Timer(_ => Listen());
     }
 
@@ -127,23 +135,18 @@ internal sealed class TcpProxies
     }
 
     /// <summary>A backend did not take a connection.</summary>
-    public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why)
-    {
-        if (backend.MayLogRefusal(now, out var suppressed))
-            _services.Log.Write(
-                new LogEvent.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, suppressed));
-    }
+    public void OnRefused(Instant now, TcpProxy proxy, Backend backend, Fault why) =>
+        _refused[backend.Slot].Write(
+            now, new LogEvent.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, 0));
 
     /// <summary>The backend to try after one that refused a connection, or null.</summary>
     public Backend? ChooseAgain(Instant now, Backend refused) =>
         _remotes.ChooseAgain(now, refused);
 
     /// <summary>This process could not even ask a backend to take a connection.</summary>
-    public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why)
-    {
-        if (_resourcesGate.TryPass(now, out var suppressed))
-            _services.Log.Write(new LogEvent.ConnectionWithoutResources(proxy.Id, why, suppressed));
-    }
+    public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
+        _withoutResources.Write(
+            now, new LogEvent.ConnectionWithoutResources(proxy.Id, why, 0));
 
     private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)
     {
@@ -151,20 +154,21 @@ internal sealed class TcpProxies
         var open = _turns.OpenOf(client.Address);
         if (_open.Count >= _services.Options.TcpConnections)
         {
-            Refuse(now, stream, client, Counter.ConnectionsOverLimit);
+            Refuse(stream, Counter.ConnectionsOverLimit);
+            _overLimit.Write(now, new LogEvent.ConnectionsOverLimit(client, 0));
             return;
         }
         if (open >= _services.Options.TcpConnectionsPerClient)
         {
-            Refuse(now, stream, client, Counter.ConnectionsOverClientLimit);
+            Refuse(stream, Counter.ConnectionsOverClientLimit);
+            _overClientLimit.Write(now, new LogEvent.ClientOverLimit(client, 0));
             return;
         }
         var backend = _remotes.Choose(now, client.Address, Traffic.Tcp, out var remote);
         if (backend is null)
         {
             _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
-            _services.Counters.Add(Counter.ConnectionsWithoutBackend);
-            _services.Network.Close(stream);
+            Refuse(stream, Counter.ConnectionsWithoutBackend);
             return;
         }
         var owner = _turns.Open(client.Address);
@@ -182,19 +186,10 @@ internal sealed class TcpProxies
         return proxy;
     }
 
-    private void Refuse(Instant now, SocketHandle stream, Endpoint client, Counter which)
+    private void Refuse(SocketHandle stream, Counter which)
     {
         _services.Counters.Add(which);
         _services.Network.Close(stream);
-        if (which == Counter.ConnectionsOverLimit)
-        {
-            if (_limitGate.TryPass(now, out var suppressed))
-                _services.Log.Write(new LogEvent.ConnectionsOverLimit(client, suppressed));
-        }
-        else if (_clientLimitGate.TryPass(now, out var suppressed))
-        {
-            _services.Log.Write(new LogEvent.ClientOverLimit(client, suppressed));
-        }
     }
 
     /// <summary>Whether to go on accepting: yes if it was one connection's own failure.</summary>
@@ -202,15 +197,12 @@ internal sealed class TcpProxies
     {
         _services.Counters.Add(Counter.AcceptsFailed);
         var isAborted = why.Status is IoStatus.Aborted or IoStatus.Reset;
-        if (_acceptGates.TryPass(why.Status, now, out var suppressed))
-        {
-            if (isAborted)
-                _services.Log.Write(new LogEvent.AcceptAborted(why, suppressed));
-            else
-                _services.Log.Write(new LogEvent.AcceptFailed(why, suppressed));
-        }
         if (isAborted)
+        {
+            _acceptAborted[why.Status].Write(now, new LogEvent.AcceptAborted(why, 0));
             return true;
+        }
+        _acceptFailed[why.Status].Write(now, new LogEvent.AcceptFailed(why, 0));
         _services.Network.SetInterest(_services.Network.Listener, Readiness.None);
         _services.Timers.Arm(_resume, now + Limits.AcceptPause);
         return false;

@@ -255,7 +255,7 @@ internal sealed class TcpProxy : IStreamOwner
         var written = _toBackend.OnSinkWritable();
         if (written.Status != RelayStatus.Ok)
         {
-            OnRefused(now, new Fault(FaultCause.WriteFailed, written.Why));
+            OnRefused(now, Fault.OfWrite(written.Why));
             return;
         }
         WaitForOk();
@@ -290,9 +290,7 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         if (!result.IsOk)
         {
-            OnRefused(now, new Fault(result.Status == IoStatus.EndOfStream
-                ? FaultCause.EndOfStream
-                : FaultCause.ReadFailed, result));
+            OnRefused(now, Fault.OfRead(result));
             return;
         }
         _okFrame = BinaryPrimitives.ReadUInt32LittleEndian(ok);

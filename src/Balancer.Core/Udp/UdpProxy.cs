@@ -23,8 +23,9 @@ internal sealed class UdpProxy
     private readonly DatagramBatch _queries = new();
     private readonly DatagramBatch _replies = new();
     private readonly Timer _resume;
-    private readonly LogGates _sendGates = new();
-    private readonly LogGates _receiveGates = new();
+    private readonly LogGateTable<LogEvent.SendFailed> _sendFailed;
+    private readonly LogGateTable<LogEvent.ReplyUndeliverable> _undeliverable;
+    private readonly LogGateTable<LogEvent.ReceiveFailed> _receiveFailed;
     private bool _receiveFailedLast;
     private readonly RecentCount _recent = new();
     private long _inFlight;
@@ -37,6 +38,9 @@ internal sealed class UdpProxy
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
+        _sendFailed = new(services.Gates, LogGates.Statuses);
+        _undeliverable = new(services.Gates, LogGates.Statuses);
+        _receiveFailed = new(services.Gates, LogGates.Statuses);
         _self = _network.ListenEndpoint;
         _resume = new Timer(_ => Listen());
     }
@@ -161,8 +165,7 @@ internal sealed class UdpProxy
     private void OnReceiveFailed(Instant now, IoResult why)
     {
         _counters.Add(Counter.ReceivesFailed);
-        if (_receiveGates.TryPass(why.Status, now, out var suppressed))
-            _log.Write(new LogEvent.ReceiveFailed(why, suppressed));
+        _receiveFailed[why.Status].Write(now, new LogEvent.ReceiveFailed(why, 0));
         // One failure is often a pending error that the call has taken away; two are a condition.
         if (_receiveFailedLast)
         {
@@ -237,21 +240,25 @@ internal sealed class UdpProxy
         // A full socket takes none of the rest either; any other error is about this reply.
         var lost = why.Status == IoStatus.WouldBlock ? _replies.Count - failed : 1;
         _counters.Add(CounterOf(why.Status), lost);
-        if (_sendGates.TryPass(why.Status, now, out var suppressed))
-            LogFailedReply(_replies.Headers[failed].Peer, why, suppressed);
+        LogFailedReplies(now, _replies.Headers[failed].Peer, why, lost);
         return lost;
     }
 
     /// <summary>A forged source brings some errors about; the rest is trouble of our own.</summary>
-    private void LogFailedReply(Endpoint remote, IoResult why, long suppressed)
+    private void LogFailedReplies(Instant now, Endpoint remote, IoResult why, int lost)
     {
         var isClientsDoing = why.Status
             is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
             or IoStatus.Refused or IoStatus.MessageTooLong;
         if (isClientsDoing)
-            _log.Write(new LogEvent.ReplyUndeliverable(remote, why, suppressed));
+        {
+            _undeliverable[why.Status].Write(
+                now, new LogEvent.ReplyUndeliverable(remote, why, 0), lost);
+        }
         else
-            _log.Write(new LogEvent.SendFailed(remote, why, suppressed));
+        {
+            _sendFailed[why.Status].Write(now, new LogEvent.SendFailed(remote, why, 0), lost);
+        }
     }
 
     private static Counter CounterOf(IoStatus status) => status switch

@@ -55,6 +55,23 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
+    public void Look_SaysWhetherASocketIsThere_WithAScanOpenOrNot()
+    {
+        using var socket = _world.Listen("5301");
+        _world.MakeFile("file");
+        _world.MakeLink("to-socket", "5301");
+        _world.MakeLink("to-nothing", "absent");
+        Assert.True(Directory.OpenScan().IsOk);
+        Assert.True(Directory.Look("5301"u8).IsOk);
+        Directory.CloseScan();
+        Assert.True(Directory.Look("5301"u8).IsOk);
+        Assert.True(Directory.Look("to-socket"u8).IsOk);
+        Assert.Equal(IoStatus.NotFound, Directory.Look("file"u8).Status);
+        Assert.Equal(IoStatus.NotFound, Directory.Look("absent"u8).Status);
+        Assert.Equal(IoStatus.NotFound, Directory.Look("to-nothing"u8).Status);
+    }
+
+    [Fact]
     public void Scan_ManyEntries_ListsEachOnce()
     {
         var names = Enumerable.Range(0, 2000)

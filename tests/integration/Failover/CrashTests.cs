@@ -91,7 +91,9 @@ public sealed class StoppedBackendTests
         cluster[5302].Signal(Posix.SigTerm);
         Assert.Equal(0, cluster[5302].WaitForExit());
         Assert.False(File.Exists(cluster.Folder["5302"]));
+        cluster.Balancer.WaitFor(Log.BackendStopped, 5302);
         cluster.Balancer.WaitFor(Log.Removed, 5302);
+        Assert.Empty(cluster.Balancer.All(Log.Faulted, 5302));
         Assert.All(cluster.WhoMeetsWhom(2, 5).Values, id => Assert.Equal("5301", id));
 
         cluster.StartBackend(5302);

@@ -50,7 +50,9 @@ public sealed class NodeMnameTests
         using var nodes = new Nodes();
         nodes[5303].Signal(Posix.SigTerm);
         Assert.Equal(0, nodes[5303].WaitForExit());
+        nodes.Balancer.WaitFor(Log.BackendStopped, 5303);
         nodes.Balancer.WaitFor(Log.Removed, 5303);
+        Assert.Empty(nodes.Balancer.All(Log.Faulted, 5303));
 
         nodes.Start(5303);
         nodes.Balancer.WaitFor(Log.Healthy, 5303, nth: 2);

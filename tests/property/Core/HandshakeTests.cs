@@ -135,9 +135,7 @@ public sealed class HandshakeTests
     private static FaultCause CauseOf(Refusal how) => how switch
     {
         Refusal.Refused => FaultCause.ConnectFailed,
-        Refusal.TornWrite => FaultCause.WriteFailed,
-        Refusal.Ends => FaultCause.EndOfStream,
-        Refusal.Resets => FaultCause.ReadFailed,
+        Refusal.TornWrite or Refusal.Ends or Refusal.Resets => FaultCause.EndOfStream,
         _ => FaultCause.NotTcpOk,
     };
 }

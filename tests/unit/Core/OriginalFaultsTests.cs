@@ -108,7 +108,7 @@ public sealed class OriginalFaultsTests
         s.Run(0.1);
 
         Assert.Equal(1, s.Kernel.Datagrams.SentCount);
-        AssertStillServes(s);
+        AssertStillServes(s, suppressed: 1);
     }
 
     [Theory]
@@ -251,12 +251,12 @@ public sealed class OriginalFaultsTests
     }
 
     /// <summary>One more query is answered, by the session that has been there all along.</summary>
-    private static void AssertStillServes(ProxyScenario s)
+    private static void AssertStillServes(ProxyScenario s, int suppressed = 0)
     {
         var sent = s.Kernel.Datagrams.SentCount;
         Inject(s, queries: 1);
         Assert.Equal(sent + 1, s.Kernel.Datagrams.SentCount);
         Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
-        s.AssertNothingLeft();
+        s.AssertNothingLeft(suppressed);
     }
 }

@@ -23,6 +23,22 @@ public sealed class StopTests
     }
 
     [Fact]
+    public void RecordsAreSuppressed_TheStopBringsThemOutBeforeItsOwn()
+    {
+        var s = new ProxyScenario(backends: 0);
+        for (var n = 0; n < 5; n++)
+            s.Kernel.InjectDatagram(ProxyScenario.Client(n), ProxyScenario.Query(n));
+        s.Settle();
+        Assert.Equal(1, s.Log.Count<LogEvent.NoHealthyBackend>());
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        Assert.Equal(4, s.Log.Last<LogEvent.NoHealthyBackend>().Dropped);
+        Assert.IsType<LogEvent.Stopped>(s.Log.Events[^1].Event);
+    }
+
+    [Fact]
     public void NoBackendEver_StopsAtOnce()
     {
         var s = new ProxyScenario(backends: 0);

@@ -46,11 +46,19 @@ public sealed class BalancerLogTests
         .. Enum.GetValues<FaultCause>().Select(FaultOf),
         Of(new LogEvent.BackendRestarted(Backend, Path)),
         Of(new LogEvent.BackendDraining(Backend, Path)),
+        Of(new LogEvent.BackendStopped(Backend, Path,
+            IoResult.Failed(IoStatus.EndOfStream), Duration.FromSeconds(1L))),
+        Of(new LogEvent.BackendStopped(Backend, Path,
+            IoResult.Failed(IoStatus.BrokenPipe, 32), Duration.FromSeconds(1L))),
         Of(new LogEvent.BackendResumed(Backend, Path)),
         Of(new LogEvent.BackendRemoved(Backend, Path)),
         Of(new LogEvent.BackendReturned(Backend, Path)),
         Of(new LogEvent.BackendForgotten(Backend, Path)),
         Of(new LogEvent.BackendStuck(Backend, 262_128, 4)),
+        Of(new LogEvent.BackendUnstuck(
+            Backend, new Duration(4_200_300_000), 812, StuckEnd.Drained)),
+        Of(new LogEvent.BackendUnstuck(
+            Backend, Duration.FromSeconds(15L), 1, StuckEnd.SessionEnded)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
@@ -60,6 +68,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RescanRequested()),
         Of(new LogEvent.NoHealthyBackend(1)),
         Of(new LogEvent.NoHealthyBackend(250)),
+        Of(new LogEvent.OutageEnded(new Duration(4_012_345_678), 890, 4)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: true)),
         Of(new LogEvent.RemoteExpired(Host)),
@@ -277,7 +286,8 @@ public sealed class BalancerLogTests
             FaultCause.FrameBeforeHello => new Fault(cause, default, 1004),
             FaultCause.UnknownFrame => new Fault(cause, default, 0xdeadbeef),
             FaultCause.LengthTooLarge => new Fault(cause, default, 1u << 31),
-            FaultCause.ReadFailed => new Fault(cause, IoResult.Failed(IoStatus.Reset, 104)),
+            FaultCause.EndOfStream => new Fault(cause, IoResult.Failed(IoStatus.Reset, 104)),
+            FaultCause.ReadFailed => new Fault(cause, IoResult.Failed(IoStatus.NoBuffers, 12)),
             FaultCause.WriteFailed => new Fault(cause, IoResult.Failed(IoStatus.Other, 9999)),
             _ => new Fault(cause),
         };

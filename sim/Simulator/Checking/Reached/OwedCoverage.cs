@@ -17,6 +17,7 @@ namespace Simulation.Checking;
 public static class OwedCoverage
 {
     private const string Control = "only a control session can fail so";
+    private const string OnlyEnds = "a simulated stream that fails is one that has ended";
     private const string Proxied = "only a TCP session can fail so";
 
     private static readonly ImmutableSortedDictionary<string, string> Excuses =
@@ -25,7 +26,10 @@ public static class OwedCoverage
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
-            ["Refusal:WriteFailed"] = "a backend that ends in the turn of the connect: rare",
+            ["Fault:ReadFailed"] = OnlyEnds,
+            ["Fault:WriteFailed"] = OnlyEnds,
+            ["Refusal:ReadFailed"] = OnlyEnds,
+            ["Refusal:WriteFailed"] = OnlyEnds,
             ["Refusal:HelloTimeout"] = Control,
             ["Refusal:FrameBeforeHello"] = Control,
             ["Refusal:SecondHello"] = Control,
@@ -42,11 +46,11 @@ public static class OwedCoverage
     [
         // A process that goes ends its sessions, and leaves a path that refuses, or none.
         ("BackendCrash", "Fault:EndOfStream"), ("BackendCrash", "Fault:ConnectFailed"),
-        ("BackendStop", "Fault:EndOfStream"), ("BackendStop", "BackendRemoved"),
+        ("BackendStop", "BackendStopped"), ("BackendStop", "BackendRemoved"),
         ("BackendUnlink", "BackendDraining"), ("BackendRebind", "BackendRestarted"),
 
         // One that stays and is silent, deaf or cut off is found out by its cause.
-        ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:ReadFailed"),
+        ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:EndOfStream"),
         ("BackendEnd", "Fault:EndOfStream"), ("BackendBacklog", "Fault:ConnectFailed"),
 
         // Each error of the kernel's has its counter or its line.
@@ -54,7 +58,7 @@ public static class OwedCoverage
         ("UdpSendFails", "RepliesNoBuffers"), ("UdpSendFails", "RepliesInvalid"),
         ("UdpSendFails", "RepliesFailed"), ("UdpSendBlocked", "RepliesWouldBlock"),
         ("UdpReceiveFails", "ReceivesFailed"), ("KernelAccept", "AcceptsFailed"),
-        ("KernelSocket", "ConnectionsWithoutResources"), ("StreamReset", "Fault:ReadFailed"),
+        ("KernelSocket", "ConnectionsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
@@ -85,7 +89,7 @@ public static class OwedCoverage
         ("script:ReplyPort", "RepliesToPortTooLarge"), ("script:ReplyAddress", "RepliesToStranger"),
 
         // A TCP session that is refused costs a connection, or a second try.
-        ("script:TcpRefuse", "Refusal:EndOfStream"), ("script:TcpReset", "Refusal:ReadFailed"),
+        ("script:TcpRefuse", "Refusal:EndOfStream"), ("script:TcpReset", "Refusal:EndOfStream"),
         ("script:TcpWrongFrame", "Refusal:NotTcpOk"),
         ("script:TcpNoOk", "ConnectionsHandshakeTimedOut"),
         ("script:TcpOkDelay", "ConnectionsHandshakeTimedOut"),

@@ -229,8 +229,70 @@ public sealed class BackendTests : CoreTest
         Run(0.1);
 
         var fault = Log.Last<LogEvent.BackendFaulted>().Fault;
-        Assert.Equal(FaultCause.ReadFailed, fault.Cause);
+        Assert.Equal(FaultCause.EndOfStream, fault.Cause);
         Assert.Equal(IoStatus.Reset, fault.Io.Status);
+        Assert.NotEqual(0, fault.Io.Errno);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.005)]
+    [InlineData(0.5)]
+    public void StopsInOrder_IsNoFaultHoweverSoonItsSessionEnds(double drains)
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Unlink();
+        Run(drains);
+        backend.Crash();
+        Run(0.1);
+
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+        var stopped = Assert.Single(Log.Of<LogEvent.BackendStopped>());
+        Assert.Equal(new BackendId(5301), stopped.Id);
+        Assert.Equal(Seconds(1), stopped.BackOff);
+        Run(1);
+        Assert.Equal(BackendState.Removed, State("5301"));
+    }
+
+    [Fact]
+    public void StopsInOrderWithQueriesUnread_IsNoFaultAndSaysTheErrno()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Unlink();
+        backend.ResetSessions();
+        Run(0.1);
+
+        Assert.Empty(Log.Of<LogEvent.BackendFaulted>());
+        var stopped = Assert.Single(Log.Of<LogEvent.BackendStopped>());
+        Assert.Equal(IoStatus.Reset, stopped.How.Status);
+    }
+
+    [Fact]
+    public void SocketRemovedAndAnotherFault_IsAFaultAllTheSame()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Unlink();
+        Run(0.1);
+        backend.Control!.SendType(77);
+        Run(0.1);
+
+        Assert.Equal(FaultCause.UnknownFrame, FirstFault().Cause);
+        Assert.Empty(Log.Of<LogEvent.BackendStopped>());
+    }
+
+    [Theory]
+    [InlineData(IoStatus.AccessDenied, true)]
+    [InlineData(IoStatus.TooManyFiles, false)]
+    public void SessionEndsWhileTheDirectoryIsUnreadable_IsAFaultUnlessTheSocketIsKnownToBeGone(
+        IoStatus why, bool faults)
+    {
+        var backend = HealthyBackends("5301")[0];
+        Kernel.Directory.Readable = IoResult.Failed(why, 1);
+        backend.Stop();
+        Run(0.1);
+
+        Assert.Equal(faults ? 1 : 0, Log.Count<LogEvent.BackendFaulted>());
+        Assert.Equal(faults ? 0 : 1, Log.Count<LogEvent.BackendStopped>());
     }
 
     [Fact]
@@ -568,6 +630,40 @@ public sealed class BackendTests : CoreTest
         Ask(1);
 
         Assert.Equal(1, Kernel.Datagrams.SentCount);
+    }
+
+    [Fact]
+    public void StuckBackendReadsAgain_SaysForHowLongAndHowManyWereDropped()
+    {
+        var backend = Stuck("5301");
+        var dropped = Count(Counter.QueriesToStuckBackend);
+        Assert.True(dropped > 1);
+        backend.Resume();
+        Run(1);
+
+        var end = Assert.Single(Log.Of<LogEvent.BackendUnstuck>());
+        Assert.Equal(StuckEnd.Drained, end.End);
+        Assert.Equal(dropped, end.Dropped);
+        Assert.Equal(dropped, Snapshot("5301").DropsWhileStuck);
+        Assert.True(end.Lasted > Duration.Zero);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SessionEndsWhileStuck_SaysTheSame(bool restarted)
+    {
+        var backend = Stuck("5301");
+        var dropped = Count(Counter.QueriesToStuckBackend);
+        if (restarted)
+            backend.Rebind();
+        else
+            backend.CloseSessions();
+        Run(0.1);
+
+        var end = Assert.Single(Log.Of<LogEvent.BackendUnstuck>());
+        Assert.Equal(StuckEnd.SessionEnded, end.End);
+        Assert.Equal(dropped, end.Dropped);
     }
 
     private Fault FirstFault() => Log.Of<LogEvent.BackendFaulted>().First().Fault;

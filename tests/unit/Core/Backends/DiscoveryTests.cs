@@ -255,6 +255,8 @@ public sealed class DiscoveryTests : CoreTest
         }
 
         public void CloseScan() => directory.CloseScan();
+
+        public IoResult Look(System.ReadOnlySpan<byte> name) => directory.Look(name);
     }
 
     [Fact]

@@ -161,7 +161,7 @@ public sealed class OriginalFaultsBackendTests
         s.Settle();
 
         var fault = Assert.Single(s.Log.Of<LogEvent.BackendFaulted>()).Fault;
-        Assert.Equal(FaultCause.ReadFailed, fault.Cause);
+        Assert.Equal(FaultCause.EndOfStream, fault.Cause);
         Assert.Equal(IoStatus.Reset, fault.Io.Status);
         Assert.NotEqual(0, fault.Io.Errno);
     }
@@ -175,7 +175,7 @@ public sealed class OriginalFaultsBackendTests
         s.Settle();
 
         var fault = Assert.Single(s.Log.Of<LogEvent.BackendFaulted>()).Fault;
-        Assert.Equal(FaultCause.WriteFailed, fault.Cause);
+        Assert.Equal(FaultCause.EndOfStream, fault.Cause);
         Assert.Equal(IoStatus.BrokenPipe, fault.Io.Status);
     }
 

@@ -109,6 +109,57 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
+    public void BackendBecomesHealthy_EndsTheOutageWithWhatItCost()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Crash();
+        Run(0.1);
+        Kernel.ConnectClient(Client(99));
+        Run(0.1);
+        for (var n = 0; n < 39; n++)
+        {
+            Ask(n);
+            Run(0.1);
+        }
+        Assert.Equal(1, Log.Count<LogEvent.NoHealthyBackend>());
+        backend.Rebind();
+        Run(6);
+
+        var ended = Assert.Single(Log.Of<LogEvent.OutageEnded>());
+        Assert.Equal(39, ended.QueriesDropped);
+        Assert.Equal(1, ended.ConnectionsRefused);
+        Assert.InRange(ended.Lasted.TotalSeconds, 3.9, 4.2);
+        Assert.Equal(Count(Counter.QueriesWithoutBackend), ended.QueriesDropped);
+        // What it said of the end is not said again.
+        Assert.Equal(1, Log.Count<LogEvent.NoHealthyBackend>());
+    }
+
+    [Fact]
+    public void BackendBecomesHealthyAndNobodyMissedOne_IsNoEndOfAnOutage()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.Crash();
+        Run(1);
+        backend.Rebind();
+        Run(2);
+
+        Assert.Equal(2, Log.Count<LogEvent.BackendHealthy>());
+        Assert.Empty(Log.Of<LogEvent.OutageEnded>());
+    }
+
+    [Fact]
+    public void NobodyAsksAnyMore_WhatWasSuppressedIsLoggedAfterFiveSeconds()
+    {
+        for (var n = 0; n < 7; n++)
+            Ask(n);
+        Run(4.9);
+        Assert.Equal(1, Log.Count<LogEvent.NoHealthyBackend>());
+        Run(0.2);
+
+        Assert.Equal([1, 6], Log.Of<LogEvent.NoHealthyBackend>().Select(e => e.Dropped));
+    }
+
+    [Fact]
     public void SilentForFiveMinutes_IsForgottenAtTheNextCheck()
     {
         HealthyBackends("5301");

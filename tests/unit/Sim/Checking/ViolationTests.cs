@@ -227,6 +227,27 @@ public sealed class ViolationTests
     });
 
     [Fact]
+    public void FaultOfABackendWhoseSocketIsGone_BreaksS11() => Breaks("S11", static sim =>
+    {
+        sim.Observer.OnRead(sim.Now, sim.FirstSession, IoResult.Failed(IoStatus.EndOfStream), []);
+        sim.Observer.OnClosed(sim.Now, sim.FirstSession, aborted: false);
+        sim.Observer.OnLooked(sim.Now, "5301"u8, IoResult.Failed(IoStatus.NotFound));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendFaulted(Id, Path,
+            new Fault(FaultCause.EndOfStream, IoResult.Failed(IoStatus.EndOfStream)),
+            Duration.FromSeconds(1L)));
+    });
+
+    [Fact]
+    public void FaultBeforeTheSocketWasLookedAt_BreaksS11() => Breaks("S11", static sim =>
+    {
+        sim.Observer.OnRead(sim.Now, sim.FirstSession, IoResult.Failed(IoStatus.EndOfStream), []);
+        sim.Observer.OnClosed(sim.Now, sim.FirstSession, aborted: false);
+        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendFaulted(Id, Path,
+            new Fault(FaultCause.EndOfStream, IoResult.Failed(IoStatus.EndOfStream)),
+            Duration.FromSeconds(1L)));
+    });
+
+    [Fact]
     public void FaultOfASessionThatHasEnded_PassesS11() => Passes("S11", static sim =>
     {
         sim.First.CloseSessions();

@@ -1,0 +1,145 @@
+// Owns the events that say that a backend is stuck and that it no longer is. From the first query
+// that is dropped to the write after which nothing waits, or to the end of the session, is one
+// episode. Its beginning is logged at once and again every 5 s while queries are dropped; its end at
+// once if its beginning was logged, and otherwise 5 s after the last line, with those that follow it
+// as one. A session takes all that is not logged with it.
+//
+// What always holds: what is owed follows from the bytes that wait and the drops that the policy
+// makes, never from what was logged.
+
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>What was dropped for one backend since it was last logged to be stuck no more.</summary>
+internal sealed class StuckEpisode
+{
+    public Instant Since { get; set; }
+    public Instant? DrainedAt { get; set; }
+    public Instant? LastLine { get; set; }
+    public long Dropped { get; set; }
+    public long Unlogged { get; set; }
+    public int Queued { get; set; }
+    public bool IsTold { get; set; }
+
+    /// <summary>A drop of this turn must be logged in it.</summary>
+    public bool IsDue { get; set; }
+}
+
+/// <summary>Follows which backends are stuck.</summary>
+internal sealed class StuckModel(ReferenceModel model)
+{
+    /// <summary>Backends that something is to be logged of later.</summary>
+    public int Waiting
+    {
+        get
+        {
+            var waiting = 0;
+            foreach (var backend in model.Policy.Backends)
+                waiting += backend.Stuck.Unlogged > 0 ? 1 : 0;
+            return waiting;
+        }
+    }
+
+    public bool IsDue(int id) => model.Policy.WithId(id) is { Stuck.IsDue: true };
+
+    public void OnDropped(ExpectedBackend backend)
+    {
+        var stuck = backend.Stuck;
+        if (stuck.Dropped == 0)
+            stuck.Since = model.Now;
+        stuck.Dropped++;
+        stuck.Unlogged++;
+        stuck.Queued = backend.Session?.Owed.Count ?? 0;
+        stuck.DrainedAt = null;
+        stuck.IsDue |= MayLog(stuck);
+    }
+
+    /// <summary>Nothing waits for it any more.</summary>
+    public void OnDrained(ExpectedBackend backend)
+    {
+        var stuck = backend.Stuck;
+        if (stuck.Dropped == 0)
+            return;
+        stuck.DrainedAt ??= model.Now;
+        if (stuck.IsTold)
+            OweEnd(backend);
+    }
+
+    public void OnSessionOver(ExpectedBackend backend)
+    {
+        if (backend.Stuck.Dropped > 0)
+            OweEnd(backend);
+    }
+
+    public void OnStuckLine(LogEvent.BackendStuck logged)
+    {
+        if (model.Policy.WithId(logged.Id.Value) is not { } backend)
+            return;
+        var stuck = backend.Stuck;
+        var should = new LogEvent.BackendStuck(backend.Name, stuck.Queued, stuck.Unlogged - 1);
+        if (!MayLog(stuck))
+        {
+            model.Report(Finding.Repeated, $"{backend} was logged to be stuck at {stuck.LastLine} and"
+                + $" again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
+                backend);
+        }
+        else if (stuck.Unlogged == 0 || stuck.DrainedAt != null)
+        {
+            model.Report(Finding.Untrue, $"{backend} was logged to be stuck, and is not", backend);
+        }
+        else if (logged != should)
+        {
+            model.Report(Finding.Untrue, $"of {backend} was logged: {Difference.Of(logged, should)}",
+                backend);
+        }
+        stuck.Unlogged = 0;
+        stuck.IsTold = true;
+        stuck.IsDue = false;
+        stuck.LastLine = model.Now;
+    }
+
+    /// <summary>An end is logged: one that waited for its time is owed now.</summary>
+    public void OnUnstuckLine(BackendId id)
+    {
+        if (model.Policy.WithId(id.Value) is not { Stuck.DrainedAt: not null } backend
+            || !MayLog(backend.Stuck))
+        {
+            return;
+        }
+        OweEnd(backend);
+        backend.Stuck.LastLine = model.Now;
+    }
+
+    public void OnTurnEnded()
+    {
+        if (model.Life.HasStopped || model.MostTimers > SpecifiedLimits.TimersOfATurn)
+            return;
+        foreach (var backend in model.Policy.Backends)
+        {
+            if (backend.Stuck.Unlogged > 0 && MayLog(backend.Stuck))
+            {
+                model.Report(Finding.Untrue, $"the log does not have that {backend} is stuck or no"
+                    + $" longer is, with {backend.Stuck.Unlogged} queries not logged", backend);
+            }
+        }
+    }
+
+    private void OweEnd(ExpectedBackend backend)
+    {
+        var stuck = backend.Stuck;
+        model.Lines.Owe(new LogEvent.BackendUnstuck(backend.Name,
+            (stuck.DrainedAt ?? model.Now) - stuck.Since, stuck.Dropped,
+            stuck.DrainedAt is null ? StuckEnd.SessionEnded : StuckEnd.Drained));
+        stuck.DrainedAt = null;
+        stuck.Dropped = 0;
+        stuck.Unlogged = 0;
+        stuck.IsTold = false;
+        stuck.IsDue = false;
+    }
+
+    private bool MayLog(StuckEpisode stuck) =>
+        stuck.LastLine is not { } last || model.Now - last >= SpecifiedLimits.RepeatedLine;
+}
