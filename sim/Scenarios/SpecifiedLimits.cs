@@ -117,9 +117,9 @@ public static class SpecifiedLimits
     public const int AcceptsOfATurn = 16;
 
     /// <summary>
-    /// Bytes read of all TCP connections: a budget, and the last visit's two reads beyond it.
+    /// Bytes read of all TCP connections: a budget, and the last visit's four reads beyond it.
     /// </summary>
-    public const int RelayedOfATurn = 256 * 1024 + 2 * RelayQueueBytes;
+    public const int RelayedOfATurn = 256 * 1024 + 4 * RelayQueueBytes;
 
     /// <summary>
     /// Replies taken of all sessions, however small they are.

@@ -156,8 +156,8 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
             {
                 model.Report(Finding.Untrue, $"the log does not have {kind}"
-                    + $"{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times, at {model.Now};"
-                    + $" its last line was at {gate.LastLine}");
+                    + $"{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times, at"
+                    + $" {model.Now}; its last line was at {gate.LastLine}");
             }
         }
     }

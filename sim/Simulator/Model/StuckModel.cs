@@ -1,8 +1,8 @@
 // Owns the events that say that a backend is stuck and that it no longer is. From the first query
 // that is dropped to the write after which nothing waits, or to the end of the session, is one
-// episode. Its beginning is logged at once and again every 5 s while queries are dropped; its end at
-// once if its beginning was logged, and otherwise 5 s after the last line, with those that follow it
-// as one. A session takes all that is not logged with it.
+// episode. Its beginning is logged at once and again every 5 s while queries are dropped; its end
+// at once if its beginning was logged, and otherwise 5 s after the last line, with those that
+// follow it as one. When a session ends, what was not logged yet is.
 //
 // What always holds: what is owed follows from the bytes that wait and the drops that the policy
 // makes, never from what was logged.
@@ -13,7 +13,7 @@ using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
-/// <summary>What was dropped for one backend since it was last logged to be stuck no more.</summary>
+/// <summary>What was dropped for one backend since it was last logged as no longer stuck.</summary>
 internal sealed class StuckEpisode
 {
     public Instant Since { get; set; }
@@ -22,7 +22,7 @@ internal sealed class StuckEpisode
     public long Dropped { get; set; }
     public long Unlogged { get; set; }
     public int Queued { get; set; }
-    public bool IsTold { get; set; }
+    public bool IsLogged { get; set; }
 
     /// <summary>A drop of this turn must be logged in it.</summary>
     public bool IsDue { get; set; }
@@ -64,7 +64,7 @@ internal sealed class StuckModel(ReferenceModel model)
         if (stuck.Dropped == 0)
             return;
         stuck.DrainedAt ??= model.Now;
-        if (stuck.IsTold)
+        if (stuck.IsLogged)
             OweEnd(backend);
     }
 
@@ -82,21 +82,21 @@ internal sealed class StuckModel(ReferenceModel model)
         var should = new LogEvent.BackendStuck(backend.Name, stuck.Queued, stuck.Unlogged - 1);
         if (!MayLog(stuck))
         {
-            model.Report(Finding.Repeated, $"{backend} was logged to be stuck at {stuck.LastLine} and"
+            model.Report(Finding.Repeated, $"{backend} was logged as stuck at {stuck.LastLine} and"
                 + $" again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
                 backend);
         }
         else if (stuck.Unlogged == 0 || stuck.DrainedAt != null)
         {
-            model.Report(Finding.Untrue, $"{backend} was logged to be stuck, and is not", backend);
+            model.Report(Finding.Untrue, $"{backend} was logged as stuck, and is not", backend);
         }
         else if (logged != should)
         {
-            model.Report(Finding.Untrue, $"of {backend} was logged: {Difference.Of(logged, should)}",
-                backend);
+            model.Report(Finding.Untrue,
+                $"of {backend} was logged: {Difference.Of(logged, should)}", backend);
         }
         stuck.Unlogged = 0;
-        stuck.IsTold = true;
+        stuck.IsLogged = true;
         stuck.IsDue = false;
         stuck.LastLine = model.Now;
     }
@@ -136,7 +136,7 @@ internal sealed class StuckModel(ReferenceModel model)
         stuck.DrainedAt = null;
         stuck.Dropped = 0;
         stuck.Unlogged = 0;
-        stuck.IsTold = false;
+        stuck.IsLogged = false;
         stuck.IsDue = false;
     }
 

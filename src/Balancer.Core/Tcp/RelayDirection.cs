@@ -8,7 +8,7 @@
 //
 // What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
 // stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
-// step reads at most as many bytes.
+// read takes at most as many bytes.
 
 using System;
 
@@ -73,27 +73,21 @@ internal sealed class RelayDirection(INetwork network)
         IsSinkLost = false;
     }
 
-    /// <summary>Reads the source once, and writes on what the sink takes.</summary>
+    /// <summary>
+    /// Reads the source, and writes on what the sink takes; again, up to a bound, while a read
+    /// comes full and the sink takes all of it.
+    /// </summary>
     public RelayResult OnSourceReadable(byte[] buffer)
     {
-        _readWasFull = false;
-        if (!WantsRead)
-            return RelayResult.Ok;
-        var into = buffer.AsSpan(0, Math.Min(buffer.Length, _queue.Free));
-        var result = network.Read(Source, into);
-        if (result.Status == IoStatus.WouldBlock)
-            return RelayResult.Ok;
-        if (result.Status == IoStatus.EndOfStream)
+        for (var n = 0; n < Limits.TcpReadsPerVisit; n++)
         {
-            _sourceEnded = true;
-            FinishIfDone();
-            return RelayResult.Ok;
+            var result = ReadOnce(buffer);
+            if (result.Status != RelayStatus.Ok)
+                return result;
+            if (!MayHaveMore || WantsWrite)
+                break;
         }
-        if (!result.IsOk)
-            return new RelayResult(RelayStatus.SourceFailed, result);
-        BytesRead += result.Count;
-        _readWasFull = result.Count == into.Length;
-        return WriteOrQueue(into[..result.Count]);
+        return RelayResult.Ok;
     }
 
     /// <summary>The sink reads no more: everything for it is thrown away from now on.</summary>
@@ -122,6 +116,28 @@ internal sealed class RelayDirection(INetwork network)
         }
         FinishIfDone();
         return RelayResult.Ok;
+    }
+
+    private RelayResult ReadOnce(byte[] buffer)
+    {
+        _readWasFull = false;
+        if (!WantsRead)
+            return RelayResult.Ok;
+        var into = buffer.AsSpan(0, Math.Min(buffer.Length, _queue.Free));
+        var result = network.Read(Source, into);
+        if (result.Status == IoStatus.WouldBlock)
+            return RelayResult.Ok;
+        if (result.Status == IoStatus.EndOfStream)
+        {
+            _sourceEnded = true;
+            FinishIfDone();
+            return RelayResult.Ok;
+        }
+        if (!result.IsOk)
+            return new RelayResult(RelayStatus.SourceFailed, result);
+        BytesRead += result.Count;
+        _readWasFull = result.Count == into.Length;
+        return WriteOrQueue(into[..result.Count]);
     }
 
     private RelayResult WriteOrQueue(ReadOnlySpan<byte> bytes)

@@ -12,8 +12,8 @@
 //
 // What happened to its streams is only noted; the work is done when its turn comes (Visit), which
 // may be some turns of the loop later while many are busy. A stream that is reported again before
-// that is taken out of the wait until then. A visit reads each side once, so that its length is
-// bounded; a read that came full leaves the connection with something to do.
+// that is taken out of the wait until then. A visit reads each side a few times at most, so
+// that its length is bounded; a read that came full leaves the connection with something to do.
 //
 // The object is used for one connection after another, told apart by their ids; what refers to one
 // from outside is the handle of a stream, whose generation differs.

@@ -63,6 +63,33 @@ public sealed class RelayDirectionTests
         Assert.Equal(sent[..1000], _to.Receive());
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(Limits.TcpQueueBytes)]
+    [InlineData(Limits.TcpQueueBytes + 1)]
+    public void SinkTakesAll_ReadsAgainWhileReadsComeFull(int bytes)
+    {
+        var (from, to, direction) = WithRoom();
+        from.Send(ProxyScenario.Pattern(bytes));
+
+        Assert.Equal(RelayResult.Ok, direction.OnSourceReadable(_buffer));
+
+        Assert.Equal(bytes, to.Receive().Length);
+        Assert.False(direction.MayHaveMore);
+        Assert.Equal(bytes < Limits.TcpQueueBytes ? 1 : 2, _kernel.Calls[SimCall.Read]);
+    }
+
+    [Fact]
+    public void SinkTakesAPart_AStepReadsNoMore()
+    {
+        _from.Send(ProxyScenario.Pattern(4 * Limits.TcpQueueBytes));
+
+        Read();
+
+        Assert.Equal(1, _kernel.Calls[SimCall.Read]);
+        Assert.Equal(Limits.TcpQueueBytes, _direction.BytesRead);
+    }
+
     [Fact]
     public void SinkDrains_BytesComeInOrderAndReadingGoesOn()
     {
@@ -169,7 +196,7 @@ public sealed class RelayDirectionTests
     }
 
     [Fact]
-    public void SourceNeverPauses_OneStepReadsOnceAndSaysThatThereMayBeMore()
+    public void SourceNeverPauses_AStepEndsAfterAFewReadsAndSaysThatThereMayBeMore()
     {
         _kernel.Faults.MaxWriteBytes = int.MaxValue;
         var to = new SimKernel();
@@ -182,8 +209,8 @@ public sealed class RelayDirectionTests
 
         direction.OnSourceReadable(_buffer);
 
-        Assert.Equal(1, to.Calls[SimCall.Read]);
-        Assert.Equal(Limits.TcpQueueBytes, direction.BytesRead);
+        Assert.Equal(Limits.TcpReadsPerVisit, to.Calls[SimCall.Read]);
+        Assert.Equal(Limits.TcpReadsPerVisit * Limits.TcpQueueBytes, direction.BytesRead);
         Assert.True(direction.MayHaveMore);
     }
 
@@ -204,6 +231,17 @@ public sealed class RelayDirectionTests
     }
 
     private RelayResult Read() => _direction.OnSourceReadable(_buffer);
+
+    /// <summary>Another direction, whose streams hold more than a step moves.</summary>
+    private (SimStream From, SimStream To, RelayDirection Direction) WithRoom()
+    {
+        _kernel.ClientToBalancer = _kernel.BalancerToClient = new PipeSize(1_000_000);
+        var from = _kernel.ConnectClient(ProxyScenario.Client(3));
+        var to = _kernel.ConnectClient(ProxyScenario.Client(4));
+        _kernel.Network.Accept(out var source, out _);
+        _kernel.Network.Accept(out var sink, out _);
+        return (from, to, new RelayDirection(_kernel.Network) { Source = source, Sink = sink });
+    }
 
     private RelayResult Write() => _direction.OnSinkWritable();
 }
