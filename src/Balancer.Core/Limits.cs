@@ -135,7 +135,7 @@ public static class Limits
     /// <summary>
     /// Bytes of the buffer that everything is read into.
     /// </summary>
-    public const int ReadBytes = 64 * 1024;
+    public const int ReadBytes = 16 * 1024;
 
     /// <summary>
     /// Replies that one turn takes from all sessions together, at 2 µs each to be sent: half a

@@ -237,8 +237,7 @@ public sealed class LoadBalancer : IBackendReports
 
     private void Finish(Instant now)
     {
-        if (_state == RunState.Stopped)
-            return;
+        Verify.That(_state is RunState.StoppingTcp or RunState.StoppingUdp, "a stop ends once");
         // Replies that came before the stop are sent as before, and do not wait for what is closed.
         for (var n = 0; n < Limits.LastShares && _backends.ReadSessions(now); n++)
         {

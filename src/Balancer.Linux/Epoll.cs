@@ -56,14 +56,15 @@ internal sealed unsafe class Epoll : IDisposable
     /// <summary>The EPOLL… bits of an event of the last wait.</summary>
     internal uint Bits(int index) => *(uint*)(_events + index * EventBytes);
 
-    /// <summary>One epoll_ctl; 0 or the errno.</summary>
-    internal int Control(int operation, int fd, uint bits, ulong token)
-    {
-        var epollEvent = stackalloc byte[MaxEventBytes];
-        *(uint*)epollEvent = bits;
-        *(ulong*)(epollEvent + TokenOffset) = token;
-        return LibC.EpollCtl(_fd, operation, fd, epollEvent) == 0 ? 0 : LibC.Errno;
-    }
+    /// <summary>Begins to watch a descriptor; 0 or the errno.</summary>
+    internal int Add(int fd, uint bits, ulong token) => Control(C.EPOLL_CTL_ADD, fd, bits, token);
+
+    /// <summary>Watches a descriptor for something else; 0 or the errno.</summary>
+    internal int Modify(int fd, uint bits, ulong token) =>
+        Control(C.EPOLL_CTL_MOD, fd, bits, token);
+
+    /// <summary>Ceases to watch a descriptor; 0 or the errno.</summary>
+    internal int Remove(int fd) => Control(C.EPOLL_CTL_DEL, fd, 0, 0);
 
     /// <summary>
     /// Waits for up to count events, for the nanoseconds told or Forever, and returns how many
@@ -118,8 +119,8 @@ internal sealed unsafe class Epoll : IDisposable
             _ = LibC.Close(ready);
             throw NetworkSetupException.For("cannot make an event descriptor", errno);
         }
-        _ = epoll.Control(C.EPOLL_CTL_ADD, ready, C.EPOLLIN, First);
-        _ = epoll.Control(C.EPOLL_CTL_ADD, other, C.EPOLLIN, Second);
+        _ = epoll.Add(ready, C.EPOLLIN, First);
+        _ = epoll.Add(other, C.EPOLLIN, Second);
         var count = epoll.Wait(2, 0);
         _ = LibC.Close(ready);
         _ = LibC.Close(other);
@@ -127,6 +128,14 @@ internal sealed unsafe class Epoll : IDisposable
             count == 2 && epoll.Token(0) == First && epoll.Token(1) == Second
                 && epoll.Bits(0) == C.EPOLLIN && epoll.Bits(1) == C.EPOLLIN,
             "epoll_event is laid out as this architecture's kernel has it");
+    }
+
+    private int Control(int operation, int fd, uint bits, ulong token)
+    {
+        var epollEvent = stackalloc byte[MaxEventBytes];
+        *(uint*)epollEvent = bits;
+        *(ulong*)(epollEvent + TokenOffset) = token;
+        return LibC.EpollCtl(_fd, operation, fd, epollEvent) == 0 ? 0 : LibC.Errno;
     }
 
     private int WaitNanoseconds(int count, long timeoutNanoseconds)

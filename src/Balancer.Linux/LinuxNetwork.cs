@@ -85,11 +85,10 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             urgent = new Epoll(options.ForceFallbacks);
             bulk = new Epoll(options.ForceFallbacks);
             posted = new PostedEvents();
-            var errno = urgent.Control(
-                C.EPOLL_CTL_ADD, posted.Descriptor, C.EPOLLIN, PostedToken);
+            var errno = urgent.Add(posted.Descriptor, C.EPOLLIN, PostedToken);
             if (errno != 0)
                 throw NetworkSetupException.For("cannot watch an event descriptor", errno);
-            errno = urgent.Control(C.EPOLL_CTL_ADD, bulk.Descriptor, C.EPOLLIN, BulkToken);
+            errno = urgent.Add(bulk.Descriptor, C.EPOLLIN, BulkToken);
             if (errno != 0)
             {
                 warnings.Add(NetworkSetupException.Explain(
@@ -185,7 +184,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     internal int Attach(DirectoryWatch watch)
     {
         Verify.That(_watch is null, "one directory is watched");
-        var errno = _urgent.Control(C.EPOLL_CTL_ADD, watch.Descriptor, C.EPOLLIN, WatchToken);
+        var errno = _urgent.Add(watch.Descriptor, C.EPOLLIN, WatchToken);
         if (errno == 0)
             _watch = watch;
         return errno;
@@ -195,7 +194,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         if (_watch != watch || _disposed)
             return;
-        _ = _urgent.Control(C.EPOLL_CTL_DEL, watch.Descriptor, 0, 0);
+        _ = _urgent.Remove(watch.Descriptor);
         _watch = null;
     }
 
@@ -273,7 +272,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (slot.Interest == Readiness.None)
         {
             if (slot.Registration == Registration.In)
-                Expect(epoll.Control(C.EPOLL_CTL_DEL, slot.Descriptor, 0, 0));
+                Expect(epoll.Remove(slot.Descriptor));
             SetRegistration(ref slot, Registration.Out);
             return;
         }
@@ -282,10 +281,10 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         var token = (ulong)socket.Generation << 32 | (uint)socket.Slot;
         if (slot.Registration == Registration.In)
         {
-            Expect(epoll.Control(C.EPOLL_CTL_MOD, slot.Descriptor, bits, token));
+            Expect(epoll.Modify(slot.Descriptor, bits, token));
             return;
         }
-        var errno = epoll.Control(C.EPOLL_CTL_ADD, slot.Descriptor, bits, token);
+        var errno = epoll.Add(slot.Descriptor, bits, token);
         if (errno is not Errno.ENOMEM and not Errno.ENOSPC)
             Expect(errno);
         SetRegistration(ref slot, errno == 0 ? Registration.In : Registration.Wanted);

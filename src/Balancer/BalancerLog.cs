@@ -2,7 +2,8 @@
 // time, which is the moment of the call.
 //
 // What always holds: a level is asked about before anything is formatted, boxed or timed; no call
-// blocks or throws (LogOutput sees to that); each record carries the name of its event.
+// blocks, or throws but for an event without words (LogOutput sees to that); each record carries
+// the name of its event.
 
 using System;
 using System.Collections.Generic;

@@ -65,8 +65,9 @@ internal static class EventWords
         Say((LogEvent.HeartbeatAnswered e) =>
             new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)));
         Say((LogEvent.BackendStuck e) => new(
-            $"backend {e.Id} is stuck: {LogWords.Count(e.QueuedBytes, "byte")} queued and not "
-            + $"read; dropping its queries{LogWords.More(e.Suppressed)}",
+            $"backend {e.Id} is stuck: it does not read, and "
+            + $"{LogWords.Count(e.QueuedBytes, "byte")} wait for it here; "
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} dropped",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
 
@@ -85,10 +86,10 @@ internal static class EventWords
             ("dropped", e.Dropped)));
         Say((LogEvent.OutageEnded e) => new(
             $"outage ended after {Rounded(e.Lasted)}: "
-            + LogWords.Count(e.QueriesDropped, "query", "queries") + " dropped, "
-            + LogWords.Count(e.ConnectionsRefused, "connection") + " refused",
+            + LogWords.Count(e.QueriesDropped, "query", "queries") + " and "
+            + LogWords.Count(e.ConnectionsDropped, "connection") + " dropped",
             ("outage_s", Seconds(e.Lasted)), ("queries_dropped", e.QueriesDropped),
-            ("connections_refused", e.ConnectionsRefused)));
+            ("connections_dropped", e.ConnectionsDropped)));
         Say((LogEvent.RemoteAssigned e) => new(
             $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
             + e.Backend,

@@ -42,7 +42,7 @@ internal sealed class LogSums
             case LogEvent.BackendUnstuck e: _stuck += e.Dropped; break;
             case LogEvent.NoHealthyBackend e: _ofThisOutage += e.Dropped; break;
             case LogEvent.OutageEnded e:
-                _outages += e.QueriesDropped + e.ConnectionsRefused;
+                _outages += e.QueriesDropped + e.ConnectionsDropped;
                 _ofThisOutage = 0;
                 break;
         }

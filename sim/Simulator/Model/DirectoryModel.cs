@@ -89,7 +89,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             return;
         }
         backend.OwesLook = false;
-        if (result.Status == IoStatus.NotFound)
+        if (result.Status == IoStatus.NotFound && _readability != IoStatus.NotFound)
             model.OweStop(backend);
     }
 

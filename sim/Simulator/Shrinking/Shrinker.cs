@@ -82,9 +82,10 @@ public sealed class Shrinker
             .. Enumerable.Range(0, scenario.UdpClients.Length).SelectMany(at =>
                 Parts(scenario.UdpClients[at].Queries).Select(rest =>
                     WithQueries(scenario, at, rest))),
-            .. Parts(scenario.Backends).Select(rest => Reductions.WithBackends(scenario, rest)),
+            .. Parts(scenario.Backends)
+                .Select(rest => Simplifications.WithBackends(scenario, rest)),
         ];
-        var all = steps.Concat(Reductions.All.SelectMany(reduce => reduce(scenario)));
+        var all = steps.Concat(Simplifications.All.SelectMany(reduce => reduce(scenario)));
         return ScenarioFile.WhyNot(scenario) is null
             ? all.Select(Runnable).OfType<Scenario>()
             : all;
@@ -130,8 +131,8 @@ public sealed class Shrinker
         kept |= Drop(scenario => scenario.TcpClients, (scenario, rest) =>
             scenario with { TcpClients = rest });
         kept |= DropQueries();
-        kept |= Drop(scenario => scenario.Backends, Reductions.WithBackends);
-        foreach (var reduce in Reductions.All)
+        kept |= Drop(scenario => scenario.Backends, Simplifications.WithBackends);
+        foreach (var reduce in Simplifications.All)
             kept |= TryEach(reduce);
         kept |= EndSooner();
         return kept;
@@ -141,8 +142,8 @@ public sealed class Shrinker
     /// Ends the run behind the violation, which may have come sooner by what was dropped, and drops
     /// in one step what was planned for later.
     /// </summary>
-    private bool EndSooner() => Try(Reductions.EndAfter(_smallest, _violation))
-        | Try(Reductions.WithoutWhatIsAfterTheEnd(_smallest));
+    private bool EndSooner() => Try(Simplifications.EndAfter(_smallest, _violation))
+        | Try(Simplifications.WithoutWhatIsAfterTheEnd(_smallest));
 
     private bool DropQueries()
     {

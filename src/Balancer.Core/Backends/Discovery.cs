@@ -99,10 +99,12 @@ internal sealed class Discovery
     }
 
     /// <summary>
-    /// Whether no socket is at a backend's path now. A directory that cannot be read says nothing.
+    /// Whether no socket is at a backend's path now. While the directory itself is not there, that
+    /// says nothing of a backend: all of it may be back with the next mount.
     /// </summary>
     public bool IsGone(Backend backend) =>
-        _directory.Look(backend.Name).Status == IoStatus.NotFound;
+        _directory.Look(backend.Name).Status == IoStatus.NotFound
+        && _lastStatus != IoStatus.NotFound;
 
     /// <summary>Reads the next few entries of a scan.</summary>
     public void DoWork(Instant now)

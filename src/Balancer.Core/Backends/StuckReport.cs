@@ -4,9 +4,10 @@
 // end. A backend that is stuck again within 5 s of the last backend_stuck is not logged at once;
 // if it has drained by the end of these 5 s, only the end is logged, for all such episodes as one.
 //
-// What always holds: at most one record of each kind comes in 5 s for one session; every query that
-// is dropped is in the number of exactly one backend_unstuck, at the latest when its session ends;
-// the timer is armed exactly while something is suppressed, so never without a session.
+// What always holds: at most one backend_stuck comes in 5 s for one session, and each
+// backend_unstuck ends one or takes its place; every query that is dropped is in the number of
+// exactly one backend_unstuck, at the latest when its session ends; the timer is armed exactly
+// while something is suppressed, so never without a session.
 
 namespace Balancer.Core;
 
@@ -16,7 +17,7 @@ public enum StuckEnd
     /// <summary>Everything that was queued for it is written.</summary>
     Drained,
 
-    /// <summary>Its session ended or was replaced, and what was queued is lost.</summary>
+    /// <summary>Its session ended, and what was queued is lost, or was replaced.</summary>
     SessionEnded,
 }
 

@@ -33,10 +33,9 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
         var count = network.Wait(balancer.NextWake, _events);
         var now = Instant.Max(clock.Now, _lastTurn);
         _lastTurn = now;
-        for (var i = 0; i < count && !balancer.HasStopped; i++)
+        for (var i = 0; i < count; i++)
             balancer.OnEvent(now, _events[i]);
-        if (!balancer.HasStopped)
-            balancer.OnTime(now);
+        balancer.OnTime(now);
         if (!balancer.HasStopped)
             balancer.Flush(now);
         return !balancer.HasStopped;

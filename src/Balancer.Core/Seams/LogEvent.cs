@@ -210,7 +210,7 @@ public static class LogEvent
     /// of these, and how many there were in all.
     /// </summary>
     public readonly record struct OutageEnded(
-        Duration Lasted, long QueriesDropped, long ConnectionsRefused) : ILogEvent
+        Duration Lasted, long QueriesDropped, long ConnectionsDropped) : ILogEvent
     {
         public static string Name => "outage_ended";
         public static LogLevel Level => LogLevel.Info;

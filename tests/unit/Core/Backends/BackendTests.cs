@@ -283,11 +283,13 @@ public sealed class BackendTests : CoreTest
     [Theory]
     [InlineData(IoStatus.AccessDenied, true)]
     [InlineData(IoStatus.TooManyFiles, false)]
+    [InlineData(IoStatus.NotFound, true)]
     public void SessionEndsWhileTheDirectoryIsUnreadable_IsAFaultUnlessTheSocketIsKnownToBeGone(
         IoStatus why, bool faults)
     {
         var backend = HealthyBackends("5301")[0];
         Kernel.Directory.Readable = IoResult.Failed(why, 1);
+        Run(6);
         backend.Stop();
         Run(0.1);
 

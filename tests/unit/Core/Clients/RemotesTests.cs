@@ -127,7 +127,7 @@ public sealed class RemotesTests : CoreTest
 
         var ended = Assert.Single(Log.Of<LogEvent.OutageEnded>());
         Assert.Equal(39, ended.QueriesDropped);
-        Assert.Equal(1, ended.ConnectionsRefused);
+        Assert.Equal(1, ended.ConnectionsDropped);
         Assert.InRange(ended.Lasted.TotalSeconds, 3.9, 4.2);
         Assert.Equal(Count(Counter.QueriesWithoutBackend), ended.QueriesDropped);
         // What it said of the end is not said again.

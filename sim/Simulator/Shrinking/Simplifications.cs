@@ -16,7 +16,7 @@ using Simulation.Scenarios;
 
 namespace Simulation.Shrinking;
 
-internal static class Reductions
+internal static class Simplifications
 {
     private static readonly Duration[] Grains =
     [
