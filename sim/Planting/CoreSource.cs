@@ -107,7 +107,7 @@ public sealed class CoreSource
     }
 
     /// <summary>
-    /// The core with a patch, and the trees that it changed if it did so in bodies alone, else null.
+    /// The core with a patch, and the trees that it changed if it did so in bodies alone.
     /// </summary>
     private CSharpCompilation Change(Patch patch, out List<SyntaxTree>? inBodies)
     {

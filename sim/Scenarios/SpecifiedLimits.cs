@@ -112,15 +112,25 @@ public static class SpecifiedLimits
     public const int AcceptsOfATurn = 16;
 
     /// <summary>
+    /// No TCP connection is visited when this was spent: what visits read, and a price for each.
+    /// </summary>
+    public const int RelayBudgetBytes = 256 * 1024;
+
+    public const int RelayVisitBytes = 8 * 1024;
+
+    /// <summary>
     /// Bytes read of all TCP connections: a budget, and the last visit's two reads beyond it.
     /// </summary>
-    public const int RelayedOfATurn = 256 * 1024 + 2 * RelayQueueBytes;
+    public const int RelayedOfATurn = RelayBudgetBytes + 2 * RelayQueueBytes;
+
+    /// <summary>No session is read when so many replies were taken.</summary>
+    public const int RepliesBudget = 256;
 
     /// <summary>
     /// Replies taken of all sessions: a budget, and the last read's beyond it, 16 KB of frames of
     /// 16 bytes at the worst.
     /// </summary>
-    public const int RepliesOfATurn = 256 + 16 * 1024 / 16;
+    public const int RepliesOfATurn = RepliesBudget + 16 * 1024 / 16;
 
     private static Duration Milliseconds(long ms) => Duration.FromMilliseconds(ms);
 

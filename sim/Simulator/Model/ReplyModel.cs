@@ -30,6 +30,15 @@ internal sealed class ReplyModel(ReferenceModel model)
         InTurn = 0;
     }
 
+    /// <summary>A session is read, which none is once a turn's budget is used up.</summary>
+    public void OnSessionRead(ExpectedSession session)
+    {
+        if (InTurn < SpecifiedLimits.RepliesBudget || model.Life.IsStopping)
+            return;
+        model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was read"
+            + $" when {InTurn} replies had been taken in one turn", session.Backend);
+    }
+
     /// <summary>A live session's OUTBOUND_UDP.</summary>
     public void OnReply(in SeenFrame frame)
     {

@@ -22,15 +22,17 @@ internal sealed class BinderProcess
     private Misbehaviour _misbehaviour;
     private Instant _pausedUntil;
     private bool _accepts = true;
+    private bool _listens;
 
     /// <summary>A process that binds the host's name; the name must be free.</summary>
-    public BinderProcess(BinderHost host, Misbehaviour misbehaviour)
+    public BinderProcess(BinderHost host, Misbehaviour misbehaviour, bool listens)
     {
         _host = host;
         _misbehaviour = misbehaviour;
-        IsClean = misbehaviour == Misbehaviour.None;
+        _listens = listens;
+        IsClean = misbehaviour == Misbehaviour.None && listens;
         _shared = new BinderShared(Now.Nanoseconds);
-        _listener = Kernel.Directory.Bind(host.Plan.Name);
+        _listener = Kernel.Directory.Bind(host.Plan.Name, listen: listens);
         _listener.OnConnection = _ => Accept();
     }
 
@@ -53,7 +55,7 @@ internal sealed class BinderProcess
 
     public bool IsPaused => Now < _pausedUntil;
 
-    /// <summary>Nothing was ever wrong with it.</summary>
+    /// <summary>Nothing was ever wrong with it, but for pauses.</summary>
     public bool IsClean { get; private set; }
 
     /// <summary>Begins or ceases to misbehave, in the sessions that there are too.</summary>
@@ -68,10 +70,17 @@ internal sealed class BinderProcess
     /// <summary>Does nothing until then; Never for ever.</summary>
     public void PauseUntil(Instant until)
     {
-        IsClean = false;
         _pausedUntil = Instant.Max(_pausedUntil, until);
         if (_pausedUntil != Instant.Never)
             Kernel.At(_pausedUntil, GoOn);
+    }
+
+    /// <summary>It listens from now on, or from the end of its pause.</summary>
+    public void Listen()
+    {
+        _listens = true;
+        if (IsActive)
+            _listener.Listen();
     }
 
     /// <summary>Stops to accept, with a backlog of so many, or accepts again.</summary>
@@ -117,6 +126,8 @@ internal sealed class BinderProcess
     {
         if (!IsActive)
             return;
+        if (_listens)
+            _listener.Listen();
         foreach (var link in _links.ToArray())
             link.GoOn();
         Accept();

@@ -45,6 +45,9 @@ public static class OwedCoverage
         ("BackendStop", "Fault:EndOfStream"), ("BackendStop", "BackendRemoved"),
         ("BackendUnlink", "BackendDraining"), ("BackendRebind", "BackendRestarted"),
 
+        // One that listens too late is refused, and then it is there.
+        ("BackendListenLate", "Fault:ConnectFailed"), ("BackendListenLate", "BackendHealthy"),
+
         // One that stays and is silent, deaf or cut off is found out by its cause.
         ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:ReadFailed"),
         ("BackendEnd", "Fault:EndOfStream"), ("BackendBacklog", "Fault:ConnectFailed"),
