@@ -12,10 +12,13 @@ namespace FakeBinder;
 internal sealed class ControlConversation(SessionContext context) : Conversation(context)
 {
     /// <summary>
-    /// From a hello, or an answered heartbeat, to the answer of one that was not read: the balancer
-    /// asks after 5 s and waits for 15.
+    /// From a hello, or a heartbeat's answer, to the next heartbeat, which must be there although
+    /// it was not read; and from there to its answer, if HeartbeatDelayNs says nothing: the
+    /// balancer waits for 15 s.
     /// </summary>
-    public const long UnreadHeartbeatNs = 19_000_000_000;
+    private const long NextHeartbeatNs = 5_000_000_000;
+
+    private const long UnreadDelayNs = 14_000_000_000;
 
     /// <summary>The type that no side knows.</summary>
     private const WireType UnknownType = (WireType)1099;
@@ -31,6 +34,9 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
     private long _replies;
 
     public override bool Reads => !_isDeaf;
+
+    private long ToUnreadHeartbeatNs => NextHeartbeatNs
+        + (Misbehaviour.HeartbeatDelayNs > 0 ? Misbehaviour.HeartbeatDelayNs : UnreadDelayNs);
 
     public override void Begin(long nowNs, uint address, ushort port)
     {
@@ -73,7 +79,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
                 break;
             case DeferredKind.UnreadHeartbeat:
                 WriteType(WireType.ServerHeartbeat);
-                Defer(nowNs + UnreadHeartbeatNs, DeferredKind.UnreadHeartbeat);
+                Defer(nowNs + ToUnreadHeartbeatNs, DeferredKind.UnreadHeartbeat);
                 break;
             case DeferredKind.UnaskedHeartbeat:
                 WriteType(WireType.ServerHeartbeat);
@@ -215,7 +221,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
         {
             _isDeaf = true;
             // One that is read already is answered as any other, and the next after that.
-            Defer(Math.Max(nowNs, _lastSignNs + UnreadHeartbeatNs), DeferredKind.UnreadHeartbeat);
+            Defer(Math.Max(nowNs, _lastSignNs + ToUnreadHeartbeatNs), DeferredKind.UnreadHeartbeat);
         }
         if (Misbehaviour.UnknownFrameAfter == _queries)
             WriteType(UnknownType);

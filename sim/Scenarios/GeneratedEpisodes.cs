@@ -6,8 +6,8 @@
 // session.
 //
 // What always holds: episodes have streams of their own, ids of their own and hosts of their own,
-// so the rest of a scenario is what it is without them, but for the sizes of buffers; a rush is some
-// ten thousand events, whatever else the seed has.
+// so the rest of a scenario is what it is without them, but for the sizes of buffers and for faults
+// that would end a jam; a rush is some ten thousand events, whatever else the seed has.
 
 using System;
 using System.Collections.Generic;
@@ -28,10 +28,12 @@ internal static class GeneratedEpisodes
     private const int FirstTcpId = 3000;
 
     /// <summary>Replies that flooding backends may make of all queries, about.</summary>
-    private const int MostReplies = 16_000;
+    private const int MostReplies = 24_000;
 
-    private const int BurstsOfARush = 6;
-    private const int QueriesOfABurst = 8;
+    /// <summary>Each is more than one turn takes, and what it leaves waits for the next.</summary>
+    private const int BurstsOfARush = 2;
+    private const int QueriesOfABurst = 40;
+    private const int HostsOfABurst = 4;
     private const long Ms = 1_000_000;
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario) =>
@@ -44,7 +46,7 @@ internal static class GeneratedEpisodes
         var random = world.Stream(Streams.Backend, 0, RushPurpose);
         var isThere = world.Profile switch
         {
-            Profile.Swarm or Profile.Udp => random.Chance(1, 8),
+            Profile.Swarm or Profile.Udp => random.Chance(1, 5),
             Profile.Tcp => random.Chance(1, 2),
             _ => false,
         };
@@ -86,7 +88,7 @@ internal static class GeneratedEpisodes
     /// <summary>Four hosts that ask in bursts, 1 ms apart.</summary>
     private static IEnumerable<UdpClientPlan> RushOverUdp(SimRandom random, Instant at, int before)
     {
-        for (var host = 0; host < 4; host++)
+        for (var host = 0; host < HostsOfABurst; host++)
         {
             var queries = ImmutableArray.CreateBuilder<QueryPlan>();
             for (var n = 0; n < BurstsOfARush * QueriesOfABurst; n++)
@@ -106,7 +108,7 @@ internal static class GeneratedEpisodes
     private static IEnumerable<TcpClientPlan> RushOverTcp(SimRandom random, Instant at, int before)
     {
         var id = FirstTcpId + before;
-        var chunk = random.Pick<int>([2_048, 8_192, 65_536]);
+        var chunk = random.Pick<int>([1_024, 4_096, 65_536]);
         int[] connections =
             [random.Next(40, 60), random.Next(1, 4), random.Next(1, 4), random.Next(1, 4)];
         for (var host = 0; host < connections.Length; host++)
@@ -121,16 +123,16 @@ internal static class GeneratedEpisodes
         }
     }
 
-    /// <summary>Half of the backends give each reply many times.</summary>
+    /// <summary>Most backends give each reply several times.</summary>
     private static ImmutableArray<BackendPlan> Flooding(SimRandom random,
         ImmutableArray<BackendPlan> backends, IEnumerable<UdpClientPlan> clients)
     {
         var asked = clients.Sum(client => client.Queries.Sum(query => query.Copies));
-        var more = Math.Min(random.Next(20, 60), MostReplies / asked);
-        return more < 8 ? backends
+        var more = Math.Min(random.Next(10, 40), MostReplies / asked);
+        return more < 3 ? backends
             :
             [
-                .. backends.Select(plan => random.Chance(1, 2)
+                .. backends.Select(plan => random.Chance(3, 4)
                     ? plan with { Script = plan.Script with { DuplicateReplies = more } }
                     : plan),
             ];
@@ -145,38 +147,56 @@ internal static class GeneratedEpisodes
     private static Scenario AddJam(GeneratedWorld world, Scenario scenario)
     {
         var random = world.Stream(Streams.Backend, 0, JamPurpose);
-        var isThere = random.Chance(1, 4) && world.Allows(FaultKind.BackendPause)
+        var isThere = random.Chance(1, 3) && world.Allows(FaultKind.BackendPause)
             && world.Profile != Profile.Restart;
-        var last = random.NextDuration(Duration.FromSeconds(12L), Duration.FromSeconds(20L));
+        var last = random.NextDuration(Duration.FromSeconds(10L), Duration.FromSeconds(13L));
         var buffer = random.LogUniform(4_096, 16_384);
+        var deaf = DrawDeaf(random, scenario.Backends);
         var from = world.HealAt - last;
         if (!isThere || world.HealAt > world.End || from < Instant.Zero + Duration.FromSeconds(5L))
             return scenario;
-        var faults = scenario.Faults.ToList();
-        foreach (var backend in scenario.Backends)
+        // What would end their sessions meanwhile would end the jam with them.
+        var jammed = scenario.Backends.Where(
+            plan => plan.IsCore && plan.Script == Misbehaviour.None).ToImmutableArray();
+        var faults = scenario.Faults.Where(fault => fault.At < from
+            || !(fault.Kind == FaultKind.StreamReset
+                || jammed.Any(plan => plan.Id == fault.Target))).ToList();
+        foreach (var backend in jammed)
         {
             var at = from + random.NextDuration(Duration.Zero, Duration.FromSeconds(2L));
-            var length = random.NextDuration(Duration.FromSeconds(4L), Duration.FromSeconds(9L));
-            if (backend.IsCore && backend.Script == Misbehaviour.None)
-            {
-                faults.Add(new FaultPlan(
-                    GeneratedFaults.IdOfEpisode(FaultKind.BackendPause, backend.Id), at, length,
-                    FaultKind.BackendPause, backend.Id));
-            }
+            var length = random.NextDuration(Duration.FromSeconds(3L), Duration.FromSeconds(7L));
+            faults.Add(new FaultPlan(
+                GeneratedFaults.IdOfEpisode(FaultKind.BackendPause, backend.Id), at, length,
+                FaultKind.BackendPause, backend.Id));
         }
         var before = scenario.UdpClients.Count(IsOurs);
         return scenario with
         {
             Kernel = scenario.Kernel with { UnixBufferBytes = buffer },
+            Backends = world.AllowsScripts ? deaf : scenario.Backends,
             Faults = [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
             UdpClients =
             [
                 .. scenario.UdpClients,
-                .. Enumerable.Range(0, 4).Select(host =>
+                .. Enumerable.Range(0, HostsOfABurst).Select(host =>
                     UdpHost(before + host, QueriesOfAJam(random, from, world.End))),
             ],
         };
     }
+
+    /// <summary>Half of those that do not heal go deaf.</summary>
+    private static ImmutableArray<BackendPlan> DrawDeaf(
+        SimRandom random, ImmutableArray<BackendPlan> backends) =>
+    [
+        .. backends.Select(plan => !random.Chance(1, 2) | plan.IsCore ? plan : plan with
+        {
+            Script = Misbehaviour.None with
+            {
+                DeafAfter = random.Next(8),
+                HeartbeatDelayNs = random.Chance(1, 2) ? random.Next(500, 14_500) * Ms : 0,
+            },
+        }),
+    ];
 
     /// <summary>All the while, until some time after the backends read again.</summary>
     private static ImmutableArray<QueryPlan> QueriesOfAJam(

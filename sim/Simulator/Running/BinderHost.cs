@@ -125,7 +125,7 @@ internal sealed class BinderHost(
         foreach (var process in _old)
             process.Die();
         _old.Clear();
-        if (_current is { IsClean: true, IsDead: false, IsPaused: false })
+        if (_current is { IsClean: true })
             return;
         _current?.Die();
         Start();

@@ -23,6 +23,7 @@ internal sealed class BinderProcess
     private Instant _pausedUntil;
     private bool _accepts = true;
     private bool _listens;
+    private bool _isTainted;
 
     /// <summary>A process that binds the host's name; the name must be free.</summary>
     public BinderProcess(BinderHost host, Misbehaviour misbehaviour, bool listens)
@@ -30,7 +31,7 @@ internal sealed class BinderProcess
         _host = host;
         _misbehaviour = misbehaviour;
         _listens = listens;
-        IsClean = misbehaviour == Misbehaviour.None && listens;
+        _isTainted = misbehaviour != Misbehaviour.None;
         _shared = new BinderShared(Now.Nanoseconds);
         _listener = Kernel.Directory.Bind(host.Plan.Name, listen: listens);
         _listener.OnConnection = _ => Accept();
@@ -55,14 +56,18 @@ internal sealed class BinderProcess
 
     public bool IsPaused => Now < _pausedUntil;
 
-    /// <summary>Nothing was ever wrong with it, but for pauses.</summary>
-    public bool IsClean { get; private set; }
+    /// <summary>
+    /// It behaves as it should, and always did by itself: pauses that are over, connections that it
+    /// let wait, and sessions that were ended leave nothing behind.
+    /// </summary>
+    public bool IsClean =>
+        !_isTainted && !IsDead && !IsPaused && _accepts && _listens;
 
     /// <summary>Begins or ceases to misbehave, in the sessions that there are too.</summary>
     public void SetMisbehaviour(Misbehaviour misbehaviour)
     {
         _misbehaviour = misbehaviour;
-        IsClean &= misbehaviour == Misbehaviour.None;
+        _isTainted |= misbehaviour != Misbehaviour.None;
         foreach (var link in _links)
             link.Misbehaviour = misbehaviour;
     }
@@ -86,19 +91,17 @@ internal sealed class BinderProcess
     /// <summary>Stops to accept, with a backlog of so many, or accepts again.</summary>
     public void SetAccepting(bool accepts, int backlog)
     {
-        IsClean &= accepts;
         _accepts = accepts;
         _listener.Backlog = backlog;
         Accept();
     }
 
     /// <summary>Its path is gone or another's.</summary>
-    public void LosePath() => IsClean = false;
+    public void LosePath() => _isTainted = true;
 
     /// <summary>All sessions end, with the beginning of a frame before it if asked for.</summary>
     public void EndSessions(bool reset, ReadOnlySpan<byte> before)
     {
-        IsClean = false;
         foreach (var link in _links.ToArray())
         {
             link.Inject(before);

@@ -132,6 +132,17 @@ public sealed class MisbehaviourTests
     }
 
     [Fact]
+    public void DeafBackendThatIsTold_AnswersAsMuchLater()
+    {
+        var driver = SessionDriver.Control(
+            new Misbehaviour { DeafAfter = 0, HeartbeatDelayNs = 1_000 * SessionDriver.Ms });
+
+        Assert.Empty(driver.Pass(5_999 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(6_000 * SessionDriver.Ms));
+    }
+
+    [Fact]
     public void HeartbeatThatADeafBackendHadRead_IsAnsweredAsEver()
     {
         var driver = SessionDriver.Control(new Misbehaviour { DeafAfter = 1 });
