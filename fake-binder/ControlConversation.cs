@@ -3,6 +3,7 @@
 // What always holds: the balancer is held to its part. A frame before our hello, a second
 // CLIENT_HELLO, a heartbeat while one is unanswered, or a frame of the other kind of session
 // ends the session with a reason. A reply is two writes, header and packet, as node-mname does.
+// Once it is deaf nothing is read and no query answered, whatever it is told to do wrong then.
 
 using System;
 
@@ -10,6 +11,15 @@ namespace FakeBinder;
 
 internal sealed class ControlConversation(SessionContext context) : Conversation(context)
 {
+    /// <summary>
+    /// From a hello, or a heartbeat's answer, to the next heartbeat, which must be there although
+    /// it was not read; and from there to its answer, if HeartbeatDelayNs says nothing: the
+    /// balancer waits for 15 s.
+    /// </summary>
+    private const long NextHeartbeatNs = 5_000_000_000;
+
+    private const long UnreadDelayNs = 14_000_000_000;
+
     /// <summary>The type that no side knows.</summary>
     private const WireType UnknownType = (WireType)1099;
 
@@ -18,8 +28,15 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
 
     private bool _helloSaid;
     private bool _heartbeatOwed;
+    private bool _isDeaf;
+    private long _lastSignNs;
     private long _queries;
     private long _replies;
+
+    public override bool Reads => !_isDeaf;
+
+    private long ToUnreadHeartbeatNs => NextHeartbeatNs
+        + (Misbehaviour.HeartbeatDelayNs > 0 ? Misbehaviour.HeartbeatDelayNs : UnreadDelayNs);
 
     public override void Begin(long nowNs, uint address, ushort port)
     {
@@ -36,7 +53,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
     public override void OnBytes(long nowNs, ReadOnlySpan<byte> bytes)
     {
         var input = Input.Join(bytes);
-        while (Context.IsLive && !input.IsEmpty)
+        while (Context.IsLive && !_isDeaf && !input.IsEmpty)
         {
             var status = WireCodec.Read(input, out var frame, out var wrong);
             if (status == WireStatus.Partial)
@@ -58,7 +75,11 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
                 SayHello(nowNs);
                 break;
             case DeferredKind.Heartbeat:
-                AnswerHeartbeat();
+                AnswerHeartbeat(nowNs);
+                break;
+            case DeferredKind.UnreadHeartbeat:
+                WriteType(WireType.ServerHeartbeat);
+                Defer(nowNs + ToUnreadHeartbeatNs, DeferredKind.UnreadHeartbeat);
                 break;
             case DeferredKind.UnaskedHeartbeat:
                 WriteType(WireType.ServerHeartbeat);
@@ -87,6 +108,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
     private void SayHello(long nowNs)
     {
         _helloSaid = true;
+        _lastSignNs = nowNs;
         Context.Shared.Hellos++;
         WriteType(WireType.ServerHello);
         if (Misbehaviour.HelloTwice)
@@ -95,7 +117,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
             Defer(nowNs + life, DeferredKind.CloseAfterHello);
         if (Misbehaviour.HeartbeatUnaskedNs is { } wait)
             Defer(nowNs + wait, DeferredKind.UnaskedHeartbeat);
-        AfterQuery();
+        AfterQuery(nowNs);
     }
 
     private void OnHeartbeat(long nowNs)
@@ -112,12 +134,13 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
         if (Misbehaviour.HeartbeatDelayNs > 0)
             Defer(nowNs + Misbehaviour.HeartbeatDelayNs, DeferredKind.Heartbeat);
         else
-            AnswerHeartbeat();
+            AnswerHeartbeat(nowNs);
     }
 
-    private void AnswerHeartbeat()
+    private void AnswerHeartbeat(long nowNs)
     {
         _heartbeatOwed = false;
+        _lastSignNs = nowNs;
         WriteType(WireType.ServerHeartbeat);
         if (Misbehaviour.HeartbeatTwice)
             WriteType(WireType.ServerHeartbeat);
@@ -142,7 +165,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
                     DeferredKind.UdpReply, packet.ToArray(), frame.Address, frame.Port));
         }
         if (Context.IsLive)
-            AfterQuery();
+            AfterQuery(nowNs);
     }
 
     private void SendReply(uint address, ushort port, ReadOnlySpan<byte> packet)
@@ -192,8 +215,14 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
         Context.Outbox.WritePieces(header[..bytes], Misbehaviour.FrameSplit);
     }
 
-    private void AfterQuery()
+    private void AfterQuery(long nowNs)
     {
+        if (Misbehaviour.DeafAfter <= _queries && !_isDeaf)
+        {
+            _isDeaf = true;
+            // One that is read already is answered as any other, and the next after that.
+            Defer(Math.Max(nowNs, _lastSignNs + ToUnreadHeartbeatNs), DeferredKind.UnreadHeartbeat);
+        }
         if (Misbehaviour.UnknownFrameAfter == _queries)
             WriteType(UnknownType);
         if (Misbehaviour.TcpFrameOnControlAfter == _queries)

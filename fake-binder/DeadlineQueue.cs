@@ -18,6 +18,7 @@ internal enum DeferredKind
 
     // From here on: nobody waits for it, and a session that ends need not do it any more.
     UnaskedHeartbeat,
+    UnreadHeartbeat,
     CloseAfterHello,
 }
 

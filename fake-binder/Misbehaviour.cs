@@ -73,6 +73,12 @@ public sealed record Misbehaviour
 
     // ---- Frames on the control session ----
 
+    /// <summary>
+    /// Reads nothing more on the control session after N queries, and answers heartbeats unread,
+    /// HeartbeatDelayNs, or else 14 s, after they must have come.
+    /// </summary>
+    public int? DeafAfter { get; init; }
+
     /// <summary>A frame of type 1099 after N queries.</summary>
     public int? UnknownFrameAfter { get; init; }
 

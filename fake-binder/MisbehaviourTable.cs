@@ -107,6 +107,9 @@ internal static class MisbehaviourTable
 
     private static IEnumerable<Misdeed> Control() =>
     [
+        After("--deaf-after",
+            "Read nothing more on the control session, but answer heartbeats, unread.",
+            m => m.DeafAfter, (m, v) => m with { DeafAfter = v }),
         After("--unknown-frame-after", "Send a frame of unknown type.",
             m => m.UnknownFrameAfter, (m, v) => m with { UnknownFrameAfter = v }),
         After("--tcp-frame-on-control-after", "Send INBOUND_TCP_OK on the control session.",

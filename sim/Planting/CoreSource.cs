@@ -82,21 +82,59 @@ public sealed class CoreSource
     /// </summary>
     public byte[] Compile(Patch patch)
     {
-        var texts = patch.Apply(_texts);
-        var compilation = _unchanged.Value;
-        foreach (var tree in compilation.SyntaxTrees)
-        {
-            if (texts[tree.FilePath] is var text && text != _texts[tree.FilePath])
-                compilation = compilation.ReplaceSyntaxTree(tree, Parse(tree.FilePath, text));
-        }
-        compilation = compilation.AddSyntaxTrees(texts.Keys.Except(_texts.Keys)
-            .Select(path => Parse(path, texts[path])));
+        var compilation = Change(patch, out _);
         using var assembly = new MemoryStream();
         var result = compilation.Emit(assembly);
-        if (result.Success)
-            return assembly.ToArray();
-        var errors = result.Diagnostics
-            .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)
+        if (!result.Success)
+            throw Broken(patch, result.Diagnostics);
+        return assembly.ToArray();
+    }
+
+    /// <summary>
+    /// Whether the core with a patch compiles, in a tenth of the time: throws as Compile does. A
+    /// patch within the bodies of members cannot break another file, so only what it changes is
+    /// looked at; that the core without it compiles is the build's business.
+    /// </summary>
+    public void Check(Patch patch)
+    {
+        var compilation = Change(patch, out var inBodies);
+        var found = inBodies is { } changed
+            ? changed.SelectMany(
+                tree => compilation.GetSemanticModel(tree).GetDiagnostics())
+            : compilation.GetDiagnostics();
+        if (found.Where(IsError).ToList() is { Count: > 0 } errors)
+            throw Broken(patch, errors);
+    }
+
+    /// <summary>
+    /// The core with a patch, and the trees that it changed if it did so in bodies alone.
+    /// </summary>
+    private CSharpCompilation Change(Patch patch, out List<SyntaxTree>? inBodies)
+    {
+        var texts = patch.Apply(_texts);
+        var compilation = _unchanged.Value;
+        List<SyntaxTree> changed = [];
+        var isInBodies = texts.Keys.All(_texts.ContainsKey);
+        foreach (var tree in compilation.SyntaxTrees)
+        {
+            if (texts[tree.FilePath] is var text && text == _texts[tree.FilePath])
+                continue;
+            var other = Parse(tree.FilePath, text);
+            changed.Add(other);
+            isInBodies &= SyntaxFactory.AreEquivalent(tree, other, topLevel: true);
+            compilation = compilation.ReplaceSyntaxTree(tree, other);
+        }
+        inBodies = isInBodies ? changed : null;
+        return compilation.AddSyntaxTrees(texts.Keys.Except(_texts.Keys)
+            .Select(path => Parse(path, texts[path])));
+    }
+
+    private static bool IsError(Diagnostic diagnostic) =>
+        diagnostic.Severity == DiagnosticSeverity.Error;
+
+    private static PatchException Broken(Patch patch, IEnumerable<Diagnostic> diagnostics)
+    {
+        var errors = diagnostics.Where(IsError)
             .OrderBy(error => error.Location.GetLineSpan().Path, StringComparer.Ordinal)
             .ThenBy(error => error.Location.SourceSpan.Start)
             .Select(error => error.ToString()).ToList();
@@ -104,7 +142,7 @@ public sealed class CoreSource
             [$"{patch.Name}: does not compile", .. errors.Take(MostErrors)];
         if (errors.Count > MostErrors)
             lines = lines.Append($"and {errors.Count - MostErrors} more errors");
-        throw new PatchException(string.Join('\n', lines));
+        return new PatchException(string.Join('\n', lines));
     }
 
     private static SyntaxTree Parse(string path, string text) =>

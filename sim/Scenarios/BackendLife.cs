@@ -41,7 +41,7 @@ internal sealed class BackendLife(BackendPlan plan)
             SetScript(item, fault.Amount != 0);
             return;
         }
-        if (fault.Kind == FaultKind.BackendRebind)
+        if (fault.Kind is FaultKind.BackendRebind or FaultKind.BackendListenLate)
         {
             (_upFrom, _downFrom, _upAgain) = (fault.At, Instant.Never, Instant.Never);
             return;

@@ -136,9 +136,10 @@ internal static class FaultCheck
     /// <summary>Whether a fault before this one does the same for as long.</summary>
     private static Flaw? Covered(FaultPlan fault, List<(int Item, FaultPlan Fault)> before)
     {
-        // Pauses and stalls add up, and entries have names of their own.
+        // Pauses and stalls add up, entries have names of their own, and each start is another.
         var lasts = FaultFields.ShapeOf(fault.Kind).Lasts == Lasting.Always
-            && fault.Kind is not (FaultKind.BackendPause or FaultKind.ClockStall);
+            && fault.Kind is not (FaultKind.BackendPause or FaultKind.BackendListenLate
+                or FaultKind.ClockStall);
         var isLatest = true;
         for (var i = before.Count - 1; i >= 0; i--)
         {

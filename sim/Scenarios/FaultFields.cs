@@ -39,7 +39,7 @@ internal sealed record FaultShape(FaultKind Kind, string Words, Lasting Lasts,
     public string Name => FileValues.Camel(Kind.ToString());
 
     public bool IsAboutBackend =>
-        Kind is >= FaultKind.BackendCrash and <= FaultKind.BackendRebind;
+        Kind is >= FaultKind.BackendCrash and <= FaultKind.BackendListenLate;
 }
 
 /// <summary>What of a fault means something, by its kind.</summary>
@@ -82,6 +82,9 @@ internal static class FaultFields
             Number("backlog", 0, 4096, "0", "Connections that may wait meanwhile.")),
         new(FaultKind.BackendRebind,
             "Its path is bound by a new process, and the old one goes on.", Lasting.Never, null),
+        new(FaultKind.BackendListenLate,
+            "It is restarted, or started; connects are refused until its new process listens.",
+            Lasting.Always, "From its bind to its listen."),
         new(FaultKind.UdpLoss, "Datagrams to the balancer are lost.", Lasting.Always, null,
             Number("oneIn", 1, int.MaxValue, null, "One in so many, at random.")),
         new(FaultKind.UdpDuplicate, "Datagrams to the balancer come twice.", Lasting.Always, null,

@@ -74,6 +74,10 @@ internal static class GeneratedBackends
         (m, _) => m with { TcpHalfCloseFirst = true },
         (m, _) => m with { TcpNeverRead = true },
         (m, r) => m with { TcpChunk = r.LogUniform(1, 64) },
+        (m, r) => m with
+        {
+            DeafAfter = r.LogUniform(1, 100) - 1, HeartbeatDelayNs = r.Next(0, 14_000) * Ms,
+        },
     ];
 
     public static ImmutableArray<BackendPlan> Make(GeneratedWorld world, int count)

@@ -131,6 +131,10 @@ internal static class GeneratedFaults
         AddSpecial(faults, world, soon, still, stall, -1, 1);
     }
 
+    /// <summary>The id of one that belongs to an episode, and is the n-th of its kind.</summary>
+    public static int IdOfEpisode(FaultKind kind, int n) =>
+        (int)kind * IdsPerKind + MaxPerKind + 1 + n;
+
     private static (Duration For, long Amount) DrawSize(FaultKind kind, SimRandom random)
     {
         // Both are drawn for every kind, so that a kind's own choice shifts nothing.
@@ -144,6 +148,9 @@ internal static class GeneratedFaults
                 or FaultKind.OperatorStatus => (Duration.Zero, 0),
             FaultKind.BackendEnd => (Duration.Zero, choice == 0 ? 0 : small % 20),
             FaultKind.BackendBacklog => (length, choice),
+            // Mostly around the 310 ms that quiet tries take.
+            FaultKind.BackendListenLate => (
+                choice == 0 ? length : new Duration(small * 6 * Ms), 0),
             FaultKind.BackendCrash or FaultKind.BackendStop =>
                 (choice == 0 ? Duration.Zero : length, 0),
             FaultKind.BackendUnlink => (choice switch

@@ -43,7 +43,7 @@ public static class Generator
         var udp = GeneratedClients.MakeUdp(world, UdpCount(random, profile));
         var tcp = GeneratedClients.MakeTcp(
             world, TcpCount(random, profile), udp.Length, kernel);
-        return FaultCheck.WithoutVain(new Scenario
+        return FaultCheck.WithoutVain(GeneratedEpisodes.AddTo(world, new Scenario
         {
             Seed = seed,
             Profile = profile.ToString().ToLowerInvariant(),
@@ -56,7 +56,7 @@ public static class Generator
             UdpClients = udp,
             TcpClients = tcp,
             Faults = GeneratedFaults.Make(world, backends),
-        });
+        }));
     }
 
     private static Duration DrawLength(SimRandom random, GeneratorOptions options)
@@ -151,7 +151,8 @@ internal sealed record GeneratedWorld(
     {
         Profile.Calm => false,
         Profile.Restart => kind is FaultKind.BackendCrash or FaultKind.BackendStop
-            or FaultKind.BackendUnlink or FaultKind.BackendRebind,
+            or FaultKind.BackendUnlink or FaultKind.BackendRebind
+            or FaultKind.BackendListenLate,
         Profile.Udp => kind != FaultKind.KernelAccept,
         _ => true,
     };

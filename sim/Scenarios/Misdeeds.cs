@@ -1,7 +1,8 @@
 // Owns the list of what a script can make a backend do wrong: each with its field in scenario
 // files, what it means, its value in words, and how a script is without it. Whoever reads or writes
 // a scenario, counts misdeeds or makes a script smaller goes through this list. No reflection,
-// since the executable is native; a test holds the list to the properties of Misbehaviour.
+// since the executable is native; tests hold the list to the properties of Misbehaviour, and to the
+// table that fake-binder reads its options and scripts by (MisbehaviourTable).
 //
 // What always holds: a misdeed has a value exactly if the script does it; names are those of the
 // properties, without the unit, and in camelCase where a file has them.
@@ -86,6 +87,9 @@ public static class Misdeeds
         Moment("heartbeatUnasked", m => m.HeartbeatUnaskedNs,
             (m, v) => m with { HeartbeatUnaskedNs = v },
             "One SERVER_HEARTBEAT that nobody asked for, this long after the hello."),
+        Count("deafAfter", 0, m => m.DeafAfter, (m, v) => m with { DeafAfter = v },
+            "After N queries it reads nothing more on the control session, but answers "
+            + "heartbeats, unread, heartbeatDelay or else 14 s after they must have come."),
         Count("unknownFrameAfter", 0, m => m.UnknownFrameAfter,
             (m, v) => m with { UnknownFrameAfter = v }, "A frame of type 1099 after N queries."),
         Count("tcpFrameOnControlAfter", 0, m => m.TcpFrameOnControlAfter,
@@ -101,7 +105,7 @@ public static class Misdeeds
             (m, v) => m with { EndMidFrameAfter = v },
             "The session is closed in the middle of reply N + 1; the process lives on."),
         Count("frameSplit", 1, m => m.FrameSplit, (m, v) => m with { FrameSplit = v },
-            "Frames are written in pieces of N bytes."),
+            "Frames are written in pieces of N bytes.", 65_535),
         Count("replyLength", 0, m => m.ReplyLength, (m, v) => m with { ReplyLength = v },
             "Every packet is cut, or padded with zeros, to N bytes.", 65_535),
         Maybe("replyLengthClaim", FileValues.Number(0, uint.MaxValue), m => m.ReplyLengthClaim,
@@ -140,7 +144,7 @@ public static class Misdeeds
         Flag("tcpNeverRead", m => m.TcpNeverRead, (m, v) => m with { TcpNeverRead = v },
             "It reads nothing after INBOUND_TCP_OK."),
         Count("tcpChunk", 1, m => m.TcpChunk, (m, v) => m with { TcpChunk = v },
-            "Answers over TCP are written in pieces of N bytes."),
+            "Answers over TCP are written in pieces of N bytes.", 65_537),
     ];
 
     /// <summary>The fields of a script in a file.</summary>

@@ -219,6 +219,12 @@ public enum FaultKind
     /// <summary>Its path is bound by another process; the old one goes on.</summary>
     BackendRebind,
 
+    /// <summary>
+    /// It is restarted, or started: the old process is gone, and the new one has bound the path and
+    /// listens after For.
+    /// </summary>
+    BackendListenLate,
+
     /// <summary>For For, one in Amount datagrams to the balancer is lost.</summary>
     UdpLoss,
 

@@ -117,9 +117,19 @@ public static class SpecifiedLimits
     public const int AcceptsOfATurn = 16;
 
     /// <summary>
+    /// No TCP connection is visited when this was spent: what visits read, and a price for each.
+    /// </summary>
+    public const int RelayBudgetBytes = 256 * 1024;
+
+    public const int RelayVisitBytes = 8 * 1024;
+
+    /// <summary>
     /// Bytes read of all TCP connections: a budget, and the last visit's four reads beyond it.
     /// </summary>
-    public const int RelayedOfATurn = 256 * 1024 + 4 * RelayQueueBytes;
+    public const int RelayedOfATurn = RelayBudgetBytes + 4 * RelayQueueBytes;
+
+    /// <summary>Reads of sessions: each counts for two replies at least.</summary>
+    public const int SessionReadsOfATurn = RepliesOfATurn / 2;
 
     /// <summary>
     /// Replies taken of all sessions, however small they are.

@@ -6,6 +6,7 @@
 // What always holds: what the log has since the last call is passed on before the next.
 
 using System;
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
@@ -57,6 +58,12 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     /// <summary>The stream of the first connect that succeeded.</summary>
     public SocketHandle FirstSession { get; private set; }
+
+    /// <summary>Clients' streams, in the order in which they were accepted.</summary>
+    public List<SocketHandle> Accepted { get; } = [];
+
+    /// <summary>The stream to a backend that was connected to last.</summary>
+    public SocketHandle LastConnected { get; private set; }
 
     /// <summary>
     /// Datagrams that arrive are not told: the checks see a core that knows more.
@@ -140,6 +147,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
     {
         TellLog();
         var result = Kernel.Network.Accept(out stream, out client);
+        if (result.IsOk)
+            Accepted.Add(stream);
         Checks.OnAccepted(Now, result, stream, client);
         return result;
     }
@@ -150,6 +159,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
         var result = Kernel.Network.ConnectBackend(path, out stream);
         if (result.IsOk && FirstSession.IsNone)
             FirstSession = stream;
+        if (result.IsOk)
+            LastConnected = stream;
         Checks.OnConnected(Now, path, result, stream);
         return result;
     }

@@ -165,8 +165,11 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
-    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
-        _model.Sockets.OnInterest(socket, interest);
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest)
+    {
+        _model.OnInterest(socket, interest);
+        Conclude(now);
+    }
 
     public override void OnScanOpened(Instant now, IoResult result)
     {

@@ -68,6 +68,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     public bool WasAborted { get; set; }
 
+    /// <summary>An event said that it has something to do, and it had no turn since.</summary>
+    public bool IsWaiting { get; set; }
+
     public Instant LastActivity { get; set; }
 
     /// <summary>It is in the list of those to look at when the turn ends.</summary>

@@ -56,6 +56,7 @@ internal sealed class ReferenceModel
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
+        TcpTurns = new TcpTurnModel(this);
         Arrivals = new ArrivalModel(this);
         _remotes = new RemoteModel(this);
     }
@@ -75,6 +76,8 @@ internal sealed class ReferenceModel
     public ReplyModel Replies { get; }
 
     public ConnectionModel Connections { get; }
+
+    public TcpTurnModel TcpTurns { get; }
 
     public LogModel Lines { get; }
 
@@ -134,7 +137,7 @@ internal sealed class ReferenceModel
 
     public int AcceptedInTurn { get; private set; }
 
-    /// <summary>Bytes that were read of TCP connections, the handshakes' included.</summary>
+    /// <summary>Bytes that were read of TCP connections, but for INBOUND_TCP_OK.</summary>
     public long RelayedInTurn { get; private set; }
 
     /// <summary>
@@ -201,6 +204,7 @@ internal sealed class ReferenceModel
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
         Replies.OnTurnBegan();
+        TcpTurns.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
             switch (happened.Kind)
@@ -229,6 +233,7 @@ internal sealed class ReferenceModel
                 && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
                 connection.LastActivity = Now;
+                TcpTurns.OnReady(connection);
                 if (happened.Handle == connection.Client
                     && (happened.Ready & Readiness.HangUp) != 0)
                 {
@@ -362,12 +367,15 @@ internal sealed class ReferenceModel
         {
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
+            Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
-            RelayedInTurn += bytes.Length;
+            TcpTurns.OnRead(connection);
+            var before = connection.FromClient + connection.FromBackend;
             Connections.OnRead(connection, stream, result, bytes);
+            RelayedInTurn += connection.FromClient + connection.FromBackend - before;
         }
     }
 
@@ -383,7 +391,10 @@ internal sealed class ReferenceModel
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
             _sessions.OnWritten(session, result, bytes);
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+        {
+            TcpTurns.OnCall(connection);
             Connections.OnWritten(connection, stream, result, bytes);
+        }
     }
 
     public void OnHalfClosed(Instant now, SocketHandle stream)
@@ -392,7 +403,10 @@ internal sealed class ReferenceModel
         Deeds++;
         Arrivals.Drain();
         if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
+        {
+            TcpTurns.OnCall(connection);
             Connections.OnHalfClosed(connection, stream);
+        }
     }
 
     public void OnClosed(Instant now, SocketHandle socket, bool aborted)
@@ -404,7 +418,21 @@ internal sealed class ReferenceModel
         if (owner is ExpectedSession session)
             _sessions.OnClosed(session);
         else if (owner is ExpectedConnection connection)
+        {
+            TcpTurns.OnCall(connection);
             Connections.OnClosed(connection, socket, aborted);
+        }
+    }
+
+    /// <summary>
+    /// A stream that is not waited for any more was reported twice; any other interest is what a
+    /// connection's turn ends with.
+    /// </summary>
+    public void OnInterest(SocketHandle socket, Readiness interest)
+    {
+        if (interest != Readiness.None && Sockets.OwnerOf(socket) is ExpectedConnection connection)
+            TcpTurns.OnCall(connection);
+        Sockets.OnInterest(socket, interest);
     }
 
     /// <summary>

@@ -20,6 +20,7 @@ internal sealed class ReplyModel(ReferenceModel model)
     private readonly Queue<Owed> _owed = new();
     private readonly ExpectedBytes _payloads = new();
     private int _ofTurn;
+    private int _sessionReads;
 
     /// <summary>Replies that this turn decoded, whatever became of them.</summary>
     public int InTurn { get; private set; }
@@ -28,6 +29,17 @@ internal sealed class ReplyModel(ReferenceModel model)
     {
         _ofTurn = 0;
         InTurn = 0;
+        _sessionReads = 0;
+    }
+
+    /// <summary>A session is read, which only so many are in one turn.</summary>
+    public void OnSessionRead(ExpectedSession session)
+    {
+        if (++_sessionReads <= SpecifiedLimits.SessionReadsOfATurn || model.Life.IsStopping)
+            return;
+        model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was read"
+            + $" when {_sessionReads - 1} reads of sessions had been made in one turn",
+            session.Backend);
     }
 
     /// <summary>A live session's OUTBOUND_UDP.</summary>

@@ -243,6 +243,8 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         session.HeartbeatAt = model.Now;
         session.NextHeartbeatAt = Instant.Never;
+        if (session.IsLost)
+            return;
         session.Owed.Append(Heartbeat);
         session.HeartbeatEnd = session.Written + session.Owed.Count;
     }

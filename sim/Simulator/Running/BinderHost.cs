@@ -41,8 +41,8 @@ internal sealed class BinderHost(
     /// <summary>A process is there, clean or not.</summary>
     public bool IsUp => _current is { IsDead: false };
 
-    /// <summary>Binds the path, whatever is there, and serves.</summary>
-    public void Start()
+    /// <summary>Binds the path, whatever is there, and serves, or does not listen yet.</summary>
+    public void Start(bool listens = true)
     {
         _starts++;
         if (IsUp)
@@ -50,7 +50,7 @@ internal sealed class BinderHost(
         kernel.Directory.Unlink(plan.Name);
         _current?.LosePath();
         _current = new BinderProcess(
-            this, _scripted ? plan.Script : Misbehaviour.None);
+            this, _scripted ? plan.Script : Misbehaviour.None, listens);
     }
 
     /// <summary>The first start, at the plan's time.</summary>
@@ -125,7 +125,7 @@ internal sealed class BinderHost(
         foreach (var process in _old)
             process.Die();
         _old.Clear();
-        if (_current is { IsClean: true, IsDead: false })
+        if (_current is { IsClean: true })
             return;
         _current?.Die();
         Start();

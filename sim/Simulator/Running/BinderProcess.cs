@@ -22,15 +22,18 @@ internal sealed class BinderProcess
     private Misbehaviour _misbehaviour;
     private Instant _pausedUntil;
     private bool _accepts = true;
+    private bool _listens;
+    private bool _isTainted;
 
     /// <summary>A process that binds the host's name; the name must be free.</summary>
-    public BinderProcess(BinderHost host, Misbehaviour misbehaviour)
+    public BinderProcess(BinderHost host, Misbehaviour misbehaviour, bool listens)
     {
         _host = host;
         _misbehaviour = misbehaviour;
-        IsClean = misbehaviour == Misbehaviour.None;
+        _listens = listens;
+        _isTainted = misbehaviour != Misbehaviour.None;
         _shared = new BinderShared(Now.Nanoseconds);
-        _listener = Kernel.Directory.Bind(host.Plan.Name);
+        _listener = Kernel.Directory.Bind(host.Plan.Name, listen: listens);
         _listener.OnConnection = _ => Accept();
     }
 
@@ -53,14 +56,18 @@ internal sealed class BinderProcess
 
     public bool IsPaused => Now < _pausedUntil;
 
-    /// <summary>Nothing was ever wrong with it.</summary>
-    public bool IsClean { get; private set; }
+    /// <summary>
+    /// It behaves as it should, and always did by itself: pauses that are over, connections that it
+    /// let wait, and sessions that were ended leave nothing behind.
+    /// </summary>
+    public bool IsClean =>
+        !_isTainted && !IsDead && !IsPaused && _accepts && _listens;
 
     /// <summary>Begins or ceases to misbehave, in the sessions that there are too.</summary>
     public void SetMisbehaviour(Misbehaviour misbehaviour)
     {
         _misbehaviour = misbehaviour;
-        IsClean &= misbehaviour == Misbehaviour.None;
+        _isTainted |= misbehaviour != Misbehaviour.None;
         foreach (var link in _links)
             link.Misbehaviour = misbehaviour;
     }
@@ -68,28 +75,33 @@ internal sealed class BinderProcess
     /// <summary>Does nothing until then; Never for ever.</summary>
     public void PauseUntil(Instant until)
     {
-        IsClean = false;
         _pausedUntil = Instant.Max(_pausedUntil, until);
         if (_pausedUntil != Instant.Never)
             Kernel.At(_pausedUntil, GoOn);
     }
 
+    /// <summary>It listens from now on, or from the end of its pause.</summary>
+    public void Listen()
+    {
+        _listens = true;
+        if (IsActive)
+            _listener.Listen();
+    }
+
     /// <summary>Stops to accept, with a backlog of so many, or accepts again.</summary>
     public void SetAccepting(bool accepts, int backlog)
     {
-        IsClean &= accepts;
         _accepts = accepts;
         _listener.Backlog = backlog;
         Accept();
     }
 
     /// <summary>Its path is gone or another's.</summary>
-    public void LosePath() => IsClean = false;
+    public void LosePath() => _isTainted = true;
 
     /// <summary>All sessions end, with the beginning of a frame before it if asked for.</summary>
     public void EndSessions(bool reset, ReadOnlySpan<byte> before)
     {
-        IsClean = false;
         foreach (var link in _links.ToArray())
         {
             link.Inject(before);
@@ -117,6 +129,8 @@ internal sealed class BinderProcess
     {
         if (!IsActive)
             return;
+        if (_listens)
+            _listener.Listen();
         foreach (var link in _links.ToArray())
             link.GoOn();
         Accept();

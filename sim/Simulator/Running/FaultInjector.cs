@@ -124,17 +124,22 @@ internal sealed class FaultInjector
         if (fault.Kind == FaultKind.BackendUnlink && !_chaosIsOver
             && _processes.GetValueOrDefault(fault.Id) == _backends[fault.Target].Current)
             _backends[fault.Target].Exit();
+        // What is bound when chaos ends stays so: it is replaced, or as broken as it is.
+        if (fault.Kind == FaultKind.BackendListenLate && !_chaosIsOver
+            && _processes[fault.Id] is BinderProcess process)
+            process.Listen();
         _observer.OnFault(_kernel.Now, fault, began: false);
     }
 
     /// <summary>A fault about a backend needs one that is up, unless it brings it up.</summary>
     private bool IsPossible(FaultPlan fault)
     {
-        if (fault.Kind is < FaultKind.BackendCrash or > FaultKind.BackendRebind)
+        if (fault.Kind is < FaultKind.BackendCrash or > FaultKind.BackendListenLate)
             return fault.Kind != FaultKind.DirectoryEntry
                 || !_kernel.Directory.Contains(EntryName(fault));
         return _backends.TryGetValue(fault.Target, out var backend)
-            && (backend.IsUp || fault.Kind is FaultKind.BackendRebind or FaultKind.BackendScript);
+            && (backend.IsUp || fault.Kind is FaultKind.BackendRebind
+                or FaultKind.BackendListenLate or FaultKind.BackendScript);
     }
 
     // ---- What happens at once ----
@@ -172,6 +177,11 @@ internal sealed class FaultInjector
                 break;
             case FaultKind.BackendRebind:
                 backend.Start();
+                break;
+            case FaultKind.BackendListenLate:
+                backend.Exit();
+                backend.Start(listens: false);
+                _processes[fault.Id] = backend.Current;
                 break;
         }
     }

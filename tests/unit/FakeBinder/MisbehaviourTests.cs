@@ -117,6 +117,44 @@ public sealed class MisbehaviourTests
     }
 
     [Fact]
+    public void DeafBackend_AnswersNoMoreQueriesButHeartbeatsUnread()
+    {
+        var driver = SessionDriver.Control(new Misbehaviour { DeafAfter = 1 });
+        Assert.True(driver.Session.Reads);
+
+        Assert.Equal(2, driver.FeedQuery("a").Length);
+
+        Assert.False(driver.Session.Reads);
+        Assert.Empty(driver.FeedQuery("b"));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(19_000 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(19_000 * SessionDriver.Ms));
+        Assert.Empty(driver.Pass(18_999 * SessionDriver.Ms));
+    }
+
+    [Fact]
+    public void DeafBackendThatIsTold_AnswersAsMuchLater()
+    {
+        var driver = SessionDriver.Control(
+            new Misbehaviour { DeafAfter = 0, HeartbeatDelayNs = 1_000 * SessionDriver.Ms });
+
+        Assert.Empty(driver.Pass(5_999 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(6_000 * SessionDriver.Ms));
+    }
+
+    [Fact]
+    public void HeartbeatThatADeafBackendHadRead_IsAnsweredAsEver()
+    {
+        var driver = SessionDriver.Control(new Misbehaviour { DeafAfter = 1 });
+        driver.Pass(5_000 * SessionDriver.Ms);
+        Assert.Equal([SessionDriver.Heartbeat], driver.Feed(SessionDriver.ClientHeartbeat));
+        driver.FeedQuery("a");
+
+        Assert.Empty(driver.Pass(18_999 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(1 * SessionDriver.Ms));
+    }
+
+    [Fact]
     public void Garbage_IsTheSameInEveryRunAndNoFrame()
     {
         var garbage = SessionDriver.Control(new Misbehaviour { GarbageAfter = 1 })

@@ -26,6 +26,7 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.BackendEnd, 1)]
     [InlineData(FaultKind.BackendBacklog, 1)]
     [InlineData(FaultKind.BackendRebind, 1)]
+    [InlineData(FaultKind.BackendListenLate, 1)]
     [InlineData(FaultKind.UdpLoss, -1)]
     [InlineData(FaultKind.UdpDuplicate, -1)]
     [InlineData(FaultKind.UdpReorder, -1)]
@@ -109,6 +110,56 @@ public sealed class RunningFaultsTests
     {
         Run(Fault(FaultKind.BackendRebind, 10, target: 1));
         Assert.Single(_witness.Logged<LogEvent.BackendRestarted>());
+    }
+
+    /// <summary>10 ms to the scan, then tries at 10, 30, 70, 150 and 310 ms.</summary>
+    [Theory]
+    [InlineData(0.005, 1)]
+    [InlineData(0.1, 5)]
+    [InlineData(0.315, 6)]
+    public void SocketThatListensSoon_IsNotAtFault(double listensAfter, int connects)
+    {
+        RunLateStart(listensAfter);
+        Assert.Empty(_witness.Logged<LogEvent.BackendFaulted>());
+        var tried = _witness.Connects.Where(
+            connect => connect.At >= At(10) && connect.At < At(11)).ToArray();
+        Assert.Equal(connects, tried.Length);
+        Assert.All(tried[..^1], connect =>
+            Assert.Equal(IoStatus.Refused, connect.Result.Status));
+        Assert.True(tried[^1].Result.IsOk);
+        Assert.Contains(_witness.Logged<LogEvent.BackendHealthy>(),
+            healthy => healthy.At >= At(10) && healthy.At < At(10.4));
+    }
+
+    [Fact]
+    public void SocketThatListensAfterThat_IsAtFaultOnce()
+    {
+        RunLateStart(0.4);
+        var fault = Assert.Single(_witness.Logged<LogEvent.BackendFaulted>());
+        Assert.Equal(FaultCause.ConnectFailed, fault.Event.Fault.Cause);
+        Assert.True(fault.At > At(10.31) && fault.At < At(10.33), fault.At.ToString());
+        Assert.Contains(_witness.Logged<LogEvent.BackendHealthy>(),
+            healthy => healthy.At >= At(11.3) && healthy.At < At(11.4));
+    }
+
+    [Fact]
+    public void SocketThatIsPausedBeforeItListens_ListensAfterThePause()
+    {
+        RunLateStart(0.05, new FaultPlan(
+            101, At(10.01), Duration.FromSeconds(0.15), FaultKind.BackendPause, 1));
+        Assert.Empty(_witness.Logged<LogEvent.BackendFaulted>());
+        Assert.Contains(_witness.Logged<LogEvent.BackendHealthy>(),
+            healthy => healthy.At >= At(10.16) && healthy.At < At(10.4));
+    }
+
+    /// <summary>The second backend is started at 10 s, and its socket listens later.</summary>
+    private void RunLateStart(double listensAfter, params FaultPlan[] others)
+    {
+        var scenario = Calm(
+            [Fault(FaultKind.BackendListenLate, 10, listensAfter, target: 1), .. others]);
+        var later = scenario.Backends[1] with { StartAt = At(30) };
+        Assert.Null(ScenarioRun.Execute(
+            scenario with { Backends = [scenario.Backends[0], later] }, _witness).Violation);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using System;
 using System.Linq;
 using Balancer.Core;
 using FakeBinder;
+using Simulation.Checking;
 using Simulation.Kernel;
 using Simulation.Running;
 using Simulation.Scenarios;
@@ -108,6 +109,29 @@ public sealed class RunningTests
         ScenarioRun.Execute(scenario, _witness);
         var healthy = Assert.Single(_witness.Logged<LogEvent.BackendHealthy>());
         Assert.True(healthy.At >= At(40));
+    }
+
+    /// <summary>It answers heartbeats all the same.</summary>
+    [Fact]
+    public void BackendThatReadsNothing_IsAtFaultAfter15s()
+    {
+        var deaf = Misbehaviour.None with { DeafAfter = 3 };
+        var calm = Calm();
+        var scenario = calm with
+        {
+            Backends = [calm.Backends[0], Backend(1, "5302", isCore: false, deaf)],
+            Kernel = new KernelPlan { UnixBufferBytes = 4096 },
+        };
+
+        Assert.Null(ScenarioRun.Execute(scenario, _witness, new CheckSet(scenario)).Violation);
+
+        var fault = _witness.Logged<LogEvent.BackendFaulted>().First();
+        var blocked = _witness.Failures.First(failure => failure.Why.Status == IoStatus.WouldBlock);
+        Assert.Equal(FaultCause.ReadsNothing, fault.Event.Fault.Cause);
+        Assert.Equal(blocked.At + Duration.FromSeconds(15L), fault.At);
+        Assert.Contains(_witness.Logged<LogEvent.HeartbeatAnswered>(), answered =>
+            answered.Event.Id == new BackendId(5302) && answered.At > blocked.At
+            && answered.At < fault.At);
     }
 
     private sealed class Thrower : RunObserver

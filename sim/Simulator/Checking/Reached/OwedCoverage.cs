@@ -49,6 +49,9 @@ public static class OwedCoverage
         ("BackendStop", "BackendStopped"), ("BackendStop", "BackendRemoved"),
         ("BackendUnlink", "BackendDraining"), ("BackendRebind", "BackendRestarted"),
 
+        // One that listens too late is refused, and then it is there.
+        ("BackendListenLate", "Fault:ConnectFailed"), ("BackendListenLate", "BackendHealthy"),
+
         // One that stays and is silent, deaf or cut off is found out by its cause.
         ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:EndOfStream"),
         ("BackendEnd", "Fault:EndOfStream"), ("BackendBacklog", "Fault:ConnectFailed"),

@@ -1,7 +1,9 @@
 // The table of coverage: what counts as following a fault, adding up, and that what is owed names
 // what there is.
 
+using System.Globalization;
 using System.Linq;
+using System.Text;
 using Balancer.Core;
 using FakeBinder;
 using Simulation.Checking;
@@ -136,6 +138,67 @@ public sealed class CoverageTests
             }));
     }
 
+    /// <summary>
+    /// The list of the simulator and that of fake-binder name the same misdeeds in the same order
+    /// and take the same numbers, so that a scenario's script can be given to a process.
+    /// </summary>
+    [Fact]
+    public void Misdeeds_AreThoseOfFakeBinder()
+    {
+        var table = MisbehaviourTable.All.ToDictionary(misdeed => misdeed.Key);
+        Assert.Equal(table.Keys.Order(),
+            Misdeeds.All.Select(misdeed => FileValues.Camel(misdeed.Name)).Order());
+        foreach (var misdeed in Misdeeds.All)
+        {
+            var other = table[FileValues.Camel(misdeed.Name)];
+            var sample = other.Form switch
+            {
+                ValueForm.Flag => "true",
+                ValueForm.Number => "7",
+                ValueForm.Time => "1500ms",
+                _ => "192.0.2.1",
+            };
+            var script = other.Set(Misbehaviour.None, sample).Result;
+
+            Assert.NotNull(misdeed.Value(script));
+            Assert.Equal(Misbehaviour.None, misdeed.Without(script));
+            if (other.Form == ValueForm.Number)
+            {
+                Assert.All(Edges, number => Assert.True(
+                    IsTaken(other.Key, number) == (other.Set(Misbehaviour.None,
+                        number.ToString(CultureInfo.InvariantCulture)).Wrong is null),
+                    $"{other.Key}: {number}"));
+            }
+        }
+    }
+
+    private static long[] Edges =>
+    [
+        -1, 0, 1, 1000, 1001, 65_535, 65_536, 65_537, 65_538, int.MaxValue, 1L << 31,
+        uint.MaxValue, 1L << 32,
+    ];
+
+    /// <summary>Whether a scenario's script takes the number.</summary>
+    private static bool IsTaken(string key, long number)
+    {
+        try
+        {
+            ScenarioFile.Read(Encoding.UTF8.GetBytes(string.Create(
+                CultureInfo.InvariantCulture,
+                $$"""
+                {
+                  "healAt": "1s", "end": "2s",
+                  "backends": [{ "script": { "{{key}}": {{number}} } }]
+                }
+                """)));
+            return true;
+        }
+        catch (ScenarioFormatException)
+        {
+            return false;
+        }
+    }
+
     [Fact]
     public void MisdeedTakenAway_LeavesAllOthers()
     {
@@ -158,6 +221,7 @@ public sealed class CoverageTests
             HeartbeatDelayNs = 11,
             HeartbeatTwice = true,
             HeartbeatUnaskedNs = 12,
+            DeafAfter = 27,
             UnknownFrameAfter = 13,
             TcpFrameOnControlAfter = 14,
             GarbageAfter = 15,

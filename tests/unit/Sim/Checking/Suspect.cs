@@ -2,6 +2,7 @@
 // once, and the check alone, which has found nothing so far. The test then feeds it what it likes.
 
 using System;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
@@ -59,11 +60,33 @@ internal sealed class Suspect
     public static void Breaks(string id, Action<Suspect> feed, Scenario? scenario = null) =>
         Assert.Equal(id, Feed(id, feed, scenario)?.Check);
 
+    /// <summary>The same where the check has several things to say.</summary>
+    public static void Breaks(string id, string evidence, Action<Suspect> feed)
+    {
+        var violation = Feed(id, feed, null);
+        Assert.Equal(id, violation?.Check);
+        Assert.Contains(evidence, violation!.Evidence, StringComparison.Ordinal);
+    }
+
     /// <summary>Feeds something that the check must let pass.</summary>
     public static void Passes(string id, Action<Suspect> feed, Scenario? scenario = null) =>
         Assert.Null(Feed(id, feed, scenario)?.Evidence);
 
     public void Run(double seconds) => _watched.Run(seconds);
+
+    /// <summary>The stream to a backend that was connected to last.</summary>
+    public SocketHandle LastConnected => _watched.LastConnected;
+
+    /// <summary>A host connects so often, and each connection is relayed; their streams.</summary>
+    public SocketHandle[] Connect(Ipv4 from, int count)
+    {
+        var before = _watched.Accepted.Count;
+        for (var n = 0; n < count; n++)
+            Kernel.ConnectClient(new Endpoint(from, (ushort)(5000 + before + n)));
+        Run(1);
+        Assert.Equal(count, _watched.Accepted.Count - before);
+        return [.. _watched.Accepted.Skip(before)];
+    }
 
     public void Query(Ipv4 from, ushort port) => _watched.Query(from, port);
 
