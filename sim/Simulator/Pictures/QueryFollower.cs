@@ -96,7 +96,7 @@ internal sealed class QueryFollower(Story story)
         _turn++;
     }
 
-    /// <summary>A stream is waited for to take more: bytes wait for it, from this turn on.</summary>
+    /// <summary>Bytes wait for a stream from the turn on that asks when it takes more.</summary>
     public void OnInterest(SocketHandle stream, Readiness interest)
     {
         if (!_sessions.TryGetValue(stream, out var session))
@@ -139,7 +139,7 @@ internal sealed class QueryFollower(Story story)
         return null;
     }
 
-    /// <summary>Reads what comes from a backend: replies, and so which attempts they are to.</summary>
+    /// <summary>Reads a backend's replies, and so which attempts they are to.</summary>
     public void OnRead(Instant now, SocketHandle stream, ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty || !_sessions.TryGetValue(stream, out var session) || session.IsTcp)
