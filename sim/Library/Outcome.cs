@@ -22,8 +22,11 @@ namespace Balancer.Simulation;
 /// <param name="AskedAt">When it was sent.</param>
 /// <param name="Backend">The name of the backend that it was sent to; null for none.</param>
 /// <param name="AnsweredAt">When its answer reached the client; null if none did.</param>
+/// <param name="Question">The number of the client's question, from 0.</param>
+/// <param name="Attempt">0 for the first datagram of the question, 1 to 3 for its retries.</param>
 public sealed record Query(
-    IPAddress Client, TimeSpan AskedAt, string? Backend, TimeSpan? AnsweredAt);
+    IPAddress Client, TimeSpan AskedAt, string? Backend, TimeSpan? AnsweredAt,
+    int Question, int Attempt);
 
 /// <summary>One event of the balancer's log.</summary>
 /// <param name="At">When.</param>
@@ -48,7 +51,8 @@ public sealed class Outcome
         Queries = [.. story.Queries.Select(query => new Query(
             IPAddress.Parse(query.From.Address.ToString()), Times.Of(query.At),
             query.Backend < 0 ? null : story.Backends[query.Backend].Name,
-            query.Answered == Instant.Never ? null : Times.Of(query.Answered)))];
+            query.Answered == Instant.Never ? null : Times.Of(query.Answered),
+            query.Query, query.Attempt))];
     }
 
     /// <summary>What was run.</summary>
@@ -63,7 +67,10 @@ public sealed class Outcome
             $"{found.Check} at {Times.Of(found.At).TotalSeconds} s: {found.Evidence}")
         : null;
 
-    /// <summary>Every datagram that clients sent, retries included, in the order of time.</summary>
+    /// <summary>
+    /// Every datagram that clients sent, in the order of time: retries, and those that were lost on
+    /// their way, included; one that a fault made come twice is listed twice.
+    /// </summary>
     public IReadOnlyList<Query> Queries { get; }
 
     /// <summary>Those that were answered.</summary>
@@ -109,6 +116,22 @@ public sealed class Outcome
     internal Violation? Found => _result.Violation;
 
     internal Instant End => Instant.Zero + _result.Time;
+
+    /// <summary>The property of the user's that did not hold for it, in words.</summary>
+    internal string? FailedProperty
+    {
+        get;
+        set
+        {
+            field = value;
+            // To the picture it is a check that failed when the run was over.
+            _story.Result = value is null || Found is not null ? _result : _result with
+            {
+                Violation = new Violation(
+                    SimulatedScenario.PropertyId, End, _result.Events, value),
+            };
+        }
+    }
 
     /// <summary>The picture of the run: an HTML page that stands alone.</summary>
     public string Picture() => HtmlPage.Of(_story);

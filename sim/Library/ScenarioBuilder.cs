@@ -2,12 +2,14 @@
 // so there is one set of defaults and bounds, and one place that refuses what is wrong.
 //
 // What always holds: a scenario that Build gives can be run; a fault that can do nothing is refused
-// there, with the reason.
+// there, with the reason, or left out if that was asked for.
 
 using System;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Simulation.Scenarios;
 
 namespace Balancer.Simulation;
 
@@ -21,6 +23,7 @@ public sealed class ScenarioBuilder
     private readonly JsonArray _tcpClients = [];
     private readonly JsonArray _faults = [];
     private readonly JsonObject _kernel = [];
+    private bool _skipsFaults;
     private ulong _seed;
     private TimeSpan _healAt = TimeSpan.FromSeconds(60);
     private TimeSpan _end = TimeSpan.FromSeconds(90);
@@ -44,10 +47,17 @@ public sealed class ScenarioBuilder
 
     /// <summary>Sets an option of the host or the balancer, such as warmUp to "2s".</summary>
     /// <param name="field">A field of `kernel` in docs/scenario-file.md.</param>
-    /// <param name="json">Its value as JSON.</param>
+    /// <param name="json">Its value as JSON; the quotes around a text may be left out.</param>
     public ScenarioBuilder Kernel(string field, string json)
     {
-        _kernel[field] = JsonNode.Parse(json);
+        try
+        {
+            _kernel[field] = JsonNode.Parse(json);
+        }
+        catch (JsonException)
+        {
+            _kernel[field] = json;
+        }
         return this;
     }
 
@@ -60,7 +70,7 @@ public sealed class ScenarioBuilder
     {
         var backend = new JsonObject { ["name"] = name, ["startAt"] = Text(startAt) };
         if (script is not null)
-            backend["script"] = JsonNode.Parse(script);
+            backend["script"] = Json($"script of backend {name}", script);
         _backends.Add((JsonNode)backend);
         return this;
     }
@@ -132,11 +142,42 @@ public sealed class ScenarioBuilder
     /// Any other fault, as a scenario file has it:
     /// { "kind": "kernelAccept", "at": "3s", "for": "2s", "error": "EMFILE" }.
     /// </summary>
-    public ScenarioBuilder Fault(string json) => Fault(JsonNode.Parse(json)!);
+    public ScenarioBuilder Fault(string json) => Fault(Json("fault", json)!);
+
+    /// <summary>
+    /// Build leaves out faults that can do nothing, such as one after the healing or of a backend
+    /// that is down, where it would refuse them: for faults that are drawn at random.
+    /// </summary>
+    public ScenarioBuilder SkipIneffectiveFaults()
+    {
+        _skipsFaults = true;
+        return this;
+    }
 
     /// <summary>The scenario.</summary>
     /// <exception cref="FormatException">It is not one; the message names the field.</exception>
-    public SimulatedScenario Build() => SimulatedScenario.Parse(new JsonObject
+    public SimulatedScenario Build()
+    {
+        Scenario scenario;
+        try
+        {
+            var root = FileNode.Parse(Encoding.UTF8.GetBytes(Text()));
+            scenario = FileFields.Read(
+                ScenarioFields.Scenarios, root, new FilePlace("", root.Line), new Scenario());
+        }
+        catch (ScenarioFormatException wrong)
+        {
+            // The file is nothing that the user wrote, so its lines mean nothing.
+            throw new FormatException(WithoutLine(wrong.Message), wrong);
+        }
+        if (_skipsFaults)
+            scenario = ScenarioFile.WithoutVainFaults(scenario);
+        return ScenarioFile.WhyNot(scenario) is { } why
+            ? throw new FormatException(why)
+            : new SimulatedScenario(scenario);
+    }
+
+    private string Text() => new JsonObject
     {
         ["seed"] = _seed,
         ["healAt"] = Text(_healAt),
@@ -146,7 +187,25 @@ public sealed class ScenarioBuilder
         ["udpClients"] = _udpClients.DeepClone(),
         ["tcpClients"] = _tcpClients.DeepClone(),
         ["faults"] = _faults.DeepClone(),
-    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+    }.ToJsonString();
+
+    private static string WithoutLine(string message) =>
+        message.StartsWith("line ", StringComparison.Ordinal)
+        && message.IndexOf(": ", StringComparison.Ordinal) is > 0 and var end
+            ? message[(end + 2)..] : message;
+
+    private static JsonNode? Json(string what, string json)
+    {
+        try
+        {
+            return JsonNode.Parse(json);
+        }
+        catch (JsonException wrong)
+        {
+            throw new FormatException(
+                $"{what}: not JSON: {wrong.Message.ReplaceLineEndings(" ")}", wrong);
+        }
+    }
 
     private ScenarioBuilder Fault(string kind, string backend, TimeSpan at, TimeSpan time) =>
         Fault(new JsonObject

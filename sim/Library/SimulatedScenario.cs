@@ -6,6 +6,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Balancer.Core;
 using Simulation.Checking;
@@ -20,7 +21,7 @@ namespace Balancer.Simulation;
 public sealed class SimulatedScenario
 {
     /// <summary>The check that stands for a property of the user's.</summary>
-    internal const string PropertyId = "P1";
+    internal const string PropertyId = "property";
 
     private static readonly TimeSpan ShrinkTime = TimeSpan.FromSeconds(30);
 
@@ -65,9 +66,11 @@ public sealed class SimulatedScenario
     /// </summary>
     /// <param name="property">True if the outcome is as it should be.</param>
     /// <param name="checks">Makes checks of one's own, anew for each run.</param>
+    /// <param name="name">What it is called where it does not hold; its text if not given.</param>
     /// <exception cref="CounterexampleException">It does not hold.</exception>
     public Outcome Verify(
-        Func<Outcome, bool> property, Func<SimulationCheck[]>? checks = null)
+        Func<Outcome, bool> property, Func<SimulationCheck[]>? checks = null,
+        [CallerArgumentExpression(nameof(property))] string? name = null)
     {
         var outcome = Run(checks?.Invoke() ?? []);
         if (Failure(outcome, property) is not { } violation)
@@ -80,10 +83,15 @@ public sealed class SimulatedScenario
         var smallest = new SimulatedScenario(shrunk.Smallest);
         var picture = Path.Combine(Path.GetTempPath(), $"simulation-{Guid.NewGuid():n}.html");
         var last = smallest.Run(checks?.Invoke() ?? []);
+        if (violation.Check == PropertyId)
+            last.FailedProperty = OnOneLine(name) ?? "the property does not hold";
         File.WriteAllText(picture, last.Picture());
         throw new CounterexampleException(last, picture, violation.Check == PropertyId
             ? "the property does not hold" : last.Violation ?? violation.Evidence);
     }
+
+    private static string? OnOneLine(string? text) => text is null ? null : string.Join(' ',
+        text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     private static Violation? Failure(Outcome outcome, Func<Outcome, bool> property) =>
         outcome.Found ?? (property(outcome) ? null : new Violation(
@@ -97,6 +105,7 @@ public sealed class CounterexampleException : Exception
 {
     internal CounterexampleException(Outcome outcome, string picture, string why)
         : base($"{why}; the smallest scenario that shows it:\n{outcome.Scenario.ToJson()}"
+            + (outcome.FailedProperty is { } property ? $"the property: {property}\n" : "")
             + $"its picture: {picture}")
     {
         Outcome = outcome;

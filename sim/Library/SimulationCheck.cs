@@ -23,7 +23,7 @@ public abstract class SimulationCheck(string id)
 
     internal Instant Now { get; set; }
 
-    /// <summary>A client sent a datagram, a retry included.</summary>
+    /// <summary>A client sent a datagram: retries, and those that are then lost, too.</summary>
     public virtual void OnAsked(TimeSpan at, IPAddress client) { }
 
     /// <summary>A client was answered.</summary>
@@ -49,35 +49,49 @@ public abstract class SimulationCheck(string id)
     protected void Fail(string evidence) => throw new ViolationException(id, Now, evidence);
 }
 
-/// <summary>Tells a user's check what the run tells.</summary>
+/// <summary>
+/// Tells a user's check what the run tells. An exception of its own is the check's, not the core's.
+/// </summary>
 internal sealed class CheckAdapter(SimulationCheck check) : RunObserver
 {
-    public override void OnClientSent(
-        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
-        check.OnAsked(At(now), IPAddress.Parse(from.Address.ToString()));
+    public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost) =>
+        Tell(now, datagram.From, static (check, at, from) =>
+            check.OnAsked(at, IPAddress.Parse(from.Address.ToString())));
 
     public override void OnClientAnswered(Instant now, int client, int query) =>
-        check.OnAnswered(At(now), client, query);
+        Tell(now, (client, query), static (check, at, answered) =>
+            check.OnAnswered(at, answered.client, answered.query));
 
-    public override void OnLogged(Instant now, ILogEvent told)
-    {
-        check.Now = now;
-        check.OnLogged(OutcomeRecorder.Of(now, told));
-    }
+    public override void OnLogged(Instant now, ILogEvent told) =>
+        Tell(now, OutcomeRecorder.Of(now, told), static (check, _, logged) =>
+            check.OnLogged(logged));
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
         var name = fault.Kind.ToString();
-        check.OnFault(At(now), char.ToLowerInvariant(name[0]) + name[1..], began);
+        Tell(now, (Kind: char.ToLowerInvariant(name[0]) + name[1..], began),
+            static (check, at, fault) => check.OnFault(at, fault.Kind, fault.began));
     }
 
-    public override void OnHealed(Instant now) => check.OnHealed(At(now));
+    public override void OnHealed(Instant now) =>
+        Tell(now, 0, static (check, at, _) => check.OnHealed(at));
 
-    public override void OnEnded(Instant now, LoadBalancer core) => check.OnEnded(At(now));
+    public override void OnEnded(Instant now, LoadBalancer core) =>
+        Tell(now, 0, static (check, at, _) => check.OnEnded(at));
 
-    private TimeSpan At(Instant now)
+    private void Tell<T>(Instant now, T what, Action<SimulationCheck, TimeSpan, T> tell)
     {
         check.Now = now;
-        return Times.Of(now);
+        try
+        {
+            tell(check, Times.Of(now), what);
+        }
+        catch (Exception thrown) when (thrown is not ViolationException)
+        {
+            var place = thrown.StackTrace?.Split('\n')[0].Trim();
+            throw new ViolationException(check.Id, now,
+                $"the check threw {thrown.GetType().Name}: {thrown.Message} {place}"
+                    .ReplaceLineEndings(" ").TrimEnd());
+        }
     }
 }

@@ -73,7 +73,7 @@ public static class AsciiPicture
         if (story.Violation is { } violation)
         {
             marks[Column(story, violation.At)] = '^';
-            words.Add($"^ {violation.Check} {CheckNames.Of(violation.Check)} fails: "
+            words.Add($"^ {HeadPanel.Named(violation.Check)} fails: "
                 + Chart.Short(violation.At));
         }
         if (words.Count == 0)

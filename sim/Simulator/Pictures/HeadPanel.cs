@@ -25,7 +25,7 @@ internal static class HeadPanel
             : $"Seed {scenario.Seed}, {scenario.Profile}";
         if (story.Violation is { } violation)
         {
-            return $"{what}: {violation.Check} {CheckNames.Of(violation.Check)} violated at "
+            return $"{what}: {Named(violation.Check)} violated at "
                 + Chart.Short(violation.At) + Culprit(story, violation);
         }
         if (story.CutAt != Instant.Never)
@@ -34,6 +34,10 @@ internal static class HeadPanel
             ? $"{what}: not judged"
             : $"{what}: every check held for {Chart.Short(story.End)}";
     }
+
+    /// <summary>A check's id and name; the id alone of one that has no other.</summary>
+    internal static string Named(string check) => CheckNames.Of(check) is var name && name == check
+        ? check : $"{check} {name}";
 
     public static double Draw(Story story, SvgText svg)
     {
@@ -73,16 +77,16 @@ internal static class HeadPanel
     /// <summary>The rule that was broken; where the story is cut, and what came then.</summary>
     internal static IEnumerable<string> Remarks(Story story)
     {
-        if (story.Violation is { } violation)
+        if (story.Violation is { } violation && CheckNames.Ids.Contains(violation.Check))
         {
-            yield return $"{violation.Check} {CheckNames.Of(violation.Check)}, what must hold: "
+            yield return $"{Named(violation.Check)}, what must hold: "
                 + CheckNames.Rule(violation.Check) + ".";
         }
         if (story.CutAt == Instant.Never || story.Result is not { } result)
             yield break;
         yield return $"Cut at {Chart.Time(story.CutAt)}; the run went on to "
             + Chart.Time(Instant.Zero + result.Time) + (result.Violation is { } later
-                ? $" and failed: {later.Check} {CheckNames.Of(later.Check)}."
+                ? $" and failed: {Named(later.Check)}."
                 : " and passed.");
     }
 

@@ -210,7 +210,7 @@ public static class Picture
             $"{violation.Check} at {Chart.Time(violation.At)}, event {violation.Event}: "
             + violation.Evidence);
         svg.Close();
-        var head = $"{violation.Check} {CheckNames.Of(violation.Check)} at "
+        var head = $"{HeadPanel.Named(violation.Check)} at "
             + $"{Chart.Time(violation.At)}, event {Chart.Number(violation.Event)}";
         var width = 20 + 6.3 * evidence.Prepend(head + "  ").Max(line => line.Length);
         var left = x - width >= Chart.Left ? x - width : Math.Min(x, Chart.Width - width - 8);

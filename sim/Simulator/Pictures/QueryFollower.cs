@@ -1,15 +1,20 @@
 // Owns the following of UDP queries through a run: from the client into the balancer, into which
 // backend's stream, and back out. A query is known by its source and its first two bytes, which
-// are its id; where several have the same, the oldest that fits is meant.
+// are its id. A retry has the same, so that which attempt is meant is told by where it can be: what
+// is written to a stream was received in this turn, or since the stream has had bytes waiting; what
+// is sent to a client was read from the stream that its attempt went to. Then it is the oldest.
 //
-// What always holds: each datagram of a client is one mark; one that is in no stream by the end of
-// the run is explained by the counters that rose in the turn that received it, if by anything.
+// What always holds: each datagram of a client is one mark, lost on its way or not; one that is in
+// no stream by the end of the run is explained by the counters that rose in the turn that received
+// it, if by anything.
 
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
 using FakeBinder;
+using Simulation.Running;
+using Simulation.Scenarios;
 
 namespace Simulation.Pictures;
 
@@ -21,16 +26,34 @@ internal sealed class QueryFollower(Story story)
     private readonly Dictionary<Key, LinkedList<QueryMark>> _open = [];
     private readonly Dictionary<SocketHandle, Session> _sessions = [];
     private readonly List<QueryMark> _received = [];
+    private readonly Dictionary<ClientDatagram, QueryMark> _onTheWay = [];
+    private QueryMark? _arriving;
+    private int _turn;
     private long _withoutBackend;
     private long _stuck;
 
     private readonly record struct Key(Endpoint From, int Id);
 
-    public void OnClientSent(
-        Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    public void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost)
     {
-        var mark = new QueryMark(now, client, from, payload.Length);
-        story.Queries.Add(mark);
+        var mark = NewMark(now, in datagram);
+        if (lost)
+            mark.Dropped = "lost on the way";
+        else
+            _onTheWay[datagram] = mark;
+    }
+
+    public void OnClientArriving(Instant now, in ClientDatagram datagram) =>
+        _arriving = _onTheWay.Remove(datagram, out var mark) ? mark : NewMark(now, in datagram);
+
+    public void OnClientSent(
+        Instant now, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
+    {
+        if (_arriving is not { } mark)
+            return;
+        _arriving = null;
+        mark.Arrived = now;
+        mark.Bytes = payload.Length;
         if (!queued)
         {
             mark.Dropped = "receive queue full";
@@ -47,6 +70,7 @@ internal sealed class QueryFollower(Story story)
         if (Find(header.Peer, payload, mark => mark.Received == Instant.Never) is not { } found)
             return;
         found.Received = now;
+        found.Turn = _turn;
         found.Dropped = ReasonToDrop(in header, payload);
         if (found.Dropped == null)
             _received.Add(found);
@@ -69,6 +93,18 @@ internal sealed class QueryFollower(Story story)
                 mark.Dropped = nameof(Counter.QueriesToStuckBackend);
         }
         _received.Clear();
+        _turn++;
+    }
+
+    /// <summary>Bytes wait for a stream from the turn on that asks when it takes more.</summary>
+    public void OnInterest(SocketHandle stream, Readiness interest)
+    {
+        if (!_sessions.TryGetValue(stream, out var session))
+            return;
+        if ((interest & Readiness.Write) == 0)
+            session.WaitsSince = null;
+        else
+            session.WaitsSince ??= _turn;
     }
 
     public void OnConnected(SocketHandle stream, int lane) =>
@@ -97,16 +133,39 @@ internal sealed class QueryFollower(Story story)
                 return source;
             }
             if (frame.Type == WireType.InboundUdp)
-                OnForwarded(now, session.Lane, source, frame.Packet);
+                OnForwarded(now, session, source, frame.Packet);
         }
         session.Pending.RemoveRange(0, taken);
         return null;
     }
 
+    /// <summary>Reads a backend's replies, and so which attempts they are to.</summary>
+    public void OnRead(Instant now, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty || !_sessions.TryGetValue(stream, out var session) || session.IsTcp)
+            return;
+        while (session.Replies.TryNext(ref bytes, out var frame))
+        {
+            if (frame.Type == SeenFrame.OutboundUdp && frame.Port <= ushort.MaxValue)
+                OnReply(now, session, in frame);
+        }
+    }
+
+    private void OnReply(Instant now, Session session, in SeenFrame frame)
+    {
+        var to = new Endpoint(new Ipv4(frame.Address), (ushort)frame.Port);
+        var found = Find(to, frame.Payload, mark => mark.Session == session
+            && mark.Replied == Instant.Never);
+        if (found is not null)
+            found.Replied = now;
+    }
+
     public void OnSent(Instant now, Endpoint to, ReadOnlySpan<byte> payload)
     {
         var found = Find(to, payload, mark =>
-            mark.Forwarded != Instant.Never && mark.Answered == Instant.Never);
+                mark.Replied != Instant.Never && mark.Answered == Instant.Never)
+            ?? Find(to, payload, mark =>
+                mark.Forwarded != Instant.Never && mark.Answered == Instant.Never);
         if (found is null)
             return;
         found.Answered = now;
@@ -128,15 +187,25 @@ internal sealed class QueryFollower(Story story)
     }
 
     private void OnForwarded(
-        Instant now, int lane, Endpoint source, ReadOnlySpan<byte> payload)
+        Instant now, Session session, Endpoint source, ReadOnlySpan<byte> payload)
     {
+        var since = session.WaitsSince ?? _turn;
         var found = Find(source, payload, mark =>
-            mark.Received != Instant.Never && mark.Forwarded == Instant.Never
-            && mark.Dropped == null);
+            mark.Received != Instant.Never && mark.Turn >= since
+            && mark.Forwarded == Instant.Never && mark.Dropped == null);
         if (found is null)
             return;
         found.Forwarded = now;
-        found.Backend = lane;
+        found.Backend = session.Lane;
+        found.Session = session;
+    }
+
+    private QueryMark NewMark(Instant now, in ClientDatagram datagram)
+    {
+        var mark = new QueryMark(
+            now, datagram.Client, datagram.From, datagram.Query, datagram.Attempt);
+        story.Queries.Add(mark);
+        return mark;
     }
 
     private QueryMark? Find(
@@ -179,5 +248,10 @@ internal sealed class QueryFollower(Story story)
         public bool IsTcp { get; set; }
 
         public List<byte> Pending { get; } = [];
+
+        public FrameDecoder Replies { get; } = new();
+
+        /// <summary>The turn in which bytes began to wait for it; null while none do.</summary>
+        public int? WaitsSince { get; set; }
     }
 }

@@ -113,9 +113,29 @@ public sealed record LaneNote(Instant At, string Text, bool IsFault, Duration Ba
 
 public readonly record struct Sample(Instant At, long Value);
 
-/// <summary>One datagram of a client.</summary>
-public sealed record QueryMark(Instant At, int Client, Endpoint From, int Bytes)
+/// <summary>One datagram of a client; one that came twice is two.</summary>
+/// <param name="At">When it was sent.</param>
+/// <param name="Client">The client's id.</param>
+/// <param name="From">Its source.</param>
+/// <param name="Query">The number of the client's question, from 0.</param>
+/// <param name="Attempt">0 for the first, 1 and up for its retries.</param>
+public sealed record QueryMark(Instant At, int Client, Endpoint From, int Query, int Attempt)
 {
+    /// <summary>Its size; 0 if it was lost on the way.</summary>
+    public int Bytes { get; internal set; }
+
+    /// <summary>When it came to the balancer's socket; Never if it was lost on the way.</summary>
+    public Instant Arrived { get; internal set; } = Instant.Never;
+
+    /// <summary>The turn that received it.</summary>
+    internal int Turn { get; set; }
+
+    /// <summary>The stream that it was written to.</summary>
+    internal object? Session { get; set; }
+
+    /// <summary>When its backend's reply was read.</summary>
+    internal Instant Replied { get; set; } = Instant.Never;
+
     /// <summary>The lane of the backend that it was written to.</summary>
     public int Backend { get; internal set; } = -1;
 

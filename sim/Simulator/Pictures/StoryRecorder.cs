@@ -85,6 +85,13 @@ public sealed class StoryRecorder : RunObserver
             _queries.OnConnected(stream, LaneOf(System.Text.Encoding.UTF8.GetString(path)));
     }
 
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest) =>
+        _queries.OnInterest(socket, interest);
+
+    public override void OnRead(
+        Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes) =>
+        _queries.OnRead(Note(now), stream, bytes);
+
     public override void OnWritten(
         Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
     {
@@ -103,9 +110,15 @@ public sealed class StoryRecorder : RunObserver
         _connections.OnClosed(socket);
     }
 
+    public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost) =>
+        _queries.OnClientAsked(Note(now), in datagram, lost);
+
+    public override void OnClientArriving(Instant now, in ClientDatagram datagram) =>
+        _queries.OnClientArriving(now, in datagram);
+
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
-        _queries.OnClientSent(Note(now), client, from, payload, queued);
+        _queries.OnClientSent(Note(now), from, payload, queued);
 
     public override void OnTcpClientConnected(Instant now, int client, bool connected) =>
         _connections.OnClientConnected(Note(now), client, connected);

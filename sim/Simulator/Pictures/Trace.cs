@@ -3,7 +3,8 @@
 // about; payloads are told by their length and first bytes.
 //
 // What always holds: the line's number is the number that a violation names; equal runs have equal
-// traces.
+// traces. A datagram that is lost on its way is no event of the balancer's: its line has the number
+// of the event before it.
 
 using System;
 using System.Globalization;
@@ -98,6 +99,13 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
         _ => logged.ToString()!,
     });
 
+    public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost)
+    {
+        if (lost)
+            Write(now, "client-sends", $"{datagram.Client} from {datagram.From} lost on the way, "
+                + $"query {datagram.Query} attempt {datagram.Attempt}");
+    }
+
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
         Put(now, "client-sends", $"{client} from {from}{(queued ? "" : " lost")}", payload);
@@ -158,6 +166,11 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
     private void Put(Instant now, string kind, string text)
     {
         _number++;
+        Write(now, kind, text);
+    }
+
+    private void Write(Instant now, string kind, string text)
+    {
         var (seconds, rest) = Math.DivRem(now.Nanoseconds, 1_000_000_000);
         write(now, string.Create(CultureInfo.InvariantCulture,
             $"{_number,8} {seconds,5}.{rest:000000000} {kind,-15} {text}").TrimEnd());

@@ -122,7 +122,11 @@ internal static class UdpPanel
 
     private static string Words(Chart chart, QueryMark query)
     {
-        var text = $"{Chart.Time(query.At)}: {query.From} sent {query.Bytes} bytes";
+        var text = $"{Chart.Time(query.At)}: {query.From} sent query {query.Query}";
+        if (query.Attempt > 0)
+            text += $" again ({query.Attempt})";
+        if (query.Arrived != Instant.Never)
+            text += $", {query.Bytes} bytes";
         if (query.Forwarded != Instant.Never)
             text += $", to {chart.NameOf(query.Backend)} at {Chart.Time(query.Forwarded)}";
         if (query.Answered != Instant.Never)

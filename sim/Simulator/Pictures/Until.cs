@@ -14,6 +14,12 @@ namespace Simulation.Pictures;
 /// <summary>Hands on what happens until an instant.</summary>
 public sealed class Until(Instant until, RunObserver watcher) : RunObserver
 {
+    public override void OnStalled(Instant now, Duration time)
+    {
+        if (now <= until)
+            watcher.OnStalled(now, time);
+    }
+
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         if (now <= until)
@@ -113,6 +119,24 @@ public sealed class Until(Instant until, RunObserver watcher) : RunObserver
     {
         if (now <= until)
             watcher.OnLogged(now, logged);
+    }
+
+    public override void OnInterest(Instant now, SocketHandle socket, Readiness interest)
+    {
+        if (now <= until)
+            watcher.OnInterest(now, socket, interest);
+    }
+
+    public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost)
+    {
+        if (now <= until)
+            watcher.OnClientAsked(now, in datagram, lost);
+    }
+
+    public override void OnClientArriving(Instant now, in ClientDatagram datagram)
+    {
+        if (now <= until)
+            watcher.OnClientArriving(now, in datagram);
     }
 
     public override void OnClientSent(

@@ -12,6 +12,13 @@ using Simulation.Scenarios;
 
 namespace Simulation.Running;
 
+/// <summary>One datagram as a client sends it.</summary>
+/// <param name="Client">The client's id.</param>
+/// <param name="Query">The number of its question, from 0.</param>
+/// <param name="Attempt">0 for the first, 1 to 3 for its retries; of a flood, the copy.</param>
+/// <param name="From">Its source.</param>
+public readonly record struct ClientDatagram(int Client, int Query, int Attempt, Endpoint From);
+
 /// <summary>Watches a run; does nothing unless overridden.</summary>
 public abstract class RunObserver
 {
@@ -90,6 +97,15 @@ public abstract class RunObserver
     public virtual void OnLogged(Instant now, ILogEvent logged) { }
 
     // ---- The world ----
+
+    /// <summary>
+    /// A client sent a datagram; lost is one that a fault lost on its way. No event that counts:
+    /// what reaches the balancer is told by OnClientSent.
+    /// </summary>
+    public virtual void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost) { }
+
+    /// <summary>Which datagram the OnClientSent that follows is about; no event either.</summary>
+    public virtual void OnClientArriving(Instant now, in ClientDatagram datagram) { }
 
     /// <summary>A datagram was put into the balancer's receive queue, or found it full.</summary>
     public virtual void OnClientSent(

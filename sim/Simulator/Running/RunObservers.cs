@@ -161,6 +161,18 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnLogged(now, logged);
     }
 
+    public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost)
+    {
+        foreach (var observer in all)
+            observer.OnClientAsked(now, in datagram, lost);
+    }
+
+    public override void OnClientArriving(Instant now, in ClientDatagram datagram)
+    {
+        foreach (var observer in all)
+            observer.OnClientArriving(now, in datagram);
+    }
+
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued)
     {

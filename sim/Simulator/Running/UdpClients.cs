@@ -125,29 +125,34 @@ internal sealed class UdpClients
 
     private void Send(UdpClientPlan client, int query, int attempt, Endpoint from)
     {
-        if (Transit.IsLost(client.Id, query, attempt))
+        var datagram = new ClientDatagram(client.Id, query, attempt, from);
+        var lost = Transit.IsLost(client.Id, query, attempt);
+        _observer.OnClientAsked(_kernel.Now, in datagram, lost);
+        if (lost)
             return;
         var late = Transit.Lateness(client.Id, query, attempt);
-        Arrive(client, query, from, late);
+        Arrive(client, datagram, late);
         if (Transit.ComesTwice(client.Id, query, attempt))
-            Arrive(client, query, from, late);
+            Arrive(client, datagram, late);
     }
 
-    private void Arrive(UdpClientPlan client, int query, Endpoint from, Duration late)
+    private void Arrive(UdpClientPlan client, ClientDatagram datagram, Duration late)
     {
         if (late == Duration.Zero)
-            Inject(client, query, from);
+            Inject(client, datagram);
         else
-            _kernel.After(late, () => Inject(client, query, from));
+            _kernel.After(late, () => Inject(client, datagram));
     }
 
-    private void Inject(UdpClientPlan client, int query, Endpoint from)
+    private void Inject(UdpClientPlan client, ClientDatagram datagram)
     {
+        var (query, from) = (datagram.Query, datagram.From);
         var payload = _buffer.AsSpan(0, DnsQuestions.Write(_buffer, _seed, client, query));
         var to = _listen != Ipv4.Any
             ? _listen
             : new Ipv4(AnyOf.Value + (uint)((client.Id + query) & 1));
         var queued = _kernel.InjectDatagram(from, to, payload);
+        _observer.OnClientArriving(_kernel.Now, in datagram);
         _observer.OnClientSent(_kernel.Now, client.Id, from, payload, queued);
     }
 }

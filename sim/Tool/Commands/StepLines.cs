@@ -36,13 +36,19 @@ internal static class StepLines
             var (one, other) = (At(first, i), At(second, i));
             if (one != other)
             {
-                return $"event {i + 1} is the first that differs\n"
+                // Lines of lost datagrams have no number of their own.
+                return $"event {NumberOf(Told(one)) ?? NumberOf(Told(other)) ?? i + 1} is the "
+                    + "first that differs\n"
                     + $"  once   {Told(one)}\n  again  {Told(other)}"
                     + (Told(one) == Told(other) ? "\n  (in what the trace leaves out)" : "");
             }
         }
         return null;
     }
+
+    private static int? NumberOf(string told) =>
+        int.TryParse(told.Split(' ')[0], CultureInfo.InvariantCulture, out var number)
+            ? number : null;
 
     private static string At(IReadOnlyList<string> lines, int index) =>
         index < lines.Count ? lines[index] : "";

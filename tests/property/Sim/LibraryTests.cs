@@ -69,6 +69,133 @@ public sealed class LibraryTests
         Assert.Contains("there is no backend '5303'", wrong.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Lost on the way, a query is still one that was asked and not answered.</summary>
+    [Fact]
+    public void QueriesThatAreLost_AreListedToldAndDrawn()
+    {
+        var check = new CountsAsked();
+        var outcome = new ScenarioBuilder().Backend("5301")
+            .UdpClient(from: At(2), every: At(0.25), times: 40, retries: false)
+            .Loss(At(4), At(2), oneIn: 1)
+            .Build().Run(check);
+        Assert.Equal(40, outcome.Queries.Count);
+        Assert.Equal(40, check.Asked);
+        var lost = outcome.Queries.Where(query => query.AnsweredAt is null).ToArray();
+        Assert.Equal(8, lost.Length);
+        Assert.All(lost, query => Assert.Null(query.Backend));
+        Assert.True(outcome.LongestSilence >= At(2));
+        Assert.Contains(">32 of 40<", outcome.Picture(), StringComparison.Ordinal);
+        Assert.Contains("lost on the way", outcome.Picture(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RetryOfALostQuery_HasItsAnswer()
+    {
+        var outcome = new ScenarioBuilder().Backend("5301")
+            .UdpClient(from: At(3), every: At(1), times: 1)
+            .Loss(At(2.5), At(2), oneIn: 1)
+            .Build().Run();
+        Assert.Equal(
+            [(0, 0, At(3), null, false), (0, 1, At(5), "5301", true)],
+            outcome.Queries.Select(query => (query.Question, query.Attempt, query.AskedAt,
+                query.Backend, query.AnsweredAt is not null)));
+    }
+
+    /// <summary>
+    /// The write of the first attempt finds its backend dead: the answer is the retry's.
+    /// </summary>
+    [Property(MaxTest = 25)]
+    public void QueryThatACrashLoses_LeavesTheAnswerToItsRetry(ushort crash)
+    {
+        var outcome = new ScenarioBuilder().Backend("5301").Backend("5302")
+            .UdpClient(from: At(2), every: At(0.01), times: 400)
+            .UdpClient(from: At(2.005), every: At(0.01), times: 400)
+            .Crash("5301", At(3 + crash % 200 / 100.0), At(1))
+            .Crash("5302", At(3.02 + crash % 300 / 100.0), At(1))
+            .Build().Run();
+        Assert.Null(outcome.Violation);
+        Assert.All(outcome.Answers, query =>
+        {
+            Assert.NotNull(query.Backend);
+            Assert.True(query.AnsweredAt - query.AskedAt < At(0.5), $"{query}");
+        });
+        Assert.All(outcome.Queries.GroupBy(query => (query.Client, query.Question)),
+            question => Assert.Single(question, query => query.AnsweredAt is not null));
+    }
+
+    [Fact]
+    public void IneffectiveFaults_AreLeftOutIfAskedFor()
+    {
+        var builder = TwoBackends().Crash("5301", At(5), At(1)).Pause("5302", At(9), At(0))
+            .Loss(At(70), At(1), oneIn: 2);
+        var wrong = Assert.ThrowsAny<FormatException>(builder.Build);
+        Assert.StartsWith("faults[1].for: ", wrong.Message, StringComparison.Ordinal);
+        var json = builder.SkipIneffectiveFaults().Build().ToJson();
+        Assert.Contains("backendCrash", json, StringComparison.Ordinal);
+        Assert.DoesNotContain("backendPause", json, StringComparison.Ordinal);
+        Assert.DoesNotContain("udpLoss", json, StringComparison.Ordinal);
+        // What is wrong otherwise still is.
+        Assert.ThrowsAny<FormatException>(builder.Crash("5303", At(5), At(1)).Build);
+        Assert.ThrowsAny<FormatException>(
+            TwoBackends().Backend("5301").SkipIneffectiveFaults().Build);
+    }
+
+    [Fact]
+    public void PictureOfACounterexample_SaysWhichPropertyFailed()
+    {
+        var scenario = TwoBackends().Build();
+        var thrown = Assert.Throws<CounterexampleException>(
+            () => scenario.Verify(outcome => outcome.Time < At(7)));
+        var picture = File.ReadAllText(thrown.PictureFile);
+        File.Delete(thrown.PictureFile);
+        Assert.Equal(picture, thrown.Outcome.Picture());
+        Assert.Contains("property FAILED", picture, StringComparison.Ordinal);
+        Assert.DoesNotContain("PASSED", picture, StringComparison.Ordinal);
+        Assert.DoesNotContain("every check held", picture, StringComparison.Ordinal);
+        Assert.Contains("outcome =&gt; outcome.Time &lt; At(7)", picture, StringComparison.Ordinal);
+        Assert.Contains("outcome => outcome.Time < At(7)", thrown.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PictureOfAFailedCheck_NamesItOnce()
+    {
+        var outcome = TwoBackends().Stop("5302", At(9), At(2)).Build().Run(new NobodyLeaves());
+        Assert.Contains("ours FAILED", outcome.Picture(), StringComparison.Ordinal);
+        Assert.DoesNotContain("ours ours", outcome.Picture(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CheckThatThrows_IsNamed()
+    {
+        var outcome = TwoBackends().Build().Run(new Throws());
+        Assert.StartsWith("mine at 0 s: the check threw InvalidOperationException: no such key",
+            outcome.Violation, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PlainText_IsTakenAsAnOptionsValue()
+    {
+        static string Json(string value) => new ScenarioBuilder().Backend("5301")
+            .Kernel("warmUp", value).Build().ToJson();
+        Assert.Equal(Json("\"3s\""), Json("3s"));
+        Assert.Contains("3s", Json("3s"), StringComparison.Ordinal);
+        var wrong = Assert.ThrowsAny<FormatException>(() => Json("soon"));
+        Assert.StartsWith("kernel.warmUp: ", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WhatIsNotJson_IsRefusedWithItsPlace()
+    {
+        var script = Assert.ThrowsAny<FormatException>(
+            () => new ScenarioBuilder().Backend("5301", script: "{ delay }"));
+        Assert.StartsWith("script of backend 5301: not JSON", script.Message,
+            StringComparison.Ordinal);
+        var fault = Assert.ThrowsAny<FormatException>(
+            () => new ScenarioBuilder().Fault("kernelAccept"));
+        Assert.StartsWith("fault: not JSON", fault.Message, StringComparison.Ordinal);
+    }
+
     private static TimeSpan At(double seconds) => TimeSpan.FromSeconds(seconds);
 
     private static ScenarioBuilder TwoBackends() => new ScenarioBuilder()
@@ -86,6 +213,19 @@ public sealed class LibraryTests
             if (kind == "backendCrash" && began && ++_crashes == 2)
                 Fail("a second crash");
         }
+    }
+
+    private sealed class CountsAsked() : SimulationCheck("ours")
+    {
+        public int Asked { get; private set; }
+
+        public override void OnAsked(TimeSpan at, System.Net.IPAddress client) => Asked++;
+    }
+
+    private sealed class Throws() : SimulationCheck("mine")
+    {
+        public override void OnLogged(LoggedEvent logged) =>
+            throw new InvalidOperationException("no such\nkey");
     }
 
     private sealed class NobodyLeaves() : SimulationCheck("ours")

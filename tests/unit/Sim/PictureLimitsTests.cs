@@ -75,7 +75,7 @@ public sealed class PictureLimitsTests
         for (var i = 0; i < 60_000; i++)
         {
             story.Queries.Add(new QueryMark(At(4.0 * i / 60_000), i % 40,
-                new Endpoint(Ipv4.From(10, 9, 9, (byte)(i % 40)), 53), 40));
+                new Endpoint(Ipv4.From(10, 9, 9, (byte)(i % 40)), 53), i, 0));
         }
         var svg = Picture.Svg(story);
         Assert.InRange(svg.Length, 100_000, Picture.MaxLength);

@@ -67,6 +67,24 @@ public sealed class PicturesTests
         Snapshot.Match(lines.ToString());
     }
 
+    /// <summary>No event: it is told with the number of the one before, and hashes stay.</summary>
+    [Fact]
+    public void Trace_TellsWhatIsLostOnTheWay()
+    {
+        var lines = new System.Collections.Generic.List<string>();
+        var scenario = Small() with
+        {
+            Faults = [new(0, At(1), Duration.FromSeconds(1.9), FaultKind.UdpLoss, -1, 1)],
+        };
+        var result = ScenarioRun.Execute(scenario, new Trace((_, line) => lines.Add(line)));
+        var lost = lines.FindAll(line => line.Contains("lost on the way"));
+        Assert.Equal(2, lost.Count);
+        Assert.EndsWith("client-sends    10 from 10.1.1.1:4000 lost on the way, query 0 attempt 0",
+            lost[0], System.StringComparison.Ordinal);
+        Assert.Equal(result.Events, lines.Count - lost.Count);
+        Assert.Equal(result.Events, long.Parse(lines[^1].Trim().Split(' ')[0]));
+    }
+
     private static int Count(XDocument svg, string element, string style) =>
         svg.Descendants(Svg + element).Count(e => Class(e) == style
             || Class(e).StartsWith(style + " hot", System.StringComparison.Ordinal));
