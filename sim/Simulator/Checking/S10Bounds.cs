@@ -1,7 +1,8 @@
 // Claims that every queue, table and timer stays within its bound, and so does what one turn does
-// of each kind of traffic, that descriptors are those that
-// sessions and connections need, that lines about a condition that repeats come at most every 5 s
-// until a stop, and that all is back at its baseline in the end.
+// of each kind of traffic; that no TCP connection is visited when a turn's budget for them is used
+// up, and only so many sessions are read; that descriptors are those that sessions and connections
+// need; that lines about a condition that repeats come at most every 5 s until a stop; and that all
+// is back at its baseline in the end.
 //
 // It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers

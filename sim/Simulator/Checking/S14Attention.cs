@@ -2,10 +2,12 @@
 // session for what its backend says, and to be written to as long as bytes wait for it; both sides
 // of a connection as far as there is room for what they send; the two bound sockets always, but for
 // the short rests after an error that repeats, and the UDP socket in every turn in which a datagram
-// waits, however busy the others are; and that it does not sleep while it has work left. A
-// wake-up that is lost shows otherwise only when somebody goes unanswered for long.
+// waits, however busy the others are; that between two turns of one TCP client every other client
+// that waits has one; and that it does not sleep while it has work left. A wake-up that is lost
+// shows otherwise only when somebody goes unanswered for long.
 //
-// It knows by the interests that were set and by the bytes that are owed to each stream.
+// It knows by the interests that were set, by the bytes that are owed to each stream, and by the
+// order in which connections are read.
 
 using System;
 using Balancer.Core;

@@ -158,7 +158,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>, IDispos
             var dot = await Box(page, ".client-lane .dot");
             await page.Mouse.MoveAsync((decimal)dot.Middle, (decimal)(dot.Y + dot.Height / 2));
             Assert.Matches(
-                "^2.000 s: 10.1.1.1:4000 sent 40 bytes, to 530[12] at .*, answered after ",
+                "^2.000 s: 10.1.1.1:4000 sent query 0, 40 bytes, to 530[12] at .*, answered after ",
                 await Text(page, "#tip:not([hidden])"));
             var line = await Box(page, ".violated");
             await page.Mouse.MoveAsync((decimal)line.Middle, (decimal)(line.Bottom - 4));

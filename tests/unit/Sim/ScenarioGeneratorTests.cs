@@ -50,6 +50,28 @@ public sealed class ScenarioGeneratorTests
         Assert.InRange(stopped, 10, 40);
     }
 
+    [Fact]
+    public void RushesAndJams_AreInSomeSeeds()
+    {
+        var (rushes, floods, jams, deaf) = (0, 0, 0, 0);
+        for (ulong seed = 0; seed < 100; seed++)
+        {
+            var scenario = Swarm(seed);
+            rushes += scenario.TcpClients.CountBy(client => (client.Address, client.At))
+                .Any(host => host.Value >= 40) ? 1 : 0;
+            floods += scenario.Backends.Any(plan => plan.Script.DuplicateReplies > 0) ? 1 : 0;
+            deaf += scenario.Backends.Any(plan => plan.Script.DeafAfter is not null) ? 1 : 0;
+            jams += scenario.Faults.Any(fault => fault.Kind == FaultKind.BackendPause
+                && fault.At > scenario.HealAt - Duration.FromSeconds(13L)
+                && fault.At + fault.For < scenario.HealAt
+                && scenario.Kernel.UnixBufferBytes <= 16_384) ? 1 : 0;
+        }
+        Assert.InRange(rushes, 12, 30);
+        Assert.InRange(floods, 8, 40);
+        Assert.InRange(jams, 12, 40);
+        Assert.InRange(deaf, 5, 30);
+    }
+
     [Theory]
     [InlineData(FaultKind.BackendCrash, 300)]
     public void BackendsThatStayDead_AreThereInSomeSeeds(FaultKind kind, int seconds)
@@ -119,7 +141,7 @@ public sealed class ScenarioGeneratorTests
             var scenario = Generator.FromSeed(seed, (Profile)(seed % 5));
             Assert.Contains(scenario.Backends, backend => backend.IsCore);
             Assert.InRange(scenario.Backends.Length, 1, 8);
-            Assert.InRange(scenario.UdpClients.Length, 1, 40 + 3 * 4); // and those of episodes
+            Assert.InRange(scenario.UdpClients.Length, 1, 52);
             AssertChaosEnds(scenario);
             var ids = scenario.UdpClients.Select(client => client.Id)
                 .Concat(scenario.TcpClients.Select(client => client.Id)).ToList();
