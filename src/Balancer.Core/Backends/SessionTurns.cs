@@ -8,9 +8,9 @@
 // busy too.
 //
 // A read asks for no more bytes than the budget would allow if they were the smallest replies that
-// there are. So whatever a backend sends, no read yields more than the budget has left, and nothing
-// needs to be kept undecoded until the next turn. What no turn had room for stays in the kernel, is
-// reported again by the next wait, and that does not sleep over it.
+// there are. So whatever a backend sends, no read yields more than the budget has left, and no
+// frame is kept for the next turn. What no turn had room for stays in the kernel, is reported again
+// by the next wait, and that does not sleep over it.
 //
 // What always holds: a turn takes at most Limits.FramesPerTurn replies; a session is in one of the
 // two lists at most; one that may have something to be read is in one.
