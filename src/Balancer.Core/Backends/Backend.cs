@@ -48,7 +48,6 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private readonly Timer _stallTimeout;
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
-    private bool _hasWaitedForUnread;
     private Instant _warmAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
@@ -237,7 +236,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _session.Begin(stream);
         _session.SendHello();
         _flushList.Add(this);
-        _hasWaitedForUnread = false;
+        _turn.HasPutOff = false;
         _services.Timers.Arm(_helloTimeout, now + Limits.HelloTimeout);
         _reports.OnConnected(now, this);
         _services.Log.Write(new LogEvent.BackendConnected(Id, Path));
@@ -285,7 +284,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     {
         _session.SendHeartbeat();
         _flushList.Add(this);
-        _hasWaitedForUnread = false;
+        _turn.HasPutOff = false;
         _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
         _services.Log.Write(new LogEvent.HeartbeatSent(Id));
     }
@@ -305,9 +304,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     /// </summary>
     private void OnOverdue(Instant now, Timer deadline, FaultCause cause)
     {
-        if (_turn.IsReadable && !_hasWaitedForUnread)
+        if (_turn.PutsOff())
         {
-            _hasWaitedForUnread = true;
             _services.Timers.Arm(deadline, now + Limits.UnreadTime);
             return;
         }

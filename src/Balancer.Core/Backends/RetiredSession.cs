@@ -20,7 +20,6 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
     private readonly Backend _backend;
     private readonly ControlSession _session;
     private readonly Timer _end;
-    private bool _hasWaitedForUnread;
 
     /// <summary>Takes the session over; the backend that had it does not touch it again.</summary>
     public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
@@ -67,9 +66,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
     /// <summary>Its time is up; replies that lie unread are waited for, once.</summary>
     private void OnTimeIsUp(Instant now)
     {
-        if (_turn.IsReadable && !_hasWaitedForUnread)
+        if (_turn.PutsOff())
         {
-            _hasWaitedForUnread = true;
             _services.Timers.Arm(_end, now + Limits.UnreadTime);
             return;
         }

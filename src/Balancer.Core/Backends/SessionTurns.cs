@@ -42,6 +42,21 @@ internal struct SessionTurn
 
     /// <summary>It may have something to be read that no turn had room for.</summary>
     public bool IsReadable;
+
+    /// <summary>A deadline of it was put off for what lies unread.</summary>
+    public bool HasPutOff;
+
+    /// <summary>
+    /// Whether a deadline that passed is put off by Limits.UnreadTime, once, because what lies
+    /// unread may have met it.
+    /// </summary>
+    public bool PutsOff()
+    {
+        if (!IsReadable || HasPutOff)
+            return false;
+        HasPutOff = true;
+        return true;
+    }
 }
 
 /// <summary>The turns of all sessions.</summary>

@@ -33,8 +33,7 @@ internal sealed class StuckReport
     private long _suppressed;
     private int _queuedBytes;
     private bool _isLogged;
-    private bool _hasPassed;
-    private Instant _lastPassed;
+    private LogInterval _interval;
 
     public StuckReport(Services services, BackendId id)
     {
@@ -52,10 +51,10 @@ internal sealed class StuckReport
         _suppressed++;
         _queuedBytes = queuedBytes;
         _drainedAt = Instant.Never;
-        if (!_hasPassed || now - _lastPassed >= Limits.RepeatedLogInterval)
+        if (_interval.IsOver(now))
             LogStuck(now);
         else if (!_due.IsArmed)
-            _services.Timers.Arm(_due, _lastPassed + Limits.RepeatedLogInterval);
+            _services.Timers.Arm(_due, _interval.End);
     }
 
     /// <summary>Nothing is queued for it; called whenever that is so, stuck or not.</summary>
@@ -83,7 +82,7 @@ internal sealed class StuckReport
             return;
         }
         LogEnd(now);
-        _lastPassed = now;
+        _interval.Begin(now);
     }
 
     private void LogStuck(Instant now)
@@ -92,8 +91,7 @@ internal sealed class StuckReport
         _services.Log.Write(new LogEvent.BackendStuck(_id, _queuedBytes, _suppressed - 1));
         _suppressed = 0;
         _isLogged = true;
-        _hasPassed = true;
-        _lastPassed = now;
+        _interval.Begin(now);
     }
 
     private void LogEnd(Instant now)

@@ -42,6 +42,25 @@ internal sealed class LogGates(Timers timers, IBalancerLog log)
     }
 }
 
+/// <summary>The time after a record in which no other about the same condition comes.</summary>
+internal struct LogInterval
+{
+    private bool _hasBegun;
+    private Instant _began;
+
+    /// <summary>When a record may come; means something once one came.</summary>
+    public readonly Instant End => _began + Limits.RepeatedLogInterval;
+
+    public readonly bool IsOver(Instant now) => !_hasBegun || now >= End;
+
+    /// <summary>A record comes.</summary>
+    public void Begin(Instant now)
+    {
+        _hasBegun = true;
+        _began = now;
+    }
+}
+
 /// <summary>The gate of one condition.</summary>
 internal sealed class LogGate<TEvent> : LogGates.ILogGate
     where TEvent : struct, IRepeatedEvent<TEvent>
@@ -51,8 +70,7 @@ internal sealed class LogGate<TEvent> : LogGates.ILogGate
     private readonly Timer _due;
     private TEvent _last;
     private long _times;
-    private bool _hasPassed;
-    private Instant _lastPassed;
+    private LogInterval _interval;
 
     public LogGate(Timers timers, IBalancerLog log)
     {
@@ -69,10 +87,10 @@ internal sealed class LogGate<TEvent> : LogGates.ILogGate
     {
         _last = logged;
         _times += times;
-        if (!_hasPassed || now - _lastPassed >= Limits.RepeatedLogInterval)
+        if (_interval.IsOver(now))
             Pass(now);
         else if (!_due.IsArmed)
-            _timers.Arm(_due, _lastPassed + Limits.RepeatedLogInterval);
+            _timers.Arm(_due, _interval.End);
     }
 
     /// <summary>Logs what is suppressed, if anything is, without waiting for its time.</summary>
@@ -94,8 +112,7 @@ internal sealed class LogGate<TEvent> : LogGates.ILogGate
         _timers.Disarm(_due);
         _log.Write(_last.WithSuppressed(_times - 1));
         _times = 0;
-        _hasPassed = true;
-        _lastPassed = now;
+        _interval.Begin(now);
     }
 }
 
