@@ -245,7 +245,7 @@ public sealed class BackendPathTests : CoreTest
     }
 
     [Fact]
-    public void PathIsMovedAwayAndBack_IsToldBothTimes()
+    public void PathIsMovedAwayAndBack_IsLoggedBothTimes()
     {
         HealthyBackends("5301");
         Kernel.Directory.Rename("5301", NameOfNone);
