@@ -1,6 +1,6 @@
 // Owns the outages: an outage is from the first query or connection that finds no backend to the
-// moment at which one becomes healthy, which the log tells with what was lost in all. What it tells
-// of a lasting one, RepeatedEventModel follows; the end settles that as well.
+// moment at which one becomes healthy, which is logged with all that was dropped. What is logged
+// while it lasts, RepeatedEventModel follows; the end settles that as well.
 //
 // What always holds: every query and connection that found no backend is in one outage.
 

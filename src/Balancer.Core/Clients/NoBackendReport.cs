@@ -3,9 +3,9 @@
 // query or connection that finds no backend, since before that nobody misses one, and ends when a
 // backend becomes healthy.
 //
-// What always holds: every query and connection that found no backend is in the numbers of exactly
-// one outage_ended, or, while the outage lasts and if the balancer stops in it, of exactly one
-// no_healthy_backend.
+// What always holds: every query and connection that found no backend is counted in exactly one
+// outage_ended; in an outage that has not ended, or in which the balancer stopped, it is counted in
+// exactly one no_healthy_backend.
 
 namespace Balancer.Core;
 
