@@ -67,6 +67,10 @@ public sealed class PicturesTests
         Snapshot.Match(lines.ToString());
     }
 
+    [Fact]
+    public void PictureInCharacters_IsAsItWas() =>
+        Snapshot.Match(AsciiPicture.Of(Record(fails: false)));
+
     /// <summary>No event: it is told with the number of the one before, and hashes stay.</summary>
     [Fact]
     public void Trace_TellsWhatIsLostOnTheWay()
