@@ -9,6 +9,7 @@ using System.IO;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Checking;
+using Simulation.Real.Failover;
 using Simulation.Scenarios;
 
 namespace Simulation.Commands;
@@ -23,6 +24,9 @@ internal static class Words
     private const string Survival = "S13";
 
     public static ImmutableArray<string> CheckIds => CheckNames.Ids;
+
+    public static ImmutableArray<string> FailoverScenarios =>
+        [.. FailoverScenario.All.Select(scenario => scenario.Name)];
 
     public static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
@@ -46,6 +50,18 @@ internal static class Words
             && blocks is >= 1 and <= 100_000
             ? blocks
             : throw new UsageException($"{name}: '{text}' is not a number of blocks (1 to 100000)");
+
+    public static long? ToTimes(string name, string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var times)
+            && times is >= 1 and <= 1000
+            ? times
+            : throw new UsageException($"{name}: '{text}' is not a number of times (1 to 1000)");
+
+    public static string? ToFailover(string name, string text) =>
+        FailoverScenarios.Contains(text)
+            ? text
+            : throw new UsageException($"{name}: '{text}' is not a scenario "
+                + $"({string.Join(", ", FailoverScenarios)})");
 
     public static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));
