@@ -27,7 +27,7 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
     : IDisposable
 {
     /// <summary>Beside the folder of sockets, in which backends run.</summary>
-    private const string Errors = "backends.err";
+    private readonly string _errors = name + ".err";
 
     private readonly List<Task<ChildProcess>> _processes = [];
 
@@ -51,8 +51,9 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
     }
 
     public void Start() => _processes.Add(Task.Run(() => ChildProcess.Start(
-        "", $">/dev/null 2>>../{Errors}", stage.Sockets, program.Executable,
-        [.. program.Arguments, name])));
+        // Node takes a number for a port.
+        "", $">/dev/null 2>>../{_errors}", stage.Sockets, program.Executable,
+        [.. program.Arguments, "./" + name])));
 
     public void Signal(Signal signal) => _processes[^1].GetAwaiter().GetResult().Signal(signal);
 
@@ -76,8 +77,8 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
     /// <summary>The line that says most, which in Node's is not the last.</summary>
     private string Said()
     {
-        var lines = File.Exists(stage[Errors])
-            ? File.ReadLines(stage[Errors]).Where(line => line.Length > 0).ToList()
+        var lines = File.Exists(stage[_errors])
+            ? File.ReadLines(stage[_errors]).Where(line => line.Length > 0).ToList()
             : [];
         var line = lines.Find(line => line.Contains("Error", StringComparison.Ordinal))
             ?? lines.LastOrDefault();

@@ -1,6 +1,6 @@
-// Owns the counting of a failover benchmark: every query that a client sent, whether it was answered
-// in time, how long clients heard nothing, and how often they were moved from one backend to
-// another. It is given what happened and when, and knows no sockets.
+// Owns the counting of a failover benchmark: every query that a client sent, whether it was
+// answered in time, how long clients heard nothing, and how often they were moved from one backend
+// to another. It is given what happened and when, and knows no sockets.
 //
 // A refusal (SERVFAIL, REFUSED, or any other error) is a reply, so its query is not unanswered; but
 // the client did not get what it asked for, so a refusal ends no silence and has no latency.
@@ -66,7 +66,9 @@ internal sealed class FailoverLedger
     /// <summary>The number that the client's next query has; its first is 0.</summary>
     public int NextQuery(int client) => _clients[client].Queries.Count;
 
-    /// <summary>When the latest query was sent that this backend is known to have answered.</summary>
+    /// <summary>
+    /// When the latest query was sent that this backend is known to have answered.
+    /// </summary>
     public long ServedAt(int backend) => _servedAt[backend];
 
     public void OnSent(int client, long at)

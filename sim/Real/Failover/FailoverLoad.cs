@@ -3,8 +3,8 @@
 // reply. They do not retry: what is lost is to be seen.
 //
 // What always holds: a query is written down before it is sent; who comes late catches up in bursts
-// of at most 64, so that the machine's own pauses do not overflow the balancer's queue, and how late
-// it came is told.
+// of at most 64, so that the machine's own pauses do not overflow the balancer's queue, and how
+// late it came is told.
 
 using System;
 using System.Collections.Generic;

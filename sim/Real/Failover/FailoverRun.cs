@@ -4,9 +4,12 @@
 //
 //   the start   all backends are healthy and warm before the first query is sent
 //   a fault     as FailoverFault says; then its victims serve clients again, as clients see it, or
-//               20 s are over; then a second of calm
+//               are healthy, as the balancer's log has it, or 20 s are over; then a second of calm
 //   the end     nothing more is sent, and replies are read until there is one to each query, but
 //               for 5 s at most
+//
+// The log is read for the start and for the time of the next fault alone: what is counted is what
+// clients see.
 //
 // What always holds: nothing is judged, only counted; no process and no folder outlives a run,
 // however it ends; one that cannot be measured is an IOException with the reason in one line.
@@ -182,12 +185,20 @@ internal sealed class FailoverRun : IDisposable
 
     private string Kind => _setup.Backends.Kind;
 
-    /// <summary>The log is asked only here: what is measured is what clients see.</summary>
-    private bool AreAllHealthy()
+    private bool AreAllHealthy() => _backends.All(backend => IsHealthySince(0, backend));
+
+    /// <summary>Whether the log has that it became healthy, from that line on.</summary>
+    private bool IsHealthySince(int line, FailoverBackend backend)
     {
         _balancer.ReadLog();
-        return _seen.Balancer.Log.Count(line => line.Contains(
-            "\"event\":\"backend_healthy\"", StringComparison.Ordinal)) >= _backends.Length;
+        var lines = _seen.Balancer.Log;
+        for (; line < lines.Count; line++)
+        {
+            if (lines[line].Contains("\"event\":\"backend_healthy\"", StringComparison.Ordinal)
+                && lines[line].Contains($"/{backend.Name}\"", StringComparison.Ordinal))
+                return true;
+        }
+        return false;
     }
 
     // ---- The faults ----
@@ -218,7 +229,6 @@ internal sealed class FailoverRun : IDisposable
                 WaitUntilTheyServe(victims);
                 break;
         }
-        Wait(CalmNs);
     }
 
     private void Restart(Signal signal, params int[] victims)
@@ -244,15 +254,19 @@ internal sealed class FailoverRun : IDisposable
     }
 
     /// <summary>
-    /// Each has answered what was asked after now; if it gets nothing to answer, we go on.
+    /// A backend whose clients do not come back at once has nothing to answer until the next
+    /// rebalance, so being healthy is enough.
     /// </summary>
     private void WaitUntilTheyServe(int[] victims)
     {
         var since = Reactor.NowNs;
-        WaitUntil(() => victims.All(victim => _ledger.ServedAt(victim) > since),
-            ServesAgainLimitNs);
+        _balancer.ReadLog();
+        var line = _seen.Balancer.Log.Count;
+        WaitUntil(() => victims.All(victim => _ledger.ServedAt(victim) > since
+            || IsHealthySince(line, _backends[victim])), ServesAgainLimitNs);
         foreach (var victim in victims)
             CheckRuns(_backends[victim]);
+        Wait(CalmNs);
     }
 
     // ---- Waiting ----

@@ -3,6 +3,7 @@
 //
 // What always holds: each has a name of its own, which the command line and the reports use.
 
+using System;
 using System.Collections.Immutable;
 
 namespace Simulation.Real.Failover;
@@ -35,6 +36,11 @@ internal sealed record FailoverScenario(
 {
     public const int Backends = 3;
 
+    /// <summary>
+    /// What two of three node-mname processes answer while all that is measured shares two cores.
+    /// </summary>
+    private const int MostForNode = 4_000;
+
     /// <summary>In the order in which they are run.</summary>
     public static readonly ImmutableArray<FailoverScenario> All =
     [
@@ -44,4 +50,7 @@ internal sealed record FailoverScenario(
         new("rolling", FailoverFault.Restart, 1, 10, 200, 3),
         new("kill-many", FailoverFault.Kill, 2, 50, 2_000, 3),
     ];
+
+    /// <summary>The same with a load that node-mname can bear.</summary>
+    public FailoverScenario ForNode() => this with { Rate = Math.Min(Rate, MostForNode) };
 }

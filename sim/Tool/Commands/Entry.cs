@@ -1,8 +1,8 @@
 // Owns a process that does what a command line says: the real simulator, this process's output, and
-// nothing else. The first Ctrl-C, SIGTERM or SIGHUP asks `run`, `real` and `failover` to end in good
-// order, the last two with all processes and folders that they made; a second one, and one during
-// any other command, ends the process as usual. Output that cannot be written is one line and exit
-// code 74, whatever else came of it.
+// nothing else. The first Ctrl-C, SIGTERM or SIGHUP asks `run`, `real` and `failover` to end in
+// good order, the last two with all processes and folders that they made; a second one, and one
+// during any other command, ends the process as usual. Output that cannot be written is one line
+// and exit code 74, whatever else came of it.
 
 using System;
 using System.IO;

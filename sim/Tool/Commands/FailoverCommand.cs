@@ -51,7 +51,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
             foreach (var scenario in FailoverScenario.All.Where(one =>
                 one.Name == (request.FailoverScenario ?? one.Name)))
             {
-                Measure(scenario, setup);
+                Measure(request.IsNode ? scenario.ForNode() : scenario, setup);
             }
             return Tool.Passed;
         }
@@ -164,17 +164,25 @@ internal static class FailoverTable
 {
     private const double NsPerMs = 1e6;
 
-    public static string Head => string.Create(CultureInfo.InvariantCulture,
-        $"{"scenario",-10} {"times",5} {"sent",9} {"unanswered",10} {"refused",8} {"duplicates",10} "
-        + $"{"longest silence ms",18} {"p99 ms",8} {"moves",6}");
+    public static string Head => Line("scenario", "times", "per second", "sent", "unanswered",
+        "refused", "duplicates", "longest silence ms", "p99 ms", "moves");
 
     public static string Row(FailoverResult result)
     {
         var counts = result.Counts;
-        return string.Create(CultureInfo.InvariantCulture,
-            $"{result.Scenario.Name,-10} {result.Times,5} {counts.Sent,9} {counts.Unanswered,10} "
-            + $"{counts.Refused,8} {counts.Duplicates,10} "
-            + $"{counts.LongestSilenceNs / NsPerMs,18:0.0} {counts.Percentile99Ns / NsPerMs,8:0.0} "
-            + $"{counts.Moves,6}");
+        return Line(result.Scenario.Name, Text(result.Times), Text(result.Scenario.Rate),
+            Text(counts.Sent), Text(counts.Unanswered), Text(counts.Refused),
+            Text(counts.Duplicates), Milliseconds(counts.LongestSilenceNs),
+            Milliseconds(counts.Percentile99Ns), Text(counts.Moves));
     }
+
+    private static string Line(string scenario, string times, string rate, string sent,
+        string unanswered, string refused, string duplicates, string silence, string slow,
+        string moves) => $"{scenario,-9} {times,5} {rate,10} {sent,9} {unanswered,10} {refused,8} "
+            + $"{duplicates,10} {silence,18} {slow,8} {moves,6}";
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string Milliseconds(long ns) =>
+        (ns / NsPerMs).ToString("0.0", CultureInfo.InvariantCulture);
 }

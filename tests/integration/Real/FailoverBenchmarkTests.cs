@@ -33,8 +33,8 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
 
         Assert.True(code == 0, string.Join('\n', errors));
         Assert.Equal(2, lines.Length);
-        Assert.StartsWith("scenario   times      sent unanswered", lines[0]);
-        Assert.Matches(@"^rolling +1( +[\d.]+){7}$", lines[1]);
+        Assert.StartsWith("scenario  times per second      sent unanswered", lines[0]);
+        Assert.Matches(@"^rolling +1( +[\d.]+){8}$", lines[1]);
         var sent = Counted("sent");
         Assert.True(sent > 0);
         Assert.Equal(sent, Counted("answered") + Counted("unanswered"));

@@ -84,11 +84,11 @@ public sealed class FailoverCommandTests
     public void Row_StandsBelowTheHead()
     {
         Assert.Equal(
-            "scenario   times      sent unanswered  refused duplicates longest silence ms   p99 ms"
-            + "  moves", FailoverTable.Head);
+            "scenario  times per second      sent unanswered  refused duplicates "
+            + "longest silence ms   p99 ms  moves", FailoverTable.Head);
         Assert.Equal(
-            "kill         100   1000010         10        7          3             1234.6      5.5"
-            + "    134", FailoverTable.Row(Result));
+            "kill        100      20000   1000010         10        7          3 "
+            + "            1234.6      5.5    134", FailoverTable.Row(Result));
     }
 
     [Fact]
