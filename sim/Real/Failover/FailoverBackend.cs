@@ -44,16 +44,25 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
             var process = _processes[^1];
             if (process.IsFaulted)
                 return process.Exception.InnerException!.Message;
-            return process.IsCompletedSuccessfully && process.Result.HasExited
+            return HasExited(process)
                 ? $"it exited with status {process.Result.ExitCode}{Said()}"
                 : null;
         }
     }
 
-    public void Start() => _processes.Add(Task.Run(() => ChildProcess.Start(
+    public void Start()
+    {
+        // Each has a descriptor here until it is disposed of.
+        foreach (var ended in _processes.Where(HasExited).ToList())
+        {
+            ended.Result.Dispose();
+            _processes.Remove(ended);
+        }
         // Node takes a number for a port.
-        "", $">/dev/null 2>>../{_errors}", stage.Sockets, program.Executable,
-        [.. program.Arguments, "./" + name])));
+        string[] arguments = [.. program.Arguments, "./" + name];
+        _processes.Add(Task.Run(() => ChildProcess.Start("", $">/dev/null 2>>../{_errors}",
+            stage.Sockets, program.Executable, arguments)));
+    }
 
     public void Signal(Signal signal) => _processes[^1].GetAwaiter().GetResult().Signal(signal);
 
@@ -73,6 +82,9 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
             process.Result.Dispose();
         }
     }
+
+    private static bool HasExited(Task<ChildProcess> process) =>
+        process.IsCompletedSuccessfully && process.Result.HasExited;
 
     /// <summary>The line that says most, which in Node's is not the last.</summary>
     private string Said()

@@ -81,6 +81,7 @@ internal sealed class FailoverRun : IDisposable
     private readonly FailoverBackend[] _backends;
     private readonly FailoverLedger _ledger;
     private FailoverLoad? _load;
+    private bool _balancerListens;
     private int _done;
 
     private FailoverRun(FailoverScenario scenario, int times, FailoverSetup setup)
@@ -177,6 +178,7 @@ internal sealed class FailoverRun : IDisposable
             throw new IOException(
                 $"{_setup.Balancer}: it does not listen{(said.Length > 0 ? ": " + said : "")}");
         }
+        _balancerListens = true;
         if (!WaitUntil(AreAllHealthy, StartLimitNs))
             throw new IOException($"{_setup.Balancer}: not every {Kind} is healthy after 20 s");
         // From then on a backend is warm, and what a fault moves does not wait for that.
@@ -281,7 +283,7 @@ internal sealed class FailoverRun : IDisposable
         {
             if (_setup.IsInterrupted())
                 throw new OperationCanceledException();
-            if (_load is not null && _balancer.HasExited)
+            if (_balancerListens && _balancer.HasExited)
             {
                 _balancer.NoteExit();
                 throw new IOException($"{_setup.Balancer}: it ended by itself, with status "

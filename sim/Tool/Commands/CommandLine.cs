@@ -154,7 +154,7 @@ public sealed class CommandLine
         $"Only this one: {string.Join(", ", Words.FailoverScenarios)}");
 
     private readonly Option<string> _times = New("--times", "N",
-        "How often each fault is done [default: kill 10, rolling and kill-many 3, others 1]");
+        $"How often each fault is done [default: {Words.FailoverTimes}]");
 
     private readonly Option<string> _planted = New("--plant", "ID|FILE",
         "With this bug in the core: a number or name of `sim plant list`, or a patch");

@@ -28,6 +28,10 @@ internal static class Words
     public static ImmutableArray<string> FailoverScenarios =>
         [.. FailoverScenario.All.Select(scenario => scenario.Name)];
 
+    /// <summary>How often each scenario does its fault, unless the user says otherwise.</summary>
+    public static string FailoverTimes => string.Join(", ", FailoverScenario.All.Select(
+        scenario => FormattableString.Invariant($"{scenario.Name} {scenario.Times}")));
+
     public static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
             ? seed

@@ -2,7 +2,11 @@
 // table and the JSON that a result becomes.
 
 using System;
+using System.Globalization;
+using System.IO;
+using System.Linq;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Simulation.Commands;
 using Simulation.Real.Failover;
 using Xunit;
@@ -71,14 +75,28 @@ public sealed class FailoverCommandTests
     [Fact]
     public void Help_NamesTheScenariosAndHowOftenEachFaultIsDone()
     {
-        var help = CommandRun.Of("failover --help").Output.ReplaceLineEndings(" ");
+        var help = Regex.Replace(CommandRun.Of("failover --help").Output, @"\s+", " ");
 
-        foreach (var scenario in FailoverScenario.All)
-            Assert.Contains(scenario.Name, help);
-        Assert.Equal("kill 10, hang 1, flutter 1, rolling 3, kill-many 3", string.Join(", ",
-            System.Linq.Enumerable.Select(
-                FailoverScenario.All, scenario => $"{scenario.Name} {scenario.Times}")));
+        Assert.Contains("kill, hang, flutter, rolling, kill-many", help);
+        Assert.Contains(
+            "[default: kill 10, hang 1, flutter 1, rolling 3, kill-many 3]", help);
     }
+
+    [Fact]
+    public void Scenarios_AreAsTheDocumentHasThem()
+    {
+        var text = File.ReadAllText(
+            Path.Combine(ArchitectureTests.Root, "docs", "testing.md"));
+
+        Assert.All(FailoverScenario.All, scenario => Assert.Matches(string.Create(
+            CultureInfo.InvariantCulture, $@"\| `{scenario.Name}` \| {scenario.Rate:N0} "
+            + $@"\| {scenario.Clients} \| [^|]+ \| {scenario.Times} \|"), text));
+    }
+
+    [Fact]
+    public void NodeMname_IsAskedNoMoreThanItCanAnswer() => Assert.Equal(
+        [4000, 450, 450, 200, 2000],
+        FailoverScenario.All.Select(scenario => scenario.ForNode().Rate));
 
     [Fact]
     public void Row_StandsBelowTheHead()
