@@ -4,6 +4,8 @@
 // What always holds, after every turn (tests and the simulator recount it):
 //   QueriesReceived     = QueriesForwarded + Σ the other Queries… counters
 //   RepliesReceived     = RepliesSent + Σ the other Replies… counters
+//   QueriesForwarded    = answered + in flight now + Σ the Unanswered… counters, where answered is
+//     RepliesReceived without the replies that are unmatched, duplicate or not deliverable as such
 //   ConnectionsAccepted = connections open now + Σ the other Connections… counters
 // An OUTBOUND_UDP whose length no datagram can have is a fault, not a reply, and in no counter.
 
@@ -54,8 +56,11 @@ public enum Counter
     /// <summary>Dropped: destination port over 65,535.</summary>
     RepliesToPortTooLarge,
 
-    /// <summary>Dropped: the address is not a known remote.</summary>
-    RepliesToStranger,
+    /// <summary>Dropped: no query that it could answer is in flight on its session.</summary>
+    RepliesUnmatched,
+
+    /// <summary>Dropped: another backend has answered the query.</summary>
+    RepliesDuplicate,
 
     /// <summary>Dropped: the UDP socket's buffer was full (EAGAIN).</summary>
     RepliesWouldBlock,
@@ -114,6 +119,33 @@ public enum Counter
     /// <summary>Torn down: still open when the balancer stopped.</summary>
     ConnectionsCutByStop,
 
+    /// <summary>Forwarded, and not answered within 10 s.</summary>
+    UnansweredTimedOut,
+
+    /// <summary>Forwarded, and forgotten since too many are in flight.</summary>
+    UnansweredEvicted,
+
+    /// <summary>Forwarded, and lost with a session; not sent again.</summary>
+    UnansweredLost,
+
+    /// <summary>Queries sent to a second backend because a session ended.</summary>
+    ResendsAfterLoss,
+
+    /// <summary>Queries sent to a second backend because the first is suspect.</summary>
+    ResendsFromSuspect,
+
+    /// <summary>Queries of suspect backends not sent again: too many were lately.</summary>
+    ResendsOverBudget,
+
+    /// <summary>Queries that the second backend has answered first.</summary>
+    ResendsAnswered,
+
+    /// <summary>Times that a backend became suspect.</summary>
+    BackendsSuspected,
+
+    /// <summary>Times that a suspect backend was trusted again.</summary>
+    BackendsTrusted,
+
     /// <summary>Accepts that failed; what waited goes on waiting.</summary>
     AcceptsFailed,
 
@@ -147,6 +179,14 @@ public sealed class Counters
     /// <summary>What replies become other than sent.</summary>
     public static readonly ImmutableArray<Counter> ReplyDrops = Range(
         Counter.RepliesOversized, Counter.RepliesFailed);
+
+    /// <summary>Replies that answer no query, or only one that is answered.</summary>
+    public static readonly ImmutableArray<Counter> RepliesWithoutQuery = Range(
+        Counter.RepliesOversized, Counter.RepliesDuplicate);
+
+    /// <summary>How forwarded queries end other than answered.</summary>
+    public static readonly ImmutableArray<Counter> Unanswered = Range(
+        Counter.UnansweredTimedOut, Counter.UnansweredLost);
 
     /// <summary>How accepted connections end.</summary>
     public static readonly ImmutableArray<Counter> ConnectionEnds = Range(

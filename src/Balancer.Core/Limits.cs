@@ -285,6 +285,70 @@ public static class Limits
     /// <summary>Backends tried for one connection before the client is closed. Ours.</summary>
     public const int TcpBackendTries = 2;
 
+    // ---- Queries in flight ----
+
+    /// <summary>Queries in flight on one session. Ours: 80,000 a second, answered in 0.2 s.</summary>
+    public const int InFlightQueries = 16_384;
+
+    /// <summary>Blocks of memory for their packets: 4 MB a session. Ours.</summary>
+    public const int InFlightBlocks = 32_768;
+
+    /// <summary>Bytes of a block; most queries fit one. Ours.</summary>
+    public const int InFlightBlockBytes = 128;
+
+    /// <summary>
+    /// Queries of one address, port and id in flight on one session; a client that asks again with
+    /// the same id does so a few times. Ours.
+    /// </summary>
+    public const int InFlightAlike = 16;
+
+    /// <summary>
+    /// How long a query is in flight without an answer; resolvers give up sooner. Ours.
+    /// </summary>
+    public static readonly Duration InFlightTime = Duration.FromSeconds(10);
+
+    /// <summary>
+    /// How old a query may be to be sent again; its client has asked again by then. Ours.
+    /// </summary>
+    public static readonly Duration ResendTime = Duration.FromSeconds(5);
+
+    /// <summary>Queries that one turn looks at to send them again, or to time them out. Ours.</summary>
+    public const int ResendsPerTurn = 256;
+
+    /// <summary>
+    /// How long the next look at queries that are due waits when one turn had too many. Ours.
+    /// </summary>
+    public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
+
+    /// <summary>How long the budget of queries sent again looks back. Ours.</summary>
+    public static readonly Duration ResendBudgetTime = Duration.FromSeconds(10);
+
+    /// <summary>Of the queries in that time, one in so many may be sent again. Ours.</summary>
+    public const int ResendBudgetShare = 10;
+
+    /// <summary>Queries that may be sent again in that time, however few there were. Ours.</summary>
+    public const int LeastResendBudget = 50;
+
+    // ---- Suspicion ----
+
+    /// <summary>
+    /// How long a backend may be silent when asked, first by a query, then by a heartbeat. Ours:
+    /// longer than a pause of its garbage collector, short enough that a client does not ask again.
+    /// </summary>
+    public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
+
+    /// <summary>A wait that ends later than this proves nothing about the other side. Ours.</summary>
+    public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
+
+    /// <summary>Suspect again within this time, a backend is not trusted at once. Ours.</summary>
+    public static readonly Duration SuspicionMemory = Duration.FromSeconds(60);
+
+    /// <summary>How long it must answer then, the first time; twice as long each time. Ours.</summary>
+    public static readonly Duration FirstProof = Duration.FromSeconds(2);
+
+    /// <summary>The longest that it must answer. Ours.</summary>
+    public static readonly Duration LongestProof = Duration.FromSeconds(32);
+
     // ---- The loop ----
 
     /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
@@ -348,5 +412,11 @@ public static class Limits
         Verify.That(StopQuietTime < StopGrace, "a stop takes queries before it stops taking them");
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
         Verify.That(LastNamedId >= FirstNamedId, "names make ids");
+        Verify.That(InFlightBlocks * InFlightBlockBytes
+            >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes), "a few of any size are in flight");
+        Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
+        Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
+        Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
+        Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }
 }

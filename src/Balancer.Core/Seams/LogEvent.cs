@@ -154,6 +154,34 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>
+    /// A backend sent no byte for so long though it was asked; so many queries are in flight.
+    /// </summary>
+    public readonly record struct BackendSuspected(
+        BackendId Id, string Path, Duration Silent, int InFlight) : ILogEvent
+    {
+        public static string Name => "backend_suspected";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A suspect backend is trusted again after so long.</summary>
+    public readonly record struct BackendTrusted(
+        BackendId Id, string Path, Duration Suspect) : ILogEvent
+    {
+        public static string Name => "backend_trusted";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// Of the queries that were in flight on a session that ended, so many were sent again, and so
+    /// many are lost.
+    /// </summary>
+    public readonly record struct QueriesResent(BackendId Id, long Resent, long Lost) : ILogEvent
+    {
+        public static string Name => "queries_resent";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     // ---- The directory ----
 
     /// <summary>The operator asked for a scan.</summary>
