@@ -26,6 +26,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly Backends _backends;
     private readonly Remotes _remotes;
     private readonly UdpProxy _udp;
+    private readonly Resends _resends;
     private readonly TcpProxies _tcp;
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
@@ -45,9 +46,11 @@ public sealed class LoadBalancer : IBackendReports
         _log = log;
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
-        _backends = new Backends(services, this);
+        var pairs = new QueryPairs();
+        _backends = new Backends(services, pairs, this);
         _remotes = new Remotes(services, _backends);
-        _udp = new UdpProxy(services, _remotes);
+        _resends = new Resends(services, pairs, _remotes);
+        _udp = new UdpProxy(services, _remotes, _resends);
         _tcp = new TcpProxies(services, _remotes);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
@@ -88,6 +91,7 @@ public sealed class LoadBalancer : IBackendReports
     /// </summary>
     public Instant NextWake =>
         _tcp.HasWork || _discovery.HasWork || _remotes.HasWork || _status.HasWork
+            || _resends.HasWork
             ? Instant.Zero
             : _timers.NextDeadline;
 
@@ -153,6 +157,8 @@ public sealed class LoadBalancer : IBackendReports
         _timers.RunDue(now, Limits.TimersPerTurn);
         if (HasStopped)
             return;
+        if (_resends.HasWork)
+            _resends.DoWork(now);
         if (_discovery.HasWork)
             _discovery.DoWork(now);
         if (_remotes.HasWork)
@@ -192,11 +198,18 @@ public sealed class LoadBalancer : IBackendReports
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
-    void IBackendReports.OnReply(Instant now, in Frame reply, bool isAwaited) =>
-        _udp.OnReply(now, in reply, isAwaited);
+    void IBackendReports.OnReply(Instant now, in Frame reply, InFlight inFlight) =>
+        _udp.OnReply(now, in reply, inFlight);
 
-    void IBackendReports.OnSessionLost(Backend backend, long inFlight) =>
-        _udp.OnSessionLost(inFlight);
+    void IBackendReports.OnSessionLost(Backend backend, InFlight inFlight)
+    {
+        if (HasStopped)
+            inFlight.DropAll();
+        else if (inFlight.Count > 0)
+            _resends.OnSessionLost(backend.Id, inFlight);
+    }
+
+    void IBackendReports.OnSuspected(Backend backend) => _resends.OnSuspected(backend);
 
     // ---- The stop ----
 
@@ -224,8 +237,11 @@ public sealed class LoadBalancer : IBackendReports
                 StopTakingQueries(now);
             _backends.Flush(now);
         }
-        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_udp.AwaitsReplies(now))
+        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_resends.HasLost
+            && !_backends.AwaitReplies(now))
+        {
             Finish(now);
+        }
     }
 
     private void StopTakingQueries(Instant now)
@@ -251,6 +267,7 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.StopAccepting();
         _tcp.CutAll();
         _udp.StopTakingQueries();
+        _resends.Stop();
         foreach (var backend in _backends.All)
             backend.Shutdown(now);
         _gates.Settle(now);

@@ -67,9 +67,20 @@ internal static class EventWords
         Say((LogEvent.BackendStuck e) => new(
             $"backend {e.Id} is stuck: it does not read, and "
             + $"{LogWords.Count(e.QueuedBytes, "byte")} wait for it here; "
-            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} dropped",
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} not taken",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
+        Say((LogEvent.BackendSuspected e) => OfBackend(e.Id, e.Path,
+            $" is suspect: silent for {LogWords.Of(e.Silent)}, a heartbeat included; its clients go"
+            + $" to others, and so do {LogWords.Count(e.InFlight, "query", "queries")} in flight",
+            ("silent_ms", e.Silent.WholeMilliseconds), ("in_flight", e.InFlight)));
+        Say((LogEvent.BackendTrusted e) => OfBackend(e.Id, e.Path,
+            $" is trusted again after {LogWords.Of(e.Suspect)}",
+            ("suspect_ms", e.Suspect.WholeMilliseconds)));
+        Say((LogEvent.QueriesResent e) => new(
+            $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to others,"
+            + $" {e.Lost} lost",
+            ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(

@@ -30,12 +30,14 @@ using System.Text;
 namespace Balancer.Core;
 
 /// <summary>One backend.</summary>
-internal sealed class Backend : IStreamOwner, ISessionReader
+internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private readonly FlushList _flushList;
     private readonly SessionTurns _turns;
+    private readonly QueryPairs _pairs;
+    private readonly Suspicion _suspicion;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -52,6 +54,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
+    private bool _refusedQuery;
     private readonly StuckReport _stuck;
     private long _connectsStarted;
     private long _connectsFailed;
@@ -60,19 +63,21 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private long _dropsWhileStuck;
 
     public Backend(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, BackendId id,
+        SessionTurns turns, QueryPairs pairs, BackendId id,
         int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;
         _flushList = flushList;
         _turns = turns;
+        _pairs = pairs;
+        _suspicion = new Suspicion(services.Timers, this);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
-        _session = new ControlSession(services.Network);
+        _session = new ControlSession(services, pairs);
         _stuck = new StuckReport(services, id);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
@@ -124,6 +129,17 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     private bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
+
+    /// <summary>The queries in flight on its session.</summary>
+    public InFlight InFlight => _session.InFlight;
+
+    /// <summary>Neither suspect nor stuck.</summary>
+    public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
+
+    /// <summary>
+    /// It took nothing of a write, or had no room for a query, and not all is written since.
+    /// </summary>
+    private bool IsStuck => _session.IsStuck || _refusedQuery;
 
     /// <summary>Its last hello is longer ago than the warm-up.</summary>
     public bool IsWarm(Instant now) => now >= _warmAt;
@@ -209,10 +225,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void Retire(Instant now)
     {
         DisarmSessionTimers();
-        _stuck.OnSessionEnded(now);
+        OnQueueGone(now);
         _retired?.End();
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
-        _session = new ControlSession(_services.Network);
+        _session = new ControlSession(_services, _pairs);
     }
 
     // ---- The session's life ----
@@ -282,6 +298,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     private void OnHeartbeatDue(Instant now)
     {
+        _services.Timers.Disarm(_heartbeat);
         _session.SendHeartbeat();
         _flushList.Add(this);
         _turn.HasPutOff = false;
@@ -344,10 +361,17 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     {
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
-        var inFlight = _session.Unanswered;
+        _reports.OnSessionLost(this, _session.TakeInFlight());
         _session.End();
+        OnQueueGone(now);
+    }
+
+    /// <summary>What was queued for the session is gone, or is the retired session's.</summary>
+    private void OnQueueGone(Instant now)
+    {
+        _refusedQuery = false;
         _stuck.OnSessionEnded(now);
-        _reports.OnSessionLost(this, inFlight);
+        _suspicion.OnSessionEnded();
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
@@ -382,17 +406,53 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     // ---- Its stream ----
 
     /// <summary>Puts a query into its queue; false if it takes no more for now.</summary>
-    public bool TryForward(Instant now, Endpoint source, ReadOnlySpan<byte> payload)
+    public bool TryForward(Instant now, in Query query, ReadOnlySpan<byte> payload)
     {
-        if (!_session.TryForward(source, payload))
+        if (!_session.TryForward(now, in query, payload))
         {
-            _dropsWhileStuck++;
-            _stuck.OnDropped(now, _session.QueuedBytes);
+            _refusedQuery = true;
+            _stuck.OnRefused(now, _session.QueuedBytes);
             return false;
         }
+        _suspicion.OnQuery(now);
         _udpQueries++;
         _flushList.Add(this);
         return true;
+    }
+
+    /// <summary>A query that it did not take was dropped, since no other backend took it.</summary>
+    public void CountDrop()
+    {
+        _dropsWhileStuck++;
+        _stuck.OnDropped();
+    }
+
+    /// <summary>Whether a reply may still come that somebody waits for.</summary>
+    public bool AwaitsReply(Instant now) => _session.InFlight.AwaitsReply(now)
+        || (_retired?.AwaitsReply(now) ?? false);
+
+    // ---- Suspicion ----
+
+    bool ISuspect.HasUnread => _turn.IsReadable;
+
+    void ISuspect.AskForHeartbeat(Instant now)
+    {
+        if (!_heartbeatTimeout.IsArmed)
+            OnHeartbeatDue(now);
+    }
+
+    void ISuspect.OnSuspected(Instant now, Duration silent)
+    {
+        _services.Counters.Add(Counter.BackendsSuspected);
+        _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
+        _reports.OnSuspected(this);
+    }
+
+    void ISuspect.OnTrusted(Instant now, Duration suspect)
+    {
+        _session.InFlight.EndWalk();
+        _services.Counters.Add(Counter.BackendsTrusted);
+        _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
     }
 
     /// <summary>Counts a TCP session that it took.</summary>
@@ -427,6 +487,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void OnDrained(Instant now)
     {
         _services.Timers.Disarm(_stallTimeout);
+        _refusedQuery = false;
         _stuck.OnDrained(now);
     }
 
@@ -443,6 +504,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (result.IsOk)
         {
             mayHaveMore = result.Count == mostBytes;
+            _suspicion.OnByte(now);
             return ReadFrames(now, buffer[..result.Count]);
         }
         if (result.Status != IoStatus.WouldBlock)
@@ -470,7 +532,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            _reports.OnReply(now, in frame, _session.TryCountReply());
+            _reports.OnReply(now, in frame, _session.InFlight);
         }
         else if (frame.Type == FrameType.ServerHello)
         {
@@ -521,5 +583,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _udpQueries,
         _tcpSessions,
         _dropsWhileStuck,
-        _session.QueuedBytes);
+        _session.QueuedBytes,
+        _suspicion.IsSuspect,
+        _session.InFlight.Count);
 }

@@ -1,8 +1,8 @@
 // Owns the way up: what a backend has to say to the rest of the balancer, or to ask of it, which it
 // does not know. LoadBalancer hears it and passes it on.
 //
-// What always holds: each query that a session took is reported once at most, as answered or as
-// lost with its session; whoever adds these up knows what is in flight.
+// What always holds: what a session had in flight is reported once, when it ends and before anything
+// of it is cleared.
 
 namespace Balancer.Core;
 
@@ -16,16 +16,19 @@ internal interface IBackendReports
     void OnHealthy(Instant now);
 
     /// <summary>
-    /// An OUTBOUND_UDP frame came; its payload lives until the call returns. `isAwaited` says that
-    /// a query was in flight on its session, which is one fewer now.
+    /// An OUTBOUND_UDP frame came; its payload lives until the call returns. It answers one of the
+    /// queries in flight on its session, or none.
     /// </summary>
-    void OnReply(Instant now, in Frame reply, bool isAwaited);
+    void OnReply(Instant now, in Frame reply, InFlight inFlight);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
     /// </summary>
     bool IsGone(Backend backend);
 
-    /// <summary>A session ended, and with it so many queries that were in flight on it.</summary>
-    void OnSessionLost(Backend backend, long inFlight);
+    /// <summary>A session ends with these queries in flight, which are the hearer's now.</summary>
+    void OnSessionLost(Backend backend, InFlight inFlight);
+
+    /// <summary>A backend became suspect: others should have what it has in flight.</summary>
+    void OnSuspected(Backend backend);
 }

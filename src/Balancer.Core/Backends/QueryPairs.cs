@@ -59,6 +59,13 @@ internal sealed class QueryPairs
         return isLost;
     }
 
+    /// <summary>The second copy was not sent after all.</summary>
+    public void Discard(int pair)
+    {
+        Release(pair);
+        Release(pair);
+    }
+
     private void Release(int pair)
     {
         ref var released = ref _pairs[pair - 1];

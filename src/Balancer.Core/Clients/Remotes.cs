@@ -110,15 +110,16 @@ internal sealed class Remotes
     public Backend? ChooseAgain(Instant now, Backend refused) =>
         _backends.NextInTurn(now, except: refused);
 
-    /// <summary>Remembers which of the balancer's addresses a remote sent a query to.</summary>
-    public void SetLocal(int index, Ipv4 local) => _table[index].Local = local;
-
-    /// <summary>Whether an address is a known remote, and what replies to it leave from.</summary>
-    public bool TryGetLocal(Ipv4 address, out Ipv4 local)
+    /// <summary>
+    /// The backend for a query that is sent again, or null. Nobody was heard from: an address that
+    /// is not known stays so.
+    /// </summary>
+    public Backend? ChooseForResend(Instant now, Ipv4 address)
     {
         var index = _table.Find(address);
-        local = index < 0 ? Ipv4.Any : _table[index].Local;
-        return index >= 0;
+        return index < 0
+            ? _backends.NextInTurn(now)
+            : Choose(now, ref _table[index], index, Traffic.Udp);
     }
 
     /// <summary>Counts what became of a remote's query or connection; -1 is nobody.</summary>
