@@ -70,12 +70,15 @@ internal static class EventWords
             + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} not taken",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
-        Say((LogEvent.BackendSuspected e) => OfBackend(e.Id, e.Path,
-            $" is suspect: silent for {LogWords.Of(e.Silent)}, a heartbeat included; its clients go"
-            + $" to others, and so do {LogWords.Count(e.InFlight, "query", "queries")} in flight",
+        Say((LogEvent.BackendSuspected e) => new(
+            $"backend {e.Id} is suspect: silent for {e.Silent} with"
+            + $" {LogWords.Count(e.InFlight, "query", "queries")} in flight and a heartbeat; other"
+            + " backends stand in",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
             ("silent_ms", e.Silent.WholeMilliseconds), ("in_flight", e.InFlight)));
-        Say((LogEvent.BackendTrusted e) => OfBackend(e.Id, e.Path,
-            $" is trusted again after {LogWords.Of(e.Suspect)}",
+        Say((LogEvent.BackendTrusted e) => new(
+            $"backend {e.Id} is trusted again: it was suspect for {e.Suspect}",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
             ("suspect_ms", e.Suspect.WholeMilliseconds)));
         Say((LogEvent.QueriesResent e) => new(
             $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to others,"
@@ -269,7 +272,8 @@ internal static class EventWords
         ("connects_started", backend.ConnectsStarted),
         ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
         ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
-        ("queued_bytes", backend.QueuedBytes));
+        ("queued_bytes", backend.QueuedBytes), ("suspect", backend.IsSuspect),
+        ("in_flight", backend.InFlight));
 
     private static Words Of(in RemoteSnapshot remote, Instant now)
     {
