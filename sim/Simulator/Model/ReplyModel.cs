@@ -58,7 +58,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         }
         else if (!model.Policy.Remotes.TryGetValue(new Ipv4(frame.Address), out var remote))
         {
-            model.Counters.Add(Counter.RepliesToStranger);
+            model.Counters.Add(Counter.RepliesUnmatched);
         }
         else
         {
