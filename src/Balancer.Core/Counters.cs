@@ -35,6 +35,9 @@ public enum Counter
     /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
+    /// <summary>Refused: backends have died of it.</summary>
+    QueriesQuarantined,
+
     /// <summary>Dropped: no backend was healthy.</summary>
     QueriesWithoutBackend,
 
@@ -145,6 +148,9 @@ public enum Counter
 
     /// <summary>Answers of the balancer's own that it did not.</summary>
     OwnAnswersFailed,
+
+    /// <summary>Times that a query began to be refused because backends died of it.</summary>
+    QuarantinesBegun,
 
     /// <summary>Times that a backend became suspect.</summary>
     BackendsSuspected,

@@ -47,10 +47,11 @@ public sealed class LoadBalancer : IBackendReports
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
         var pairs = new QueryPairs();
-        _backends = new Backends(services, pairs, this);
+        var quarantine = new Quarantine(Counters, log);
+        _backends = new Backends(services, pairs, quarantine, this);
         _remotes = new Remotes(services, _backends);
-        _resends = new Resends(services, pairs, _remotes);
-        _udp = new UdpProxy(services, _remotes, _resends);
+        _resends = new Resends(services, pairs, quarantine, _remotes);
+        _udp = new UdpProxy(services, _remotes, _resends, quarantine);
         _tcp = new TcpProxies(services, _remotes);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
@@ -205,9 +206,12 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (HasStopped)
             inFlight.DropAll();
-        else if (inFlight.Count > 0)
+        else
             _resends.OnSessionLost(backend.Id, inFlight);
     }
+
+    void IBackendReports.OnDied(Instant now, Backend backend) =>
+        _resends.OnDied(now, backend.Id);
 
     void IBackendReports.OnSuspected(Backend backend) => _resends.OnSuspected(backend);
 

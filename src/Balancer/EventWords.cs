@@ -85,6 +85,13 @@ internal static class EventWords
             + $" {e.Lost} lost",
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
+        Say((LogEvent.QueryQuarantined e) => new(
+            $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}: two"
+            + $" backends, the second of them {e.Id}, died while it was in flight",
+            ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+            ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
+            ("query", Convert.ToHexString(e.Query))));
+
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
             e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())));

@@ -37,6 +37,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private readonly FlushList _flushList;
     private readonly SessionTurns _turns;
     private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
     private readonly Suspicion _suspicion;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
@@ -63,21 +64,21 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private long _dropsWhileStuck;
 
     public Backend(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, QueryPairs pairs, BackendId id,
-        int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, BackendId id, int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;
         _flushList = flushList;
         _turns = turns;
         _pairs = pairs;
+        _quarantine = quarantine;
         _suspicion = new Suspicion(services.Timers, this);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
-        _session = new ControlSession(services, pairs);
+        _session = new ControlSession(services, pairs, quarantine);
         _stuck = new StuckReport(services, id);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
@@ -228,7 +229,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         OnQueueGone(now);
         _retired?.End();
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
-        _session = new ControlSession(_services, _pairs);
+        _session = new ControlSession(_services, _pairs, _quarantine);
     }
 
     // ---- The session's life ----
@@ -391,9 +392,13 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
         if (IsPlainStop(fault))
+        {
             _services.Log.Write(new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
-        else
-            _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+            return;
+        }
+        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+        if (fault.Cause == FaultCause.EndOfStream)
+            _reports.OnDied(now, this);
     }
 
     /// <summary>

@@ -25,12 +25,15 @@ internal sealed class Backends
     private readonly FlushList _flushList = new();
     private readonly SessionTurns _turns = new();
     private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private BackendId _lastChosen;
 
-    public Backends(Services services, QueryPairs pairs, IBackendReports reports)
+    public Backends(Services services, QueryPairs pairs, Quarantine quarantine,
+        IBackendReports reports)
     {
+        _quarantine = quarantine;
         _pairs = pairs;
         _services = services;
         _reports = reports;
@@ -99,7 +102,8 @@ internal sealed class Backends
         while (_bySlot[slot] is not null)
             slot++;
         var backend = new Backend(
-            _services, _reports, _flushList, _turns, _pairs, IdFor(name), slot, directory, name);
+            _services, _reports, _flushList, _turns, _pairs, _quarantine, IdFor(name), slot,
+            directory, name);
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];

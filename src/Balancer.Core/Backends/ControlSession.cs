@@ -11,7 +11,8 @@ using System;
 namespace Balancer.Core;
 
 /// <summary>The session of one backend; begun again after every connect.</summary>
-internal sealed class ControlSession(Services services, QueryPairs pairs)
+internal sealed class ControlSession(
+    Services services, QueryPairs pairs, Quarantine quarantine)
 {
     private readonly INetwork _network = services.Network;
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
@@ -43,7 +44,7 @@ internal sealed class ControlSession(Services services, QueryPairs pairs)
     public int QueuedBytes => _queue.Count;
 
     /// <summary>The queries that it was given and has not answered.</summary>
-    public InFlight InFlight { get; private set; } = new(services, pairs);
+    public InFlight InFlight { get; private set; } = new(services, pairs, quarantine);
 
     /// <summary>The stream took nothing of the last write: no queries until all is out.</summary>
     public bool IsStuck => _flow == FlowState.Stuck;
@@ -92,7 +93,7 @@ internal sealed class ControlSession(Services services, QueryPairs pairs)
         var taken = InFlight;
         taken.OnSessionEnded();
         if (taken.Count > 0)
-            InFlight = new InFlight(services, pairs);
+            InFlight = new InFlight(services, pairs, quarantine);
         return taken;
     }
 

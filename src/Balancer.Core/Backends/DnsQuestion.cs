@@ -72,7 +72,7 @@ internal static class DnsQuestion
     }
 
     /// <summary>Bytes of the first question; 0 if there is none, or none that can be read.</summary>
-    private static int LengthOf(ReadOnlySpan<byte> message)
+    public static int LengthOf(ReadOnlySpan<byte> message)
     {
         if (message.Length < HeaderBytes
             || (message[QuestionCountAt] | message[QuestionCountAt + 1]) == 0)

@@ -29,6 +29,11 @@ internal interface IBackendReports
     /// <summary>A session ends with these queries in flight, which are the hearer's now.</summary>
     void OnSessionLost(Backend backend, InFlight inFlight);
 
+    /// <summary>
+    /// The session whose end was just reported ended by itself, and not as an orderly stop does.
+    /// </summary>
+    void OnDied(Instant now, Backend backend);
+
     /// <summary>A backend became suspect: others should have what it has in flight.</summary>
     void OnSuspected(Backend backend);
 }

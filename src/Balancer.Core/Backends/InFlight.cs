@@ -46,6 +46,7 @@ internal sealed class InFlight
 
     private readonly Services _services;
     private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
     private readonly Timer _timeOut;
     private Entry[] _entries = new Entry[FirstEntries];
     private int[] _buckets = new int[FirstEntries];
@@ -58,8 +59,9 @@ internal sealed class InFlight
     private int _oldest;
     private int _newest;
 
-    public InFlight(Services services, QueryPairs pairs)
+    public InFlight(Services services, QueryPairs pairs, Quarantine quarantine)
     {
+        _quarantine = quarantine;
         _services = services;
         _pairs = pairs;
         _timeOut = new Timer(OnTimeOut);
@@ -138,6 +140,8 @@ internal sealed class InFlight
             return ReplyMatch.None;
         ref var entry = ref _entries[found - 1];
         local = entry.Local;
+        if (_quarantine.HasCases)
+            Clear(in entry);
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
         Remove(found - 1);
         if (pair != 0 && !_pairs.TryAnswer(pair))
@@ -145,6 +149,13 @@ internal sealed class InFlight
         if (wasResent)
             _services.Counters.Add(Counter.ResendsAnswered);
         return ReplyMatch.Answers;
+    }
+
+    private void Clear(in Entry entry)
+    {
+        Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
+        Load(in entry, packet);
+        _quarantine.OnAnswered(packet[..entry.Length]);
     }
 
     /// <summary>
@@ -187,6 +198,9 @@ internal sealed class InFlight
         return new Query(new Endpoint(entry.Client, entry.Port), entry.Local, entry.ArrivedAt,
             entry.Pair, entry.WasResent);
     }
+
+    /// <summary>When the query at the index was put into the session's queue.</summary>
+    public Instant SentAt(int index) => _entries[index].SentAt;
 
     /// <summary>The query at the index is the first of a pair now.</summary>
     public void SetPair(int index, int pair)

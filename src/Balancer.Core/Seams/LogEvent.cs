@@ -182,6 +182,17 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>
+    /// A query is refused for so long: it was in flight when this backend died, and when another
+    /// did, and it was never answered.
+    /// </summary>
+    public readonly record struct QueryQuarantined(
+        BackendId Id, Endpoint Client, byte[] Query, Duration Term) : ILogEvent
+    {
+        public static string Name => "query_quarantined";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
     // ---- The directory ----
 
     /// <summary>The operator asked for a scan.</summary>

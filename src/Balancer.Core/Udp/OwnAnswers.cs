@@ -13,6 +13,7 @@ namespace Balancer.Core;
 internal enum ResponseCode : byte
 {
     ServerFailure = 2,
+    Refused = 5,
 }
 
 /// <summary>Gathers and sends answers of the balancer's own.</summary>

@@ -16,9 +16,11 @@ internal sealed class Resends
 {
     private readonly Remotes _remotes;
     private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
     private readonly Queue<(BackendId Id, InFlight Queries)> _lost = new();
+    private InFlight? _lastEnded;
     private readonly Queue<Backend> _suspects = new(Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
@@ -26,8 +28,9 @@ internal sealed class Resends
     private long _resent;
     private long _lostForGood;
 
-    public Resends(Services services, QueryPairs pairs, Remotes remotes)
+    public Resends(Services services, QueryPairs pairs, Quarantine quarantine, Remotes remotes)
     {
+        _quarantine = quarantine;
         _pairs = pairs;
         _remotes = remotes;
         _counters = services.Counters;
@@ -46,8 +49,21 @@ internal sealed class Resends
     /// <summary>A session ended with these queries in flight, which it has no more.</summary>
     public void OnSessionLost(BackendId id, InFlight queries)
     {
+        _lastEnded = queries;
+        if (queries.Count == 0)
+            return;
         queries.BeginWalk();
         _lost.Enqueue((id, queries));
+    }
+
+    /// <summary>The session that was lost last ended because its backend died.</summary>
+    public void OnDied(Instant now, BackendId id)
+    {
+        Verify.That(_lastEnded is not null, "a backend died when its session ended");
+        if (_lastEnded.Count == 0)
+            return;
+        _quarantine.OnDeath(now, id, _lastEnded);
+        _lastEnded.BeginWalk();
     }
 
     /// <summary>A backend is suspect; what it has in flight is sent to others.</summary>
@@ -105,7 +121,8 @@ internal sealed class Resends
             return;
         }
         var packet = _packet.AsSpan(0, length);
-        if (!MayBeSentAgain(now, in query, packet) || !TrySend(now, in query, packet))
+        if (!MayBeSentAgain(now, in query, packet) || _quarantine.IsRefused(now, packet)
+            || !TrySend(now, in query, packet))
         {
             CountLost();
             return;

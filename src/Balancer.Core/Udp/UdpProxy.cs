@@ -17,7 +17,9 @@ internal sealed class UdpProxy
     private readonly INetwork _network;
     private readonly Remotes _remotes;
     private readonly Resends _resends;
-    private readonly OwnAnswers? _withoutBackend;
+    private readonly Quarantine _quarantine;
+    private readonly OwnAnswers _ownAnswers;
+    private readonly bool _answersWithoutBackend;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -31,10 +33,13 @@ internal sealed class UdpProxy
     private bool _receiveFailedLast;
     private bool _isStopped;
 
-    public UdpProxy(Services services, Remotes remotes, Resends resends)
+    public UdpProxy(Services services, Remotes remotes, Resends resends,
+        Quarantine quarantine)
     {
+        _quarantine = quarantine;
         _resends = resends;
-        _withoutBackend = services.Options.AnswersWithoutBackend ? new OwnAnswers(services) : null;
+        _ownAnswers = new OwnAnswers(services);
+        _answersWithoutBackend = services.Options.AnswersWithoutBackend;
         _network = services.Network;
         _remotes = remotes;
         _timers = services.Timers;
@@ -97,6 +102,13 @@ internal sealed class UdpProxy
             Trace(in header, payload, reason, null);
             return;
         }
+        if (_quarantine.IsRefused(now, payload))
+        {
+            _counters.Add(Counter.QueriesQuarantined);
+            _ownAnswers.Add(in header, payload, ResponseCode.Refused);
+            Trace(in header, payload, Counter.QueriesQuarantined, null);
+            return;
+        }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
         var outcome = Counter.QueriesWithoutBackend;
         if (backend is not null)
@@ -104,9 +116,9 @@ internal sealed class UdpProxy
             backend = Forward(now, backend, in header, payload);
             outcome = backend is null ? Counter.QueriesToStuckBackend : Counter.QueriesForwarded;
         }
-        else
+        else if (_answersWithoutBackend)
         {
-            _withoutBackend?.Add(in header, payload, ResponseCode.ServerFailure);
+            _ownAnswers.Add(in header, payload, ResponseCode.ServerFailure);
         }
         _counters.Add(outcome);
         Trace(in header, payload, outcome, backend);
@@ -219,7 +231,7 @@ internal sealed class UdpProxy
             }
         }
         _replies.Clear();
-        _withoutBackend?.Flush();
+        _ownAnswers.Flush();
     }
 
     private void Deliver(

@@ -1,0 +1,161 @@
+// Owns the queries that are refused because backends die of them.
+//
+// What was in flight when a backend's session ended by itself is under suspicion for a minute. An
+// answer clears it, whichever backend gives it. What was in flight at two such deaths and was not
+// answered in between may have been the cause: of all such queries the one that its backends
+// outlived for the shortest time is refused for a minute. If it comes again after that and another
+// backend dies of it, it is refused for twice as long, up to an hour.
+//
+// One at most is refused for one death, so a client cannot have other people's names refused by
+// sending them along. If the guess was wrong, the culprit is one of its rivals and ends another
+// backend: then the rival is refused and the first one is let go. So nobody innocent is refused for
+// longer than until the next death.
+//
+// What always holds: there are Limits.QuarantineCases at most; while no backend has died lately, a
+// query and its reply cost nothing here; nothing is allocated but when a backend dies.
+
+using System;
+using System.Collections.Generic;
+
+namespace Balancer.Core;
+
+/// <summary>Refuses the queries that end backends.</summary>
+internal sealed class Quarantine(Counters counters, IBalancerLog log)
+{
+    private readonly Dictionary<ulong, Case> _cases = [];
+    private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
+    private readonly List<ulong> _old = [];
+    private long _deaths;
+    private int _convicted;
+
+    /// <summary>What is held against one fingerprint.</summary>
+    private sealed class Case
+    {
+        /// <summary>The last death that it was in flight at; deaths are numbered from 1.</summary>
+        public long Death;
+
+        public Instant DiedAt;
+
+        /// <summary>Deaths that it was in flight at, each within a minute of the one before.</summary>
+        public int Deaths;
+
+        /// <summary>The longest that a backend outlived it.</summary>
+        public Duration Outlived;
+
+        /// <summary>How long it was refused the last time; zero if it never was.</summary>
+        public Duration Term;
+
+        public Instant RefusedUntil;
+
+        /// <summary>The fingerprint that was refused instead of it, or 0.</summary>
+        public ulong RivalOf;
+
+        public bool HasEvidence => Deaths >= 2 || Term > Duration.Zero;
+    }
+
+    /// <summary>An answer may clear a query.</summary>
+    public bool HasCases => _cases.Count > 0;
+
+    /// <summary>Whether a query is refused now.</summary>
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => _convicted > 0
+        && _cases.TryGetValue(Fingerprint.Of(query), out var found) && now < found.RefusedUntil;
+
+    /// <summary>A backend answered a query, so it is not what ends backends.</summary>
+    public void OnAnswered(ReadOnlySpan<byte> query) => Remove(Fingerprint.Of(query));
+
+    /// <summary>A backend's session ended by itself with these queries in flight.</summary>
+    public void OnDeath(Instant now, BackendId id, InFlight queries)
+    {
+        _deaths++;
+        ForgetOld(now);
+        var culprit = 0ul;
+        var query = default(Query);
+        byte[] packet = [];
+        queries.BeginWalk();
+        for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
+        {
+            var suspect = queries.Next(_packet, out var index, out var length);
+            var fingerprint = Fingerprint.Of(_packet.AsSpan(0, length));
+            if (!TryAccuse(now, fingerprint, now - queries.SentAt(index))
+                || fingerprint == culprit
+                || (culprit != 0 && _cases[culprit].Outlived <= _cases[fingerprint].Outlived))
+            {
+                continue;
+            }
+            culprit = fingerprint;
+            query = suspect;
+            packet = _packet.AsSpan(0, length).ToArray();
+        }
+        queries.EndWalk();
+        if (culprit != 0)
+            Convict(now, id, culprit, query.Client, packet);
+    }
+
+    /// <summary>
+    /// It was in flight at this death, and sent so long before; whether there is evidence now.
+    /// </summary>
+    private bool TryAccuse(Instant now, ulong fingerprint, Duration outlived)
+    {
+        if (!_cases.TryGetValue(fingerprint, out var found))
+        {
+            if (_cases.Count == Limits.QuarantineCases)
+                return false;
+            found = new Case();
+            _cases.Add(fingerprint, found);
+        }
+        if (found.Death != _deaths)
+        {
+            found.Death = _deaths;
+            found.DiedAt = now;
+            found.Deaths++;
+        }
+        found.Outlived = Duration.Max(found.Outlived, outlived);
+        return found.HasEvidence;
+    }
+
+    private void Convict(
+        Instant now, BackendId id, ulong culprit, Endpoint client, byte[] packet)
+    {
+        var convict = _cases[culprit];
+        foreach (var (fingerprint, rival) in _cases)
+        {
+            if (rival.Death == _deaths && rival.HasEvidence && fingerprint != culprit)
+                rival.RivalOf = culprit;
+        }
+        if (convict.RivalOf != 0 && _cases.TryGetValue(convict.RivalOf, out var innocent)
+            && innocent.Death != _deaths)
+        {
+            Remove(convict.RivalOf);
+        }
+        if (convict.Term == Duration.Zero)
+            _convicted++;
+        convict.RivalOf = 0;
+        convict.Term = Duration.Max(Limits.FirstQuarantine,
+            Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
+        convict.RefusedUntil = now + convict.Term;
+        counters.Add(Counter.QuarantinesBegun);
+        log.Write(new LogEvent.QueryQuarantined(id, client, packet, convict.Term));
+    }
+
+    /// <summary>Two deaths count together if a minute at most is between them.</summary>
+    private void ForgetOld(Instant now)
+    {
+        _old.Clear();
+        foreach (var (fingerprint, found) in _cases)
+        {
+            var remembered = found.Term > Duration.Zero
+                ? found.RefusedUntil + Limits.LongestQuarantine
+                : found.DiedAt + Limits.QuarantineMemory;
+            if (now > remembered)
+                _old.Add(fingerprint);
+        }
+        foreach (var fingerprint in _old)
+            Remove(fingerprint);
+    }
+
+    private void Remove(ulong fingerprint)
+    {
+        if (_cases.Remove(fingerprint, out var removed) && removed.Term > Duration.Zero)
+            _convicted--;
+    }
+}
