@@ -162,16 +162,40 @@ public sealed class UdpProxyTests : CoreTest
     }
 
     [Fact]
-    public void ReplyToAStranger_IsDroppedAndCounted()
+    public void ReplyThatAnswersNoQuery_IsDroppedAndCounted()
     {
         var backend = HealthyBackends("5301")[0];
+        backend.EchoesQueries = false;
         Ask(1);
         backend.Reply(Client(2), Query(1));
+        backend.Reply(Client(1) with { Port = 9 }, Query(1));
+        backend.Reply(Client(1), Query(2));
         backend.Reply(new Endpoint(new Ipv4(uint.MaxValue), 53), Query(1));
-        Run(0.1);
+        Run(0.001);
+        Assert.Equal(4, Count(Counter.RepliesUnmatched));
+        Assert.Empty(Kernel.Datagrams.Sent);
 
-        Assert.Equal(2, Count(Counter.RepliesToStranger));
+        backend.Reply(Client(1), Query(1));
+        backend.Reply(Client(1), Query(1));
+        Run(0.001);
+
+        Assert.Equal(5, Count(Counter.RepliesUnmatched));
         Assert.Single(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void ReplyOfABackendThatWasNotAsked_IsDroppedAndCounted()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1);
+        backends[1].Reply(Client(1), Query(1));
+        Run(0.001);
+
+        Assert.Equal(1, Count(Counter.RepliesUnmatched));
+        Assert.Equal(1, Snapshot("5301").InFlight);
+        Assert.Empty(Kernel.Datagrams.Sent);
     }
 
     [Theory]
