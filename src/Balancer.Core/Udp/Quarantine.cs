@@ -39,8 +39,11 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
         /// <summary>Deaths that it was in flight at, each within a minute of the one before.</summary>
         public int Deaths;
 
-        /// <summary>The longest that a backend outlived it.</summary>
+        /// <summary>How long these backends outlived it, all together.</summary>
         public Duration Outlived;
+
+        /// <summary>How long the last of them did.</summary>
+        public Duration OutlivedLast;
 
         /// <summary>How long it was refused the last time; zero if it never was.</summary>
         public Duration Term;
@@ -108,8 +111,14 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
             found.Death = _deaths;
             found.DiedAt = now;
             found.Deaths++;
+            found.OutlivedLast = Duration.Zero;
         }
-        found.Outlived = Duration.Max(found.Outlived, outlived);
+        // Of several that are alike, the backend met the oldest first.
+        if (outlived > found.OutlivedLast)
+        {
+            found.Outlived += outlived - found.OutlivedLast;
+            found.OutlivedLast = outlived;
+        }
         return found.HasEvidence;
     }
 
