@@ -24,6 +24,12 @@ public sealed record BalancerOptions
     public Duration TcpLifetime { get; init; } = Limits.TcpLifetime;
 
     /// <summary>
+    /// A query that finds no healthy backend is answered with SERVFAIL instead of silence, so that
+    /// its client asks another server at once. The original is silent.
+    /// </summary>
+    public bool AnswersWithoutBackend { get; init; }
+
+    /// <summary>
     /// See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.
     /// </summary>
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;

@@ -140,6 +140,12 @@ public enum Counter
     /// <summary>Queries that the second backend has answered first.</summary>
     ResendsAnswered,
 
+    /// <summary>Answers of the balancer's own that the kernel took.</summary>
+    OwnAnswersSent,
+
+    /// <summary>Answers of the balancer's own that it did not.</summary>
+    OwnAnswersFailed,
+
     /// <summary>Times that a backend became suspect.</summary>
     BackendsSuspected,
 

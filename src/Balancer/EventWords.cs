@@ -263,16 +263,19 @@ internal static class EventWords
     ]);
 
     private static Words Of(in BackendSnapshot backend) => new(
-        $"status: backend {backend.Id} {LogWords.Of(backend.State)}, "
+        $"status: backend {backend.Id} "
+        + (backend.IsSuspect ? "suspect" : LogWords.Of(backend.State)) + ", "
         + LogWords.Count(backend.Remotes, "remote"),
         ("be_id", backend.Id.Value), ("be_path", backend.Path),
-        ("state", LogWords.SnakeCase(backend.State.ToString())), ("remotes", backend.Remotes),
+        ("state", backend.IsSuspect
+            ? "suspect" : LogWords.SnakeCase(backend.State.ToString())),
+        ("remotes", backend.Remotes),
         ("heartbeat_outstanding", backend.HeartbeatOutstanding),
         ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
         ("connects_started", backend.ConnectsStarted),
         ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
         ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
-        ("queued_bytes", backend.QueuedBytes), ("suspect", backend.IsSuspect),
+        ("queued_bytes", backend.QueuedBytes),
         ("in_flight", backend.InFlight));
 
     private static Words Of(in RemoteSnapshot remote, Instant now)

@@ -113,6 +113,10 @@ public sealed record Options
             "How long a backend that just said hello gets no clients while a warmer one is "
             + $"healthy; 0 for not at all [default: {Seconds(Limits.WarmUp)}]", "--warm-up");
 
+        private readonly Option<string[]> _noBackend = Option("silence|servfail",
+            "What a UDP query gets while no backend is healthy [default: silence]",
+            "--no-backend");
+
         private readonly Option<string[]> _tcpConnections = Option("N",
             $"TCP connections at a time [default: {Limits.TcpConnections}]",
             "--tcp-connections");
@@ -142,8 +146,8 @@ public sealed record Options
             _root.Directives.Clear();
             foreach (var option in new Option[]
             {
-                _backendPath, _address, _port, _logLevel, _warmUp, _tcpConnections,
-                _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
+                _backendPath, _address, _port, _logLevel, _warmUp, _noBackend,
+                _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
             })
             {
                 _root.Options.Add(option);
@@ -176,6 +180,8 @@ public sealed record Options
                 Balancer = tcp with
                 {
                     WarmUp = Read(line, _warmUp, ToWarmUp, tcp.WarmUp),
+                    AnswersWithoutBackend = Read(
+                        line, _noBackend, ToNoBackend, tcp.AnswersWithoutBackend),
                     TcpConnections = Read(line, _tcpConnections, ToCount, tcp.TcpConnections),
                     TcpConnectionsPerClient = Read(
                         line, _tcpConnectionsPerClient, ToCount, tcp.TcpConnectionsPerClient),
@@ -280,6 +286,13 @@ public sealed record Options
         private static Duration ToWarmUp(string name, string value) =>
             ToDuration(value, MaxWarmUpSeconds) ?? throw new UsageException(
                 $"{name}: '{value}' is not a number of seconds (0 to {MaxWarmUpSeconds})");
+
+        private static bool ToNoBackend(string name, string value) => value switch
+        {
+            "silence" => false,
+            "servfail" => true,
+            _ => throw new UsageException($"{name}: '{value}' is neither silence nor servfail"),
+        };
 
         private static Duration ToTcpTime(string name, string value) =>
             ToDuration(value, MaxTcpSeconds) is { } time && time >= Duration.FromMilliseconds(1)

@@ -55,6 +55,22 @@ internal static class DnsQuestion
             && Ascii.EqualsIgnoreCase(a[..^TailBytes], b[..^TailBytes]));
     }
 
+    /// <summary>
+    /// Writes an answer that says no more than that there was an error: the query's id, opcode and
+    /// RD, and its first question, if that can be read. Returns its length, which is no more than
+    /// the query's; `query` has a header.
+    /// </summary>
+    public static int WriteError(ReadOnlySpan<byte> query, byte code, Span<byte> answer)
+    {
+        var question = LengthOf(query);
+        query[..(HeaderBytes + question)].CopyTo(answer);
+        answer[2] = (byte)(0x80 | (query[2] & 0x79)); // QR, and opcode and RD as they came
+        answer[3] = code;
+        answer[QuestionCountAt..HeaderBytes].Clear();
+        answer[QuestionCountAt + 1] = (byte)(question == 0 ? 0 : 1);
+        return HeaderBytes + question;
+    }
+
     /// <summary>Bytes of the first question; 0 if there is none, or none that can be read.</summary>
     private static int LengthOf(ReadOnlySpan<byte> message)
     {

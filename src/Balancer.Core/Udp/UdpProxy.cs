@@ -17,6 +17,7 @@ internal sealed class UdpProxy
     private readonly INetwork _network;
     private readonly Remotes _remotes;
     private readonly Resends _resends;
+    private readonly OwnAnswers? _withoutBackend;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -33,6 +34,7 @@ internal sealed class UdpProxy
     public UdpProxy(Services services, Remotes remotes, Resends resends)
     {
         _resends = resends;
+        _withoutBackend = services.Options.AnswersWithoutBackend ? new OwnAnswers(services) : null;
         _network = services.Network;
         _remotes = remotes;
         _timers = services.Timers;
@@ -101,6 +103,10 @@ internal sealed class UdpProxy
         {
             backend = Forward(now, backend, in header, payload);
             outcome = backend is null ? Counter.QueriesToStuckBackend : Counter.QueriesForwarded;
+        }
+        else
+        {
+            _withoutBackend?.Add(in header, payload, ResponseCode.ServerFailure);
         }
         _counters.Add(outcome);
         Trace(in header, payload, outcome, backend);
@@ -213,6 +219,7 @@ internal sealed class UdpProxy
             }
         }
         _replies.Clear();
+        _withoutBackend?.Flush();
     }
 
     private void Deliver(
