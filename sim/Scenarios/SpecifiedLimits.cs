@@ -95,6 +95,54 @@ public static class SpecifiedLimits
     /// <summary>How long the UDP socket may rest when receiving fails.</summary>
     public static readonly Duration ReceivePause = Duration.FromMilliseconds(10);
 
+    // ---- Queries in flight ----
+
+    public const int QueriesInFlight = 16_384;
+
+    /// <summary>Blocks that their packets take, each of so many bytes.</summary>
+    public const int BlocksInFlight = 32_768;
+
+    public const int BlockBytes = 128;
+
+    /// <summary>Of one address, port and id on one session.</summary>
+    public const int AlikeInFlight = 16;
+
+    public static readonly Duration AnswerTime = Seconds(10);
+
+    /// <summary>Time-outs that one turn serves for one session, and when the next follow.</summary>
+    public const int TimeOutsOfATurn = 256;
+
+    public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
+
+    /// <summary>Younger queries of a session that ended, or is suspect, are sent again.</summary>
+    public static readonly Duration ResendTime = Seconds(5);
+
+    /// <summary>Queries that one turn looks at to send them again.</summary>
+    public const int ResendsOfATurn = 256;
+
+    /// <summary>
+    /// Of so many seconds, the present one included, the budget of copies is made up: one for every
+    /// so many queries, and never less than so many.
+    /// </summary>
+    public const int BudgetSeconds = 11;
+
+    public const int QueriesOfACopy = 10;
+    public const int LeastCopies = 50;
+
+    // ---- Suspicion ----
+
+    /// <summary>How long a backend may be silent when it was asked.</summary>
+    public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
+
+    /// <summary>A wait that ends later than this proves nothing.</summary>
+    public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
+
+    /// <summary>How long it is remembered that a backend was suspect before.</summary>
+    public static readonly Duration SuspicionMemory = Seconds(60);
+
+    public static readonly Duration FirstProof = Seconds(2);
+    public static readonly Duration LongestProof = Seconds(32);
+
     // ---- The log and the stop ----
 
     public static readonly Duration RepeatedLine = Seconds(5);
@@ -135,6 +183,12 @@ public static class SpecifiedLimits
     /// Replies taken of all sessions, however small they are.
     /// </summary>
     public const int RepliesOfATurn = 256;
+
+    /// <summary>A read counts for so many replies at least.</summary>
+    public const int RepliesOfARead = 2;
+
+    /// <summary>Bytes of the smallest reply: a read asks for as many as the turn may take.</summary>
+    public const int LeastReplyBytes = 16;
 
     /// <summary>
     /// A session is read in at least so many bytes at a time; what came short of it was all.

@@ -40,7 +40,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             < model.Scenario.Kernel.TcpConnectionsPerClient;
 
     /// <summary>Decides where an accepted connection goes.</summary>
-    public Binding? Decide(ExpectedConnection connection)
+    public void Decide(ExpectedConnection connection)
     {
         var address = connection.From.Address;
         var ofClient = _perClient.GetValueOrDefault(address);
@@ -48,24 +48,30 @@ internal sealed class ConnectionModel(ReferenceModel model)
         _connecting = connection;
         _connectTo = null;
         if (_open.Count >= model.Scenario.Kernel.TcpConnections)
-            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
+        {
+            EndAtOnce(connection, Counter.ConnectionsOverLimit);
+            return;
+        }
         if (ofClient >= model.Scenario.Kernel.TcpConnectionsPerClient)
-            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+        {
+            EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+            return;
+        }
         var chosen = model.Policy.Choose(model.Now, address, isTcp: true, out var remote);
-        var binding = model.Policy.LastBinding;
+        model.Arrivals.OweBinding();
         if (chosen == null)
         {
             if (remote != null)
                 remote.TcpDropped++;
             model.Outage.OnDropped(isTcp: true);
-            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            return;
         }
         connection.IsProxied = true;
         Touch(connection);
         _open.Add(connection);
         _perClient[address] = ofClient + 1;
         _connectTo = chosen;
-        return binding;
     }
 
     /// <summary>Whether a connect is a connection's; the model follows it then.</summary>
@@ -316,7 +322,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ExpectedConnection connection, Counter how)
+    private void EndAtOnce(ExpectedConnection connection, Counter how)
     {
         ILogEvent? line = how switch
         {
@@ -329,7 +335,6 @@ internal sealed class ConnectionModel(ReferenceModel model)
             model.Repeats.OnCondition(Repeat.OverLimit, (int)how, line);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
-        return null;
     }
 
     private void ReportMisrouted(ExpectedConnection connection, ExpectedBackend? backend)

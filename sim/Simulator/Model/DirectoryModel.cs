@@ -54,6 +54,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     public void OnScanEntry(IoResult result, in DirectoryEntry entry)
     {
+        model.Resends.Finish();
         if (!result.IsOk)
             OnScanEnded(result);
         else if (!entry.IsSocket)
@@ -299,6 +300,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
         {
             model.Stuck.OnSessionOver(backend);
             session.IsRetired = true;
+            session.HasRefused = false;
+            SuspicionModel.OnSessionOver(session);
+            model.Resends.OnTrusted(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;
             model.Retired.Add(session);

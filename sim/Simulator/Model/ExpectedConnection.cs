@@ -71,6 +71,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>An event said that it has something to do, and it had no turn since.</summary>
     public bool IsWaiting { get; set; }
 
+    /// <summary>The turn in which it was accepted.</summary>
+    public long AcceptedIn { get; init; }
+
     public Instant LastActivity { get; set; }
 
     /// <summary>It is in the list of those to look at when the turn ends.</summary>

@@ -18,6 +18,8 @@ internal sealed class LogModel(ReferenceModel model)
 
     public void Owe(ILogEvent line) => _owed.Add(line);
 
+    public bool IsOwed(ILogEvent line) => _owed.Contains(line);
+
     public void OnLogged(ILogEvent logged)
     {
         if (!IsExact(logged))
@@ -45,6 +47,7 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
-        or LogEvent.EntryNotASocket
+        or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
+        or LogEvent.QueriesResent
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -27,7 +27,6 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
     public ExpectedBackend? Primary { get; set; }
     public ExpectedBackend? Backup { get; set; }
     public Instant LastSeen { get; set; }
-    public Ipv4 Local { get; set; }
     public bool WasMoved { get; set; }
     public uint UdpForwarded { get; set; }
     public uint UdpDropped { get; set; }
@@ -41,6 +40,8 @@ internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bo
 /// <summary>The policy of one run.</summary>
 internal sealed class PolicyModel
 {
+    private const int WorstRank = 2;
+
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
 
@@ -106,6 +107,22 @@ internal sealed class PolicyModel
         if (!Remotes.TryGetValue(address, out remote))
             return ChooseForNew(now, address, out remote);
         remote.LastSeen = now;
+        return ChooseFor(now, remote, isTcp);
+    }
+
+    /// <summary>
+    /// The backend that a query goes to that is sent once more. Nobody was heard from: who is not
+    /// remembered stays so, and who is was last heard from when it was.
+    /// </summary>
+    public ExpectedBackend? ChooseAgain(Instant now, Ipv4 address)
+    {
+        LastBinding = null;
+        return Remotes.TryGetValue(address, out var remote)
+            ? ChooseFor(now, remote, isTcp: false) : NextInTurn(now);
+    }
+
+    private ExpectedBackend? ChooseFor(Instant now, ExpectedRemote remote, bool isTcp)
+    {
         if (remote.Primary is not { Stage: not Stage.Removed } primary)
             return ChooseAnew(now, remote);
         if (MayServe(now, primary, isTcp))
@@ -120,7 +137,7 @@ internal sealed class PolicyModel
         if (NextInTurn(now) is not { } chosen)
             return null;
         SetBackup(remote, chosen);
-        LastBinding = new Binding(address, chosen, IsBackup: true);
+        LastBinding = new Binding(remote.Address, chosen, IsBackup: true);
         return chosen;
     }
 
@@ -129,10 +146,10 @@ internal sealed class PolicyModel
     {
         ExpectedBackend? first = null;
         ExpectedBackend? next = null;
-        var needsWarm = AnyWarm(now, except);
+        var worst = BestRank(now, except);
         foreach (var backend in _backends)
         {
-            if (backend == except || !IsChoosable(backend, now, needsWarm))
+            if (backend == except || !IsChoosable(backend, now, worst))
                 continue;
             first ??= backend;
             if (backend.Id > _lastChosen)
@@ -150,13 +167,13 @@ internal sealed class PolicyModel
     /// <summary>Backends that may be chosen now; returns how many.</summary>
     public int Measure(Instant now, out ExpectedBackend? fullest, out int spread)
     {
-        var needsWarm = AnyWarm(now, null);
+        var worst = BestRank(now);
         var healthy = 0;
         var fewest = int.MaxValue;
         fullest = null;
         foreach (var backend in _backends)
         {
-            if (!IsChoosable(backend, now, needsWarm))
+            if (!IsChoosable(backend, now, worst))
                 continue;
             healthy++;
             fewest = Math.Min(fewest, backend.Remotes);
@@ -168,15 +185,22 @@ internal sealed class PolicyModel
     }
 
     /// <summary>Whether any backend may be chosen now.</summary>
-    public bool AnyChoosable(Instant now)
-    {
-        var needsWarm = AnyWarm(now, null);
-        return _backends.Exists(backend => IsChoosable(backend, now, needsWarm));
-    }
+    public bool AnyChoosable() => _backends.Exists(backend => backend.Stage == Stage.Healthy);
 
-    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp) =>
-        (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
-        && (now >= backend.WarmAt || !AnyWarm(now, null));
+    /// <summary>
+    /// Whether a remote that is bound to a backend is served by it: if none is better, and, for one
+    /// that drains, over UDP and if none is warm, trusted and not stuck.
+    /// </summary>
+    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp)
+    {
+        var best = BestRank(now);
+        return RankOf(backend, now) <= best && backend.Stage switch
+        {
+            Stage.Healthy => true,
+            Stage.Draining => !isTcp && best > 0,
+            _ => false,
+        };
+    }
 
     // ---- Remotes ----
 
@@ -225,11 +249,11 @@ internal sealed class PolicyModel
     /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
     private ExpectedBackend? WithFewest(Instant now)
     {
-        var needsWarm = AnyWarm(now, null);
+        var worst = BestRank(now);
         ExpectedBackend? best = null;
         foreach (var backend in _backends)
         {
-            if (IsChoosable(backend, now, needsWarm)
+            if (IsChoosable(backend, now, worst)
                 && (best == null || backend.Remotes < best.Remotes
                     || (backend.Remotes == best.Remotes && IsNextBefore(backend, best))))
             {
@@ -261,16 +285,21 @@ internal sealed class PolicyModel
             backup.Backups++;
     }
 
-    private static bool IsChoosable(ExpectedBackend backend, Instant now, bool needsWarm) =>
-        backend.Stage == Stage.Healthy && (!needsWarm || now >= backend.WarmAt);
+    private static bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
+        backend.Stage == Stage.Healthy && RankOf(backend, now) <= worst;
 
-    private bool AnyWarm(Instant now, ExpectedBackend? except)
+    /// <summary>The lower the better: warm, cold, and last who is suspect or stuck.</summary>
+    private static int RankOf(ExpectedBackend backend, Instant now) =>
+        backend.IsSuspect || backend.IsStuck ? WorstRank : now >= backend.WarmAt ? 0 : 1;
+
+    private int BestRank(Instant now, ExpectedBackend? except = null)
     {
+        var best = WorstRank;
         foreach (var backend in _backends)
         {
-            if (backend != except && IsChoosable(backend, now, needsWarm: true))
-                return true;
+            if (backend != except && backend.Stage == Stage.Healthy)
+                best = Math.Min(best, RankOf(backend, now));
         }
-        return false;
+        return best;
     }
 }

@@ -38,6 +38,7 @@ internal sealed class ReferenceModel
     private readonly RemoteModel _remotes;
     private Duration _stall;
     private bool _wokenEarly;
+    private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
 
     public ReferenceModel(Scenario scenario, FindingHandler report)
@@ -53,6 +54,10 @@ internal sealed class ReferenceModel
         Scans = new ScanModel(this);
         Status = new StatusModel(this);
         Replies = new ReplyModel(this);
+        Deadlines = new DeadlineModel(this);
+        Flights = new QueryModel(this);
+        Suspicion = new SuspicionModel(this);
+        Resends = new ResendModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -74,6 +79,14 @@ internal sealed class ReferenceModel
     public ArrivalModel Arrivals { get; }
 
     public ReplyModel Replies { get; }
+
+    public DeadlineModel Deadlines { get; }
+
+    public QueryModel Flights { get; }
+
+    public SuspicionModel Suspicion { get; }
+
+    public ResendModel Resends { get; }
 
     public ConnectionModel Connections { get; }
 
@@ -98,9 +111,6 @@ internal sealed class ReferenceModel
 
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
-
-    /// <summary>When a query was last owed to a session.</summary>
-    public Instant LastForwardedAt { get; set; }
 
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
@@ -130,8 +140,8 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count
-        + Repeats.Waiting + Stuck.Waiting;
+    public int MostTimers => OwnTimers + Connections.Open.Count + 5 * Policy.Backends.Count
+        + Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
 
@@ -164,18 +174,18 @@ internal sealed class ReferenceModel
     /// </summary>
     public long CutInTurn { get; set; }
 
-    /// <summary>
-    /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
-    /// forwarded.
-    /// </summary>
-    public bool AnyInFlight(Duration age)
+    /// <summary>Whether a stop waits for a reply, or for queries to be sent once more.</summary>
+    public bool AwaitsReplies
     {
-        long unanswered = 0;
-        foreach (var backend in Policy.Backends)
-            unanswered += backend.Session?.Unanswered ?? 0;
-        foreach (var session in Retired)
-            unanswered += session.Unanswered;
-        return unanswered > 0 && (age == Duration.Zero || Now - LastForwardedAt < age);
+        get
+        {
+            var awaits = Resends.HasLost;
+            foreach (var backend in Policy.Backends)
+                awaits |= backend.Session?.InFlight.Awaited(Now) > 0;
+            foreach (var session in Retired)
+                awaits |= session.InFlight.Awaited(Now) > 0;
+            return awaits;
+        }
     }
 
     // ---- Turns ----
@@ -196,6 +206,7 @@ internal sealed class ReferenceModel
         _wokenEarly = false;
         CutInTurn = 0;
         ReceivedInTurn = 0;
+        _wasToldOfDatagrams = false;
         AcceptedInTurn = 0;
         RelayedInTurn = 0;
         WaitingDatagrams = _datagramsQueued;
@@ -204,9 +215,12 @@ internal sealed class ReferenceModel
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
         Replies.OnTurnBegan();
+        Resends.OnTurnBegan();
         TcpTurns.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
+            _wasToldOfDatagrams |= happened.Kind == NetworkEventKind.Socket
+                && happened.Handle == Sockets.Datagrams;
             switch (happened.Kind)
             {
                 case NetworkEventKind.StopRequested:
@@ -222,6 +236,12 @@ internal sealed class ReferenceModel
                     Scans.AtOnce();
                     Lines.Owe(new LogEvent.RescanRequested());
                     break;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && (happened.Ready & (Readiness.Read | Readiness.HangUp)) != 0
+                && Sockets.OwnerOf(happened.Handle) is ExpectedSession readable)
+            {
+                readable.IsReadable = true;
             }
             if (happened.Kind == NetworkEventKind.Socket
                 && (happened.Ready & Readiness.Read) != 0
@@ -247,6 +267,9 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
+        if (!Life.HasStopped)
+            Resends.Finish();
+        Arrivals.ReportUntold();
         Life.OnTurnEnded();
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
@@ -264,6 +287,13 @@ internal sealed class ReferenceModel
 
     // ---- Datagrams ----
 
+    /// <summary>
+    /// A stop takes along what the kernel holds at the end of a turn; else datagrams come first, if
+    /// the wait told of them.
+    /// </summary>
+    private bool IsReceivedLast => Life.IsStopping && (!_wasToldOfDatagrams
+        || ReceivedInTurn == SpecifiedLimits.DatagramsOfATurn || ReceiveFailedLastIn == Turn);
+
     /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
     public void OnDatagramQueued() => _datagramsQueued++;
 
@@ -271,6 +301,11 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Deeds++;
+        if (IsReceivedLast)
+        {
+            Arrivals.Drain();
+            Resends.Finish();
+        }
         ReceivedInTurn++;
         _datagramsQueued = Math.Max(0, _datagramsQueued - 1);
         ReceiveFailuresInARow = 0;
@@ -322,7 +357,11 @@ internal sealed class ReferenceModel
         {
             Deeds++;
             AcceptedInTurn++;
-            var connection = new ExpectedConnection(stream, client, Now) { LastActivity = Now };
+            var connection = new ExpectedConnection(stream, client, Now) 
+            {
+                LastActivity = Now,
+                AcceptedIn = Turn,
+            };
             Sockets.Own(stream, connection);
             Arrivals.OnAccepted(connection);
         }
@@ -369,9 +408,11 @@ internal sealed class ReferenceModel
             session.LastRead = bytes.Length;
             Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
+            Replies.OnSessionWasRead(session, bytes.Length);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
+            Resends.Finish();
             TcpTurns.OnRead(connection);
             var before = connection.FromClient + connection.FromBackend;
             Connections.OnRead(connection, stream, result, bytes);
@@ -392,6 +433,8 @@ internal sealed class ReferenceModel
             _sessions.OnWritten(session, result, bytes);
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
+            if (connection.AcceptedIn != Turn)
+                Resends.Finish();
             TcpTurns.OnCall(connection);
             Connections.OnWritten(connection, stream, result, bytes);
         }
@@ -489,6 +532,10 @@ internal sealed class ReferenceModel
                 return;
             case LogEvent.BackendStuck stuck:
                 Arrivals.DrainUntil(() => Stuck.IsDue(stuck.Id.Value));
+                while (!Stuck.IsDue(stuck.Id.Value) && !Stuck.IsOverdue(stuck.Id.Value)
+                    && Resends.TryStep())
+                {
+                }
                 Stuck.OnStuckLine(stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
@@ -503,6 +550,12 @@ internal sealed class ReferenceModel
         Arrivals.Drain();
         if (logged is LogEvent.BackendUnstuck unstuck)
             Stuck.OnUnstuckLine(unstuck.Id);
+        else if (logged is LogEvent.QueriesResent resent)
+            Resends.FinishTo(resent);
+        else if (logged is LogEvent.BackendSuspected suspected)
+            ServeSilenceOf(suspected.Id, suspected);
+        else if (logged is LogEvent.BackendTrusted trusted)
+            ServeSilenceOf(trusted.Id, trusted);
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);
         Status.OnLogged(logged);
@@ -537,6 +590,12 @@ internal sealed class ReferenceModel
                 _remotes.OnPassEnded(passed);
                 break;
         }
+    }
+
+    private void ServeSilenceOf(BackendId id, ILogEvent line)
+    {
+        if (!Lines.IsOwed(line) && Policy.WithId(id.Value)?.Session is { } session)
+            Deadlines.ServeSilenceOf(session);
     }
 
     /// <summary>

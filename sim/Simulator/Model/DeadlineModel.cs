@@ -1,0 +1,87 @@
+// Owns the deadlines that show in no call: those of queries in flight and of silent backends. A
+// turn serves its deadlines after it has read the sessions, the earliest first, and of two at one
+// instant the one that was set first. The model serves them as soon as it sees something that came
+// after them: so it knows for each such thing what its own deadline was, or that all were served.
+//
+// What always holds: at the end of a turn no deadline that had come is left.
+
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Serves the deadlines that show in no call.</summary>
+internal sealed class DeadlineModel(ReferenceModel model)
+{
+    private long _order;
+
+    /// <summary>A number for a deadline that is set now; the next one is higher.</summary>
+    public long NextOrder() => ++_order;
+
+    /// <summary>Serves all that have come.</summary>
+    public void ServeAll()
+    {
+        while (ServeNext(Instant.Never) != null)
+        {
+        }
+    }
+
+    /// <summary>Serves those that come before one that is seen to be served.</summary>
+    public void ServeBefore(Instant deadline)
+    {
+        while (ServeNext(deadline) != null)
+        {
+        }
+    }
+
+    /// <summary>Serves those up to the one that tells whether a session is silent.</summary>
+    public void ServeSilenceOf(ExpectedSession session)
+    {
+        if (session.Silence.DueAt > model.Now)
+            return;
+        while (ServeNext(Instant.Never) is { } served && served != session.Silence)
+        {
+        }
+    }
+
+    /// <summary>
+    /// Serves the first that has come and is before a deadline; what it was about, null for none.
+    /// </summary>
+    private object? ServeNext(Instant before)
+    {
+        (Instant At, long Order) first = (before, 0);
+        ExpectedSession? owner = null;
+        var isSilence = false;
+        foreach (var backend in model.Policy.Backends)
+        {
+            if (backend.Session is not { } session)
+                continue;
+            if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
+                (owner, isSilence) = (session, false);
+            if (IsFirst(session.Silence.DueAt, session.Silence.DueOrder))
+                (owner, isSilence) = (session, true);
+        }
+        foreach (var session in model.Retired)
+        {
+            if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
+                (owner, isSilence) = (session, false);
+        }
+        if (owner == null)
+            return null;
+        if (isSilence)
+        {
+            model.Suspicion.OnDue(owner);
+            return owner.Silence;
+        }
+        model.Flights.OnDue(owner);
+        return owner.InFlight;
+
+        bool IsFirst(Instant at, long order)
+        {
+            if (at > model.Now || at > first.At || (at == first.At && order >= first.Order))
+                return false;
+            first = (at, order);
+            return true;
+        }
+    }
+}
