@@ -20,7 +20,13 @@ public static class DnsQuestions
     public const int MaxPayload = 65_507;
 
     private const int HeaderBytes = 12;
+
+    /// <summary>Of an INBOUND_UDP, before its packet.</summary>
+    private const int FrameHeaderBytes = 16;
     private const byte Response = 0x80;
+
+    /// <summary>The first label of a question that ends backends.</summary>
+    private static ReadOnlySpan<byte> KillerLabel => "\u0006killer"u8;
 
     /// <summary>Writes the question, without padding; returns its bytes.</summary>
     public static int Write(Span<byte> into, int client, int query)
@@ -55,12 +61,38 @@ public static class DnsQuestions
             case QueryKind.Response:
                 WriteResponse(into[..bytes], client.Id, query);
                 return bytes;
+            case QueryKind.Killer:
+                return WriteKiller(into, IdOf(client.Id, query), bytes);
             default:
                 var length = Write(into, client.Id, query);
                 if (bytes > length)
                     into[length..bytes].Clear();
                 return Math.Max(length, bytes);
         }
+    }
+
+    /// <summary>
+    /// Where in the bytes that a backend read the frame of the first killer begins; -1 for none,
+    /// or one that came in pieces.
+    /// </summary>
+    public static int FindKiller(ReadOnlySpan<byte> read)
+    {
+        var at = read.IndexOf(KillerLabel);
+        return at < FrameHeaderBytes + HeaderBytes ? -1 : at - FrameHeaderBytes - HeaderBytes;
+    }
+
+    private static int WriteKiller(Span<byte> into, ushort id, int which)
+    {
+        into[..HeaderBytes].Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(into, id);
+        into[2] = 1; // RD
+        into[5] = 1; // One question.
+        KillerLabel.CopyTo(into[HeaderBytes..]);
+        var at = HeaderBytes + KillerLabel.Length;
+        at += WriteLabel(into[at..], (byte)'k', which);
+        ReadOnlySpan<byte> rest = [4, .. "test"u8, 0, 0, 1, 0, 1];
+        rest.CopyTo(into[at..]);
+        return at + rest.Length;
     }
 
     /// <summary>A proper header with QR set and nothing after it.</summary>

@@ -139,6 +139,12 @@ public enum QueryKind
 
     /// <summary>A proper header with QR set.</summary>
     Response,
+
+    /// <summary>
+    /// A question that ends the backend that reads it; `Bytes` says which of them, so several
+    /// queries can ask the same.
+    /// </summary>
+    Killer,
 }
 
 /// <summary>One TCP connection of a client.</summary>

@@ -143,6 +143,15 @@ public static class SpecifiedLimits
     public static readonly Duration FirstProof = Seconds(2);
     public static readonly Duration LongestProof = Seconds(32);
 
+    // ---- Quarantine ----
+
+    public static readonly Duration DeathsCountTogether = Seconds(60);
+    public static readonly Duration FirstRefusal = Seconds(60);
+    public static readonly Duration LongestRefusal = Seconds(3600);
+
+    /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
+    public const int RefusalCases = 4096;
+
     // ---- The log and the stop ----
 
     public static readonly Duration RepeatedLine = Seconds(5);

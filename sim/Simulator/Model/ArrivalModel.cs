@@ -123,9 +123,11 @@ internal sealed class ArrivalModel(ReferenceModel model)
         var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
         if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable())
             return false;
-        return item.Connection is { } connection
-            ? model.Connections.HasRoomFor(connection)
-            : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
+        if (item.Connection is { } connection)
+            return model.Connections.HasRoomFor(connection);
+        var payload = _payloads.AsSpan(item.At, item.Header.Length);
+        return ReasonToDrop(in item.Header, payload) == null
+            && !model.Quarantine.IsRefused(payload);
     }
 
     /// <summary>
@@ -168,6 +170,11 @@ internal sealed class ArrivalModel(ReferenceModel model)
         if (ReasonToDrop(in header, payload) is { } reason)
         {
             model.Counters.Add(reason);
+            return;
+        }
+        if (model.Quarantine.IsRefused(payload))
+        {
+            model.Quarantine.Refuse(in header, payload);
             return;
         }
         var first = Choose(header.Peer.Address, out var remote);

@@ -16,7 +16,7 @@ internal sealed class LogModel(ReferenceModel model)
 {
     private readonly List<object> _owed = [];
 
-    public void Owe(ILogEvent line) => _owed.Add(line);
+    public void Owe(object line) => _owed.Add(line);
 
     public bool IsOwed(ILogEvent line) => _owed.Contains(line);
 
@@ -24,7 +24,8 @@ internal sealed class LogModel(ReferenceModel model)
     {
         if (!IsExact(logged))
             return;
-        if (!_owed.Remove(logged))
+        object line = logged is LogEvent.QueryQuarantined refused ? RefusalLine.Of(refused) : logged;
+        if (!_owed.Remove(line))
         {
             model.Report(Finding.Untrue, $"the log has {logged}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
@@ -48,6 +49,6 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
-        or LogEvent.QueriesResent
+        or LogEvent.QueriesResent or LogEvent.QueryQuarantined
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -58,6 +58,7 @@ internal sealed class ReferenceModel
         Flights = new QueryModel(this);
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
+        Quarantine = new QuarantineModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -87,6 +88,8 @@ internal sealed class ReferenceModel
     public SuspicionModel Suspicion { get; }
 
     public ResendModel Resends { get; }
+
+    public QuarantineModel Quarantine { get; }
 
     public ConnectionModel Connections { get; }
 
@@ -615,6 +618,8 @@ internal sealed class ReferenceModel
         {
             backend.OwesFaultEvent = false;
             backend.OwesLook = false;
+            if (faulted.Fault.Cause == FaultCause.EndOfStream)
+                Resends.OnDied(backend);
         }
     }
 

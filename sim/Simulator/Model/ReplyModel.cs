@@ -91,6 +91,7 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
+        model.Quarantine.OnAnswered(query);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {
             model.Counters.Add(Counter.RepliesDuplicate);
@@ -105,6 +106,8 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     public void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
+        if (model.Quarantine.OnSent(in header, payload))
+            return;
         if (!_owed.TryPeek(out var owed))
         {
             Invented(in header, "no reply asked for it");
@@ -124,6 +127,8 @@ internal sealed class ReplyModel(ReferenceModel model)
     /// <summary>A send failed; how many replies that cost.</summary>
     public int OnSendFailed(in DatagramHeader header, IoResult why)
     {
+        if (model.Quarantine.OnSendFailed(in header, why))
+            return 0;
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
             || header.Length != owed.Length)
         {
@@ -146,6 +151,7 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
+        model.Quarantine.OnTurnEnded();
         if (_owed.Count == 0)
             return;
         model.Report(Finding.ReplyLost,

@@ -22,6 +22,7 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Queue<Walk> _walks = new();
     private readonly Dictionary<long, long> _forwarded = [];
     private readonly Dictionary<long, long> _copied = [];
+    private Walk? _lastOver;
     private int _left;
     private bool _isOver;
 
@@ -64,13 +65,25 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>A query that arrived was forwarded.</summary>
     public void OnForwarded() => Note(_forwarded);
 
+    /// <summary>
+    /// The backend's session that was over last ended by itself: what it had may have done it.
+    /// </summary>
+    public void OnDied(ExpectedBackend backend)
+    {
+        if (_lastOver?.Session.Backend == backend && _lastOver is { Queries: { } queries })
+            model.Quarantine.OnDeath(backend, queries);
+        _lastOver = null;
+    }
+
     public void OnSessionOver(ExpectedSession session)
     {
+        _lastOver = null;
         if (session.InFlight.Count == 0)
             return;
         var queries = new Queue<ExpectedQuery>(session.InFlight.NewestFirst);
         foreach (var query in queries)
             session.InFlight.Remove(query);
+        _lastOver = new Walk(session, queries);
         _lost.Enqueue(new Lost(session.Backend, queries));
     }
 
@@ -152,7 +165,8 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void SendLost(Lost lost, ExpectedQuery query)
     {
-        if (query.MayBeSentAgain(model.Now) && TrySend(query))
+        if (query.MayBeSentAgain(model.Now) && !model.Quarantine.IsRefused(query.Packet)
+            && TrySend(query))
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;

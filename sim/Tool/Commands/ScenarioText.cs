@@ -134,6 +134,7 @@ internal static class ScenarioText
         {
             { Kind: QueryKind.Question, Bytes: 0 } => "",
             { Kind: QueryKind.Question } => $", {query.Bytes} bytes",
+            { Kind: QueryKind.Killer } => $", which ends whoever reads it ({query.Bytes})",
             { Kind: QueryKind.Response } => $", a response of {query.Bytes} bytes",
             _ => $", {query.Bytes} bytes of garbage",
         };

@@ -2,6 +2,8 @@
 // can be read, and nothing else. They are no longer than the queries, so nobody is paid for a
 // forged source address.
 //
+// They are sent batch by batch as the queries come, so there is always room for one.
+//
 // What always holds: each answer is in exactly one of the two counters; a query that is not a QUERY
 // gets none, and neither does a datagram that is too short to be one.
 
@@ -27,13 +29,12 @@ internal sealed class OwnAnswers(Services services)
     {
         if (!DnsQuestion.IsQuery(query))
             return;
-        if (_batch.IsFull)
-            Flush();
         var length = DnsQuestion.WriteError(query, (byte)error, _answer);
-        _batch.TryAdd(header.Peer, header.Local, _answer.AsSpan(0, length));
+        var isAdded = _batch.TryAdd(header.Peer, header.Local, _answer.AsSpan(0, length));
+        Verify.That(isAdded, "a batch of queries has a batch of answers");
     }
 
-    /// <summary>Sends what was gathered; called when the turn ends.</summary>
+    /// <summary>Sends what was gathered; called after each batch of queries.</summary>
     public void Flush()
     {
         var next = 0;

@@ -90,6 +90,7 @@ internal sealed class UdpProxy
         var headers = _queries.Headers;
         for (var i = 0; i < _queries.Count; i++)
             OnDatagram(now, in headers[i], _queries.Payload(i));
+        _ownAnswers.Flush();
         _resends.CountForwarded(now, _counters[Counter.QueriesForwarded] - forwardedBefore);
     }
 
@@ -231,7 +232,6 @@ internal sealed class UdpProxy
             }
         }
         _replies.Clear();
-        _ownAnswers.Flush();
     }
 
     private void Deliver(
