@@ -6,7 +6,6 @@
 
 using System;
 using System.Collections.Generic;
-using System.Threading;
 
 namespace FakeBinder;
 
@@ -20,7 +19,7 @@ internal sealed class SocketPaths
 {
     public const int Backlog = 511; // as node has it
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly List<(string Path, FileIdentity Identity)> _made = [];
 
     /// <summary>Listens at the path and returns the descriptor, or throws StartException.</summary>

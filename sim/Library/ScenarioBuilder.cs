@@ -198,12 +198,12 @@ public sealed class ScenarioBuilder
     {
         try
         {
-            return JsonNode.Parse(json);
+            // It takes comments and trailing commas, and no field twice, as a file does.
+            return JsonNode.Parse(FileNode.Parse(Encoding.UTF8.GetBytes(json)).ToText());
         }
-        catch (JsonException wrong)
+        catch (ScenarioFormatException wrong)
         {
-            throw new FormatException(
-                $"{what}: not JSON: {wrong.Message.ReplaceLineEndings(" ")}", wrong);
+            throw new FormatException($"{what}: {wrong.Message}", wrong);
         }
     }
 

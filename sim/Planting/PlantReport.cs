@@ -95,17 +95,20 @@ public static class PlantReport
     public static void Try(TextWriter output, string file, PlantRequest request, long seeds,
         Detection? found)
     {
+        var profile = request.Profile == CommandLine.Profiles[0]
+            ? "" : $" --profile={request.Profile}";
         if (found is null)
         {
             var checks = request.Checks.IsEmpty
                 ? "any check" : string.Join(", ", request.Checks);
-            output.WriteLine($"{file}: escaped {checks} in {seeds} seeds, from {request.First} on");
+            output.WriteLine($"{file}: escaped {checks} in {seeds} seeds, from {request.First} on"
+                + (profile.Length > 0 ? $", of profile {request.Profile}" : ""));
             return;
         }
         var seed = unchecked(request.First + (ulong)seeds - 1);
         output.WriteLine($"{file}: found by {found.Check} in seed {seed}, the {Nth(seeds)} tried");
         output.WriteLine($"  {found.Check} at {found.At}: {found.Evidence}");
-        output.WriteLine($"  sim replay {seed} --plant {file}");
+        output.WriteLine($"  sim replay {seed}{profile} --plant {file}");
     }
 
     private static string Nth(long n) => (n % 100, n % 10) switch

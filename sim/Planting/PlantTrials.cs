@@ -91,7 +91,10 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
         var patch = Patch.Load(request.File!);
         var run = new PlantedRun(
             _cores.Of(patch).Get<Execute>(typeof(SeedRun), nameof(SeedRun.Execute)),
-            request.Checks.IsEmpty ? PlantedBug.AllChecks : request.Checks, []);
+            request.Checks.IsEmpty ? PlantedBug.AllChecks : request.Checks, [])
+        {
+            Profile = request.Profile,
+        };
         var seeds = request.Seeds ?? PlantRequest.SeedsOfTry;
         Detection? found = null;
         var tried = 0L;

@@ -8,11 +8,13 @@ using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
+using Simulation.Commands;
 
 namespace Simulation.Planting;
 
 /// <summary>SeedRun.Execute, on one core or another.</summary>
-internal delegate string[]? Execute(ulong seed, string[] checks, string[] withoutFaults);
+internal delegate string[]? Execute(
+    ulong seed, string profile, string[] checks, string[] withoutFaults);
 
 /// <summary>What a run violated first.</summary>
 /// <param name="Check">The check.</param>
@@ -29,6 +31,9 @@ internal sealed class PlantedRun(
 {
     private readonly string[] _checks = [.. checks];
     private readonly string[] _without = [.. withoutFaults];
+
+    /// <summary>What the seeds are made with.</summary>
+    public string Profile { get; init; } = CommandLine.Profiles[0];
 
     /// <summary>All checks but some.</summary>
     public static IEnumerable<string> AllBut(IEnumerable<string> checks) =>
@@ -47,7 +52,7 @@ internal sealed class PlantedRun(
     }
 
     private Detection? Run(Execute run, ulong seed) =>
-        run(seed, _checks, _without) is [var check, var at, var evidence]
+        run(seed, Profile, _checks, _without) is [var check, var at, var evidence]
             ? new Detection(check, at, evidence)
             : null;
 }

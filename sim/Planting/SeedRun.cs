@@ -13,13 +13,14 @@ namespace Simulation.Planting;
 public static class SeedRun
 {
     /// <summary>
-    /// Runs a seed under some checks and without some faults. What is violated first: check, time
-    /// and evidence; null if nothing is.
+    /// Runs a seed of a profile under some checks and without some faults. What is violated first:
+    /// check, time and evidence; null if nothing is.
     /// </summary>
-    public static string[]? Execute(ulong seed, string[] checks, string[] withoutFaults)
+    public static string[]? Execute(
+        ulong seed, string profile, string[] checks, string[] withoutFaults)
     {
-        var scenario = Generator.FromSeed(
-            seed, Profile.Swarm, new GeneratorOptions { Without = [.. withoutFaults] });
+        var scenario = Generator.FromSeed(seed, Enum.Parse<Profile>(profile, ignoreCase: true),
+            new GeneratorOptions { Without = [.. withoutFaults] });
         var set = new CheckSet(scenario).Only(checks);
         return ScenarioRun.Execute(scenario, set).Violation is { } violation
             && checks.Contains(violation.Check, StringComparer.Ordinal)

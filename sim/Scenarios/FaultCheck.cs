@@ -17,9 +17,6 @@ namespace Simulation.Scenarios;
 /// <summary>Finds faults that can do nothing.</summary>
 internal static class FaultCheck
 {
-    /// <summary>A stop has ended by then.</summary>
-    private static readonly Duration StopTakes = Duration.FromSeconds(10);
-
     /// <summary>Three more tries of a client that retries, and a second.</summary>
     private static readonly Duration RetriesTake = Duration.FromSeconds(7);
 
@@ -82,7 +79,7 @@ internal static class FaultCheck
         if (fault.At >= scenario.HealAt)
             return new Flaw("at", $"the fault begins at {Time(fault.At)}, and chaos ends at "
                 + $"healAt, {Time(scenario.HealAt)}");
-        if (fault.At >= scenario.End + StopTakes)
+        if (fault.At >= scenario.End + ScenarioCheck.StopTakes)
             return new Flaw("at", $"the fault begins at {Time(fault.At)}, and the run ends at "
                 + Time(scenario.End));
         if (shape.Lasts == Lasting.Always && fault.For <= Duration.Zero)

@@ -23,10 +23,14 @@ public sealed class ScenarioFormatException(string message) : FormatException(me
 /// <param name="Line">From 1; 0 if there is no file.</param>
 internal readonly record struct FilePlace(string Path, int Line)
 {
-    public FilePlace Of(string field, FileNode node) =>
-        new(Path.Length == 0 ? field : $"{Path}.{field}", node.Line);
+    public FilePlace Of(string field, FileNode node) => Of(field, node.Line);
 
-    public FilePlace At(int item, FileNode node) => new($"{Path}[{item}]", node.Line);
+    public FilePlace Of(string field, int line) =>
+        new(Path.Length == 0 ? field : $"{Path}.{field}", line);
+
+    public FilePlace At(int item, FileNode node) => At(item, node.Line);
+
+    public FilePlace At(int item, int line) => new($"{Path}[{item}]", line);
 
     public ScenarioFormatException Wrong(string what) => new(
         (Line > 0 ? $"line {Line}: " : "") + (Path.Length > 0 ? $"{Path}: " : "") + what);
@@ -65,8 +69,13 @@ internal static class FileFields
         (record, node, place) => set(record, value.Read(node, place)));
 
     /// <summary>The record that a node holds, made of one with every default.</summary>
-    public static T Read<T>(
-        ImmutableArray<FileField<T>> fields, FileNode node, FilePlace place, T defaults)
+    /// <param name="fields">Its fields.</param>
+    /// <param name="node">What the file has.</param>
+    /// <param name="place">Where.</param>
+    /// <param name="defaults">The record with every field at its default.</param>
+    /// <param name="others">Fields of another reader that the file may have here too.</param>
+    public static T Read<T>(ImmutableArray<FileField<T>> fields, FileNode node, FilePlace place,
+        T defaults, params ReadOnlySpan<string> others)
     {
         if (node.Kind != FileNodeKind.Object)
             throw place.Wrong("must be an object, in { }");
@@ -74,8 +83,9 @@ internal static class FileFields
         {
             if (!IsOne(fields, name))
             {
-                throw place.Of(name, value).Wrong(
-                    $"there is no such field (there are {string.Join(", ", Names(fields))})");
+                string[] names = [.. Names(fields), .. others];
+                throw place.Of(name, value).Wrong("there is no such field "
+                    + (DidYouMean(name, names) ?? $"(there are {string.Join(", ", names)})"));
             }
         }
         foreach (var field in fields)
@@ -100,6 +110,17 @@ internal static class FileFields
                 node.Fields.Add((field.Name, value));
         }
         return node;
+    }
+
+    /// <summary>The word that differs in case alone, as a question; null if none does.</summary>
+    public static string? DidYouMean(string word, IEnumerable<string> words)
+    {
+        foreach (var other in words)
+        {
+            if (string.Equals(word, other, StringComparison.OrdinalIgnoreCase))
+                return $"(did you mean '{other}'?)";
+        }
+        return null;
     }
 
     private static bool IsOne<T>(ImmutableArray<FileField<T>> fields, string name)
@@ -132,8 +153,9 @@ internal static class FileValues
     public static readonly FileValue<long> Nanoseconds = new(
         () => FileNode.Object(("type", FileNode.Of("string")),
             ("pattern", FileNode.Of(TimePattern))),
-        (node, place) => ToNanoseconds(node) ?? throw place.Wrong(
-            $"{Shown(node)} is not a time (write \"3.2s\", \"150ms\" or \"2m\"; up to 10 days)"),
+        (node, place) => ToNanoseconds(node) ?? throw place.Wrong(IsBelowZero(node)
+            ? $"{Shown(node)} is below 0s, the start of the balancer"
+            : $"{Shown(node)} is not a time (write \"3.2s\", \"150ms\" or \"2m\"; up to 10 days)"),
         nanoseconds => FileNode.Of(ToText(nanoseconds)));
 
     public static readonly FileValue<Instant> Instant = new(Nanoseconds.Schema,
@@ -206,7 +228,9 @@ internal static class FileValues
         (node, place) => node.Kind == FileNodeKind.Text
             && words.IndexOf(node.Text) is >= 0 and var at
             ? at
-            : throw place.Wrong($"{Shown(node)} is none of {string.Join(", ", words)}"),
+            : throw place.Wrong(FileFields.DidYouMean(node.Text, words) is { } meant
+                ? $"{Shown(node)} is not known {meant}"
+                : $"{Shown(node)} is none of {string.Join(", ", words)}"),
         at => FileNode.Of(words[(int)at]));
 
     /// <summary>The names of an enum, in camelCase.</summary>
@@ -274,6 +298,9 @@ internal static class FileValues
             ? (long)exact
             : null;
     }
+
+    private static bool IsBelowZero(FileNode node) => node.Kind == FileNodeKind.Text
+        && node.Text.StartsWith('-') && ToNanoseconds(FileNode.Of(node.Text[1..])) is not null;
 
     private static string Shown(FileNode node) => node.Kind switch
     {

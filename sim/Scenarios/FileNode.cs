@@ -96,16 +96,13 @@ internal sealed class FileNode
         {
             var lines = new LineCounter();
             reader.Read();
-            var node = Parse(ref reader, json, ref lines);
+            var node = Parse(ref reader, json, ref lines, new FilePlace("", 0));
             reader.Read();
             return node;
         }
         catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
         {
-            var line = wrong is JsonException { LineNumber: { } at } ? at + 1 : 1;
-            var what = wrong.Message.Split(" LineNumber:")[0].Split(" Path:")[0]
-                .ReplaceLineEndings(" ");
-            throw new ScenarioFormatException($"line {line}: not JSON: {what}");
+            throw JsonMistake.Describe(json, wrong, (int)reader.TokenStartIndex);
         }
     }
 
@@ -118,7 +115,7 @@ internal sealed class FileNode
     }
 
     private static FileNode Parse(
-        ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ref LineCounter lines)
+        ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ref LineCounter lines, FilePlace place)
     {
         var line = lines.At(json, (int)reader.TokenStartIndex);
         switch (reader.TokenType)
@@ -129,19 +126,20 @@ internal sealed class FileNode
                 {
                     var at = lines.At(json, (int)reader.TokenStartIndex);
                     var name = reader.GetString()!;
+                    var field = place.Of(name, at);
                     if (node.Find(name) is not null)
-                    {
-                        throw new ScenarioFormatException(
-                            $"line {at}: {name}: the field is written twice");
-                    }
+                        throw field.Wrong("the field is written twice");
                     reader.Read();
-                    node.Fields.Add((name, Parse(ref reader, json, ref lines)));
+                    node.Fields.Add((name, Parse(ref reader, json, ref lines, field)));
                 }
                 return node;
             case JsonTokenType.StartArray:
                 var list = new FileNode(FileNodeKind.List, "", line);
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-                    list.Items.Add(Parse(ref reader, json, ref lines));
+                {
+                    list.Items.Add(
+                        Parse(ref reader, json, ref lines, place.At(list.Items.Count, line)));
+                }
                 return list;
             case JsonTokenType.String:
                 return new FileNode(FileNodeKind.Text, reader.GetString()!, line);

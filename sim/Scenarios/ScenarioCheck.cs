@@ -6,6 +6,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Text;
 using Balancer.Core;
 
@@ -19,9 +20,15 @@ internal readonly record struct Flaw(string Path, string What);
 /// <summary>Finds what is wrong with a scenario.</summary>
 internal static class ScenarioCheck
 {
+    /// <summary>A stop has ended by then.</summary>
+    public static readonly Duration StopTakes = Duration.FromSeconds(10L);
+
     /// <summary>The first flaw; null if there is none.</summary>
     public static Flaw? Find(Scenario scenario) => FindOutside(scenario)
-        ?? FindKernel(scenario.Kernel) ?? FindBackend(scenario) ?? FindClient(scenario)
+        ?? FindKernel(scenario.Kernel)
+        ?? (FindBackend(scenario.Backends) is var (item, field, what)
+            ? new Flaw($"backends[{item}].{field}", what) : default(Flaw?))
+        ?? FindClient(scenario)
         ?? FaultCheck.Find(scenario);
 
     private static Flaw? FindOutside(Scenario scenario)
@@ -44,20 +51,22 @@ internal static class ScenarioCheck
             : null;
     }
 
-    private static Flaw? FindBackend(Scenario scenario)
+    /// <summary>The first backend that is wrong, its field, and what is; null if none.</summary>
+    public static (int Item, string Field, string What)? FindBackend(
+        ImmutableArray<BackendPlan> backends)
     {
         var ids = new HashSet<int>();
         var names = new HashSet<string>();
-        for (var i = 0; i < scenario.Backends.Length; i++)
+        for (var i = 0; i < backends.Length; i++)
         {
-            var (id, name) = (scenario.Backends[i].Id, scenario.Backends[i].Name);
+            var (id, name) = (backends[i].Id, backends[i].Name);
             if (id < 0 || !ids.Add(id))
-                return new Flaw($"backends[{i}].id", $"another backend has the id {id}");
+                return (i, "id", $"another backend has the id {id}");
             if (name.Length == 0 || name.AsSpan().ContainsAny('/', '\0')
                 || Encoding.UTF8.GetByteCount(name) > Limits.MaxPathBytes)
-                return new Flaw($"backends[{i}].name", $"'{name}' cannot be a socket's name");
+                return (i, "name", $"'{name}' cannot be a socket's name");
             if (!names.Add(name))
-                return new Flaw($"backends[{i}].name", $"another backend is called '{name}'");
+                return (i, "name", $"another backend is called '{name}'");
         }
         return null;
     }
@@ -84,6 +93,12 @@ internal static class ScenarioCheck
             var client = scenario.TcpClients[i];
             if (client.Id < 0 || !ids.Add(client.Id))
                 return new Flaw($"tcpClients[{i}].id", $"another client has the id {client.Id}");
+            if (client.At >= scenario.End + StopTakes)
+            {
+                return new Flaw($"tcpClients[{i}].at", "the client connects at "
+                    + $"{FileValues.ToText(client.At.Nanoseconds)}, and the run ends at "
+                    + FileValues.ToText(scenario.End.Nanoseconds));
+            }
         }
         return null;
     }

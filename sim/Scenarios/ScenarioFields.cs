@@ -156,7 +156,7 @@ internal static class ScenarioFields
             r => r.Times, (r, v) => r with { Times = v }, "How many times it is sent."),
         FileFields.Make<Repeated, Duration>("every", FileValues.Duration, "1s",
             r => r.Every, (r, v) => r with { Every = v },
-            "The time between two, where times is above 1."),
+            "The time between two, which comes with times; 0s sends them all at once."),
     ];
 
     public static readonly ImmutableArray<FileField<Scenario>> Scenarios =
@@ -177,7 +177,7 @@ internal static class ScenarioFields
             "How long after end a stop is asked for again; 0s for never."),
         Of("kernel", KernelValue, "a usual host", s => s.Kernel, (s, v) => s with { Kernel = v },
             "The host that the balancer runs on, and the balancer's options."),
-        Of("backends", BackendList, "none", s => s.Backends,
+        Of("backends", NamedBackends, "none", s => s.Backends,
             (s, v) => s with { Backends = v }, "The backends."),
         Of("udpClients", UdpList, "none", s => s.UdpClients,
             (s, v) => s with { UdpClients = v }, "The clients that ask over UDP."),
@@ -213,6 +213,19 @@ internal static class ScenarioFields
         () => ScenarioSchema.Object(Backends),
         (node, place, item) => FileFields.Read(Backends, node, place, Backend(item)),
         (backend, item) => FileFields.Write(Backends, backend, Backend(item)));
+
+    /// <summary>Checked before faults name them: who renames one may give a name twice.</summary>
+    private static FileValue<ImmutableArray<BackendPlan>> NamedBackends => BackendList with
+    {
+        Read = (node, place) =>
+        {
+            var backends = BackendList.Read(node, place);
+            return ScenarioCheck.FindBackend(backends) is var (item, name, what)
+                ? throw place.At(item, node.Items[item])
+                    .Of(name, node.Items[item].Find(name) ?? node.Items[item]).Wrong(what)
+                : backends;
+        },
+    };
 
     private static FileValue<ImmutableArray<UdpClientPlan>> UdpList => FileValues.List(
         () => ScenarioSchema.Object(UdpClients),
@@ -272,9 +285,13 @@ internal static class ScenarioFields
         var repeats = FileNode.Object();
         foreach (var field in node.Fields)
             (Repeats.Any(repeat => repeat.Name == field.Name) ? repeats : own).Fields.Add(field);
-        var query = FileFields.Read(Queries, own, place, Query);
-        return FileFields.Read(Repeats, repeats, place,
+        var query = FileFields.Read(
+            Queries, own, place, Query, [.. Repeats.Select(repeat => repeat.Name)]);
+        var repeated = FileFields.Read(Repeats, repeats, place,
             new Repeated(query, 1, Duration.FromSeconds(1L)));
+        if (repeats.Find("every") is { } every && repeats.Find("times") is null)
+            throw place.Of("every", every).Wrong("comes with times, how many times it is sent");
+        return repeated;
     }
 
     private static IEnumerable<QueryPlan> AllOf(Repeated repeated)

@@ -9,6 +9,7 @@
 using System;
 using System.Collections.Generic;
 using System.Text;
+using Balancer.Core;
 
 namespace Simulation.Scenarios;
 
@@ -22,6 +23,9 @@ public static class ScenarioFile
         ("check", "The check that the scenario once failed."),
         ("found", "What it once found, in a line."),
     ];
+
+    /// <summary>How long after `end` something that is planned can still happen.</summary>
+    public static Duration StopTakes => ScenarioCheck.StopTakes;
 
     /// <summary>The scenario as UTF-8, with a line feed at its end.</summary>
     public static byte[] Write(Scenario scenario) => Write(scenario, []);

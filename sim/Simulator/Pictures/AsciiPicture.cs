@@ -1,6 +1,7 @@
 // Owns the picture in characters, for a terminal: what happened in one line; a row a kind of fault
-// and a row a backend, by state; how many datagrams were asked, answered and dropped; and, on the
-// same time axis, where the core healed and where a check failed.
+// and a row a backend, by state; how many datagrams were asked, answered and dropped; how many TCP
+// connections were open, and which ended badly; and, on the same time axis, where the core healed
+// and where a check failed.
 //
 // What always holds: lines are at most 100 characters; the same story gives the same text.
 
@@ -41,6 +42,7 @@ public static class AsciiPicture
             query.Answered == Instant.Never && query.Dropped != null);
         Density(text, story, "no answer", query =>
             query.Answered == Instant.Never && query.Dropped == null);
+        Connections(text, story);
         Ends(text, story);
         return text.ToString();
     }
@@ -125,12 +127,38 @@ public static class AsciiPicture
         var bins = new int[Columns];
         foreach (var query in story.Queries.Where(counts))
             bins[Column(story, query.At)]++;
-        if (bins.Sum() == 0)
+        Density(text, name, bins.Sum(), bins);
+    }
+
+    private static void Connections(StringBuilder text, Story story)
+    {
+        if (story.Connections.Count == 0)
             return;
-        var most = Math.Max(1, bins.Max());
+        Heading(text, "TCP connections", "open at a time, the darker, the more:" + Heights);
+        var open = new int[Columns];
+        var bad = new int[Columns];
+        foreach (var bar in story.Connections)
+        {
+            var end = Column(story, bar.End);
+            for (var i = Column(story, bar.At); bar.Connected && i <= end; i++)
+                open[i]++;
+            if (!bar.Connected)
+                bad[Column(story, bar.At)]++;
+            else if (TcpPanel.IsBad(bar))
+                bad[end]++;
+        }
+        Density(text, "open", story.Connections.Count(bar => bar.Connected), open);
+        Density(text, "bad ends", bad.Sum(), bad);
+    }
+
+    private static void Density(StringBuilder text, string name, int count, int[] bins)
+    {
+        if (count == 0)
+            return;
+        var most = bins.Max();
         var row = bins.Select(bin =>
             Heights[(bin * (Heights.Length - 1) + most - 1) / most]).ToArray();
-        Put(text, name, Chart.Number(bins.Sum()), row);
+        Put(text, name, Chart.Number(count), row);
     }
 
     private static void Heading(StringBuilder text, string name, string key)

@@ -39,7 +39,7 @@ internal static class TcpPanel
             + "connections, by their number");
     }
 
-    private static bool IsBad(ConnectionBar bar) =>
+    internal static bool IsBad(ConnectionBar bar) =>
         bar.Counter is not ("" or nameof(Counter.ConnectionsFinished));
 
     private static void Draw(Chart chart, ConnectionBar bar, bool isBlamed)

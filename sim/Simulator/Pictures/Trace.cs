@@ -158,10 +158,11 @@ public sealed class Trace(Action<Instant, string> write) : RunObserver
             Put(now, kind, $"{stream}: {result}");
     }
 
-    private void Put(Instant now, string kind, string text, ReadOnlySpan<byte> bytes) =>
-        Put(now, kind, $"{text}, {bytes.Length} bytes"
-            + (bytes.IsEmpty
-                ? "" : " " + Convert.ToHexStringLower(bytes[..Math.Min(8, bytes.Length)])));
+    private void Put(Instant now, string kind, string text, ReadOnlySpan<byte> bytes)
+    {
+        var first = Convert.ToHexString(bytes[..Math.Min(8, bytes.Length)]).ToLowerInvariant();
+        Put(now, kind, $"{text}, {bytes.Length} bytes {first}");
+    }
 
     private void Put(Instant now, string kind, string text)
     {

@@ -39,9 +39,18 @@ internal static class Simplifications
     {
         var end = violation.At + Duration.FromSeconds(1L);
         return end < scenario.End
-            ? scenario with { End = end, HealAt = Instant.Min(scenario.HealAt, end) }
+            ? EndingAt(scenario, end)
             : null;
     }
+
+    /// <summary>No client connects when the run is long over: that is refused.</summary>
+    private static Scenario EndingAt(Scenario scenario, Instant end) => scenario with
+    {
+        End = end,
+        HealAt = Instant.Min(scenario.HealAt, end),
+        TcpClients = scenario.TcpClients.RemoveAll(
+            client => client.At >= end + ScenarioFile.StopTakes),
+    };
 
     /// <summary>
     /// Nothing that is planned for later than the end; null if there is nothing of the kind.
@@ -219,11 +228,8 @@ internal static class Simplifications
     }
 
     private static IEnumerable<Scenario> ShorterRun(Scenario scenario) =>
-        Smaller(scenario.End.Nanoseconds, 1).Where(end => end > 0).Select(end => scenario with
-        {
-            End = new Instant(end),
-            HealAt = Instant.Min(scenario.HealAt, new Instant(end)),
-        });
+        Smaller(scenario.End.Nanoseconds, 1).Where(end => end > 0)
+            .Select(end => EndingAt(scenario, new Instant(end)));
 
     private static IEnumerable<Scenario> HealEarlier(Scenario scenario) =>
         Rounder(scenario.HealAt).Select(at => scenario with { HealAt = at });

@@ -248,6 +248,8 @@ public sealed class CommandLine
             return ToReal(line);
         if (verb == "scenario")
             CheckScenario(line);
+        var subject = Subject(line, verb);
+        RefuseChoice(line, subject, _profile, _only, _without, _virtual);
         var time = Value(line, _time, Words.ToTime, null);
         var seeds = Value(line, _seeds, Words.ToCount, null)
             ?? Value(line, _count, Words.ToCount, null);
@@ -255,7 +257,7 @@ public sealed class CommandLine
         return new Request
         {
             Verb = verb,
-            Subject = Subject(line, verb),
+            Subject = subject,
             Seed = Value(line, _seed, Words.ToSeed, null),
             Count = seeds ?? (time is null ? 100 : null),
             Time = time,
@@ -286,6 +288,22 @@ public sealed class CommandLine
         };
     }
 
+    /// <summary>A file holds one scenario: nothing is left to choose.</summary>
+    private static void RefuseChoice(
+        ParseResult line, string subject, params ReadOnlySpan<Option> choice)
+    {
+        if (subject.Length == 0 || Words.IsSeed(subject))
+            return;
+        foreach (var option in choice)
+        {
+            if (line.GetResult(option) is { Implicit: false })
+            {
+                throw new UsageException($"{option.Name}: comes with a seed, not with a file "
+                    + "(a file's scenario is run as it is)");
+            }
+        }
+    }
+
     private void CheckScenario(ParseResult line)
     {
         var isSchema = line.GetResult(_schema) is { Implicit: false };
@@ -301,6 +319,7 @@ public sealed class CommandLine
         var isCorpus = line.GetResult(_corpus) is { Implicit: false };
         if (isCorpus == subject.Length > 0)
             throw new UsageException("real: takes a seed, a file, or --corpus (try --help)");
+        RefuseChoice(line, subject, _profile, _only, _without);
         var count = Value(line, _realCount, Words.ToCount, null);
         if (!isCorpus && count is not null)
             throw new UsageException("--count: comes with --corpus");

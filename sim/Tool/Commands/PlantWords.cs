@@ -36,6 +36,9 @@ public sealed record PlantRequest
     /// <summary>The checks of `try` that count; empty for all.</summary>
     public ImmutableArray<string> Checks { get; init; } = [];
 
+    /// <summary>The profile of the seeds of `try`.</summary>
+    public string Profile { get; init; } = CommandLine.Profiles[0];
+
     /// <summary>Seeds of `run` and `try`; null for the default.</summary>
     public int? Seeds { get; init; }
 
@@ -78,6 +81,9 @@ internal sealed class PlantWords
     private readonly Option<string> _check = CommandLine.New(
         "--check", "IDS", "Only these checks may find it, with commas: S1,S7 [default: all]");
 
+    private readonly Option<string> _profile = CommandLine.New(
+        "--profile", "NAME", "swarm, calm, udp, tcp or restart [default: swarm]");
+
     private readonly Option<string> _seed = CommandLine.New(
         "--seed", "FIRST", "The first seed [default: 1]");
 
@@ -117,7 +123,7 @@ internal sealed class PlantWords
         CommandLine.Add(Command, "ablate", "For each check and each class of faults: the bugs that"
             + " escape without it", null, [_ablationBlocks, _seed, _bugs, _jobs]);
         CommandLine.Add(Command, "try", "Run seeds with a bug of your own until a check finds it;"
-            + " exits 1 if none does", _file, [_check, _seeds, _seed, _jobs, _limit]);
+            + " exits 1 if none does", _file, [_profile, _check, _seeds, _seed, _jobs, _limit]);
     }
 
     public Command Command { get; }
@@ -133,6 +139,8 @@ internal sealed class PlantWords
                 : CommandLine.Value(line, _bugs, (_, text) => [.. text.Split(',')],
                     ImmutableArray<string>.Empty),
             File = action == PlantAction.Try ? line.GetValue(_file) : null,
+            Profile = CommandLine.Value(
+                line, _profile, Words.ToProfile, CommandLine.Profiles[0]),
             Checks = CommandLine.Value(line, _check, Words.ToChecks, []),
             Seeds = (int?)CommandLine.Value(line, _seeds, Words.ToCount, null),
             First = CommandLine.Value(line, _seed, Words.ToSeed, null) ?? 1,

@@ -24,6 +24,10 @@ internal static class Words
 
     public static ImmutableArray<string> CheckIds => CheckNames.Ids;
 
+    /// <summary>Whether a scenario is named by its seed; elsewhere by its file.</summary>
+    public static bool IsSeed(string subject) =>
+        ulong.TryParse(subject, NumberStyles.None, CultureInfo.InvariantCulture, out _);
+
     public static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
             ? seed

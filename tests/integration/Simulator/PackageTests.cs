@@ -1,5 +1,7 @@
 // Balancer.Simulation as a stranger has it: packed, restored into a project outside the tree from a
-// folder that holds nothing else, and run. The example is the one of the package's README.
+// folder that holds no other library, and run, for each .NET that it supports. The example is the
+// one of the package's README. Where that .NET is not installed, a newer one runs what was made for
+// it.
 
 using System;
 using System.Diagnostics;
@@ -15,7 +17,9 @@ public sealed class PackageTests : IDisposable
         <Project Sdk="Microsoft.NET.Sdk">
           <PropertyGroup>
             <OutputType>Exe</OutputType>
-            <TargetFramework>net10.0</TargetFramework>
+            <TargetFramework>FRAMEWORK</TargetFramework>
+            <RollForward>Major</RollForward>
+            <UseAppHost>false</UseAppHost>
             <ImplicitUsings>enable</ImplicitUsings>
             <RestorePackagesPath>packages</RestorePackagesPath>
             <RestoreSources>feed</RestoreSources>
@@ -27,6 +31,8 @@ public sealed class PackageTests : IDisposable
         """;
 
     private const string Program = """
+        using System.Reflection;
+        using System.Runtime.Versioning;
         using Balancer.Simulation;
 
         try
@@ -41,6 +47,8 @@ public sealed class PackageTests : IDisposable
         catch (CounterexampleException found)
         {
             Console.WriteLine(found.Message);
+            Console.WriteLine(typeof(ScenarioBuilder).Assembly
+                .GetCustomAttribute<TargetFrameworkAttribute>()!.FrameworkName);
             File.Delete(found.PictureFile);
         }
         """;
@@ -49,12 +57,16 @@ public sealed class PackageTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public void PackedLibrary_FindsAndShrinksOutsideOfTheTree()
+    [Theory]
+    [InlineData("net8.0")]
+    [InlineData("net10.0")]
+    public void PackedLibrary_FindsAndShrinksOutsideOfTheTree(string framework)
     {
         Dotnet(Places.Root, "pack", "sim/Library", "-c", "Release", "--nologo",
             "-v", "quiet", "-o", _folder["feed"]);
-        File.WriteAllText(_folder["Try.csproj"], Project);
+        File.WriteAllText(_folder["Try.csproj"],
+            Project.Replace("FRAMEWORK", framework, StringComparison.Ordinal));
+        AddReferencePacks();
         File.WriteAllText(_folder["Program.cs"], Program);
 
         var output = Dotnet(Path.GetDirectoryName(_folder["feed"])!, "run");
@@ -62,6 +74,26 @@ public sealed class PackageTests : IDisposable
         Assert.StartsWith("the property does not hold; the smallest scenario", output,
             StringComparison.Ordinal);
         Assert.Contains("\"kind\": \"backendCrash\"", output, StringComparison.Ordinal);
+        Assert.Contains($".NETCoreApp,Version=v{framework[3..]}", output,
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// An older .NET to compile against is a package, which the build of this tree restored.
+    /// </summary>
+    private void AddReferencePacks()
+    {
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile),
+                ".nuget", "packages");
+        foreach (var name in Directory.EnumerateDirectories(packages, "microsoft.*.app.ref"))
+        {
+            foreach (var pack in Directory.EnumerateFiles(name, "*.nupkg",
+                SearchOption.AllDirectories))
+            {
+                File.Copy(pack, Path.Combine(_folder["feed"], Path.GetFileName(pack)));
+            }
+        }
     }
 
     /// <summary>Runs the SDK; its output, if it succeeds.</summary>

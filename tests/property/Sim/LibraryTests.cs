@@ -189,11 +189,12 @@ public sealed class LibraryTests
     {
         var script = Assert.ThrowsAny<FormatException>(
             () => new ScenarioBuilder().Backend("5301", script: "{ delay }"));
-        Assert.StartsWith("script of backend 5301: not JSON", script.Message,
-            StringComparison.Ordinal);
+        Assert.Equal("script of backend 5301: line 1, column 3: not JSON: texts and names of "
+            + "fields stand in double quotes", script.Message);
         var fault = Assert.ThrowsAny<FormatException>(
             () => new ScenarioBuilder().Fault("kernelAccept"));
-        Assert.StartsWith("fault: not JSON", fault.Message, StringComparison.Ordinal);
+        Assert.StartsWith("fault: line 1, column 1: not JSON: ", fault.Message,
+            StringComparison.Ordinal);
     }
 
     private static TimeSpan At(double seconds) => TimeSpan.FromSeconds(seconds);

@@ -111,6 +111,7 @@ public sealed class CommandsTests
     [InlineData("corpus")]
     [InlineData("corpus add")]
     [InlineData("replay no-such-file.json")]
+    [InlineData("replay no-such-file.json --only udp")]
     public void WrongUsage_IsOneLineAnd64(string arguments)
     {
         using var output = new StringWriter();
@@ -133,6 +134,25 @@ public sealed class CommandsTests
     [InlineData("shrink 1 -o a --output b", "-o: given more than once")]
     public void WhatIsMissingOrTooMuch_IsNamed(string arguments, string complaint) =>
         Assert.Equal("sim: " + complaint, CommandLine.Parse(arguments.Split(' ')).Complaint);
+
+    [Theory]
+    [InlineData("replay f.json --only udp", "--only")]
+    [InlineData("replay f.json --profile swarm", "--profile")]
+    [InlineData("show f.json --virtual 30s", "--virtual")]
+    [InlineData("shrink f.json --without=udp", "--without")]
+    [InlineData("scenario f.json --only udp", "--only")]
+    [InlineData("real f.json --profile tcp", "--profile")]
+    public void OptionThatChoosesFromASeed_IsRefusedWithAFile(string arguments, string option) =>
+        Assert.Equal($"sim: {option}: comes with a seed, not with a file (a file's scenario is run "
+            + "as it is)", CommandLine.Parse(arguments.Split(' ')).Complaint);
+
+    [Theory]
+    [InlineData("replay f.json --check S1 --until 3s")]
+    [InlineData("replay 7 --only udp --profile tcp")]
+    [InlineData("real f.json --virtual 20s")]
+    [InlineData("real --corpus --only udp")]
+    public void OptionThatAlsoAppliesToAFile_IsTaken(string arguments) =>
+        Assert.Null(CommandLine.Parse(arguments.Split(' ')).Complaint);
 
     [Theory]
     [InlineData("-h")]

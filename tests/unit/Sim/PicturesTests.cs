@@ -1,8 +1,10 @@
 // The picture and the trace of a small real run: the same bytes each time, well-formed, and with
 // all that a picture must have in it.
 
+using System.IO;
 using System.Linq;
 using System.Text;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Balancer.Core;
 using FakeBinder;
@@ -65,6 +67,26 @@ public sealed class PicturesTests
         var lines = new StringBuilder();
         ScenarioRun.Execute(Small(), new Trace((_, line) => lines.Append(line).Append('\n')));
         Snapshot.Match(lines.ToString());
+    }
+
+    [Fact]
+    public void PictureInCharacters_IsAsItWas() =>
+        Snapshot.Match(AsciiPicture.Of(Record(fails: false)));
+
+    [Fact]
+    public void EveryKindOfTheTrace_IsDocumented()
+    {
+        var source = File.ReadAllText(
+            Path.Combine(ArchitectureTests.Root, "sim/Simulator/Pictures/Trace.cs"));
+        var page = File.ReadAllText(Path.Combine(ArchitectureTests.Root, "docs/simulator.md"));
+        var rows = page.Split("## The trace")[1].Split("\n## ")[0];
+        var kinds = Regex.Matches(
+                source, "(?:Put|Write|Io)\\(now, (?:\\w+ \\? )?\"([a-z-]+)\"(?: : \"([a-z-]+)\")?")
+            .SelectMany(call => call.Groups.Values.Skip(1)).Where(kind => kind.Success)
+            .Select(kind => kind.Value).ToHashSet();
+        Assert.True(kinds.Count > 30, $"{kinds.Count} kinds");
+        Assert.All(kinds, kind =>
+            Assert.Contains($"`{kind}`", rows, System.StringComparison.Ordinal));
     }
 
     /// <summary>No event: it is told with the number of the one before, and hashes stay.</summary>

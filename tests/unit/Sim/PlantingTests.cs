@@ -195,6 +195,7 @@ public sealed class PlantingTests
     [InlineData("plant try nowhere.patch")]
     [InlineData("plant try nowhere.patch --blocks 3")]
     [InlineData("plant try nowhere.patch --check S99")]
+    [InlineData("plant try nowhere.patch --profile wild")]
     [InlineData("replay 1 --plant nothing")]
     [InlineData("replay 1 --plant")]
     [InlineData("det --plant 5")]
@@ -248,7 +249,9 @@ public sealed class PlantingTests
         var request = CommandLine.Parse(["plant", "try", "x.patch", "--seeds", "7"])
             .Request!.Plant!;
 
-        Assert.Equal(("x.patch", 7), (request.File, request.Seeds));
+        Assert.Equal(("x.patch", 7, "swarm"), (request.File, request.Seeds, request.Profile));
+        Assert.Equal("tcp", CommandLine.Parse(["plant", "try", "x.patch", "--profile", "tcp"])
+            .Request!.Plant!.Profile);
     }
 
     // ---- What it prints ----

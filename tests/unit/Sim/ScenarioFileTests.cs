@@ -141,7 +141,7 @@ public sealed class ScenarioFileTests
     [Theory]
     [InlineData("\"40s\"", "40", "line 3: healAt: 40 is not a time (write \"3.2s\",")]
     [InlineData("\"40s\"", "\"40\"", "line 3: healAt: '40' is not a time")]
-    [InlineData("\"40s\"", "\"-1s\"", "line 3: healAt: '-1s' is not a time")]
+    [InlineData("\"40s\"", "\"-1s\"", "line 3: healAt: '-1s' is below 0s")]
     [InlineData("\"40s\"", "\"0.1ns\"", "line 3: healAt: '0.1ns' is not a time")]
     [InlineData("\"40s\"", "\"1e3s\"", "line 3: healAt: '1e3s' is not a time")]
     [InlineData("\"40s\"", "\"241h\"", "line 3: healAt: '241h' is not a time")]
@@ -186,7 +186,33 @@ public sealed class ScenarioFileTests
     [InlineData("\"oneIn\": 2", "\"times\": 2",
         "line 15: faults[1].times: there is no such field (there are id, kind, at, for, oneIn)")]
     [InlineData(", \"oneIn\": 2", "", "line 15: faults[1]: the field oneIn is missing")]
-    [InlineData("\"end\": \"1m\",", "\"end\": \"1m\"", "line 5: not JSON: ")]
+    [InlineData("\"oneIn\": 2", "\"oneIn\": 2, \"at\": \"3s\"",
+        "line 15: faults[1].at: the field is written twice")]
+    [InlineData("\"backendCrash\"", "\"BackendCrash\"",
+        "line 14: faults[0].kind: 'BackendCrash' is not known (did you mean 'backendCrash'?)")]
+    [InlineData("\"oneIn\"", "\"onein\"",
+        "line 15: faults[1].onein: there is no such field (did you mean 'oneIn'?)")]
+    [InlineData("\"at\": \"2.6s\"", "\"at\": \"2s\", \"often\": 3",
+        "line 10: udpClients[0].queries[1].often: there is no such field (there are at, port, "
+            + "kind, bytes, copies, times, every)")]
+    [InlineData("\"at\": \"2.6s\"", "\"at\": \"2s\", \"every\": \"3s\"",
+        "line 10: udpClients[0].queries[1].every: comes with times, how many times it is sent")]
+    [InlineData("\"name\": \"5302\"", "\"name\": \"5301\"",
+        "line 7: backends[1].name: another backend is called '5301'")]
+    [InlineData("{ \"at\": \"3s\" }", "{ \"at\": \"70s\" }",
+        "line 12: tcpClients[0].at: the client connects at 70s, and the run ends at 60s")]
+    [InlineData("\"end\": \"1m\",", "\"end\": \"1m\"",
+        "line 5, column 3: not JSON: '\"' cannot stand here: is a comma missing before it?")]
+    [InlineData("\"end\": \"1m\"", "end: \"1m\"",
+        "line 4, column 3: not JSON: texts and names of fields stand in double quotes")]
+    [InlineData("\"1m\"", "1m", "line 4, column 11: not JSON: 'm' cannot stand here")]
+    [InlineData("\"1m\"", "'1m'",
+        "line 4, column 10: not JSON: texts and names of fields stand in double quotes")]
+    [InlineData("\"1m\"", "",
+        "line 4, column 10: not JSON: ',' cannot stand here: is a value missing before it?")]
+    [InlineData("\"1m\"", "\"1m", "line 4, column 14: not JSON: the line ends within a text")]
+    [InlineData("\"1m\"", "\"1\\m\"",
+        "line 4, column 13: not JSON: \\m means nothing in a text")]
     public void WrongField_IsOneLineThatNamesIt(string right, string wrong, string expected)
     {
         var at = Small.IndexOf(right, StringComparison.Ordinal);
@@ -196,6 +222,35 @@ public sealed class ScenarioFileTests
         Assert.StartsWith(expected, thrown.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', thrown.Message);
         Assert.DoesNotMatch("System|Simulation|type '", thrown.Message);
+    }
+
+    [Fact]
+    public void Every_OfNothing_SendsAllAtOnce()
+    {
+        var client = Assert.Single(Read(Small.Replace(
+            "\"500ms\"", "\"0s\"", StringComparison.Ordinal)).UdpClients);
+        Assert.Equal([2000, 2000, 2000, 2600],
+            client.Queries.Select(query => query.At.Nanoseconds / 1_000_000));
+    }
+
+    [Theory]
+    [InlineData("", "line 1, column 1: not JSON: there is nothing in it")]
+    [InlineData("{ \"end\": \"\u00e9\" \"",
+        "line 1, column 14: not JSON: '\"' cannot stand here: is")]
+    [InlineData("{\n  \"end\": {\n", "line 3, column 1: not JSON: it ends too early")]
+    [InlineData("{} {}", "line 1, column 4: not JSON: '{' cannot stand here")]
+    [InlineData("{ \"end\": [1 2] }",
+        "line 1, column 13: not JSON: '2' cannot stand here: is a comma")]
+    [InlineData("{ \"end\": nul }", "line 1, column 13: not JSON: a value is true, ")]
+    [InlineData("{ \"end\" \"1s\" }", "line 1, column 9: not JSON: ")]
+    [InlineData("{ \"end\": 01 }", "line 1, column 11: not JSON: '1' cannot stand here")]
+    [InlineData("{ \"end\": \"\\ud800\" }",
+        "line 1, column 10: not JSON: a text is not proper Unicode")]
+    public void WhatIsNotJson_IsSaidInOurWords(string text, string expected)
+    {
+        var thrown = Assert.Throws<ScenarioFormatException>(() => Read(text));
+        Assert.StartsWith(expected, thrown.Message, StringComparison.Ordinal);
+        Assert.DoesNotMatch("\n|0x|BytePosition|token|depth", thrown.Message);
     }
 
     [Theory]

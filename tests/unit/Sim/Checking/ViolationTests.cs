@@ -161,6 +161,35 @@ public sealed class ViolationTests
     });
 
     [Fact]
+    public void BackendThatReadsNothingFor15s_AndIsNotFaulted_BreaksS8() =>
+        Breaks("S8", "it takes nothing since", static sim =>
+        {
+            FillFirst(sim);
+            sim.Run(6);
+            sim.Observer.OnTurnEnded(sim.Now + Duration.FromSeconds(9.5), sim.Core);
+        });
+
+    [Fact]
+    public void BackendThatReadsNothingForLessThan15s_PassesS8() => Passes("S8", static sim =>
+    {
+        FillFirst(sim);
+        sim.Run(20);
+        Assert.Contains(sim.Log.Of<LogEvent.BackendFaulted>(),
+            faulted => faulted.Fault.Cause == FaultCause.ReadsNothing);
+    });
+
+    /// <summary>First reads nothing, and queries wait for it within half a second.</summary>
+    private static void FillFirst(Suspect sim)
+    {
+        sim.First.Hang();
+        for (ushort port = 1000; port < 1500; port++)
+        {
+            sim.Query(Suspect.Asker, port);
+            sim.Run(0.001);
+        }
+    }
+
+    [Fact]
     public void ConnectWhileASessionLives_BreaksS9() => Breaks("S9", static sim =>
         sim.Observer.OnConnected(sim.Now, "/run/bbal/5301"u8, IoResult.Ok(),
             new SocketHandle(900, 1)));

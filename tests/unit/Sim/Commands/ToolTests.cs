@@ -69,7 +69,7 @@ public sealed class ToolTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"a\":1", "line 1: not JSON: ")]
+    [InlineData("{\"a\":1", "line 1, column 7: not JSON: it ends too early: a quote, a } or")]
     [InlineData("{\n\"sead\":1\n}", "line 2: sead: there is no such field (")]
     [InlineData("{\"scenario\":{}}", "line 1: scenario: there is no such field (")]
     public void FileWithNoScenario_IsOneLineThatSaysWhere(string text, string where)
