@@ -35,7 +35,7 @@ on_fallbacks := $(no_balancer)&Needs!=inotify
 needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
-.PHONY: spelling
+.PHONY: spelling failover
 .PHONY: clean help soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim) ## The executables, into build/
@@ -87,6 +87,12 @@ plants: $(build_dir)/sim ## Each bug planted in the core is found, in BLOCKS (10
 
 real: build ## Scenarios in wall time, real processes: COUNT=20 of them
 	@$(build_dir)/sim real --corpus --count $(COUNT)
+
+# SCENARIO=kill for one of them, TIMES=100 for more faults, NODE=1 for node-mname as backends.
+failover: build $(if $(NODE),$(node)/node_modules/.package-lock.json) ## What a failing backend costs clients, measured; TestResults/failover.json
+	@mkdir -p $(results)
+	@$(build_dir)/sim failover --json $(results)/failover.json $(if $(NODE),--node) \
+		$(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TIMES),--times $(TIMES))
 
 has-commands:
 	@scripts/need $(needed)

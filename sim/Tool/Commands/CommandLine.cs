@@ -144,6 +144,18 @@ public sealed class CommandLine
     private readonly Option<string> _fakeBinder = New("--fake-binder", "PATH",
         "The fake backend's executable [default: fake-binder beside this one]");
 
+    private readonly Option<bool> _node = new("--node")
+    {
+        Description = "Backends are the real node-mname, which tests/integration/node has "
+            + "[default: fake-binder]",
+    };
+
+    private readonly Option<string> _failover = New("--scenario", "NAME",
+        $"Only this one: {string.Join(", ", Words.FailoverScenarios)}");
+
+    private readonly Option<string> _times = New("--times", "N",
+        $"How often each fault is done [default: {Words.FailoverTimes}]");
+
     private readonly Option<string> _planted = New("--plant", "ID|FILE",
         "With this bug in the core: a number or name of `sim plant list`, or a patch");
 
@@ -185,6 +197,8 @@ public sealed class CommandLine
         Add(_root, "real", "Run scenarios in wall time, with real processes", _realSubject,
             [_corpus, _realCount, _realJobs, _profile, _only, _without, _realVirtual, _bbal,
                 _fakeBinder, _directory, _json]);
+        Add(_root, "failover", "Measure what a failing backend costs clients", null,
+            [_bbal, _fakeBinder, _node, _failover, _times, _json]);
         // What `det` starts.
         Add(_root, "hashes", "Print what each seed comes to", null, [_seed, _seeds, .. choice])
             .Hidden = true;
@@ -246,6 +260,8 @@ public sealed class CommandLine
             return _plant.ToRequest(line, verb);
         if (verb == "real")
             return ToReal(line);
+        if (verb == "failover")
+            return ToFailover(line);
         if (verb == "scenario")
             CheckScenario(line);
         var subject = Subject(line, verb);
@@ -344,6 +360,23 @@ public sealed class CommandLine
             Bbal = Value(line, _bbal, Words.ToPath, null),
             FakeBinder = Value(line, _fakeBinder, Words.ToPath, null),
             Directory = Value(line, _directory, Words.ToPath, null),
+            Json = Value(line, _json, Words.ToNewFile, null),
+        };
+    }
+
+    private Request ToFailover(ParseResult line)
+    {
+        var isNode = line.GetResult(_node) is { Implicit: false };
+        if (isNode && line.GetResult(_fakeBinder) is { Implicit: false })
+            throw new UsageException("--fake-binder: does not come with --node");
+        return new Request
+        {
+            Verb = "failover",
+            Bbal = Value(line, _bbal, Words.ToPath, null),
+            FakeBinder = Value(line, _fakeBinder, Words.ToPath, null),
+            IsNode = isNode,
+            FailoverScenario = Value(line, _failover, Words.ToFailover, null),
+            Count = Value(line, _times, Words.ToTimes, null),
             Json = Value(line, _json, Words.ToNewFile, null),
         };
     }

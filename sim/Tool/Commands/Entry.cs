@@ -1,8 +1,8 @@
 // Owns a process that does what a command line says: the real simulator, this process's output, and
-// nothing else. The first Ctrl-C, SIGTERM or SIGHUP asks `run` and `real` to end in good order,
-// `real` with all processes and folders that it made; a second one, and one during any other
-// command, ends the process as usual. Output that cannot be written is one line and exit code 74,
-// whatever else came of it.
+// nothing else. The first Ctrl-C, SIGTERM or SIGHUP asks `run`, `real` and `failover` to end in
+// good order, the last two with all processes and folders that they made; a second one, and one
+// during any other command, ends the process as usual. Output that cannot be written is one line
+// and exit code 74, whatever else came of it.
 
 using System;
 using System.IO;
@@ -31,7 +31,8 @@ public static class Entry
                 Stop = stop.Token,
             }.Main(arguments));
 
-        PosixSignalRegistration? StopAt(PosixSignal signal) => arguments is ["run" or "real", ..]
+        PosixSignalRegistration? StopAt(PosixSignal signal) =>
+            arguments is ["run" or "real" or "failover", ..]
             ? PosixSignalRegistration.Create(signal, context =>
             {
                 context.Cancel = !stop.IsCancellationRequested;
@@ -45,8 +46,8 @@ public static class Entry
     /// </summary>
     public static int WithOutput(Action onFailure, Func<TextWriter, int> print)
     {
-        // A result that nobody gets is not worth hours of work: `run` and `real` end as if
-        // interrupted.
+        // A result that nobody gets is not worth hours of work: `run`, `real` and `failover` end as
+        // if interrupted.
         using var written = new OutputStream(Console.OpenStandardOutput(), onFailure);
         using var output = new StreamWriter(written, new UTF8Encoding(false));
         var code = print(output);

@@ -96,7 +96,8 @@ internal sealed class RealCommand(
         return _code;
     }
 
-    private static string Find(string? named, string name, string option)
+    /// <summary>An executable that was named, or the one beside this one.</summary>
+    internal static string Find(string? named, string name, string option)
     {
         var path = Path.GetFullPath(named ?? Path.Combine(AppContext.BaseDirectory, name));
         if (!File.Exists(path))

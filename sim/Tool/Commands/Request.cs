@@ -23,7 +23,10 @@ public sealed record Request
     /// <summary>The first seed; null for one that the clock gives.</summary>
     public ulong? Seed { get; init; }
 
-    /// <summary>How many seeds; null for no limit but Time.</summary>
+    /// <summary>
+    /// How many seeds, null for no limit but Time; for failover how often each fault is done, null
+    /// for what its scenario has.
+    /// </summary>
     public long? Count { get; init; }
 
     /// <summary>How long to go on, in real time.</summary>
@@ -70,13 +73,21 @@ public sealed record Request
     /// <summary>For real: no profile was named, so seeds take one after the other.</summary>
     public bool TakesProfilesInTurn { get; init; }
 
-    /// <summary>For real: the balancer's executable; null for the one beside this one.</summary>
+    /// <summary>
+    /// For real and failover: the balancer's executable; null for the one beside this one.
+    /// </summary>
     public string? Bbal { get; init; }
 
     /// <summary>
-    /// For real: the fake backend's executable; null for the one beside this one.
+    /// For real and failover: the fake backend's executable; null for the one beside this one.
     /// </summary>
     public string? FakeBinder { get; init; }
+
+    /// <summary>For failover: backends are the real node-mname.</summary>
+    public bool IsNode { get; init; }
+
+    /// <summary>For failover: the one scenario; null for all of them.</summary>
+    public string? FailoverScenario { get; init; }
 
     /// <summary>The bug to plant in the core: a number, a name or a patch; null for none.</summary>
     public string? Planted { get; init; }

@@ -3,7 +3,9 @@
 //
 // What always holds: the exit code is 0 for a pass, 1 for a safety violation, 2 for liveness, 3
 // for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 130
-// for a `run` or `real` that the user ended before it found anything.
+// for a `run` or `real` that the user ended before it found anything. `failover` judges nothing: it
+// exits 0 when it has measured, 2 when something could not be started or measured, 130 when the
+// user ended it.
 
 using System;
 using System.Globalization;
@@ -23,6 +25,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     public const int Passed = 0;
     public const int Safety = 1;
     public const int Liveness = 2;
+    public const int NotMeasured = 2;
     public const int NotDeterministic = 3;
     public const int Crashed = 4;
     public const int Usage = 64;
@@ -102,6 +105,12 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 }.Run();
             case "real":
                 return new RealCommand(simulator, request, output, error)
+                {
+                    IsTerminal = IsTerminal,
+                    Interrupted = Stop,
+                }.Run();
+            case "failover":
+                return new FailoverCommand(request, output, error)
                 {
                     IsTerminal = IsTerminal,
                     Interrupted = Stop,

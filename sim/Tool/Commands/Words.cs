@@ -9,6 +9,7 @@ using System.IO;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Checking;
+using Simulation.Real.Failover;
 using Simulation.Scenarios;
 
 namespace Simulation.Commands;
@@ -27,6 +28,13 @@ internal static class Words
     /// <summary>Whether a scenario is named by its seed; elsewhere by its file.</summary>
     public static bool IsSeed(string subject) =>
         ulong.TryParse(subject, NumberStyles.None, CultureInfo.InvariantCulture, out _);
+
+    public static ImmutableArray<string> FailoverScenarios =>
+        [.. FailoverScenario.All.Select(scenario => scenario.Name)];
+
+    /// <summary>How often each scenario does its fault, unless the user says otherwise.</summary>
+    public static string FailoverTimes => string.Join(", ", FailoverScenario.All.Select(
+        scenario => FormattableString.Invariant($"{scenario.Name} {scenario.Times}")));
 
     public static ulong? ToSeed(string name, string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
@@ -50,6 +58,18 @@ internal static class Words
             && blocks is >= 1 and <= 100_000
             ? blocks
             : throw new UsageException($"{name}: '{text}' is not a number of blocks (1 to 100000)");
+
+    public static long? ToTimes(string name, string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var times)
+            && times is >= 1 and <= 1000
+            ? times
+            : throw new UsageException($"{name}: '{text}' is not a number of times (1 to 1000)");
+
+    public static string? ToFailover(string name, string text) =>
+        FailoverScenarios.Contains(text)
+            ? text
+            : throw new UsageException($"{name}: '{text}' is not a scenario "
+                + $"({string.Join(", ", FailoverScenarios)})");
 
     public static TimeSpan? ToTime(string name, string text) =>
         TimeSpan.FromTicks(Math.Max(1, Nanoseconds(name, text) / 100));

@@ -1,0 +1,305 @@
+// Owns one scenario of the failover benchmark from its start to its counts: three backends, the
+// balancer's executable in front of them, clients that ask all the while, and the fault, done as
+// often as it is wanted.
+//
+//   the start   all backends are healthy and warm before the first query is sent
+//   a fault     as FailoverFault says; then its victims serve clients again, as clients see it, or
+//               are healthy, as the balancer's log has it, or 20 s are over; then a second of calm
+//   the end     nothing more is sent, and replies are read until there is one to each query, but
+//               for 5 s at most
+//
+// The log is read for the start and for the time of the next fault alone: what is counted is what
+// clients see.
+//
+// What always holds: nothing is judged, only counted; no process and no folder outlives a run,
+// however it ends; one that cannot be measured is an IOException with the reason in one line.
+
+using System;
+using System.Collections.Immutable;
+using System.IO;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Real.Interop;
+using Simulation.Scenarios;
+
+namespace Simulation.Real.Failover;
+
+/// <summary>What is measured.</summary>
+internal sealed record FailoverSetup(string Balancer, FailoverProgram Backends)
+{
+    /// <summary>Whether the user has had enough.</summary>
+    public Func<bool> IsInterrupted { get; init; } = () => false;
+
+    /// <summary>Told four times a second how often the fault was done.</summary>
+    public Action<int> OnProgress { get; init; } = _ => { };
+}
+
+/// <summary>What a scenario came to.</summary>
+internal sealed record FailoverResult(FailoverScenario Scenario, FailoverCounts Counts)
+{
+    /// <summary>fake-binder or node-mname.</summary>
+    public required string Backends { get; init; }
+
+    /// <summary>How often the fault was done.</summary>
+    public required int Times { get; init; }
+
+    /// <summary>From the first query to the last.</summary>
+    public required TimeSpan Took { get; init; }
+
+    /// <summary>How late the clients sent a query at most: this host was busy.</summary>
+    public required long LongestDelayNs { get; init; }
+
+    /// <summary>Queries that the kernel dropped, because the balancer's queue was full.</summary>
+    public required long DroppedByKernel { get; init; }
+}
+
+/// <summary>Runs scenarios of the benchmark.</summary>
+internal sealed class FailoverRun : IDisposable
+{
+    private const long Second = 1_000_000_000;
+    private const long Ms = 1_000_000;
+    private const long LookNs = 10 * Ms;
+    private const long ProgressNs = 250 * Ms;
+    private const long StartLimitNs = 20 * Second;
+    private const long DownNs = Second;
+    private const long HangNs = 10 * Second;
+    private const long FlutterNs = 200 * Ms;
+    private const long FluttersForNs = 20 * Second;
+    private const long ServesAgainLimitNs = 20 * Second;
+    private const long CalmNs = Second;
+
+    /// <summary>After the last reply, so that one that comes twice is seen.</summary>
+    private const long EndNs = 500 * Ms;
+
+    private readonly Reactor _reactor = new();
+    private readonly FailoverScenario _scenario;
+    private readonly FailoverSetup _setup;
+    private readonly int _times;
+    private readonly RealStage _stage;
+    private readonly Observations _seen;
+    private readonly RealBalancer _balancer;
+    private readonly FailoverBackend[] _backends;
+    private readonly FailoverLedger _ledger;
+    private FailoverLoad? _load;
+    private bool _balancerListens;
+    private int _done;
+
+    private FailoverRun(FailoverScenario scenario, int times, FailoverSetup setup)
+    {
+        _scenario = scenario;
+        _times = times;
+        _setup = setup;
+        _stage = new RealStage(new Executables(setup.Balancer, setup.Backends.Executable));
+        var plan = new RealPlan
+        {
+            Scenario = new Scenario { Kernel = new KernelPlan { Listen = Ipv4.Loopback } },
+            Nemesis = new Nemesis { Log = LogFate.Kept, Level = "info" },
+            Faults = [],
+            LeftOut = ImmutableSortedDictionary<string, int>.Empty,
+        };
+        _seen = new Observations(plan.Scenario);
+        _balancer = new RealBalancer(_reactor, _stage, plan, _seen);
+        _backends = [.. Enumerable.Range(5301, FailoverScenario.Backends)
+            .Select(id => new FailoverBackend(_stage, setup.Backends, $"{id}"))];
+        _ledger = new FailoverLedger(scenario.Clients, FailoverScenario.Backends);
+    }
+
+    /// <summary>Measures a scenario.</summary>
+    /// <exception cref="IOException">Something did not start, or the balancer ended.</exception>
+    /// <exception cref="OperationCanceledException">The user has had enough.</exception>
+    public static FailoverResult Execute(
+        FailoverScenario scenario, int times, FailoverSetup setup)
+    {
+        using var run = new FailoverRun(scenario, times, setup);
+        return run.Measure();
+    }
+
+    public void Dispose()
+    {
+        _load?.Dispose();
+        _balancer.Dispose();
+        foreach (var backend in _backends)
+            backend.Dispose();
+        _stage.Dispose();
+    }
+
+    private FailoverResult Measure()
+    {
+        StartBackends();
+        StartBalancer();
+        ShowProgress();
+        _load = new FailoverLoad(_reactor, _scenario, _ledger,
+            _backends.Select(backend => backend.Name), _balancer.ServerOf(Ipv4.Loopback));
+        var began = Reactor.NowNs;
+        _load.Start();
+        Wait(CalmNs);
+        for (; _done < _times; _done++)
+            Fail(_done);
+        _load.Stop();
+        var took = Reactor.NowNs - began;
+        WaitUntil(() => _ledger.Waiting == 0, FailoverLedger.AnswerLimitNs);
+        Wait(EndNs);
+        return new FailoverResult(_scenario, _ledger.Finish())
+        {
+            Backends = _setup.Backends.Kind,
+            Times = _times,
+            Took = TimeSpan.FromSeconds(took / (double)Second),
+            LongestDelayNs = _load.LongestDelayNs,
+            DroppedByKernel = _balancer.LostDatagrams(),
+        };
+    }
+
+    // ---- The start ----
+
+    private void StartBackends()
+    {
+        foreach (var backend in _backends)
+            backend.Start();
+        foreach (var backend in _backends)
+        {
+            if (!WaitUntil(() => backend.HasSocket || backend.End is not null, StartLimitNs))
+                throw new IOException($"{Kind} {backend.Name}: it made no socket in 20 s");
+            CheckRuns(backend);
+        }
+    }
+
+    private void CheckRuns(FailoverBackend backend)
+    {
+        if (backend.End is { } end)
+            throw new IOException($"{Kind} {backend.Name}: {end}");
+    }
+
+    private void StartBalancer()
+    {
+        if (!_balancer.Start())
+        {
+            _balancer.Finish();
+            var said = _seen.Balancer.ErrorOutput.ReplaceLineEndings(" ");
+            throw new IOException(
+                $"{_setup.Balancer}: it does not listen{(said.Length > 0 ? ": " + said : "")}");
+        }
+        _balancerListens = true;
+        if (!WaitUntil(AreAllHealthy, StartLimitNs))
+            throw new IOException($"{_setup.Balancer}: not every {Kind} is healthy after 20 s");
+        // From then on a backend is warm, and what a fault moves does not wait for that.
+        Wait(_seen.Scenario.Kernel.WarmUp.Nanoseconds);
+    }
+
+    private string Kind => _setup.Backends.Kind;
+
+    private bool AreAllHealthy() => _backends.All(backend => IsHealthySince(0, backend));
+
+    /// <summary>Whether the log has that it became healthy, from that line on.</summary>
+    private bool IsHealthySince(int line, FailoverBackend backend)
+    {
+        _balancer.ReadLog();
+        var lines = _seen.Balancer.Log;
+        for (; line < lines.Count; line++)
+        {
+            if (lines[line].Contains("\"event\":\"backend_healthy\"", StringComparison.Ordinal)
+                && lines[line].Contains($"/{backend.Name}\"", StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
+
+    // ---- The faults ----
+
+    private void Fail(int number)
+    {
+        var victims = Enumerable.Range(number, _scenario.Victims)
+            .Select(victim => victim % _backends.Length).ToArray();
+        switch (_scenario.Fault)
+        {
+            case FailoverFault.Kill:
+                Restart(Signal.Kill, victims);
+                break;
+            case FailoverFault.Restart:
+                for (var victim = 0; victim < _backends.Length; victim++)
+                    Restart(Signal.Terminate, victim);
+                break;
+            case FailoverFault.Hang:
+                Pause(HangNs, victims);
+                WaitUntilTheyServe(victims);
+                break;
+            default:
+                for (var ns = 0L; ns < FluttersForNs; ns += 2 * FlutterNs)
+                {
+                    Pause(FlutterNs, victims);
+                    Wait(FlutterNs);
+                }
+                WaitUntilTheyServe(victims);
+                break;
+        }
+    }
+
+    private void Restart(Signal signal, params int[] victims)
+    {
+        SignalTo(victims, signal);
+        Wait(DownNs);
+        foreach (var victim in victims)
+            _backends[victim].Start();
+        WaitUntilTheyServe(victims);
+    }
+
+    private void Pause(long ns, int[] victims)
+    {
+        SignalTo(victims, Signal.Stop);
+        Wait(ns);
+        SignalTo(victims, Signal.Continue);
+    }
+
+    private void SignalTo(int[] victims, Signal signal)
+    {
+        foreach (var victim in victims)
+            _backends[victim].Signal(signal);
+    }
+
+    /// <summary>
+    /// A backend whose clients do not come back at once has nothing to answer until the next
+    /// rebalance, so being healthy is enough.
+    /// </summary>
+    private void WaitUntilTheyServe(int[] victims)
+    {
+        var since = Reactor.NowNs;
+        _balancer.ReadLog();
+        var line = _seen.Balancer.Log.Count;
+        WaitUntil(() => victims.All(victim => _ledger.ServedAt(victim) > since
+            || IsHealthySince(line, _backends[victim])), ServesAgainLimitNs);
+        foreach (var victim in victims)
+            CheckRuns(_backends[victim]);
+        Wait(CalmNs);
+    }
+
+    // ---- Waiting ----
+
+    private void Wait(long ns) => WaitUntil(() => false, ns);
+
+    /// <summary>Whether that holds before the time is over.</summary>
+    private bool WaitUntil(Func<bool> holds, long ns)
+    {
+        var until = Reactor.NowNs + ns;
+        while (!holds())
+        {
+            if (_setup.IsInterrupted())
+                throw new OperationCanceledException();
+            if (_balancerListens && _balancer.HasExited)
+            {
+                _balancer.NoteExit();
+                throw new IOException($"{_setup.Balancer}: it ended by itself, with status "
+                    + $"{_seen.Balancer.ExitCode}");
+            }
+            var now = Reactor.NowNs;
+            if (now >= until)
+                return false;
+            _reactor.RunUntil(() => false, Math.Min(until, now + LookNs));
+        }
+        return true;
+    }
+
+    private void ShowProgress()
+    {
+        _setup.OnProgress(_done);
+        _reactor.After(ProgressNs, ShowProgress);
+    }
+}
