@@ -38,7 +38,7 @@ public sealed class CountersTests
             Counter.RepliesOversized, Counter.RepliesToPortZero, Counter.RepliesToPortTooLarge,
             Counter.RepliesUnmatched, Counter.RepliesDuplicate,
         ],
-        Counters.RepliesWithoutQuery);
+        Counters.RepliesWithoutQuery.ToArray());
 
     [Fact]
     public void Sum_AddsUpItsGroupAndNothingElse()

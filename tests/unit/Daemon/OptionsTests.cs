@@ -52,6 +52,13 @@ public sealed class OptionsTests
     }
 
     [Theory]
+    [InlineData("silence", false)]
+    [InlineData("servfail", true)]
+    public void NoBackend_IsSilenceOrServfail(string text, bool answers) =>
+        Assert.Equal(answers, Accepted("-s", "/d", "--no-backend", text)
+            .Balancer.AnswersWithoutBackend);
+
+    [Theory]
     [InlineData("0", 0)]
     [InlineData("3600", 3_600_000_000_000)]
     [InlineData(".25", 250_000_000)]
@@ -135,6 +142,11 @@ public sealed class OptionsTests
         { "-s BACKEND_PATH is missing (try --help)", ["-p", "53"] },
         { "-s: '' is not a directory", ["-s", ""] },
         { "-s: its value is missing", ["-s"] },
+        {
+            "--no-backend: 'SERVFAIL' is neither silence nor servfail",
+            ["-s", "/d", "--no-backend", "SERVFAIL"]
+        },
+        { "--no-backend: its value is missing", ["-s", "/d", "--no-backend"] },
         { "--backend-path: its value is missing", ["--backend-path="] },
         { "-p: its value is missing", ["-s", "/d", "-p"] },
         { "-p: given more than once", ["-s", "/d", "-p", "1", "-p", "2"] },
