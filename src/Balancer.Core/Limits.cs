@@ -287,7 +287,9 @@ public static class Limits
 
     // ---- Queries in flight ----
 
-    /// <summary>Queries in flight on one session. Ours: 80,000 a second, answered in 0.2 s.</summary>
+    /// <summary>
+    /// Queries in flight on one session. Ours: 80,000 a second, answered in 0.2 s.
+    /// </summary>
     public const int InFlightQueries = 16_384;
 
     /// <summary>Blocks of memory for their packets: 4 MB a session. Ours.</summary>
@@ -312,7 +314,9 @@ public static class Limits
     /// </summary>
     public static readonly Duration ResendTime = Duration.FromSeconds(5);
 
-    /// <summary>Queries that one turn looks at to send them again, or to time them out. Ours.</summary>
+    /// <summary>
+    /// Queries that one turn looks at to send them again, or to time them out. Ours.
+    /// </summary>
     public const int ResendsPerTurn = 256;
 
     /// <summary>
@@ -326,7 +330,9 @@ public static class Limits
     /// <summary>Of the queries in that time, one in so many may be sent again. Ours.</summary>
     public const int ResendBudgetShare = 10;
 
-    /// <summary>Queries that may be sent again in that time, however few there were. Ours.</summary>
+    /// <summary>
+    /// Queries that may be sent again in that time, however few there were. Ours.
+    /// </summary>
     public const int LeastResendBudget = 50;
 
     // ---- Suspicion ----
@@ -337,13 +343,17 @@ public static class Limits
     /// </summary>
     public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
 
-    /// <summary>A wait that ends later than this proves nothing about the other side. Ours.</summary>
+    /// <summary>
+    /// A wait that ends later than this proves nothing about the other side. Ours.
+    /// </summary>
     public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
 
     /// <summary>Suspect again within this time, a backend is not trusted at once. Ours.</summary>
     public static readonly Duration SuspicionMemory = Duration.FromSeconds(60);
 
-    /// <summary>How long it must answer then, the first time; twice as long each time. Ours.</summary>
+    /// <summary>
+    /// How long it must answer then, the first time; twice as long each time. Ours.
+    /// </summary>
     public static readonly Duration FirstProof = Duration.FromSeconds(2);
 
     /// <summary>The longest that it must answer. Ours.</summary>
@@ -413,7 +423,8 @@ public static class Limits
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
         Verify.That(LastNamedId >= FirstNamedId, "names make ids");
         Verify.That(InFlightBlocks * InFlightBlockBytes
-            >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes), "a few of any size are in flight");
+            >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes),
+            "a few of any size are in flight");
         Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
         Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");

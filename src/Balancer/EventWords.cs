@@ -81,8 +81,8 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("be_path", e.Path),
             ("suspect_ms", e.Suspect.WholeMilliseconds)));
         Say((LogEvent.QueriesResent e) => new(
-            $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to others,"
-            + $" {e.Lost} lost",
+            $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to"
+            + $" others, {e.Lost} lost",
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));

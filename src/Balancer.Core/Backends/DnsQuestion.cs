@@ -32,7 +32,9 @@ internal static class DnsQuestion
         _ => BinaryPrimitives.ReadUInt16BigEndian(message),
     };
 
-    /// <summary>Whether its opcode is QUERY, the one that is safe to be carried out twice.</summary>
+    /// <summary>
+    /// Whether its opcode is QUERY, the one that is safe to be carried out twice.
+    /// </summary>
     public static bool IsQuery(ReadOnlySpan<byte> message) =>
         message.Length >= HeaderBytes && (message[2] & 0x78) == 0;
 
@@ -71,7 +73,9 @@ internal static class DnsQuestion
         return HeaderBytes + question;
     }
 
-    /// <summary>Bytes of the first question; 0 if there is none, or none that can be read.</summary>
+    /// <summary>
+    /// Bytes of the first question; 0 if there is none, or none that can be read.
+    /// </summary>
     private static int LengthOf(ReadOnlySpan<byte> message)
     {
         if (message.Length < HeaderBytes

@@ -1,8 +1,8 @@
 // Owns the way up: what a backend has to say to the rest of the balancer, or to ask of it, which it
 // does not know. LoadBalancer hears it and passes it on.
 //
-// What always holds: what a session had in flight is reported once, when it ends and before anything
-// of it is cleared.
+// What always holds: what a session had in flight is reported once, when it ends and before
+// anything of it is cleared.
 
 namespace Balancer.Core;
 

@@ -1,8 +1,9 @@
 // Owns the log records that say that a backend is stuck and that it no longer is. From the first
 // query that it does not take until everything queued is written, or the session ends, it is one
 // episode: backend_stuck at once and every 5 s while it does not take queries, backend_unstuck at
-// the end. A backend that is stuck again within 5 s of the last backend_stuck is not logged at once;
-// if it has drained by the end of these 5 s, only the end is logged, for all such episodes as one.
+// the end. A backend that is stuck again within 5 s of the last backend_stuck is not logged at
+// once; if it has drained by the end of these 5 s, only the end is logged, for all such episodes as
+// one.
 //
 // What always holds: at most one backend_stuck comes in 5 s for one session, and each
 // backend_unstuck ends one or takes its place; every query that is dropped is in the number of

@@ -113,7 +113,9 @@ internal sealed class Suspicion
         }
     }
 
-    /// <summary>The session ended or was replaced: the next one begins with a clean sheet.</summary>
+    /// <summary>
+    /// The session ended or was replaced: the next one begins with a clean sheet.
+    /// </summary>
     public void OnSessionEnded()
     {
         _timers.Disarm(_timer);

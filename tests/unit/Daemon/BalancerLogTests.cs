@@ -59,6 +59,11 @@ public sealed class BalancerLogTests
             Backend, new Duration(4_200_300_000), 812, StuckEnd.Drained)),
         Of(new LogEvent.BackendUnstuck(
             Backend, Duration.FromSeconds(15L), 1, StuckEnd.SessionEnded)),
+        Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 1)),
+        Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 37)),
+        Of(new LogEvent.BackendTrusted(Backend, Path, Duration.FromMilliseconds(2_104))),
+        Of(new LogEvent.QueriesResent(Backend, 1, 0)),
+        Of(new LogEvent.QueriesResent(Backend, 412, 3)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
@@ -100,7 +105,10 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Status(
             new Instant(90_000_000_000), 3, 2, 12, 1, CountersThatDiffer())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
-            BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16))),
+            BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
+            false, 7))),
+        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
+            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, true, 7))),
         Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
             1, 2, 3, 4), new Instant(90_000_000_000))),
