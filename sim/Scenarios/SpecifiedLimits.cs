@@ -87,6 +87,8 @@ public static class SpecifiedLimits
 
     public static readonly Duration HandshakeTime = Seconds(10);
     public const int BackendTries = 2;
+    public static readonly Duration FirstFullDelay = Duration.FromMilliseconds(10);
+    public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
     public const int RelayQueueBytes = 16 * 1024;
 
     /// <summary>How long the listener may rest when there is no descriptor to be had.</summary>

@@ -167,6 +167,12 @@ public enum Counter
     /// <summary>Connections tried on a second backend.</summary>
     ConnectionsRetried,
 
+    /// <summary>Waited for a backend that became suspect or lost its session.</summary>
+    ConnectionsMoved,
+
+    /// <summary>Connects that found a backend's accept queue full, and are made again.</summary>
+    ConnectsToFullBackend,
+
     /// <summary>Remotes forgotten because they were silent for five minutes.</summary>
     RemotesExpired,
 

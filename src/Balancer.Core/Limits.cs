@@ -285,6 +285,22 @@ public static class Limits
     /// <summary>Backends tried for one connection before the client is closed. Ours.</summary>
     public const int TcpBackendTries = 2;
 
+    /// <summary>
+    /// How long a connection waits before it asks again whose backend had no room in its accept
+    /// queue; twice as long each further time, up to the longest. Ours: a backend that is busy for
+    /// a moment delays its clients by little more than that moment.
+    /// </summary>
+    public static readonly Duration FirstFullDelay = Duration.FromMilliseconds(10);
+
+    /// <summary>The longest of these delays. Ours.</summary>
+    public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// Connections that one turn looks at when a backend's state changed, for those that should
+    /// leave it. Ours: 10,000 of them are looked at in ten turns.
+    /// </summary>
+    public const int TcpLooksPerTurn = 1024;
+
     // ---- Queries in flight ----
 
     /// <summary>

@@ -195,7 +195,11 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnConnected(Instant now, Backend backend) =>
         _discovery.OnConnected(now, backend);
 
-    void IBackendReports.OnHealthy(Instant now) => _remotes.OnBackendHealthy(now);
+    void IBackendReports.OnHealthy(Instant now)
+    {
+        _remotes.OnBackendHealthy(now);
+        _tcp.LookAround();
+    }
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
@@ -208,12 +212,19 @@ public sealed class LoadBalancer : IBackendReports
             inFlight.DropAll();
         else
             _resends.OnSessionLost(backend.Id, inFlight);
+        _tcp.LookAround();
     }
 
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend.Id);
 
-    void IBackendReports.OnSuspected(Backend backend) => _resends.OnSuspected(backend);
+    void IBackendReports.OnSuspected(Backend backend)
+    {
+        _resends.OnSuspected(backend);
+        _tcp.LookAround();
+    }
+
+    void IBackendReports.OnTrusted() => _tcp.LookAround();
 
     // ---- The stop ----
 

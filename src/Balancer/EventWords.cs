@@ -154,6 +154,7 @@ internal static class EventWords
         Say((LogEvent.ConnectionRelaying e) => new(
             $"connection {e.Id} accepted by backend {e.Backend}",
             ("conn_id", e.Id.Value), ("be_id", e.Backend.Value)));
+        Say((LogEvent.BackendAcceptQueueFull e) => Of(e));
         Say((LogEvent.ConnectionRefusedByBackend e) => Of(e));
         Say((LogEvent.ConnectionClosed e) => Of(e));
 
@@ -234,6 +235,14 @@ internal static class EventWords
         $"connection from {client} refused: {limit}{LogWords.More(suppressed)}",
         ("remote_ip", client.Address.ToString()), ("remote_port", (int)client.Port),
         ("limit", LogWords.NameOf(which)), ("suppressed", suppressed));
+
+    private static Words Of(LogEvent.BackendAcceptQueueFull e) => new(
+        $"the accept queue of backend {e.Backend} is full; connection {e.Id} is tried again"
+        + LogWords.More(e.Suppressed),
+    [
+        ("be_id", e.Backend.Value), ("conn_id", e.Id.Value), .. Errno(e.Why),
+        ("suppressed", e.Suppressed),
+    ]);
 
     private static Words Of(LogEvent.ConnectionRefusedByBackend e) => new(
         $"backend {e.Backend} refused connection {e.Id}: {LogWords.Of(e.Why)}"

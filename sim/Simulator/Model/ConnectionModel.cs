@@ -25,6 +25,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private ExpectedConnection? _connecting;
     private ExpectedBackend? _connectTo;
     private ExpectedConnection? _ending;
+    private bool _backendsChanged;
     private long _lastId;
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
@@ -95,6 +96,13 @@ internal sealed class ConnectionModel(ReferenceModel model)
         }
         Touch(connection);
         connection.Backend = backend;
+        connection.SessionsEnded = backend?.SessionsEnded ?? 0;
+        connection.RetryFrom = null;
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            OnFull(connection, result);
+            return true;
+        }
         connection.Tries++;
         if (result.IsOk)
         {
@@ -225,9 +233,14 @@ internal sealed class ConnectionModel(ReferenceModel model)
             model.Counters.Add(how);
     }
 
+    /// <summary>A backend is suspect, or is not any more, or has a session, or has none.</summary>
+    public void OnBackendsChanged() => _backendsChanged = true;
+
     /// <summary>The core told which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
+        if (_connecting == null && Waiting(logged.Id) is { } again)
+            DecideAnew(again);
         if (_connecting is not { } connection || connection.From != logged.Client
             || (_connectTo?.Id ?? 0) != logged.Backend.Value)
         {
@@ -235,7 +248,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 + $" backend {logged.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
-        if (connection.Tries == 0)
+        if (connection.Id == default)
             connection.Id = new ConnectionId(++_lastId);
         if (connection.Id != logged.Id)
         {
@@ -305,6 +318,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private void JudgeTouched()
     {
+        if (!model.Life.HasStopped)
+            JudgeWaiting();
+        _backendsChanged = false;
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
@@ -395,6 +411,100 @@ internal sealed class ConnectionModel(ReferenceModel model)
             _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
         else
             _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
+    }
+
+    private ExpectedConnection? Waiting(ConnectionId id)
+    {
+        foreach (var connection in _open)
+        {
+            if (connection.Id == id)
+                return connection;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// A connection is tried that waited: for room in a backend's accept queue until its time came,
+    /// or for a backend that it has reason to leave.
+    /// </summary>
+    private void DecideAnew(ExpectedConnection connection)
+    {
+        var last = connection.Backend!;
+        _connecting = connection;
+        if (connection.RetryFrom is { } from)
+        {
+            if (model.Now < from)
+                ReportRelay(connection, $"it was tried again; it should not before {from}");
+            _connectTo = model.Policy.NextBeside(model.Now, last)
+                ?? (last.Stage == Stage.Healthy ? last : null);
+            return;
+        }
+        if (!connection.ShouldLeave)
+            ReportRelay(connection, $"it no longer waits for {last}, and nothing is wrong with it");
+        model.Counters.Add(Counter.ConnectionsMoved);
+        _connectTo = model.Policy.NextBetter(model.Now, last);
+    }
+
+    /// <summary>
+    /// Its backend has no room for it. Another is asked at once, the first time; then it waits.
+    /// </summary>
+    private void OnFull(ExpectedConnection connection, IoResult result)
+    {
+        var full = connection.Backend!;
+        model.Counters.Add(Counter.ConnectsToFullBackend);
+        model.Repeats.OnCondition(Repeat.AcceptQueueFull, full.Id,
+            new LogEvent.BackendAcceptQueueFull(
+                new BackendId(full.Id), connection.Id, result, 0));
+        if (!connection.WasFull)
+        {
+            connection.WasFull = true;
+            if (model.Policy.NextBeside(model.Now, full) is { } other)
+            {
+                _connecting = connection;
+                _connectTo = other;
+                return;
+            }
+        }
+        var delay = SpecifiedLimits.FirstFullDelay.Nanoseconds << Math.Min(connection.PutOffs++, 8);
+        connection.RetryFrom = connection.RetryBy = model.Now + new Duration(
+            Math.Min(delay, SpecifiedLimits.LongestFullDelay.Nanoseconds));
+    }
+
+    /// <summary>
+    /// Nobody waits longer than it should: for room, or for a backend that may never answer while
+    /// another would.
+    /// </summary>
+    private void JudgeWaiting()
+    {
+        foreach (var connection in _open)
+        {
+            if (connection.IsClosed || connection.IsRelaying || connection.ClientFailed)
+                continue;
+            if (connection.RetryFrom != null)
+                JudgePutOff(connection);
+            else if (_backendsChanged && connection.ShouldLeave && model.Policy.IsWorthIt(
+                model.Now, connection.Backend!, needsBetter: true))
+            {
+                ReportRelay(connection, $"it still waits for {connection.Backend}, which is suspect"
+                    + " or lost its session, and another backend is better");
+            }
+        }
+    }
+
+    private void JudgePutOff(ExpectedConnection connection)
+    {
+        var last = connection.Backend!;
+        if (model.Now < connection.RetryBy
+            || model.Now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime)
+            return;
+        if (last.Stage == Stage.Healthy
+            || model.Policy.IsWorthIt(model.Now, last, needsBetter: false))
+        {
+            ReportRelay(connection, $"it should have been tried again at {connection.RetryBy}");
+        }
+        // There was nobody to try; the core looks again later.
+        connection.RetryFrom = connection.RetryBy;
+        connection.RetryBy = model.Now + SpecifiedLimits.LongestFullDelay;
     }
 
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>

@@ -283,6 +283,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
+        model.Connections.OnBackendsChanged();
     }
 
     private void OnReturned(ExpectedBackend backend)
@@ -308,6 +309,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             model.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
+            backend.SessionsEnded += session.HasHello ? 0 : 1;
         }
         ConnectAtOnce(backend);
     }

@@ -126,6 +126,9 @@ internal sealed class ExpectedBackend(
 
     public StuckEpisode Stuck { get; } = new();
 
+    /// <summary>Sessions that ended and had not retired.</summary>
+    public int SessionsEnded { get; set; }
+
     /// <summary>It was silent when it was asked, and is not trusted again.</summary>
     public bool IsSuspect => Session is { Silence.IsSuspect: true };
 

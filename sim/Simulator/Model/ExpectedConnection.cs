@@ -5,6 +5,7 @@
 // so what waits here waits in the balancer.
 
 using Balancer.Core;
+using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
@@ -29,7 +30,29 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Its stream to a backend; None while there is none.</summary>
     public SocketHandle BackendStream { get; set; }
 
+    /// <summary>Backends that it was connected to, or that refused that.</summary>
     public int Tries { get; set; }
+
+    /// <summary>Sessions that its backend had ended when it was connected to that.</summary>
+    public int SessionsEnded { get; set; }
+
+    /// <summary>Its backend's accept queue was full: it is tried again, not earlier.</summary>
+    public Instant? RetryFrom { get; set; }
+
+    /// <summary>The latest that it is tried again, if there is anybody to try.</summary>
+    public Instant RetryBy { get; set; }
+
+    /// <summary>Times that it was put off because all that were asked were full.</summary>
+    public int PutOffs { get; set; }
+
+    public bool WasFull { get; set; }
+
+    /// <summary>
+    /// It waits for a backend that is suspect or whose session has ended, and may try another.
+    /// </summary>
+    public bool ShouldLeave => !IsRelaying && !IsClosed && MustEnd == null && RetryFrom == null
+        && Tries is > 0 and < SpecifiedLimits.BackendTries && Backend is { } backend
+        && (backend.IsSuspect || backend.SessionsEnded != SessionsEnded);
 
     /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>
     public int OkBytes { get; set; }

@@ -141,6 +141,22 @@ internal sealed class PolicyModel
         return chosen;
     }
 
+    /// <summary>Who is asked beside a backend that has no room; nobody who is worse.</summary>
+    public ExpectedBackend? NextBeside(Instant now, ExpectedBackend full) =>
+        IsWorthIt(now, full, needsBetter: false) ? NextInTurn(now, full) : null;
+
+    /// <summary>Who is asked instead of a backend; only somebody who is better.</summary>
+    public ExpectedBackend? NextBetter(Instant now, ExpectedBackend than) =>
+        IsWorthIt(now, than, needsBetter: true) ? NextInTurn(now, than) : null;
+
+    /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>
+    public bool IsWorthIt(Instant now, ExpectedBackend than, bool needsBetter)
+    {
+        var most = than.Stage != Stage.Healthy ? WorstRank
+            : RankOf(than, now) - (needsBetter ? 1 : 0);
+        return _backends.Exists(backend => backend != than && IsChoosable(backend, now, most));
+    }
+
     /// <summary>The next healthy backend by id after the last one chosen.</summary>
     public ExpectedBackend? NextInTurn(Instant now, ExpectedBackend? except = null)
     {

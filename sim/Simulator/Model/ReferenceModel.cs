@@ -3,11 +3,12 @@
 // policy model, what the core should do; where what it does differs, that is a finding. What each
 // kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
-// The core's log is used for five things only, and each use is checked against the calls and the
+// The core's log is used for six things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), that something is over (ConnectionClosed and BackendForgotten), and that a stop
+// (HeartbeatSent), which waiting connection is tried anew (ConnectionOpened),
+// that something is over (ConnectionClosed and BackendForgotten), and that a stop
 // is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as

@@ -175,6 +175,8 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (backend.HasPath)
             model.Outage.OnHealthy();
+        if (backend.HasPath)
+            model.Connections.OnBackendsChanged();
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
@@ -213,6 +215,8 @@ internal sealed class SessionModel(ReferenceModel model)
         if (backend.Session != session)
             return;
         backend.Session = null;
+        backend.SessionsEnded++;
+        model.Connections.OnBackendsChanged();
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
         model.Stuck.OnSessionOver(backend);

@@ -161,6 +161,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name, session.Backend.Path,
             model.Now - silence.Since, session.InFlight.Count));
         model.Resends.OnSuspected(session);
+        model.Connections.OnBackendsChanged();
     }
 
     private void Trust(ExpectedSession session)
@@ -173,6 +174,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));
         model.Resends.OnTrusted(session);
+        model.Connections.OnBackendsChanged();
     }
 
     private void LookAgain(Silence silence)

@@ -134,6 +134,11 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     /// <summary>The queries in flight on its session.</summary>
     public InFlight InFlight => _session.InFlight;
 
+    /// <summary>Sessions that ended; one that retired serves its TCP connections still.</summary>
+    public long SessionsEnded { get; private set; }
+
+    public bool IsSuspect => _suspicion.IsSuspect;
+
     /// <summary>Neither suspect nor stuck.</summary>
     public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
 
@@ -360,6 +365,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
 
     private void EndSession(Instant now)
     {
+        SessionsEnded++;
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
         _reports.OnSessionLost(this, _session.TakeInFlight());
@@ -458,6 +464,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
+        _reports.OnTrusted();
     }
 
     /// <summary>Counts a TCP session that it took.</summary>

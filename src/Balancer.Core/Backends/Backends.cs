@@ -155,9 +155,32 @@ internal sealed class Backends
     /// The next healthy backend in the order of ids after the one last chosen, whose turn is then
     /// over; null if there is none. `except` is passed over.
     /// </summary>
-    public Backend? NextInTurn(Instant now, Backend? except = null)
+    public Backend? NextInTurn(Instant now, Backend? except = null) =>
+        TakeTurn(now, BestRank(now, except), except);
+
+    /// <summary>
+    /// As NextInTurn, but another than this one, which has no room for a connection: one that is
+    /// as good as it, or better.
+    /// </summary>
+    public Backend? NextBeside(Instant now, Backend full)
     {
-        var best = BestRank(now, except);
+        var best = BestRank(now, except: full);
+        return full.State != BackendState.Healthy || best <= RankOf(now, full)
+            ? TakeTurn(now, best, except: full)
+            : null;
+    }
+
+    /// <summary>As NextInTurn, but one that is better than this one.</summary>
+    public Backend? NextBetter(Instant now, Backend than)
+    {
+        var best = BestRank(now, except: than);
+        return than.State != BackendState.Healthy || best < RankOf(now, than)
+            ? TakeTurn(now, best, except: than)
+            : null;
+    }
+
+    private Backend? TakeTurn(Instant now, Rank best, Backend? except)
+    {
         var first = FirstAfterLastChosen();
         for (var n = 0; n < Count; n++)
         {

@@ -36,4 +36,7 @@ internal interface IBackendReports
 
     /// <summary>A backend became suspect: others should have what it has in flight.</summary>
     void OnSuspected(Backend backend);
+
+    /// <summary>A suspect backend is trusted again.</summary>
+    void OnTrusted();
 }

@@ -111,6 +111,18 @@ internal sealed class Remotes
         _backends.NextInTurn(now, except: refused);
 
     /// <summary>
+    /// The backend to ask next for a connection that had no room at one: another that is not worse,
+    /// or null.
+    /// </summary>
+    public Backend? ChooseBeside(Instant now, Backend full) => _backends.NextBeside(now, full);
+
+    /// <summary>
+    /// The backend for a connection that should not wait for this one any longer, or null: there is
+    /// none that is better.
+    /// </summary>
+    public Backend? ChooseBetter(Instant now, Backend than) => _backends.NextBetter(now, than);
+
+    /// <summary>
     /// The backend for a query that is sent again, or null. Nobody was heard from: an address that
     /// is not known stays so.
     /// </summary>

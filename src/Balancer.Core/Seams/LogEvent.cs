@@ -417,6 +417,19 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// A backend's accept queue has no room for a connection, which is tried again.
+    /// </summary>
+    public readonly record struct BackendAcceptQueueFull(
+        BackendId Backend, ConnectionId Id, IoResult Why, long Suppressed)
+        : IRepeatedEvent<BackendAcceptQueueFull>
+    {
+        public static string Name => "backend_accept_queue_full";
+        public static LogLevel Level => LogLevel.Warn;
+        public BackendAcceptQueueFull WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
     /// A backend refused a connection or ended it before INBOUND_TCP_OK; rate limited.
     /// </summary>
     public readonly record struct ConnectionRefusedByBackend(

@@ -2,9 +2,15 @@
 // between them and the relaying after it.
 //
 //   AwaitingOk ── INBOUND_TCP_OK ──→ Relaying ── both directions finished ──→ Ended
-//       │  ▲                            │
-//       │  └ refused: one more backend  └ a side failed, idle, too old ─────→ Ended
-//       └ 10 s, or nobody takes it ─────────────────────────────────────────→ Ended
+//     │ ▲ │ ▲                           │
+//     │ │ │ └ refused, or its backend   └ a side failed, idle, too old ─────→ Ended
+//     │ │ │   is suspect: one more backend
+//     │ │ └ 10 s, or nobody takes it ───────────────────────────────────────→ Ended
+//     ▼ │
+//   AwaitingRoom: an accept queue was full ── 10 s ─────────────────────────→ Ended
+//
+// A backend whose accept queue is full has refused nothing: it is busy. Another is asked at once,
+// and then one after the other, ever more slowly, for as long as a handshake may take.
 //
 // The client is not read before INBOUND_TCP_OK: its bytes wait in the kernel, so a backend that
 // goes away before that has consumed nothing and another can be tried. Of the backend exactly the
@@ -54,7 +60,10 @@ internal sealed class TcpProxy : IStreamOwner
     private ProxySide _client;
     private ProxySide _server;
     private Backend? _backend;
+    private long _sessionsEnded;
     private int _tries;
+    private bool _wasFull;
+    private Duration _fullDelay;
     private int _okBytes;
     private uint _okFrame;
     private Instant _acceptedAt;
@@ -74,6 +83,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     private enum ProxyState
     {
+        AwaitingRoom,
         AwaitingOk,
         Relaying,
         Ended,
@@ -98,6 +108,13 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A backend took it at some time.</summary>
     public bool WasRelayed { get; private set; }
 
+    /// <summary>
+    /// It waits for a backend that is suspect or whose session ended, and may try one more.
+    /// </summary>
+    public bool ShouldLeave => _state == ProxyState.AwaitingOk
+        && _tries < Limits.TcpBackendTries
+        && (_backend!.IsSuspect || _backend.SessionsEnded != _sessionsEnded);
+
     /// <summary>Bytes of memory that its queues have grown to.</summary>
     public int QueueMemory => _toBackend.Queue.Memory + _toClient.Queue.Memory;
 
@@ -116,6 +133,8 @@ internal sealed class TcpProxy : IStreamOwner
         _client = new ProxySide { Stream = stream };
         WasRelayed = false;
         _tries = 0;
+        _wasFull = false;
+        _fullDelay = Limits.FirstFullDelay;
         _acceptedAt = now;
         _lastActivity = now;
         ForgetHandshake();
@@ -125,7 +144,6 @@ internal sealed class TcpProxy : IStreamOwner
         _services.Owners.Add(stream, this);
         // Nothing is read yet, but a client that resets is let go at once.
         _services.Network.SetInterest(stream, Readiness.HangUp);
-        _services.Timers.Arm(_timer, now + Limits.TcpHandshakeTimeout);
         TryBackend(now, backend);
     }
 
@@ -164,10 +182,14 @@ internal sealed class TcpProxy : IStreamOwner
         // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
+        if (ShouldLeave && _set.ChooseBetter(now, _backend!) is { } better)
+            Leave(now, better);
         if (_state == ProxyState.Relaying)
             EndOrWait();
         else if (_state == ProxyState.AwaitingOk)
             WaitForOk();
+        else if (_state == ProxyState.AwaitingRoom)
+            WaitFor(ref _client, Readiness.HangUp);
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
         return (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
@@ -228,7 +250,7 @@ internal sealed class TcpProxy : IStreamOwner
     private void TryBackend(Instant now, Backend backend)
     {
         _backend = backend;
-        _tries++;
+        _sessionsEnded = backend.SessionsEnded;
         _services.Log.Write(new LogEvent.ConnectionOpened(Id, Peer, backend.Id));
         var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
@@ -237,17 +259,70 @@ internal sealed class TcpProxy : IStreamOwner
             End(Counter.ConnectionsWithoutResources, result);
             return;
         }
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            OnFull(now, backend, result);
+            return;
+        }
+        _tries++;
         if (!result.IsOk)
         {
             OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
             return;
         }
+        _state = ProxyState.AwaitingOk;
+        _services.Timers.Arm(_timer, _acceptedAt + Limits.TcpHandshakeTimeout);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
         _services.Owners.Add(stream, this);
         FrameWriter.WriteInboundTcp(_toBackend.Queue, Peer);
         WriteHandshake(now);
+    }
+
+    /// <summary>Its accept queue is full: another is tried at once, the first time.</summary>
+    private void OnFull(Instant now, Backend full, IoResult why)
+    {
+        _state = ProxyState.AwaitingRoom;
+        _set.OnFull(now, this, full, why);
+        var isFirst = !_wasFull;
+        _wasFull = true;
+        if (isFirst && _set.ChooseBeside(now, full) is { } other)
+            TryBackend(now, other);
+        else
+            AwaitRoom(now, NextFullDelay());
+    }
+
+    /// <summary>How long it waits; the first delay is for the first time that it waits.</summary>
+    private Duration NextFullDelay()
+    {
+        var delay = _fullDelay;
+        _fullDelay = Duration.Min(delay + delay, Limits.LongestFullDelay);
+        return delay;
+    }
+
+    private void AwaitRoom(Instant now, Duration delay) => _services.Timers.Arm(
+        _timer, Instant.Min(now + delay, _acceptedAt + Limits.TcpHandshakeTimeout));
+
+    /// <summary>Asks another, or the same if there is none, or waits for one to be there.</summary>
+    private void TryAgain(Instant now)
+    {
+        var full = _backend!;
+        var next = _set.ChooseBeside(now, full)
+            ?? (full.State == BackendState.Healthy ? full : null);
+        if (next is not null)
+            TryBackend(now, next);
+        else
+            AwaitRoom(now, Limits.LongestFullDelay);
+    }
+
+    /// <summary>Waits no longer for its backend, which may never answer.</summary>
+    private void Leave(Instant now, Backend better)
+    {
+        DropBackendStream();
+        ForgetHandshake();
+        _services.Counters.Add(Counter.ConnectionsMoved);
+        TryBackend(now, better);
     }
 
     private void WriteHandshake(Instant now)
@@ -366,7 +441,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     private void OnClientReady(Instant now, Readiness ready)
     {
-        if (_state == ProxyState.AwaitingOk)
+        if (_state != ProxyState.Relaying)
         {
             if ((ready & Readiness.HangUp) != 0)
                 End(Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset));
@@ -450,8 +525,10 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A deadline passed, and what came until now was dealt with.</summary>
     private void OnDeadline(Instant now)
     {
-        if (_state == ProxyState.AwaitingOk)
+        if (_state != ProxyState.Relaying && now >= _acceptedAt + Limits.TcpHandshakeTimeout)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
+        else if (_state == ProxyState.AwaitingRoom)
+            TryAgain(now);
         else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= _lastActivity + _services.Options.TcpIdleTimeout)
