@@ -10,6 +10,7 @@
 //   S6           one generation's frames
 //   L3           one connection's time
 //   S3 S5 S10 S4 remotes, replies, bounds, counts of remotes
+//   S16          how often one is sent
 //   S1 S2        every datagram's place
 //   S15          the stop
 //   S11 S12      what was named, what was counted
@@ -104,6 +105,8 @@ public sealed class CheckSet : RunObserver
         Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         _model.OnReceived(now, in header, payload);
+        foreach (var check in _checks)
+            check.OnReceived(in header, payload);
         Conclude(now);
     }
 
@@ -116,6 +119,8 @@ public sealed class CheckSet : RunObserver
     public override void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         _model.OnSent(now, in header, payload);
+        foreach (var check in _checks)
+            check.OnSent(in header, payload);
         Conclude(now);
     }
 
@@ -150,6 +155,11 @@ public sealed class CheckSet : RunObserver
         Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
     {
         _model.OnWritten(now, stream, result, bytes);
+        if (_model.Sockets.OwnerOf(stream) is ExpectedSession)
+        {
+            foreach (var check in _checks)
+                check.OnWritten(stream, bytes);
+        }
         Conclude(now);
     }
 
@@ -241,7 +251,7 @@ public sealed class CheckSet : RunObserver
     [
         new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(),
         new S6Generations(), new L3Connections(), new S3Stickiness(), new S5NoInvention(),
-        new S10Bounds(), new S4Assignment(), new S1Conservation(), new S2Routing(),
+        new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(), new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
         new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];

@@ -9,6 +9,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -59,7 +60,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
         else
             model.Deadlines.ServeBefore(_stopDue);
         if (!_closesAll)
-            model.CutInTurn += model.Resends.LostCount;
+            model.CutInTurn += model.Resends.Waiting.Count();
         _closesAll = true;
     }
 

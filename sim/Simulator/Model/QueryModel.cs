@@ -7,6 +7,7 @@
 
 using System;
 using System.Buffers.Binary;
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -17,8 +18,32 @@ internal sealed class QueryModel(ReferenceModel model)
 {
     private const int UdpHeaderBytes = 16;
 
-    /// <summary>Queries in flight now; one that two backends have is one.</summary>
-    public long InFlight { get; private set; }
+    /// <summary>
+    /// Queries that are neither answered nor given up now; one that two backends have is one.
+    /// </summary>
+    public long CountInFlight()
+    {
+        var pairs = new HashSet<ExpectedPair>();
+        var single = 0L;
+        foreach (var backend in model.Policy.Backends)
+        {
+            foreach (var query in backend.Session?.InFlight.NewestFirst ?? [])
+                Count(query);
+        }
+        foreach (var session in model.Retired)
+            session.InFlight.NewestFirst.ForEach(Count);
+        foreach (var query in model.Resends.Waiting)
+            Count(query);
+        return single + pairs.Count;
+
+        void Count(ExpectedQuery query)
+        {
+            if (query.Pair == null)
+                single++;
+            else if (!query.Pair.IsAnswered)
+                pairs.Add(query.Pair);
+        }
+    }
 
     /// <summary>Puts a query into a backend's queue; false if it takes none for now.</summary>
     public bool TryPut(ExpectedBackend backend, ExpectedQuery query)

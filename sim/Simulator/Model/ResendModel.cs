@@ -9,7 +9,9 @@
 // What always holds: a query whose session ended is sent once more or counted as lost, once; none is
 // sent to a third backend.
 
+using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -39,17 +41,8 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>Queries whose session ended wait.</summary>
     public bool HasLost => _lost.Count > 0;
 
-    /// <summary>How many of them.</summary>
-    public int LostCount
-    {
-        get
-        {
-            var count = 0;
-            foreach (var lost in _lost)
-                count += lost.Queries.Count;
-            return count;
-        }
-    }
+    /// <summary>All that wait.</summary>
+    public IEnumerable<ExpectedQuery> Waiting => _lost.SelectMany(lost => lost.Queries);
 
     /// <summary>Something is left for the next turn.</summary>
     public bool HasWork => _lost.Count > 0 || _walks.Count > 0;
@@ -195,7 +188,7 @@ internal sealed class ResendModel(ReferenceModel model)
         var other = Choose(query);
         if (other == null || other == suspect.Backend)
             return;
-        if (Recent(_copied) >= System.Math.Max(SpecifiedLimits.LeastCopies,
+        if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
             model.Counters.Add(Counter.ResendsOverBudget);

@@ -104,7 +104,8 @@ public sealed class ViolationTests
         sim.First.Reply(new Endpoint(Asker, 7), [1, 2, 3]);
         sim.First.Reply(new Endpoint(Asker, 7), []);
         sim.Run(0.1);
-        Assert.Equal(3, sim.Core.Counters[Counter.RepliesSent]);
+        Assert.Equal(1, sim.Core.Counters[Counter.RepliesSent]);
+        Assert.Equal(2, sim.Core.Counters[Counter.RepliesUnmatched]);
     });
 
     [Fact]
@@ -470,6 +471,93 @@ public sealed class ViolationTests
         sim.Kernel.RequestStop();
         sim.Run(1);
         Assert.True(sim.Core.HasStopped);
+    });
+
+    // ---- Queries that are sent again ----
+
+    [Fact]
+    public void QuerySentAThirdTime_BreaksS16() => Breaks(
+        "S16", "that came 1 times was sent 3 times", static sim => SendAgain(sim, 3));
+
+    [Fact]
+    public void QuerySentTwice_PassesS16() => Passes("S16", static sim => SendAgain(sim, 2));
+
+    /// <summary>A query comes, and so many frames with it are written, the first in pieces.</summary>
+    private static void SendAgain(Suspect sim, int times)
+    {
+        byte[] payload = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        byte[] frame = [2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0, .. payload];
+        sim.Observer.OnReceived(sim.Now, Header(7), payload);
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame[..9]);
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame[9..]);
+        for (var n = 1; n < times; n++)
+        {
+            sim.Observer.OnWritten(
+                sim.Now, sim.FirstSession, IoResult.Ok(frame.Length), frame);
+        }
+    }
+
+    [Fact]
+    public void SecondReplyToOneQuery_BreaksS16() => Breaks(
+        "S16", "it has asked 1 times", static sim => ReplyTo(sim, queries: 1, replies: 2));
+
+    [Fact]
+    public void ReplyToEachOfTwoQueries_PassesS16() =>
+        Passes("S16", static sim => ReplyTo(sim, queries: 2, replies: 2));
+
+    private static void ReplyTo(Suspect sim, int queries, int replies)
+    {
+        for (var n = 0; n < queries; n++)
+            sim.Observer.OnReceived(sim.Now, Header(7), [0, 9, 1]);
+        for (var n = 0; n < replies; n++)
+            sim.Observer.OnSent(sim.Now, Header(7), [0, 9, 0x81]);
+    }
+
+    [Fact]
+    public void CopiesBeyondTheBudget_BreakS16() => Breaks(
+        "S16", "51 queries of suspect backends were sent again", static sim => Copy(sim, 51));
+
+    [Fact]
+    public void CopiesOfTheBudget_PassS16() => Passes("S16", static sim => Copy(sim, 50));
+
+    private static void Copy(Suspect sim, int count)
+    {
+        sim.Core.Counters.Add(Counter.ResendsFromSuspect, count);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    }
+
+    [Fact]
+    public void QueryThatIsNeitherAnsweredNorInFlight_BreaksS1() => Breaks("S1", static sim =>
+    {
+        sim.Core.Counters.Add(Counter.UnansweredLost);
+        sim.Run(70);
+    });
+
+    // ---- Silence ----
+
+    [Fact]
+    public void SuspicionOfABackendThatAnswers_BreaksS12() => Breaks("S12", static sim =>
+        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendSuspected(
+            Id, Path, Duration.FromMilliseconds(200L), 1)));
+
+    [Fact]
+    public void SuspicionOfABackendThatPauses_PassesS12() => Passes("S12", static sim =>
+    {
+        sim.First.EchoesQueries = false;
+        sim.First.AnswersHeartbeats = false;
+        sim.Query(Asker, 7);
+        sim.Run(1);
+        Assert.Equal(1, sim.Log.Count<LogEvent.BackendSuspected>());
+    });
+
+    [Fact]
+    public void BackendAskedBecauseItIsSilent_PassesS8() => Passes("S8", static sim =>
+    {
+        var before = sim.Log.Count<LogEvent.HeartbeatSent>();
+        sim.First.EchoesQueries = false;
+        sim.Query(Asker, 7);
+        sim.Run(0.15);
+        Assert.Equal(before + 1, sim.Log.Count<LogEvent.HeartbeatSent>());
     });
 
     [Fact]
