@@ -488,8 +488,8 @@ public sealed class ViolationTests
         byte[] payload = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         byte[] frame = [2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0, .. payload];
         sim.Observer.OnReceived(sim.Now, Header(7), payload);
-        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame.AsSpan(0, 9));
-        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame.AsSpan(9));
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame[..9]);
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame[9..]);
         for (var n = 1; n < times; n++)
         {
             sim.Observer.OnWritten(
