@@ -2,6 +2,7 @@
 // to. Beside each is what comes close to it and is in order: the same event where it belongs, or
 // the real thing that the false one pretended. S7's are in StreamViolationTests.
 
+using System;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Checking;
@@ -488,8 +489,8 @@ public sealed class ViolationTests
         byte[] payload = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         byte[] frame = [2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0, .. payload];
         sim.Observer.OnReceived(sim.Now, Header(7), payload);
-        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame[..9]);
-        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame[9..]);
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame.AsSpan(..9));
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame.AsSpan(9..));
         for (var n = 1; n < times; n++)
         {
             sim.Observer.OnWritten(
@@ -530,7 +531,8 @@ public sealed class ViolationTests
     public void QueryThatIsNeitherAnsweredNorInFlight_BreaksS1() => Breaks("S1", static sim =>
     {
         sim.Core.Counters.Add(Counter.UnansweredLost);
-        sim.Run(70);
+        sim.Kernel.RequestStop();
+        sim.Run(1);
     });
 
     // ---- Silence ----
