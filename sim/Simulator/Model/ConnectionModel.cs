@@ -147,7 +147,10 @@ internal sealed class ConnectionModel(ReferenceModel model)
             if (isClient)
                 connection.FromClient += bytes.Length;
             if (isClient && !connection.IsBackendDeaf)
+            {
                 connection.ToBackend.Append(bytes);
+                connection.Queries.Append(bytes);
+            }
             else if (!isClient)
                 OnFromBackend(connection, bytes);
         }
@@ -204,6 +207,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         else if (owed.Count > 0)
             ReportRelay(connection,
                 $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait");
+        else if (isClient && connection.LacksAnswers)
+            ReportRelay(connection, "the client was told an end, and its answers were cut short");
         if (isClient)
             connection.ToldClient = true;
         else
@@ -398,6 +403,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
         }
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
+        connection.Answers.Append(bytes);
     }
 
     private void OnSideOver(
@@ -431,6 +437,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
     {
         var last = connection.Backend!;
         _connecting = connection;
+        model.TcpTurns.OnTriedAnew(connection);
         if (connection.RetryFrom is { } from)
         {
             if (model.Now < from)
@@ -553,7 +560,11 @@ internal sealed class ConnectionModel(ReferenceModel model)
             && connection.ToBackend.Count == 0)
             ReportRelay(connection, "the client's end was not passed on to the backend");
         if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
-            ReportRelay(connection, "the backend's end was not passed on to the client");
+        {
+            ReportRelay(connection, connection.LacksAnswers
+                ? "the backend ended before its answers did, and the client was not reset"
+                : "the backend's end was not passed on to the client");
+        }
     }
 
     /// <summary>
@@ -620,7 +631,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
-            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
+            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
+                or { BackendEnded: true, LacksAnswers: true, ToldClient: false, ToClient.Count: 0 },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying

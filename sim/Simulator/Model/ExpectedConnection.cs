@@ -102,6 +102,15 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }
 
+    /// <summary>What the client asked, until its backend read no more.</summary>
+    public ExpectedMessages Queries { get; } = new();
+
+    public ExpectedMessages Answers { get; } = new();
+
+    /// <summary>If the backend ends now, then before it has answered everything.</summary>
+    public bool LacksAnswers => Queries.Whole > 0
+        && (Answers.IsInside || Answers.Whole < (IsBackendDeaf ? 1 : Queries.Whole));
+
     public ExpectedBytes ToBackend { get; } = new();
 
     public ExpectedBytes ToClient { get; } = new();

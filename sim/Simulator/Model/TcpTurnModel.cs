@@ -1,7 +1,7 @@
 // Owns whose turn it is among TCP connections that have something to do, as far as the calls show
 // it: a connection waits from the event that says so to the next call about it, and is visited when
-// it is read, or when it waited and anything is done with it. What a turn may spend on them all is
-// reckoned from the bytes that visits read and a price for each.
+// it is read or tried anew, or when it waited and anything is done with it. What a turn may spend
+// on them all is reckoned from the bytes that visits read and a price for each.
 //
 // What always holds: no visit is counted that was none, so what is reckoned is never too much; a
 // connection that goes on unasked, because a read came full, is not known to wait.
@@ -55,6 +55,9 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         if (connection.IsWaiting || connection != _visited)
             Visit(connection);
     }
+
+    /// <summary>A connection that waited for its time, or for its backend, is tried anew.</summary>
+    public void OnTriedAnew(ExpectedConnection connection) => OnRead(connection);
 
     /// <summary>Something else is done with a connection.</summary>
     public void OnCall(ExpectedConnection connection)

@@ -6,6 +6,9 @@
 // away, so that the other direction can go on to its end. The source is read all the same, because
 // a connection that is closed with bytes unread is reset, and loses what is on its way out.
 //
+// Answers that end before all whole queries are answered, or in the middle of one, were cut short:
+// the sink is not given an end then, so that it cannot take them for complete.
+//
 // What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
 // stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
 // read takes at most as many bytes.
@@ -34,6 +37,10 @@ internal sealed class RelayDirection(INetwork network)
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
     private bool _sourceEnded;
     private bool _readWasFull;
+    private DnsMessages _messages;
+
+    /// <summary>The direction whose queries this one answers; null if it answers none.</summary>
+    public RelayDirection? Queries { get; init; }
 
     public SocketHandle Source { get; set; }
 
@@ -46,6 +53,11 @@ internal sealed class RelayDirection(INetwork network)
     /// The source ended, and the sink, unless it is lost, has all bytes and the end.
     /// </summary>
     public bool IsFinished { get; private set; }
+
+    /// <summary>
+    /// The source ended before it had answered every query, and the sink has all that came.
+    /// </summary>
+    public bool IsCutShort { get; private set; }
 
     /// <summary>The last read came full, and there is room for another.</summary>
     public bool MayHaveMore => _readWasFull && WantsRead;
@@ -70,7 +82,9 @@ internal sealed class RelayDirection(INetwork network)
         _readWasFull = false;
         BytesRead = 0;
         IsFinished = false;
+        IsCutShort = false;
         IsSinkLost = false;
+        _messages = default;
     }
 
     /// <summary>
@@ -136,6 +150,8 @@ internal sealed class RelayDirection(INetwork network)
         if (!result.IsOk)
             return new RelayResult(RelayStatus.SourceFailed, result);
         BytesRead += result.Count;
+        if (!IsSinkLost)
+            _messages.Take(into[..result.Count]);
         _readWasFull = result.Count == into.Length;
         return WriteOrQueue(into[..result.Count]);
     }
@@ -155,12 +171,25 @@ internal sealed class RelayDirection(INetwork network)
         return RelayResult.Ok;
     }
 
+    /// <summary>
+    /// Queries that the source no longer read do not count once it has answered any: whoever asks
+    /// behind an answer gets all of that.
+    /// </summary>
+    private bool LacksAnswers => Queries is { _messages.Whole: > 0 } queries
+        && (_messages.IsInside || _messages.Whole == 0
+            || (!queries.IsSinkLost && _messages.Whole < queries._messages.Whole));
+
     private void FinishIfDone()
     {
         if (!_sourceEnded || IsFinished)
             return;
         if (!_queue.IsEmpty)
             return;
+        if (LacksAnswers)
+        {
+            IsCutShort = true;
+            return;
+        }
         IsFinished = true;
         if (!IsSinkLost)
             network.HalfClose(Sink);

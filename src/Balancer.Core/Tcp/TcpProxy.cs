@@ -77,7 +77,7 @@ internal sealed class TcpProxy : IStreamOwner
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
         _toBackend = new RelayDirection(services.Network);
-        _toClient = new RelayDirection(services.Network);
+        _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
         _timer = new Timer(OnTimerDue);
     }
 
@@ -491,6 +491,11 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>Ends it if both directions have, else says what to wait for.</summary>
     private void EndOrWait()
     {
+        if (_toClient.IsCutShort)
+        {
+            End(Counter.ConnectionsFailedByBackend, IoResult.Failed(IoStatus.EndOfStream));
+            return;
+        }
         if (_toBackend.IsFinished && _toClient.IsFinished)
         {
             End(_toBackend.IsSinkLost

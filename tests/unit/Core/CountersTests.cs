@@ -27,7 +27,7 @@ public sealed class CountersTests
                 Counter.RemotesEvicted, Counter.RemotesMoved, Counter.ResendsAfterLoss,
                 Counter.ResendsFromSuspect, Counter.ResendsOverBudget, Counter.ResendsAnswered,
                 Counter.OwnAnswersSent, Counter.OwnAnswersFailed, Counter.BackendsSuspected,
-                Counter.BackendsTrusted,
+                Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
             });
         }
     }

@@ -61,6 +61,19 @@ internal sealed class ProxyScenario
         return bytes;
     }
 
+    /// <summary>
+    /// A DNS message behind its length, so many bytes in all; of more than 65,537 bytes it is a
+    /// part of one.
+    /// </summary>
+    public static byte[] Message(int length, int id = 0)
+    {
+        var bytes = Pattern(length);
+        BinaryPrimitives.WriteUInt16BigEndian(
+            bytes, (ushort)Math.Min(length - 2, ushort.MaxValue));
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(2), (ushort)id);
+        return bytes;
+    }
+
     /// <summary>A query with an id and nothing else that the balancer looks at.</summary>
     public static byte[] Query(int id, int length = 12)
     {

@@ -94,6 +94,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ConnectionWithoutResources(Connection, TooManyFiles, 8)),
         Of(new LogEvent.ConnectionOpened(Connection, Client, Backend)),
         Of(new LogEvent.ConnectionRelaying(Connection, Backend)),
+        Of(new LogEvent.BackendAcceptQueueFull(
+            Backend, Connection, IoResult.Failed(IoStatus.WouldBlock, 11), 3)),
         Of(new LogEvent.ConnectionRefusedByBackend(
             Connection, Backend, new Fault(FaultCause.ConnectFailed, Refused), 0)),
         Of(new LogEvent.ConnectionRefusedByBackend(
