@@ -7,7 +7,6 @@
 
 using System;
 using System.Buffers.Binary;
-using System.Text;
 
 namespace Balancer.Core;
 
@@ -54,8 +53,22 @@ internal static class DnsQuestion
         var b = reply.Slice(HeaderBytes, length);
         return a.SequenceEqual(b) || (
             a[^TailBytes..].SequenceEqual(b[^TailBytes..])
-            && Ascii.EqualsIgnoreCase(a[..^TailBytes], b[..^TailBytes]));
+            && IsSameName(a[..^TailBytes], b[..^TailBytes]));
     }
+
+    /// <summary>Names hold any bytes; only ASCII letters have a case (RFC 4343).</summary>
+    private static bool IsSameName(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        for (var i = 0; i < a.Length; i++)
+        {
+            if (Fold(a[i]) != Fold(b[i]))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>A letter in lower case; a length byte is under 64, so it is no letter.</summary>
+    public static byte Fold(byte b) => (uint)(b - 'A') <= 'Z' - 'A' ? (byte)(b | 0x20) : b;
 
     /// <summary>
     /// Writes an answer that says no more than that there was an error: the query's id, opcode and

@@ -45,7 +45,7 @@ internal ref struct Fingerprint
             Add(_query[i]);
         var tail = HeaderBytes + question;
         for (var i = HeaderBytes; i < tail; i++)
-            Add(i < tail - 4 && (uint)(_query[i] - 'A') <= 'Z' - 'A' ? _query[i] | 0x20u : _query[i]);
+            Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
         if (!TryAddOptions(tail))
             AddRest(tail);
     }

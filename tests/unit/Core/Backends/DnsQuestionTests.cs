@@ -67,6 +67,10 @@ public sealed class DnsQuestionTests
     }
 
     [Fact]
+    public void NameWithOtherBytes_IsTheSameInAnyCase() => Assert.True(DnsQuestion.MayBeSame(
+        Message("B\u00fccher.example"), Message("b\u00fcCHER.example")));
+
+    [Fact]
     public void TypeAndClass_AreCompared()
     {
         var asked = Message("a.example", type: 1, @class: 1);
