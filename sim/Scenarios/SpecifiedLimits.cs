@@ -154,6 +154,11 @@ public static class SpecifiedLimits
     /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
     public const int RefusalCases = 4096;
 
+    /// <summary>Every so many answers one is remembered.</summary>
+    public const int AnswersOfASample = 8;
+
+    public const int AnswersRemembered = 4096;
+
     // ---- The log and the stop ----
 
     public static readonly Duration RepeatedLine = Seconds(5);

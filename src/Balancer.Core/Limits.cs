@@ -368,6 +368,12 @@ public static class Limits
     /// </summary>
     public const int QuarantineCases = 4096;
 
+    /// <summary>Of the answers, one in so many is remembered. Ours: that costs 10 ns each.</summary>
+    public const int QuarantineSample = 8;
+
+    /// <summary>Answers that are remembered. Ours: a name asked by many is among them.</summary>
+    public const int QuarantineAnswers = 4096;
+
     // ---- Suspicion ----
 
     /// <summary>

@@ -23,7 +23,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     private readonly Dictionary<string, Case> _cases = [];
     private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer)> _answers = new();
+    private readonly Queue<string> _remembered = new();
     private int _deaths;
+    private long _answersSeen;
 
     private sealed class Case
     {
@@ -36,7 +38,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public Instant RefusedUntil { get; set; }
         public string? RivalOf { get; set; }
 
-        public bool HasEvidence => Deaths > 1 || Term > Duration.Zero;
+        public bool HasEvidence { get; set; }
     }
 
     public bool IsRefused(ReadOnlySpan<byte> query) => _cases.Count > 0
@@ -59,8 +61,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     public void OnAnswered(ExpectedQuery query)
     {
-        if (_cases.Count > 0)
-            _cases.Remove(KeyOf(query.Packet));
+        var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
+        if (_cases.Count == 0 && !isRemembered)
+            return;
+        var key = KeyOf(query.Packet);
+        _cases.Remove(key);
+        if (isRemembered)
+            _remembered.Enqueue(key);
+        if (_remembered.Count > SpecifiedLimits.AnswersRemembered)
+            _remembered.Dequeue();
     }
 
     /// <summary>A backend's session ended by itself, with these in flight, newest first.</summary>
@@ -75,12 +84,13 @@ internal sealed class QuarantineModel(ReferenceModel model)
             if (model.Now > remembered)
                 _cases.Remove(key);
         }
+        var answered = new HashSet<string>(_remembered);
         string? culprit = null;
         ExpectedQuery? query = null;
         foreach (var suspect in queries.Take(SpecifiedLimits.RefusalCases))
         {
             var key = KeyOf(suspect.Packet);
-            if (Accuse(key, model.Now - suspect.SentAt) is not { HasEvidence: true } held
+            if (Accuse(key, model.Now - suspect.SentAt, answered.Contains(key)) is not { HasEvidence: true } held
                 || key == culprit
                 || (culprit != null && _cases[culprit].Outlived <= held.Outlived))
             {
@@ -127,7 +137,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private bool IsDue(in DatagramHeader header) => _answers.TryPeek(out var due)
         && header.Peer == due.To && header.Local == due.From && header.Length == due.Answer.Length;
 
-    private Case? Accuse(string key, Duration outlived)
+    private Case? Accuse(string key, Duration outlived, bool wasAnswered)
     {
         if (!_cases.TryGetValue(key, out var held))
         {
@@ -147,6 +157,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             held.Outlived = held.Outlived - held.OutlivedLast + outlived;
             held.OutlivedLast = outlived;
         }
+        held.HasEvidence = held.Term > Duration.Zero || held.Deaths > (wasAnswered ? 2 : 1);
         return held;
     }
 

@@ -140,7 +140,7 @@ internal sealed class InFlight
             return ReplyMatch.None;
         ref var entry = ref _entries[found - 1];
         local = entry.Local;
-        if (_quarantine.HasCases)
+        if (_quarantine.WantsAnswer())
             Clear(in entry);
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
         Remove(found - 1);

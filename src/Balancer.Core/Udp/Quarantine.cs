@@ -6,13 +6,16 @@
 // outlived for the shortest time is refused for a minute. If it comes again after that and another
 // backend dies of it, it is refused for twice as long, up to an hour.
 //
+// What was answered lately needs a third death: when two backends are killed together, a name that
+// everybody asks is in flight on both. What was answered is known by every eighth answer.
+//
 // One at most is refused for one death, so a client cannot have other people's names refused by
 // sending them along. If the guess was wrong, the culprit is one of its rivals and ends another
 // backend: then the rival is refused and the first one is let go. So nobody innocent is refused for
 // longer than until the next death.
 //
 // What always holds: there are Limits.QuarantineCases at most; while no backend has died lately, a
-// query and its reply cost nothing here; nothing is allocated but when a backend dies.
+// query costs nothing here, and every eighth reply little; nothing is allocated but when a backend dies.
 
 using System;
 using System.Collections.Generic;
@@ -25,6 +28,10 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
     private readonly Dictionary<ulong, Case> _cases = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly List<ulong> _old = [];
+    private readonly ulong[] _answered = new ulong[Limits.QuarantineAnswers];
+    private readonly HashSet<ulong> _answeredLately = [];
+    private long _matched;
+    private long _sampled;
     private long _deaths;
     private int _convicted;
 
@@ -53,24 +60,38 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
         /// <summary>The fingerprint that was refused instead of it, or 0.</summary>
         public ulong RivalOf;
 
-        public bool HasEvidence => Deaths >= 2 || Term > Duration.Zero;
+        public bool HasEvidence;
     }
 
-    /// <summary>An answer may clear a query.</summary>
-    public bool HasCases => _cases.Count > 0;
+    /// <summary>A reply answers a query; whether OnAnswered should hear of it.</summary>
+    public bool WantsAnswer()
+    {
+        _matched++;
+        return _cases.Count > 0 || IsSample;
+    }
+
+    private bool IsSample => _matched % Limits.QuarantineSample == 0;
 
     /// <summary>Whether a query is refused now.</summary>
     public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => _convicted > 0
         && _cases.TryGetValue(Fingerprint.Of(query), out var found) && now < found.RefusedUntil;
 
     /// <summary>A backend answered a query, so it is not what ends backends.</summary>
-    public void OnAnswered(ReadOnlySpan<byte> query) => Remove(Fingerprint.Of(query));
+    public void OnAnswered(ReadOnlySpan<byte> query)
+    {
+        var fingerprint = Fingerprint.Of(query);
+        Remove(fingerprint);
+        if (IsSample)
+            _answered[_sampled++ % _answered.Length] = fingerprint;
+    }
 
     /// <summary>A backend's session ended by itself with these queries in flight.</summary>
     public void OnDeath(Instant now, BackendId id, InFlight queries)
     {
         _deaths++;
         ForgetOld(now);
+        _answeredLately.Clear();
+        _answeredLately.UnionWith(_answered);
         var culprit = 0ul;
         var query = default(Query);
         byte[] packet = [];
@@ -119,6 +140,9 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
             found.Outlived += outlived - found.OutlivedLast;
             found.OutlivedLast = outlived;
         }
+        // What backends can answer is hardly what ends them: two may have died together.
+        found.HasEvidence = found.Term > Duration.Zero
+            || found.Deaths >= (_answeredLately.Contains(fingerprint) ? 3 : 2);
         return found.HasEvidence;
     }
 
