@@ -1,7 +1,7 @@
-// Owns the making of pauses: backends that do nothing for 50 ms to 2 s, as one does that collects its
-// garbage, while a few hosts ask all the time. Each pauses once or again and again, alone or with all
-// others, and some end while they pause, with queries in flight. One host asks without an id, so
-// that many of its queries are alike.
+// Owns the making of pauses: backends that do nothing for 50 ms to 2 s, as one does that collects
+// its garbage, while a few hosts ask all the time. Each pauses once or again and again, alone or
+// with all others, and some end while they pause, with queries in flight. One host asks without an
+// id, so that many of its queries are alike.
 //
 // What always holds: a pause is over before a jam can begin; hosts, ids and draws are its own, so
 // the rest of a scenario is what it is without it.

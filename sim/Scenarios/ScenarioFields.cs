@@ -97,7 +97,8 @@ internal static class ScenarioFields
             q => q.Port, (q, v) => q with { Port = (ushort)v }, "The source port."),
         FileFields.Make<QueryPlan, QueryKind>("kind", FileValues.Name<QueryKind>(), "question",
             q => q.Kind, (q, v) => q with { Kind = v },
-            "A proper question; bytes at random with QR clear; or a proper header with QR set."),
+            "A proper question; bytes at random with QR clear; a proper header with QR set; or a"
+                + " question that ends the backend that reads it, `bytes` being its number."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
             "Its size; a shorter question is padded to it, a longer one keeps its own."),

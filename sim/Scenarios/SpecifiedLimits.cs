@@ -203,7 +203,9 @@ public static class SpecifiedLimits
     /// <summary>A read counts for so many replies at least.</summary>
     public const int RepliesOfARead = 2;
 
-    /// <summary>Bytes of the smallest reply: a read asks for as many as the turn may take.</summary>
+    /// <summary>
+    /// Bytes of the smallest reply: a read asks for as many as the turn may take.
+    /// </summary>
     public const int LeastReplyBytes = 16;
 
     /// <summary>

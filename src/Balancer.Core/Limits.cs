@@ -368,7 +368,9 @@ public static class Limits
     /// </summary>
     public const int QuarantineCases = 4096;
 
-    /// <summary>Of the answers, one in so many is remembered. Ours: that costs 10 ns each.</summary>
+    /// <summary>
+    /// Of the answers, one in so many is remembered. Ours: that costs 10 ns each.
+    /// </summary>
     public const int QuarantineSample = 8;
 
     /// <summary>Answers that are remembered. Ours: a name asked by many is among them.</summary>

@@ -251,7 +251,8 @@ public sealed class CheckSet : RunObserver
     [
         new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(),
         new S6Generations(), new L3Connections(), new S3Stickiness(), new S5NoInvention(),
-        new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(), new S2Routing(),
+        new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(),
+            new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
         new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];

@@ -85,7 +85,8 @@ internal sealed class S16Resends() : Check("S16")
         var most = Math.Max(SpecifiedLimits.LeastCopies,
             _recent.Sum(turn => turn.Queries) / SpecifiedLimits.QueriesOfACopy);
         if (copies > most)
-            Fail($"{copies} queries of suspect backends were sent again in {Window}; {most} may be");
+            Fail($"{copies} queries of suspect backends were sent again in {Window};"
+                + $" {most} may be");
     }
 
     private void OnQuerySent(ReadOnlySpan<byte> frame)
@@ -106,7 +107,9 @@ internal sealed class S16Resends() : Check("S16")
     private static int IdOf(ReadOnlySpan<byte> payload) =>
         (payload.Length > 0 ? payload[0] << 8 : 0) | (payload.Length > 1 ? payload[1] : 0);
 
-    /// <summary>FNV-1a; two payloads of one client that are taken for one only allow more.</summary>
+    /// <summary>
+    /// FNV-1a; two payloads of one client that are taken for one only allow more.
+    /// </summary>
     private static ulong HashOf(ReadOnlySpan<byte> payload)
     {
         var hash = 14_695_981_039_346_656_037ul;

@@ -1,11 +1,12 @@
 // Claims that nothing is lost or doubled: every datagram received is queued to a backend or in one
-// counter of drops; every query that was forwarded is answered, in flight, or in one counter of those
-// that are not; every reply decoded is sent or in one counter of drops, every connection accepted is
-// open or in one counter of ends.
+// counter of drops; every query that was forwarded is answered, in flight, or in one counter of
+// those that are not; every reply decoded is sent or in one counter of drops, every connection
+// accepted is open or in one counter of ends.
 //
 // It knows by the identities between the core's counters and, since an identity alone could hold by
 // two mistakes, by its own counts of datagrams received and sent, replies decoded and connections
-// accepted. Queries in flight it counts one by one every 64th turn. The payload itself is compared byte for byte as it is written (QueryAltered).
+// accepted. Queries in flight it counts one by one every 64th turn. The payload itself is compared
+// byte for byte as it is written (QueryAltered).
 
 using Balancer.Core;
 using Simulation.Model;

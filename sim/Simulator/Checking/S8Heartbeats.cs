@@ -1,9 +1,9 @@
 // Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, or when
-// it is silent (see SuspicionModel), never earlier and no turn later; that one at most is out; that a session is faulted when one stayed
-// unanswered for 15 s, or a hello for 30 s, or when none of the bytes that waited for it were taken
-// for 15 s, never earlier and no turn later, and not before what it has said by then is read: a
-// process that stood still must not take its own sleep for a backend's. For what lies unread, a
-// hello or a heartbeat is waited for a second longer, and once.
+// it is silent (see SuspicionModel), never earlier and no turn later; that one at most is out; that
+// a session is faulted when one stayed unanswered for 15 s, or a hello for 30 s, or when none of
+// the bytes that waited for it were taken for 15 s, never earlier and no turn later, and not before
+// what it has said by then is read: a process that stood still must not take its own sleep for a
+// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once.
 //
 // It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the

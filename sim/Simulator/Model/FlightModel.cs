@@ -86,7 +86,8 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
             if (length > 63 || nameBytes > 255 || rest.Length <= length)
                 return null;
             foreach (var octet in rest.Slice(1, length))
-                question.Append((char)(octet is >= (byte)'A' and <= (byte)'Z' ? octet + 32 : octet));
+                question.Append(
+                    (char)(octet is >= (byte)'A' and <= (byte)'Z' ? octet + 32 : octet));
             question.Append('\uffff');
             rest = rest[(1 + length)..];
         }
@@ -127,7 +128,9 @@ internal sealed class FlightModel
         }
     }
 
-    /// <summary>What must go before another query is taken in, and null when nothing must.</summary>
+    /// <summary>
+    /// What must go before another query is taken in, and null when nothing must.
+    /// </summary>
     public ExpectedQuery? InTheWayOf(ExpectedQuery query)
     {
         if (_alike.TryGetValue(KeyOf(query), out var alike)

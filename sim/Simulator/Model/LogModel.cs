@@ -24,7 +24,8 @@ internal sealed class LogModel(ReferenceModel model)
     {
         if (!IsExact(logged))
             return;
-        object line = logged is LogEvent.QueryQuarantined refused ? RefusalLine.Of(refused) : logged;
+        object line = logged is LogEvent.QueryQuarantined refused
+            ? RefusalLine.Of(refused) : logged;
         if (!_owed.Remove(line))
         {
             model.Report(Finding.Untrue, $"the log has {logged}; it should be"

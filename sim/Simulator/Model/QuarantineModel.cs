@@ -90,7 +90,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         foreach (var suspect in queries.Take(SpecifiedLimits.RefusalCases))
         {
             var key = KeyOf(suspect.Packet);
-            if (Accuse(key, model.Now - suspect.SentAt, answered.Contains(key)) is not { HasEvidence: true } held
+            var held = Accuse(key, model.Now - suspect.SentAt, answered.Contains(key));
+            if (held is not { HasEvidence: true }
                 || key == culprit
                 || (culprit != null && _cases[culprit].Outlived <= held.Outlived))
             {
@@ -129,8 +130,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
     {
         if (_answers.Count == 0)
             return;
-        model.Report(Finding.ReplyLost, $"{_answers.Count} refused queries have no answer, the first"
-            + $" of {_answers.Peek().To}");
+        model.Report(Finding.ReplyLost, $"{_answers.Count} refused queries have no answer, the"
+            + $" first of {_answers.Peek().To}");
         _answers.Clear();
     }
 

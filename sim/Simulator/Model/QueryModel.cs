@@ -1,6 +1,6 @@
 // Owns how queries get into a session's queue, stay in flight there and leave unanswered: one that
-// is put into a queue is in flight, and counted as forwarded to its backend; one that leaves without
-// a reply is counted once, however many backends had it.
+// is put into a queue is in flight, and counted as forwarded to its backend; one that leaves
+// without a reply is counted once, however many backends had it.
 //
 // What always holds: a query that was forwarded is answered, counted as unanswered, in flight, or
 // waits to be sent once more.

@@ -42,8 +42,8 @@ internal sealed class ReplyModel(ReferenceModel model)
     public void OnFrame() => _framesOfRead++;
 
     /// <summary>
-    /// A session was read. What a read asks for follows from how many replies the turn may take, and
-    /// one that brought as much may have left something.
+    /// A session was read. What a read asks for follows from how many replies the turn may take,
+    /// and one that brought as much may have left something.
     /// </summary>
     public void OnSessionWasRead(ExpectedSession session, int bytes)
     {

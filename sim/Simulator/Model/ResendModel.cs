@@ -1,13 +1,14 @@
-// Owns the queries that should be sent to a second backend: those whose session ended, and copies of
-// those that a suspect backend has. A turn looks at a bounded number of them, after its deadlines
-// and before everything that it does in slices.
+// Owns the queries that should be sent to a second backend: those whose session ended, and copies
+// of those that a suspect backend has. A turn looks at a bounded number of them, after its
+// deadlines and before everything that it does in slices.
 //
 // They show in the log, where a client is bound for them, a backend does not take one, or a
-// session's are done; and else in what is written when the turn ends. So the model takes them up one
-// by one as far as a line asks for it, and the rest as soon as it sees something that comes after.
+// session's are done; and else in what is written when the turn ends. So the model takes them up
+// one by one as far as a line asks for it, and the rest as soon as it sees something that comes
+// after.
 //
-// What always holds: a query whose session ended is sent once more or counted as lost, once; none is
-// sent to a third backend.
+// What always holds: a query whose session ended is sent once more or counted as lost, once; none
+// is sent to a third backend.
 
 using System;
 using System.Collections.Generic;

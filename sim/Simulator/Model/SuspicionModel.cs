@@ -116,7 +116,8 @@ internal sealed class SuspicionModel(ReferenceModel model)
         }
         switch (silence.Phase)
         {
-            case Silence.Phases.Waiting when model.Now < silence.Since + SpecifiedLimits.SilenceTime:
+            case Silence.Phases.Waiting
+                when model.Now < silence.Since + SpecifiedLimits.SilenceTime:
                 LookAgain(silence);
                 silence.DueAt = silence.Since + SpecifiedLimits.SilenceTime;
                 break;

@@ -64,7 +64,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private long _dropsWhileStuck;
 
     public Backend(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, BackendId id, int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, BackendId id, int slot,
+        ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;

@@ -1,5 +1,5 @@
-// Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length in
-// two bytes (RFC 1035, 4.2.2). Nothing but the lengths is looked at, and nothing depends on them
+// Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
+// in two bytes (RFC 1035, 4.2.2). Nothing but the lengths is looked at, and nothing depends on them
 // but how a connection whose backend ends is ended.
 //
 // What always holds: a byte is counted once, whatever pieces the stream comes in.

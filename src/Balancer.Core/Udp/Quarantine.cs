@@ -15,7 +15,8 @@
 // longer than until the next death.
 //
 // What always holds: there are Limits.QuarantineCases at most; while no backend has died lately, a
-// query costs nothing here, and every eighth reply little; nothing is allocated but when a backend dies.
+// query costs nothing here, and every eighth reply little; nothing is allocated but when a backend
+// dies.
 
 using System;
 using System.Collections.Generic;
@@ -43,7 +44,9 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
 
         public Instant DiedAt;
 
-        /// <summary>Deaths that it was in flight at, each within a minute of the one before.</summary>
+        /// <summary>
+        /// Deaths that it was in flight at, each within a minute of the one before.
+        /// </summary>
         public int Deaths;
 
         /// <summary>How long these backends outlived it, all together.</summary>

@@ -64,6 +64,9 @@ public sealed class BalancerLogTests
         Of(new LogEvent.BackendTrusted(Backend, Path, Duration.FromMilliseconds(2_104))),
         Of(new LogEvent.QueriesResent(Backend, 1, 0)),
         Of(new LogEvent.QueriesResent(Backend, 412, 3)),
+        Of(new LogEvent.QueryQuarantined(Backend, new Endpoint(Ipv4.From(10, 0, 0, 7), 40_007),
+            [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, .. "w\nw"u8, 4, .. "test"u8, 0, 0, 12, 0, 1],
+            Duration.FromSeconds(60L))),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),

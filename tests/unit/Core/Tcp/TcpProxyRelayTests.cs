@@ -61,7 +61,9 @@ public sealed class TcpProxyRelayTests
 
     // ---- Answers that were cut short ----
 
-    /// <summary>What the backend sends before it ends, of two queries; whether that is all.</summary>
+    /// <summary>
+    /// What the backend sends before it ends, of two queries; whether that is all.
+    /// </summary>
     public static TheoryData<byte[], bool> Answers => new()
     {
         { [], false },

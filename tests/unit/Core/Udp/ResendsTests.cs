@@ -216,8 +216,9 @@ public sealed class ResendsTests : CoreTest
         var backends = HealthyBackends("5301", "5302", "5303");
         backends[0].EchoesQueries = false;
         backends[1].EchoesQueries = false;
+        // Each of another length, since one that is in flight at two deaths is refused.
         for (var client = 1; client <= 5; client++)
-            Ask(client);
+            Ask(client, Query(client, 20 + client));
         backends[0].Crash();
         backends[1].Crash();
         Run(0.01);
