@@ -113,6 +113,9 @@ public enum Counter
     /// <summary>Closed: open for as long as a connection may be.</summary>
     ConnectionsTooOld,
 
+    /// <summary>Answered with REFUSED: backends have died of its first message.</summary>
+    ConnectionsQuarantined,
+
     /// <summary>Torn down: the client's side failed.</summary>
     ConnectionsFailedByClient,
 

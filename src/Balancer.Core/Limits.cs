@@ -376,6 +376,18 @@ public static class Limits
     /// <summary>Answers that are remembered. Ours: a name asked by many is among them.</summary>
     public const int QuarantineAnswers = 4096;
 
+    /// <summary>
+    /// Bytes of a TCP connection's first message that is read, at most; longer ones are passed on
+    /// as they come. Ours: a query has no more, and with EDNS it is a tenth of that.
+    /// </summary>
+    public const int FirstMessageBytes = 512;
+
+    /// <summary>
+    /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a
+    /// backend dies of it is the newest that counts.
+    /// </summary>
+    public const int FirstMessages = 1024;
+
     // ---- Suspicion ----
 
     /// <summary>

@@ -50,9 +50,10 @@ public sealed class LoadBalancer : IBackendReports
         var quarantine = new Quarantine(Counters, log);
         _backends = new Backends(services, pairs, quarantine, this);
         _remotes = new Remotes(services, _backends);
-        _resends = new Resends(services, pairs, quarantine, _remotes);
+        var messages = new FirstMessages(quarantine);
+        _resends = new Resends(services, pairs, quarantine, messages, _remotes);
         _udp = new UdpProxy(services, _remotes, _resends, quarantine);
-        _tcp = new TcpProxies(services, _remotes);
+        _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
@@ -216,7 +217,7 @@ public sealed class LoadBalancer : IBackendReports
     }
 
     void IBackendReports.OnDied(Instant now, Backend backend) =>
-        _resends.OnDied(now, backend.Id);
+        _resends.OnDied(now, backend);
 
     void IBackendReports.OnSuspected(Backend backend)
     {

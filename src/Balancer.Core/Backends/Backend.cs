@@ -138,6 +138,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     /// <summary>Sessions that ended; one that retired serves its TCP connections still.</summary>
     public long SessionsEnded { get; private set; }
 
+    /// <summary>Tells its sessions apart; the last one's until the next connect.</summary>
+    public long SessionNumber => _connectsStarted;
+
     public bool IsSuspect => _suspicion.IsSuspect;
 
     /// <summary>Neither suspect nor stuck.</summary>

@@ -9,6 +9,9 @@
 // Answers that end before all whole queries are answered, or in the middle of one, were cut short:
 // the sink is not given an end then, so that it cannot take them for complete.
 //
+// The first bytes may be kept back until it is known what they are: they wait in the queue like
+// others, and are not written.
+//
 // What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
 // stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
 // read takes at most as many bytes.
@@ -38,6 +41,8 @@ internal sealed class RelayDirection(INetwork network)
     private bool _sourceEnded;
     private bool _readWasFull;
     private DnsMessages _messages;
+    private bool _isAnswered;
+    private int _kept;
 
     /// <summary>The direction whose queries this one answers; null if it answers none.</summary>
     public RelayDirection? Queries { get; init; }
@@ -67,7 +72,24 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>The sink took not all bytes, and takes no more.</summary>
     public bool IsSinkLost { get; private set; }
 
-    public bool WantsWrite => !_queue.IsEmpty;
+    public bool WantsWrite => _queue.Count > _kept;
+
+    /// <summary>What the source sends is kept back.</summary>
+    public bool KeepsBack { get; private set; }
+
+    /// <summary>Bytes that are kept back.</summary>
+    public int Kept => _kept;
+
+    /// <summary>The source sent nothing yet, and has not ended.</summary>
+    public bool IsUntouched => BytesRead == 0 && !_sourceEnded;
+
+    public bool HasSourceEnded => _sourceEnded;
+
+    /// <summary>Messages that the source sent whole.</summary>
+    public long Whole => _messages.Whole;
+
+    /// <summary>The source's last message has come in part.</summary>
+    public bool IsInside => _messages.IsInside;
 
     /// <summary>Where a handshake is put, before the source is read at all.</summary>
     public ByteQueue Queue => _queue;
@@ -85,6 +107,34 @@ internal sealed class RelayDirection(INetwork network)
         IsCutShort = false;
         IsSinkLost = false;
         _messages = default;
+        _isAnswered = false;
+        _kept = 0;
+        KeepsBack = false;
+    }
+
+    /// <summary>What the source sends from now on is kept back.</summary>
+    public void KeepBack() => KeepsBack = true;
+
+    /// <summary>Copies the first bytes that are kept back; returns how many.</summary>
+    public int PeekKept(Span<byte> into) => _queue.Peek(_queue.Count - _kept, into);
+
+    /// <summary>Nothing is kept back any more: what was, is written.</summary>
+    public RelayResult PassOn()
+    {
+        _kept = 0;
+        KeepsBack = false;
+        return OnSinkWritable();
+    }
+
+    /// <summary>
+    /// The source has nothing to do with it any more: the sink is told this, and then the end.
+    /// </summary>
+    public RelayResult EndWith(ReadOnlySpan<byte> bytes)
+    {
+        _isAnswered = true;
+        _sourceEnded = true;
+        _queue.Append(bytes);
+        return OnSinkWritable();
     }
 
     /// <summary>
@@ -98,7 +148,7 @@ internal sealed class RelayDirection(INetwork network)
             var result = ReadOnce(buffer);
             if (result.Status != RelayStatus.Ok)
                 return result;
-            if (!MayHaveMore || WantsWrite)
+            if (!MayHaveMore || WantsWrite || KeepsBack)
                 break;
         }
         return RelayResult.Ok;
@@ -109,6 +159,8 @@ internal sealed class RelayDirection(INetwork network)
     {
         Verify.That(!IsSinkLost, "a lost sink is not written to, and so is not lost again");
         IsSinkLost = true;
+        KeepsBack = false;
+        _kept = 0;
         _queue.Clear();
         FinishIfDone();
     }
@@ -116,10 +168,10 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Writes what waits, as far as the sink takes it.</summary>
     public RelayResult OnSinkWritable()
     {
-        while (!_queue.IsEmpty)
+        while (WantsWrite)
         {
-            var front = _queue.Front.Length;
-            var result = network.Write(Sink, _queue.Front);
+            var front = Math.Min(_queue.Front.Length, _queue.Count - _kept);
+            var result = network.Write(Sink, _queue.Front[..front]);
             if (result.Status == IoStatus.WouldBlock)
                 break;
             if (!result.IsOk)
@@ -160,7 +212,9 @@ internal sealed class RelayDirection(INetwork network)
     {
         if (IsSinkLost)
             return RelayResult.Ok;
-        if (_queue.IsEmpty)
+        if (KeepsBack)
+            _kept += bytes.Length;
+        else if (_queue.IsEmpty)
         {
             var result = network.Write(Sink, bytes);
             if (!result.IsOk && result.Status != IoStatus.WouldBlock)
@@ -175,7 +229,7 @@ internal sealed class RelayDirection(INetwork network)
     /// Queries that the source no longer read do not count once it has answered any: whoever asks
     /// behind an answer gets all of that.
     /// </summary>
-    private bool LacksAnswers => Queries is { _messages.Whole: > 0 } queries
+    private bool LacksAnswers => !_isAnswered && Queries is { _messages.Whole: > 0 } queries
         && (_messages.IsInside || _messages.Whole == 0
             || (!queries.IsSinkLost && _messages.Whole < queries._messages.Whole));
 

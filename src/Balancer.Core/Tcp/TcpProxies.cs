@@ -25,6 +25,7 @@ internal sealed class TcpProxies
 {
     private readonly Services _services;
     private readonly Remotes _remotes;
+    private readonly FirstMessages _messages;
     private readonly TcpTurns _turns = new();
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
@@ -42,9 +43,10 @@ internal sealed class TcpProxies
     private long _freeQueueMemory;
     private bool _isListening;
 
-    public TcpProxies(Services services, Remotes remotes)
+    public TcpProxies(Services services, Remotes remotes, FirstMessages messages)
     {
         _services = services;
+        _messages = messages;
         _remotes = remotes;
         _acceptFailed = new(services.Gates, LogGates.Statuses);
         _acceptAborted = new(services.Gates, LogGates.Statuses);
@@ -231,7 +233,7 @@ internal sealed class TcpProxies
     private TcpProxy TakeFree(TcpClient owner)
     {
         if (!_free.TryPop(out var proxy))
-            return new TcpProxy(_services, this, owner);
+            return new TcpProxy(_services, this, _messages, owner);
         _freeQueueMemory -= proxy.QueueMemory;
         Verify.That(_freeQueueMemory >= 0, "what free queues keep was counted when they came");
         return proxy;

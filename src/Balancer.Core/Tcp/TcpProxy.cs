@@ -16,6 +16,10 @@
 // goes away before that has consumed nothing and another can be tried. Of the backend exactly the
 // four bytes of INBOUND_TCP_OK are read first, so what follows them needs no special care.
 //
+// The client's first message is kept back until it is whole, if it is short, and then looked at: if
+// backends have died of it, the client is answered by the balancer and told the end, the backend's
+// stream is closed, and what the client still sends is thrown away.
+//
 // What happened to its streams is only noted; the work is done when its turn comes (Visit), which
 // may be some turns of the loop later while many are busy. A stream that is reported again before
 // that is taken out of the wait until then. A visit reads each side a few times at most, so
@@ -51,8 +55,11 @@ internal struct ProxySide
 /// <summary>One proxied connection after another.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
+    private const int MessageLengthBytes = 2;
+
     private readonly Services _services;
     private readonly TcpProxies _set;
+    private readonly FirstMessages _messages;
     private readonly RelayDirection _toBackend;
     private readonly RelayDirection _toClient;
     private readonly Timer _timer;
@@ -61,6 +68,10 @@ internal sealed class TcpProxy : IStreamOwner
     private ProxySide _server;
     private Backend? _backend;
     private long _sessionsEnded;
+    private long _session;
+    private MessageTicket _asked;
+    private bool _hasName;
+    private bool _isRefused;
     private int _tries;
     private bool _wasFull;
     private Duration _fullDelay;
@@ -70,9 +81,11 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant _lastActivity;
 
     /// <summary>For a client's connection, and for others' once that one has ended.</summary>
-    public TcpProxy(Services services, TcpProxies set, TcpClient client)
+    public TcpProxy(
+        Services services, TcpProxies set, FirstMessages messages, TcpClient client)
     {
         Client = client;
+        _messages = messages;
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
@@ -137,8 +150,11 @@ internal sealed class TcpProxy : IStreamOwner
         _fullDelay = Limits.FirstFullDelay;
         _acceptedAt = now;
         _lastActivity = now;
+        _asked = default;
+        _isRefused = false;
         ForgetHandshake();
         _toBackend.Begin(source: stream);
+        _toBackend.KeepBack();
         _toClient.Begin(source: SocketHandle.None);
         _toClient.Sink = stream;
         _services.Owners.Add(stream, this);
@@ -199,6 +215,8 @@ internal sealed class TcpProxy : IStreamOwner
     public void End(Counter how, IoResult why)
     {
         Verify.That(_state != ProxyState.Ended, "a connection ends once");
+        if (_isRefused)
+            how = Counter.ConnectionsQuarantined;
         var wasRelaying = _state == ProxyState.Relaying;
         _state = ProxyState.Ended;
         _services.Timers.Disarm(_timer);
@@ -251,6 +269,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _backend = backend;
         _sessionsEnded = backend.SessionsEnded;
+        _session = backend.SessionNumber;
         _services.Log.Write(new LogEvent.ConnectionOpened(Id, Peer, backend.Id));
         var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
@@ -448,10 +467,8 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         }
         _lastActivity = now;
-        var result = RelayResult.Ok;
-        if ((ready & Readiness.Read) != 0)
-            result = _toBackend.OnSourceReadable(_services.ReadBuffer);
-        if (Settle(result, _toBackend) && (ready & Readiness.Write) != 0)
+        var goesOn = (ready & Readiness.Read) == 0 || ReadClient(now);
+        if (goesOn && (ready & Readiness.Write) != 0)
             Settle(_toClient.OnSinkWritable(), _toClient);
         // A hang-up with neither is a reset: nothing that is still to come could be delivered.
         if (_state == ProxyState.Relaying && ready == Readiness.HangUp)
@@ -464,6 +481,11 @@ internal sealed class TcpProxy : IStreamOwner
         var result = RelayResult.Ok;
         if ((ready & Readiness.Read) != 0)
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
+        if (!_asked.IsNone && IsAnswered)
+        {
+            _messages.OnAnswered(_asked);
+            _asked = default;
+        }
         // A hang-up while bytes wait for the backend shows itself in the write.
         if (Settle(result, _toClient) && (ready & (Readiness.Write | Readiness.HangUp)) != 0)
             Settle(_toBackend.OnSinkWritable(), _toBackend);
@@ -512,12 +534,85 @@ internal sealed class TcpProxy : IStreamOwner
         if (_toClient.MayHaveMore)
             _server.Pending |= Readiness.Read;
         WaitFor(ref _client, client);
-        WaitFor(ref _server, Interest(_toClient, _toBackend));
+        if (!_server.Stream.IsNone)
+            WaitFor(ref _server, Interest(_toClient, _toBackend));
     }
 
     private static Readiness Interest(RelayDirection from, RelayDirection to) =>
         (from.WantsRead ? Readiness.Read : Readiness.None)
         | (to.WantsWrite ? Readiness.Write : Readiness.None);
+
+    // ---- What the client asks ----
+
+    /// <summary>What has a name is the first message; else all that was asked counts.</summary>
+    private bool IsAnswered => _hasName
+        ? _toClient.Whole > 0
+        : _toClient.Whole >= _toBackend.Whole && !_toBackend.IsInside;
+
+    /// <summary>Reads the client; whether the connection goes on.</summary>
+    private bool ReadClient(Instant now)
+    {
+        var readBefore = _toBackend.BytesRead;
+        var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
+        if (_toBackend.KeepsBack)
+            return Settle(result, _toBackend) && JudgeFirst(now);
+        if (_toBackend.BytesRead > readBefore && !_toBackend.IsSinkLost)
+            Note(now, default);
+        return Settle(result, _toBackend);
+    }
+
+    /// <summary>
+    /// Looks at the first message as soon as it is whole, too long, or never will be whole; whether
+    /// the connection goes on.
+    /// </summary>
+    private bool JudgeFirst(Instant now)
+    {
+        Span<byte> kept = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
+        kept = kept[.._toBackend.PeekKept(kept)];
+        var isUnknown = kept.Length < MessageLengthBytes;
+        var length = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(kept);
+        var end = MessageLengthBytes + length;
+        var isPart = isUnknown || (length <= Limits.FirstMessageBytes && kept.Length < end);
+        if (isPart && !_toBackend.HasSourceEnded)
+            return true;
+        var message = isPart || kept.Length < end ? default : kept[MessageLengthBytes..end];
+        // A backend that spoke first, or ended, leaves no room for an answer of the balancer's.
+        if (!message.IsEmpty && _toClient.IsUntouched && _messages.IsRefused(now, message))
+            return Refuse(message);
+        if (!kept.IsEmpty)
+            Note(now, _toBackend.Kept == end ? message : default);
+        return Settle(_toBackend.PassOn(), _toBackend);
+    }
+
+    /// <summary>It is passed on: a first message that is alone, or whatever else.</summary>
+    private void Note(Instant now, ReadOnlySpan<byte> message)
+    {
+        _messages.Remove(_asked);
+        _hasName = !message.IsEmpty;
+        _asked = _messages.Add(now, new Asked
+        {
+            Client = Peer,
+            Backend = _backend!,
+            Session = _session,
+            HasName = _hasName,
+            Packet = message,
+        });
+    }
+
+    /// <summary>Answers it in the backend's place; whether the connection goes on.</summary>
+    private bool Refuse(ReadOnlySpan<byte> message)
+    {
+        _isRefused = true;
+        DropBackendStream();
+        _toBackend.LoseSink();
+        Span<byte> answer = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
+        if (!DnsQuestion.IsQuery(message))
+            return Settle(_toClient.EndWith([]), _toClient);
+        var length = DnsQuestion.WriteError(
+            message, (byte)ResponseCode.Refused, answer[MessageLengthBytes..]);
+        BinaryPrimitives.WriteUInt16BigEndian(answer, (ushort)length);
+        return Settle(_toClient.EndWith(answer[..(MessageLengthBytes + length)]), _toClient);
+    }
 
     // ---- Its time ----
 

@@ -6,6 +6,9 @@
 // outlived for the shortest time is refused for a minute. If it comes again after that and another
 // backend dies of it, it is refused for twice as long, up to an hour.
 //
+// What TCP clients asked counts the same way, as far as it can be named (FirstMessages). If what
+// cannot be named was passed on last before a backend died, nobody is refused for that death.
+//
 // What was answered lately needs a third death: when two backends are killed together, a name that
 // everybody asks is in flight on both. What was answered is known by every eighth answer.
 //
@@ -88,34 +91,58 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
             _answered[_sampled++ % _answered.Length] = fingerprint;
     }
 
-    /// <summary>A backend's session ended by itself with these queries in flight.</summary>
-    public void OnDeath(Instant now, BackendId id, InFlight queries)
+    /// <summary>
+    /// A backend's session ended by itself with these queries in flight, and these of all messages
+    /// that TCP clients sent.
+    /// </summary>
+    public void OnDeath(
+        Instant now, Backend backend, InFlight queries, LinkedList<FirstMessage> messages)
     {
         _deaths++;
         ForgetOld(now);
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
-        var culprit = 0ul;
-        var query = default(Query);
-        byte[] packet = [];
+        var culprit = default(Suspect);
         queries.BeginWalk();
         for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
         {
-            var suspect = queries.Next(_packet, out var index, out var length);
-            var fingerprint = Fingerprint.Of(_packet.AsSpan(0, length));
-            if (!TryAccuse(now, fingerprint, now - queries.SentAt(index))
-                || fingerprint == culprit
-                || (culprit != 0 && _cases[culprit].Outlived <= _cases[fingerprint].Outlived))
-            {
-                continue;
-            }
-            culprit = fingerprint;
-            query = suspect;
-            packet = _packet.AsSpan(0, length).ToArray();
+            var query = queries.Next(_packet, out var index, out var length);
+            var packet = _packet.AsSpan(0, length);
+            Accuse(now, queries.SentAt(index), query.Client, packet, ref culprit);
         }
         queries.EndWalk();
-        if (culprit != 0)
-            Convict(now, id, culprit, query.Client, packet);
+        var hidden = Instant.Zero;
+        foreach (var message in messages)
+        {
+            if (!message.IsAt(now, backend))
+                continue;
+            if (message.HasName)
+                Accuse(now, message.SentAt, message.Client, message.Packet, ref culprit);
+            else
+                hidden = Instant.Max(hidden, message.SentAt);
+        }
+        if (culprit.Fingerprint != 0
+            && _cases[culprit.Fingerprint].OutlivedLast < now - hidden)
+        {
+            Convict(now, backend.Id, culprit.Fingerprint, culprit.Client, culprit.Packet);
+        }
+    }
+
+    /// <summary>The one that it is, if no other was outlived for a shorter time.</summary>
+    private readonly record struct Suspect(ulong Fingerprint, Endpoint Client, byte[] Packet);
+
+    private void Accuse(Instant now, Instant sentAt, Endpoint client,
+        ReadOnlySpan<byte> packet, ref Suspect culprit)
+    {
+        var fingerprint = Fingerprint.Of(packet);
+        var hasEvidence = TryAccuse(now, fingerprint, now - sentAt);
+        var known = culprit.Fingerprint;
+        if (!hasEvidence || fingerprint == known
+            || (known != 0 && _cases[known].Outlived <= _cases[fingerprint].Outlived))
+        {
+            return;
+        }
+        culprit = new Suspect(fingerprint, client, packet.ToArray());
     }
 
     /// <summary>

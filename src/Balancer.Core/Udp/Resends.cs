@@ -17,6 +17,7 @@ internal sealed class Resends
     private readonly Remotes _remotes;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
+    private readonly FirstMessages _messages;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
     private readonly Queue<(BackendId Id, InFlight Queries)> _lost = new();
@@ -28,9 +29,11 @@ internal sealed class Resends
     private long _resent;
     private long _lostForGood;
 
-    public Resends(Services services, QueryPairs pairs, Quarantine quarantine, Remotes remotes)
+    public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
+        FirstMessages messages, Remotes remotes)
     {
         _quarantine = quarantine;
+        _messages = messages;
         _pairs = pairs;
         _remotes = remotes;
         _counters = services.Counters;
@@ -57,12 +60,12 @@ internal sealed class Resends
     }
 
     /// <summary>The session that was lost last ended because its backend died.</summary>
-    public void OnDied(Instant now, BackendId id)
+    public void OnDied(Instant now, Backend backend)
     {
         Verify.That(_lastEnded is not null, "a backend died when its session ended");
-        if (_lastEnded.Count == 0)
+        if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
             return;
-        _quarantine.OnDeath(now, id, _lastEnded);
+        _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
         _lastEnded.BeginWalk();
     }
 
