@@ -162,7 +162,8 @@ internal static class FaultCheck
     {
         var lives = new Dictionary<int, BackendLife>();
         var canBeKilled = scenario.UdpClients.Any(
-            client => client.Queries.Any(query => query.Kind == QueryKind.Killer));
+            client => client.Queries.Any(query => query.Kind == QueryKind.Killer))
+            || scenario.TcpClients.Any(client => client.Killer > 0);
         foreach (var backend in scenario.Backends)
             lives.TryAdd(backend.Id, new BackendLife(backend, canBeKilled));
         foreach (var (item, fault) in InOrder(scenario))

@@ -1,11 +1,14 @@
 // Owns the making of queries that end the backend that reads them: one host asks one or two such
-// questions now and then, and asks again at once when there is no answer, while others go on.
+// questions now and then, and asks again at once when there is no answer, while others go on. Often
+// another host asks the same over TCP, and one question that nobody asks over UDP; sometimes in
+// pieces, behind another question, or without waiting for what becomes of it.
 //
-// What always holds: the host and its draws are its own, so the rest of a scenario is what it is
+// What always holds: the hosts and their draws are their own, so the rest of a scenario is what it is
 // without it; the last one comes some time before chaos ends, when every backend must be well.
 
 using System;
 using System.Collections.Immutable;
+using System.Linq;
 using Balancer.Core;
 
 namespace Simulation.Scenarios;
@@ -14,7 +17,10 @@ namespace Simulation.Scenarios;
 internal static class GeneratedKillers
 {
     private const int KillerPurpose = 8;
+    private const int TcpPurpose = 9;
     private const int MostQueries = 40;
+    private const int FirstTcpId = 6000;
+    private const long Ms = 1_000_000;
     private static readonly Duration BeforeTheEnd = Duration.FromSeconds(15L);
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario,
@@ -36,6 +42,39 @@ internal static class GeneratedKillers
             at += Duration.FromMilliseconds(random.Chance(3, 4)
                 ? random.LogUniform(1, 2_000) : random.LogUniform(1_000, 90_000));
         }
-        return scenario with { UdpClients = [.. scenario.UdpClients, host(queries.ToImmutable())] };
+        scenario = scenario with
+        {
+            UdpClients = [.. scenario.UdpClients, host(queries.ToImmutable())],
+        };
+        return world.Profile == Profile.Udp ? scenario : AddTcp(world, scenario, kinds, last);
+    }
+
+    /// <summary>The kinds that are asked over UDP, and one more.</summary>
+    private static Scenario AddTcp(
+        GeneratedWorld world, Scenario scenario, int kinds, Instant last)
+    {
+        var random = world.Stream(Streams.Backend, 0, TcpPurpose);
+        if (!random.Chance(3, 4))
+            return scenario;
+        var tcp = scenario.TcpClients.ToList();
+        var at = Instant.Zero + random.NextDuration(
+            Duration.FromSeconds(4L), Duration.FromSeconds(40L));
+        for (var n = 0; n < MostQueries && at < last; n++)
+        {
+            var manner = random.Pick<TcpManner>(
+                [TcpManner.Proper, TcpManner.Proper, TcpManner.HalfClosesEarly, TcpManner.Resets]);
+            var queries = random.Chance(4, 5) ? 1 : 2;
+            var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
+            var after = new Duration(random.LogUniform(1, 3_000) * Ms);
+            tcp.Add(new TcpClientPlan(FirstTcpId + n, Ipv4.From(10, 5, 0, 1),
+                (ushort)(10_000 + FirstTcpId + n), at, queries, chunk, manner, after,
+                Killer: 1 + random.Next(kinds + 1)));
+            at += Duration.FromMilliseconds(random.Chance(3, 4)
+                ? random.LogUniform(1, 2_000) : random.LogUniform(1_000, 90_000));
+        }
+        return scenario with
+        {
+            TcpClients = [.. tcp.OrderBy(plan => plan.At).ThenBy(plan => plan.Id)],
+        };
     }
 }

@@ -156,9 +156,12 @@ public enum QueryKind
 /// <param name="ChunkBytes">It sends pieces of this size, each 1 ms after the one before.</param>
 /// <param name="Manner">How it behaves besides.</param>
 /// <param name="After">When its manner acts, counted from its connecting.</param>
+/// <param name="Killer">
+/// The number of the question that ends whoever reads it, from 1; it is asked last. 0 for none.
+/// </param>
 public sealed record TcpClientPlan(
     int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
-    TcpManner Manner, Duration After);
+    TcpManner Manner, Duration After, int Killer = 0);
 
 /// <summary>How a TCP client behaves.</summary>
 public enum TcpManner

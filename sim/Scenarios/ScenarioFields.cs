@@ -148,6 +148,10 @@ internal static class ScenarioFields
         FileFields.Make<TcpClientPlan, Duration>("after", FileValues.Duration, "0s",
             c => c.After, (c, v) => c with { After = v },
             "When the manners resets and leaves act, counted from its connect."),
+        FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
+            c => c.Killer, (c, v) => c with { Killer = v },
+            "Its last question ends the process that reads it: the number of that question, from 1;"
+                + " a `killer` over UDP with one byte less is the same. 0 for none."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

@@ -159,6 +159,12 @@ public static class SpecifiedLimits
 
     public const int AnswersRemembered = 4096;
 
+    /// <summary>Bytes of a first message that is read, without its length.</summary>
+    public const int FirstMessageBytes = 512;
+
+    /// <summary>First messages of TCP clients that are remembered.</summary>
+    public const int FirstMessages = 1024;
+
     // ---- The log and the stop ----
 
     public static readonly Duration RepeatedLine = Seconds(5);

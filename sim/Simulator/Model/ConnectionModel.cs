@@ -97,6 +97,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
         Touch(connection);
         connection.Backend = backend;
         connection.SessionsEnded = backend?.SessionsEnded ?? 0;
+        connection.Session = backend?.Session;
         connection.RetryFrom = null;
         if (result.Status == IoStatus.WouldBlock)
         {
@@ -150,6 +151,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             {
                 connection.ToBackend.Append(bytes);
                 connection.Queries.Append(bytes);
+                model.Asked.OnClientSent(connection, bytes);
             }
             else if (!isClient)
                 OnFromBackend(connection, bytes);
@@ -160,6 +162,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 && (isClient || connection.IsRelaying);
             OnSideOver(connection, isClient, result,
                 new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
+            if (isClient && connection.ClientEnded && !connection.IsBackendDeaf)
+                model.Asked.OnClientSent(connection, []);
         }
         CheckBound(connection);
     }
@@ -179,6 +183,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             {
                 connection.LastActivity = model.Now;
                 connection.IsBackendDeaf = true;
+                connection.IsJudged = true;
                 connection.ToBackend.Clear();
                 return;
             }
@@ -188,6 +193,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (!isClient && bytes.Length > connection.Writable)
+            ReportRelay(connection, $"{bytes.Length} bytes went to the backend; a first message"
+                + $" is kept back, and {connection.Writable} bytes may go");
         if (isClient && !connection.IsRelaying)
             ReportRelay(connection,
                 $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
@@ -331,6 +339,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
             connection.IsTouched = false;
             if (connection.IsClosed)
                 continue;
+            if (connection is { IsRefused: true, BackendStream.IsNone: false })
+                ReportRelay(connection, "its first message is refused, and its backend is kept");
             if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
@@ -404,6 +414,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
         connection.Answers.Append(bytes);
+        model.Asked.OnBackendSent(connection);
     }
 
     private void OnSideOver(
@@ -574,15 +585,15 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private void CheckInterest(ExpectedConnection connection)
     {
         var client = Readiness.HangUp;
-        var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
+        var backend = Wanted(false, connection.Writable) | Readiness.Read;
         if (connection.IsRelaying)
         {
             client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
-                connection.ToClient);
+                connection.ToClient.Count);
             if (client == Readiness.None && !connection.ToldClient)
                 client = Readiness.HangUp;
             backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
-                connection.ToBackend);
+                connection.Writable);
         }
         CheckInterest(connection, connection.Client, client, "client");
         if (!connection.BackendStream.IsNone)
@@ -591,9 +602,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private static bool HasRoom(ExpectedBytes line) => line.Count < SpecifiedLimits.RelayQueueBytes;
 
-    private static Readiness Wanted(bool read, ExpectedBytes write) =>
+    private static Readiness Wanted(bool read, int toWrite) =>
         (read ? Readiness.Read : Readiness.None)
-        | (write.Count > 0 ? Readiness.Write : Readiness.None);
+        | (toWrite > 0 ? Readiness.Write : Readiness.None);
 
     private void CheckInterest(
         ExpectedConnection connection, SocketHandle stream, Readiness should, string side)
@@ -625,9 +636,15 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private string? WhyNot(ExpectedConnection connection, Counter how)
     {
         var now = model.Now;
+        if (connection.IsRefused && how != Counter.ConnectionsQuarantined)
+            return "its first message is refused";
         var holds = how switch
         {
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
+            Counter.ConnectionsQuarantined => connection.IsRefused
+                && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
+                    || now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle
+                    || now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
@@ -644,6 +661,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
         return holds ? null : how switch
         {
             Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsQuarantined => connection.IsRefused
+                ? "the client is there and waits for the answer or the end"
+                : "its first message is not refused",
             Counter.ConnectionsFailedByClient => "the client did not fail",
             Counter.ConnectionsFailedByBackend => "the backend did not fail",
             Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying

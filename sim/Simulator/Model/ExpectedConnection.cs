@@ -4,6 +4,7 @@
 // What always holds: bytes are appended when they were read and taken away when they were written,
 // so what waits here waits in the balancer.
 
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -35,6 +36,23 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     /// <summary>Sessions that its backend had ended when it was connected to that.</summary>
     public int SessionsEnded { get; set; }
+
+    /// <summary>The backend's session then.</summary>
+    public ExpectedSession? Session { get; set; }
+
+    /// <summary>What the client sent first, kept back until it is judged.</summary>
+    public List<byte> First { get; } = [];
+
+    public bool IsJudged { get; set; }
+
+    /// <summary>Its first message is refused: it is answered, and told the end.</summary>
+    public bool IsRefused { get; set; }
+
+    /// <summary>What it asked last, while that is not answered.</summary>
+    public ExpectedAsk? Ask { get; set; }
+
+    /// <summary>Bytes for the backend that may be written to it.</summary>
+    public int Writable => IsJudged ? ToBackend.Count : ToBackend.Count - First.Count;
 
     /// <summary>Its backend's accept queue was full: it is tried again, not earlier.</summary>
     public Instant? RetryFrom { get; set; }
@@ -108,7 +126,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     public ExpectedMessages Answers { get; } = new();
 
     /// <summary>If the backend ends now, then before it has answered everything.</summary>
-    public bool LacksAnswers => Queries.Whole > 0
+    public bool LacksAnswers => !IsRefused && Queries.Whole > 0
         && (Answers.IsInside || Answers.Whole < (IsBackendDeaf ? 1 : Queries.Whole));
 
     public ExpectedBytes ToBackend { get; } = new();

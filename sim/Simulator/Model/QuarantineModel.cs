@@ -48,23 +48,30 @@ internal sealed class QuarantineModel(ReferenceModel model)
     public void Refuse(in DatagramHeader header, ReadOnlySpan<byte> query)
     {
         model.Counters.Add(Counter.QueriesQuarantined);
+        if (RefusalOf(query) is { } answer)
+            _answers.Enqueue((header.Peer, header.Local, answer));
+    }
+
+    /// <summary>What says that a query is refused; null for what is no QUERY.</summary>
+    public static byte[]? RefusalOf(ReadOnlySpan<byte> query)
+    {
         if (query.Length < HeaderBytes || (query[2] >> 3 & 0xf) != 0)
-            return;
+            return null;
         var question = QuestionBytes(query);
         var answer = query[..(HeaderBytes + question)].ToArray();
         answer[2] = (byte)(query[2] & 1 | 0x80);
         answer[3] = Refused;
         answer.AsSpan(4, 8).Clear();
         answer[5] = (byte)(question > 0 ? 1 : 0);
-        _answers.Enqueue((header.Peer, header.Local, answer));
+        return answer;
     }
 
-    public void OnAnswered(ExpectedQuery query)
+    public void OnAnswered(byte[] query)
     {
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
-        var key = KeyOf(query.Packet);
+        var key = KeyOf(query);
         _cases.Remove(key);
         if (isRemembered)
             _remembered.Enqueue(key);
@@ -72,8 +79,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
             _remembered.Dequeue();
     }
 
-    /// <summary>A backend's session ended by itself, with these in flight, newest first.</summary>
-    public void OnDeath(ExpectedBackend backend, IEnumerable<ExpectedQuery> queries)
+    /// <summary>
+    /// A backend's session ended by itself, with these queries in flight, newest first, and these
+    /// of TCP clients.
+    /// </summary>
+    public void OnDeath(ExpectedBackend backend, IEnumerable<ExpectedQuery> queries,
+        IEnumerable<ExpectedAsk> asks)
     {
         _deaths++;
         foreach (var (key, held) in _cases.ToArray())
@@ -86,8 +97,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
         var answered = new HashSet<string>(_remembered);
         string? culprit = null;
-        ExpectedQuery? query = null;
-        foreach (var suspect in queries.Take(SpecifiedLimits.RefusalCases))
+        var query = default(Suspect);
+        var overUdp = queries.Take(SpecifiedLimits.RefusalCases)
+            .Select(query => new Suspect(query.Client, query.SentAt, query.Packet));
+        var overTcp = asks.Where(ask => ask.Message != null)
+            .Select(ask => new Suspect(ask.Client, ask.SentAt, ask.Message!));
+        foreach (var suspect in overUdp.Concat(overTcp))
         {
             var key = KeyOf(suspect.Packet);
             var held = Accuse(key, model.Now - suspect.SentAt, answered.Contains(key));
@@ -99,9 +114,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
             }
             (culprit, query) = (key, suspect);
         }
-        if (culprit != null)
-            Convict(backend, culprit, query!);
+        // It may as well have been what nobody can name, if that came last.
+        if (culprit != null && !asks.Any(ask => ask.Message == null
+            && model.Now - ask.SentAt <= _cases[culprit].OutlivedLast))
+        {
+            Convict(backend, culprit, query);
+        }
     }
+
+    private readonly record struct Suspect(Endpoint Client, Instant SentAt, byte[] Packet);
 
     /// <summary>A datagram left: whether it is the answer that is due.</summary>
     public bool OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -162,7 +183,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         return held;
     }
 
-    private void Convict(ExpectedBackend backend, string culprit, ExpectedQuery query)
+    private void Convict(ExpectedBackend backend, string culprit, Suspect query)
     {
         var convict = _cases[culprit];
         foreach (var (key, held) in _cases)

@@ -60,6 +60,7 @@ internal sealed class ReferenceModel
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
         Quarantine = new QuarantineModel(this);
+        Asked = new AskedModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -91,6 +92,8 @@ internal sealed class ReferenceModel
     public ResendModel Resends { get; }
 
     public QuarantineModel Quarantine { get; }
+
+    public AskedModel Asked { get; }
 
     public ConnectionModel Connections { get; }
 

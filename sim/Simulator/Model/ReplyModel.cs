@@ -91,7 +91,7 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
-        model.Quarantine.OnAnswered(query);
+        model.Quarantine.OnAnswered(query.Packet);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {
             model.Counters.Add(Counter.RepliesDuplicate);

@@ -64,14 +64,18 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public void OnDied(ExpectedBackend backend)
     {
-        if (_lastOver?.Session.Backend == backend && _lastOver is { Queries: { } queries })
-            model.Quarantine.OnDeath(backend, queries);
+        if (_lastOver is { } last && last.Session.Backend == backend)
+        {
+            var asks = model.Asked.InFlightOn(last.Session);
+            if (last.Queries.Count > 0 || asks.Count > 0)
+                model.Quarantine.OnDeath(backend, last.Queries, asks);
+        }
         _lastOver = null;
     }
 
     public void OnSessionOver(ExpectedSession session)
     {
-        _lastOver = null;
+        _lastOver = new Walk(session, new Queue<ExpectedQuery>());
         if (session.InFlight.Count == 0)
             return;
         var queries = new Queue<ExpectedQuery>(session.InFlight.NewestFirst);

@@ -157,7 +157,10 @@ internal static class ScenarioText
         return $"{client.Id} is {client.Address}:{client.Port}, connects at {Time(client.At)}, "
             + (client.Queries == 1 ? "1 question" : $"{client.Queries} questions")
             + (client.Queries > 0 && client.ChunkBytes < 1024
-                ? $" in pieces of {client.ChunkBytes} bytes" : "") + manner;
+                ? $" in pieces of {client.ChunkBytes} bytes" : "")
+            + (client is { Killer: > 0, Queries: > 0 }
+                ? $", the last of which ends whoever reads it ({client.Killer - 1})" : "")
+            + manner;
     }
 
     private static string Describe(FaultPlan fault, Scenario scenario)
