@@ -3,8 +3,8 @@
 //
 // Asked is only what the scenario says: a backend that is not there, or that is down for certain
 // when the fault comes; a time after the healing; a fault that another one covers; a fault of what
-// nobody uses. Where a backend may crash by its script or a query, nothing is known about when it is
-// up.
+// nobody uses. Where a backend may crash by its script or by a query, nothing is known of when it
+// is up.
 //
 // What always holds: a fault that changes a run is not refused; the generator makes none that is.
 

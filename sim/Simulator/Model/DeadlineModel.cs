@@ -26,10 +26,13 @@ internal sealed class DeadlineModel(ReferenceModel model)
         }
     }
 
-    /// <summary>Serves those that come before one that is seen to be served.</summary>
-    public void ServeBefore(Instant deadline)
+    /// <summary>
+    /// Serves those that come before one that is seen to be served. Of two at one instant that one
+    /// is the first, unless its order says otherwise.
+    /// </summary>
+    public void ServeBefore(Instant deadline, long order = 0)
     {
-        while (ServeNext(deadline) != null)
+        while (ServeNext(deadline, order) != null)
         {
         }
     }
@@ -47,9 +50,9 @@ internal sealed class DeadlineModel(ReferenceModel model)
     /// <summary>
     /// Serves the first that has come and is before a deadline; what it was about, null for none.
     /// </summary>
-    private object? ServeNext(Instant before)
+    private object? ServeNext(Instant before, long order = 0)
     {
-        (Instant At, long Order) first = (before, 0);
+        (Instant At, long Order) first = (before, order);
         ExpectedSession? owner = null;
         var isSilence = false;
         foreach (var backend in model.Policy.Backends)

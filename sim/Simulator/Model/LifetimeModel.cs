@@ -22,6 +22,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
     private readonly List<Action> _deferred = [];
     private bool _startTold;
     private Instant _stopDue = Instant.Never;
+    private long _stopOrder;
     private long _askedAgainIn;
     private bool _closesAll;
 
@@ -42,7 +43,8 @@ internal sealed class LifetimeModel(ReferenceModel model)
         if (++StopRequests > 1)
             (_stopDue, _askedAgainIn) = (model.Now, model.Turn);
         else
-            _stopDue = model.Now + SpecifiedLimits.StopGrace;
+            (_stopDue, _stopOrder) = (model.Now + SpecifiedLimits.StopGrace,
+                model.Deadlines.NextOrder());
     }
 
     /// <summary>
@@ -58,7 +60,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
         else if (_askedAgainIn == model.Turn)
             model.Deadlines.ServeAll();
         else
-            model.Deadlines.ServeBefore(_stopDue);
+            model.Deadlines.ServeBefore(_stopDue, _stopOrder);
         if (!_closesAll)
             model.CutInTurn += model.Resends.Waiting.Count();
         _closesAll = true;
