@@ -3,7 +3,7 @@
 // another host asks the same over TCP, and one question that nobody asks over UDP; sometimes in
 // pieces, behind another question, or without waiting for what becomes of it.
 //
-// What always holds: the hosts and their draws are their own, so the rest of a scenario is what it is
+// What always holds: hosts and draws are its own, so the rest of a scenario is what it is
 // without it; the last one comes some time before chaos ends, when every backend must be well.
 
 using System;
