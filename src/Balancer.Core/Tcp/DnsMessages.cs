@@ -1,6 +1,6 @@
 // Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
 // in two bytes (RFC 1035, 4.2.2). Nothing but the lengths is looked at, and nothing depends on them
-// but how a connection whose backend ends is ended.
+// but how a connection whose backend ends is ended, and what counts as answered.
 //
 // What always holds: a byte is counted once, whatever pieces the stream comes in.
 

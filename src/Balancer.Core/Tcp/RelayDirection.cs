@@ -12,9 +12,9 @@
 // The first bytes may be kept back until it is known what they are: they wait in the queue like
 // others, and are not written.
 //
-// What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
-// stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
-// read takes at most as many bytes.
+// What always holds: what the sink gets is a prefix of what the source sent, unless the source had
+// sent nothing and something else is said in its place; the sink's end of stream comes after all
+// bytes and only then; at most Limits.TcpQueueBytes wait; a read takes at most as many bytes.
 
 using System;
 
