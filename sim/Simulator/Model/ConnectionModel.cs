@@ -164,6 +164,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
             if (isClient && connection.ClientEnded && !connection.IsBackendDeaf)
                 model.Asked.OnClientSent(connection, []);
+            connection.NoteCut();
         }
         CheckBound(connection);
     }
@@ -202,6 +203,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
         else if (!owed.TryTake(bytes))
             ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
                 + $" not the next of {owed.Count} that wait for it");
+        connection.NoteCut();
     }
 
     public void OnHalfClosed(ExpectedConnection connection, SocketHandle stream)
@@ -649,7 +651,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
             { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
-                or { BackendEnded: true, LacksAnswers: true, ToldClient: false, ToClient.Count: 0 },
+                or { IsCutShort: true, ToldClient: false },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying

@@ -129,6 +129,16 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     public bool LacksAnswers => !IsRefused && Queries.Whole > 0
         && (Answers.IsInside || Answers.Whole < (IsBackendDeaf ? 1 : Queries.Whole));
 
+    /// <summary>
+    /// The backend ended and the client had all that came, and it was not all that was asked; that
+    /// the backend read no more may show itself later in the turn.
+    /// </summary>
+    public bool IsCutShort { get; private set; }
+
+    /// <summary>The backend's end, or the last byte before it, was dealt with.</summary>
+    public void NoteCut() =>
+        IsCutShort |= BackendEnded && !ToldClient && ToClient.Count == 0 && LacksAnswers;
+
     public ExpectedBytes ToBackend { get; } = new();
 
     public ExpectedBytes ToClient { get; } = new();
