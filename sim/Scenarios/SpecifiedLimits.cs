@@ -145,6 +145,23 @@ public static class SpecifiedLimits
     public static readonly Duration FirstProof = Seconds(2);
     public static readonly Duration LongestProof = Seconds(32);
 
+    // ---- Failing ----
+
+    /// <summary>Answers of a session that its share is of, and those that it takes.</summary>
+    public const int AnswersOfAShare = 100;
+
+    public const int AnswersToJudgeBy = 20;
+
+    /// <summary>Percentage points: to begin to fail, and to be still failing.</summary>
+    public const int FarAbove = 50;
+
+    public const int StillAbove = 25;
+
+    /// <summary>
+    /// Without an answer for so long a record is forgotten; so long a failing one fails at least.
+    /// </summary>
+    public static readonly Duration ShareMemory = Seconds(10);
+
     // ---- Quarantine ----
 
     public static readonly Duration DeathsCountTogether = Seconds(60);

@@ -158,6 +158,12 @@ public enum Counter
     /// <summary>Times that a suspect backend was trusted again.</summary>
     BackendsTrusted,
 
+    /// <summary>Times that a backend's answers became far worse than another's.</summary>
+    BackendsFailing,
+
+    /// <summary>Times that a failing backend's answers became like the others'.</summary>
+    BackendsNoLongerFailing,
+
     /// <summary>Accepts that failed; what waited goes on waiting.</summary>
     AcceptsFailed,
 

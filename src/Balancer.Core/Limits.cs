@@ -376,6 +376,29 @@ public static class Limits
     /// <summary>Answers that are remembered. Ours: a name asked by many is among them.</summary>
     public const int QuarantineAnswers = 4096;
 
+    // ---- Failing ----
+
+    /// <summary>Answers of a backend that are remembered. Ours: bits of a number.</summary>
+    public const int AnswersRecorded = 100;
+
+    /// <summary>Answers from which on a share means something. Ours.</summary>
+    public const int LeastAnswers = 20;
+
+    /// <summary>
+    /// How far, in percentage points, its share of SERVFAIL and REFUSED is above another's when a
+    /// backend begins to fail. Ours.
+    /// </summary>
+    public const int FailingMargin = 50;
+
+    /// <summary>How far at most when it fails no longer, in percentage points. Ours.</summary>
+    public const int FailingEnd = 25;
+
+    /// <summary>
+    /// A record without an answer for so long is forgotten, and a backend fails for so long at
+    /// least. Ours: it gets clients again then, and twenty answers later is judged anew.
+    /// </summary>
+    public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
+
     // ---- Suspicion ----
 
     /// <summary>
@@ -468,6 +491,9 @@ public static class Limits
             "a few of any size are in flight");
         Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
         Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
+        Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
+            "a record has room for what is judged");
+        Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

@@ -203,7 +203,7 @@ public sealed class LoadBalancer : IBackendReports
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
-    void IBackendReports.OnReply(Instant now, in Frame reply, InFlight inFlight) =>
+    bool IBackendReports.OnReply(Instant now, in Frame reply, InFlight inFlight) =>
         _udp.OnReply(now, in reply, inFlight);
 
     void IBackendReports.OnSessionLost(Backend backend, InFlight inFlight)
@@ -223,6 +223,8 @@ public sealed class LoadBalancer : IBackendReports
         _resends.OnSuspected(backend);
         _tcp.LookAround();
     }
+
+    void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
     void IBackendReports.OnTrusted() => _tcp.LookAround();
 

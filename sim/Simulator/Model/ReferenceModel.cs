@@ -60,6 +60,7 @@ internal sealed class ReferenceModel
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
         Quarantine = new QuarantineModel(this);
+        Failing = new FailingModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -91,6 +92,8 @@ internal sealed class ReferenceModel
     public ResendModel Resends { get; }
 
     public QuarantineModel Quarantine { get; }
+
+    public FailingModel Failing { get; }
 
     public ConnectionModel Connections { get; }
 
@@ -144,7 +147,7 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 5 * Policy.Backends.Count
+    public int MostTimers => OwnTimers + Connections.Open.Count + 6 * Policy.Backends.Count
         + Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
@@ -560,6 +563,8 @@ internal sealed class ReferenceModel
             ServeSilenceOf(suspected.Id, suspected);
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
+        else if (logged is LogEvent.BackendNoLongerFailing)
+            Deadlines.ServeUntil(() => Lines.IsOwed(logged));
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);
         Status.OnLogged(logged);

@@ -92,6 +92,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         }
         session.InFlight.Remove(query);
         model.Quarantine.OnAnswered(query);
+        model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {
             model.Counters.Add(Counter.RepliesDuplicate);

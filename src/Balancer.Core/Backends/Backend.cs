@@ -39,6 +39,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly Suspicion _suspicion;
+    private readonly AnswerRecord _answers;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -74,6 +75,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _pairs = pairs;
         _quarantine = quarantine;
         _suspicion = new Suspicion(services.Timers, this);
+        _answers = new AnswerRecord(services.Timers, EndFailing);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
@@ -139,6 +141,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     public long SessionsEnded { get; private set; }
 
     public bool IsSuspect => _suspicion.IsSuspect;
+
+    /// <summary>What its last answers were.</summary>
+    public AnswerRecord Answers => _answers;
+
+    /// <summary>Its answers are far worse than another's.</summary>
+    public bool IsFailing => _answers.IsFailing;
 
     /// <summary>Neither suspect nor stuck.</summary>
     public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
@@ -380,6 +388,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _refusedQuery = false;
         _stuck.OnSessionEnded(now);
         _suspicion.OnSessionEnded();
+        _answers.OnSessionEnded();
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
@@ -468,6 +477,32 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _reports.OnTrusted();
     }
 
+    // ---- Answers ----
+
+    private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
+    {
+        if (DnsQuestion.HasHeader(reply) && _answers.Add(now, DnsQuestion.IsFailure(reply)))
+            _reports.OnDoubt(now, this);
+    }
+
+    /// <summary>Its answers are far worse than those of another.</summary>
+    public void BeginFailing(Instant now, Backend than)
+    {
+        _answers.BeginFailing(now);
+        _services.Counters.Add(Counter.BackendsFailing);
+        _services.Log.Write(new LogEvent.BackendFailing(Id, Path, _answers.Failed,
+            _answers.Answers, than.Id, than.Answers.Failed, than.Answers.Answers));
+    }
+
+    /// <summary>They are like the others' again, or are forgotten.</summary>
+    public void EndFailing(Instant now)
+    {
+        _answers.EndFailing();
+        _services.Counters.Add(Counter.BackendsNoLongerFailing);
+        _services.Log.Write(new LogEvent.BackendNoLongerFailing(
+            Id, Path, _answers.Failed, _answers.Answers, now - _answers.FailingSince));
+    }
+
     /// <summary>Counts a TCP session that it took.</summary>
     public void CountTcpSession() => _tcpSessions++;
 
@@ -545,7 +580,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            _reports.OnReply(now, in frame, _session.InFlight);
+            if (_reports.OnReply(now, in frame, _session.InFlight))
+                OnAnswer(now, frame.Payload);
         }
         else if (frame.Type == FrameType.ServerHello)
         {
@@ -598,5 +634,6 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _dropsWhileStuck,
         _session.QueuedBytes,
         _suspicion.IsSuspect,
+        _answers.IsFailing,
         _session.InFlight.Count);
 }

@@ -173,6 +173,26 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// Of a backend's last answers so many were SERVFAIL or REFUSED, far more than of another's.
+    /// </summary>
+    public readonly record struct BackendFailing(BackendId Id, string Path, int Failed,
+        int Answers, BackendId Other, int OtherFailed, int OtherAnswers) : ILogEvent
+    {
+        public static string Name => "backend_failing";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
+    /// A backend's answers are like the others' again, or it gave none for a while.
+    /// </summary>
+    public readonly record struct BackendNoLongerFailing(BackendId Id, string Path, int Failed,
+        int Answers, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_no_longer_failing";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
     /// Of the queries that were in flight on a session that ended, so many were sent again, and so
     /// many are lost.
     /// </summary>

@@ -200,7 +200,7 @@ internal sealed class UdpProxy
     // ---- Replies ----
 
     /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
-    public void OnReply(Instant now, in Frame frame, InFlight inFlight)
+    public bool OnReply(Instant now, in Frame frame, InFlight inFlight)
     {
         _counters.Add(Counter.RepliesReceived);
         if (frame.Length > Limits.MaxUdpPayload)
@@ -210,7 +210,9 @@ internal sealed class UdpProxy
         else if (frame.Port > ushort.MaxValue)
             _counters.Add(Counter.RepliesToPortTooLarge);
         else
-            Deliver(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload, inFlight);
+            return Deliver(
+                now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload, inFlight);
+        return false;
     }
 
     /// <summary>Sends what has been gathered; called when the turn ends.</summary>
@@ -234,7 +236,7 @@ internal sealed class UdpProxy
         _replies.Clear();
     }
 
-    private void Deliver(
+    private bool Deliver(
         Instant now, Endpoint client, ReadOnlySpan<byte> reply, InFlight inFlight)
     {
         var match = inFlight.TryTake(now, client, reply, out var local);
@@ -243,6 +245,7 @@ internal sealed class UdpProxy
         else
             _counters.Add(match == ReplyMatch.None
                 ? Counter.RepliesUnmatched : Counter.RepliesDuplicate);
+        return match != ReplyMatch.None;
     }
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)

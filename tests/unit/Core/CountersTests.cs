@@ -28,7 +28,7 @@ public sealed class CountersTests
                 Counter.ResendsFromSuspect, Counter.ResendsOverBudget, Counter.ResendsAnswered,
                 Counter.OwnAnswersSent, Counter.OwnAnswersFailed, Counter.BackendsSuspected,
                 Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
-                Counter.QuarantinesBegun,
+                Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
             });
         }
     }
