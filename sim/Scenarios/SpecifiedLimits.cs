@@ -162,6 +162,19 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration ShareMemory = Seconds(10);
 
+    // ---- Probes ----
+
+    public static readonly Duration ProbeEvery = Seconds(1);
+    public static readonly Duration ProbeEveryWhenCold = Milliseconds(100);
+    public static readonly Duration ProbeColdFor = Seconds(10);
+    public static readonly Duration ProbeAnswerTime = Seconds(1);
+
+    /// <summary>Where probes come from.</summary>
+    public static readonly Endpoint ProbeSource = new(Ipv4.From(192, 0, 0, 8), 53);
+
+    /// <summary>The name that simulated balancers ask for.</summary>
+    public const string ProbeName = "ready.probe.test";
+
     // ---- Quarantine ----
 
     public static readonly Duration DeathsCountTogether = Seconds(60);

@@ -35,6 +35,9 @@ public enum Counter
     /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
+    /// <summary>Dropped: from the address that probes of backends come from.</summary>
+    QueriesFromProbeAddress,
+
     /// <summary>Refused: backends have died of it.</summary>
     QueriesQuarantined,
 
@@ -163,6 +166,21 @@ public enum Counter
 
     /// <summary>Times that a failing backend's answers became like the others'.</summary>
     BackendsNoLongerFailing,
+
+    /// <summary>Probes put into a backend's queue.</summary>
+    ProbesSent,
+
+    /// <summary>Probes that a backend gave a good answer to.</summary>
+    ProbesAnswered,
+
+    /// <summary>Probes answered with SERVFAIL or REFUSED, or not in time.</summary>
+    ProbesFailed,
+
+    /// <summary>Times that a backend failed so many probes that it was taken as down.</summary>
+    BackendsDownByProbe,
+
+    /// <summary>Times that such a backend's answers were good again.</summary>
+    BackendsUpByProbe,
 
     /// <summary>Accepts that failed; what waited goes on waiting.</summary>
     AcceptsFailed,

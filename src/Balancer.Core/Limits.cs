@@ -399,6 +399,31 @@ public static class Limits
     /// </summary>
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
+    // ---- Probes ----
+
+    /// <summary>Between two probes of a backend. Ours.</summary>
+    public static readonly Duration ProbeInterval = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Between two probes before the first good answer. Ours: a Binder that was started has its
+    /// data after 30 to 800 ms, and should not wait for clients much longer.
+    /// </summary>
+    public static readonly Duration FastProbeInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>For how long after the hello they are so fast at most. Ours.</summary>
+    public static readonly Duration FastProbing = Duration.FromSeconds(10);
+
+    /// <summary>How long a probe's answer may take. Ours.</summary>
+    public static readonly Duration ProbeTimeout = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Good answers in a row after which a backend is no longer down by probe. Ours.
+    /// </summary>
+    public const int ProbeRise = 1;
+
+    /// <summary>Failures in a row after which it is. Ours.</summary>
+    public const int ProbeFall = 3;
+
     // ---- Suspicion ----
 
     /// <summary>
@@ -494,6 +519,7 @@ public static class Limits
         Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
             "a record has room for what is judged");
         Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
+        Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

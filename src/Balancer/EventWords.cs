@@ -93,6 +93,16 @@ internal static class EventWords
                 : $"{e.Failed} of its last {e.Answers} answers were SERVFAIL or REFUSED"),
             ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
             ("answers", e.Answers), ("failing_s", Seconds(e.Lasted))));
+        Say((LogEvent.ProbeSent e) => new($"probe sent to backend {e.Id}",
+            ("be_id", e.Id.Value), ("dns_id", (int)e.DnsId)));
+        Say((LogEvent.BackendDownByProbe e) => new(
+            $"backend {e.Id} fails probes: {LogWords.Count(e.Failures, "failure")} in a row, the"
+            + $" last {LogWords.Of(e.Why)}; other backends stand in",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("cause", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
+        Say((LogEvent.BackendUpByProbe e) => new(
+            $"backend {e.Id} answers probes again after {Rounded(e.Lasted)}",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("down_s", Seconds(e.Lasted))));
         Say((LogEvent.QueriesResent e) => new(
             $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to"
             + $" others, {e.Lost} lost",
@@ -293,7 +303,7 @@ internal static class EventWords
 
     private static Words Of(in BackendSnapshot backend) => new(
         $"status: backend {backend.Id} "
-        + (StandingOf(backend) ?? LogWords.Of(backend.State)) + ", "
+        + (StandingOf(backend)?.Replace('_', ' ') ?? LogWords.Of(backend.State)) + ", "
         + LogWords.Count(backend.Remotes, "remote"),
         ("be_id", backend.Id.Value), ("be_path", backend.Path),
         ("state", StandingOf(backend) ?? LogWords.SnakeCase(backend.State.ToString())),
@@ -308,7 +318,8 @@ internal static class EventWords
 
     /// <summary>What keeps clients from a backend with a session; null for nothing.</summary>
     private static string? StandingOf(in BackendSnapshot backend) =>
-        backend.IsSuspect ? "suspect" : backend.IsFailing ? "failing" : null;
+        backend.IsSuspect ? "suspect" : backend.IsDownByProbe ? "down_by_probe"
+        : backend.IsFailing ? "failing" : null;
 
     private static Words Of(in RemoteSnapshot remote, Instant now)
     {

@@ -1,6 +1,7 @@
 // Claims that a query is sent to two backends at most, and that one reply at most goes back for it;
 // and that copies of what suspect backends have, which are load that nobody asked for, are no more
-// in ten seconds than 50, or one for every ten queries.
+// in ten seconds than 50, or one for every ten queries. And that probes, which no client asked,
+// come from their own address and nothing is ever sent there.
 //
 // It knows by counting, without the model: datagrams by their bytes as they are received and in the
 // frames that are written, replies by client, port and id, and copies by the core's own counters.
@@ -39,6 +40,8 @@ internal sealed class S16Resends() : Check("S16")
 
     public override void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
+        if (Model.Probes.IsFromProbeAddress(header.Peer.Address))
+            Fail($"a datagram of {payload.Length} bytes left for {header.Peer}, the probes' own");
         var answered = (header.Peer, IdOf(payload));
         var (came, before) = _replies.GetValueOrDefault(answered);
         _replies[answered] = (came, before + 1);
@@ -93,6 +96,8 @@ internal sealed class S16Resends() : Check("S16")
     {
         var (address, port) = SeenFrame.ClientOf(frame);
         var from = new Endpoint(new Ipv4(address), (ushort)port);
+        if (Model.Probes.IsFromProbeAddress(from.Address))
+            return;
         var query = (from, HashOf(frame[SeenFrame.QueryHeaderBytes..]));
         var (came, sent) = _queries.GetValueOrDefault(query);
         _queries[query] = (came, sent + 1);

@@ -1,5 +1,5 @@
-// Owns the deadlines that show in no call: those of queries in flight, of silent backends, and of
-// those that fail. A turn serves its deadlines after it has read the sessions, the earliest first, and of two at one
+// Owns the deadlines that show in no call: those of queries in flight, of silent backends, of
+// those that fail, and of probes. A turn serves its deadlines after it has read the sessions, the earliest first, and of two at one
 // instant the one that was set first. The model serves them as soon as it sees something that came
 // after them: so it knows for each such thing what its own deadline was, or that all were served.
 //
@@ -74,6 +74,8 @@ internal sealed class DeadlineModel(ReferenceModel model)
                 (owner, what) = (session, session.Silence);
             if (IsFirst(session.Given.DueAt, session.Given.DueOrder))
                 (owner, what) = (session, session.Given);
+            if (IsFirst(session.Probes.DueAt, session.Probes.DueOrder))
+                (owner, what) = (session, session.Probes);
         }
         foreach (var session in model.Retired)
         {
@@ -86,6 +88,8 @@ internal sealed class DeadlineModel(ReferenceModel model)
             model.Suspicion.OnDue(owner);
         else if (what == owner.Given)
             model.Failing.OnDue(owner);
+        else if (what == owner.Probes)
+            model.Probes.OnDue(owner);
         else
             model.Flights.OnDue(owner);
         return what;

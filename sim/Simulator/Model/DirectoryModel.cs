@@ -304,6 +304,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             session.HasRefused = false;
             SuspicionModel.OnSessionOver(session);
             FailingModel.OnSessionOver(session);
+            ProbeModel.OnSessionOver(session);
             model.Resends.OnTrusted(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;

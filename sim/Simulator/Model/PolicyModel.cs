@@ -38,9 +38,9 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
 internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel
+internal sealed class PolicyModel(bool probes)
 {
-    private const int WorstRank = 3;
+    private const int WorstRank = 4;
 
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
@@ -303,17 +303,19 @@ internal sealed class PolicyModel
             backup.Backups++;
     }
 
-    private static bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
+    private bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
         backend.Stage == Stage.Healthy && RankOf(backend, now) <= worst;
 
     /// <summary>
-    /// The lower the better: warm, cold, failing, and last who is suspect or stuck.
+    /// The lower the better: warm, cold, failing, down by probe, and last who is suspect or stuck.
     /// </summary>
-    private static int RankOf(ExpectedBackend backend, Instant now) =>
+    private int RankOf(ExpectedBackend backend, Instant now) =>
         Math.Max(RankButForFailing(backend, now), backend.IsFailing ? 2 : 0);
 
-    private static int RankButForFailing(ExpectedBackend backend, Instant now) =>
-        backend.IsSuspect || backend.IsStuck ? WorstRank : now >= backend.WarmAt ? 0 : 1;
+    private int RankButForFailing(ExpectedBackend backend, Instant now) =>
+        backend.IsSuspect || backend.IsStuck ? WorstRank
+        : backend.IsDownByProbe ? 3
+        : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
 
     private int BestRank(Instant now, ExpectedBackend? except = null)
     {

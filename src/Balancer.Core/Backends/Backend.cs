@@ -30,7 +30,7 @@ using System.Text;
 namespace Balancer.Core;
 
 /// <summary>One backend.</summary>
-internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
+internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
@@ -40,6 +40,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private readonly Quarantine _quarantine;
     private readonly Suspicion _suspicion;
     private readonly AnswerRecord _answers;
+    private readonly Prober _prober;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -76,6 +77,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _quarantine = quarantine;
         _suspicion = new Suspicion(services.Timers, this);
         _answers = new AnswerRecord(services.Timers, EndFailing);
+        _prober = new Prober(services, this);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
@@ -148,6 +150,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     /// <summary>Its answers are far worse than another's.</summary>
     public bool IsFailing => _answers.IsFailing;
 
+    /// <summary>It failed probes, and is not back.</summary>
+    public bool IsDownByProbe => _prober.IsDown;
+
     /// <summary>Neither suspect nor stuck.</summary>
     public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
 
@@ -156,8 +161,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     /// </summary>
     private bool IsStuck => _session.IsStuck || _refusedQuery;
 
-    /// <summary>Its last hello is longer ago than the warm-up.</summary>
-    public bool IsWarm(Instant now) => now >= _warmAt;
+    /// <summary>
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
+    /// </summary>
+    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
 
     // ---- What a scan of the directory sees ----
 
@@ -306,6 +313,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
             _reports.OnHealthy(now);
         else
             _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
+        _prober.OnHello(now);
     }
 
     private void OnHelloOverdue(Instant now) =>
@@ -389,6 +397,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _stuck.OnSessionEnded(now);
         _suspicion.OnSessionEnded();
         _answers.OnSessionEnded();
+        _prober.OnSessionEnded();
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
@@ -476,6 +485,27 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
         _reports.OnTrusted();
     }
+
+    // ---- Probes ----
+
+    bool IProbed.HasUnread => _turn.IsReadable;
+
+    bool IProbed.IsStuck => IsStuck;
+
+    bool IProbed.TrySendProbe(Instant now, ushort id, ReadOnlySpan<byte> packet)
+    {
+        if (!_session.TrySendProbe(Prober.Source, packet))
+            return false;
+        _flushList.Add(this);
+        _services.Log.Write(new LogEvent.ProbeSent(Id, id));
+        return true;
+    }
+
+    void IProbed.OnProbeDown(ProbeFailure why, int failures) =>
+        _services.Log.Write(new LogEvent.BackendDownByProbe(Id, Path, why, failures));
+
+    void IProbed.OnProbeUp(Duration lasted) =>
+        _services.Log.Write(new LogEvent.BackendUpByProbe(Id, Path, lasted));
 
     // ---- Answers ----
 
@@ -580,7 +610,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            if (_reports.OnReply(now, in frame, _session.InFlight))
+            if (!_prober.TryTake(now, in frame) && _reports.OnReply(now, in frame, _session.InFlight))
                 OnAnswer(now, frame.Payload);
         }
         else if (frame.Type == FrameType.ServerHello)
@@ -635,5 +665,6 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _session.QueuedBytes,
         _suspicion.IsSuspect,
         _answers.IsFailing,
+        _prober.IsDown,
         _session.InFlight.Count);
 }

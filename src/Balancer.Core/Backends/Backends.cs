@@ -6,8 +6,8 @@
 // again only when nobody is bound to it any more.
 //
 // "Healthy" for choosing means: said hello, no fault since, its path still there, and of the best
-// rank that any such backend has: warm and at ease before cold, cold before failing, and failing
-// before suspect or stuck. A backend that has just said hello is not warm, because Binder says
+// rank that any such backend has: warm and at ease before cold, cold before failing, failing
+// before one that fails probes, and that before suspect or stuck. A backend that has just said hello is not warm, because Binder says
 // hello before it has its data. One that fails keeps the clients that are with it: what it answers
 // them may be the truth.
 //
@@ -54,6 +54,9 @@ internal sealed class Backends
         /// Its answers are far worse than another's; neither suspect nor stuck.
         /// </summary>
         Failing,
+
+        /// <summary>It fails probes; neither suspect nor stuck.</summary>
+        Down,
 
         /// <summary>Suspect or stuck.</summary>
         Uneasy,
@@ -283,6 +286,7 @@ internal sealed class Backends
 
     private static Rank RankOf(Instant now, Backend backend, bool mayFail = false) =>
         !backend.IsAtEase ? Rank.Uneasy
+        : backend.IsDownByProbe ? Rank.Down
         : backend.IsFailing && !mayFail ? Rank.Failing
         : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
 

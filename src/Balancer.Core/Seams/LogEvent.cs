@@ -192,6 +192,31 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>A backend was asked for the operator's name, with this DNS id.</summary>
+    public readonly record struct ProbeSent(BackendId Id, ushort DnsId) : ILogEvent
+    {
+        public static string Name => "probe_sent";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
+    /// <summary>
+    /// So many probes failed in a row, the last one like this: others come before this backend.
+    /// </summary>
+    public readonly record struct BackendDownByProbe(
+        BackendId Id, string Path, ProbeFailure Why, int Failures) : ILogEvent
+    {
+        public static string Name => "backend_down_by_probe";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A backend that was down by probe answers well again, after so long.</summary>
+    public readonly record struct BackendUpByProbe(
+        BackendId Id, string Path, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_up_by_probe";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     /// <summary>
     /// Of the queries that were in flight on a session that ended, so many were sent again, and so
     /// many are lost.

@@ -19,6 +19,7 @@ namespace Balancer.Core;
 /// <param name="QueuedBytes">Bytes that wait for its stream now.</param>
 /// <param name="IsSuspect">It was silent when it was asked, and is not trusted again.</param>
 /// <param name="IsFailing">Its answers are far worse than another's.</param>
+/// <param name="IsDownByProbe">It failed probes, and is not back.</param>
 /// <param name="InFlight">Queries in flight on its session.</param>
 public readonly record struct BackendSnapshot(
     BackendId Id,
@@ -35,6 +36,7 @@ public readonly record struct BackendSnapshot(
     int QueuedBytes,
     bool IsSuspect,
     bool IsFailing,
+    bool IsDownByProbe,
     int InFlight);
 
 /// <summary>One remote at one moment.</summary>

@@ -20,6 +20,7 @@ internal sealed class UdpProxy
     private readonly Quarantine _quarantine;
     private readonly OwnAnswers _ownAnswers;
     private readonly bool _answersWithoutBackend;
+    private readonly bool _probes;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -40,6 +41,7 @@ internal sealed class UdpProxy
         _resends = resends;
         _ownAnswers = new OwnAnswers(services);
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
+        _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
         _remotes = remotes;
         _timers = services.Timers;
@@ -164,6 +166,8 @@ internal sealed class UdpProxy
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
+        if (_probes && header.Peer.Address == Prober.Source.Address)
+            return Counter.QueriesFromProbeAddress;
         // The third byte's top bit is QR. Two balancers could bounce a response for ever.
         if (payload.Length > 2 && (payload[2] & 0x80) != 0)
             return Counter.QueriesWithResponseBit;

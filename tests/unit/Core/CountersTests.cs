@@ -29,6 +29,8 @@ public sealed class CountersTests
                 Counter.OwnAnswersSent, Counter.OwnAnswersFailed, Counter.BackendsSuspected,
                 Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
                 Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
+                Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
+                Counter.BackendsDownByProbe, Counter.BackendsUpByProbe,
             });
         }
     }
