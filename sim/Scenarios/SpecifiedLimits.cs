@@ -116,6 +116,9 @@ public static class SpecifiedLimits
 
     public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
 
+    /// <summary>When those follow that were not due yet, at the earliest.</summary>
+    public static readonly Duration TimeOutInterval = Duration.FromMilliseconds(100);
+
     /// <summary>Younger queries of a session that ended, or is suspect, are sent again.</summary>
     public static readonly Duration ResendTime = Seconds(5);
 

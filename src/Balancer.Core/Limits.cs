@@ -340,6 +340,12 @@ public static class Limits
     /// </summary>
     public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
 
+    /// <summary>
+    /// How far apart two looks at queries that are due are, so that as many as a client likes wake
+    /// the balancer ten times a second. Ours.
+    /// </summary>
+    public static readonly Duration TimeOutInterval = Duration.FromMilliseconds(100);
+
     /// <summary>How long the budget of queries sent again looks back. Ours.</summary>
     public static readonly Duration ResendBudgetTime = Duration.FromSeconds(10);
 

@@ -81,7 +81,8 @@ internal sealed class QueryModel(ReferenceModel model)
             var due = oldest.SentAt + SpecifiedLimits.AnswerTime;
             if (due > model.Now || n == SpecifiedLimits.TimeOutsOfATurn)
             {
-                flight.TimeOutAt = Instant.Max(due, model.Now + SpecifiedLimits.TimeOutPause);
+                flight.TimeOutAt = Instant.Max(due, model.Now + (due > model.Now
+                    ? SpecifiedLimits.TimeOutInterval : SpecifiedLimits.TimeOutPause));
                 flight.TimeOutOrder = model.Deadlines.NextOrder();
                 return;
             }

@@ -236,7 +236,8 @@ internal sealed class InFlight
             var due = _entries[_oldest - 1].SentAt + Limits.InFlightTime;
             if (due > now || n == Limits.ResendsPerTurn)
             {
-                _services.Timers.Arm(_timeOut, Instant.Max(due, now + Limits.TimeOutPause));
+                var next = now + (due > now ? Limits.TimeOutInterval : Limits.TimeOutPause);
+                _services.Timers.Arm(_timeOut, Instant.Max(due, next));
                 return;
             }
             Give(_oldest - 1, Counter.UnansweredTimedOut);

@@ -79,6 +79,8 @@ public sealed class OutboundTests : IDisposable
         using var alsoThere = new UdpHost("127.0.0.2");
         asks.Send(_balancer.Endpoint, [1, 2, 0, 4]);
         session.ReadQuery();
+        alsoThere.Send(_balancer.Endpoint, [0xaa, 0xbb]);
+        session.ReadQuery();
         var port = alsoThere.Endpoint.Port;
 
         session.Write(

@@ -195,6 +195,24 @@ public sealed class InFlightTests
         Assert.Equal(600, _counters[Counter.UnansweredTimedOut]);
     }
 
+    /// <summary>Clients cannot make the balancer wake for each query.</summary>
+    [Fact]
+    public void ManyAreDueOneAfterTheOther_AreForgottenTogether()
+    {
+        for (var n = 0; n < 50; n++)
+        {
+            Add(Client, Packet(n));
+            Wait(Duration.FromMilliseconds(1));
+        }
+        Wait(Limits.InFlightTime - Duration.FromMilliseconds(50));
+        Assert.Equal(49, _table.Count);
+        Wait(Limits.TimeOutInterval - new Duration(1));
+        Assert.Equal(49, _table.Count);
+        Wait(new Duration(1));
+
+        Assert.Equal(0, _table.Count);
+    }
+
     [Fact]
     public void BothOfAPairTimeOut_OneQueryIsCounted()
     {
