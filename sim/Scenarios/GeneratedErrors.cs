@@ -1,6 +1,7 @@
 // Owns the making of backends that are up and wrong: from their start on they answer SERVFAIL to
 // everything, for a while or for good, and some answer it after each start. A few hosts ask all the
 // time, long enough that a share means something, and later others come for the first time.
+// All backends may be restarted meanwhile, at one moment.
 //
 // What always holds: hosts, ids and draws are its own, so the rest of a scenario is what it is
 // without it; the hosts have asked before chaos ends, when every core backend must be well.
@@ -21,6 +22,10 @@ internal static class GeneratedErrors
     private const int LateHosts = 6;
     private const int QueriesOfAHost = 60;
     private const int QueriesOfALateHost = 3;
+
+    /// <summary>Of the ids that episodes have of a kind, others have the lower ones.</summary>
+    private const int FirstOfEpisode = 600;
+
     private const long Ms = 1_000_000;
 
     private static readonly Duration Least = Duration.FromSeconds(30L);
@@ -47,11 +52,30 @@ internal static class GeneratedErrors
             // One claims to be who the probes come from.
             hosts.Add(n > 0 ? late : late with { Address = SpecifiedLimits.ProbeSource.Address });
         }
+        var together = Together(world, random, scenario.Backends, from);
         return scenario with
         {
             Backends = Wrong(random, scenario.Backends),
+            Faults =
+            [
+                .. scenario.Faults.Concat(together).OrderBy(f => f.At).ThenBy(f => f.Id),
+            ],
             UdpClients = [.. scenario.UdpClients, .. hosts],
         };
+    }
+
+    /// <summary>In half of them, all backends are restarted at one moment.</summary>
+    private static List<FaultPlan> Together(GeneratedWorld world, SimRandom random,
+        ImmutableArray<BackendPlan> backends, Instant from)
+    {
+        var isThere = random.Chance(1, 2) && world.Allows(FaultKind.BackendStop);
+        var at = from + Duration.FromMilliseconds(random.Next(0, 4_000));
+        var down = Duration.FromMilliseconds(random.LogUniform(10, 1_000));
+        return isThere
+            ? [.. backends.Select(plan => new FaultPlan(
+                GeneratedFaults.IdOfEpisode(FaultKind.BackendStop, FirstOfEpisode + plan.Id), at,
+                down, FaultKind.BackendStop, plan.Id))]
+            : [];
     }
 
     private static ImmutableArray<BackendPlan> Wrong(

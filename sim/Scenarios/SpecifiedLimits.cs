@@ -165,6 +165,12 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration ShareMemory = Seconds(10);
 
+    // ---- Held answers ----
+
+    public static readonly Duration HoldTime = Seconds(2);
+    public static readonly Duration AskAgainAfter = Milliseconds(100);
+    public const int MostHeld = 4096;
+
     // ---- Probes ----
 
     public static readonly Duration ProbeEvery = Seconds(1);

@@ -65,6 +65,11 @@ public enum Counter
     /// <summary>Dropped: no query that it could answer is in flight on its session.</summary>
     RepliesUnmatched,
 
+    /// <summary>
+    /// Held: an error of a backend that has just said hello; the query is asked again.
+    /// </summary>
+    RepliesHeld,
+
     /// <summary>Dropped: another backend has answered the query.</summary>
     RepliesDuplicate,
 
@@ -222,7 +227,9 @@ public sealed class Counters
     public static readonly ImmutableArray<Counter> ReplyDrops = Range(
         Counter.RepliesOversized, Counter.RepliesFailed);
 
-    /// <summary>Replies that answer no query, or only one that is answered.</summary>
+    /// <summary>
+    /// Replies that answer no query, or only one that is answered or asked again.
+    /// </summary>
     public static readonly ImmutableArray<Counter> RepliesWithoutQuery = Range(
         Counter.RepliesOversized, Counter.RepliesDuplicate);
 

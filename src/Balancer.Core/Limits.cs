@@ -405,6 +405,20 @@ public static class Limits
     /// </summary>
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
+    // ---- Answers that are held ----
+
+    /// <summary>
+    /// How old a backend's hello may be, and a query, when an error is not passed on. Ours: shorter
+    /// than what a client waits before it asks again.
+    /// </summary>
+    public static readonly Duration HoldTime = Duration.FromSeconds(2);
+
+    /// <summary>When the query is asked again. Ours.</summary>
+    public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);
+
+    /// <summary>Queries that wait for that at most. Ours: 40,000 a second.</summary>
+    public const int HeldQueries = 4096;
+
     // ---- Probes ----
 
     /// <summary>Between two probes of a backend. Ours.</summary>
@@ -525,6 +539,8 @@ public static class Limits
         Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
             "a record has room for what is judged");
         Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
+        Verify.That(HoldDelay < HoldTime && HoldTime < ResendTime,
+            "what is held is asked again, and may be elsewhere");
         Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");

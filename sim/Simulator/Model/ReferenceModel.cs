@@ -7,8 +7,8 @@
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew (ConnectionOpened),
-// that something is over (ConnectionClosed and BackendForgotten), and that a stop
+// (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew
+// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a stop
 // is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as
@@ -29,10 +29,10 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 internal sealed class ReferenceModel
 {
     /// <summary>
-    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
-    /// besides backends and connections.
+    /// Scan, expiry, rebalance, held answers, the rests of both sockets, and a stop's two: what is
+    /// armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 7;
+    private const int OwnTimers = 8;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
@@ -189,7 +189,7 @@ internal sealed class ReferenceModel
     {
         get
         {
-            var awaits = Resends.HasLost;
+            var awaits = Resends.HasUnsent;
             foreach (var backend in Policy.Backends)
                 awaits |= backend.Session?.InFlight.Awaited(Now) > 0;
             foreach (var session in Retired)

@@ -91,6 +91,14 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
+        if (model.Resends.MayHold(session, query, payload))
+        {
+            model.Counters.Add(Counter.RepliesHeld);
+            model.Quarantine.OnAnswered(query);
+            model.Resends.Hold(session, query);
+            model.Failing.OnAnswer(session, payload);
+            return;
+        }
         model.Quarantine.OnAnswered(query);
         model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())

@@ -54,6 +54,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private Instant _warmAt;
+    private Instant _helloAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
@@ -165,6 +166,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
     /// </summary>
     public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
+
+    /// <summary>It said hello a moment ago, is cold, and may lack its data still.</summary>
+    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime && !IsWarm(now);
+
+    /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
+    public long Sessions => _connectsStarted;
 
     // ---- What a scan of the directory sees ----
 
@@ -307,6 +314,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _services.Options.WarmUp;
+        _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
         if (_pathPresent)
@@ -610,7 +618,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            if (!_prober.TryTake(now, in frame) && _reports.OnReply(now, in frame, _session.InFlight))
+            if (!_prober.TryTake(now, in frame) && _reports.OnReply(
+                now, in frame, _session.InFlight, IsStarting(now) ? this : null))
                 OnAnswer(now, frame.Payload);
         }
         else if (frame.Type == FrameType.ServerHello)

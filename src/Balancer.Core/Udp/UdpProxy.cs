@@ -204,7 +204,7 @@ internal sealed class UdpProxy
     // ---- Replies ----
 
     /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
-    public bool OnReply(Instant now, in Frame frame, InFlight inFlight)
+    public bool OnReply(Instant now, in Frame frame, InFlight inFlight, Backend? starting)
     {
         _counters.Add(Counter.RepliesReceived);
         if (frame.Length > Limits.MaxUdpPayload)
@@ -214,8 +214,8 @@ internal sealed class UdpProxy
         else if (frame.Port > ushort.MaxValue)
             _counters.Add(Counter.RepliesToPortTooLarge);
         else
-            return Deliver(
-                now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload, inFlight);
+            return Answer(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload,
+                inFlight, starting);
         return false;
     }
 
@@ -238,6 +238,18 @@ internal sealed class UdpProxy
             }
         }
         _replies.Clear();
+    }
+
+    private bool Answer(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        InFlight inFlight, Backend? starting)
+    {
+        if (starting is null || !DnsQuestion.HasHeader(reply) || !DnsQuestion.IsFailure(reply)
+            || !_resends.TryHold(now, client, reply, inFlight, starting))
+        {
+            return Deliver(now, client, reply, inFlight);
+        }
+        _counters.Add(Counter.RepliesHeld);
+        return true;
     }
 
     private bool Deliver(

@@ -39,7 +39,7 @@ public sealed class CountersTests
     public void RepliesWithoutQuery_AreThoseThatLeaveNoQueryAnswered() => Assert.Equal(
         [
             Counter.RepliesOversized, Counter.RepliesToPortZero, Counter.RepliesToPortTooLarge,
-            Counter.RepliesUnmatched, Counter.RepliesDuplicate,
+            Counter.RepliesUnmatched, Counter.RepliesHeld, Counter.RepliesDuplicate,
         ],
         Counters.RepliesWithoutQuery.ToArray());
 
