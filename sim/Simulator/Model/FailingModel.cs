@@ -1,5 +1,6 @@
-// Owns what should be thought of a backend's answers: which share of the last hundred on its session
-// were SERVFAIL or REFUSED, and whether that is so far above another backend's that it fails.
+// Owns what should be thought of a backend's answers: which share of the last hundred on its
+// session were SERVFAIL or REFUSED, and whether that is so far above another backend's that it
+// fails.
 //
 // What always holds: a record belongs to one session and ends with it; what is compared is kept as
 // a list of answers, and shares are compared as whole numbers.

@@ -8,8 +8,8 @@
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
 // (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew
-// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a stop
-// is complete (Stopped), which S15 holds against what is open.
+// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a
+// stop is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as
 // it can, because the check that is asked for may be another.

@@ -1,6 +1,7 @@
 // Owns the queries that should be sent again: those whose session ended, copies of those that a
-// suspect backend has, and those that were answered with an error by one that has just said hello. A turn looks at a bounded number of them, after its
-// deadlines and before everything that it does in slices.
+// suspect backend has, and those that were answered with an error by one that has just said hello.
+// A turn looks at a bounded number of them, after its deadlines and before everything that it does
+// in slices.
 //
 // They show in the log, where a client is bound for them, a backend does not take one, or a
 // session's are done; and else in what is written when the turn ends. So the model takes them up

@@ -3,9 +3,9 @@
 // Holds keeps for a moment. They are sent a few a turn, the newest first: a query that ends
 // every backend it meets is then behind the others, which are answered before it is reached.
 //
-// What always holds: a query is sent to another backend once at most; one whose session ended is sent again or
-// counted as unanswered; copies stay within the budget, so an overload does not double itself; a
-// table of a session that ended belongs to this list, and nobody else touches it.
+// What always holds: a query is sent to another backend once at most; one whose session ended is
+// sent again or counted as unanswered; copies stay within the budget, so an overload does not
+// double itself; a table of a session that ended belongs to this list, and nobody else touches it.
 
 using System;
 using System.Collections.Generic;
