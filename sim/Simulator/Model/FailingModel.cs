@@ -65,7 +65,7 @@ internal sealed class FailingModel(ReferenceModel model)
     /// <summary>A reply answered one of a session's queries, first or not.</summary>
     public void OnAnswer(ExpectedSession session, ReadOnlySpan<byte> reply)
     {
-        if (session.IsRetired || reply.Length < 12)
+        if (session.IsRetired || reply.Length < 12 || model.Resends.IsStarting(session))
             return;
         var isFailure = (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused;
         session.Given.Add(model.Now, isFailure);

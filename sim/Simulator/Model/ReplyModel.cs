@@ -96,7 +96,6 @@ internal sealed class ReplyModel(ReferenceModel model)
             model.Counters.Add(Counter.RepliesHeld);
             model.Quarantine.OnAnswered(query);
             model.Resends.Hold(session, query);
-            model.Failing.OnAnswer(session, payload);
             return;
         }
         model.Quarantine.OnAnswered(query);

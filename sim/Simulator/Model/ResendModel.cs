@@ -57,11 +57,15 @@ internal sealed class ResendModel(ReferenceModel model)
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         !session.IsRetired && reply.Length >= 12
         && (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused
-        && model.Now - session.HelloAt < SpecifiedLimits.HoldTime
-        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe)
+        && IsStarting(session)
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count < SpecifiedLimits.MostHeld;
+
+    /// <summary>Whether its backend said hello a moment ago, and is cold.</summary>
+    public bool IsStarting(ExpectedSession session) =>
+        model.Now - session.HelloAt < SpecifiedLimits.HoldTime
+        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe);
 
     public void Hold(ExpectedSession session, ExpectedQuery query) =>
         _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));

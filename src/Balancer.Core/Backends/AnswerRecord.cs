@@ -66,11 +66,17 @@ internal sealed class AnswerRecord
     public bool IsTelling(Instant now) =>
         Answers >= Limits.LeastAnswers && now - _lastAt < Limits.AnswerMemory;
 
-    /// <summary>
-    /// Whether its share is above another's by so many percentage points; whole numbers are exact.
-    /// </summary>
-    public bool IsAbove(AnswerRecord other, int points) =>
-        100 * (Failed * other.Answers - other.Failed * Answers) >= points * Answers * other.Answers;
+    /// <summary>Whether its share is above another's by what makes it fail.</summary>
+    public bool IsFarAbove(AnswerRecord other) =>
+        Difference(other) >= Limits.FailingMargin * Answers * other.Answers;
+
+    /// <summary>Whether its share is above another's by more than ends its failing.</summary>
+    public bool IsStillAbove(AnswerRecord other) =>
+        Difference(other) > Limits.FailingEnd * Answers * other.Answers;
+
+    /// <summary>In percentage points, times both numbers: whole, and so exact.</summary>
+    private int Difference(AnswerRecord other) =>
+        100 * (Failed * other.Answers - other.Failed * Answers);
 
     /// <summary>Its share is so low that it is far above nobody's.</summary>
     public bool IsLow => Failed * 100 <= Limits.FailingEnd * Answers;

@@ -618,9 +618,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            if (!_prober.TryTake(now, in frame) && _reports.OnReply(
-                now, in frame, _session.InFlight, IsStarting(now) ? this : null))
+            // What it says while it starts is not held against it.
+            var starting = IsStarting(now) ? this : null;
+            if (!_prober.TryTake(now, in frame)
+                && _reports.OnReply(now, in frame, _session.InFlight, starting)
+                && starting is null)
+            {
                 OnAnswer(now, frame.Payload);
+            }
         }
         else if (frame.Type == FrameType.ServerHello)
         {

@@ -157,8 +157,8 @@ internal sealed class Backends
     /// </summary>
     public void Judge(Instant now, Backend backend)
     {
-        var margin = backend.IsFailing ? Limits.FailingEnd + 1 : Limits.FailingMargin;
-        var isCompared = backend.Answers.IsLow;
+        var answers = backend.Answers;
+        var isCompared = answers.IsLow;
         foreach (var other in All)
         {
             if (other == backend || other.State != BackendState.Healthy
@@ -167,8 +167,11 @@ internal sealed class Backends
                 continue;
             }
             isCompared = true;
-            if (!backend.Answers.IsAbove(other.Answers, margin))
+            if (!(backend.IsFailing
+                ? answers.IsStillAbove(other.Answers) : answers.IsFarAbove(other.Answers)))
+            {
                 continue;
+            }
             if (!backend.IsFailing)
                 backend.BeginFailing(now, than: other);
             return;

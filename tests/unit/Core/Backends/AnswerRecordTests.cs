@@ -176,6 +176,39 @@ public sealed class AnswerRecordTests : CoreTest
             Log.Last<LogEvent.BackendNoLongerFailing>().Answers));
     }
 
+    [Theory]
+    [InlineData(26, 74, true)]
+    [InlineData(25, 75, false)]
+    public void StillAbove_IsMoreThan25Points(int failed, int good, bool isFailing)
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Run(9);
+        Exchange(client: 2, ServerFailure, failed, backends);
+        Exchange(client: 1, Good, 20, backends);
+        Run(2);
+        Exchange(client: 2, Good, good, backends);
+
+        Assert.Equal(isFailing, Snapshot("5302").IsFailing);
+    }
+
+    [Fact]
+    public void ShareBetween25And26Points_IsStillAbove()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Run(9);
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, Good, 1, backends);
+        Run(2);
+        // 20 of 77 is 25.97 %.
+        Exchange(client: 2, Good, 56, backends);
+        Assert.True(Snapshot("5302").IsFailing);
+        Exchange(client: 2, Good, 3, backends);
+
+        Assert.False(Snapshot("5302").IsFailing);
+    }
+
     [Fact]
     public void NewSession_HasACleanRecord()
     {

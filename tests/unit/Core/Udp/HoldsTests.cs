@@ -61,6 +61,20 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
+    public void WhatIsHeld_DoesNotMakeABackendFail()
+    {
+        var slow = Backend("5301", ServerFailure);
+        var quick = new SimBackend(Kernel, "5302") { EchoesQueries = true };
+        Run(0.03);
+        for (var client = 1; client <= 60; client++)
+            Ask(client);
+        Run(0.5);
+
+        Assert.True(slow.QueryCount > 40 && quick.QueryCount > 20);
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
     public void WarmUpIsOver_TheErrorIsPassedOn()
     {
         Backend("5301", ServerFailure);
