@@ -265,6 +265,30 @@ public sealed class ProberTests : CoreTest
     }
 
     [Fact]
+    public void StuckBackend_IsNotAsked_AndHasNotFailed()
+    {
+        var backend = Backend("5301");
+        RunAnswering(1.5, Good, backend);
+        backend.Hang();
+        for (var n = 0; n < 600; n++)
+        {
+            Kernel.InjectDatagram(Client(1), Query(n, 1400));
+            if (n % 50 == 0)
+                Run(0.0001);
+        }
+        Run(0.01);
+        Assert.True(Count(Counter.QueriesToStuckBackend) > 0);
+        var sent = Count(Counter.ProbesSent);
+        Run(5);
+
+        Assert.Equal(sent, Count(Counter.ProbesSent));
+        Assert.Equal(0, Count(Counter.ProbesFailed));
+        backend.Resume();
+        Run(1.1);
+        Assert.True(Count(Counter.ProbesSent) > sent);
+    }
+
+    [Fact]
     public void BalancerThatStoodStill_BlamesNobody()
     {
         var backend = Backend("5301");
