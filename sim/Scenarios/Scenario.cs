@@ -85,6 +85,15 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.WarmUp.</summary>
     public Duration WarmUp { get; init; } = Duration.FromSeconds(1L);
 
+    /// <summary>Whether backends are probed, for SpecifiedLimits.ProbeName.</summary>
+    public bool Probe { get; init; }
+
+    /// <summary>See BalancerOptions.ProbeRise.</summary>
+    public int ProbeRise { get; init; } = 1;
+
+    /// <summary>See BalancerOptions.ProbeFall.</summary>
+    public int ProbeFall { get; init; } = 3;
+
     /// <summary>See BalancerOptions.TcpConnections.</summary>
     public int TcpConnections { get; init; } = 10_000;
 

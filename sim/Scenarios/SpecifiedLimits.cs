@@ -148,6 +148,42 @@ public static class SpecifiedLimits
     public static readonly Duration FirstProof = Seconds(2);
     public static readonly Duration LongestProof = Seconds(32);
 
+    // ---- Failing ----
+
+    /// <summary>Answers of a session that its share is of, and those that it takes.</summary>
+    public const int AnswersOfAShare = 100;
+
+    public const int AnswersToJudgeBy = 20;
+
+    /// <summary>Percentage points: to begin to fail, and to be still failing.</summary>
+    public const int FarAbove = 50;
+
+    public const int StillAbove = 25;
+
+    /// <summary>
+    /// Without an answer for so long a record is forgotten; so long a failing one fails at least.
+    /// </summary>
+    public static readonly Duration ShareMemory = Seconds(10);
+
+    // ---- Held answers ----
+
+    public static readonly Duration HoldTime = Seconds(2);
+    public static readonly Duration AskAgainAfter = Milliseconds(100);
+    public const int MostHeld = 4096;
+
+    // ---- Probes ----
+
+    public static readonly Duration ProbeEvery = Seconds(1);
+    public static readonly Duration ProbeEveryWhenCold = Milliseconds(100);
+    public static readonly Duration ProbeColdFor = Seconds(10);
+    public static readonly Duration ProbeAnswerTime = Seconds(1);
+
+    /// <summary>Where probes come from.</summary>
+    public static readonly Endpoint ProbeSource = new(Ipv4.From(192, 0, 0, 8), 53);
+
+    /// <summary>The name that simulated balancers ask for.</summary>
+    public const string ProbeName = "ready.probe.test";
+
     // ---- Quarantine ----
 
     public static readonly Duration DeathsCountTogether = Seconds(60);

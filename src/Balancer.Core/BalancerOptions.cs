@@ -1,5 +1,7 @@
 // Owns what differs from one balancer to another. All else is the same everywhere, and in Limits.
 
+using System.Collections.Immutable;
+
 namespace Balancer.Core;
 
 /// <summary>
@@ -10,6 +12,17 @@ public sealed record BalancerOptions
 {
     /// <summary>See Limits.WarmUp; zero for none, an hour at most.</summary>
     public Duration WarmUp { get; init; } = Limits.WarmUp;
+
+    /// <summary>
+    /// The name that each backend is asked for every second, as DnsName writes it; empty for none.
+    /// </summary>
+    public ImmutableArray<byte> Probe { get; init; } = [];
+
+    /// <summary>See Limits.ProbeRise; 1 or more.</summary>
+    public int ProbeRise { get; init; } = Limits.ProbeRise;
+
+    /// <summary>See Limits.ProbeFall; 1 or more.</summary>
+    public int ProbeFall { get; init; } = Limits.ProbeFall;
 
     /// <summary>See Limits.TcpConnections; 1 or more.</summary>
     public int TcpConnections { get; init; } = Limits.TcpConnections;

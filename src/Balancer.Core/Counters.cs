@@ -35,6 +35,9 @@ public enum Counter
     /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
+    /// <summary>Dropped: from the address that probes of backends come from.</summary>
+    QueriesFromProbeAddress,
+
     /// <summary>Refused: backends have died of it.</summary>
     QueriesQuarantined,
 
@@ -61,6 +64,11 @@ public enum Counter
 
     /// <summary>Dropped: no query that it could answer is in flight on its session.</summary>
     RepliesUnmatched,
+
+    /// <summary>
+    /// Held: an error of a backend that has just said hello; the query is asked again.
+    /// </summary>
+    RepliesHeld,
 
     /// <summary>Dropped: another backend has answered the query.</summary>
     RepliesDuplicate,
@@ -161,6 +169,27 @@ public enum Counter
     /// <summary>Times that a suspect backend was trusted again.</summary>
     BackendsTrusted,
 
+    /// <summary>Times that a backend's answers became far worse than another's.</summary>
+    BackendsFailing,
+
+    /// <summary>Times that a failing backend's answers became like the others'.</summary>
+    BackendsNoLongerFailing,
+
+    /// <summary>Probes put into a backend's queue.</summary>
+    ProbesSent,
+
+    /// <summary>Probes that a backend gave a good answer to.</summary>
+    ProbesAnswered,
+
+    /// <summary>Probes answered with SERVFAIL or REFUSED, or not in time.</summary>
+    ProbesFailed,
+
+    /// <summary>Times that a backend failed so many probes that it was taken as down.</summary>
+    BackendsDownByProbe,
+
+    /// <summary>Times that such a backend's answers were good again.</summary>
+    BackendsUpByProbe,
+
     /// <summary>Accepts that failed; what waited goes on waiting.</summary>
     AcceptsFailed,
 
@@ -201,7 +230,9 @@ public sealed class Counters
     public static readonly ImmutableArray<Counter> ReplyDrops = Range(
         Counter.RepliesOversized, Counter.RepliesFailed);
 
-    /// <summary>Replies that answer no query, or only one that is answered.</summary>
+    /// <summary>
+    /// Replies that answer no query, or only one that is answered or asked again.
+    /// </summary>
     public static readonly ImmutableArray<Counter> RepliesWithoutQuery = Range(
         Counter.RepliesOversized, Counter.RepliesDuplicate);
 

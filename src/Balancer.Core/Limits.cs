@@ -394,6 +394,68 @@ public static class Limits
     /// </summary>
     public const int FirstMessages = 1024;
 
+    // ---- Failing ----
+
+    /// <summary>Answers of a backend that are remembered. Ours: bits of a number.</summary>
+    public const int AnswersRecorded = 100;
+
+    /// <summary>Answers from which on a share means something. Ours.</summary>
+    public const int LeastAnswers = 20;
+
+    /// <summary>
+    /// How far, in percentage points, its share of SERVFAIL and REFUSED is above another's when a
+    /// backend begins to fail. Ours.
+    /// </summary>
+    public const int FailingMargin = 50;
+
+    /// <summary>How far at most when it fails no longer, in percentage points. Ours.</summary>
+    public const int FailingEnd = 25;
+
+    /// <summary>
+    /// A record without an answer for so long is forgotten, and a backend fails for so long at
+    /// least. Ours: it gets clients again then, and twenty answers later is judged anew.
+    /// </summary>
+    public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
+
+    // ---- Answers that are held ----
+
+    /// <summary>
+    /// How old a backend's hello may be, and a query, when an error is not passed on. Ours: shorter
+    /// than what a client waits before it asks again.
+    /// </summary>
+    public static readonly Duration HoldTime = Duration.FromSeconds(2);
+
+    /// <summary>When the query is asked again. Ours.</summary>
+    public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);
+
+    /// <summary>Queries that wait for that at most. Ours: 40,000 a second.</summary>
+    public const int HeldQueries = 4096;
+
+    // ---- Probes ----
+
+    /// <summary>Between two probes of a backend. Ours.</summary>
+    public static readonly Duration ProbeInterval = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Between two probes before the first good answer. Ours: a Binder that was started has its
+    /// data after 30 to 800 ms, and should not wait for clients much longer.
+    /// </summary>
+    public static readonly Duration FastProbeInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>For how long after the hello they are so fast at most. Ours.</summary>
+    public static readonly Duration FastProbing = Duration.FromSeconds(10);
+
+    /// <summary>How long a probe's answer may take. Ours.</summary>
+    public static readonly Duration ProbeTimeout = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Good answers in a row after which a backend is no longer down by probe. Ours.
+    /// </summary>
+    public const int ProbeRise = 1;
+
+    /// <summary>Failures in a row after which it is. Ours.</summary>
+    public const int ProbeFall = 3;
+
     // ---- Suspicion ----
 
     /// <summary>
@@ -486,6 +548,12 @@ public static class Limits
             "a few of any size are in flight");
         Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
         Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
+        Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
+            "a record has room for what is judged");
+        Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
+        Verify.That(HoldDelay < HoldTime && HoldTime < ResendTime,
+            "what is held is asked again, and may be elsewhere");
+        Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

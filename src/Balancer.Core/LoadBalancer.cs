@@ -204,8 +204,9 @@ public sealed class LoadBalancer : IBackendReports
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
-    void IBackendReports.OnReply(Instant now, in Frame reply, InFlight inFlight) =>
-        _udp.OnReply(now, in reply, inFlight);
+    bool IBackendReports.OnReply(
+        Instant now, in Frame reply, InFlight inFlight, Backend? starting) =>
+        _udp.OnReply(now, in reply, inFlight, starting);
 
     void IBackendReports.OnSessionLost(Backend backend, InFlight inFlight)
     {
@@ -224,6 +225,8 @@ public sealed class LoadBalancer : IBackendReports
         _resends.OnSuspected(backend);
         _tcp.LookAround();
     }
+
+    void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
     void IBackendReports.OnTrusted() => _tcp.LookAround();
 
@@ -253,7 +256,7 @@ public sealed class LoadBalancer : IBackendReports
                 StopTakingQueries(now);
             _backends.Flush(now);
         }
-        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_resends.HasLost
+        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_resends.HasUnsent
             && !_backends.AwaitReplies(now))
         {
             Finish(now);

@@ -80,6 +80,29 @@ internal static class EventWords
             $"backend {e.Id} is trusted again: it was suspect for {e.Suspect}",
             ("be_id", e.Id.Value), ("be_path", e.Path),
             ("suspect_ms", e.Suspect.WholeMilliseconds)));
+        Say((LogEvent.BackendFailing e) => new(
+            $"backend {e.Id} is failing: {e.Failed} of its last {e.Answers} answers were SERVFAIL"
+            + $" or REFUSED, against {e.OtherFailed} of {e.OtherAnswers} of backend {e.Other}; it"
+            + " gets no new clients",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
+            ("answers", e.Answers), ("other_be_id", e.Other.Value),
+            ("other_failed", e.OtherFailed), ("other_answers", e.OtherAnswers)));
+        Say((LogEvent.BackendNoLongerFailing e) => new(
+            $"backend {e.Id} is no longer failing after {Rounded(e.Lasted)}: "
+            + (e.Answers == 0 ? "it gave no more answers"
+                : $"{e.Failed} of its last {e.Answers} answers were SERVFAIL or REFUSED"),
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
+            ("answers", e.Answers), ("failing_s", Seconds(e.Lasted))));
+        Say((LogEvent.ProbeSent e) => new($"probe sent to backend {e.Id}",
+            ("be_id", e.Id.Value), ("dns_id", (int)e.DnsId)));
+        Say((LogEvent.BackendDownByProbe e) => new(
+            $"backend {e.Id} fails probes: {LogWords.Count(e.Failures, "failure")} in a row, the"
+            + $" last {LogWords.Of(e.Why)}; other backends stand in",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("cause", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
+        Say((LogEvent.BackendUpByProbe e) => new(
+            $"backend {e.Id} answers probes again after {Rounded(e.Lasted)}",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("down_s", Seconds(e.Lasted))));
         Say((LogEvent.QueriesResent e) => new(
             $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to"
             + $" others, {e.Lost} lost",
@@ -280,11 +303,10 @@ internal static class EventWords
 
     private static Words Of(in BackendSnapshot backend) => new(
         $"status: backend {backend.Id} "
-        + (backend.IsSuspect ? "suspect" : LogWords.Of(backend.State)) + ", "
+        + (StandingOf(backend)?.Replace('_', ' ') ?? LogWords.Of(backend.State)) + ", "
         + LogWords.Count(backend.Remotes, "remote"),
         ("be_id", backend.Id.Value), ("be_path", backend.Path),
-        ("state", backend.IsSuspect
-            ? "suspect" : LogWords.SnakeCase(backend.State.ToString())),
+        ("state", StandingOf(backend) ?? LogWords.SnakeCase(backend.State.ToString())),
         ("remotes", backend.Remotes),
         ("heartbeat_outstanding", backend.HeartbeatOutstanding),
         ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
@@ -293,6 +315,11 @@ internal static class EventWords
         ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
         ("queued_bytes", backend.QueuedBytes),
         ("in_flight", backend.InFlight));
+
+    /// <summary>What keeps clients from a backend with a session; null for nothing.</summary>
+    private static string? StandingOf(in BackendSnapshot backend) =>
+        backend.IsSuspect ? "suspect" : backend.IsDownByProbe ? "down_by_probe"
+        : backend.IsFailing ? "failing" : null;
 
     private static Words Of(in RemoteSnapshot remote, Instant now)
     {

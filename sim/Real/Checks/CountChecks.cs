@@ -109,7 +109,7 @@ internal static class CountChecks
     }
 
     private static long Resent(CounterRecord record) =>
-        record["resends_after_loss"] + record["resends_from_suspect"];
+        record["resends_after_loss"] + record["resends_from_suspect"] + record["replies_held"];
 
     private static string? ToBackends<T>(
         Observations seen, CounterRecord record, ILookup<int, T> read)

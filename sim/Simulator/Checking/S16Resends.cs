@@ -1,6 +1,8 @@
-// Claims that a query is sent to two backends at most, and that one reply at most goes back for it;
+// Claims that a query is sent to two sessions at most, and to one of them again only when an answer
+// of a backend that has just said hello is held; that one reply at most goes back for it;
 // and that copies of what suspect backends have, which are load that nobody asked for, are no more
-// in ten seconds than 50, or one for every ten queries.
+// in ten seconds than 50, or one for every ten queries. And that probes, which no client asked,
+// come from their own address and nothing is ever sent there.
 //
 // It knows by counting, without the model: datagrams by their bytes as they are received and in the
 // frames that are written, replies by client, port and id, and copies by the core's own counters.
@@ -21,17 +23,30 @@ internal sealed class S16Resends() : Check("S16")
     private static readonly Duration Window = Duration.FromSeconds(10L);
     private static readonly Duration LongWindow = Duration.FromSeconds(11L);
 
-    private readonly Dictionary<(Endpoint From, ulong Payload), (int Came, int Sent)> _queries = [];
+    private readonly Dictionary<(Endpoint From, ulong Payload), Asked> _queries = [];
     private readonly Dictionary<(Endpoint From, int Id), (int Came, int Answered)> _replies = [];
     private readonly Dictionary<SocketHandle, List<byte>> _written = [];
     private readonly Queue<(Instant At, long Queries, long Copies)> _recent = new();
     private (long Queries, long Copies) _last;
+    private long _again;
+
+    private sealed class Asked
+    {
+        public int Came { get; set; }
+        public int Sent { get; set; }
+        public HashSet<SocketHandle> Sessions { get; } = [];
+
+        /// <summary>How often it was sent beyond that.</summary>
+        public int Again => Math.Max(0, Sent - Came * MostBackends);
+    }
 
     public override void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         var query = (header.Peer, HashOf(payload));
-        var counts = _queries.GetValueOrDefault(query);
-        _queries[query] = (counts.Came + 1, counts.Sent);
+        var known = AskedOf(query);
+        _again -= known.Again;
+        known.Came++;
+        _again += known.Again;
         var asked = (header.Peer, IdOf(payload));
         var replies = _replies.GetValueOrDefault(asked);
         _replies[asked] = (replies.Came + 1, replies.Answered);
@@ -39,6 +54,8 @@ internal sealed class S16Resends() : Check("S16")
 
     public override void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
+        if (Model.Probes.IsFromProbeAddress(header.Peer.Address))
+            Fail($"a datagram of {payload.Length} bytes left for {header.Peer}, the probes' own");
         var answered = (header.Peer, IdOf(payload));
         var (came, before) = _replies.GetValueOrDefault(answered);
         _replies[answered] = (came, before + 1);
@@ -60,7 +77,7 @@ internal sealed class S16Resends() : Check("S16")
         {
             var size = SeenFrame.SizeOf(all[taken..]);
             if (SeenFrame.IsQuery(all[taken..]))
-                OnQuerySent(all.Slice(taken, size));
+                OnQuerySent(stream, all.Slice(taken, size));
             taken += size;
         }
         frames.RemoveRange(0, taken);
@@ -76,6 +93,11 @@ internal sealed class S16Resends() : Check("S16")
             _recent.Dequeue();
         if (copies != _last.Copies)
             CheckBudget(now);
+        if (_again > core.Counters[Counter.RepliesHeld])
+        {
+            Fail($"{_again} queries were sent a third time or more; the answers of"
+                + $" {core.Counters[Counter.RepliesHeld]} were held");
+        }
         _last = (queries, copies);
     }
 
@@ -89,15 +111,29 @@ internal sealed class S16Resends() : Check("S16")
                 + $" {most} may be");
     }
 
-    private void OnQuerySent(ReadOnlySpan<byte> frame)
+    private Asked AskedOf((Endpoint, ulong) query)
+    {
+        if (!_queries.TryGetValue(query, out var asked))
+            _queries.Add(query, asked = new Asked());
+        return asked;
+    }
+
+    private void OnQuerySent(SocketHandle stream, ReadOnlySpan<byte> frame)
     {
         var (address, port) = SeenFrame.ClientOf(frame);
         var from = new Endpoint(new Ipv4(address), (ushort)port);
-        var query = (from, HashOf(frame[SeenFrame.QueryHeaderBytes..]));
-        var (came, sent) = _queries.GetValueOrDefault(query);
-        _queries[query] = (came, sent + 1);
-        if (sent >= came * MostBackends)
-            Fail($"a query of {from} that came {came} times was sent {sent + 1} times");
+        if (Model.Probes.IsFromProbeAddress(from.Address))
+            return;
+        var asked = AskedOf((from, HashOf(frame[SeenFrame.QueryHeaderBytes..])));
+        _again -= asked.Again;
+        asked.Sent++;
+        _again += asked.Again;
+        asked.Sessions.Add(stream);
+        if (asked.Sessions.Count > asked.Came * MostBackends)
+        {
+            Fail($"a query of {from} that came {asked.Came} times was sent to"
+                + $" {asked.Sessions.Count} sessions");
+        }
     }
 
     private static bool IsWhole(ReadOnlySpan<byte> bytes) => bytes.Length >= 4

@@ -232,6 +232,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
+        if (model.Probes.IsFromProbeAddress(header.Peer.Address))
+            return Counter.QueriesFromProbeAddress;
         return payload.Length >= 3 && payload[2] >= 0x80 ? Counter.QueriesWithResponseBit : null;
     }
 

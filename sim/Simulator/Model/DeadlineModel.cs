@@ -1,10 +1,12 @@
-// Owns the deadlines that show in no call: those of queries in flight and of silent backends. A
-// turn serves its deadlines after it has read the sessions, the earliest first, and of two at one
-// instant the one that was set first. The model serves them as soon as it sees something that came
-// after them: so it knows for each such thing what its own deadline was, or that all were served.
+// Owns the deadlines that show in no call: those of queries in flight, of silent backends, of those
+// that fail, and of probes. A turn serves its deadlines after it has read the sessions, the
+// earliest first, and of two at one instant the one that was set first. The model serves them as
+// soon as it sees something that came after them: so it knows for each such thing what its own
+// deadline was, or that all were served.
 //
 // What always holds: at the end of a turn no deadline that had come is left.
 
+using System;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -47,6 +49,14 @@ internal sealed class DeadlineModel(ReferenceModel model)
         }
     }
 
+    /// <summary>Serves those up to the one that something was owed by.</summary>
+    public void ServeUntil(Func<bool> isOwed)
+    {
+        while (!isOwed() && ServeNext(Instant.Never) != null)
+        {
+        }
+    }
+
     /// <summary>
     /// Serves the first that has come and is before a deadline; what it was about, null for none.
     /// </summary>
@@ -54,30 +64,36 @@ internal sealed class DeadlineModel(ReferenceModel model)
     {
         (Instant At, long Order) first = (before, order);
         ExpectedSession? owner = null;
-        var isSilence = false;
+        object? what = null;
         foreach (var backend in model.Policy.Backends)
         {
             if (backend.Session is not { } session)
                 continue;
             if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
-                (owner, isSilence) = (session, false);
+                (owner, what) = (session, session.InFlight);
             if (IsFirst(session.Silence.DueAt, session.Silence.DueOrder))
-                (owner, isSilence) = (session, true);
+                (owner, what) = (session, session.Silence);
+            if (IsFirst(session.Given.DueAt, session.Given.DueOrder))
+                (owner, what) = (session, session.Given);
+            if (IsFirst(session.Probes.DueAt, session.Probes.DueOrder))
+                (owner, what) = (session, session.Probes);
         }
         foreach (var session in model.Retired)
         {
             if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
-                (owner, isSilence) = (session, false);
+                (owner, what) = (session, session.InFlight);
         }
         if (owner == null)
             return null;
-        if (isSilence)
-        {
+        if (what == owner.Silence)
             model.Suspicion.OnDue(owner);
-            return owner.Silence;
-        }
-        model.Flights.OnDue(owner);
-        return owner.InFlight;
+        else if (what == owner.Given)
+            model.Failing.OnDue(owner);
+        else if (what == owner.Probes)
+            model.Probes.OnDue(owner);
+        else
+            model.Flights.OnDue(owner);
+        return what;
 
         bool IsFirst(Instant at, long order)
         {

@@ -303,6 +303,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             session.IsRetired = true;
             session.HasRefused = false;
             SuspicionModel.OnSessionOver(session);
+            FailingModel.OnSessionOver(session);
+            ProbeModel.OnSessionOver(session);
             model.Resends.OnTrusted(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;

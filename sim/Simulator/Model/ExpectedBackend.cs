@@ -132,6 +132,15 @@ internal sealed class ExpectedBackend(
     /// <summary>It was silent when it was asked, and is not trusted again.</summary>
     public bool IsSuspect => Session is { Silence.IsSuspect: true };
 
+    /// <summary>Its answers are far worse than another's.</summary>
+    public bool IsFailing => Session is { Given.FailingSince: not null };
+
+    /// <summary>It failed probes, and has not answered enough since.</summary>
+    public bool IsDownByProbe => Session is { Probes.DownSince: not null };
+
+    /// <summary>The id of the last probe.</summary>
+    public int ProbeId { get; set; }
+
     /// <summary>It took nothing of a write, or not a query, and not all is written since.</summary>
     public bool IsStuck => Session is { IsStuck: true } or { HasRefused: true };
 
@@ -163,6 +172,12 @@ internal sealed class ExpectedSession(
 
     /// <summary>The queries that it was given and has not answered.</summary>
     public FlightModel InFlight { get; } = new();
+
+    /// <summary>What it answered last.</summary>
+    public AnswerList Given { get; } = new();
+
+    /// <summary>What its answers to probes said.</summary>
+    public ExpectedProbes Probes { get; } = new();
 
     /// <summary>What is thought of its silence.</summary>
     public Silence Silence { get; } = new();

@@ -50,6 +50,8 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
+        or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
+        or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing
         or LogEvent.QueriesResent or LogEvent.QueryQuarantined
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -38,9 +38,9 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
 internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel
+internal sealed class PolicyModel(bool probes)
 {
-    private const int WorstRank = 2;
+    private const int WorstRank = 4;
 
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
@@ -125,14 +125,14 @@ internal sealed class PolicyModel
     {
         if (remote.Primary is not { Stage: not Stage.Removed } primary)
             return ChooseAnew(now, remote);
-        if (MayServe(now, primary, isTcp))
+        if (MayServe(now, primary, isTcp, isWithIt: remote.Backup == null))
         {
             // One that drains serves UDP alone: for TCP the backup is still needed.
             if (primary.Stage == Stage.Healthy)
                 SetBackup(remote, null);
             return primary;
         }
-        if (remote.Backup is { } backup && MayServe(now, backup, isTcp))
+        if (remote.Backup is { } backup && MayServe(now, backup, isTcp, isWithIt: true))
             return backup;
         if (NextInTurn(now) is not { } chosen)
             return null;
@@ -205,12 +205,14 @@ internal sealed class PolicyModel
 
     /// <summary>
     /// Whether a remote that is bound to a backend is served by it: if none is better, and, for one
-    /// that drains, over UDP and if none is warm, trusted and not stuck.
+    /// that drains, over UDP and if none is warm, trusted, not failing and not stuck. Who is with a
+    /// backend stays, though it fails.
     /// </summary>
-    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp)
+    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp, bool isWithIt)
     {
         var best = BestRank(now);
-        return RankOf(backend, now) <= best && backend.Stage switch
+        var rank = isWithIt ? RankButForFailing(backend, now) : RankOf(backend, now);
+        return rank <= best && backend.Stage switch
         {
             Stage.Healthy => true,
             Stage.Draining => !isTcp && best > 0,
@@ -301,12 +303,19 @@ internal sealed class PolicyModel
             backup.Backups++;
     }
 
-    private static bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
+    private bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
         backend.Stage == Stage.Healthy && RankOf(backend, now) <= worst;
 
-    /// <summary>The lower the better: warm, cold, and last who is suspect or stuck.</summary>
-    private static int RankOf(ExpectedBackend backend, Instant now) =>
-        backend.IsSuspect || backend.IsStuck ? WorstRank : now >= backend.WarmAt ? 0 : 1;
+    /// <summary>
+    /// The lower the better: warm, cold, failing, down by probe, and last who is suspect or stuck.
+    /// </summary>
+    private int RankOf(ExpectedBackend backend, Instant now) =>
+        Math.Max(RankButForFailing(backend, now), backend.IsFailing ? 2 : 0);
+
+    private int RankButForFailing(ExpectedBackend backend, Instant now) =>
+        backend.IsSuspect || backend.IsStuck ? WorstRank
+        : backend.IsDownByProbe ? 3
+        : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
 
     private int BestRank(Instant now, ExpectedBackend? except = null)
     {

@@ -3,13 +3,13 @@
 // policy model, what the core should do; where what it does differs, that is a finding. What each
 // kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
-// The core's log is used for six things only, and each use is checked against the calls and the
+// The core's log is used for seven things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), which waiting connection is tried anew (ConnectionOpened),
-// that something is over (ConnectionClosed and BackendForgotten), and that a stop
-// is complete (Stopped), which S15 holds against what is open.
+// (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew
+// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a
+// stop is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as
 // it can, because the check that is asked for may be another.
@@ -29,10 +29,10 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 internal sealed class ReferenceModel
 {
     /// <summary>
-    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
-    /// besides backends and connections.
+    /// Scan, expiry, rebalance, held answers, the rests of both sockets, and a stop's two: what is
+    /// armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 7;
+    private const int OwnTimers = 8;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
@@ -46,7 +46,7 @@ internal sealed class ReferenceModel
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel();
+        Policy = new PolicyModel(scenario.Kernel.Probe);
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);
@@ -61,6 +61,8 @@ internal sealed class ReferenceModel
         Resends = new ResendModel(this);
         Quarantine = new QuarantineModel(this);
         Asked = new AskedModel(this);
+        Failing = new FailingModel(this);
+        Probes = new ProbeModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -94,6 +96,10 @@ internal sealed class ReferenceModel
     public QuarantineModel Quarantine { get; }
 
     public AskedModel Asked { get; }
+
+    public FailingModel Failing { get; }
+
+    public ProbeModel Probes { get; }
 
     public ConnectionModel Connections { get; }
 
@@ -147,7 +153,7 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 5 * Policy.Backends.Count
+    public int MostTimers => OwnTimers + Connections.Open.Count + 7 * Policy.Backends.Count
         + Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
@@ -186,7 +192,7 @@ internal sealed class ReferenceModel
     {
         get
         {
-            var awaits = Resends.HasLost;
+            var awaits = Resends.HasUnsent;
             foreach (var backend in Policy.Backends)
                 awaits |= backend.Session?.InFlight.Awaited(Now) > 0;
             foreach (var session in Retired)
@@ -280,6 +286,8 @@ internal sealed class ReferenceModel
         Life.OnTurnEnded();
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
+        if (!Life.HasStopped)
+            Probes.OnTurnEnded();
         Connections.OnTurnEnded(core.NextWake == Instant.Zero);
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
@@ -563,6 +571,8 @@ internal sealed class ReferenceModel
             ServeSilenceOf(suspected.Id, suspected);
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
+        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe)
+            Deadlines.ServeUntil(() => Lines.IsOwed(logged));
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);
         Status.OnLogged(logged);
@@ -574,6 +584,9 @@ internal sealed class ReferenceModel
                 break;
             case LogEvent.HeartbeatSent sent:
                 _sessions.OnHeartbeatSent(sent.Id);
+                break;
+            case LogEvent.ProbeSent probe:
+                Probes.OnSentLine(probe);
                 break;
             case LogEvent.ConnectionClosed closed:
                 Connections.OnClosedLine(closed);

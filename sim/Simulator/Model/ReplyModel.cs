@@ -91,7 +91,15 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
+        if (model.Resends.MayHold(session, query, payload))
+        {
+            model.Counters.Add(Counter.RepliesHeld);
+            model.Quarantine.OnAnswered(query.Packet);
+            model.Resends.Hold(session, query);
+            return;
+        }
         model.Quarantine.OnAnswered(query.Packet);
+        model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {
             model.Counters.Add(Counter.RepliesDuplicate);

@@ -1,6 +1,7 @@
-// Owns the queries that should be sent to a second backend: those whose session ended, and copies
-// of those that a suspect backend has. A turn looks at a bounded number of them, after its
-// deadlines and before everything that it does in slices.
+// Owns the queries that should be sent again: those whose session ended, copies of those that a
+// suspect backend has, and those that were answered with an error by one that has just said hello.
+// A turn looks at a bounded number of them, after its deadlines and before everything that it does
+// in slices.
 //
 // They show in the log, where a client is bound for them, a backend does not take one, or a
 // session's are done; and else in what is written when the turn ends. So the model takes them up
@@ -25,6 +26,7 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Queue<Walk> _walks = new();
     private readonly Dictionary<long, long> _forwarded = [];
     private readonly Dictionary<long, long> _copied = [];
+    private readonly Queue<HeldQuery> _held = new();
     private Walk? _lastOver;
     private int _left;
     private bool _isOver;
@@ -37,16 +39,40 @@ internal sealed class ResendModel(ReferenceModel model)
         public long LostForGood { get; set; }
     }
 
+    private sealed record HeldQuery(ExpectedSession Session, ExpectedQuery Query, Instant DueAt);
+
     private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries);
 
-    /// <summary>Queries whose session ended wait.</summary>
-    public bool HasLost => _lost.Count > 0;
+    /// <summary>Queries whose session ended wait, or some whose answers are held.</summary>
+    public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
 
     /// <summary>All that wait.</summary>
-    public IEnumerable<ExpectedQuery> Waiting => _lost.SelectMany(lost => lost.Queries);
+    public IEnumerable<ExpectedQuery> Waiting =>
+        _lost.SelectMany(lost => lost.Queries).Concat(_held.Select(held => held.Query));
+
+    /// <summary>
+    /// Whether a reply that answers a query is kept from its client: an error, of a backend that
+    /// said hello a moment ago and is cold.
+    /// </summary>
+    public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
+        !session.IsRetired && reply.Length >= 12
+        && (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused
+        && IsStarting(session)
+        && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
+        && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
+        && _held.Count < SpecifiedLimits.MostHeld;
+
+    /// <summary>Whether its backend said hello a moment ago, and is cold.</summary>
+    public bool IsStarting(ExpectedSession session) =>
+        model.Now - session.HelloAt < SpecifiedLimits.HoldTime
+        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe);
+
+    public void Hold(ExpectedSession session, ExpectedQuery query) =>
+        _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
 
     /// <summary>Something is left for the next turn.</summary>
-    public bool HasWork => _lost.Count > 0 || _walks.Count > 0;
+    public bool HasWork => _lost.Count > 0 || _walks.Count > 0
+        || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
 
     private long Second => model.Now.Nanoseconds / 1_000_000_000;
 
@@ -105,6 +131,9 @@ internal sealed class ResendModel(ReferenceModel model)
             foreach (var query in lost.Queries)
                 model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
         }
+        foreach (var held in _held)
+            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+        _held.Clear();
         _lost.Clear();
         _walks.Clear();
     }
@@ -133,6 +162,13 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_isOver)
             return false;
         model.Deadlines.ServeAll();
+        if (_left > 0 && _held.TryPeek(out var held) && held.DueAt <= model.Now)
+        {
+            _left--;
+            _held.Dequeue();
+            AskAgain(held);
+            return true;
+        }
         while (_left > 0 && _lost.TryPeek(out var lost))
         {
             if (lost.Queries.TryDequeue(out var query))
@@ -159,6 +195,19 @@ internal sealed class ResendModel(ReferenceModel model)
             }
         }
         return false;
+    }
+
+    private void AskAgain(HeldQuery held)
+    {
+        var query = held.Query;
+        var chosen = Choose(query);
+        var isOther = chosen?.Session != held.Session;
+        var again = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt)
+        {
+            WasResent = query.WasResent || isOther,
+        };
+        if (chosen == null || (isOther && query.WasResent) || !model.Flights.TryPut(chosen, again))
+            model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
     }
 
     private void SendLost(Lost lost, ExpectedQuery query)

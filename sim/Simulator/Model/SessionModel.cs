@@ -137,6 +137,8 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.OutboundUdp when frame.Length > 65_535:
                 Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
                 break;
+            case SeenFrame.OutboundUdp when model.Probes.TryTake(session, in frame):
+                break;
             case SeenFrame.OutboundUdp:
                 model.Replies.OnReply(session, in frame);
                 break;
@@ -181,6 +183,7 @@ internal sealed class SessionModel(ReferenceModel model)
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
+        model.Probes.OnHello(session);
     }
 
     /// <summary>A session's cause to end was seen.</summary>

@@ -18,7 +18,8 @@ internal static class Snapshots
         return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), logged.Remotes,
             session?.HasHeartbeatOut ?? false, real.NextBackOff, real.ConnectsStarted,
             real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued,
-            real.IsSuspect, session?.InFlight.Count ?? 0);
+            real.IsSuspect, real.IsFailing, real.IsDownByProbe,
+            session?.InFlight.Count ?? 0);
     }
 
     public static RemoteSnapshot Of(ExpectedRemote real)

@@ -98,6 +98,11 @@ internal static class ScenarioText
             yield return "does not tell of changes in the directory";
         if (host.WarmUp != plain.WarmUp)
             yield return $"--warm-up {Time(host.WarmUp)}";
+        if (host.Probe)
+        {
+            yield return $"--probe {SpecifiedLimits.ProbeName} --probe-rise {host.ProbeRise}"
+                + $" --probe-fall {host.ProbeFall}";
+        }
         if (host.TcpConnections != plain.TcpConnections)
             yield return $"--tcp-connections {host.TcpConnections}";
         if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)

@@ -30,7 +30,7 @@ using System.Text;
 namespace Balancer.Core;
 
 /// <summary>One backend.</summary>
-internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
+internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
@@ -39,6 +39,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly Suspicion _suspicion;
+    private readonly AnswerRecord _answers;
+    private readonly Prober _prober;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -52,6 +54,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private Instant _warmAt;
+    private Instant _helloAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
@@ -74,6 +77,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _pairs = pairs;
         _quarantine = quarantine;
         _suspicion = new Suspicion(services.Timers, this);
+        _answers = new AnswerRecord(services.Timers, EndFailing);
+        _prober = new Prober(services, this);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
@@ -143,6 +148,15 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
 
     public bool IsSuspect => _suspicion.IsSuspect;
 
+    /// <summary>What its last answers were.</summary>
+    public AnswerRecord Answers => _answers;
+
+    /// <summary>Its answers are far worse than another's.</summary>
+    public bool IsFailing => _answers.IsFailing;
+
+    /// <summary>It failed probes, and is not back.</summary>
+    public bool IsDownByProbe => _prober.IsDown;
+
     /// <summary>Neither suspect nor stuck.</summary>
     public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
 
@@ -151,8 +165,16 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     /// </summary>
     private bool IsStuck => _session.IsStuck || _refusedQuery;
 
-    /// <summary>Its last hello is longer ago than the warm-up.</summary>
-    public bool IsWarm(Instant now) => now >= _warmAt;
+    /// <summary>
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
+    /// </summary>
+    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
+
+    /// <summary>It said hello a moment ago, is cold, and may lack its data still.</summary>
+    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime && !IsWarm(now);
+
+    /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
+    public long Sessions => _connectsStarted;
 
     // ---- What a scan of the directory sees ----
 
@@ -295,12 +317,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _services.Options.WarmUp;
+        _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
         if (_pathPresent)
             _reports.OnHealthy(now);
         else
             _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
+        _prober.OnHello(now);
     }
 
     private void OnHelloOverdue(Instant now) =>
@@ -383,6 +407,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _refusedQuery = false;
         _stuck.OnSessionEnded(now);
         _suspicion.OnSessionEnded();
+        _answers.OnSessionEnded();
+        _prober.OnSessionEnded();
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
@@ -471,6 +497,53 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _reports.OnTrusted();
     }
 
+    // ---- Probes ----
+
+    bool IProbed.HasUnread => _turn.IsReadable;
+
+    bool IProbed.IsStuck => IsStuck;
+
+    bool IProbed.TrySendProbe(Instant now, ushort id, ReadOnlySpan<byte> packet)
+    {
+        if (!_session.TrySendProbe(Prober.Source, packet))
+            return false;
+        _flushList.Add(this);
+        _services.Log.Write(new LogEvent.ProbeSent(Id, id));
+        return true;
+    }
+
+    void IProbed.OnProbeDown(ProbeFailure why, int failures) =>
+        _services.Log.Write(new LogEvent.BackendDownByProbe(Id, Path, why, failures));
+
+    void IProbed.OnProbeUp(Duration lasted) =>
+        _services.Log.Write(new LogEvent.BackendUpByProbe(Id, Path, lasted));
+
+    // ---- Answers ----
+
+    private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
+    {
+        if (DnsQuestion.HasHeader(reply) && _answers.Add(now, DnsQuestion.IsFailure(reply)))
+            _reports.OnDoubt(now, this);
+    }
+
+    /// <summary>Its answers are far worse than those of another.</summary>
+    public void BeginFailing(Instant now, Backend than)
+    {
+        _answers.BeginFailing(now);
+        _services.Counters.Add(Counter.BackendsFailing);
+        _services.Log.Write(new LogEvent.BackendFailing(Id, Path, _answers.Failed,
+            _answers.Answers, than.Id, than.Answers.Failed, than.Answers.Answers));
+    }
+
+    /// <summary>They are like the others' again, or are forgotten.</summary>
+    public void EndFailing(Instant now)
+    {
+        _answers.EndFailing();
+        _services.Counters.Add(Counter.BackendsNoLongerFailing);
+        _services.Log.Write(new LogEvent.BackendNoLongerFailing(
+            Id, Path, _answers.Failed, _answers.Answers, now - _answers.FailingSince));
+    }
+
     /// <summary>Counts a TCP session that it took.</summary>
     public void CountTcpSession() => _tcpSessions++;
 
@@ -548,7 +621,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            _reports.OnReply(now, in frame, _session.InFlight);
+            // What it says while it starts is not held against it.
+            var starting = IsStarting(now) ? this : null;
+            if (!_prober.TryTake(now, in frame)
+                && _reports.OnReply(now, in frame, _session.InFlight, starting)
+                && starting is null)
+            {
+                OnAnswer(now, frame.Payload);
+            }
         }
         else if (frame.Type == FrameType.ServerHello)
         {
@@ -601,5 +681,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect
         _dropsWhileStuck,
         _session.QueuedBytes,
         _suspicion.IsSuspect,
+        _answers.IsFailing,
+        _prober.IsDown,
         _session.InFlight.Count);
 }

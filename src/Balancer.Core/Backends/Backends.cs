@@ -6,8 +6,10 @@
 // again only when nobody is bound to it any more.
 //
 // "Healthy" for choosing means: said hello, no fault since, its path still there, and of the best
-// rank that any such backend has: warm and at ease before cold, and cold before suspect or stuck. A
-// backend that has just said hello is not warm, because Binder says hello before it has its data.
+// rank that any such backend has: warm and at ease before cold, cold before failing, failing before
+// one that fails probes, and that before suspect or stuck. A backend that has just said hello is
+// not warm, because Binder says hello before it has its data. One that fails keeps the clients that
+// are with it: what it answers them may be the truth.
 //
 // What always holds: _byId is sorted by id and has each backend once; a backend in it is at its
 // slot in _bySlot; at most Limits.MaxBackends are known.
@@ -47,6 +49,14 @@ internal sealed class Backends
 
         /// <summary>Cold, and neither suspect nor stuck.</summary>
         Cold,
+
+        /// <summary>
+        /// Its answers are far worse than another's; neither suspect nor stuck.
+        /// </summary>
+        Failing,
+
+        /// <summary>It fails probes; neither suspect nor stuck.</summary>
+        Down,
 
         /// <summary>Suspect or stuck.</summary>
         Uneasy,
@@ -124,20 +134,50 @@ internal sealed class Backends
     }
 
     /// <summary>
-    /// Whether a remote that is bound to a backend may use it: not while there are better ones. One
+    /// Whether a remote that is bound to a backend may use it: not while there are better ones,
+    /// where one that fails is as good as others to a remote that is with it now (`isPresent`). One
     /// whose path is gone takes no TCP, and no UDP while one of the best rank is there.
     /// </summary>
-    public bool MayServe(Instant now, Backend backend, Traffic traffic)
+    public bool MayServe(Instant now, Backend backend, Traffic traffic, bool isPresent)
     {
+        var rank = RankOf(now, backend, isPresent);
         if (backend.State == BackendState.Healthy)
         {
-            var rank = RankOf(now, backend);
             return rank == Rank.Best || rank <= BestRank(now);
         }
         if (backend.State != BackendState.Draining || traffic != Traffic.Udp)
             return false;
         var best = BestRank(now);
-        return best != Rank.Best && RankOf(now, backend) <= best;
+        return best != Rank.Best && rank <= best;
+    }
+
+    /// <summary>
+    /// Compares a backend's answers with those of each other healthy one that gave enough: it fails
+    /// when they are far worse than one's, and no longer when they are near them all.
+    /// </summary>
+    public void Judge(Instant now, Backend backend)
+    {
+        var answers = backend.Answers;
+        var isCompared = answers.IsLow;
+        foreach (var other in All)
+        {
+            if (other == backend || other.State != BackendState.Healthy
+                || !other.Answers.IsTelling(now))
+            {
+                continue;
+            }
+            isCompared = true;
+            if (!(backend.IsFailing
+                ? answers.IsStillAbove(other.Answers) : answers.IsFarAbove(other.Answers)))
+            {
+                continue;
+            }
+            if (!backend.IsFailing)
+                backend.BeginFailing(now, than: other);
+            return;
+        }
+        if (backend.IsFailing && isCompared)
+            backend.EndFailing(now);
     }
 
     /// <summary>Whether a reply may still come that somebody waits for.</summary>
@@ -247,8 +287,11 @@ internal sealed class Backends
     private static bool IsChoosable(Instant now, Backend backend, Rank worst) =>
         backend.State == BackendState.Healthy && RankOf(now, backend) <= worst;
 
-    private static Rank RankOf(Instant now, Backend backend) =>
-        !backend.IsAtEase ? Rank.Uneasy : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
+    private static Rank RankOf(Instant now, Backend backend, bool mayFail = false) =>
+        !backend.IsAtEase ? Rank.Uneasy
+        : backend.IsDownByProbe ? Rank.Down
+        : backend.IsFailing && !mayFail ? Rank.Failing
+        : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
 
     /// <summary>The best rank that a healthy backend has; the worst if there is none.</summary>
     private Rank BestRank(Instant now, Backend? except = null)

@@ -100,13 +100,26 @@ internal sealed class ControlSession(
     /// <summary>Queues a query; false if the stream is stuck or the queue is full.</summary>
     public bool TryForward(Instant now, in Query query, ReadOnlySpan<byte> payload)
     {
-        var needed = Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
-        if (_flow == FlowState.Stuck || _queue.Free < needed)
+        if (!HasRoomFor(payload))
             return false;
         FrameWriter.WriteInboundUdp(_queue, query.Client, payload);
         InFlight.Add(now, in query, payload);
         return true;
     }
+
+    /// <summary>
+    /// Queues a probe, which is never in flight; false if the stream is stuck or the queue is full.
+    /// </summary>
+    public bool TrySendProbe(Endpoint source, ReadOnlySpan<byte> packet)
+    {
+        if (!HasRoomFor(packet))
+            return false;
+        FrameWriter.WriteInboundUdp(_queue, source, packet);
+        return true;
+    }
+
+    private bool HasRoomFor(ReadOnlySpan<byte> payload) => _flow != FlowState.Stuck && _queue.Free
+        >= Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
 
     /// <summary>The kernel has room again: the next Flush may try.</summary>
     public void OnWritable() => _mayTry = true;

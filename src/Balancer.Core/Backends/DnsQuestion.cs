@@ -31,6 +31,15 @@ internal static class DnsQuestion
         _ => BinaryPrimitives.ReadUInt16BigEndian(message),
     };
 
+    /// <summary>Whether it is long enough to be a DNS message.</summary>
+    public static bool HasHeader(ReadOnlySpan<byte> message) => message.Length >= HeaderBytes;
+
+    /// <summary>
+    /// Whether a reply says that its server could not or would not answer; it has a header.
+    /// </summary>
+    public static bool IsFailure(ReadOnlySpan<byte> reply) => (reply[3] & 0xf)
+        is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
+
     /// <summary>
     /// Whether its opcode is QUERY, the one that is safe to be carried out twice.
     /// </summary>

@@ -17,9 +17,10 @@ internal interface IBackendReports
 
     /// <summary>
     /// An OUTBOUND_UDP frame came; its payload lives until the call returns. It answers one of the
-    /// queries in flight on its session, or none.
+    /// queries in flight on its session, or none; which of both is returned. `starting` is the
+    /// backend if it has just said hello and its errors may pass; else null.
     /// </summary>
-    void OnReply(Instant now, in Frame reply, InFlight inFlight);
+    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? starting);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
@@ -36,6 +37,11 @@ internal interface IBackendReports
 
     /// <summary>A backend became suspect: others should have what it has in flight.</summary>
     void OnSuspected(Backend backend);
+
+    /// <summary>
+    /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
+    /// </summary>
+    void OnDoubt(Instant now, Backend backend);
 
     /// <summary>A suspect backend is trusted again.</summary>
     void OnTrusted();

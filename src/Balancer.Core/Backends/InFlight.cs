@@ -151,6 +151,34 @@ internal sealed class InFlight
         return ReplyMatch.Answers;
     }
 
+    /// <summary>
+    /// As TryTake, for an answer that is not passed on: takes the query out with its packet, so
+    /// that it can be asked again. False, and nothing is changed, if there is none that may be:
+    /// another backend has it too, it is no QUERY, or it is old.
+    /// </summary>
+    public bool TryTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        Span<byte> packet, out Query query, out int length)
+    {
+        query = default;
+        length = 0;
+        var found = FindAnswered(now, client, reply);
+        if (found == 0)
+            return false;
+        ref var entry = ref _entries[found - 1];
+        Load(in entry, packet);
+        if (entry.Pair != 0 || now - entry.ArrivedAt >= Limits.HoldTime
+            || !DnsQuestion.IsQuery(packet[..entry.Length]))
+        {
+            return false;
+        }
+        length = entry.Length;
+        query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
+        if (_quarantine.WantsAnswer())
+            _quarantine.OnAnswered(packet[..length]);
+        Remove(found - 1);
+        return true;
+    }
+
     private void Clear(in Entry entry)
     {
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];

@@ -109,7 +109,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             frames++;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
-                _reports.OnReply(now, in frame, _session.InFlight);
+                _reports.OnReply(now, in frame, _session.InFlight, starting: null);
             }
             else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
             {

@@ -198,7 +198,7 @@ internal sealed class Remotes
         var primary = _backends.AtSlot(remote.Primary);
         if (primary is null || primary.State == BackendState.Removed)
             return Rebind(now, ref remote, index);
-        if (_backends.MayServe(now, primary, traffic))
+        if (_backends.MayServe(now, primary, traffic, isPresent: remote.Backup == 0))
         {
             // One whose path is gone serves UDP to its end, but its TCP needs the backup.
             if (remote.Backup != 0 && primary.State == BackendState.Healthy)
@@ -206,7 +206,7 @@ internal sealed class Remotes
             return primary;
         }
         var backup = _backends.AtSlot(remote.Backup);
-        if (backup is not null && _backends.MayServe(now, backup, traffic))
+        if (backup is not null && _backends.MayServe(now, backup, traffic, isPresent: true))
             return backup;
         backup = _backends.NextInTurn(now);
         if (backup is null)

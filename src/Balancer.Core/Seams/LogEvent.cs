@@ -173,6 +173,51 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// Of a backend's last answers so many were SERVFAIL or REFUSED, far more than of another's.
+    /// </summary>
+    public readonly record struct BackendFailing(BackendId Id, string Path, int Failed,
+        int Answers, BackendId Other, int OtherFailed, int OtherAnswers) : ILogEvent
+    {
+        public static string Name => "backend_failing";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
+    /// A backend's answers are like the others' again, or it gave none for a while.
+    /// </summary>
+    public readonly record struct BackendNoLongerFailing(BackendId Id, string Path, int Failed,
+        int Answers, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_no_longer_failing";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A backend was asked for the operator's name, with this DNS id.</summary>
+    public readonly record struct ProbeSent(BackendId Id, ushort DnsId) : ILogEvent
+    {
+        public static string Name => "probe_sent";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
+    /// <summary>
+    /// So many probes failed in a row, the last one like this: others come before this backend.
+    /// </summary>
+    public readonly record struct BackendDownByProbe(
+        BackendId Id, string Path, ProbeFailure Why, int Failures) : ILogEvent
+    {
+        public static string Name => "backend_down_by_probe";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A backend that was down by probe answers well again, after so long.</summary>
+    public readonly record struct BackendUpByProbe(
+        BackendId Id, string Path, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_up_by_probe";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
     /// Of the queries that were in flight on a session that ended, so many were sent again, and so
     /// many are lost.
     /// </summary>

@@ -1,10 +1,11 @@
-// Owns the queries that are sent to a second backend: those whose session ended, and copies of
-// those that a suspect backend has. They are sent a few a turn, the newest first: a query that ends
+// Owns the queries that are sent again: those whose session ended, copies of those that a suspect
+// backend has, and those that a backend answered with an error when it had just said hello, which
+// Holds keeps for a moment. They are sent a few a turn, the newest first: a query that ends
 // every backend it meets is then behind the others, which are answered before it is reached.
 //
-// What always holds: a query is sent again once at most; one whose session ended is sent again or
-// counted as unanswered; copies stay within the budget, so an overload does not double itself; a
-// table of a session that ended belongs to this list, and nobody else touches it.
+// What always holds: a query is sent to another backend once at most; one whose session ended is
+// sent again or counted as unanswered; copies stay within the budget, so an overload does not
+// double itself; a table of a session that ended belongs to this list, and nobody else touches it.
 
 using System;
 using System.Collections.Generic;
@@ -26,6 +27,7 @@ internal sealed class Resends
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
+    private readonly Holds _holds;
     private long _resent;
     private long _lostForGood;
 
@@ -38,13 +40,16 @@ internal sealed class Resends
         _remotes = remotes;
         _counters = services.Counters;
         _log = services.Log;
+        _holds = new Holds(services.Timers);
     }
 
-    /// <summary>Queries wait to be sent again.</summary>
-    public bool HasWork => _lost.Count > 0 || _suspects.Count > 0;
+    /// <summary>Queries are to be sent again.</summary>
+    public bool HasWork => _lost.Count > 0 || _suspects.Count > 0 || _holds.HasDue;
 
-    /// <summary>Queries of sessions that ended wait to be sent again.</summary>
-    public bool HasLost => _lost.Count > 0;
+    /// <summary>
+    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again.
+    /// </summary>
+    public bool HasUnsent => _lost.Count > 0 || _holds.Count > 0;
 
     /// <summary>So many queries were forwarded; the budget follows from them.</summary>
     public void CountForwarded(Instant now, long count) => _forwarded.Add(now, count);
@@ -69,6 +74,21 @@ internal sealed class Resends
         _lastEnded.BeginWalk();
     }
 
+    /// <summary>
+    /// Takes the query that an error answers, to ask it again; false if the error is passed on.
+    /// </summary>
+    public bool TryHold(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        InFlight inFlight, Backend asked)
+    {
+        if (_holds.IsFull || !inFlight.TryTakeBack(
+            now, client, reply, _packet, out var query, out var length))
+        {
+            return false;
+        }
+        _holds.Add(now, in query, _packet.AsSpan(0, length), asked);
+        return true;
+    }
+
     /// <summary>A backend is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(Backend suspect)
     {
@@ -83,12 +103,18 @@ internal sealed class Resends
             queries.DropAll();
         _lost.Clear();
         _suspects.Clear();
+        _counters.Add(Counter.UnansweredLost, _holds.Clear());
     }
 
     /// <summary>Looks at a turn's share of them.</summary>
     public void DoWork(Instant now)
     {
         var left = Limits.ResendsPerTurn;
+        for (; left > 0 && _holds.TryTake(now, out var held); left--)
+        {
+            if (!TryAskAgain(now, in held))
+                _counters.Add(Counter.UnansweredLost);
+        }
         while (left > 0 && _lost.TryPeek(out var lost))
         {
             if (lost.Queries.Cursor != 0)
@@ -111,6 +137,18 @@ internal sealed class Resends
             }
             _suspects.Dequeue();
         }
+    }
+
+    /// <summary>
+    /// Asks whom the policy sends the client to now: the same backend, or another once.
+    /// </summary>
+    private bool TryAskAgain(Instant now, in Held held)
+    {
+        var chosen = _remotes.ChooseForResend(now, held.Query.Client.Address);
+        var isSame = chosen == held.Backend && chosen.Sessions == held.Session;
+        return chosen is not null && (isSame || !held.Query.WasResent)
+            && chosen.TryForward(
+                now, held.Query with { WasResent = held.Query.WasResent || !isSame }, held.Packet);
     }
 
     private void SendLost(Instant now, InFlight queries)

@@ -20,6 +20,7 @@ internal sealed class UdpProxy
     private readonly Quarantine _quarantine;
     private readonly OwnAnswers _ownAnswers;
     private readonly bool _answersWithoutBackend;
+    private readonly bool _probes;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -40,6 +41,7 @@ internal sealed class UdpProxy
         _resends = resends;
         _ownAnswers = new OwnAnswers(services);
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
+        _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
         _remotes = remotes;
         _timers = services.Timers;
@@ -164,6 +166,8 @@ internal sealed class UdpProxy
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
+        if (_probes && header.Peer.Address == Prober.Source.Address)
+            return Counter.QueriesFromProbeAddress;
         // The third byte's top bit is QR. Two balancers could bounce a response for ever.
         if (payload.Length > 2 && (payload[2] & 0x80) != 0)
             return Counter.QueriesWithResponseBit;
@@ -200,7 +204,7 @@ internal sealed class UdpProxy
     // ---- Replies ----
 
     /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
-    public void OnReply(Instant now, in Frame frame, InFlight inFlight)
+    public bool OnReply(Instant now, in Frame frame, InFlight inFlight, Backend? starting)
     {
         _counters.Add(Counter.RepliesReceived);
         if (frame.Length > Limits.MaxUdpPayload)
@@ -210,7 +214,9 @@ internal sealed class UdpProxy
         else if (frame.Port > ushort.MaxValue)
             _counters.Add(Counter.RepliesToPortTooLarge);
         else
-            Deliver(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload, inFlight);
+            return Answer(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload,
+                inFlight, starting);
+        return false;
     }
 
     /// <summary>Sends what has been gathered; called when the turn ends.</summary>
@@ -234,7 +240,19 @@ internal sealed class UdpProxy
         _replies.Clear();
     }
 
-    private void Deliver(
+    private bool Answer(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        InFlight inFlight, Backend? starting)
+    {
+        if (starting is null || !DnsQuestion.HasHeader(reply) || !DnsQuestion.IsFailure(reply)
+            || !_resends.TryHold(now, client, reply, inFlight, starting))
+        {
+            return Deliver(now, client, reply, inFlight);
+        }
+        _counters.Add(Counter.RepliesHeld);
+        return true;
+    }
+
+    private bool Deliver(
         Instant now, Endpoint client, ReadOnlySpan<byte> reply, InFlight inFlight)
     {
         var match = inFlight.TryTake(now, client, reply, out var local);
@@ -243,6 +261,7 @@ internal sealed class UdpProxy
         else
             _counters.Add(match == ReplyMatch.None
                 ? Counter.RepliesUnmatched : Counter.RepliesDuplicate);
+        return match != ReplyMatch.None;
     }
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)

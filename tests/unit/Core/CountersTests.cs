@@ -28,7 +28,9 @@ public sealed class CountersTests
                 Counter.ResendsFromSuspect, Counter.ResendsOverBudget, Counter.ResendsAnswered,
                 Counter.OwnAnswersSent, Counter.OwnAnswersFailed, Counter.BackendsSuspected,
                 Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
-                Counter.QuarantinesBegun,
+                Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
+                Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
+                Counter.BackendsDownByProbe, Counter.BackendsUpByProbe,
             });
         }
     }
@@ -37,7 +39,7 @@ public sealed class CountersTests
     public void RepliesWithoutQuery_AreThoseThatLeaveNoQueryAnswered() => Assert.Equal(
         [
             Counter.RepliesOversized, Counter.RepliesToPortZero, Counter.RepliesToPortTooLarge,
-            Counter.RepliesUnmatched, Counter.RepliesDuplicate,
+            Counter.RepliesUnmatched, Counter.RepliesHeld, Counter.RepliesDuplicate,
         ],
         Counters.RepliesWithoutQuery.ToArray());
 

@@ -41,6 +41,8 @@ internal static class Reactions
         typeof(LogEvent.Status), typeof(LogEvent.BackendSuspected),
         typeof(LogEvent.BackendTrusted), typeof(LogEvent.QueriesResent),
         typeof(LogEvent.QueryQuarantined), typeof(LogEvent.BackendAcceptQueueFull),
+        typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
+        typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
     ];
 
     private static readonly FrozenDictionary<Type, int> LineNumbers =

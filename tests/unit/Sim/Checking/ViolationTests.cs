@@ -8,6 +8,7 @@ using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 
@@ -479,19 +480,50 @@ public sealed class ViolationTests
 
     [Fact]
     public void QuerySentAThirdTime_BreaksS16() => Breaks(
-        "S16", "that came 1 times was sent 3 times", static sim => SendAgain(sim, 3));
+        "S16", "1 queries were sent a third time or more; the answers of 0 were held",
+        static sim => SendAgain(sim, 3));
+
+    [Fact]
+    public void QuerySentToAThirdSession_BreaksS16() => Breaks(
+        "S16", "that came 1 times was sent to 3 sessions", static sim =>
+        {
+            SendAgain(sim, 1);
+            foreach (var name in new[] { "5303", "5304" })
+            {
+                _ = new SimBackend(sim.Kernel, name);
+                sim.Run(0.1);
+                sim.Observer.OnWritten(
+                    sim.Now, sim.LastConnected, IoResult.Ok(Frame.Length), Frame);
+            }
+        });
+
+    [Fact]
+    public void DatagramToWhereProbesComeFrom_BreaksS16() => Breaks(
+        "S16", static sim =>
+        {
+            sim.Observer.OnReceived(
+                sim.Now, new DatagramHeader { Peer = SpecifiedLimits.ProbeSource }, [0, 1]);
+            sim.Observer.OnSent(
+                sim.Now, new DatagramHeader { Peer = SpecifiedLimits.ProbeSource }, [0, 1]);
+        },
+        new Scenario { Kernel = new KernelPlan { Probe = true } });
 
     [Fact]
     public void QuerySentTwice_PassesS16() => Passes("S16", static sim => SendAgain(sim, 2));
+
+    private static byte[] Frame =>
+    [
+        2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0,
+        0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+    ];
 
     /// <summary>
     /// A query comes, and so many frames with it are written, the first in pieces.
     /// </summary>
     private static void SendAgain(Suspect sim, int times)
     {
-        byte[] payload = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        byte[] frame = [2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0, .. payload];
-        sim.Observer.OnReceived(sim.Now, Header(7), payload);
+        var frame = Frame;
+        sim.Observer.OnReceived(sim.Now, Header(7), frame.AsSpan(16..));
         sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame.AsSpan(..9));
         sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame.AsSpan(9..));
         for (var n = 1; n < times; n++)
