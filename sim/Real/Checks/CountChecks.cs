@@ -102,7 +102,8 @@ internal static class CountChecks
         if (!isCalm)
             return null;
         return NotEqual("queries_forwarded", record["queries_forwarded"],
-                read.Length - Resent(record), "so many were read by backends, less those sent again")
+                read.Length - Resent(record),
+                "so many were read by backends, less those sent again")
             ?? ToBackends(seen, record, read.ToLookup(query => query.Backend))
             ?? (Resent(record) > 0 ? null
                 : OfRemotes(record, read.ToLookup(query => query.Peer.ToString())));

@@ -1,7 +1,8 @@
-// Claims of datagrams: that what backends are given is what clients sent, no more often on a session
-// and at most twice over all of them, since a query is sent once more where its backend dies or is
-// silent (S1); and that what clients get is a whole reply that a backend gave for them, from the
-// address they asked, no more often and not earlier (S5). Nobody gave a REFUSED of the quarantine.
+// Claims of datagrams: that what backends are given is what clients sent, no more often on one
+// session and at most twice over all of them, since a query is sent once more where its backend
+// dies or is silent (S1); and that what clients get is a whole reply that a backend gave for them,
+// from the address they asked, no more often and not earlier (S5). Nobody gave a REFUSED of the
+// quarantine.
 //
 // It knows by what clients sent and got, and by the frames in the journals of backends. Datagrams
 // that are equal are not told apart; they are counted. How many answers are the balancer's own is

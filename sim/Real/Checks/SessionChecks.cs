@@ -1,7 +1,7 @@
 // Claims of control sessions: that nothing comes on one before its hello (S2), that heartbeats come
 // one at a time, never earlier than 5 s after the hello or the answer before unless the backend may
-// have kept silent about a query, and on a session to a backend without fault not much later (S8); and that the balancer ends none to a backend that did
-// nothing wrong (S11).
+// have kept silent about a query, and on a session to a backend without fault not much later (S8);
+// and that the balancer ends none to a backend that did nothing wrong (S11).
 //
 // It knows by the journals of backends; a fake backend holds the balancer to the protocol and says
 // why it ended a session.
@@ -98,7 +98,8 @@ internal static class SessionChecks
         long until, string what) => RealChecks.Fail(seen, "S8", until,
             $"backend {RealChecks.Name(seen, session.Backend)} {what} from "
             + $"{RealChecks.Moment(seen, from)} to {RealChecks.Moment(seen, until)}; it is due 5 s"
-            + " after the hello, then 5 s after each answer, and when a query meets with silence", session.Backend);
+            + " after the hello, then 5 s after each answer, and when a query meets with silence",
+            session.Backend);
 
     public static Violation? Attribution(Observations seen)
     {

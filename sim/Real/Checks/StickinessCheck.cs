@@ -3,8 +3,8 @@
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
 // session of one of the two began or ended, or its warm-up did, or another process took its path;
-// a rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third backend is a reason when its path was taken away
-// and what it still had ended, for the host may have been bound to that one, have met a stand-in,
+// a rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third
+// backend is a reason when its path was taken away and what it still had ended, for the host may have been bound to that one, have met a stand-in,
 // and be bound anew; and when the host went to it in between, as it does when its own is well for
 // so long, and then needs another stand-in: over TCP, or with a query that it took with it when it
 // ended. Where a process may have been hung, what its journal tells comes late; then, and while the
@@ -15,8 +15,9 @@
 // another.
 //
 // It knows by which backend read each query or was given a connection, and by the sessions in the
-// journals. A rebalance, and who is suspect, is told in the log at every level; where the log cannot
-// be read, a rebalance may have taken place once the first was due, and anybody may be suspect.
+// journals. A rebalance, and who is suspect, is told in the log at every level; where the log
+// cannot be read, a rebalance may have taken place once the first was due, and anybody may be
+// suspect.
 
 using System.Collections.Generic;
 using System.Linq;

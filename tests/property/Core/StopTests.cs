@@ -3,9 +3,9 @@
 // answer; queries older than that are not; queries go on being taken while a connection is open,
 // but not in the last second.
 //
-// A query that is 10 s old is forgotten, and a reply answers the oldest of a session that are alike.
-// A backend may be replaced at its path: what its old session owes counts as well, as long as that
-// session is kept, 15 s.
+// A query that is 10 s old is forgotten, and a reply answers the oldest of those on a session that
+// are alike. A backend may be replaced at its path: what its old session owes counts as well, as
+// long as that session is kept, 15 s.
 
 using System;
 using System.Collections.Generic;
@@ -168,7 +168,9 @@ public sealed class StopTests
                 session.Close();
         }
 
-        /// <summary>How long a stop that begins now waits at least; if for nothing, at most.</summary>
+        /// <summary>
+        /// How long a stop that begins now waits at least; if for nothing, at most.
+        /// </summary>
         public Duration Owed() => Live().SelectMany(session => _unanswered[session])
             .Select(at => Duration.Max(Grace - (Sim.Now - at), Duration.Zero))
             .Append(Duration.Zero).Max();
