@@ -71,6 +71,10 @@ public static class DnsQuestions
         }
     }
 
+    /// <summary>Whether a message is a question that ends backends.</summary>
+    public static bool IsKiller(ReadOnlySpan<byte> message) =>
+        message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(KillerLabel);
+
     /// <summary>
     /// Where in the bytes that a backend read the frame of the first killer begins; -1 for none,
     /// or one that came in pieces.
