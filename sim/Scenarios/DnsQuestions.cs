@@ -80,6 +80,10 @@ public static class DnsQuestions
             ? WriteKiller(into, IdOf(client.Id, query), client.Killer - 1)
             : Write(into, client.Id, query);
 
+    /// <summary>Whether a message is a question that ends backends.</summary>
+    public static bool IsKiller(ReadOnlySpan<byte> message) =>
+        message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(KillerLabel);
+
     /// <summary>
     /// Where in the bytes that a backend read the frame of the first killer begins, or over TCP its
     /// length; -1 for none, or one that came in pieces.

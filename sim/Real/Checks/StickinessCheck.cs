@@ -2,13 +2,14 @@
 // comes back when its own is healthy again.
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
-// session of one of the two began or ended, or its warm-up did, or another process took its path;
-// a rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third
-// backend is a reason when its path was taken away and what it still had ended, for the host may have been bound to that one, have met a stand-in,
-// and be bound anew; and when the host went to it in between, as it does when its own is well for
-// so long, and then needs another stand-in: over TCP, or with a query that it took with it when it
-// ended. Where a process may have been hung, what its journal tells comes late; then, and while the
-// balancer stood still or could not read the directory, a host may go where it likes.
+// session of one of the two began or ended, or its warm-up did, or another process took its path; a
+// rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third
+// backend is a reason when its path was taken away and what it still had ended, for the host may
+// have been bound to that one, have met a stand-in, and be bound anew; and when the host went to it
+// in between, as it does when its own is well for so long, and then needs another stand-in: over
+// TCP, or with a query that it took with it when it ended. Where a process may have been hung, what
+// its journal tells comes late; then, and while the balancer stood still or could not read the
+// directory, a host may go where it likes.
 //
 // That it comes back is claimed where it is plain whose the host is: it met one backend before
 // anything happened to any and while none warmed up, and nothing since could have bound it to

@@ -14,6 +14,7 @@
 //   S1 S2        every datagram's place
 //   S15          the stop
 //   S11 S12      what was named, what was counted
+//   S17          what is owed at any time
 //   L1 L2 L4 L5  what is owed in the end
 //
 // What always holds: within an event the model hears of it before the checks do; the first
@@ -58,6 +59,9 @@ public sealed class CheckSet : RunObserver
 
     /// <summary>The first check that did not hold, or null as it should be.</summary>
     public Violation? Violation { get; private set; }
+
+    /// <summary>What it counts says how much it had to judge; null if it was left out.</summary>
+    internal S17NothingLost? NothingLost => _checks.OfType<S17NothingLost>().FirstOrDefault();
 
     /// <summary>
     /// The same run with these checks alone; S13 is the runner's, not one of them.
@@ -127,6 +131,8 @@ public sealed class CheckSet : RunObserver
     public override void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
     {
         _model.OnSendFailed(now, in header, why);
+        foreach (var check in _checks)
+            check.OnSendFailed(in header, why);
         Conclude(now);
     }
 
@@ -254,7 +260,7 @@ public sealed class CheckSet : RunObserver
         new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(),
             new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
-        new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
+        new S17NothingLost(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
     private void OnFinding(Finding finding, string evidence, int backend, int client)

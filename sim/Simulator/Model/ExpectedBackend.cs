@@ -205,6 +205,9 @@ internal sealed class ExpectedSession(
     /// </summary>
     public long UnreadSince { get; set; }
 
+    /// <summary>Reads that brought a byte or more.</summary>
+    public int Reads { get; set; }
+
     /// <summary>Bytes that the last read of it returned.</summary>
     public int LastRead { get; set; }
 

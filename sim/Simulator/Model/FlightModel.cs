@@ -45,6 +45,10 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     public Instant SentAt { get; set; }
     public ExpectedPair? Pair { get; set; }
     public bool WasResent { get; init; }
+
+    /// <summary>What this one is sent once more for; null if it came itself.</summary>
+    public ExpectedQuery? Original { get; private init; }
+
     public bool IsGone { get; set; }
 
     public string? Question { get; } = QuestionOf(packet);
@@ -62,7 +66,8 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
         && now - SentAt < SpecifiedLimits.StopGrace && Pair is not { IsAnswered: true };
 
     /// <summary>The same query for another backend.</summary>
-    public ExpectedQuery Again() => new(client, local, packet, arrivedAt) { WasResent = true };
+    public ExpectedQuery Again() =>
+        new(client, local, packet, arrivedAt) { WasResent = true, Original = this };
 
     /// <summary>A message's first two bytes, 0 for those that are missing.</summary>
     public static int IdOf(ReadOnlySpan<byte> message) =>

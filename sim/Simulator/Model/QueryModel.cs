@@ -18,6 +18,18 @@ internal sealed class QueryModel(ReferenceModel model)
 {
     private const int UdpHeaderBytes = 16;
 
+    /// <summary>Told of each query that is put into a session's queue.</summary>
+    public Action<ExpectedSession, ExpectedQuery>? OnPut { get; set; }
+
+    /// <summary>Told of each query that a session did not take for now.</summary>
+    public Action<ExpectedSession>? OnRefused { get; set; }
+
+    /// <summary>
+    /// Told of each query that is in nobody's hands for a good reason: it made room for another, or
+    /// is refused or beyond the budget when it would be sent once more.
+    /// </summary>
+    public Action<ExpectedQuery>? OnGivenUp { get; set; }
+
     /// <summary>
     /// Queries that are neither answered nor given up now; one that two backends have is one.
     /// </summary>
@@ -54,7 +66,10 @@ internal sealed class QueryModel(ReferenceModel model)
             || SpecifiedLimits.SessionQueueBytes - session.Owed.Count < needed)
         {
             if (session != null)
+            {
                 session.HasRefused = true;
+                OnRefused?.Invoke(session);
+            }
             model.Stuck.OnRefused(backend);
             return false;
         }
@@ -107,9 +122,11 @@ internal sealed class QueryModel(ReferenceModel model)
         {
             flight.Remove(other);
             LeaveUnanswered(other, Counter.UnansweredEvicted);
+            OnGivenUp?.Invoke(other.Original ?? other);
         }
         query.SentAt = model.Now;
         flight.Add(query);
+        OnPut?.Invoke(session, query);
         if (flight.TimeOutAt != Instant.Never)
             return;
         flight.TimeOutAt = model.Now + SpecifiedLimits.AnswerTime;

@@ -421,6 +421,7 @@ internal sealed class ReferenceModel
         {
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
+            session.Reads += bytes.Length > 0 ? 1 : 0;
             Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
             Replies.OnSessionWasRead(session, bytes.Length);

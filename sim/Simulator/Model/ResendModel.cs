@@ -43,6 +43,9 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries);
 
+    /// <summary>Told of each query whose session ended.</summary>
+    public Action<ExpectedSession, ExpectedQuery>? OnCut { get; set; }
+
     /// <summary>Queries whose session ended wait, or some whose answers are held.</summary>
     public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
 
@@ -107,6 +110,8 @@ internal sealed class ResendModel(ReferenceModel model)
         var queries = new Queue<ExpectedQuery>(session.InFlight.NewestFirst);
         foreach (var query in queries)
             session.InFlight.Remove(query);
+        foreach (var query in queries)
+            OnCut?.Invoke(session, query);
         _lastOver = new Walk(session, queries);
         _lost.Enqueue(new Lost(session.Backend, queries));
     }
@@ -212,8 +217,10 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void SendLost(Lost lost, ExpectedQuery query)
     {
-        if (query.MayBeSentAgain(model.Now) && !model.Quarantine.IsRefused(query.Packet)
-            && TrySend(query))
+        var isRefused = model.Quarantine.IsRefused(query.Packet);
+        if (isRefused)
+            model.Flights.OnGivenUp?.Invoke(query);
+        if (query.MayBeSentAgain(model.Now) && !isRefused && TrySend(query))
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
@@ -246,6 +253,7 @@ internal sealed class ResendModel(ReferenceModel model)
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
             model.Counters.Add(Counter.ResendsOverBudget);
+            model.Flights.OnGivenUp?.Invoke(query);
             return;
         }
         var copy = query.Again();

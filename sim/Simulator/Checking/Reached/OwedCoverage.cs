@@ -66,6 +66,11 @@ public static class OwedCoverage
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 
+        // What a backend owes when it ends or hangs is answered by another (S17).
+        ("BackendCrash", "ResendsAnswered"), ("BackendReset", "ResendsAnswered"),
+        ("BackendEnd", "ResendsAnswered"), ("BackendPause", "ResendsAnswered"),
+        ("BackendPause", "ResendsFromSuspect"),
+
         // The operator is heard.
         ("OperatorRescan", "RescanRequested"), ("OperatorStatus", "Status"),
 
