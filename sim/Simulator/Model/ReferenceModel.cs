@@ -372,7 +372,7 @@ internal sealed class ReferenceModel
         {
             Deeds++;
             AcceptedInTurn++;
-            var connection = new ExpectedConnection(stream, client, Now) 
+            var connection = new ExpectedConnection(stream, client, Now)
             {
                 LastActivity = Now,
                 AcceptedIn = Turn,

@@ -204,14 +204,14 @@ public sealed class NothingLostTests
 
     private static Scenario World(
         Misbehaviour? second = null, Misbehaviour? first = null) => new()
-    {
-        Backends =
+        {
+            Backends =
         [
             new BackendPlan(0, "5301", Instant.Zero, true, first ?? Misbehaviour.None),
             new BackendPlan(
                 PlanOfSecond, "5302", Instant.Zero, true, second ?? Misbehaviour.None),
         ],
-    };
+        };
 
     private static DatagramHeader Header(int length) => new()
     {
