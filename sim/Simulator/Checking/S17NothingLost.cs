@@ -3,10 +3,9 @@
 // Of these a silent backend has 200 before it is suspect, and 50 are to spare; whoever is sent the
 // query then answers at once, if its script is empty.
 //
-// The time begins when the query is put into a backend's queue. It begins anew
-//  - when that backend's session ends, since until then nothing was wrong that could be seen, and
-//    then 50 ms are owed;
-//  - when the balancer's own process stood still.
+// The time begins when the query is put into a backend's queue. When that backend's session ends,
+// it begins anew, and is 50 ms; when the balancer's own process stood still, all of it is left
+// after that.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
@@ -61,14 +60,18 @@ internal sealed class S17NothingLost() : Check("S17")
     /// <summary>And how many since their first one was silent.</summary>
     public long AnsweredAfterSilence { get; private set; }
 
-    private sealed class Asked(ExpectedQuery query, ExpectedSession first, Instant now)
+    private sealed class Asked(ExpectedQuery query, ExpectedSession first, long turn)
     {
         public ExpectedQuery Query => query;
         public ExpectedSession First => first;
         public int ReadsBefore { get; } = first.Reads;
-        public Instant Since { get; set; } = now;
-        public long SinceTurn { get; set; }
+
+        /// <summary>From the end of the turn before on somebody must have been good.</summary>
+        public long SinceTurn { get; set; } = turn;
         public Instant Due { get; set; }
+
+        /// <summary>Its time is not over.</summary>
+        public bool IsAwaited { get; set; }
         public ExpectedSession? Second { get; set; }
         public bool IsFirstOver { get; set; }
 
@@ -117,7 +120,7 @@ internal sealed class S17NothingLost() : Check("S17")
             return;
         }
         if (Model.Lateness > Step)
-            BeginAnew(now);
+            WaitAnew(now);
         while (_due.TryPeek(out var asked, out var at) && now.Nanoseconds > at)
         {
             _due.Dequeue();
@@ -221,9 +224,9 @@ internal sealed class S17NothingLost() : Check("S17")
             return;
         if (before != null)
             Forget(before);
-        var asked = new Asked(query, session, Model.Now);
+        var asked = new Asked(query, session, Model.Turn);
         _asked.Add(key, asked);
-        Await(asked, Model.Now, Model.Turn, Silence + ToSpare);
+        Await(asked, Silence + ToSpare);
     }
 
     /// <summary>It is stuck, if only for a part of this turn.</summary>
@@ -247,29 +250,32 @@ internal sealed class S17NothingLost() : Check("S17")
             Forget(asked);
             return;
         }
-        Await(asked, Model.Now, Model.Turn, ToSpare);
+        asked.SinceTurn = Model.Turn;
+        Await(asked, ToSpare);
     }
 
-    private void Await(Asked asked, Instant since, long turn, Duration time)
+    private void Await(Asked asked, Duration time)
     {
-        (asked.Since, asked.SinceTurn) = (since, turn);
-        asked.Due = asked.Since + time + Steps;
+        asked.Due = Model.Now + time + Steps;
+        asked.IsAwaited = true;
         _due.Enqueue(asked, asked.Due.Nanoseconds);
     }
 
-    private void BeginAnew(Instant now)
+    /// <summary>The process stood still, and waits that ended late prove nothing.</summary>
+    private void WaitAnew(Instant now)
     {
         foreach (var asked in _asked.Values)
         {
             if (now - asked.Query.ArrivedAt >= SpecifiedLimits.ResendTime)
                 Forget(asked);
-            else
-                Await(asked, now, Model.Turn, Silence + ToSpare);
+            else if (asked.IsAwaited)
+                Await(asked, Silence + ToSpare);
         }
     }
 
     private void Judge(Asked asked)
     {
+        asked.IsAwaited = false;
         if (!IsOwed(asked))
         {
             // When the session ends that has it, it is owed once more.

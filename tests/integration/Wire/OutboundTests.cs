@@ -65,8 +65,9 @@ public sealed class OutboundTests : IDisposable
         session.Expect(Frame.Hex("03 00 00 00  05 4e 4d 7f"));
         session.Expect([(byte)client.Endpoint.Port, (byte)(client.Endpoint.Port >> 8), 0, 0]);
         session.Write(Frame.Hex("eb 03 00 00  ca fe"));
-        client.Send([1, 0, 2]);
-        session.Expect([1, 0, 2]);
+        // A whole message: until the first is whole, it is held.
+        client.Send([0, 1, 2]);
+        session.Expect([0, 1, 2]);
         Assert.Equal(new byte[] { 0xca, 0xfe }, client.ReceiveExactly(2));
     }
 
