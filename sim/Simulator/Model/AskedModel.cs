@@ -14,8 +14,9 @@ namespace Simulation.Model;
 /// <summary>What one connection asked.</summary>
 /// <param name="Session">The backend's session when the connection was made.</param>
 /// <param name="Message">Without its length; null for what is not a first message alone.</param>
+/// <param name="AnswersBefore">What the backend had sent before: it answers nothing.</param>
 internal sealed record ExpectedAsk(
-    ExpectedSession? Session, Endpoint Client, Instant SentAt, byte[]? Message);
+    ExpectedSession? Session, Endpoint Client, Instant SentAt, byte[]? Message, long AnswersBefore);
 
 /// <summary>Follows what TCP clients ask.</summary>
 internal sealed class AskedModel(ReferenceModel model)
@@ -60,7 +61,7 @@ internal sealed class AskedModel(ReferenceModel model)
         if (connection.Ask is not { } ask)
             return;
         var isAnswered = ask.Message != null
-            ? connection.Answers.Whole > 0
+            ? connection.Answers.Whole > ask.AnswersBefore
             : connection.Answers.Whole >= connection.Queries.Whole && !connection.Queries.IsInside;
         if (!isAnswered)
             return;
@@ -76,7 +77,8 @@ internal sealed class AskedModel(ReferenceModel model)
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
             _inFlight.RemoveAt(0);
         connection.Ask = new ExpectedAsk(
-            connection.Session, connection.From, model.Now, message);
+            connection.Session, connection.From, model.Now, message,
+            connection.Answers.Whole);
         _inFlight.Add(connection.Ask);
     }
 

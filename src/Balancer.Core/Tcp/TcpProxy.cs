@@ -70,6 +70,9 @@ internal sealed class TcpProxy : IStreamOwner
     private long _sessionsEnded;
     private long _session;
     private MessageTicket _asked;
+
+    /// <summary>Messages that the backend had sent before it was asked: they answer nothing.</summary>
+    private long _wholeBefore;
     private bool _hasName;
     private bool _isRefused;
     private int _tries;
@@ -479,9 +482,10 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _lastActivity = now;
         var result = RelayResult.Ok;
+        var readBefore = _toClient.BytesRead;
         if ((ready & Readiness.Read) != 0)
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
-        if (!_asked.IsNone && IsAnswered)
+        if (!_asked.IsNone && _toClient.BytesRead > readBefore && IsAnswered)
         {
             _messages.OnAnswered(_asked);
             _asked = default;
@@ -546,7 +550,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     /// <summary>What has a name is the first message; else all that was asked counts.</summary>
     private bool IsAnswered => _hasName
-        ? _toClient.Whole > 0
+        ? _toClient.Whole > _wholeBefore
         : _toClient.Whole >= _toBackend.Whole && !_toBackend.IsInside;
 
     /// <summary>Reads the client; whether the connection goes on.</summary>
@@ -589,6 +593,7 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _messages.Remove(_asked);
         _hasName = !message.IsEmpty;
+        _wholeBefore = _toClient.Whole;
         _asked = _messages.Add(now, new Asked
         {
             Client = Peer,
