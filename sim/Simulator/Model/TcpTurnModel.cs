@@ -31,6 +31,12 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         public long LastVisit { get; set; }
     }
 
+    /// <summary>This turn's visits have used its budget up: what waits, waits for the next.</summary>
+    public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
+
+    private long Spent =>
+        model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes;
+
     public void OnTurnBegan()
     {
         _visited = null;
@@ -86,8 +92,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     /// <summary>A turn ends with the visit that uses its budget up.</summary>
     private void CheckBudget(ExpectedConnection connection)
     {
-        var spent = model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes;
-        if (spent < SpecifiedLimits.RelayBudgetBytes || model.Life.IsStopping)
+        if (!IsUsedUp || model.Life.IsStopping)
             return;
         model.Report(Finding.Unbounded, $"the connection of {connection.From} had its turn when"
             + $" {_visitsOfTurn} visits had read {model.RelayedInTurn} bytes in one turn of the"
