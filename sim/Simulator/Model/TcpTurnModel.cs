@@ -31,7 +31,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         public long LastVisit { get; set; }
     }
 
-    /// <summary>This turn's visits have used its budget up: what waits, waits for the next.</summary>
+    /// <summary>This turn's visits have used its budget up; the next turn serves the rest.</summary>
     public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
 
     private long Spent =>

@@ -71,7 +71,7 @@ internal sealed class TcpProxy : IStreamOwner
     private long _session;
     private MessageTicket _asked;
 
-    /// <summary>Messages that the backend had sent before it was asked: they answer nothing.</summary>
+    /// <summary>What the backend had sent before it was asked answers nothing.</summary>
     private long _wholeBefore;
     private bool _hasName;
     private bool _isRefused;
