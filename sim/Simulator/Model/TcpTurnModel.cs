@@ -31,7 +31,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         public long LastVisit { get; set; }
     }
 
-    /// <summary>This turn's visits have used its budget up; the next turn serves the rest.</summary>
+    /// <summary>This turn's visits have used its budget up; the next one serves more.</summary>
     public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
 
     private long Spent =>
