@@ -18,7 +18,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
     /// </summary>
     private const long NextHeartbeatNs = 5_000_000_000;
 
-    private const long UnreadDelayNs = 14_000_000_000;
+    private const long UnreadDelayNs = 9_000_000_000;
 
     /// <summary>The type that no side knows.</summary>
     private const WireType UnknownType = (WireType)1099;

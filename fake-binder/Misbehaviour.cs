@@ -75,7 +75,7 @@ public sealed record Misbehaviour
 
     /// <summary>
     /// Reads nothing more on the control session after N queries, and answers heartbeats unread,
-    /// HeartbeatDelayNs, or else 14 s, after they must have come.
+    /// HeartbeatDelayNs, or else 9 s, after they must have come.
     /// </summary>
     public int? DeafAfter { get; init; }
 

@@ -1,5 +1,6 @@
 // Owns the reading of the balancer's log, as far as checks need it: records with all counters, the
-// lines about backends and remotes that follow them, and when a rebalance began.
+// lines about backends and remotes that follow them, when a rebalance began, and when a backend
+// became suspect or was trusted again.
 //
 // What always holds: a line that is not a record, or one that is not known, changes nothing.
 
@@ -29,9 +30,13 @@ internal static class LogReader
     private static void Take(JsonElement record, ObservedBalancer seen)
     {
         var name = record.TryGetProperty("event", out var text) ? text.GetString() : null;
-        if (name == "rebalancing" && record.TryGetProperty("time", out var time)
-            && time.TryGetDateTime(out var at))
-            seen.Rebalances.Add(ToNs(at) - seen.LogClockAheadNs);
+        if (record.TryGetProperty("time", out var time) && time.TryGetDateTime(out var at))
+        {
+            if (name == "rebalancing")
+                seen.Rebalances.Add(ToNs(at) - seen.LogClockAheadNs);
+            if (name is "backend_suspected" or "backend_trusted")
+                seen.Suspicions.Add(ToNs(at) - seen.LogClockAheadNs);
+        }
         if (name is "status" or "stopped")
             seen.Records.Add(Counters(record, name == "stopped"));
         if (seen.Records is [.., var last])

@@ -242,6 +242,9 @@ internal sealed class ObservedBalancer
 
     /// <summary>When rebalances were told of.</summary>
     public List<long> Rebalances { get; } = [];
+
+    /// <summary>When any backend became suspect or was trusted again, as the log has it.</summary>
+    public List<long> Suspicions { get; } = [];
 }
 
 /// <summary>All that was seen.</summary>

@@ -113,7 +113,7 @@ internal sealed class RealTcpClient(
         for (var query = 0; query < count; query++)
         {
             var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
-            var length = DnsQuestions.Write(message, plan.Id, query);
+            var length = DnsQuestions.Write(message, plan, query);
             DnsFraming.WriteLength(bytes.AsSpan(at), length);
             at += DnsFraming.LengthBytes + length;
         }

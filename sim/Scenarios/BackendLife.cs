@@ -3,7 +3,7 @@
 // carries them out.
 //
 // What always holds: where it says that a fault finds nobody, nobody is there in any run; a
-// backend whose script can end the process is taken to be up whenever it may be.
+// backend whose script can end the process, or a query, is taken to be up whenever it may be.
 
 using System;
 using System.Collections.Generic;
@@ -13,10 +13,10 @@ using FakeBinder;
 namespace Simulation.Scenarios;
 
 /// <summary>One backend's processes, as planned.</summary>
-internal sealed class BackendLife(BackendPlan plan)
+internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
 {
     private readonly Dictionary<int, Flaw> _vain = [];
-    private readonly bool _isKnown = plan.Script is
+    private readonly bool _isKnown = !canBeKilled && plan.Script is
     {
         CrashAfter: null, CrashMidFrameAfter: null, CrashBeforeTcpOk: false,
     };

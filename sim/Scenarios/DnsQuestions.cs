@@ -20,7 +20,17 @@ public static class DnsQuestions
     public const int MaxPayload = 65_507;
 
     private const int HeaderBytes = 12;
+
+    /// <summary>Of an INBOUND_UDP, before its packet.</summary>
+    private const int FrameHeaderBytes = 16;
+    private const int LengthBytes = 2;
     private const byte Response = 0x80;
+
+    /// <summary>How the names end here, the type A and the class IN.</summary>
+    private static ReadOnlySpan<byte> Rest => "\u0004test\0\0\u0001\0\u0001"u8;
+
+    /// <summary>The first label of a question that ends backends.</summary>
+    private static ReadOnlySpan<byte> KillerLabel => "\u0006killer"u8;
 
     /// <summary>Writes the question, without padding; returns its bytes.</summary>
     public static int Write(Span<byte> into, int client, int query)
@@ -32,9 +42,8 @@ public static class DnsQuestions
         var at = HeaderBytes;
         at += WriteLabel(into[at..], (byte)'q', query);
         at += WriteLabel(into[at..], (byte)'c', client);
-        ReadOnlySpan<byte> rest = [4, .. "test"u8, 0, 0, 1, 0, 1];
-        rest.CopyTo(into[at..]);
-        return at + rest.Length;
+        Rest.CopyTo(into[at..]);
+        return at + Rest.Length;
     }
 
     /// <summary>
@@ -55,12 +64,58 @@ public static class DnsQuestions
             case QueryKind.Response:
                 WriteResponse(into[..bytes], client.Id, query);
                 return bytes;
+            case QueryKind.Killer:
+                return WriteKiller(into, IdOf(client.Id, query), bytes);
             default:
                 var length = Write(into, client.Id, query);
                 if (bytes > length)
                     into[length..bytes].Clear();
                 return Math.Max(length, bytes);
         }
+    }
+
+    /// <summary>Writes a question of a TCP client's; returns its bytes.</summary>
+    public static int Write(Span<byte> into, TcpClientPlan client, int query) =>
+        client.Killer > 0 && query == client.Queries - 1
+            ? WriteKiller(into, IdOf(client.Id, query), client.Killer - 1)
+            : Write(into, client.Id, query);
+
+    /// <summary>Whether a message is a question that ends backends.</summary>
+    public static bool IsKiller(ReadOnlySpan<byte> message) =>
+        message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(KillerLabel);
+
+    /// <summary>
+    /// Where in the bytes that a backend read the frame of the first killer begins, or over TCP its
+    /// length; -1 for none, or one that came in pieces.
+    /// </summary>
+    public static int FindKiller(ReadOnlySpan<byte> read)
+    {
+        var at = read.IndexOf(KillerLabel);
+        if (IsMessage(read, at - HeaderBytes - LengthBytes))
+            return at - HeaderBytes - LengthBytes;
+        return at < FrameHeaderBytes + HeaderBytes ? -1 : at - FrameHeaderBytes - HeaderBytes;
+    }
+
+    /// <summary>A killer's message is there behind its length, as over TCP.</summary>
+    private static bool IsMessage(ReadOnlySpan<byte> read, int at)
+    {
+        var second = at + LengthBytes + HeaderBytes + KillerLabel.Length;
+        return at >= 0 && second < read.Length
+            && BinaryPrimitives.ReadUInt16BigEndian(read[at..])
+                == second + 1 + read[second] + Rest.Length - at - LengthBytes;
+    }
+
+    private static int WriteKiller(Span<byte> into, ushort id, int which)
+    {
+        into[..HeaderBytes].Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(into, id);
+        into[2] = 1; // RD
+        into[5] = 1; // One question.
+        KillerLabel.CopyTo(into[HeaderBytes..]);
+        var at = HeaderBytes + KillerLabel.Length;
+        at += WriteLabel(into[at..], (byte)'k', which);
+        Rest.CopyTo(into[at..]);
+        return at + Rest.Length;
     }
 
     /// <summary>A proper header with QR set and nothing after it.</summary>

@@ -3,7 +3,8 @@
 //
 // Asked is only what the scenario says: a backend that is not there, or that is down for certain
 // when the fault comes; a time after the healing; a fault that another one covers; a fault of what
-// nobody uses. Where a backend may crash by its script, nothing is known about when it is up.
+// nobody uses. Where a backend may crash by its script or by a query, nothing is known of when it
+// is up.
 //
 // What always holds: a fault that changes a run is not refused; the generator makes none that is.
 
@@ -160,8 +161,11 @@ internal static class FaultCheck
     private static Dictionary<int, BackendLife> Lives(Scenario scenario)
     {
         var lives = new Dictionary<int, BackendLife>();
+        var canBeKilled = scenario.UdpClients.Any(
+            client => client.Queries.Any(query => query.Kind == QueryKind.Killer))
+            || scenario.TcpClients.Any(client => client.Killer > 0);
         foreach (var backend in scenario.Backends)
-            lives.TryAdd(backend.Id, new BackendLife(backend));
+            lives.TryAdd(backend.Id, new BackendLife(backend, canBeKilled));
         foreach (var (item, fault) in InOrder(scenario))
         {
             if (fault.At < scenario.HealAt && lives.TryGetValue(fault.Target, out var life))

@@ -29,6 +29,9 @@ public readonly ref struct SeenFrame(
     public uint Length { get; } = length;
     public ReadOnlySpan<byte> Payload { get; } = payload;
 
+    /// <summary>Bytes of a query's frame before its payload.</summary>
+    public const int QueryHeaderBytes = FrameDecoder.HeaderBytes;
+
     /// <summary>The type of the frame that bytes begin with; 0 if they are too few.</summary>
     public static uint TypeOf(ReadOnlySpan<byte> bytes) =>
         bytes.Length < FrameDecoder.TypeBytes ? 0 : FrameDecoder.Field(bytes, 0);

@@ -3,7 +3,8 @@
 // others, and bursts over UDP come at the same instant, and backends answer each query many times:
 // it is more than a turn of the balancer may do. In a jam, shortly before chaos ends, core backends
 // read nothing for some seconds while a few hosts ask all the time, and then go on in the same
-// session.
+// session. Pauses are GeneratedPauses', queries
+// that end backends GeneratedKillers', and backends that are wrong GeneratedErrors'.
 //
 // What always holds: episodes have streams of their own, ids of their own and hosts of their own,
 // so the rest of a scenario is what it is without them, but for the sizes of buffers and for faults
@@ -37,7 +38,28 @@ internal static class GeneratedEpisodes
     private const long Ms = 1_000_000;
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario) =>
-        AddJam(world, AddRushes(world, scenario));
+        AddErrors(world, AddKillers(world, AddPauses(
+            world, AddJam(world, AddRushes(world, scenario)))));
+
+    private static Scenario AddErrors(GeneratedWorld world, Scenario scenario)
+    {
+        var before = scenario.UdpClients.Count(IsOurs);
+        return GeneratedErrors.AddTo(
+            world, scenario, (n, queries) => UdpHost(before + n, queries));
+    }
+
+    private static Scenario AddKillers(GeneratedWorld world, Scenario scenario)
+    {
+        var before = scenario.UdpClients.Count(IsOurs);
+        return GeneratedKillers.AddTo(world, scenario, queries => UdpHost(before, queries));
+    }
+
+    private static Scenario AddPauses(GeneratedWorld world, Scenario scenario)
+    {
+        var before = scenario.UdpClients.Count(IsOurs);
+        return GeneratedPauses.AddTo(
+            world, scenario, (n, queries) => UdpHost(before + n, queries));
+    }
 
     // ---- Rushes ----
 

@@ -20,6 +20,7 @@ public static class Generator
 {
     private const int TopologyPurpose = 1;
     private const int KernelPurpose = 2;
+    private const int ProbePurpose = 3;
 
     private static readonly Duration DefaultLength = Duration.FromSeconds(300);
 
@@ -39,7 +40,7 @@ public static class Generator
         var heal = neverHeals ? Instant.Zero + length + AfterTheStop : HealAt(length);
         var world = new GeneratedWorld(seed, profile, options, heal, Instant.Zero + length);
         var backends = GeneratedBackends.Make(world, random.Next(1, 8));
-        var kernel = MakeKernel(world, backends.Length);
+        var kernel = WithProbe(world, MakeKernel(world, backends.Length));
         var udp = GeneratedClients.MakeUdp(world, UdpCount(random, profile));
         var tcp = GeneratedClients.MakeTcp(
             world, TcpCount(random, profile), udp.Length, kernel);
@@ -92,6 +93,17 @@ public static class Generator
             Profile.Tcp => 5 + count,
             Profile.Calm => Math.Min(20, count),
             _ => count,
+        };
+    }
+
+    private static KernelPlan WithProbe(GeneratedWorld world, KernelPlan kernel)
+    {
+        var random = world.Stream(Streams.Kernel, 0, ProbePurpose);
+        return kernel with
+        {
+            Probe = random.Chance(1, 3),
+            ProbeRise = random.Chance(1, 2) ? kernel.ProbeRise : random.LogUniform(1, 8),
+            ProbeFall = random.Chance(1, 2) ? kernel.ProbeFall : random.LogUniform(1, 8),
         };
     }
 

@@ -89,7 +89,7 @@ public static class Misdeeds
             "One SERVER_HEARTBEAT that nobody asked for, this long after the hello."),
         Count("deafAfter", 0, m => m.DeafAfter, (m, v) => m with { DeafAfter = v },
             "After N queries it reads nothing more on the control session, but answers "
-            + "heartbeats, unread, heartbeatDelay or else 14 s after they must have come."),
+            + "heartbeats, unread, heartbeatDelay or else 9 s after they must have come."),
         Count("unknownFrameAfter", 0, m => m.UnknownFrameAfter,
             (m, v) => m with { UnknownFrameAfter = v }, "A frame of type 1099 after N queries."),
         Count("tcpFrameOnControlAfter", 0, m => m.TcpFrameOnControlAfter,

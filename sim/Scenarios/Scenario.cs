@@ -85,6 +85,15 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.WarmUp.</summary>
     public Duration WarmUp { get; init; } = Duration.FromSeconds(1L);
 
+    /// <summary>Whether backends are probed, for SpecifiedLimits.ProbeName.</summary>
+    public bool Probe { get; init; }
+
+    /// <summary>See BalancerOptions.ProbeRise.</summary>
+    public int ProbeRise { get; init; } = 1;
+
+    /// <summary>See BalancerOptions.ProbeFall.</summary>
+    public int ProbeFall { get; init; } = 3;
+
     /// <summary>See BalancerOptions.TcpConnections.</summary>
     public int TcpConnections { get; init; } = 10_000;
 
@@ -139,6 +148,12 @@ public enum QueryKind
 
     /// <summary>A proper header with QR set.</summary>
     Response,
+
+    /// <summary>
+    /// A question that ends the backend that reads it; `Bytes` says which of them, so several
+    /// queries can ask the same.
+    /// </summary>
+    Killer,
 }
 
 /// <summary>One TCP connection of a client.</summary>
@@ -150,9 +165,12 @@ public enum QueryKind
 /// <param name="ChunkBytes">It sends pieces of this size, each 1 ms after the one before.</param>
 /// <param name="Manner">How it behaves besides.</param>
 /// <param name="After">When its manner acts, counted from its connecting.</param>
+/// <param name="Killer">
+/// The number of the question that ends whoever reads it, from 1; it is asked last. 0 for none.
+/// </param>
 public sealed record TcpClientPlan(
     int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
-    TcpManner Manner, Duration After);
+    TcpManner Manner, Duration After, int Killer = 0);
 
 /// <summary>How a TCP client behaves.</summary>
 public enum TcpManner

@@ -53,6 +53,12 @@ internal static class ScenarioFields
             "Whether changes of the directory are announced, as inotify does."),
         Of("warmUp", FileValues.Duration, "1s", k => k.WarmUp, (k, v) => k with { WarmUp = v },
             "The balancer's --warm-up."),
+        Of("probe", FileValues.Flag, "false", k => k.Probe, (k, v) => k with { Probe = v },
+            $"Whether backends are probed, as by --probe {SpecifiedLimits.ProbeName}."),
+        Of("probeRise", FileValues.Count(1, 1000), "1", k => k.ProbeRise,
+            (k, v) => k with { ProbeRise = v }, "The balancer's --probe-rise."),
+        Of("probeFall", FileValues.Count(1, 1000), "3", k => k.ProbeFall,
+            (k, v) => k with { ProbeFall = v }, "The balancer's --probe-fall."),
         Of("tcpConnections", FileValues.Count(1), "10000", k => k.TcpConnections,
             (k, v) => k with { TcpConnections = v }, "The balancer's --tcp-connections."),
         Of("tcpConnectionsPerClient", FileValues.Count(1), "1000",
@@ -97,7 +103,8 @@ internal static class ScenarioFields
             q => q.Port, (q, v) => q with { Port = (ushort)v }, "The source port."),
         FileFields.Make<QueryPlan, QueryKind>("kind", FileValues.Name<QueryKind>(), "question",
             q => q.Kind, (q, v) => q with { Kind = v },
-            "A proper question; bytes at random with QR clear; or a proper header with QR set."),
+            "A proper question; bytes at random with QR clear; a proper header with QR set; or a"
+                + " question that ends the backend that reads it, `bytes` being its number."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
             "Its size; a shorter question is padded to it, a longer one keeps its own."),
@@ -147,6 +154,10 @@ internal static class ScenarioFields
         FileFields.Make<TcpClientPlan, Duration>("after", FileValues.Duration, "0s",
             c => c.After, (c, v) => c with { After = v },
             "When the manners resets and leaves act, counted from its connect."),
+        FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
+            c => c.Killer, (c, v) => c with { Killer = v },
+            "Its last question ends the process that reads it: the number of that question, from 1;"
+                + " a `killer` over UDP with one byte less is the same. 0 for none."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

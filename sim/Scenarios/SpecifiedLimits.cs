@@ -87,6 +87,8 @@ public static class SpecifiedLimits
 
     public static readonly Duration HandshakeTime = Seconds(10);
     public const int BackendTries = 2;
+    public static readonly Duration FirstFullDelay = Duration.FromMilliseconds(10);
+    public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
     public const int RelayQueueBytes = 16 * 1024;
 
     /// <summary>How long the listener may rest when there is no descriptor to be had.</summary>
@@ -94,6 +96,113 @@ public static class SpecifiedLimits
 
     /// <summary>How long the UDP socket may rest when receiving fails.</summary>
     public static readonly Duration ReceivePause = Duration.FromMilliseconds(10);
+
+    // ---- Queries in flight ----
+
+    public const int QueriesInFlight = 16_384;
+
+    /// <summary>Blocks that their packets take, each of so many bytes.</summary>
+    public const int BlocksInFlight = 32_768;
+
+    public const int BlockBytes = 128;
+
+    /// <summary>Of one address, port and id on one session.</summary>
+    public const int AlikeInFlight = 16;
+
+    public static readonly Duration AnswerTime = Seconds(10);
+
+    /// <summary>Time-outs that one turn serves for one session, and when the next follow.</summary>
+    public const int TimeOutsOfATurn = 256;
+
+    public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
+
+    /// <summary>When those follow that were not due yet, at the earliest.</summary>
+    public static readonly Duration TimeOutInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>Younger queries of a session that ended, or is suspect, are sent again.</summary>
+    public static readonly Duration ResendTime = Seconds(5);
+
+    /// <summary>Queries that one turn looks at to send them again.</summary>
+    public const int ResendsOfATurn = 256;
+
+    /// <summary>
+    /// Of so many seconds, the present one included, the budget of copies is made up: one for every
+    /// so many queries, and never less than so many.
+    /// </summary>
+    public const int BudgetSeconds = 11;
+
+    public const int QueriesOfACopy = 10;
+    public const int LeastCopies = 50;
+
+    // ---- Suspicion ----
+
+    /// <summary>How long a backend may be silent when it was asked.</summary>
+    public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
+
+    /// <summary>A wait that ends later than this proves nothing.</summary>
+    public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
+
+    /// <summary>How long it is remembered that a backend was suspect before.</summary>
+    public static readonly Duration SuspicionMemory = Seconds(60);
+
+    public static readonly Duration FirstProof = Seconds(2);
+    public static readonly Duration LongestProof = Seconds(32);
+
+    // ---- Failing ----
+
+    /// <summary>Answers of a session that its share is of, and those that it takes.</summary>
+    public const int AnswersOfAShare = 100;
+
+    public const int AnswersToJudgeBy = 20;
+
+    /// <summary>Percentage points: to begin to fail, and to be still failing.</summary>
+    public const int FarAbove = 50;
+
+    public const int StillAbove = 25;
+
+    /// <summary>
+    /// Without an answer for so long a record is forgotten; so long a failing one fails at least.
+    /// </summary>
+    public static readonly Duration ShareMemory = Seconds(10);
+
+    // ---- Held answers ----
+
+    public static readonly Duration HoldTime = Seconds(2);
+    public static readonly Duration AskAgainAfter = Milliseconds(100);
+    public const int MostHeld = 4096;
+
+    // ---- Probes ----
+
+    public static readonly Duration ProbeEvery = Seconds(1);
+    public static readonly Duration ProbeEveryWhenCold = Milliseconds(100);
+    public static readonly Duration ProbeColdFor = Seconds(10);
+    public static readonly Duration ProbeAnswerTime = Seconds(1);
+
+    /// <summary>Where probes come from.</summary>
+    public static readonly Endpoint ProbeSource = new(Ipv4.From(192, 0, 0, 8), 53);
+
+    /// <summary>The name that simulated balancers ask for.</summary>
+    public const string ProbeName = "ready.probe.test";
+
+    // ---- Quarantine ----
+
+    public static readonly Duration DeathsCountTogether = Seconds(60);
+    public static readonly Duration FirstRefusal = Seconds(60);
+    public static readonly Duration LongestRefusal = Seconds(3600);
+
+    /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
+    public const int RefusalCases = 4096;
+
+    /// <summary>Every so many answers one is remembered.</summary>
+    public const int AnswersOfASample = 8;
+
+    public const int AnswersRemembered = 4096;
+
+    /// <summary>Bytes of a first message that is read, without its length.</summary>
+    public const int FirstMessageBytes = 512;
+
+    /// <summary>First messages of TCP clients that are remembered.</summary>
+    public const int FirstMessages = 1024;
 
     // ---- The log and the stop ----
 
@@ -135,6 +244,14 @@ public static class SpecifiedLimits
     /// Replies taken of all sessions, however small they are.
     /// </summary>
     public const int RepliesOfATurn = 256;
+
+    /// <summary>A read counts for so many replies at least.</summary>
+    public const int RepliesOfARead = 2;
+
+    /// <summary>
+    /// Bytes of the smallest reply: a read asks for as many as the turn may take.
+    /// </summary>
+    public const int LeastReplyBytes = 16;
 
     /// <summary>
     /// A session is read in at least so many bytes at a time; what came short of it was all.

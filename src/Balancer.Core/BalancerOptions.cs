@@ -1,5 +1,7 @@
 // Owns what differs from one balancer to another. All else is the same everywhere, and in Limits.
 
+using System.Collections.Immutable;
+
 namespace Balancer.Core;
 
 /// <summary>
@@ -10,6 +12,17 @@ public sealed record BalancerOptions
 {
     /// <summary>See Limits.WarmUp; zero for none, an hour at most.</summary>
     public Duration WarmUp { get; init; } = Limits.WarmUp;
+
+    /// <summary>
+    /// The name that each backend is asked for every second, as DnsName writes it; empty for none.
+    /// </summary>
+    public ImmutableArray<byte> Probe { get; init; } = [];
+
+    /// <summary>See Limits.ProbeRise; 1 or more.</summary>
+    public int ProbeRise { get; init; } = Limits.ProbeRise;
+
+    /// <summary>See Limits.ProbeFall; 1 or more.</summary>
+    public int ProbeFall { get; init; } = Limits.ProbeFall;
 
     /// <summary>See Limits.TcpConnections; 1 or more.</summary>
     public int TcpConnections { get; init; } = Limits.TcpConnections;
@@ -22,6 +35,12 @@ public sealed record BalancerOptions
 
     /// <summary>See Limits.TcpLifetime; above zero.</summary>
     public Duration TcpLifetime { get; init; } = Limits.TcpLifetime;
+
+    /// <summary>
+    /// A query that finds no healthy backend is answered with SERVFAIL instead of silence, so that
+    /// its client asks another server at once. The original is silent.
+    /// </summary>
+    public bool AnswersWithoutBackend { get; init; }
 
     /// <summary>
     /// See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.

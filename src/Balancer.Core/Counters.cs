@@ -4,6 +4,8 @@
 // What always holds, after every turn (tests and the simulator recount it):
 //   QueriesReceived     = QueriesForwarded + Σ the other Queries… counters
 //   RepliesReceived     = RepliesSent + Σ the other Replies… counters
+//   QueriesForwarded    = answered + in flight now + Σ the Unanswered… counters, where answered is
+//     RepliesReceived without the replies that are unmatched, duplicate or not deliverable as such
 //   ConnectionsAccepted = connections open now + Σ the other Connections… counters
 // An OUTBOUND_UDP whose length no datagram can have is a fault, not a reply, and in no counter.
 
@@ -33,6 +35,12 @@ public enum Counter
     /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
+    /// <summary>Dropped: from the address that probes of backends come from.</summary>
+    QueriesFromProbeAddress,
+
+    /// <summary>Refused: backends have died of it.</summary>
+    QueriesQuarantined,
+
     /// <summary>Dropped: no backend was healthy.</summary>
     QueriesWithoutBackend,
 
@@ -54,8 +62,16 @@ public enum Counter
     /// <summary>Dropped: destination port over 65,535.</summary>
     RepliesToPortTooLarge,
 
-    /// <summary>Dropped: the address is not a known remote.</summary>
-    RepliesToStranger,
+    /// <summary>Dropped: no query that it could answer is in flight on its session.</summary>
+    RepliesUnmatched,
+
+    /// <summary>
+    /// Held: an error of a backend that has just said hello; the query is asked again.
+    /// </summary>
+    RepliesHeld,
+
+    /// <summary>Dropped: another backend has answered the query.</summary>
+    RepliesDuplicate,
 
     /// <summary>Dropped: the UDP socket's buffer was full (EAGAIN).</summary>
     RepliesWouldBlock,
@@ -105,6 +121,9 @@ public enum Counter
     /// <summary>Closed: open for as long as a connection may be.</summary>
     ConnectionsTooOld,
 
+    /// <summary>Answered with REFUSED: backends have died of its first message.</summary>
+    ConnectionsQuarantined,
+
     /// <summary>Torn down: the client's side failed.</summary>
     ConnectionsFailedByClient,
 
@@ -114,6 +133,63 @@ public enum Counter
     /// <summary>Torn down: still open when the balancer stopped.</summary>
     ConnectionsCutByStop,
 
+    /// <summary>Forwarded, and not answered within 10 s.</summary>
+    UnansweredTimedOut,
+
+    /// <summary>Forwarded, and forgotten since too many are in flight.</summary>
+    UnansweredEvicted,
+
+    /// <summary>Forwarded, and lost with a session; not sent again.</summary>
+    UnansweredLost,
+
+    /// <summary>Queries sent to a second backend because a session ended.</summary>
+    ResendsAfterLoss,
+
+    /// <summary>Queries sent to a second backend because the first is suspect.</summary>
+    ResendsFromSuspect,
+
+    /// <summary>Queries of suspect backends not sent again: too many were lately.</summary>
+    ResendsOverBudget,
+
+    /// <summary>Queries that the second backend has answered first.</summary>
+    ResendsAnswered,
+
+    /// <summary>Answers of the balancer's own that the kernel took.</summary>
+    OwnAnswersSent,
+
+    /// <summary>Answers of the balancer's own that it did not.</summary>
+    OwnAnswersFailed,
+
+    /// <summary>Times that a query began to be refused because backends died of it.</summary>
+    QuarantinesBegun,
+
+    /// <summary>Times that a backend became suspect.</summary>
+    BackendsSuspected,
+
+    /// <summary>Times that a suspect backend was trusted again.</summary>
+    BackendsTrusted,
+
+    /// <summary>Times that a backend's answers became far worse than another's.</summary>
+    BackendsFailing,
+
+    /// <summary>Times that a failing backend's answers became like the others'.</summary>
+    BackendsNoLongerFailing,
+
+    /// <summary>Probes put into a backend's queue.</summary>
+    ProbesSent,
+
+    /// <summary>Probes that a backend gave a good answer to.</summary>
+    ProbesAnswered,
+
+    /// <summary>Probes answered with SERVFAIL or REFUSED, or not in time.</summary>
+    ProbesFailed,
+
+    /// <summary>Times that a backend failed so many probes that it was taken as down.</summary>
+    BackendsDownByProbe,
+
+    /// <summary>Times that such a backend's answers were good again.</summary>
+    BackendsUpByProbe,
+
     /// <summary>Accepts that failed; what waited goes on waiting.</summary>
     AcceptsFailed,
 
@@ -122,6 +198,12 @@ public enum Counter
 
     /// <summary>Connections tried on a second backend.</summary>
     ConnectionsRetried,
+
+    /// <summary>Waited for a backend that became suspect or lost its session.</summary>
+    ConnectionsMoved,
+
+    /// <summary>Connects that found a backend's accept queue full, and are made again.</summary>
+    ConnectsToFullBackend,
 
     /// <summary>Remotes forgotten because they were silent for five minutes.</summary>
     RemotesExpired,
@@ -147,6 +229,16 @@ public sealed class Counters
     /// <summary>What replies become other than sent.</summary>
     public static readonly ImmutableArray<Counter> ReplyDrops = Range(
         Counter.RepliesOversized, Counter.RepliesFailed);
+
+    /// <summary>
+    /// Replies that answer no query, or only one that is answered or asked again.
+    /// </summary>
+    public static readonly ImmutableArray<Counter> RepliesWithoutQuery = Range(
+        Counter.RepliesOversized, Counter.RepliesDuplicate);
+
+    /// <summary>How forwarded queries end other than answered.</summary>
+    public static readonly ImmutableArray<Counter> Unanswered = Range(
+        Counter.UnansweredTimedOut, Counter.UnansweredLost);
 
     /// <summary>How accepted connections end.</summary>
     public static readonly ImmutableArray<Counter> ConnectionEnds = Range(

@@ -285,6 +285,201 @@ public static class Limits
     /// <summary>Backends tried for one connection before the client is closed. Ours.</summary>
     public const int TcpBackendTries = 2;
 
+    /// <summary>
+    /// How long a connection waits before it asks again whose backend had no room in its accept
+    /// queue; twice as long each further time, up to the longest. Ours: a backend that is busy for
+    /// a moment delays its clients by little more than that moment.
+    /// </summary>
+    public static readonly Duration FirstFullDelay = Duration.FromMilliseconds(10);
+
+    /// <summary>The longest of these delays. Ours.</summary>
+    public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// Connections that one turn looks at when a backend's state changed, for those that should
+    /// leave it. Ours: 10,000 of them are looked at in ten turns.
+    /// </summary>
+    public const int TcpLooksPerTurn = 1024;
+
+    // ---- Queries in flight ----
+
+    /// <summary>
+    /// Queries in flight on one session. Ours: 80,000 a second, answered in 0.2 s.
+    /// </summary>
+    public const int InFlightQueries = 16_384;
+
+    /// <summary>Blocks of memory for their packets: 4 MB a session. Ours.</summary>
+    public const int InFlightBlocks = 32_768;
+
+    /// <summary>Bytes of a block; most queries fit one. Ours.</summary>
+    public const int InFlightBlockBytes = 128;
+
+    /// <summary>
+    /// Queries of one address, port and id in flight on one session; a client that asks again with
+    /// the same id does so a few times. Ours.
+    /// </summary>
+    public const int InFlightAlike = 16;
+
+    /// <summary>
+    /// How long a query is in flight without an answer; resolvers give up sooner. Ours.
+    /// </summary>
+    public static readonly Duration InFlightTime = Duration.FromSeconds(10);
+
+    /// <summary>
+    /// How old a query may be to be sent again; its client has asked again by then. Ours.
+    /// </summary>
+    public static readonly Duration ResendTime = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// Queries that one turn looks at to send them again, or to time them out. Ours.
+    /// </summary>
+    public const int ResendsPerTurn = 256;
+
+    /// <summary>
+    /// How long the next look at queries that are due waits when one turn had too many. Ours.
+    /// </summary>
+    public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
+
+    /// <summary>
+    /// How far apart two looks at queries that are due are, so that as many as a client likes wake
+    /// the balancer ten times a second. Ours.
+    /// </summary>
+    public static readonly Duration TimeOutInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>How long the budget of queries sent again looks back. Ours.</summary>
+    public static readonly Duration ResendBudgetTime = Duration.FromSeconds(10);
+
+    /// <summary>Of the queries in that time, one in so many may be sent again. Ours.</summary>
+    public const int ResendBudgetShare = 10;
+
+    /// <summary>
+    /// Queries that may be sent again in that time, however few there were. Ours.
+    /// </summary>
+    public const int LeastResendBudget = 50;
+
+    // ---- Quarantine ----
+
+    /// <summary>Two deaths of backends count together if no more is between them. Ours.</summary>
+    public static readonly Duration QuarantineMemory = Duration.FromSeconds(60);
+
+    /// <summary>How long a query that ends backends is refused, the first time. Ours.</summary>
+    public static readonly Duration FirstQuarantine = Duration.FromSeconds(60);
+
+    /// <summary>How long at most, and how long it is remembered after that. Ours.</summary>
+    public static readonly Duration LongestQuarantine = Duration.FromSeconds(3600);
+
+    /// <summary>
+    /// Queries under suspicion or refused, and queries that one death is looked through for: what a
+    /// backend has in flight in 0.2 s at 20,000 a second. Ours.
+    /// </summary>
+    public const int QuarantineCases = 4096;
+
+    /// <summary>
+    /// Of the answers, one in so many is remembered. Ours: that costs 10 ns each.
+    /// </summary>
+    public const int QuarantineSample = 8;
+
+    /// <summary>Answers that are remembered. Ours: a name asked by many is among them.</summary>
+    public const int QuarantineAnswers = 4096;
+
+    /// <summary>
+    /// Bytes of a TCP connection's first message that is read, at most; longer ones are passed on
+    /// as they come. Ours: a query has no more, and with EDNS it is a tenth of that.
+    /// </summary>
+    public const int FirstMessageBytes = 512;
+
+    /// <summary>
+    /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a
+    /// backend dies of it is the newest that counts.
+    /// </summary>
+    public const int FirstMessages = 1024;
+
+    // ---- Failing ----
+
+    /// <summary>Answers of a backend that are remembered. Ours: bits of a number.</summary>
+    public const int AnswersRecorded = 100;
+
+    /// <summary>Answers from which on a share means something. Ours.</summary>
+    public const int LeastAnswers = 20;
+
+    /// <summary>
+    /// How far, in percentage points, its share of SERVFAIL and REFUSED is above another's when a
+    /// backend begins to fail. Ours.
+    /// </summary>
+    public const int FailingMargin = 50;
+
+    /// <summary>How far at most when it fails no longer, in percentage points. Ours.</summary>
+    public const int FailingEnd = 25;
+
+    /// <summary>
+    /// A record without an answer for so long is forgotten, and a backend fails for so long at
+    /// least. Ours: it gets clients again then, and twenty answers later is judged anew.
+    /// </summary>
+    public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
+
+    // ---- Answers that are held ----
+
+    /// <summary>
+    /// How old a backend's hello may be, and a query, when an error is not passed on. Ours: shorter
+    /// than what a client waits before it asks again.
+    /// </summary>
+    public static readonly Duration HoldTime = Duration.FromSeconds(2);
+
+    /// <summary>When the query is asked again. Ours.</summary>
+    public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);
+
+    /// <summary>Queries that wait for that at most. Ours: 40,000 a second.</summary>
+    public const int HeldQueries = 4096;
+
+    // ---- Probes ----
+
+    /// <summary>Between two probes of a backend. Ours.</summary>
+    public static readonly Duration ProbeInterval = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Between two probes before the first good answer. Ours: a Binder that was started has its
+    /// data after 30 to 800 ms, and should not wait for clients much longer.
+    /// </summary>
+    public static readonly Duration FastProbeInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>For how long after the hello they are so fast at most. Ours.</summary>
+    public static readonly Duration FastProbing = Duration.FromSeconds(10);
+
+    /// <summary>How long a probe's answer may take. Ours.</summary>
+    public static readonly Duration ProbeTimeout = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Good answers in a row after which a backend is no longer down by probe. Ours.
+    /// </summary>
+    public const int ProbeRise = 1;
+
+    /// <summary>Failures in a row after which it is. Ours.</summary>
+    public const int ProbeFall = 3;
+
+    // ---- Suspicion ----
+
+    /// <summary>
+    /// How long a backend may be silent when asked, first by a query, then by a heartbeat. Ours:
+    /// longer than a pause of its garbage collector, short enough that a client does not ask again.
+    /// </summary>
+    public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// A wait that ends later than this proves nothing about the other side. Ours.
+    /// </summary>
+    public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
+
+    /// <summary>Suspect again within this time, a backend is not trusted at once. Ours.</summary>
+    public static readonly Duration SuspicionMemory = Duration.FromSeconds(60);
+
+    /// <summary>
+    /// How long it must answer then, the first time; twice as long each time. Ours.
+    /// </summary>
+    public static readonly Duration FirstProof = Duration.FromSeconds(2);
+
+    /// <summary>The longest that it must answer. Ours.</summary>
+    public static readonly Duration LongestProof = Duration.FromSeconds(32);
+
     // ---- The loop ----
 
     /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
@@ -348,5 +543,18 @@ public static class Limits
         Verify.That(StopQuietTime < StopGrace, "a stop takes queries before it stops taking them");
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
         Verify.That(LastNamedId >= FirstNamedId, "names make ids");
+        Verify.That(InFlightBlocks * InFlightBlockBytes
+            >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes),
+            "a few of any size are in flight");
+        Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
+        Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
+        Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
+            "a record has room for what is judged");
+        Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
+        Verify.That(HoldDelay < HoldTime && HoldTime < ResendTime,
+            "what is held is asked again, and may be elsewhere");
+        Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
+        Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
+        Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }
 }

@@ -26,6 +26,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly Backends _backends;
     private readonly Remotes _remotes;
     private readonly UdpProxy _udp;
+    private readonly Resends _resends;
     private readonly TcpProxies _tcp;
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
@@ -45,10 +46,14 @@ public sealed class LoadBalancer : IBackendReports
         _log = log;
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
-        _backends = new Backends(services, this);
+        var pairs = new QueryPairs();
+        var quarantine = new Quarantine(Counters, log);
+        _backends = new Backends(services, pairs, quarantine, this);
         _remotes = new Remotes(services, _backends);
-        _udp = new UdpProxy(services, _remotes);
-        _tcp = new TcpProxies(services, _remotes);
+        var messages = new FirstMessages(quarantine);
+        _resends = new Resends(services, pairs, quarantine, messages, _remotes);
+        _udp = new UdpProxy(services, _remotes, _resends, quarantine);
+        _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
@@ -88,6 +93,7 @@ public sealed class LoadBalancer : IBackendReports
     /// </summary>
     public Instant NextWake =>
         _tcp.HasWork || _discovery.HasWork || _remotes.HasWork || _status.HasWork
+            || _resends.HasWork
             ? Instant.Zero
             : _timers.NextDeadline;
 
@@ -153,6 +159,8 @@ public sealed class LoadBalancer : IBackendReports
         _timers.RunDue(now, Limits.TimersPerTurn);
         if (HasStopped)
             return;
+        if (_resends.HasWork)
+            _resends.DoWork(now);
         if (_discovery.HasWork)
             _discovery.DoWork(now);
         if (_remotes.HasWork)
@@ -188,15 +196,39 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnConnected(Instant now, Backend backend) =>
         _discovery.OnConnected(now, backend);
 
-    void IBackendReports.OnHealthy(Instant now) => _remotes.OnBackendHealthy(now);
+    void IBackendReports.OnHealthy(Instant now)
+    {
+        _remotes.OnBackendHealthy(now);
+        _tcp.LookAround();
+    }
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
-    void IBackendReports.OnReply(Instant now, in Frame reply, bool isAwaited) =>
-        _udp.OnReply(now, in reply, isAwaited);
+    bool IBackendReports.OnReply(
+        Instant now, in Frame reply, InFlight inFlight, Backend? starting) =>
+        _udp.OnReply(now, in reply, inFlight, starting);
 
-    void IBackendReports.OnSessionLost(Backend backend, long inFlight) =>
-        _udp.OnSessionLost(inFlight);
+    void IBackendReports.OnSessionLost(Backend backend, InFlight inFlight)
+    {
+        if (HasStopped)
+            inFlight.DropAll();
+        else
+            _resends.OnSessionLost(backend.Id, inFlight);
+        _tcp.LookAround();
+    }
+
+    void IBackendReports.OnDied(Instant now, Backend backend) =>
+        _resends.OnDied(now, backend);
+
+    void IBackendReports.OnSuspected(Backend backend)
+    {
+        _resends.OnSuspected(backend);
+        _tcp.LookAround();
+    }
+
+    void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
+
+    void IBackendReports.OnTrusted() => _tcp.LookAround();
 
     // ---- The stop ----
 
@@ -224,8 +256,11 @@ public sealed class LoadBalancer : IBackendReports
                 StopTakingQueries(now);
             _backends.Flush(now);
         }
-        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_udp.AwaitsReplies(now))
+        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_resends.HasUnsent
+            && !_backends.AwaitReplies(now))
+        {
             Finish(now);
+        }
     }
 
     private void StopTakingQueries(Instant now)
@@ -251,6 +286,7 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.StopAccepting();
         _tcp.CutAll();
         _udp.StopTakingQueries();
+        _resends.Stop();
         foreach (var backend in _backends.All)
             backend.Shutdown(now);
         _gates.Settle(now);

@@ -67,9 +67,53 @@ internal static class EventWords
         Say((LogEvent.BackendStuck e) => new(
             $"backend {e.Id} is stuck: it does not read, and "
             + $"{LogWords.Count(e.QueuedBytes, "byte")} wait for it here; "
-            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} dropped",
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} not taken",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
+        Say((LogEvent.BackendSuspected e) => new(
+            $"backend {e.Id} is suspect: silent for {e.Silent} with"
+            + $" {LogWords.Count(e.InFlight, "query", "queries")} in flight and a heartbeat; other"
+            + " backends stand in",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("silent_ms", e.Silent.WholeMilliseconds), ("in_flight", e.InFlight)));
+        Say((LogEvent.BackendTrusted e) => new(
+            $"backend {e.Id} is trusted again: it was suspect for {e.Suspect}",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("suspect_ms", e.Suspect.WholeMilliseconds)));
+        Say((LogEvent.BackendFailing e) => new(
+            $"backend {e.Id} is failing: {e.Failed} of its last {e.Answers} answers were SERVFAIL"
+            + $" or REFUSED, against {e.OtherFailed} of {e.OtherAnswers} of backend {e.Other}; it"
+            + " gets no new clients",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
+            ("answers", e.Answers), ("other_be_id", e.Other.Value),
+            ("other_failed", e.OtherFailed), ("other_answers", e.OtherAnswers)));
+        Say((LogEvent.BackendNoLongerFailing e) => new(
+            $"backend {e.Id} is no longer failing after {Rounded(e.Lasted)}: "
+            + (e.Answers == 0 ? "it gave no more answers"
+                : $"{e.Failed} of its last {e.Answers} answers were SERVFAIL or REFUSED"),
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
+            ("answers", e.Answers), ("failing_s", Seconds(e.Lasted))));
+        Say((LogEvent.ProbeSent e) => new($"probe sent to backend {e.Id}",
+            ("be_id", e.Id.Value), ("dns_id", (int)e.DnsId)));
+        Say((LogEvent.BackendDownByProbe e) => new(
+            $"backend {e.Id} fails probes: {LogWords.Count(e.Failures, "failure")} in a row, the"
+            + $" last {LogWords.Of(e.Why)}; other backends stand in",
+            ("be_id", e.Id.Value), ("be_path", e.Path),
+            ("cause", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
+        Say((LogEvent.BackendUpByProbe e) => new(
+            $"backend {e.Id} answers probes again after {Rounded(e.Lasted)}",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("down_s", Seconds(e.Lasted))));
+        Say((LogEvent.QueriesResent e) => new(
+            $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to"
+            + $" others, {e.Lost} lost",
+            ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
+
+        Say((LogEvent.QueryQuarantined e) => new(
+            $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}: two"
+            + $" backends, the second of them {e.Id}, died while it was in flight",
+            ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+            ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
+            ("query", Convert.ToHexString(e.Query))));
 
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
@@ -133,6 +177,7 @@ internal static class EventWords
         Say((LogEvent.ConnectionRelaying e) => new(
             $"connection {e.Id} accepted by backend {e.Backend}",
             ("conn_id", e.Id.Value), ("be_id", e.Backend.Value)));
+        Say((LogEvent.BackendAcceptQueueFull e) => Of(e));
         Say((LogEvent.ConnectionRefusedByBackend e) => Of(e));
         Say((LogEvent.ConnectionClosed e) => Of(e));
 
@@ -214,6 +259,14 @@ internal static class EventWords
         ("remote_ip", client.Address.ToString()), ("remote_port", (int)client.Port),
         ("limit", LogWords.NameOf(which)), ("suppressed", suppressed));
 
+    private static Words Of(LogEvent.BackendAcceptQueueFull e) => new(
+        $"the accept queue of backend {e.Backend} is full; connection {e.Id} is tried again"
+        + LogWords.More(e.Suppressed),
+    [
+        ("be_id", e.Backend.Value), ("conn_id", e.Id.Value), .. Errno(e.Why),
+        ("suppressed", e.Suppressed),
+    ]);
+
     private static Words Of(LogEvent.ConnectionRefusedByBackend e) => new(
         $"backend {e.Backend} refused connection {e.Id}: {LogWords.Of(e.Why)}"
         + LogWords.More(e.Suppressed),
@@ -249,16 +302,24 @@ internal static class EventWords
     ]);
 
     private static Words Of(in BackendSnapshot backend) => new(
-        $"status: backend {backend.Id} {LogWords.Of(backend.State)}, "
+        $"status: backend {backend.Id} "
+        + (StandingOf(backend)?.Replace('_', ' ') ?? LogWords.Of(backend.State)) + ", "
         + LogWords.Count(backend.Remotes, "remote"),
         ("be_id", backend.Id.Value), ("be_path", backend.Path),
-        ("state", LogWords.SnakeCase(backend.State.ToString())), ("remotes", backend.Remotes),
+        ("state", StandingOf(backend) ?? LogWords.SnakeCase(backend.State.ToString())),
+        ("remotes", backend.Remotes),
         ("heartbeat_outstanding", backend.HeartbeatOutstanding),
         ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
         ("connects_started", backend.ConnectsStarted),
         ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
         ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
-        ("queued_bytes", backend.QueuedBytes));
+        ("queued_bytes", backend.QueuedBytes),
+        ("in_flight", backend.InFlight));
+
+    /// <summary>What keeps clients from a backend with a session; null for nothing.</summary>
+    private static string? StandingOf(in BackendSnapshot backend) =>
+        backend.IsSuspect ? "suspect" : backend.IsDownByProbe ? "down_by_probe"
+        : backend.IsFailing ? "failing" : null;
 
     private static Words Of(in RemoteSnapshot remote, Instant now)
     {

@@ -55,6 +55,14 @@ internal static class LogWords
         _ => fault.Cause.ToString(),
     };
 
+    public static string Of(ProbeFailure why) => why switch
+    {
+        ProbeFailure.NoAnswer => $"without an answer within {Limits.ProbeTimeout}",
+        ProbeFailure.ServerFailure => "answered with SERVFAIL",
+        ProbeFailure.Refused => "answered with REFUSED",
+        _ => why.ToString(),
+    };
+
     /// <summary>How a connection ended: ConnectionsFailedByClient is "failed by client".</summary>
     public static string EndOf(Counter how) =>
         NameOf(how).Replace("connections_", "", StringComparison.Ordinal).Replace('_', ' ');

@@ -8,6 +8,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
@@ -42,6 +43,9 @@ public sealed record Options
 
     /// <summary>Each costs two descriptors, and Linux gives a process a million of them.</summary>
     public const int MaxTcpConnections = 500_000;
+
+    /// <summary>Who wants to wait for more, a second each, wants no probes.</summary>
+    public const int MaxProbes = 1000;
 
     /// <summary>The longest path that leaves room for a slash and a name of one byte.</summary>
     public const int MaxDirectoryBytes = Limits.MaxPathBytes - 2;
@@ -113,6 +117,23 @@ public sealed record Options
             "How long a backend that just said hello gets no clients while a warmer one is "
             + $"healthy; 0 for not at all [default: {Seconds(Limits.WarmUp)}]", "--warm-up");
 
+        private readonly Option<string[]> _probe = Option("NAME",
+            "A name that each backend is asked for every second; one that has not answered it, or "
+            + "fails to, gets no clients while a better one is healthy [default: none]",
+            "--probe");
+
+        private readonly Option<string[]> _probeRise = Option("N",
+            "Good answers in a row after which a backend that failed probes is used again "
+            + $"[default: {Limits.ProbeRise}]", "--probe-rise");
+
+        private readonly Option<string[]> _probeFall = Option("N",
+            "Failed probes in a row after which a backend's clients go to others "
+            + $"[default: {Limits.ProbeFall}]", "--probe-fall");
+
+        private readonly Option<string[]> _noBackend = Option("silence|servfail",
+            "What a UDP query gets while no backend is healthy [default: silence]",
+            "--no-backend");
+
         private readonly Option<string[]> _tcpConnections = Option("N",
             $"TCP connections at a time [default: {Limits.TcpConnections}]",
             "--tcp-connections");
@@ -142,8 +163,9 @@ public sealed record Options
             _root.Directives.Clear();
             foreach (var option in new Option[]
             {
-                _backendPath, _address, _port, _logLevel, _warmUp, _tcpConnections,
-                _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
+                _backendPath, _address, _port, _logLevel, _warmUp, _probe, _probeRise,
+                _probeFall, _noBackend,
+                _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
             })
             {
                 _root.Options.Add(option);
@@ -176,6 +198,11 @@ public sealed record Options
                 Balancer = tcp with
                 {
                     WarmUp = Read(line, _warmUp, ToWarmUp, tcp.WarmUp),
+                    Probe = ReadProbe(line),
+                    ProbeRise = Read(line, _probeRise, ToProbes, tcp.ProbeRise),
+                    ProbeFall = Read(line, _probeFall, ToProbes, tcp.ProbeFall),
+                    AnswersWithoutBackend = Read(
+                        line, _noBackend, ToNoBackend, tcp.AnswersWithoutBackend),
                     TcpConnections = Read(line, _tcpConnections, ToCount, tcp.TcpConnections),
                     TcpConnectionsPerClient = Read(
                         line, _tcpConnectionsPerClient, ToCount, tcp.TcpConnectionsPerClient),
@@ -231,6 +258,17 @@ public sealed record Options
                 : convert(name, found.Tokens[^1].Value);
         }
 
+        private ImmutableArray<byte> ReadProbe(ParseResult line)
+        {
+            var name = Read(line, _probe, ToName, []);
+            foreach (var option in new[] { _probeRise, _probeFall })
+            {
+                if (name.IsEmpty && line.GetResult(option) is { Implicit: false })
+                    throw new UsageException($"{option.Name}: there is no --probe");
+            }
+            return name;
+        }
+
         private LogEventLevel ReadLevel(ParseResult line, Func<string, string?> environment)
         {
             var level = Read(line, _logLevel, ToLevel, LogEventLevel.Information);
@@ -277,9 +315,29 @@ public sealed record Options
                 : throw new UsageException(
                     $"{name}: '{value}' is not a number of connections (1 to {MaxTcpConnections})");
 
+        private static ImmutableArray<byte> ToName(string name, string value) =>
+            DnsName.TryParse(value, out var bytes)
+                ? bytes
+                : throw new UsageException($"{name}: '{value}' is not a domain name (labels of 1 "
+                    + "to 63 letters, digits, hyphens and underscores, 253 characters in all)");
+
+        private static int ToProbes(string name, string value) =>
+            int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+                && count is >= 1 and <= MaxProbes
+                ? count
+                : throw new UsageException(
+                    $"{name}: '{value}' is not a number of probes (1 to {MaxProbes})");
+
         private static Duration ToWarmUp(string name, string value) =>
             ToDuration(value, MaxWarmUpSeconds) ?? throw new UsageException(
                 $"{name}: '{value}' is not a number of seconds (0 to {MaxWarmUpSeconds})");
+
+        private static bool ToNoBackend(string name, string value) => value switch
+        {
+            "silence" => false,
+            "servfail" => true,
+            _ => throw new UsageException($"{name}: '{value}' is neither silence nor servfail"),
+        };
 
         private static Duration ToTcpTime(string name, string value) =>
             ToDuration(value, MaxTcpSeconds) is { } time && time >= Duration.FromMilliseconds(1)

@@ -83,6 +83,9 @@ public sealed class SimBackend
     /// <summary>Whether each query's payload is sent back to its source at once.</summary>
     public bool EchoesQueries { get; set; }
 
+    /// <summary>What each query is answered with at once; null for nothing.</summary>
+    public Func<byte[], byte[]>? Answers { get; set; }
+
     /// <summary>
     /// Whether a TCP session's bytes are sent back at once, and its end answered with an end; off,
     /// an ended TCP session stays half-open until the test closes it.
@@ -184,6 +187,8 @@ public sealed class SimBackend
             _queries.Add(new ReceivedQuery(Kernel.Now, session, source, payload.ToArray()));
         if (EchoesQueries)
             session.Reply(source, payload);
+        else if (Answers is { } answer)
+            session.Reply(source, answer(payload.ToArray()));
     }
 
     private SimListener Bind()

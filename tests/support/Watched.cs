@@ -39,6 +39,10 @@ internal sealed class Watched : INetwork, IBackendDirectory
             MaxRemotes = plan.Kernel.MaxRemotes,
             TcpConnections = plan.Kernel.TcpConnections,
             WarmUp = warmUp ?? plan.Kernel.WarmUp,
+            Probe = plan.Kernel.Probe
+                && DnsName.TryParse(SpecifiedLimits.ProbeName, out var name) ? name : [],
+            ProbeRise = plan.Kernel.ProbeRise,
+            ProbeFall = plan.Kernel.ProbeFall,
         });
         _loop = new EventLoop(Kernel.Clock, this, Core);
         Checks.OnBegan(DatagramSocket, Listener);

@@ -22,7 +22,7 @@ internal static class CountChecks
     /// <summary>Counters that are in no sum.</summary>
     private static readonly HashSet<string> Alone = new(StringComparer.Ordinal)
     {
-        "connections_accepted", "connections_retried",
+        "connections_accepted", "connections_retried", "connections_moved",
     };
 
     public static Violation? Sums(Observations seen)
@@ -88,7 +88,7 @@ internal static class CountChecks
 
     /// <summary>
     /// As many queries are forwarded as backends read, to each and of each host, if no session
-    /// ended.
+    /// ended. One that is sent again is read twice, and counts once for its host.
     /// </summary>
     private static string? Forwarded(Observations seen, CounterRecord record)
     {
@@ -101,11 +101,16 @@ internal static class CountChecks
             && seen.Troubles.All(trouble => trouble.What == Trouble.Starts);
         if (!isCalm)
             return null;
-        return NotEqual("queries_forwarded", record["queries_forwarded"], read.Length,
-                "so many were read by backends")
+        return NotEqual("queries_forwarded", record["queries_forwarded"],
+                read.Length - Resent(record),
+                "so many were read by backends, less those sent again")
             ?? ToBackends(seen, record, read.ToLookup(query => query.Backend))
-            ?? OfRemotes(record, read.ToLookup(query => query.Peer.ToString()));
+            ?? (Resent(record) > 0 ? null
+                : OfRemotes(record, read.ToLookup(query => query.Peer.ToString())));
     }
+
+    private static long Resent(CounterRecord record) =>
+        record["resends_after_loss"] + record["resends_from_suspect"] + record["replies_held"];
 
     private static string? ToBackends<T>(
         Observations seen, CounterRecord record, ILookup<int, T> read)
@@ -145,13 +150,16 @@ internal static class CountChecks
         var unseen = replies.Count(reply => reply.Port is > 0 and <= ushort.MaxValue
             && reply.Length <= MaxPayload && hosts.Contains(reply.Peer)
             && !seen.Read.Contains(new Endpoint(reply.Peer, (ushort)reply.Port)));
+        // Its own answers go to clients as well.
+        var own = final["own_answers_sent"];
         return Above("queries_received", final["queries_received"], seen.Sent.Count, "were sent")
-            ?? Below("queries_forwarded", final["queries_forwarded"], read,
-                "were read by backends")
+            ?? Below("queries_forwarded", final["queries_forwarded"], read - Resent(final),
+                "were read by backends, less those sent again")
             ?? Above("replies_received", final["replies_received"], replies.Length,
                 "were given by backends")
-            ?? Below("replies_sent", final["replies_sent"], seen.Got.Count, "reached clients")
-            ?? Above("replies_sent", final["replies_sent"], seen.Got.Count + unseen,
+            ?? Below("replies_sent", final["replies_sent"] + own, seen.Got.Count,
+                "reached clients")
+            ?? Above("replies_sent", final["replies_sent"] + own, seen.Got.Count + unseen + own,
                 "reached clients or went where nobody looks");
     }
 

@@ -2,21 +2,23 @@
 // comes back when its own is healthy again.
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
-// session of one of the two began or ended, or its warm-up did, or another process took its path;
-// a rebalance; five minutes of silence. A third backend is a reason when its path was taken away
-// and what it still had ended, for the host may have been bound to that one, have met a stand-in,
-// and be bound anew; and when the host went to it in between, as it does when its own is well for
-// so long, and then needs another stand-in: over TCP, or with a query that it took with it when it
-// ended. Where a process may have been hung, what its journal tells comes late; then, and while the
-// balancer stood still or could not read the directory, a host may go where it likes.
+// session of one of the two began or ended, or its warm-up did, or another process took its path; a
+// rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third
+// backend is a reason when its path was taken away and what it still had ended, for the host may
+// have been bound to that one, have met a stand-in, and be bound anew; and when the host went to it
+// in between, as it does when its own is well for so long, and then needs another stand-in: over
+// TCP, or with a query that it took with it when it ended. Where a process may have been hung, what
+// its journal tells comes late; then, and while the balancer stood still or could not read the
+// directory, a host may go where it likes.
 //
 // That it comes back is claimed where it is plain whose the host is: it met one backend before
 // anything happened to any and while none warmed up, and nothing since could have bound it to
 // another.
 //
 // It knows by which backend read each query or was given a connection, and by the sessions in the
-// journals. A rebalance is told in the log at every level; where the log cannot be read, one may
-// have taken place once the first was due.
+// journals. A rebalance, and who is suspect, is told in the log at every level; where the log
+// cannot be read, a rebalance may have taken place once the first was due, and anybody may be
+// suspect.
 
 using System.Collections.Generic;
 using System.Linq;
@@ -113,6 +115,7 @@ internal static class StickinessCheck
         ];
         return after.At - before.At > SpecifiedLimits.RemoteExpiry.Nanoseconds - Second
             || MayHaveRebalanced(seen, from, until)
+            || MayHaveSuspected(seen, from, until)
             || met.Contains(-1)
             || met.SelectMany(backend => Changes(seen, backend)).Any(IsBetween)
             || seen.Troubles.Any(trouble => trouble.Until >= from && trouble.From <= until
@@ -198,12 +201,16 @@ internal static class StickinessCheck
             : until > seen.Balancer.ReadyAt
                 + SpecifiedLimits.RebalanceInterval.Nanoseconds - Second;
 
+    private static bool MayHaveSuspected(Observations seen, long from, long until) =>
+        !seen.Balancer.LogIsWhole
+            || seen.Balancer.Suspicions.Exists(at => at >= from && at <= until);
+
     // ---- The way back ----
 
     private static Violation? ComesBack(Observations seen, Ipv4 host, Meeting[] met)
     {
         var (first, own) = met[0];
-        if (!IsPlain(seen, own, first))
+        if (!IsPlain(seen, own, first) || MayHaveSuspected(seen, 0, long.MaxValue))
             return null;
         foreach (var at in met)
         {

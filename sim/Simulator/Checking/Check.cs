@@ -18,7 +18,7 @@ namespace Simulation.Checking;
 /// <summary>One claim about every run.</summary>
 internal abstract class Check(string id)
 {
-    /// <summary>S1 to S12, S14, S15, L1 to L5.</summary>
+    /// <summary>S1 to S12, S14 to S17, L1 to L5.</summary>
     public string Id => id;
 
     /// <summary>What should have happened; set when the check joins a set.</summary>
@@ -33,6 +33,15 @@ internal abstract class Check(string id)
     public virtual void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events) { }
 
     public virtual void OnTurnEnded(Instant now, LoadBalancer core) { }
+
+    public virtual void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload) { }
+
+    public virtual void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload) { }
+
+    public virtual void OnSendFailed(in DatagramHeader header, IoResult why) { }
+
+    /// <summary>Bytes that the stream of a backend's session took.</summary>
+    public virtual void OnWritten(SocketHandle stream, ReadOnlySpan<byte> bytes) { }
 
     public virtual void OnLogged(Instant now, ILogEvent logged) { }
 

@@ -15,7 +15,7 @@ public static class CheckNames
 {
     private static readonly ImmutableArray<Entry> All =
     [
-        new("S1", "conservation", "every datagram and reply is in exactly one place"),
+        new("S1", "conservation", "every query, reply and connection is in exactly one place"),
         new("S2", "routing", "primary if healthy, else backup, else the next healthy, else a drop"),
         new("S3", "stickiness", "a primary changes only by expiry, removal or a due rebalance"),
         new("S4", "assignment", "a backend's count of remotes equals a recount"),
@@ -30,6 +30,8 @@ public static class CheckNames
         new("S13", "survival", "nothing from outside ends the process"),
         new("S14", "attention", "the loop is woken for all that it waits for, and nothing else"),
         new("S15", "stop", "5 s for what is under way, nothing open in the end, no time wasted"),
+        new("S16", "resends", "a query goes to two backends at most, and one reply comes back"),
+        new("S17", "nothing-lost", "what a good backend can answer is answered within 250 ms"),
         new("L1", "answers", "a client that retries is answered within 22 s"),
         new("L2", "recovery", "a core backend is healthy within 65 s"),
         new("L3", "connections", "a connection is answered or closed within its time-outs"),
@@ -40,7 +42,7 @@ public static class CheckNames
 
     private sealed record Entry(string Id, string Name, string Rule);
 
-    /// <summary>All ids: S1 to S15, L1 to L6.</summary>
+    /// <summary>All ids: S1 to S17, L1 to L6.</summary>
     public static ImmutableArray<string> Ids { get; } = [.. All.Select(check => check.Id)];
 
     public static string Of(string check) => WithId(check).Name;

@@ -10,9 +10,11 @@
 //   S6           one generation's frames
 //   L3           one connection's time
 //   S3 S5 S10 S4 remotes, replies, bounds, counts of remotes
+//   S16          how often one is sent
 //   S1 S2        every datagram's place
 //   S15          the stop
 //   S11 S12      what was named, what was counted
+//   S17          what is owed at any time
 //   L1 L2 L4 L5  what is owed in the end
 //
 // What always holds: within an event the model hears of it before the checks do; the first
@@ -57,6 +59,9 @@ public sealed class CheckSet : RunObserver
 
     /// <summary>The first check that did not hold, or null as it should be.</summary>
     public Violation? Violation { get; private set; }
+
+    /// <summary>What it counts says how much it had to judge; null if it was left out.</summary>
+    internal S17NothingLost? NothingLost => _checks.OfType<S17NothingLost>().FirstOrDefault();
 
     /// <summary>
     /// The same run with these checks alone; S13 is the runner's, not one of them.
@@ -104,6 +109,8 @@ public sealed class CheckSet : RunObserver
         Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         _model.OnReceived(now, in header, payload);
+        foreach (var check in _checks)
+            check.OnReceived(in header, payload);
         Conclude(now);
     }
 
@@ -116,12 +123,16 @@ public sealed class CheckSet : RunObserver
     public override void OnSent(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         _model.OnSent(now, in header, payload);
+        foreach (var check in _checks)
+            check.OnSent(in header, payload);
         Conclude(now);
     }
 
     public override void OnSendFailed(Instant now, in DatagramHeader header, IoResult why)
     {
         _model.OnSendFailed(now, in header, why);
+        foreach (var check in _checks)
+            check.OnSendFailed(in header, why);
         Conclude(now);
     }
 
@@ -150,6 +161,11 @@ public sealed class CheckSet : RunObserver
         Instant now, SocketHandle stream, IoResult result, ReadOnlySpan<byte> bytes)
     {
         _model.OnWritten(now, stream, result, bytes);
+        if (_model.Sockets.OwnerOf(stream) is ExpectedSession)
+        {
+            foreach (var check in _checks)
+                check.OnWritten(stream, bytes);
+        }
         Conclude(now);
     }
 
@@ -241,9 +257,10 @@ public sealed class CheckSet : RunObserver
     [
         new S8Heartbeats(), new S9BackOff(), new S7Streams(), new S14Attention(),
         new S6Generations(), new L3Connections(), new S3Stickiness(), new S5NoInvention(),
-        new S10Bounds(), new S4Assignment(), new S1Conservation(), new S2Routing(),
+        new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(),
+            new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
-        new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
+        new S17NothingLost(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
     private void OnFinding(Finding finding, string evidence, int backend, int client)

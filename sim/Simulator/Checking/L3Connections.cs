@@ -26,9 +26,11 @@ internal sealed class L3Connections() : Check("L3")
             return;
         _next = now + Interval;
         var late = Find(now);
-        // With many deadlines at one instant a turn serves some and the next the others.
-        if (late != null && (_wasLate || Model.MostTimers < SpecifiedLimits.TimersOfATurn)
-            && now > Due(late) + Model.Lateness)
+        // With many deadlines at one instant a turn serves some and the next the others; so it is
+        // with many connections that have something to do, as after a stall.
+        var hasRoom = _wasLate || Model.MostTimers < SpecifiedLimits.TimersOfATurn;
+        var waits = late is { IsWaiting: true } && Model.TcpTurns.IsUsedUp;
+        if (late != null && hasRoom && !waits && now > Due(late) + Model.Lateness)
         {
             Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"
                 + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at"

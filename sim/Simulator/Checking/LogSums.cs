@@ -19,6 +19,7 @@ internal sealed class LogSums
     private long _overLimit;
     private long _overClientLimit;
     private long _refused;
+    private long _full;
     private long _withoutResources;
     private long _stuck;
     private long _outages;
@@ -36,6 +37,7 @@ internal sealed class LogSums
             case LogEvent.ConnectionsOverLimit e: _overLimit += e.Suppressed + 1; break;
             case LogEvent.ClientOverLimit e: _overClientLimit += e.Suppressed + 1; break;
             case LogEvent.ConnectionRefusedByBackend e: _refused += e.Suppressed + 1; break;
+            case LogEvent.BackendAcceptQueueFull e: _full += e.Suppressed + 1; break;
             case LogEvent.ConnectionWithoutResources e:
                 _withoutResources += e.Suppressed + 1;
                 break;
@@ -64,6 +66,7 @@ internal sealed class LogSums
                 counters[Counter.ConnectionsOverClientLimit]),
             ("refusals by a backend", _refused, counters[Counter.ConnectionsRetried]
                 + counters[Counter.ConnectionsRefusedByBackend]),
+            ("connects to full backends", _full, counters[Counter.ConnectsToFullBackend]),
             ("connections without resources", _withoutResources,
                 counters[Counter.ConnectionsWithoutResources]),
             ("queries to stuck backends", _stuck, counters[Counter.QueriesToStuckBackend]),

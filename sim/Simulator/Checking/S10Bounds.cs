@@ -6,8 +6,8 @@
 //
 // It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
-// are the loop's own few, at most three for each backend, and one for each condition of which
-// something is held back.
+// are the loop's own few, at most five for each backend, one for each session that retired, and one
+// for each condition of which something is held back.
 
 using Balancer.Core;
 using Simulation.Model;

@@ -43,12 +43,12 @@ internal sealed class S14Attention() : Check("S14")
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)
     {
         if (now > _workSince + Model.Lateness)
-            Fail($"the loop slept from {_workSince} to {now} with a scan half done");
+            Fail($"the loop slept from {_workSince} to {now} with work half done");
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _workSince = Model.Directory.OpenScan != 0 ? now : Instant.Never;
+        _workSince = Model.Directory.OpenScan != 0 || Model.Resends.HasWork ? now : Instant.Never;
         if (Model.Life.IsStopping)
             return;
         Look(Model.Sockets.Datagrams, "the UDP socket", now, SpecifiedLimits.ReceivePause,

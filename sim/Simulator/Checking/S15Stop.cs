@@ -62,7 +62,7 @@ internal sealed class S15Stop() : Check("S15")
         if (now > _askedAt + SpecifiedLimits.StopGrace + Model.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
         CheckQuiet(now);
-        var isEmpty = Model.Connections.Open.Count == 0 && !Model.AnyInFlight(Duration.Zero);
+        var isEmpty = Model.Connections.Open.Count == 0 && !Model.AwaitsReplies;
         if (isEmpty && now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
         _emptySince = isEmpty ? Instant.Min(_emptySince, now) : Instant.Never;
@@ -112,7 +112,7 @@ internal sealed class S15Stop() : Check("S15")
         // A heartbeat's time-out in this turn closes a session too, and is not part of the stop.
         var cutByStop = Model.CutInTurn - _faultedInTurn;
         if (now < _askedAt + SpecifiedLimits.StopGrace && Model.Life.StopRequests == 1
-            && cutByStop > 0 && now - Model.LastForwardedAt < Young)
+            && cutByStop > 0)
         {
             Fail($"the stop asked for at {_askedAt} was complete at {now}, and a query younger than"
                 + $" {Young} is unanswered");

@@ -1,10 +1,12 @@
 // Claims that nothing is lost or doubled: every datagram received is queued to a backend or in one
-// counter of drops, every reply decoded is sent or in one counter of drops, every connection
+// counter of drops; every query that was forwarded is answered, in flight, or in one counter of
+// those that are not; every reply decoded is sent or in one counter of drops, every connection
 // accepted is open or in one counter of ends.
 //
 // It knows by the identities between the core's counters and, since an identity alone could hold by
 // two mistakes, by its own counts of datagrams received and sent, replies decoded and connections
-// accepted. The payload itself is compared byte for byte as it is written (QueryAltered).
+// accepted. Queries in flight it counts one by one every 64th turn. The payload itself is compared
+// byte for byte as it is written (QueryAltered).
 
 using Balancer.Core;
 using Simulation.Model;
@@ -13,6 +15,8 @@ namespace Simulation.Checking;
 
 internal sealed class S1Conservation() : Check("S1")
 {
+    private const long TurnsBetweenCounts = 64;
+
     public override bool Claims(Finding finding) =>
         finding is Finding.QueryAltered or Finding.ReplyLost;
 
@@ -26,6 +30,13 @@ internal sealed class S1Conservation() : Check("S1")
             counters[Counter.QueriesReceived]);
         Compare("queries forwarded", counters[Counter.QueriesForwarded],
             Model.Counters[Counter.QueriesForwarded]);
+        if (Model.Turn % TurnsBetweenCounts == 0 || Model.Life.HasStopped)
+        {
+            Compare("queries answered, in flight and unanswered",
+                counters[Counter.RepliesReceived] - counters.Sum(Counters.RepliesWithoutQuery)
+                + Model.Flights.CountInFlight() + counters.Sum(Counters.Unanswered),
+                counters[Counter.QueriesForwarded]);
+        }
         Compare("replies decoded", counters[Counter.RepliesReceived],
             Model.Counters[Counter.RepliesReceived]);
         Compare("replies sent and dropped",

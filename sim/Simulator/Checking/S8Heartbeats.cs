@@ -1,11 +1,14 @@
-// Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, never
-// earlier and no turn later; that one at most is out; that a session is faulted when one stayed
-// unanswered for 15 s, or a hello for 30 s, or when none of the bytes that waited for it were taken
-// for 15 s, never earlier and no turn later, and not before what it has said by then is read: a
-// process that stood still must not take its own sleep for a backend's. For what lies unread, a
-// hello or a heartbeat is waited for a second longer, and once.
+// Claims that a backend is asked for a sign of life 5 s after its hello or its last answer, or when
+// it is silent (see SuspicionModel), never earlier and no turn later; that one at most is out; that
+// a session is faulted when one stayed unanswered for 15 s, or a hello for 30 s, or when none of
+// the bytes that waited for it were taken for 15 s, never earlier and no turn later, and not before
+// what it has said by then is read: a process that stood still must not take its own sleep for a
+// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once.
 //
-// It knows by the clock of turns and the bytes read; when a heartbeat entered the queue it takes
+// And that a backend is probed at its hello and then at its times, if there are probes (see
+// ProbeModel).
+//
+// It knows by the clock of turns and the bytes read; when either entered the queue it takes
 // from the log, and that it was written in that place from the bytes. "No turn later" means: by the
 // end of the first turn whose clock shows the deadline, and that turn comes at the deadline but for
 // the clock's step and the scenario's stalls.
@@ -19,7 +22,7 @@ namespace Simulation.Checking;
 
 internal sealed class S8Heartbeats() : Check("S8")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Heartbeat;
+    public override bool Claims(Finding finding) => finding is Finding.Heartbeat or Finding.Probe;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

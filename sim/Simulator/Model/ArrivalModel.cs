@@ -1,9 +1,10 @@
 // Owns what arrived and is not decided yet: datagrams of a batch, which are all received at once
 // and decided one by one, and an accepted connection. Each is decided by the policy model, and the
-// core's line about a binding must be the one that the model made.
+// core's lines about bindings must be those that the model made, for arrivals and for queries that
+// are sent once more.
 //
 // What always holds: arrivals are decided in their order, at the latest when the core makes its
-// next call; a datagram is in exactly of the expected counters.
+// next call; a datagram is in exactly one of the expected counters.
 
 using System;
 using System.Buffers.Binary;
@@ -17,11 +18,10 @@ namespace Simulation.Model;
 /// <summary>Decides what should become of what arrives.</summary>
 internal sealed class ArrivalModel(ReferenceModel model)
 {
-    private const int UdpHeaderBytes = 16;
-
     private readonly List<(DatagramHeader Header, int At, ExpectedConnection? Connection)>
         _waiting = [];
     private byte[] _payloads = new byte[64 * 1024];
+    private readonly Queue<Binding> _untold = new();
     private int _filled;
     private int _next;
 
@@ -47,32 +47,31 @@ internal sealed class ArrivalModel(ReferenceModel model)
     {
         if (_waiting.Count == 0)
             return;
-        while (_next < _waiting.Count)
-        {
-            if (Decide() is { } binding)
-                ReportUnlogged(binding);
-        }
+        while (TryDecide())
+            ReportUntold();
         _waiting.Clear();
         _next = 0;
         _filled = 0;
     }
 
-    /// <summary>Decides up to the arrival that led to a binding that the core told.</summary>
+    /// <summary>
+    /// Decides up to the arrival, or the query that is sent once more, that led to a binding that
+    /// the core told.
+    /// </summary>
     public void DrainTo(LogEvent.RemoteAssigned logged)
     {
-        while (_next < _waiting.Count)
+        while (_untold.Count == 0 && (TryDecide() || model.Resends.TryStep()))
         {
-            if (Decide() is not { } binding)
-                continue;
-            if (binding.Remote == logged.Remote && binding.Backend.Id == logged.Backend.Value
-                && binding.IsBackup == logged.IsBackup)
-            {
-                return;
-            }
-            ReportBinding(logged, binding);
-            return;
         }
-        ReportBinding(logged, null);
+        if (!_untold.TryDequeue(out var binding))
+        {
+            ReportBinding(logged, null);
+        }
+        else if (binding.Remote != logged.Remote || binding.Backend.Id != logged.Backend.Value
+            || binding.IsBackup != logged.IsBackup)
+        {
+            ReportBinding(logged, binding);
+        }
     }
 
     /// <summary>
@@ -84,8 +83,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
         {
             if (IsNewcomer(_waiting[_next]))
                 return;
-            if (Decide() is { } binding)
-                ReportUnlogged(binding);
+            TryDecide();
+            ReportUntold();
         }
         model.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
     }
@@ -93,29 +92,42 @@ internal sealed class ArrivalModel(ReferenceModel model)
     /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
     public void DrainUntil(Func<bool> isDue)
     {
-        while (_next < _waiting.Count && !isDue())
+        while (!isDue() && TryDecide())
         {
-            if (Decide() is { } binding)
-                ReportUnlogged(binding);
+        }
+    }
+
+    /// <summary>The last choice bound somebody, which must be told.</summary>
+    public void OweBinding()
+    {
+        if (model.Policy.LastBinding is { } binding)
+            _untold.Enqueue(binding);
+    }
+
+    /// <summary>Bindings that must have been told by now were not.</summary>
+    public void ReportUntold()
+    {
+        while (_untold.TryDequeue(out var binding))
+        {
+            model.Report(Finding.Misrouted, $"{binding.Remote} should have been bound to"
+                + $" {Describe(binding)}, and was not", binding.Backend);
         }
     }
 
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
 
-    private void ReportUnlogged(Binding binding) => model.Report(Finding.Misrouted,
-        $"{binding.Remote} should have been bound to {Describe(binding)}, and was not",
-        binding.Backend);
-
     /// <summary>Whether an arrival's remote is to be remembered, and is not known.</summary>
     private bool IsNewcomer((DatagramHeader Header, int At, ExpectedConnection? Connection) item)
     {
         var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
-        if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable(model.Now))
+        if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable())
             return false;
-        return item.Connection is { } connection
-            ? model.Connections.HasRoomFor(connection)
-            : ReasonToDrop(in item.Header, _payloads.AsSpan(item.At, item.Header.Length)) == null;
+        if (item.Connection is { } connection)
+            return model.Connections.HasRoomFor(connection);
+        var payload = _payloads.AsSpan(item.At, item.Header.Length);
+        return ReasonToDrop(in item.Header, payload) == null
+            && !model.Quarantine.IsRefused(payload);
     }
 
     /// <summary>
@@ -136,44 +148,76 @@ internal sealed class ArrivalModel(ReferenceModel model)
             model.Policy.WithId(logged.Backend.Value));
     }
 
-    private Binding? Decide()
+    /// <summary>
+    /// Decides the next arrival; false if none is left. What the one before it bound is told first.
+    /// </summary>
+    private bool TryDecide()
     {
+        if (_next == _waiting.Count)
+            return false;
+        ReportUntold();
         var (header, at, connection) = _waiting[_next++];
         if (connection != null)
-            return model.Connections.Decide(connection);
-        return DecideQuery(in header, _payloads.AsSpan(at, header.Length));
+            model.Connections.Decide(connection);
+        else
+            DecideQuery(in header, _payloads.AsSpan(at, header.Length));
+        return true;
     }
 
-    private Binding? DecideQuery(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    private void DecideQuery(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         model.Counters.Add(Counter.QueriesReceived);
         if (ReasonToDrop(in header, payload) is { } reason)
         {
             model.Counters.Add(reason);
-            return null;
+            return;
         }
-        var chosen = model.Policy.Choose(
-            model.Now, header.Peer.Address, isTcp: false, out var remote);
-        var binding = model.Policy.LastBinding;
-        if (remote != null)
-            remote.Local = header.Local;
-        OnRouted?.Invoke(header.Peer, IdOf(payload), chosen);
-        if (chosen == null)
+        if (model.Quarantine.IsRefused(payload))
+        {
+            model.Quarantine.Refuse(in header, payload);
+            return;
+        }
+        var first = Choose(header.Peer.Address, out var remote);
+        if (first == null)
         {
             model.Counters.Add(Counter.QueriesWithoutBackend);
             model.Outage.OnDropped(isTcp: false);
+            OnRouted?.Invoke(header.Peer, IdOf(payload), null);
             if (remote != null)
                 remote.UdpDropped++;
+            return;
         }
-        else if (!TryOwe(chosen, in header, payload))
+        var query = new ExpectedQuery(header.Peer, header.Local, payload.ToArray(), model.Now);
+        var taken = model.Flights.TryPut(first, query) ? first : GiveToAnother(first, query);
+        OnRouted?.Invoke(header.Peer, IdOf(payload), taken ?? first);
+        if (taken != null)
         {
-            model.Counters.Add(Counter.QueriesToStuckBackend);
+            model.Counters.Add(Counter.QueriesForwarded);
+            model.Resends.OnForwarded();
         }
         else
         {
-            model.Counters.Add(Counter.QueriesForwarded);
+            model.Counters.Add(Counter.QueriesToStuckBackend);
+            first.DropsWhileStuck++;
+            first.Stuck.Dropped++;
         }
-        return binding;
+        if (remote != null)
+            _ = taken != null ? remote.UdpForwarded++ : remote.UdpDropped++;
+    }
+
+    /// <summary>A backend is stuck: others come before it now, if there are others.</summary>
+    private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
+    {
+        var other = Choose(query.Client.Address, out _);
+        return other != null && other != stuck && model.Flights.TryPut(other, query)
+            ? other : null;
+    }
+
+    private ExpectedBackend? Choose(Ipv4 client, out ExpectedRemote? remote)
+    {
+        var chosen = model.Policy.Choose(model.Now, client, isTcp: false, out remote);
+        OweBinding();
+        return chosen;
     }
 
     /// <summary>A question's id; -1 for what is too short to have one.</summary>
@@ -188,6 +232,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
+        if (model.Probes.IsFromProbeAddress(header.Peer.Address))
+            return Counter.QueriesFromProbeAddress;
         return payload.Length >= 3 && payload[2] >= 0x80 ? Counter.QueriesWithResponseBit : null;
     }
 
@@ -198,36 +244,5 @@ internal sealed class ArrivalModel(ReferenceModel model)
             && (header.Peer.Address == header.Local || header.Peer.Address == listen.Address
                 || (listen.Address == Ipv4.Any
                     && (header.IsFromThisHost || header.Peer.Address.IsLoopback)));
-    }
-
-    private bool TryOwe(
-        ExpectedBackend backend, in DatagramHeader header, ReadOnlySpan<byte> payload)
-    {
-        model.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote);
-        var session = backend.Session;
-        var frame = UdpHeaderBytes + payload.Length;
-        if (session == null || session.IsStuck
-            || SpecifiedLimits.SessionQueueBytes - session.Owed.Count
-                < frame + SpecifiedLimits.ControlReserveBytes)
-        {
-            backend.DropsWhileStuck++;
-            model.Stuck.OnDropped(backend);
-            if (remote != null)
-                remote.UdpDropped++;
-            return false;
-        }
-        Span<byte> head = stackalloc byte[UdpHeaderBytes];
-        BinaryPrimitives.WriteUInt32LittleEndian(head, SeenFrame.InboundUdp);
-        BinaryPrimitives.WriteUInt32LittleEndian(head[4..], header.Peer.Address.Value);
-        BinaryPrimitives.WriteUInt32LittleEndian(head[8..], header.Peer.Port);
-        BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)payload.Length);
-        session.Owed.Append(head);
-        session.Owed.Append(payload);
-        session.Unanswered++;
-        model.LastForwardedAt = model.Now;
-        backend.UdpQueries++;
-        if (remote != null)
-            remote.UdpForwarded++;
-        return true;
     }
 }

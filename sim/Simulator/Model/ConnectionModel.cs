@@ -25,6 +25,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private ExpectedConnection? _connecting;
     private ExpectedBackend? _connectTo;
     private ExpectedConnection? _ending;
+    private bool _backendsChanged;
     private long _lastId;
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
@@ -40,7 +41,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             < model.Scenario.Kernel.TcpConnectionsPerClient;
 
     /// <summary>Decides where an accepted connection goes.</summary>
-    public Binding? Decide(ExpectedConnection connection)
+    public void Decide(ExpectedConnection connection)
     {
         var address = connection.From.Address;
         var ofClient = _perClient.GetValueOrDefault(address);
@@ -48,24 +49,30 @@ internal sealed class ConnectionModel(ReferenceModel model)
         _connecting = connection;
         _connectTo = null;
         if (_open.Count >= model.Scenario.Kernel.TcpConnections)
-            return EndAtOnce(connection, Counter.ConnectionsOverLimit);
+        {
+            EndAtOnce(connection, Counter.ConnectionsOverLimit);
+            return;
+        }
         if (ofClient >= model.Scenario.Kernel.TcpConnectionsPerClient)
-            return EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+        {
+            EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
+            return;
+        }
         var chosen = model.Policy.Choose(model.Now, address, isTcp: true, out var remote);
-        var binding = model.Policy.LastBinding;
+        model.Arrivals.OweBinding();
         if (chosen == null)
         {
             if (remote != null)
                 remote.TcpDropped++;
             model.Outage.OnDropped(isTcp: true);
-            return EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
+            return;
         }
         connection.IsProxied = true;
         Touch(connection);
         _open.Add(connection);
         _perClient[address] = ofClient + 1;
         _connectTo = chosen;
-        return binding;
     }
 
     /// <summary>Whether a connect is a connection's; the model follows it then.</summary>
@@ -89,6 +96,14 @@ internal sealed class ConnectionModel(ReferenceModel model)
         }
         Touch(connection);
         connection.Backend = backend;
+        connection.SessionsEnded = backend?.SessionsEnded ?? 0;
+        connection.Session = backend?.Session;
+        connection.RetryFrom = null;
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            OnFull(connection, result);
+            return true;
+        }
         connection.Tries++;
         if (result.IsOk)
         {
@@ -133,7 +148,11 @@ internal sealed class ConnectionModel(ReferenceModel model)
             if (isClient)
                 connection.FromClient += bytes.Length;
             if (isClient && !connection.IsBackendDeaf)
+            {
                 connection.ToBackend.Append(bytes);
+                connection.Queries.Append(bytes);
+                model.Asked.OnClientSent(connection, bytes);
+            }
             else if (!isClient)
                 OnFromBackend(connection, bytes);
         }
@@ -143,6 +162,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 && (isClient || connection.IsRelaying);
             OnSideOver(connection, isClient, result,
                 new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
+            if (isClient && connection.ClientEnded && !connection.IsBackendDeaf)
+                model.Asked.OnClientSent(connection, []);
+            connection.NoteCut();
         }
         CheckBound(connection);
     }
@@ -162,6 +184,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             {
                 connection.LastActivity = model.Now;
                 connection.IsBackendDeaf = true;
+                connection.IsJudged = true;
                 connection.ToBackend.Clear();
                 return;
             }
@@ -171,12 +194,16 @@ internal sealed class ConnectionModel(ReferenceModel model)
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (!isClient && bytes.Length > connection.Writable)
+            ReportRelay(connection, $"{bytes.Length} bytes went to the backend; a first message"
+                + $" is kept back, and {connection.Writable} bytes may go");
         if (isClient && !connection.IsRelaying)
             ReportRelay(connection,
                 $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
         else if (!owed.TryTake(bytes))
             ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
                 + $" not the next of {owed.Count} that wait for it");
+        connection.NoteCut();
     }
 
     public void OnHalfClosed(ExpectedConnection connection, SocketHandle stream)
@@ -190,6 +217,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         else if (owed.Count > 0)
             ReportRelay(connection,
                 $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait");
+        else if (isClient && connection.LacksAnswers)
+            ReportRelay(connection, "the client was told an end, and its answers were cut short");
         if (isClient)
             connection.ToldClient = true;
         else
@@ -219,9 +248,14 @@ internal sealed class ConnectionModel(ReferenceModel model)
             model.Counters.Add(how);
     }
 
+    /// <summary>A backend is suspect, or is not any more, or has a session, or has none.</summary>
+    public void OnBackendsChanged() => _backendsChanged = true;
+
     /// <summary>The core told which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
+        if (_connecting == null && Waiting(logged.Id) is { } again)
+            DecideAnew(again);
         if (_connecting is not { } connection || connection.From != logged.Client
             || (_connectTo?.Id ?? 0) != logged.Backend.Value)
         {
@@ -229,7 +263,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
                 + $" backend {logged.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
-        if (connection.Tries == 0)
+        if (connection.Id == default)
             connection.Id = new ConnectionId(++_lastId);
         if (connection.Id != logged.Id)
         {
@@ -299,11 +333,16 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private void JudgeTouched()
     {
+        if (!model.Life.HasStopped)
+            JudgeWaiting();
+        _backendsChanged = false;
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
             if (connection.IsClosed)
                 continue;
+            if (connection is { IsRefused: true, BackendStream.IsNone: false })
+                ReportRelay(connection, "its first message is refused, and its backend is kept");
             if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
             if (connection.IsRelaying)
@@ -316,7 +355,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private static string Side(bool isClient) => isClient ? "client" : "backend";
 
-    private Binding? EndAtOnce(ExpectedConnection connection, Counter how)
+    private void EndAtOnce(ExpectedConnection connection, Counter how)
     {
         ILogEvent? line = how switch
         {
@@ -329,7 +368,6 @@ internal sealed class ConnectionModel(ReferenceModel model)
             model.Repeats.OnCondition(Repeat.OverLimit, (int)how, line);
         connection.MustEnd = how;
         _refusedAtOnce.Add(connection);
-        return null;
     }
 
     private void ReportMisrouted(ExpectedConnection connection, ExpectedBackend? backend)
@@ -377,6 +415,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         }
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
+        connection.Answers.Append(bytes);
+        model.Asked.OnBackendSent(connection);
     }
 
     private void OnSideOver(
@@ -390,6 +430,101 @@ internal sealed class ConnectionModel(ReferenceModel model)
             _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
         else
             _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
+    }
+
+    private ExpectedConnection? Waiting(ConnectionId id)
+    {
+        foreach (var connection in _open)
+        {
+            if (connection.Id == id)
+                return connection;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// A connection is tried that waited: for room in a backend's accept queue until its time came,
+    /// or for a backend that it has reason to leave.
+    /// </summary>
+    private void DecideAnew(ExpectedConnection connection)
+    {
+        var last = connection.Backend!;
+        _connecting = connection;
+        model.TcpTurns.OnTriedAnew(connection);
+        if (connection.RetryFrom is { } from)
+        {
+            if (model.Now < from)
+                ReportRelay(connection, $"it was tried again; it should not before {from}");
+            _connectTo = model.Policy.NextBeside(model.Now, last)
+                ?? (last.Stage == Stage.Healthy ? last : null);
+            return;
+        }
+        if (!connection.ShouldLeave)
+            ReportRelay(connection, $"it no longer waits for {last}, and nothing is wrong with it");
+        model.Counters.Add(Counter.ConnectionsMoved);
+        _connectTo = model.Policy.NextBetter(model.Now, last);
+    }
+
+    /// <summary>
+    /// Its backend has no room for it. Another is asked at once, the first time; then it waits.
+    /// </summary>
+    private void OnFull(ExpectedConnection connection, IoResult result)
+    {
+        var full = connection.Backend!;
+        model.Counters.Add(Counter.ConnectsToFullBackend);
+        model.Repeats.OnCondition(Repeat.AcceptQueueFull, full.Id,
+            new LogEvent.BackendAcceptQueueFull(
+                new BackendId(full.Id), connection.Id, result, 0));
+        if (!connection.WasFull)
+        {
+            connection.WasFull = true;
+            if (model.Policy.NextBeside(model.Now, full) is { } other)
+            {
+                _connecting = connection;
+                _connectTo = other;
+                return;
+            }
+        }
+        var delay = SpecifiedLimits.FirstFullDelay.Nanoseconds << Math.Min(connection.PutOffs++, 8);
+        connection.RetryFrom = connection.RetryBy = model.Now + new Duration(
+            Math.Min(delay, SpecifiedLimits.LongestFullDelay.Nanoseconds));
+    }
+
+    /// <summary>
+    /// Nobody waits longer than it should: for room, or for a backend that may never answer while
+    /// another would.
+    /// </summary>
+    private void JudgeWaiting()
+    {
+        foreach (var connection in _open)
+        {
+            if (connection.IsClosed || connection.IsRelaying || connection.ClientFailed)
+                continue;
+            if (connection.RetryFrom != null)
+                JudgePutOff(connection);
+            else if (_backendsChanged && connection.ShouldLeave && model.Policy.IsWorthIt(
+                model.Now, connection.Backend!, needsBetter: true))
+            {
+                ReportRelay(connection, $"it still waits for {connection.Backend}, which is suspect"
+                    + " or lost its session, and another backend is better");
+            }
+        }
+    }
+
+    private void JudgePutOff(ExpectedConnection connection)
+    {
+        var last = connection.Backend!;
+        if (model.Now < connection.RetryBy
+            || model.Now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime)
+            return;
+        if (last.Stage == Stage.Healthy
+            || model.Policy.IsWorthIt(model.Now, last, needsBetter: false))
+        {
+            ReportRelay(connection, $"it should have been tried again at {connection.RetryBy}");
+        }
+        // There was nobody to try; the core looks again later.
+        connection.RetryFrom = connection.RetryBy;
+        connection.RetryBy = model.Now + SpecifiedLimits.LongestFullDelay;
     }
 
     /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
@@ -438,7 +573,11 @@ internal sealed class ConnectionModel(ReferenceModel model)
             && connection.ToBackend.Count == 0)
             ReportRelay(connection, "the client's end was not passed on to the backend");
         if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
-            ReportRelay(connection, "the backend's end was not passed on to the client");
+        {
+            ReportRelay(connection, connection.LacksAnswers
+                ? "the backend ended before its answers did, and the client was not reset"
+                : "the backend's end was not passed on to the client");
+        }
     }
 
     /// <summary>
@@ -448,15 +587,15 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private void CheckInterest(ExpectedConnection connection)
     {
         var client = Readiness.HangUp;
-        var backend = Wanted(false, connection.ToBackend) | Readiness.Read;
+        var backend = Wanted(false, connection.Writable) | Readiness.Read;
         if (connection.IsRelaying)
         {
             client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
-                connection.ToClient);
+                connection.ToClient.Count);
             if (client == Readiness.None && !connection.ToldClient)
                 client = Readiness.HangUp;
             backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
-                connection.ToBackend);
+                connection.Writable);
         }
         CheckInterest(connection, connection.Client, client, "client");
         if (!connection.BackendStream.IsNone)
@@ -465,9 +604,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
 
     private static bool HasRoom(ExpectedBytes line) => line.Count < SpecifiedLimits.RelayQueueBytes;
 
-    private static Readiness Wanted(bool read, ExpectedBytes write) =>
+    private static Readiness Wanted(bool read, int toWrite) =>
         (read ? Readiness.Read : Readiness.None)
-        | (write.Count > 0 ? Readiness.Write : Readiness.None);
+        | (toWrite > 0 ? Readiness.Write : Readiness.None);
 
     private void CheckInterest(
         ExpectedConnection connection, SocketHandle stream, Readiness should, string side)
@@ -499,13 +638,20 @@ internal sealed class ConnectionModel(ReferenceModel model)
     private string? WhyNot(ExpectedConnection connection, Counter how)
     {
         var now = model.Now;
+        if (connection.IsRefused && how != Counter.ConnectionsQuarantined)
+            return "its first message is refused";
         var holds = how switch
         {
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
+            Counter.ConnectionsQuarantined => connection.IsRefused
+                && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
+                    || now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle
+                    || now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
-            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true },
+            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
+                or { IsCutShort: true, ToldClient: false },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
                 && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
             Counter.ConnectionsIdle => connection.IsRelaying
@@ -517,6 +663,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
         return holds ? null : how switch
         {
             Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsQuarantined => connection.IsRefused
+                ? "the client is there and waits for the answer or the end"
+                : "its first message is not refused",
             Counter.ConnectionsFailedByClient => "the client did not fail",
             Counter.ConnectionsFailedByBackend => "the backend did not fail",
             Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying

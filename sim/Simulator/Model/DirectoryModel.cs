@@ -54,6 +54,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     public void OnScanEntry(IoResult result, in DirectoryEntry entry)
     {
+        model.Resends.Finish();
         if (!result.IsOk)
             OnScanEnded(result);
         else if (!entry.IsSocket)
@@ -282,6 +283,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
+        model.Connections.OnBackendsChanged();
     }
 
     private void OnReturned(ExpectedBackend backend)
@@ -299,11 +301,17 @@ internal sealed class DirectoryModel(ReferenceModel model)
         {
             model.Stuck.OnSessionOver(backend);
             session.IsRetired = true;
+            session.HasRefused = false;
+            SuspicionModel.OnSessionOver(session);
+            FailingModel.OnSessionOver(session);
+            ProbeModel.OnSessionOver(session);
+            model.Resends.OnTrusted(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;
             model.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
+            backend.SessionsEnded += session.HasHello ? 0 : 1;
         }
         ConnectAtOnce(backend);
     }

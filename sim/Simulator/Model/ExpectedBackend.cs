@@ -126,6 +126,24 @@ internal sealed class ExpectedBackend(
 
     public StuckEpisode Stuck { get; } = new();
 
+    /// <summary>Sessions that ended and had not retired.</summary>
+    public int SessionsEnded { get; set; }
+
+    /// <summary>It was silent when it was asked, and is not trusted again.</summary>
+    public bool IsSuspect => Session is { Silence.IsSuspect: true };
+
+    /// <summary>Its answers are far worse than another's.</summary>
+    public bool IsFailing => Session is { Given.FailingSince: not null };
+
+    /// <summary>It failed probes, and has not answered enough since.</summary>
+    public bool IsDownByProbe => Session is { Probes.DownSince: not null };
+
+    /// <summary>The id of the last probe.</summary>
+    public int ProbeId { get; set; }
+
+    /// <summary>It took nothing of a write, or not a query, and not all is written since.</summary>
+    public bool IsStuck => Session is { IsStuck: true } or { HasRefused: true };
+
     public override string ToString() => $"backend {Id}";
 }
 
@@ -146,7 +164,32 @@ internal sealed class ExpectedSession(
     /// <summary>Bytes at the front of Owed that end a frame whose start was written.</summary>
     public int RestOfFrame { get; set; }
 
+    /// <summary>A write took nothing, and not all is written since.</summary>
     public bool IsStuck { get; set; }
+
+    /// <summary>A query did not fit, and not all is written since.</summary>
+    public bool HasRefused { get; set; }
+
+    /// <summary>The queries that it was given and has not answered.</summary>
+    public FlightModel InFlight { get; } = new();
+
+    /// <summary>What it answered last.</summary>
+    public AnswerList Given { get; } = new();
+
+    /// <summary>What its answers to probes said.</summary>
+    public ExpectedProbes Probes { get; } = new();
+
+    /// <summary>What is thought of its silence.</summary>
+    public Silence Silence { get; } = new();
+
+    /// <summary>It may have something to be read, as far as the balancer knows.</summary>
+    public bool IsReadable { get; set; }
+
+    /// <summary>It must be asked for a heartbeat in this turn.</summary>
+    public bool OwesQuestion { get; set; }
+
+    /// <summary>The turn in which a stall that was due was tried once more.</summary>
+    public long StallTriedIn { get; set; }
 
     /// <summary>Bytes of what was owed that were written.</summary>
     public long Written { get; set; }
@@ -157,13 +200,13 @@ internal sealed class ExpectedSession(
     /// <summary>Since when bytes wait and none was taken; Never if none wait.</summary>
     public Instant StalledSince { get; set; } = Instant.Never;
 
-    /// <summary>Queries owed to it minus replies that came; never below 0.</summary>
-    public long Unanswered { get; set; }
-
     /// <summary>
     /// The turn whose events said that it has bytes, if it was not read since; else 0.
     /// </summary>
     public long UnreadSince { get; set; }
+
+    /// <summary>Reads that brought a byte or more.</summary>
+    public int Reads { get; set; }
 
     /// <summary>Bytes that the last read of it returned.</summary>
     public int LastRead { get; set; }

@@ -4,7 +4,9 @@
 // What always holds: bytes are appended when they were read and taken away when they were written,
 // so what waits here waits in the balancer.
 
+using System.Collections.Generic;
 using Balancer.Core;
+using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
@@ -29,7 +31,46 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Its stream to a backend; None while there is none.</summary>
     public SocketHandle BackendStream { get; set; }
 
+    /// <summary>Backends that it was connected to, or that refused that.</summary>
     public int Tries { get; set; }
+
+    /// <summary>Sessions that its backend had ended when it was connected to that.</summary>
+    public int SessionsEnded { get; set; }
+
+    /// <summary>The backend's session then.</summary>
+    public ExpectedSession? Session { get; set; }
+
+    /// <summary>What the client sent first, kept back until it is judged.</summary>
+    public List<byte> First { get; } = [];
+
+    public bool IsJudged { get; set; }
+
+    /// <summary>Its first message is refused: it is answered, and told the end.</summary>
+    public bool IsRefused { get; set; }
+
+    /// <summary>What it asked last, while that is not answered.</summary>
+    public ExpectedAsk? Ask { get; set; }
+
+    /// <summary>Bytes for the backend that may be written to it.</summary>
+    public int Writable => IsJudged ? ToBackend.Count : ToBackend.Count - First.Count;
+
+    /// <summary>Its backend's accept queue was full: it is tried again, not earlier.</summary>
+    public Instant? RetryFrom { get; set; }
+
+    /// <summary>The latest that it is tried again, if there is anybody to try.</summary>
+    public Instant RetryBy { get; set; }
+
+    /// <summary>Times that it was put off because all that were asked were full.</summary>
+    public int PutOffs { get; set; }
+
+    public bool WasFull { get; set; }
+
+    /// <summary>
+    /// It waits for a backend that is suspect or whose session has ended, and may try another.
+    /// </summary>
+    public bool ShouldLeave => !IsRelaying && !IsClosed && MustEnd == null && RetryFrom == null
+        && Tries is > 0 and < SpecifiedLimits.BackendTries && Backend is { } backend
+        && (backend.IsSuspect || backend.SessionsEnded != SessionsEnded);
 
     /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>
     public int OkBytes { get; set; }
@@ -71,10 +112,32 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>An event said that it has something to do, and it had no turn since.</summary>
     public bool IsWaiting { get; set; }
 
+    /// <summary>The turn in which it was accepted.</summary>
+    public long AcceptedIn { get; init; }
+
     public Instant LastActivity { get; set; }
 
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }
+
+    /// <summary>What the client asked, until its backend read no more.</summary>
+    public ExpectedMessages Queries { get; } = new();
+
+    public ExpectedMessages Answers { get; } = new();
+
+    /// <summary>If the backend ends now, then before it has answered everything.</summary>
+    public bool LacksAnswers => !IsRefused && Queries.Whole > 0
+        && (Answers.IsInside || Answers.Whole < (IsBackendDeaf ? 1 : Queries.Whole));
+
+    /// <summary>
+    /// The backend ended and the client had all that came, and it was not all that was asked; that
+    /// the backend read no more may show itself later in the turn.
+    /// </summary>
+    public bool IsCutShort { get; private set; }
+
+    /// <summary>The backend's end, or the last byte before it, was dealt with.</summary>
+    public void NoteCut() =>
+        IsCutShort |= BackendEnded && !ToldClient && ToClient.Count == 0 && LacksAnswers;
 
     public ExpectedBytes ToBackend { get; } = new();
 

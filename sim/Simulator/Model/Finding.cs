@@ -47,6 +47,9 @@ internal enum Finding
     /// <summary>Heartbeats out of turn.</summary>
     Heartbeat,
 
+    /// <summary>Probes out of turn.</summary>
+    Probe,
+
     /// <summary>A connect too early, too late, twice or while removed.</summary>
     Reconnect,
 

@@ -9,8 +9,10 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
@@ -19,6 +21,10 @@ internal sealed class LifetimeModel(ReferenceModel model)
 {
     private readonly List<Action> _deferred = [];
     private bool _startTold;
+    private Instant _stopDue = Instant.Never;
+    private long _stopOrder;
+    private long _askedAgainIn;
+    private bool _closesAll;
 
     /// <summary>How often a stop was asked for.</summary>
     public int StopRequests { get; private set; }
@@ -34,7 +40,30 @@ internal sealed class LifetimeModel(ReferenceModel model)
     public void OnStopRequested()
     {
         IsStopping = true;
-        StopRequests++;
+        if (++StopRequests > 1)
+            (_stopDue, _askedAgainIn) = (model.Now, model.Turn);
+        else
+            (_stopDue, _stopOrder) = (model.Now + SpecifiedLimits.StopGrace,
+                model.Deadlines.NextOrder());
+    }
+
+    /// <summary>
+    /// A session is closed without cause, so a stop is complete: either its time is over, among the
+    /// deadlines, or nothing is left at the end of a turn.
+    /// </summary>
+    public void ServeDeadlinesBeforeStop()
+    {
+        if (!IsStopping)
+            return;
+        if (model.Now < _stopDue)
+            model.Resends.Finish();
+        else if (_askedAgainIn == model.Turn)
+            model.Deadlines.ServeAll();
+        else
+            model.Deadlines.ServeBefore(_stopDue, _stopOrder);
+        if (!_closesAll)
+            model.CutInTurn += model.Resends.Waiting.Count();
+        _closesAll = true;
     }
 
     /// <summary>A finding, unless this turn turns out to complete a stop.</summary>
@@ -58,6 +87,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
                 break;
             case LogEvent.Stopped:
                 HasStopped = true;
+                model.Resends.OnStopped();
                 break;
         }
     }

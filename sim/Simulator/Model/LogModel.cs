@@ -16,13 +16,17 @@ internal sealed class LogModel(ReferenceModel model)
 {
     private readonly List<object> _owed = [];
 
-    public void Owe(ILogEvent line) => _owed.Add(line);
+    public void Owe(object line) => _owed.Add(line);
+
+    public bool IsOwed(ILogEvent line) => _owed.Contains(line);
 
     public void OnLogged(ILogEvent logged)
     {
         if (!IsExact(logged))
             return;
-        if (!_owed.Remove(logged))
+        object line = logged is LogEvent.QueryQuarantined refused
+            ? RefusalLine.Of(refused) : logged;
+        if (!_owed.Remove(line))
         {
             model.Report(Finding.Untrue, $"the log has {logged}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
@@ -45,6 +49,9 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
-        or LogEvent.EntryNotASocket
+        or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
+        or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
+        or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing
+        or LogEvent.QueriesResent or LogEvent.QueryQuarantined
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -27,7 +27,6 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
     public ExpectedBackend? Primary { get; set; }
     public ExpectedBackend? Backup { get; set; }
     public Instant LastSeen { get; set; }
-    public Ipv4 Local { get; set; }
     public bool WasMoved { get; set; }
     public uint UdpForwarded { get; set; }
     public uint UdpDropped { get; set; }
@@ -39,8 +38,10 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
 internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel
+internal sealed class PolicyModel(bool probes)
 {
+    private const int WorstRank = 4;
+
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
 
@@ -106,22 +107,54 @@ internal sealed class PolicyModel
         if (!Remotes.TryGetValue(address, out remote))
             return ChooseForNew(now, address, out remote);
         remote.LastSeen = now;
+        return ChooseFor(now, remote, isTcp);
+    }
+
+    /// <summary>
+    /// The backend that a query goes to that is sent once more. Nobody was heard from: who is not
+    /// remembered stays so, and who is was last heard from when it was.
+    /// </summary>
+    public ExpectedBackend? ChooseAgain(Instant now, Ipv4 address)
+    {
+        LastBinding = null;
+        return Remotes.TryGetValue(address, out var remote)
+            ? ChooseFor(now, remote, isTcp: false) : NextInTurn(now);
+    }
+
+    private ExpectedBackend? ChooseFor(Instant now, ExpectedRemote remote, bool isTcp)
+    {
         if (remote.Primary is not { Stage: not Stage.Removed } primary)
             return ChooseAnew(now, remote);
-        if (MayServe(now, primary, isTcp))
+        if (MayServe(now, primary, isTcp, isWithIt: remote.Backup == null))
         {
             // One that drains serves UDP alone: for TCP the backup is still needed.
             if (primary.Stage == Stage.Healthy)
                 SetBackup(remote, null);
             return primary;
         }
-        if (remote.Backup is { } backup && MayServe(now, backup, isTcp))
+        if (remote.Backup is { } backup && MayServe(now, backup, isTcp, isWithIt: true))
             return backup;
         if (NextInTurn(now) is not { } chosen)
             return null;
         SetBackup(remote, chosen);
-        LastBinding = new Binding(address, chosen, IsBackup: true);
+        LastBinding = new Binding(remote.Address, chosen, IsBackup: true);
         return chosen;
+    }
+
+    /// <summary>Who is asked beside a backend that has no room; nobody who is worse.</summary>
+    public ExpectedBackend? NextBeside(Instant now, ExpectedBackend full) =>
+        IsWorthIt(now, full, needsBetter: false) ? NextInTurn(now, full) : null;
+
+    /// <summary>Who is asked instead of a backend; only somebody who is better.</summary>
+    public ExpectedBackend? NextBetter(Instant now, ExpectedBackend than) =>
+        IsWorthIt(now, than, needsBetter: true) ? NextInTurn(now, than) : null;
+
+    /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>
+    public bool IsWorthIt(Instant now, ExpectedBackend than, bool needsBetter)
+    {
+        var most = than.Stage != Stage.Healthy ? WorstRank
+            : RankOf(than, now) - (needsBetter ? 1 : 0);
+        return _backends.Exists(backend => backend != than && IsChoosable(backend, now, most));
     }
 
     /// <summary>The next healthy backend by id after the last one chosen.</summary>
@@ -129,10 +162,10 @@ internal sealed class PolicyModel
     {
         ExpectedBackend? first = null;
         ExpectedBackend? next = null;
-        var needsWarm = AnyWarm(now, except);
+        var worst = BestRank(now, except);
         foreach (var backend in _backends)
         {
-            if (backend == except || !IsChoosable(backend, now, needsWarm))
+            if (backend == except || !IsChoosable(backend, now, worst))
                 continue;
             first ??= backend;
             if (backend.Id > _lastChosen)
@@ -150,13 +183,13 @@ internal sealed class PolicyModel
     /// <summary>Backends that may be chosen now; returns how many.</summary>
     public int Measure(Instant now, out ExpectedBackend? fullest, out int spread)
     {
-        var needsWarm = AnyWarm(now, null);
+        var worst = BestRank(now);
         var healthy = 0;
         var fewest = int.MaxValue;
         fullest = null;
         foreach (var backend in _backends)
         {
-            if (!IsChoosable(backend, now, needsWarm))
+            if (!IsChoosable(backend, now, worst))
                 continue;
             healthy++;
             fewest = Math.Min(fewest, backend.Remotes);
@@ -168,15 +201,24 @@ internal sealed class PolicyModel
     }
 
     /// <summary>Whether any backend may be chosen now.</summary>
-    public bool AnyChoosable(Instant now)
-    {
-        var needsWarm = AnyWarm(now, null);
-        return _backends.Exists(backend => IsChoosable(backend, now, needsWarm));
-    }
+    public bool AnyChoosable() => _backends.Exists(backend => backend.Stage == Stage.Healthy);
 
-    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp) =>
-        (backend.Stage == Stage.Healthy || (backend.Stage == Stage.Draining && !isTcp))
-        && (now >= backend.WarmAt || !AnyWarm(now, null));
+    /// <summary>
+    /// Whether a remote that is bound to a backend is served by it: if none is better, and, for one
+    /// that drains, over UDP and if none is warm, trusted, not failing and not stuck. Who is with a
+    /// backend stays, though it fails.
+    /// </summary>
+    public bool MayServe(Instant now, ExpectedBackend backend, bool isTcp, bool isWithIt)
+    {
+        var best = BestRank(now);
+        var rank = isWithIt ? RankButForFailing(backend, now) : RankOf(backend, now);
+        return rank <= best && backend.Stage switch
+        {
+            Stage.Healthy => true,
+            Stage.Draining => !isTcp && best > 0,
+            _ => false,
+        };
+    }
 
     // ---- Remotes ----
 
@@ -225,11 +267,11 @@ internal sealed class PolicyModel
     /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
     private ExpectedBackend? WithFewest(Instant now)
     {
-        var needsWarm = AnyWarm(now, null);
+        var worst = BestRank(now);
         ExpectedBackend? best = null;
         foreach (var backend in _backends)
         {
-            if (IsChoosable(backend, now, needsWarm)
+            if (IsChoosable(backend, now, worst)
                 && (best == null || backend.Remotes < best.Remotes
                     || (backend.Remotes == best.Remotes && IsNextBefore(backend, best))))
             {
@@ -261,16 +303,28 @@ internal sealed class PolicyModel
             backup.Backups++;
     }
 
-    private static bool IsChoosable(ExpectedBackend backend, Instant now, bool needsWarm) =>
-        backend.Stage == Stage.Healthy && (!needsWarm || now >= backend.WarmAt);
+    private bool IsChoosable(ExpectedBackend backend, Instant now, int worst) =>
+        backend.Stage == Stage.Healthy && RankOf(backend, now) <= worst;
 
-    private bool AnyWarm(Instant now, ExpectedBackend? except)
+    /// <summary>
+    /// The lower the better: warm, cold, failing, down by probe, and last who is suspect or stuck.
+    /// </summary>
+    private int RankOf(ExpectedBackend backend, Instant now) =>
+        Math.Max(RankButForFailing(backend, now), backend.IsFailing ? 2 : 0);
+
+    private int RankButForFailing(ExpectedBackend backend, Instant now) =>
+        backend.IsSuspect || backend.IsStuck ? WorstRank
+        : backend.IsDownByProbe ? 3
+        : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
+
+    private int BestRank(Instant now, ExpectedBackend? except = null)
     {
+        var best = WorstRank;
         foreach (var backend in _backends)
         {
-            if (backend != except && IsChoosable(backend, now, needsWarm: true))
-                return true;
+            if (backend != except && backend.Stage == Stage.Healthy)
+                best = Math.Min(best, RankOf(backend, now));
         }
-        return false;
+        return best;
     }
 }

@@ -3,12 +3,13 @@
 // policy model, what the core should do; where what it does differs, that is a finding. What each
 // kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
-// The core's log is used for five things only, and each use is checked against the calls and the
+// The core's log is used for seven things only, and each use is checked against the calls and the
 // policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
 // rebalance, an expiry or a full table is about, where the description leaves that free
 // (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), that something is over (ConnectionClosed and BackendForgotten), and that a stop
-// is complete (Stopped), which S15 holds against what is open.
+// (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew
+// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a
+// stop is complete (Stopped), which S15 holds against what is open.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as
 // it can, because the check that is asked for may be another.
@@ -28,23 +29,24 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 internal sealed class ReferenceModel
 {
     /// <summary>
-    /// Scan, expiry, rebalance, the rests of both sockets, and a stop's two: what is armed at most
-    /// besides backends and connections.
+    /// Scan, expiry, rebalance, held answers, the rests of both sockets, and a stop's two: what is
+    /// armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 7;
+    private const int OwnTimers = 8;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
     private readonly RemoteModel _remotes;
     private Duration _stall;
     private bool _wokenEarly;
+    private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
 
     public ReferenceModel(Scenario scenario, FindingHandler report)
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel();
+        Policy = new PolicyModel(scenario.Kernel.Probe);
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);
@@ -53,6 +55,14 @@ internal sealed class ReferenceModel
         Scans = new ScanModel(this);
         Status = new StatusModel(this);
         Replies = new ReplyModel(this);
+        Deadlines = new DeadlineModel(this);
+        Flights = new QueryModel(this);
+        Suspicion = new SuspicionModel(this);
+        Resends = new ResendModel(this);
+        Quarantine = new QuarantineModel(this);
+        Asked = new AskedModel(this);
+        Failing = new FailingModel(this);
+        Probes = new ProbeModel(this);
         _sessions = new SessionModel(this);
         Directory = new DirectoryModel(this);
         Connections = new ConnectionModel(this);
@@ -74,6 +84,22 @@ internal sealed class ReferenceModel
     public ArrivalModel Arrivals { get; }
 
     public ReplyModel Replies { get; }
+
+    public DeadlineModel Deadlines { get; }
+
+    public QueryModel Flights { get; }
+
+    public SuspicionModel Suspicion { get; }
+
+    public ResendModel Resends { get; }
+
+    public QuarantineModel Quarantine { get; }
+
+    public AskedModel Asked { get; }
+
+    public FailingModel Failing { get; }
+
+    public ProbeModel Probes { get; }
 
     public ConnectionModel Connections { get; }
 
@@ -98,9 +124,6 @@ internal sealed class ReferenceModel
 
     /// <summary>What the balancer's clock shows.</summary>
     public Instant Now { get; private set; }
-
-    /// <summary>When a query was last owed to a session.</summary>
-    public Instant LastForwardedAt { get; set; }
 
     /// <summary>Turns that began.</summary>
     public long Turn { get; private set; }
@@ -130,8 +153,8 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 3 * Policy.Backends.Count
-        + Repeats.Waiting + Stuck.Waiting;
+    public int MostTimers => OwnTimers + Connections.Open.Count + 7 * Policy.Backends.Count
+        + Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
 
@@ -164,18 +187,18 @@ internal sealed class ReferenceModel
     /// </summary>
     public long CutInTurn { get; set; }
 
-    /// <summary>
-    /// Whether a session owes a reply, and, unless the age is zero, a query younger than that was
-    /// forwarded.
-    /// </summary>
-    public bool AnyInFlight(Duration age)
+    /// <summary>Whether a stop waits for a reply, or for queries to be sent once more.</summary>
+    public bool AwaitsReplies
     {
-        long unanswered = 0;
-        foreach (var backend in Policy.Backends)
-            unanswered += backend.Session?.Unanswered ?? 0;
-        foreach (var session in Retired)
-            unanswered += session.Unanswered;
-        return unanswered > 0 && (age == Duration.Zero || Now - LastForwardedAt < age);
+        get
+        {
+            var awaits = Resends.HasUnsent;
+            foreach (var backend in Policy.Backends)
+                awaits |= backend.Session?.InFlight.Awaited(Now) > 0;
+            foreach (var session in Retired)
+                awaits |= session.InFlight.Awaited(Now) > 0;
+            return awaits;
+        }
     }
 
     // ---- Turns ----
@@ -196,6 +219,7 @@ internal sealed class ReferenceModel
         _wokenEarly = false;
         CutInTurn = 0;
         ReceivedInTurn = 0;
+        _wasToldOfDatagrams = false;
         AcceptedInTurn = 0;
         RelayedInTurn = 0;
         WaitingDatagrams = _datagramsQueued;
@@ -204,9 +228,12 @@ internal sealed class ReferenceModel
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
         Replies.OnTurnBegan();
+        Resends.OnTurnBegan();
         TcpTurns.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
+            _wasToldOfDatagrams |= happened.Kind == NetworkEventKind.Socket
+                && happened.Handle == Sockets.Datagrams;
             switch (happened.Kind)
             {
                 case NetworkEventKind.StopRequested:
@@ -222,6 +249,12 @@ internal sealed class ReferenceModel
                     Scans.AtOnce();
                     Lines.Owe(new LogEvent.RescanRequested());
                     break;
+            }
+            if (happened.Kind == NetworkEventKind.Socket
+                && (happened.Ready & (Readiness.Read | Readiness.HangUp)) != 0
+                && Sockets.OwnerOf(happened.Handle) is ExpectedSession readable)
+            {
+                readable.IsReadable = true;
             }
             if (happened.Kind == NetworkEventKind.Socket
                 && (happened.Ready & Readiness.Read) != 0
@@ -247,9 +280,14 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
+        if (!Life.HasStopped)
+            Resends.Finish();
+        Arrivals.ReportUntold();
         Life.OnTurnEnded();
         Replies.OnTurnEnded();
         _sessions.OnTurnEnded();
+        if (!Life.HasStopped)
+            Probes.OnTurnEnded();
         Connections.OnTurnEnded(core.NextWake == Instant.Zero);
         _remotes.OnTurnEnded();
         Directory.OnTurnEnded();
@@ -264,6 +302,13 @@ internal sealed class ReferenceModel
 
     // ---- Datagrams ----
 
+    /// <summary>
+    /// A stop takes along what the kernel holds at the end of a turn; else datagrams come first, if
+    /// the wait told of them.
+    /// </summary>
+    private bool IsReceivedLast => Life.IsStopping && (!_wasToldOfDatagrams
+        || ReceivedInTurn == SpecifiedLimits.DatagramsOfATurn || ReceiveFailedLastIn == Turn);
+
     /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
     public void OnDatagramQueued() => _datagramsQueued++;
 
@@ -271,6 +316,11 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Deeds++;
+        if (IsReceivedLast)
+        {
+            Arrivals.Drain();
+            Resends.Finish();
+        }
         ReceivedInTurn++;
         _datagramsQueued = Math.Max(0, _datagramsQueued - 1);
         ReceiveFailuresInARow = 0;
@@ -322,7 +372,11 @@ internal sealed class ReferenceModel
         {
             Deeds++;
             AcceptedInTurn++;
-            var connection = new ExpectedConnection(stream, client, Now) { LastActivity = Now };
+            var connection = new ExpectedConnection(stream, client, Now)
+            {
+                LastActivity = Now,
+                AcceptedIn = Turn,
+            };
             Sockets.Own(stream, connection);
             Arrivals.OnAccepted(connection);
         }
@@ -367,11 +421,14 @@ internal sealed class ReferenceModel
         {
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
+            session.Reads += bytes.Length > 0 ? 1 : 0;
             Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
+            Replies.OnSessionWasRead(session, bytes.Length);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
+            Resends.Finish();
             TcpTurns.OnRead(connection);
             var before = connection.FromClient + connection.FromBackend;
             Connections.OnRead(connection, stream, result, bytes);
@@ -392,6 +449,8 @@ internal sealed class ReferenceModel
             _sessions.OnWritten(session, result, bytes);
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
+            if (connection.AcceptedIn != Turn)
+                Resends.Finish();
             TcpTurns.OnCall(connection);
             Connections.OnWritten(connection, stream, result, bytes);
         }
@@ -489,6 +548,10 @@ internal sealed class ReferenceModel
                 return;
             case LogEvent.BackendStuck stuck:
                 Arrivals.DrainUntil(() => Stuck.IsDue(stuck.Id.Value));
+                while (!Stuck.IsDue(stuck.Id.Value) && !Stuck.IsOverdue(stuck.Id.Value)
+                    && Resends.TryStep())
+                {
+                }
                 Stuck.OnStuckLine(stuck);
                 return;
             case LogEvent.ConnectionsOverLimit over:
@@ -503,6 +566,14 @@ internal sealed class ReferenceModel
         Arrivals.Drain();
         if (logged is LogEvent.BackendUnstuck unstuck)
             Stuck.OnUnstuckLine(unstuck.Id);
+        else if (logged is LogEvent.QueriesResent resent)
+            Resends.FinishTo(resent);
+        else if (logged is LogEvent.BackendSuspected suspected)
+            ServeSilenceOf(suspected.Id, suspected);
+        else if (logged is LogEvent.BackendTrusted trusted)
+            ServeSilenceOf(trusted.Id, trusted);
+        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe)
+            Deadlines.ServeUntil(() => Lines.IsOwed(logged));
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);
         Status.OnLogged(logged);
@@ -514,6 +585,9 @@ internal sealed class ReferenceModel
                 break;
             case LogEvent.HeartbeatSent sent:
                 _sessions.OnHeartbeatSent(sent.Id);
+                break;
+            case LogEvent.ProbeSent probe:
+                Probes.OnSentLine(probe);
                 break;
             case LogEvent.ConnectionClosed closed:
                 Connections.OnClosedLine(closed);
@@ -539,6 +613,12 @@ internal sealed class ReferenceModel
         }
     }
 
+    private void ServeSilenceOf(BackendId id, ILogEvent line)
+    {
+        if (!Lines.IsOwed(line) && Policy.WithId(id.Value)?.Session is { } session)
+            Deadlines.ServeSilenceOf(session);
+    }
+
     /// <summary>
     /// A line that is told in the middle of a batch, about one that arrived in it.
     /// </summary>
@@ -556,6 +636,8 @@ internal sealed class ReferenceModel
         {
             backend.OwesFaultEvent = false;
             backend.OwesLook = false;
+            if (faulted.Fault.Cause == FaultCause.EndOfStream)
+                Resends.OnDied(backend);
         }
     }
 

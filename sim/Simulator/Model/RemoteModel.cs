@@ -21,6 +21,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     private static readonly Duration Spare = Duration.FromSeconds(1L);
 
     private ExpectedBackend? _fullest;
+    private Instant _nextRebalance = Instant.Zero + SpecifiedLimits.RebalanceInterval;
     private int _mayMove;
     private int _movedInTurn;
     private bool _beganInTurn;
@@ -35,6 +36,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
     public void OnRebalancing(LogEvent.Rebalancing logged)
     {
+        model.Deadlines.ServeBefore(_nextRebalance);
         var healthy = model.Policy.Measure(model.Now, out var fullest, out var spread);
         var owed = spread - healthy;
         var named = model.Policy.WithId(logged.Fullest.Value);
@@ -55,6 +57,7 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     public void OnMoved(LogEvent.RemoteMoved logged)
     {
+        model.Resends.Finish();
         _movedInTurn++;
         model.Counters.Add(Counter.RemotesMoved);
         if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote)
@@ -76,6 +79,7 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     public void OnExpired(LogEvent.RemoteExpired logged)
     {
+        model.Resends.Finish();
         model.Counters.Add(Counter.RemotesExpired);
         _expired++;
         if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
@@ -134,6 +138,8 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
+        if (model.Now >= _nextRebalance)
+            _nextRebalance = model.Now + SpecifiedLimits.RebalanceInterval;
         CheckMoves();
         NoteParting();
         if (model.Now < _nextLook || model.TurnsSinceStall < TurnsOfAPass)

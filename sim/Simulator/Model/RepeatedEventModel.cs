@@ -25,6 +25,7 @@ internal enum Repeat
     NoBackend,
     OverLimit,
     RefusedByBackend,
+    AcceptQueueFull,
     WithoutResources,
 }
 
@@ -97,6 +98,10 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             case LogEvent.ConnectionRefusedByBackend refused:
                 OnLine(Repeat.RefusedByBackend, refused.Backend.Value, refused.Suppressed,
                     refused with { Suppressed = 0 });
+                break;
+            case LogEvent.BackendAcceptQueueFull full:
+                OnLine(Repeat.AcceptQueueFull, full.Backend.Value, full.Suppressed,
+                    full with { Suppressed = 0 });
                 break;
             case LogEvent.ConnectionWithoutResources without:
                 OnLine(Repeat.WithoutResources, 0, without.Suppressed,

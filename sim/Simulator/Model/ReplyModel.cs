@@ -21,6 +21,11 @@ internal sealed class ReplyModel(ReferenceModel model)
     private readonly ExpectedBytes _payloads = new();
     private int _ofTurn;
     private int _sessionReads;
+    private int _mayTake;
+    private int _framesOfRead;
+
+    /// <summary>Queries that a reply answered, each by its first.</summary>
+    public long Answered { get; private set; }
 
     /// <summary>Replies that this turn decoded, whatever became of them.</summary>
     public int InTurn { get; private set; }
@@ -30,6 +35,21 @@ internal sealed class ReplyModel(ReferenceModel model)
         _ofTurn = 0;
         InTurn = 0;
         _sessionReads = 0;
+        _mayTake = SpecifiedLimits.RepliesOfATurn;
+    }
+
+    /// <summary>A frame was taken out of what a session's read brought.</summary>
+    public void OnFrame() => _framesOfRead++;
+
+    /// <summary>
+    /// A session was read. What a read asks for follows from how many replies the turn may take,
+    /// and one that brought as much may have left something.
+    /// </summary>
+    public void OnSessionWasRead(ExpectedSession session, int bytes)
+    {
+        session.IsReadable = bytes > 0 && bytes == _mayTake * SpecifiedLimits.LeastReplyBytes;
+        _mayTake -= Math.Max(SpecifiedLimits.RepliesOfARead, _framesOfRead);
+        _framesOfRead = 0;
     }
 
     /// <summary>A session is read, which only so many are in one turn.</summary>
@@ -43,7 +63,7 @@ internal sealed class ReplyModel(ReferenceModel model)
     }
 
     /// <summary>A live session's OUTBOUND_UDP.</summary>
-    public void OnReply(in SeenFrame frame)
+    public void OnReply(ExpectedSession session, in SeenFrame frame)
     {
         InTurn++;
         model.Counters.Add(Counter.RepliesReceived);
@@ -56,22 +76,46 @@ internal sealed class ReplyModel(ReferenceModel model)
             model.Counters.Add(
                 frame.Port == 0 ? Counter.RepliesToPortZero : Counter.RepliesToPortTooLarge);
         }
-        else if (!model.Policy.Remotes.TryGetValue(new Ipv4(frame.Address), out var remote))
-        {
-            model.Counters.Add(Counter.RepliesToStranger);
-        }
         else
         {
-            var to = new Endpoint(remote.Address, (ushort)frame.Port);
-            _owed.Enqueue(new Owed(
-                to, remote.Local, frame.Payload.Length,
-                _ofTurn++ / SpecifiedLimits.DatagramsOfACall));
-            _payloads.Append(frame.Payload);
+            Match(session, new Endpoint(new Ipv4(frame.Address), (ushort)frame.Port),
+                frame.Payload);
         }
+    }
+
+    private void Match(ExpectedSession session, Endpoint to, ReadOnlySpan<byte> payload)
+    {
+        if (session.InFlight.FindAnswered(model.Now, to, payload) is not { } query)
+        {
+            model.Counters.Add(Counter.RepliesUnmatched);
+            return;
+        }
+        session.InFlight.Remove(query);
+        if (model.Resends.MayHold(session, query, payload))
+        {
+            model.Counters.Add(Counter.RepliesHeld);
+            model.Quarantine.OnAnswered(query.Packet);
+            model.Resends.Hold(session, query);
+            return;
+        }
+        model.Quarantine.OnAnswered(query.Packet);
+        model.Failing.OnAnswer(session, payload);
+        if (query.Pair is { } pair && !pair.TryAnswer())
+        {
+            model.Counters.Add(Counter.RepliesDuplicate);
+            return;
+        }
+        model.Counters.Add(Counter.ResendsAnswered, query.WasResent ? 1 : 0);
+        Answered++;
+        _owed.Enqueue(new Owed(
+            to, query.Local, payload.Length, _ofTurn++ / SpecifiedLimits.DatagramsOfACall));
+        _payloads.Append(payload);
     }
 
     public void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
+        if (model.Quarantine.OnSent(in header, payload))
+            return;
         if (!_owed.TryPeek(out var owed))
         {
             Invented(in header, "no reply asked for it");
@@ -91,6 +135,8 @@ internal sealed class ReplyModel(ReferenceModel model)
     /// <summary>A send failed; how many replies that cost.</summary>
     public int OnSendFailed(in DatagramHeader header, IoResult why)
     {
+        if (model.Quarantine.OnSendFailed(in header, why))
+            return 0;
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
             || header.Length != owed.Length)
         {
@@ -113,6 +159,7 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
+        model.Quarantine.OnTurnEnded();
         if (_owed.Count == 0)
             return;
         model.Report(Finding.ReplyLost,

@@ -112,8 +112,14 @@ internal sealed class SessionModel(ReferenceModel model)
             }
             return;
         }
+        if (!session.IsRetired && bytes.Length > 0)
+            model.Suspicion.OnByte(session);
         while (session.Evidence == null && session.Decoder.TryNext(ref bytes, out var frame))
+        {
             OnFrame(session, in frame);
+            if (session.Evidence == null || session.IsRetired)
+                model.Replies.OnFrame();
+        }
     }
 
     private void OnFrame(ExpectedSession session, in SeenFrame frame)
@@ -131,9 +137,10 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.OutboundUdp when frame.Length > 65_535:
                 Ends(session, FaultCause.LengthTooLarge, default, frame.Length);
                 break;
+            case SeenFrame.OutboundUdp when model.Probes.TryTake(session, in frame):
+                break;
             case SeenFrame.OutboundUdp:
-                session.Unanswered = Math.Max(0, session.Unanswered - 1);
-                model.Replies.OnReply(in frame);
+                model.Replies.OnReply(session, in frame);
                 break;
             case SeenFrame.ServerHello:
                 Ends(session, FaultCause.SecondHello);
@@ -170,10 +177,13 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (backend.HasPath)
             model.Outage.OnHealthy();
+        if (backend.HasPath)
+            model.Connections.OnBackendsChanged();
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
+        model.Probes.OnHello(session);
     }
 
     /// <summary>A session's cause to end was seen.</summary>
@@ -188,23 +198,28 @@ internal sealed class SessionModel(ReferenceModel model)
     public void OnClosed(ExpectedSession session)
     {
         var backend = session.Backend;
+        ServeDeadlinesBefore(session);
         session.IsClosed = true;
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
             && !(session.IsRetired && (backend.RestartedIn == model.Turn
                 || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
-        model.CutInTurn += isCut ? session.Unanswered : 0;
+        var awaited = session.InFlight.Awaited(model.Now);
+        model.CutInTurn += isCut ? awaited : 0;
+        model.Resends.OnSessionOver(session);
         if (isCut && session.IsRetired)
         {
             model.Life.ReportUnlessStopped(Finding.Unfounded,
                 $"the session to {backend}'s socket that was replaced at"
                 + $" {session.RetiredAt} was ended at {model.Now} without a cause;"
-                + $" {session.Unanswered} replies are owed", backend);
+                + $" {awaited} replies are waited for", backend);
         }
         if (backend.Session != session)
             return;
         backend.Session = null;
+        backend.SessionsEnded++;
+        model.Connections.OnBackendsChanged();
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
         model.Stuck.OnSessionOver(backend);
@@ -216,6 +231,28 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.OwesLook = backend.HasPath;
         if (!backend.HasPath)
             model.OweStop(backend);
+    }
+
+    /// <summary>
+    /// One that is closed because its time is over is closed among the deadlines, and what came
+    /// before that has been done.
+    /// </summary>
+    private void ServeDeadlinesBefore(ExpectedSession session)
+    {
+        if (session.Evidence != null || session.Backend.RestartedIn == model.Turn)
+            return;
+        var due = session.IsRetired
+            ? session.JudgedAt(session.RetiredAt + SpecifiedLimits.RetiredTime)
+            : session.StalledSince + SpecifiedLimits.StallTime;
+        if (!session.IsRetired && session.HasHeartbeatOut)
+        {
+            due = Instant.Min(
+                due, session.JudgedAt(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime));
+        }
+        if (due <= model.Now)
+            model.Deadlines.ServeBefore(due);
+        else
+            model.Life.ServeDeadlinesBeforeStop();
     }
 
     // ---- Frames out ----
@@ -235,12 +272,13 @@ internal sealed class SessionModel(ReferenceModel model)
                 $"{backend} was sent a heartbeat while one of {session.HeartbeatAt} is out",
                 backend);
         }
-        else if (model.Now < session.NextHeartbeatAt
-            || model.Now > session.NextHeartbeatAt + model.Lateness)
+        else if ((model.Now < session.NextHeartbeatAt
+            || model.Now > session.NextHeartbeatAt + model.Lateness) && !IsAsked(session))
         {
             model.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {model.Now}; due"
                 + $" {session.NextHeartbeatAt}", backend);
         }
+        session.OwesQuestion = false;
         session.HeartbeatAt = model.Now;
         session.NextHeartbeatAt = Instant.Never;
         if (session.IsLost)
@@ -249,8 +287,35 @@ internal sealed class SessionModel(ReferenceModel model)
         session.HeartbeatEnd = session.Written + session.Owed.Count;
     }
 
+    /// <summary>Whether a heartbeat is due because the backend is silent.</summary>
+    private bool IsAsked(ExpectedSession session)
+    {
+        model.Deadlines.ServeSilenceOf(session);
+        return session.OwesQuestion;
+    }
+
+    /// <summary>
+    /// Most writes come at the end of a turn. A session whose stall is due is tried once more among
+    /// the deadlines, and one that retired when it is writable.
+    /// </summary>
+    private void NotePlaceOfWrite(ExpectedSession session)
+    {
+        if (session.IsRetired)
+            return;
+        var due = session.StalledSince + SpecifiedLimits.StallTime;
+        if (session.StalledSince != Instant.Never && due <= model.Now
+            && session.StallTriedIn != model.Turn)
+        {
+            session.StallTriedIn = model.Turn;
+            model.Deadlines.ServeBefore(due);
+            return;
+        }
+        model.Resends.Finish();
+    }
+
     public void OnWritten(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
     {
+        NotePlaceOfWrite(session);
         if (session.Evidence is { } evidence)
             ReportOutlived(session, evidence, "was written to");
         if (result.Status == IoStatus.WouldBlock)
@@ -266,6 +331,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             Take(session, bytes);
             session.IsStuck &= session.Owed.Count > 0;
+            session.HasRefused &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
             if (session.Owed.Count == 0 && !session.IsRetired)
                 model.Stuck.OnDrained(session.Backend);
@@ -284,6 +350,11 @@ internal sealed class SessionModel(ReferenceModel model)
                 ReportOutlived(session, evidence, "is still open");
             else
                 CheckInterest(session);
+            if (session.OwesQuestion && session.Evidence == null)
+            {
+                model.Report(Finding.Heartbeat, $"{backend} was sent no heartbeat at {model.Now};"
+                    + $" it is silent since {session.Silence.Since}", backend);
+            }
         }
         foreach (var session in model.Retired)
         {

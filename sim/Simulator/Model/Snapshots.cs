@@ -17,7 +17,9 @@ internal static class Snapshots
         var queued = session is { IsLost: true } ? logged.QueuedBytes : session?.Owed.Count ?? 0;
         return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), logged.Remotes,
             session?.HasHeartbeatOut ?? false, real.NextBackOff, real.ConnectsStarted,
-            real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued);
+            real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued,
+            real.IsSuspect, real.IsFailing, real.IsDownByProbe,
+            session?.InFlight.Count ?? 0);
     }
 
     public static RemoteSnapshot Of(ExpectedRemote real)

@@ -117,6 +117,7 @@ internal sealed class StatusModel(ReferenceModel model)
 
     private void OnRemote(LogEvent.RemoteStatus logged)
     {
+        model.Resends.Finish();
         if (_isOver)
         {
             model.Report(Finding.Untrue, $"the status has {logged.Remote.Address} at {model.Now};"

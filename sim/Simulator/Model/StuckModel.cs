@@ -1,11 +1,11 @@
 // Owns the events that say that a backend is stuck and that it no longer is. From the first query
-// that is dropped to the write after which nothing waits, or to the end of the session, is one
-// episode. Its beginning is logged at once and again every 5 s while queries are dropped; its end
+// that it does not take to the write after which nothing waits, or to the end of the session, is
+// one episode. Its beginning is logged at once and again every 5 s while it takes none; its end
 // at once if its beginning was logged, and otherwise 5 s after the last line, with those that
 // follow it as one. When a session ends, what was not logged yet is.
 //
-// What always holds: what is owed follows from the bytes that wait and the drops that the policy
-// makes, never from what was logged.
+// What always holds: what is owed follows from the bytes that wait and the queries that were not
+// taken, never from what was logged.
 
 using Balancer.Core;
 using Simulation.Kernel;
@@ -16,10 +16,15 @@ namespace Simulation.Model;
 /// <summary>What was dropped for one backend since it was last logged as no longer stuck.</summary>
 internal sealed class StuckEpisode
 {
+    /// <summary>A query was not taken, and its end is not logged.</summary>
+    public bool IsOn { get; set; }
+
     public Instant Since { get; set; }
     public Instant? DrainedAt { get; set; }
     public Instant? LastLine { get; set; }
     public long Dropped { get; set; }
+
+    /// <summary>Queries that were not taken, dropped or not, since the last line.</summary>
     public long Unlogged { get; set; }
     public int Queued { get; set; }
     public bool IsLogged { get; set; }
@@ -43,14 +48,20 @@ internal sealed class StuckModel(ReferenceModel model)
         }
     }
 
+    /// <summary>A query of this turn was not taken, and that may be logged.</summary>
     public bool IsDue(int id) => model.Policy.WithId(id) is { Stuck.IsDue: true };
 
-    public void OnDropped(ExpectedBackend backend)
+    /// <summary>What was suppressed may be logged.</summary>
+    public bool IsOverdue(int id) => model.Policy.WithId(id) is { Stuck.Unlogged: > 0 } backend
+        && MayLog(backend.Stuck);
+
+    /// <summary>A query was not taken.</summary>
+    public void OnRefused(ExpectedBackend backend)
     {
         var stuck = backend.Stuck;
-        if (stuck.Dropped == 0)
+        if (!stuck.IsOn)
             stuck.Since = model.Now;
-        stuck.Dropped++;
+        stuck.IsOn = true;
         stuck.Unlogged++;
         stuck.Queued = backend.Session?.Owed.Count ?? 0;
         stuck.DrainedAt = null;
@@ -61,7 +72,7 @@ internal sealed class StuckModel(ReferenceModel model)
     public void OnDrained(ExpectedBackend backend)
     {
         var stuck = backend.Stuck;
-        if (stuck.Dropped == 0)
+        if (!stuck.IsOn)
             return;
         stuck.DrainedAt ??= model.Now;
         if (stuck.IsLogged)
@@ -70,7 +81,7 @@ internal sealed class StuckModel(ReferenceModel model)
 
     public void OnSessionOver(ExpectedBackend backend)
     {
-        if (backend.Stuck.Dropped > 0)
+        if (backend.Stuck.IsOn)
             OweEnd(backend);
     }
 
@@ -134,6 +145,7 @@ internal sealed class StuckModel(ReferenceModel model)
             (stuck.DrainedAt ?? model.Now) - stuck.Since, stuck.Dropped,
             stuck.DrainedAt is null ? StuckEnd.SessionEnded : StuckEnd.Drained));
         stuck.DrainedAt = null;
+        stuck.IsOn = false;
         stuck.Dropped = 0;
         stuck.Unlogged = 0;
         stuck.IsLogged = false;

@@ -1,7 +1,7 @@
 // Owns whose turn it is among TCP connections that have something to do, as far as the calls show
 // it: a connection waits from the event that says so to the next call about it, and is visited when
-// it is read, or when it waited and anything is done with it. What a turn may spend on them all is
-// reckoned from the bytes that visits read and a price for each.
+// it is read or tried anew, or when it waited and anything is done with it. What a turn may spend
+// on them all is reckoned from the bytes that visits read and a price for each.
 //
 // What always holds: no visit is counted that was none, so what is reckoned is never too much; a
 // connection that goes on unasked, because a read came full, is not known to wait.
@@ -31,6 +31,12 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         public long LastVisit { get; set; }
     }
 
+    /// <summary>This turn's visits have used its budget up; the next one serves more.</summary>
+    public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
+
+    private long Spent =>
+        model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes;
+
     public void OnTurnBegan()
     {
         _visited = null;
@@ -55,6 +61,9 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         if (connection.IsWaiting || connection != _visited)
             Visit(connection);
     }
+
+    /// <summary>A connection that waited for its time, or for its backend, is tried anew.</summary>
+    public void OnTriedAnew(ExpectedConnection connection) => OnRead(connection);
 
     /// <summary>Something else is done with a connection.</summary>
     public void OnCall(ExpectedConnection connection)
@@ -83,8 +92,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     /// <summary>A turn ends with the visit that uses its budget up.</summary>
     private void CheckBudget(ExpectedConnection connection)
     {
-        var spent = model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes;
-        if (spent < SpecifiedLimits.RelayBudgetBytes || model.Life.IsStopping)
+        if (!IsUsedUp || model.Life.IsStopping)
             return;
         model.Report(Finding.Unbounded, $"the connection of {connection.From} had its turn when"
             + $" {_visitsOfTurn} visits had read {model.RelayedInTurn} bytes in one turn of the"

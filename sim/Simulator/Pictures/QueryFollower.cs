@@ -232,6 +232,11 @@ internal sealed class QueryFollower(Story story)
             || header.IsFromThisHost;
         if (isOwn && header.Peer.Port == DnsPort)
             return nameof(Counter.QueriesFromSelf);
+        if (story.Scenario.Kernel.Probe
+            && header.Peer.Address == SpecifiedLimits.ProbeSource.Address)
+        {
+            return nameof(Counter.QueriesFromProbeAddress);
+        }
         return payload.Length > 2 && (payload[2] & 0x80) != 0
             ? nameof(Counter.QueriesWithResponseBit)
             : null;

@@ -9,6 +9,7 @@ using System;
 using Balancer.Core;
 using FakeBinder;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 
 namespace Simulation.Running;
 
@@ -96,8 +97,11 @@ internal sealed class BinderLink
             }
             var bytes = _process.Buffer.AsSpan(0, result.Count);
             _process.Observer.OnBackendRead(_process.Now, _process.Backend, _name, bytes);
-            _session.OnBytes(_process.Now.Nanoseconds, bytes);
+            var killer = DnsQuestions.FindKiller(bytes);
+            _session.OnBytes(_process.Now.Nanoseconds, killer < 0 ? bytes : bytes[..killer]);
             Follow();
+            if (killer >= 0 && !IsOver)
+                _process.CrashByScript();
         }
     }
 

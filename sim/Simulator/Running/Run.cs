@@ -66,6 +66,10 @@ public sealed class ScenarioRun
 
     private static BalancerOptions OptionsOf(Scenario scenario) => new()
     {
+        Probe = scenario.Kernel.Probe
+            && DnsName.TryParse(SpecifiedLimits.ProbeName, out var name) ? name : [],
+        ProbeRise = scenario.Kernel.ProbeRise,
+        ProbeFall = scenario.Kernel.ProbeFall,
         WarmUp = scenario.Kernel.WarmUp,
         TcpConnections = scenario.Kernel.TcpConnections,
         TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,

@@ -65,7 +65,7 @@ internal sealed class TcpClient
         for (var query = 0; query < _plan.Queries; query++)
         {
             var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
-            var length = DnsQuestions.Write(message, _plan.Id, query);
+            var length = DnsQuestions.Write(message, _plan, query);
             DnsFraming.WriteLength(bytes.AsSpan(at), length);
             at += DnsFraming.LengthBytes + length;
         }

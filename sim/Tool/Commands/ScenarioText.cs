@@ -98,6 +98,11 @@ internal static class ScenarioText
             yield return "does not tell of changes in the directory";
         if (host.WarmUp != plain.WarmUp)
             yield return $"--warm-up {Time(host.WarmUp)}";
+        if (host.Probe)
+        {
+            yield return $"--probe {SpecifiedLimits.ProbeName} --probe-rise {host.ProbeRise}"
+                + $" --probe-fall {host.ProbeFall}";
+        }
         if (host.TcpConnections != plain.TcpConnections)
             yield return $"--tcp-connections {host.TcpConnections}";
         if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)
@@ -134,6 +139,7 @@ internal static class ScenarioText
         {
             { Kind: QueryKind.Question, Bytes: 0 } => "",
             { Kind: QueryKind.Question } => $", {query.Bytes} bytes",
+            { Kind: QueryKind.Killer } => $", which ends whoever reads it ({query.Bytes})",
             { Kind: QueryKind.Response } => $", a response of {query.Bytes} bytes",
             _ => $", {query.Bytes} bytes of garbage",
         };
@@ -156,7 +162,10 @@ internal static class ScenarioText
         return $"{client.Id} is {client.Address}:{client.Port}, connects at {Time(client.At)}, "
             + (client.Queries == 1 ? "1 question" : $"{client.Queries} questions")
             + (client.Queries > 0 && client.ChunkBytes < 1024
-                ? $" in pieces of {client.ChunkBytes} bytes" : "") + manner;
+                ? $" in pieces of {client.ChunkBytes} bytes" : "")
+            + (client is { Killer: > 0, Queries: > 0 }
+                ? $", the last of which ends whoever reads it ({client.Killer - 1})" : "")
+            + manner;
     }
 
     private static string Describe(FaultPlan fault, Scenario scenario)

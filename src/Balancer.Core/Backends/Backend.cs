@@ -30,12 +30,17 @@ using System.Text;
 namespace Balancer.Core;
 
 /// <summary>One backend.</summary>
-internal sealed class Backend : IStreamOwner, ISessionReader
+internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private readonly FlushList _flushList;
     private readonly SessionTurns _turns;
+    private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
+    private readonly Suspicion _suspicion;
+    private readonly AnswerRecord _answers;
+    private readonly Prober _prober;
     private SessionTurn _turn;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -49,9 +54,11 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private Instant _warmAt;
+    private Instant _helloAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
+    private bool _refusedQuery;
     private readonly StuckReport _stuck;
     private long _connectsStarted;
     private long _connectsFailed;
@@ -60,19 +67,24 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private long _dropsWhileStuck;
 
     public Backend(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, BackendId id,
-        int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, BackendId id, int slot,
+        ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;
         _flushList = flushList;
         _turns = turns;
+        _pairs = pairs;
+        _quarantine = quarantine;
+        _suspicion = new Suspicion(services.Timers, this);
+        _answers = new AnswerRecord(services.Timers, EndFailing);
+        _prober = new Prober(services, this);
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = Encoding.UTF8.GetString(_pathBytes);
-        _session = new ControlSession(services.Network);
+        _session = new ControlSession(services, pairs, quarantine);
         _stuck = new StuckReport(services, id);
         _reconnect = new Timer(Connect);
         _helloTimeout = new Timer(OnHelloOverdue);
@@ -125,8 +137,44 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
 
-    /// <summary>Its last hello is longer ago than the warm-up.</summary>
-    public bool IsWarm(Instant now) => now >= _warmAt;
+    /// <summary>The queries in flight on its session.</summary>
+    public InFlight InFlight => _session.InFlight;
+
+    /// <summary>Sessions that ended; one that retired serves its TCP connections still.</summary>
+    public long SessionsEnded { get; private set; }
+
+    /// <summary>Tells its sessions apart; the last one's until the next connect.</summary>
+    public long SessionNumber => _connectsStarted;
+
+    public bool IsSuspect => _suspicion.IsSuspect;
+
+    /// <summary>What its last answers were.</summary>
+    public AnswerRecord Answers => _answers;
+
+    /// <summary>Its answers are far worse than another's.</summary>
+    public bool IsFailing => _answers.IsFailing;
+
+    /// <summary>It failed probes, and is not back.</summary>
+    public bool IsDownByProbe => _prober.IsDown;
+
+    /// <summary>Neither suspect nor stuck.</summary>
+    public bool IsAtEase => !_suspicion.IsSuspect && !IsStuck;
+
+    /// <summary>
+    /// It took nothing of a write, or had no room for a query, and not all is written since.
+    /// </summary>
+    private bool IsStuck => _session.IsStuck || _refusedQuery;
+
+    /// <summary>
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
+    /// </summary>
+    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
+
+    /// <summary>It said hello a moment ago, is cold, and may lack its data still.</summary>
+    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime && !IsWarm(now);
+
+    /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
+    public long Sessions => _connectsStarted;
 
     // ---- What a scan of the directory sees ----
 
@@ -209,10 +257,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void Retire(Instant now)
     {
         DisarmSessionTimers();
-        _stuck.OnSessionEnded(now);
+        OnQueueGone(now);
         _retired?.End();
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
-        _session = new ControlSession(_services.Network);
+        _session = new ControlSession(_services, _pairs, _quarantine);
     }
 
     // ---- The session's life ----
@@ -269,12 +317,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
         _warmAt = now + _services.Options.WarmUp;
+        _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
         if (_pathPresent)
             _reports.OnHealthy(now);
         else
             _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
+        _prober.OnHello(now);
     }
 
     private void OnHelloOverdue(Instant now) =>
@@ -282,6 +332,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     private void OnHeartbeatDue(Instant now)
     {
+        _services.Timers.Disarm(_heartbeat);
         _session.SendHeartbeat();
         _flushList.Add(this);
         _turn.HasPutOff = false;
@@ -342,12 +393,22 @@ internal sealed class Backend : IStreamOwner, ISessionReader
 
     private void EndSession(Instant now)
     {
+        SessionsEnded++;
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
-        var inFlight = _session.Unanswered;
+        _reports.OnSessionLost(this, _session.TakeInFlight());
         _session.End();
+        OnQueueGone(now);
+    }
+
+    /// <summary>What was queued for the session is gone, or is the retired session's.</summary>
+    private void OnQueueGone(Instant now)
+    {
+        _refusedQuery = false;
         _stuck.OnSessionEnded(now);
-        _reports.OnSessionLost(this, inFlight);
+        _suspicion.OnSessionEnded();
+        _answers.OnSessionEnded();
+        _prober.OnSessionEnded();
     }
 
     /// <summary>The balancer stops: the session ends, and nothing comes after it.</summary>
@@ -367,9 +428,13 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
         if (IsPlainStop(fault))
+        {
             _services.Log.Write(new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
-        else
-            _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+            return;
+        }
+        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+        if (fault.Cause == FaultCause.EndOfStream)
+            _reports.OnDied(now, this);
     }
 
     /// <summary>
@@ -382,17 +447,101 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     // ---- Its stream ----
 
     /// <summary>Puts a query into its queue; false if it takes no more for now.</summary>
-    public bool TryForward(Instant now, Endpoint source, ReadOnlySpan<byte> payload)
+    public bool TryForward(Instant now, in Query query, ReadOnlySpan<byte> payload)
     {
-        if (!_session.TryForward(source, payload))
+        if (!_session.TryForward(now, in query, payload))
         {
-            _dropsWhileStuck++;
-            _stuck.OnDropped(now, _session.QueuedBytes);
+            _refusedQuery = true;
+            _stuck.OnRefused(now, _session.QueuedBytes);
             return false;
         }
+        _suspicion.OnQuery(now);
         _udpQueries++;
         _flushList.Add(this);
         return true;
+    }
+
+    /// <summary>A query that it did not take was dropped, since no other backend took it.</summary>
+    public void CountDrop()
+    {
+        _dropsWhileStuck++;
+        _stuck.OnDropped();
+    }
+
+    /// <summary>Whether a reply may still come that somebody waits for.</summary>
+    public bool AwaitsReply(Instant now) => _session.InFlight.AwaitsReply(now)
+        || (_retired?.AwaitsReply(now) ?? false);
+
+    // ---- Suspicion ----
+
+    bool ISuspect.HasUnread => _turn.IsReadable;
+
+    void ISuspect.AskForHeartbeat(Instant now)
+    {
+        if (!_heartbeatTimeout.IsArmed)
+            OnHeartbeatDue(now);
+    }
+
+    void ISuspect.OnSuspected(Instant now, Duration silent)
+    {
+        _services.Counters.Add(Counter.BackendsSuspected);
+        _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
+        _reports.OnSuspected(this);
+    }
+
+    void ISuspect.OnTrusted(Instant now, Duration suspect)
+    {
+        _session.InFlight.EndWalk();
+        _services.Counters.Add(Counter.BackendsTrusted);
+        _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
+        _reports.OnTrusted();
+    }
+
+    // ---- Probes ----
+
+    bool IProbed.HasUnread => _turn.IsReadable;
+
+    bool IProbed.IsStuck => IsStuck;
+
+    bool IProbed.TrySendProbe(Instant now, ushort id, ReadOnlySpan<byte> packet)
+    {
+        if (!_session.TrySendProbe(Prober.Source, packet))
+            return false;
+        _flushList.Add(this);
+        _services.Log.Write(new LogEvent.ProbeSent(Id, id));
+        return true;
+    }
+
+    void IProbed.OnProbeDown(ProbeFailure why, int failures) =>
+        _services.Log.Write(new LogEvent.BackendDownByProbe(Id, Path, why, failures));
+
+    void IProbed.OnProbeUp(Duration lasted) =>
+        _services.Log.Write(new LogEvent.BackendUpByProbe(Id, Path, lasted));
+
+    // ---- Answers ----
+
+    private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
+    {
+        if (DnsQuestion.HasHeader(reply) && _answers.Add(now, DnsQuestion.IsFailure(reply)))
+            _reports.OnDoubt(now, this);
+    }
+
+    /// <summary>Its answers are far worse than those of another.</summary>
+    public void BeginFailing(Instant now, Backend than)
+    {
+        _answers.BeginFailing(now);
+        _services.Counters.Add(Counter.BackendsFailing);
+        _services.Log.Write(new LogEvent.BackendFailing(Id, Path, _answers.Failed,
+            _answers.Answers, than.Id, than.Answers.Failed, than.Answers.Answers));
+    }
+
+    /// <summary>They are like the others' again, or are forgotten.</summary>
+    public void EndFailing(Instant now)
+    {
+        _answers.EndFailing();
+        _services.Counters.Add(Counter.BackendsNoLongerFailing);
+        _services.Log.Write(new LogEvent.BackendNoLongerFailing(
+            Id, Path, _answers.Failed, _answers.Answers, now - _answers.FailingSince));
     }
 
     /// <summary>Counts a TCP session that it took.</summary>
@@ -427,6 +576,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     private void OnDrained(Instant now)
     {
         _services.Timers.Disarm(_stallTimeout);
+        _refusedQuery = false;
         _stuck.OnDrained(now);
     }
 
@@ -443,6 +593,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         if (result.IsOk)
         {
             mayHaveMore = result.Count == mostBytes;
+            _suspicion.OnByte(now);
             return ReadFrames(now, buffer[..result.Count]);
         }
         if (result.Status != IoStatus.WouldBlock)
@@ -470,7 +621,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            _reports.OnReply(now, in frame, _session.TryCountReply());
+            // What it says while it starts is not held against it.
+            var starting = IsStarting(now) ? this : null;
+            if (!_prober.TryTake(now, in frame)
+                && _reports.OnReply(now, in frame, _session.InFlight, starting)
+                && starting is null)
+            {
+                OnAnswer(now, frame.Payload);
+            }
         }
         else if (frame.Type == FrameType.ServerHello)
         {
@@ -521,5 +679,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader
         _udpQueries,
         _tcpSessions,
         _dropsWhileStuck,
-        _session.QueuedBytes);
+        _session.QueuedBytes,
+        _suspicion.IsSuspect,
+        _answers.IsFailing,
+        _prober.IsDown,
+        _session.InFlight.Count);
 }

@@ -5,9 +5,11 @@
 // highest id in use plus one. Its slot is an index for the table of remotes, 1 and up, given out
 // again only when nobody is bound to it any more.
 //
-// "Healthy" for choosing means: said hello, no fault since, its path still there, and warm; or
-// just healthy as long as none is warm. A backend that has just said hello is not warm, because
-// Binder says hello before it has its data.
+// "Healthy" for choosing means: said hello, no fault since, its path still there, and of the best
+// rank that any such backend has: warm and at ease before cold, cold before failing, failing before
+// one that fails probes, and that before suspect or stuck. A backend that has just said hello is
+// not warm, because Binder says hello before it has its data. One that fails keeps the clients that
+// are with it: what it answers them may be the truth.
 //
 // What always holds: _byId is sorted by id and has each backend once; a backend in it is at its
 // slot in _bySlot; at most Limits.MaxBackends are known.
@@ -24,14 +26,40 @@ internal sealed class Backends
     private readonly Backend[] _byId = new Backend[Limits.MaxBackends];
     private readonly FlushList _flushList = new();
     private readonly SessionTurns _turns = new();
+    private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
     private readonly Services _services;
     private readonly IBackendReports _reports;
     private BackendId _lastChosen;
 
-    public Backends(Services services, IBackendReports reports)
+    public Backends(Services services, QueryPairs pairs, Quarantine quarantine,
+        IBackendReports reports)
     {
+        _quarantine = quarantine;
+        _pairs = pairs;
         _services = services;
         _reports = reports;
+    }
+
+    /// <summary>How good a healthy backend is; the lower the better.</summary>
+    private enum Rank
+    {
+        /// <summary>Warm, and neither suspect nor stuck.</summary>
+        Best,
+
+        /// <summary>Cold, and neither suspect nor stuck.</summary>
+        Cold,
+
+        /// <summary>
+        /// Its answers are far worse than another's; neither suspect nor stuck.
+        /// </summary>
+        Failing,
+
+        /// <summary>It fails probes; neither suspect nor stuck.</summary>
+        Down,
+
+        /// <summary>Suspect or stuck.</summary>
+        Uneasy,
     }
 
     /// <summary>Backends that are known, removed ones included.</summary>
@@ -84,7 +112,8 @@ internal sealed class Backends
         while (_bySlot[slot] is not null)
             slot++;
         var backend = new Backend(
-            _services, _reports, _flushList, _turns, IdFor(name), slot, directory, name);
+            _services, _reports, _flushList, _turns, _pairs, _quarantine, IdFor(name), slot,
+            directory, name);
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];
@@ -105,28 +134,98 @@ internal sealed class Backends
     }
 
     /// <summary>
-    /// Whether a remote that is bound to a backend may use it: TCP not if its path is gone, and
-    /// neither while it warms up and another is warm.
+    /// Whether a remote that is bound to a backend may use it: not while there are better ones,
+    /// where one that fails is as good as others to a remote that is with it now (`isPresent`). One
+    /// whose path is gone takes no TCP, and no UDP while one of the best rank is there.
     /// </summary>
-    public bool MayServe(Instant now, Backend backend, Traffic traffic)
+    public bool MayServe(Instant now, Backend backend, Traffic traffic, bool isPresent)
     {
-        var isUp = backend.State == BackendState.Healthy
-            || (backend.State == BackendState.Draining && traffic == Traffic.Udp);
-        return isUp && (backend.IsWarm(now) || !AnyWarm(now));
+        var rank = RankOf(now, backend, isPresent);
+        if (backend.State == BackendState.Healthy)
+        {
+            return rank == Rank.Best || rank <= BestRank(now);
+        }
+        if (backend.State != BackendState.Draining || traffic != Traffic.Udp)
+            return false;
+        var best = BestRank(now);
+        return best != Rank.Best && rank <= best;
+    }
+
+    /// <summary>
+    /// Compares a backend's answers with those of each other healthy one that gave enough: it fails
+    /// when they are far worse than one's, and no longer when they are near them all.
+    /// </summary>
+    public void Judge(Instant now, Backend backend)
+    {
+        var answers = backend.Answers;
+        var isCompared = answers.IsLow;
+        foreach (var other in All)
+        {
+            if (other == backend || other.State != BackendState.Healthy
+                || !other.Answers.IsTelling(now))
+            {
+                continue;
+            }
+            isCompared = true;
+            if (!(backend.IsFailing
+                ? answers.IsStillAbove(other.Answers) : answers.IsFarAbove(other.Answers)))
+            {
+                continue;
+            }
+            if (!backend.IsFailing)
+                backend.BeginFailing(now, than: other);
+            return;
+        }
+        if (backend.IsFailing && isCompared)
+            backend.EndFailing(now);
+    }
+
+    /// <summary>Whether a reply may still come that somebody waits for.</summary>
+    public bool AwaitReplies(Instant now)
+    {
+        foreach (var backend in All)
+        {
+            if (backend.AwaitsReply(now))
+                return true;
+        }
+        return false;
     }
 
     /// <summary>
     /// The next healthy backend in the order of ids after the one last chosen, whose turn is then
     /// over; null if there is none. `except` is passed over.
     /// </summary>
-    public Backend? NextInTurn(Instant now, Backend? except = null)
+    public Backend? NextInTurn(Instant now, Backend? except = null) =>
+        TakeTurn(now, BestRank(now, except), except);
+
+    /// <summary>
+    /// As NextInTurn, but another than this one, which has no room for a connection: one that is
+    /// as good as it, or better.
+    /// </summary>
+    public Backend? NextBeside(Instant now, Backend full)
     {
-        var needsWarm = AnyWarm(now, except);
+        var best = BestRank(now, except: full);
+        return full.State != BackendState.Healthy || best <= RankOf(now, full)
+            ? TakeTurn(now, best, except: full)
+            : null;
+    }
+
+    /// <summary>As NextInTurn, but one that is better than this one.</summary>
+    public Backend? NextBetter(Instant now, Backend than)
+    {
+        var best = BestRank(now, except: than);
+        return than.State != BackendState.Healthy || best < RankOf(now, than)
+            ? TakeTurn(now, best, except: than)
+            : null;
+    }
+
+    private Backend? TakeTurn(Instant now, Rank best, Backend? except)
+    {
         var first = FirstAfterLastChosen();
         for (var n = 0; n < Count; n++)
         {
             var candidate = _byId[(first + n) % Count];
-            if (candidate != except && IsChoosable(candidate, now, needsWarm))
+            if (candidate != except && IsChoosable(now, candidate, best))
             {
                 _lastChosen = candidate.Id;
                 return candidate;
@@ -138,13 +237,13 @@ internal sealed class Backends
     /// <summary>As NextInTurn, but of those with the fewest remotes.</summary>
     public Backend? NextWithFewestRemotes(Instant now)
     {
-        var needsWarm = AnyWarm(now);
+        var best = BestRank(now);
         var first = FirstAfterLastChosen();
         Backend? fewest = null;
         for (var n = 0; n < Count; n++)
         {
             var candidate = _byId[(first + n) % Count];
-            if (IsChoosable(candidate, now, needsWarm)
+            if (IsChoosable(now, candidate, best)
                 && (fewest is null || candidate.RemoteCount < fewest.RemoteCount))
             {
                 fewest = candidate;
@@ -162,14 +261,14 @@ internal sealed class Backends
     public bool TryMeasureSpread(Instant now, [NotNullWhen(true)] out Backend? fullest,
         out int healthy, out int spread)
     {
-        var needsWarm = AnyWarm(now);
+        var best = BestRank(now);
         fullest = null;
         healthy = 0;
         spread = 0;
         var fewest = int.MaxValue;
         foreach (var backend in All)
         {
-            if (!IsChoosable(backend, now, needsWarm))
+            if (!IsChoosable(now, backend, best))
                 continue;
             healthy++;
             fewest = Math.Min(fewest, backend.RemoteCount);
@@ -185,17 +284,30 @@ internal sealed class Backends
     /// <summary>Writes once to each backend that has bytes and whose stream takes them.</summary>
     public void Flush(Instant now) => _flushList.Flush(now);
 
-    private static bool IsChoosable(Backend backend, Instant now, bool needsWarm) =>
-        backend.State == BackendState.Healthy && (!needsWarm || backend.IsWarm(now));
+    private static bool IsChoosable(Instant now, Backend backend, Rank worst) =>
+        backend.State == BackendState.Healthy && RankOf(now, backend) <= worst;
 
-    private bool AnyWarm(Instant now, Backend? except = null)
+    private static Rank RankOf(Instant now, Backend backend, bool mayFail = false) =>
+        !backend.IsAtEase ? Rank.Uneasy
+        : backend.IsDownByProbe ? Rank.Down
+        : backend.IsFailing && !mayFail ? Rank.Failing
+        : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
+
+    /// <summary>The best rank that a healthy backend has; the worst if there is none.</summary>
+    private Rank BestRank(Instant now, Backend? except = null)
     {
+        var best = Rank.Uneasy;
         foreach (var backend in All)
         {
-            if (backend != except && IsChoosable(backend, now, needsWarm: true))
-                return true;
+            if (backend == except || backend.State != BackendState.Healthy)
+                continue;
+            var rank = RankOf(now, backend);
+            if (rank == Rank.Best)
+                return rank;
+            if (rank < best)
+                best = rank;
         }
-        return false;
+        return best;
     }
 
     private int FirstAfterLastChosen()

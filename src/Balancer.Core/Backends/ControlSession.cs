@@ -11,8 +11,10 @@ using System;
 namespace Balancer.Core;
 
 /// <summary>The session of one backend; begun again after every connect.</summary>
-internal sealed class ControlSession(INetwork network)
+internal sealed class ControlSession(
+    Services services, QueryPairs pairs, Quarantine quarantine)
 {
+    private readonly INetwork _network = services.Network;
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
     private FlowState _flow;
     private bool _mayTry;
@@ -41,8 +43,11 @@ internal sealed class ControlSession(INetwork network)
     /// <summary>Bytes that wait besides what the kernel holds.</summary>
     public int QueuedBytes => _queue.Count;
 
-    /// <summary>Queries forwarded in this session minus replies that came; never below 0.</summary>
-    public long Unanswered { get; private set; }
+    /// <summary>The queries that it was given and has not answered.</summary>
+    public InFlight InFlight { get; private set; } = new(services, pairs, quarantine);
+
+    /// <summary>The stream took nothing of the last write: no queries until all is out.</summary>
+    public bool IsStuck => _flow == FlowState.Stuck;
 
     /// <summary>Bytes that the stream took in this session.</summary>
     public long BytesTaken { get; private set; }
@@ -60,16 +65,15 @@ internal sealed class ControlSession(INetwork network)
         _mayTry = false;
         _heartbeatEnd = 0;
         BytesTaken = 0;
-        Unanswered = 0;
-        network.MakeUrgent(stream);
-        network.SetInterest(stream, Readiness.Read);
+        _network.MakeUrgent(stream);
+        _network.SetInterest(stream, Readiness.Read);
     }
 
     public void End()
     {
-        network.Close(Stream);
+        Verify.That(InFlight.Count == 0, "what was in flight is given away first");
+        _network.Close(Stream);
         Stream = SocketHandle.None;
-        Unanswered = 0;
         _queue.Clear();
     }
 
@@ -83,25 +87,39 @@ internal sealed class ControlSession(INetwork network)
         _heartbeatEnd = BytesTaken + _queue.Count;
     }
 
-    /// <summary>A reply came; false if no query was in flight that it could answer.</summary>
-    public bool TryCountReply()
+    /// <summary>Gives away the queries in flight: the session ends.</summary>
+    public InFlight TakeInFlight()
     {
-        if (Unanswered == 0)
-            return false;
-        Unanswered--;
-        return true;
+        var taken = InFlight;
+        taken.OnSessionEnded();
+        if (taken.Count > 0)
+            InFlight = new InFlight(services, pairs, quarantine);
+        return taken;
     }
 
     /// <summary>Queues a query; false if the stream is stuck or the queue is full.</summary>
-    public bool TryForward(Endpoint source, ReadOnlySpan<byte> payload)
+    public bool TryForward(Instant now, in Query query, ReadOnlySpan<byte> payload)
     {
-        var needed = Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
-        if (_flow == FlowState.Stuck || _queue.Free < needed)
+        if (!HasRoomFor(payload))
             return false;
-        FrameWriter.WriteInboundUdp(_queue, source, payload);
-        Unanswered++;
+        FrameWriter.WriteInboundUdp(_queue, query.Client, payload);
+        InFlight.Add(now, in query, payload);
         return true;
     }
+
+    /// <summary>
+    /// Queues a probe, which is never in flight; false if the stream is stuck or the queue is full.
+    /// </summary>
+    public bool TrySendProbe(Endpoint source, ReadOnlySpan<byte> packet)
+    {
+        if (!HasRoomFor(packet))
+            return false;
+        FrameWriter.WriteInboundUdp(_queue, source, packet);
+        return true;
+    }
+
+    private bool HasRoomFor(ReadOnlySpan<byte> payload) => _flow != FlowState.Stuck && _queue.Free
+        >= Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
 
     /// <summary>The kernel has room again: the next Flush may try.</summary>
     public void OnWritable() => _mayTry = true;
@@ -116,7 +134,7 @@ internal sealed class ControlSession(INetwork network)
         while (!_queue.IsEmpty)
         {
             var front = _queue.Front.Length;
-            var result = network.Write(Stream, _queue.Front);
+            var result = _network.Write(Stream, _queue.Front);
             if (result.Status == IoStatus.WouldBlock)
             {
                 SetFlow(FlowState.Stuck);
@@ -144,7 +162,7 @@ internal sealed class ControlSession(INetwork network)
         _flow = flow;
         if (wantsWrite != wantedWrite)
         {
-            network.SetInterest(Stream,
+            _network.SetInterest(Stream,
                 wantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
         }
     }

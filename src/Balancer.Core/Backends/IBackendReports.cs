@@ -1,8 +1,8 @@
 // Owns the way up: what a backend has to say to the rest of the balancer, or to ask of it, which it
 // does not know. LoadBalancer hears it and passes it on.
 //
-// What always holds: each query that a session took is reported once at most, as answered or as
-// lost with its session; whoever adds these up knows what is in flight.
+// What always holds: what a session had in flight is reported once, when it ends and before
+// anything of it is cleared.
 
 namespace Balancer.Core;
 
@@ -16,16 +16,33 @@ internal interface IBackendReports
     void OnHealthy(Instant now);
 
     /// <summary>
-    /// An OUTBOUND_UDP frame came; its payload lives until the call returns. `isAwaited` says that
-    /// a query was in flight on its session, which is one fewer now.
+    /// An OUTBOUND_UDP frame came; its payload lives until the call returns. It answers one of the
+    /// queries in flight on its session, or none; which of both is returned. `starting` is the
+    /// backend if it has just said hello and its errors may pass; else null.
     /// </summary>
-    void OnReply(Instant now, in Frame reply, bool isAwaited);
+    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? starting);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
     /// </summary>
     bool IsGone(Backend backend);
 
-    /// <summary>A session ended, and with it so many queries that were in flight on it.</summary>
-    void OnSessionLost(Backend backend, long inFlight);
+    /// <summary>A session ends with these queries in flight, which are the hearer's now.</summary>
+    void OnSessionLost(Backend backend, InFlight inFlight);
+
+    /// <summary>
+    /// The session whose end was just reported ended by itself, and not as an orderly stop does.
+    /// </summary>
+    void OnDied(Instant now, Backend backend);
+
+    /// <summary>A backend became suspect: others should have what it has in flight.</summary>
+    void OnSuspected(Backend backend);
+
+    /// <summary>
+    /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
+    /// </summary>
+    void OnDoubt(Instant now, Backend backend);
+
+    /// <summary>A suspect backend is trusted again.</summary>
+    void OnTrusted();
 }

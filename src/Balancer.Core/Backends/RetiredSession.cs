@@ -39,6 +39,9 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
 
     public bool HasEnded { get; private set; }
 
+    /// <summary>Whether a reply may still come on it that somebody waits for.</summary>
+    public bool AwaitsReply(Instant now) => !HasEnded && _session.InFlight.AwaitsReply(now);
+
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
         if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
@@ -58,9 +61,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         HasEnded = true;
         _services.Timers.Disarm(_end);
         _services.Owners.Remove(_session.Stream);
-        var inFlight = _session.Unanswered;
+        _reports.OnSessionLost(_backend, _session.TakeInFlight());
         _session.End();
-        _reports.OnSessionLost(_backend, inFlight);
     }
 
     /// <summary>Its time is up; replies that lie unread are waited for, once.</summary>
@@ -107,7 +109,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             frames++;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
-                _reports.OnReply(now, in frame, _session.TryCountReply());
+                _reports.OnReply(now, in frame, _session.InFlight, starting: null);
             }
             else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
             {

@@ -1,8 +1,9 @@
 // Owns the log records that say that a backend is stuck and that it no longer is. From the first
-// query that is dropped for it until everything queued is written, or the session ends, it is one
-// episode: backend_stuck at once and every 5 s while queries are dropped, backend_unstuck at the
-// end. A backend that is stuck again within 5 s of the last backend_stuck is not logged at once;
-// if it has drained by the end of these 5 s, only the end is logged, for all such episodes as one.
+// query that it does not take until everything queued is written, or the session ends, it is one
+// episode: backend_stuck at once and every 5 s while it does not take queries, backend_unstuck at
+// the end. A backend that is stuck again within 5 s of the last backend_stuck is not logged at
+// once; if it has drained by the end of these 5 s, only the end is logged, for all such episodes as
+// one.
 //
 // What always holds: at most one backend_stuck comes in 5 s for one session, and each
 // backend_unstuck ends one or takes its place; every query that is dropped is in the number of
@@ -32,6 +33,7 @@ internal sealed class StuckReport
     private long _dropped;
     private long _suppressed;
     private int _queuedBytes;
+    private bool _isStuck;
     private bool _isLogged;
     private LogInterval _interval;
 
@@ -42,12 +44,12 @@ internal sealed class StuckReport
         _due = new Timer(OnDue);
     }
 
-    /// <summary>A query was dropped since so many bytes wait.</summary>
-    public void OnDropped(Instant now, int queuedBytes)
+    /// <summary>A query was not taken since so many bytes wait.</summary>
+    public void OnRefused(Instant now, int queuedBytes)
     {
-        if (_dropped == 0)
+        if (!_isStuck)
             _since = now;
-        _dropped++;
+        _isStuck = true;
         _suppressed++;
         _queuedBytes = queuedBytes;
         _drainedAt = Instant.Never;
@@ -57,10 +59,17 @@ internal sealed class StuckReport
             _services.Timers.Arm(_due, _interval.End);
     }
 
+    /// <summary>No other backend took the query either.</summary>
+    public void OnDropped()
+    {
+        Verify.That(_isStuck, "a query is dropped when it was not taken");
+        _dropped++;
+    }
+
     /// <summary>Nothing is queued for it; called whenever that is so, stuck or not.</summary>
     public void OnDrained(Instant now)
     {
-        if (_dropped == 0 || _drainedAt != Instant.Never)
+        if (!_isStuck || _drainedAt != Instant.Never)
             return;
         _drainedAt = now;
         if (_isLogged)
@@ -70,7 +79,7 @@ internal sealed class StuckReport
     /// <summary>The session ended; nothing of it is logged later.</summary>
     public void OnSessionEnded(Instant now)
     {
-        if (_dropped > 0)
+        if (_isStuck)
             LogEnd(now);
     }
 
@@ -102,6 +111,7 @@ internal sealed class StuckReport
             (hasDrained ? _drainedAt : now) - _since, _dropped,
             hasDrained ? StuckEnd.Drained : StuckEnd.SessionEnded));
         _drainedAt = Instant.Never;
+        _isStuck = false;
         _dropped = 0;
         _suppressed = 0;
         _isLogged = false;

@@ -27,12 +27,6 @@ internal struct Remote
 
     public RemoteFlags Flags;
 
-    /// <summary>
-    /// The balancer's address that it last sent a query to, which replies leave from: frames do
-    /// not carry it.
-    /// </summary>
-    public Ipv4 Local;
-
     /// <summary>Seconds on the clock; a whole long would be its largest field.</summary>
     public uint FirstSeenSeconds;
 

@@ -154,16 +154,6 @@ internal sealed class RemoteTable
             _lowMask = _bucketCount - 1;
     }
 
-    /// <summary>The finaliser of MurmurHash3 over address and key; 0 to 2^31 − 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int Hash(Ipv4 address)
-    {
-        var h = address.Value ^ _hashKey;
-        h ^= h >> 33;
-        h *= 0xff51afd7ed558ccd;
-        h ^= h >> 33;
-        h *= 0xc4ceb9fe1a85ec53;
-        h ^= h >> 33;
-        return (int)(h & 0x7fffffff);
-    }
+    private int Hash(Ipv4 address) => KeyedHash.Of(address.Value, _hashKey);
 }

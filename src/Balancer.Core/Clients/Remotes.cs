@@ -110,15 +110,28 @@ internal sealed class Remotes
     public Backend? ChooseAgain(Instant now, Backend refused) =>
         _backends.NextInTurn(now, except: refused);
 
-    /// <summary>Remembers which of the balancer's addresses a remote sent a query to.</summary>
-    public void SetLocal(int index, Ipv4 local) => _table[index].Local = local;
+    /// <summary>
+    /// The backend to ask next for a connection that had no room at one: another that is not worse,
+    /// or null.
+    /// </summary>
+    public Backend? ChooseBeside(Instant now, Backend full) => _backends.NextBeside(now, full);
 
-    /// <summary>Whether an address is a known remote, and what replies to it leave from.</summary>
-    public bool TryGetLocal(Ipv4 address, out Ipv4 local)
+    /// <summary>
+    /// The backend for a connection that should not wait for this one any longer, or null: there is
+    /// none that is better.
+    /// </summary>
+    public Backend? ChooseBetter(Instant now, Backend than) => _backends.NextBetter(now, than);
+
+    /// <summary>
+    /// The backend for a query that is sent again, or null. Nobody was heard from: an address that
+    /// is not known stays so.
+    /// </summary>
+    public Backend? ChooseForResend(Instant now, Ipv4 address)
     {
         var index = _table.Find(address);
-        local = index < 0 ? Ipv4.Any : _table[index].Local;
-        return index >= 0;
+        return index < 0
+            ? _backends.NextInTurn(now)
+            : Choose(now, ref _table[index], index, Traffic.Udp);
     }
 
     /// <summary>Counts what became of a remote's query or connection; -1 is nobody.</summary>
@@ -185,7 +198,7 @@ internal sealed class Remotes
         var primary = _backends.AtSlot(remote.Primary);
         if (primary is null || primary.State == BackendState.Removed)
             return Rebind(now, ref remote, index);
-        if (_backends.MayServe(now, primary, traffic))
+        if (_backends.MayServe(now, primary, traffic, isPresent: remote.Backup == 0))
         {
             // One whose path is gone serves UDP to its end, but its TCP needs the backup.
             if (remote.Backup != 0 && primary.State == BackendState.Healthy)
@@ -193,7 +206,7 @@ internal sealed class Remotes
             return primary;
         }
         var backup = _backends.AtSlot(remote.Backup);
-        if (backup is not null && _backends.MayServe(now, backup, traffic))
+        if (backup is not null && _backends.MayServe(now, backup, traffic, isPresent: true))
             return backup;
         backup = _backends.NextInTurn(now);
         if (backup is null)

@@ -38,6 +38,17 @@ public sealed class ByteQueue(int bound)
     public ReadOnlySpan<byte> Front =>
         _ring.AsSpan(_head, Math.Min(Count, _ring.Length - _head));
 
+    /// <summary>
+    /// Copies bytes behind the first `from`, as many as there are and fit; returns how many.
+    /// </summary>
+    public int Peek(int from, Span<byte> into)
+    {
+        var count = Math.Min(Count - from, into.Length);
+        for (var i = 0; i < count; i++)
+            into[i] = _ring[(_head + from + i) % _ring.Length];
+        return count;
+    }
+
     /// <summary>Appends bytes; more than are Free is a bug of the caller.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {

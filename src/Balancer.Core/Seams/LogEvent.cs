@@ -154,6 +154,90 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>
+    /// A backend sent no byte for so long though it was asked; so many queries are in flight.
+    /// </summary>
+    public readonly record struct BackendSuspected(
+        BackendId Id, string Path, Duration Silent, int InFlight) : ILogEvent
+    {
+        public static string Name => "backend_suspected";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A suspect backend is trusted again after so long.</summary>
+    public readonly record struct BackendTrusted(
+        BackendId Id, string Path, Duration Suspect) : ILogEvent
+    {
+        public static string Name => "backend_trusted";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// Of a backend's last answers so many were SERVFAIL or REFUSED, far more than of another's.
+    /// </summary>
+    public readonly record struct BackendFailing(BackendId Id, string Path, int Failed,
+        int Answers, BackendId Other, int OtherFailed, int OtherAnswers) : ILogEvent
+    {
+        public static string Name => "backend_failing";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
+    /// A backend's answers are like the others' again, or it gave none for a while.
+    /// </summary>
+    public readonly record struct BackendNoLongerFailing(BackendId Id, string Path, int Failed,
+        int Answers, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_no_longer_failing";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>A backend was asked for the operator's name, with this DNS id.</summary>
+    public readonly record struct ProbeSent(BackendId Id, ushort DnsId) : ILogEvent
+    {
+        public static string Name => "probe_sent";
+        public static LogLevel Level => LogLevel.Trace;
+    }
+
+    /// <summary>
+    /// So many probes failed in a row, the last one like this: others come before this backend.
+    /// </summary>
+    public readonly record struct BackendDownByProbe(
+        BackendId Id, string Path, ProbeFailure Why, int Failures) : ILogEvent
+    {
+        public static string Name => "backend_down_by_probe";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A backend that was down by probe answers well again, after so long.</summary>
+    public readonly record struct BackendUpByProbe(
+        BackendId Id, string Path, Duration Lasted) : ILogEvent
+    {
+        public static string Name => "backend_up_by_probe";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// Of the queries that were in flight on a session that ended, so many were sent again, and so
+    /// many are lost.
+    /// </summary>
+    public readonly record struct QueriesResent(BackendId Id, long Resent, long Lost) : ILogEvent
+    {
+        public static string Name => "queries_resent";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// A query is refused for so long: it was in flight when this backend died, and when another
+    /// did, and it was never answered.
+    /// </summary>
+    public readonly record struct QueryQuarantined(
+        BackendId Id, Endpoint Client, byte[] Query, Duration Term) : ILogEvent
+    {
+        public static string Name => "query_quarantined";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
     // ---- The directory ----
 
     /// <summary>The operator asked for a scan.</summary>
@@ -375,6 +459,19 @@ public static class LogEvent
     {
         public static string Name => "connection_relaying";
         public static LogLevel Level => LogLevel.Debug;
+    }
+
+    /// <summary>
+    /// A backend's accept queue has no room for a connection, which is tried again.
+    /// </summary>
+    public readonly record struct BackendAcceptQueueFull(
+        BackendId Backend, ConnectionId Id, IoResult Why, long Suppressed)
+        : IRepeatedEvent<BackendAcceptQueueFull>
+    {
+        public static string Name => "backend_accept_queue_full";
+        public static LogLevel Level => LogLevel.Warn;
+        public BackendAcceptQueueFull WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>

@@ -17,6 +17,10 @@ namespace Balancer.Core;
 /// <param name="TcpSessions">TCP sessions that it answered with INBOUND_TCP_OK.</param>
 /// <param name="DropsWhileStuck">Queries dropped because its stream took no more.</param>
 /// <param name="QueuedBytes">Bytes that wait for its stream now.</param>
+/// <param name="IsSuspect">It was silent when it was asked, and is not trusted again.</param>
+/// <param name="IsFailing">Its answers are far worse than another's.</param>
+/// <param name="IsDownByProbe">It failed probes, and is not back.</param>
+/// <param name="InFlight">Queries in flight on its session.</param>
 public readonly record struct BackendSnapshot(
     BackendId Id,
     string Path,
@@ -29,7 +33,11 @@ public readonly record struct BackendSnapshot(
     long UdpQueries,
     long TcpSessions,
     long DropsWhileStuck,
-    int QueuedBytes);
+    int QueuedBytes,
+    bool IsSuspect,
+    bool IsFailing,
+    bool IsDownByProbe,
+    int InFlight);
 
 /// <summary>One remote at one moment.</summary>
 /// <param name="Address">The client host.</param>

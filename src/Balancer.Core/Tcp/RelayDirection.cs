@@ -6,9 +6,15 @@
 // away, so that the other direction can go on to its end. The source is read all the same, because
 // a connection that is closed with bytes unread is reset, and loses what is on its way out.
 //
-// What always holds: what the sink gets is a prefix of what the source sent; the sink's end of
-// stream comes after all bytes and only then; at most Limits.TcpQueueBytes wait; a
-// read takes at most as many bytes.
+// Answers that end before all whole queries are answered, or in the middle of one, were cut short:
+// the sink is not given an end then, so that it cannot take them for complete.
+//
+// The first bytes may be kept back until it is known what they are: they wait in the queue like
+// others, and are not written.
+//
+// What always holds: what the sink gets is a prefix of what the source sent, unless the source had
+// sent nothing and something else is said in its place; the sink's end of stream comes after all
+// bytes and only then; at most Limits.TcpQueueBytes wait; a read takes at most as many bytes.
 
 using System;
 
@@ -34,6 +40,12 @@ internal sealed class RelayDirection(INetwork network)
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
     private bool _sourceEnded;
     private bool _readWasFull;
+    private DnsMessages _messages;
+    private bool _isAnswered;
+    private int _kept;
+
+    /// <summary>The direction whose queries this one answers; null if it answers none.</summary>
+    public RelayDirection? Queries { get; init; }
 
     public SocketHandle Source { get; set; }
 
@@ -47,6 +59,11 @@ internal sealed class RelayDirection(INetwork network)
     /// </summary>
     public bool IsFinished { get; private set; }
 
+    /// <summary>
+    /// The source ended before it had answered every query, and the sink has all that came.
+    /// </summary>
+    public bool IsCutShort { get; private set; }
+
     /// <summary>The last read came full, and there is room for another.</summary>
     public bool MayHaveMore => _readWasFull && WantsRead;
 
@@ -55,7 +72,24 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>The sink took not all bytes, and takes no more.</summary>
     public bool IsSinkLost { get; private set; }
 
-    public bool WantsWrite => !_queue.IsEmpty;
+    public bool WantsWrite => _queue.Count > _kept;
+
+    /// <summary>What the source sends is kept back.</summary>
+    public bool KeepsBack { get; private set; }
+
+    /// <summary>Bytes that are kept back.</summary>
+    public int Kept => _kept;
+
+    /// <summary>The source sent nothing yet, and has not ended.</summary>
+    public bool IsUntouched => BytesRead == 0 && !_sourceEnded;
+
+    public bool HasSourceEnded => _sourceEnded;
+
+    /// <summary>Messages that the source sent whole.</summary>
+    public long Whole => _messages.Whole;
+
+    /// <summary>The source's last message has come in part.</summary>
+    public bool IsInside => _messages.IsInside;
 
     /// <summary>Where a handshake is put, before the source is read at all.</summary>
     public ByteQueue Queue => _queue;
@@ -70,7 +104,37 @@ internal sealed class RelayDirection(INetwork network)
         _readWasFull = false;
         BytesRead = 0;
         IsFinished = false;
+        IsCutShort = false;
         IsSinkLost = false;
+        _messages = default;
+        _isAnswered = false;
+        _kept = 0;
+        KeepsBack = false;
+    }
+
+    /// <summary>What the source sends from now on is kept back.</summary>
+    public void KeepBack() => KeepsBack = true;
+
+    /// <summary>Copies the first bytes that are kept back; returns how many.</summary>
+    public int PeekKept(Span<byte> into) => _queue.Peek(_queue.Count - _kept, into);
+
+    /// <summary>Nothing is kept back any more: what was, is written.</summary>
+    public RelayResult PassOn()
+    {
+        _kept = 0;
+        KeepsBack = false;
+        return OnSinkWritable();
+    }
+
+    /// <summary>
+    /// The source has nothing to do with it any more: the sink is told this, and then the end.
+    /// </summary>
+    public RelayResult EndWith(ReadOnlySpan<byte> bytes)
+    {
+        _isAnswered = true;
+        _sourceEnded = true;
+        _queue.Append(bytes);
+        return OnSinkWritable();
     }
 
     /// <summary>
@@ -84,7 +148,7 @@ internal sealed class RelayDirection(INetwork network)
             var result = ReadOnce(buffer);
             if (result.Status != RelayStatus.Ok)
                 return result;
-            if (!MayHaveMore || WantsWrite)
+            if (!MayHaveMore || WantsWrite || KeepsBack)
                 break;
         }
         return RelayResult.Ok;
@@ -95,6 +159,8 @@ internal sealed class RelayDirection(INetwork network)
     {
         Verify.That(!IsSinkLost, "a lost sink is not written to, and so is not lost again");
         IsSinkLost = true;
+        KeepsBack = false;
+        _kept = 0;
         _queue.Clear();
         FinishIfDone();
     }
@@ -102,10 +168,10 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Writes what waits, as far as the sink takes it.</summary>
     public RelayResult OnSinkWritable()
     {
-        while (!_queue.IsEmpty)
+        while (WantsWrite)
         {
-            var front = _queue.Front.Length;
-            var result = network.Write(Sink, _queue.Front);
+            var front = Math.Min(_queue.Front.Length, _queue.Count - _kept);
+            var result = network.Write(Sink, _queue.Front[..front]);
             if (result.Status == IoStatus.WouldBlock)
                 break;
             if (!result.IsOk)
@@ -136,6 +202,8 @@ internal sealed class RelayDirection(INetwork network)
         if (!result.IsOk)
             return new RelayResult(RelayStatus.SourceFailed, result);
         BytesRead += result.Count;
+        if (!IsSinkLost)
+            _messages.Take(into[..result.Count]);
         _readWasFull = result.Count == into.Length;
         return WriteOrQueue(into[..result.Count]);
     }
@@ -144,7 +212,9 @@ internal sealed class RelayDirection(INetwork network)
     {
         if (IsSinkLost)
             return RelayResult.Ok;
-        if (_queue.IsEmpty)
+        if (KeepsBack)
+            _kept += bytes.Length;
+        else if (_queue.IsEmpty)
         {
             var result = network.Write(Sink, bytes);
             if (!result.IsOk && result.Status != IoStatus.WouldBlock)
@@ -155,12 +225,25 @@ internal sealed class RelayDirection(INetwork network)
         return RelayResult.Ok;
     }
 
+    /// <summary>
+    /// Queries that the source no longer read do not count once it has answered any: whoever asks
+    /// behind an answer gets all of that.
+    /// </summary>
+    private bool LacksAnswers => !_isAnswered && Queries is { _messages.Whole: > 0 } queries
+        && (_messages.IsInside || _messages.Whole == 0
+            || (!queries.IsSinkLost && _messages.Whole < queries._messages.Whole));
+
     private void FinishIfDone()
     {
         if (!_sourceEnded || IsFinished)
             return;
         if (!_queue.IsEmpty)
             return;
+        if (LacksAnswers)
+        {
+            IsCutShort = true;
+            return;
+        }
         IsFinished = true;
         if (!IsSinkLost)
             network.HalfClose(Sink);

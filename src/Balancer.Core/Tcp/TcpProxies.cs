@@ -9,6 +9,9 @@
 // only while as many are open as never before. It grows instead of being made at start, because
 // 10,000 of them are 10 MB, twice the daemon, and most daemons never have a hundred.
 //
+// When a backend became suspect, lost its session or is there again, the connections that wait for
+// a backend are looked at, a slice a turn: those that should leave theirs get a turn for it.
+//
 // What always holds: every accepted connection ends in exactly one counter; a client that was
 // accepted and gets no backend is closed in the same call, with nothing left behind; when the
 // process has no descriptor left, the listener rests instead of spinning.
@@ -22,6 +25,7 @@ internal sealed class TcpProxies
 {
     private readonly Services _services;
     private readonly Remotes _remotes;
+    private readonly FirstMessages _messages;
     private readonly TcpTurns _turns = new();
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
@@ -31,20 +35,25 @@ internal sealed class TcpProxies
     private readonly LogGate<LogEvent.ConnectionsOverLimit> _overLimit;
     private readonly LogGate<LogEvent.ClientOverLimit> _overClientLimit;
     private readonly LogGateTable<LogEvent.ConnectionRefusedByBackend> _refused;
+    private readonly LogGateTable<LogEvent.BackendAcceptQueueFull> _full;
     private readonly LogGate<LogEvent.ConnectionWithoutResources> _withoutResources;
+    private LinkedListNode<TcpProxy>? _toLookAt;
+    private bool _looksAgain;
     private long _lastId;
     private long _freeQueueMemory;
     private bool _isListening;
 
-    public TcpProxies(Services services, Remotes remotes)
+    public TcpProxies(Services services, Remotes remotes, FirstMessages messages)
     {
         _services = services;
+        _messages = messages;
         _remotes = remotes;
         _acceptFailed = new(services.Gates, LogGates.Statuses);
         _acceptAborted = new(services.Gates, LogGates.Statuses);
         _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
         _overClientLimit = services.Gates.Make<LogEvent.ClientOverLimit>();
         _refused = new(services.Gates, Limits.MaxBackends + 1);
+        _full = new(services.Gates, Limits.MaxBackends + 1);
         _withoutResources = services.Gates.Make<LogEvent.ConnectionWithoutResources>();
         _resume = new Timer(_ => Listen());
     }
@@ -53,7 +62,7 @@ internal sealed class TcpProxies
     public int Count => _open.Count;
 
     /// <summary>Connections have something to do that no turn had room for.</summary>
-    public bool HasWork => !_turns.IsEmpty;
+    public bool HasWork => !_turns.IsEmpty || _toLookAt is not null || _looksAgain;
 
     public void Start()
     {
@@ -99,9 +108,22 @@ internal sealed class TcpProxies
     /// <summary>A connection has something to do when its turn comes.</summary>
     public void ServeLater(TcpProxy proxy) => _turns.Add(proxy);
 
+    /// <summary>
+    /// A backend's state changed: all connections are looked at, for those that should leave the
+    /// backend that they wait for.
+    /// </summary>
+    public void LookAround()
+    {
+        if (_toLookAt is null)
+            _toLookAt = _open.First;
+        else
+            _looksAgain = true;
+    }
+
     /// <summary>Serves connections, one visit after another, up to the turn's budget.</summary>
     public void Serve(Instant now)
     {
+        LookAtSome();
         var left = Limits.TcpBytesPerTurn;
         while (left > 0 && _turns.TryTake(out var proxy))
             left -= Limits.TcpVisitBytes + proxy.Visit(now);
@@ -111,6 +133,8 @@ internal sealed class TcpProxies
     public void OnEnded(TcpProxy proxy, Counter how)
     {
         _services.Counters.Add(how);
+        if (_toLookAt == proxy.Node)
+            _toLookAt = proxy.Node.Next;
         _open.Remove(proxy.Node);
         _turns.Close(proxy);
         if (!proxy.WasRelayed)
@@ -139,6 +163,20 @@ internal sealed class TcpProxies
         _refused[backend.Slot].Write(
             now, new LogEvent.ConnectionRefusedByBackend(proxy.Id, backend.Id, why, 0));
 
+    /// <summary>A backend had no room for a connection.</summary>
+    public void OnFull(Instant now, TcpProxy proxy, Backend backend, IoResult why)
+    {
+        _services.Counters.Add(Counter.ConnectsToFullBackend);
+        _full[backend.Slot].Write(
+            now, new LogEvent.BackendAcceptQueueFull(backend.Id, proxy.Id, why, 0));
+    }
+
+    /// <summary>Another backend to try beside one that had no room, or null.</summary>
+    public Backend? ChooseBeside(Instant now, Backend full) => _remotes.ChooseBeside(now, full);
+
+    /// <summary>The backend to try instead of one that is waited for, or null.</summary>
+    public Backend? ChooseBetter(Instant now, Backend than) => _remotes.ChooseBetter(now, than);
+
     /// <summary>The backend to try after one that refused a connection, or null.</summary>
     public Backend? ChooseAgain(Instant now, Backend refused) =>
         _remotes.ChooseAgain(now, refused);
@@ -147,6 +185,21 @@ internal sealed class TcpProxies
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
         _withoutResources.Write(
             now, new LogEvent.ConnectionWithoutResources(proxy.Id, why, 0));
+
+    private void LookAtSome()
+    {
+        if (_toLookAt is null && _looksAgain)
+        {
+            _toLookAt = _open.First;
+            _looksAgain = false;
+        }
+        for (var n = 0; n < Limits.TcpLooksPerTurn && _toLookAt is { } node; n++)
+        {
+            _toLookAt = node.Next;
+            if (node.Value.ShouldLeave)
+                ServeLater(node.Value);
+        }
+    }
 
     private void OnAccepted(Instant now, SocketHandle stream, Endpoint client)
     {
@@ -180,7 +233,7 @@ internal sealed class TcpProxies
     private TcpProxy TakeFree(TcpClient owner)
     {
         if (!_free.TryPop(out var proxy))
-            return new TcpProxy(_services, this, owner);
+            return new TcpProxy(_services, this, _messages, owner);
         _freeQueueMemory -= proxy.QueueMemory;
         Verify.That(_freeQueueMemory >= 0, "what free queues keep was counted when they came");
         return proxy;

@@ -2,13 +2,23 @@
 // between them and the relaying after it.
 //
 //   AwaitingOk ── INBOUND_TCP_OK ──→ Relaying ── both directions finished ──→ Ended
-//       │  ▲                            │
-//       │  └ refused: one more backend  └ a side failed, idle, too old ─────→ Ended
-//       └ 10 s, or nobody takes it ─────────────────────────────────────────→ Ended
+//     │ ▲ │ ▲                           │
+//     │ │ │ └ refused, or its backend   └ a side failed, idle, too old ─────→ Ended
+//     │ │ │   is suspect: one more backend
+//     │ │ └ 10 s, or nobody takes it ───────────────────────────────────────→ Ended
+//     ▼ │
+//   AwaitingRoom: an accept queue was full ── 10 s ─────────────────────────→ Ended
+//
+// A backend whose accept queue is full has refused nothing: it is busy. Another is asked at once,
+// and then one after the other, ever more slowly, for as long as a handshake may take.
 //
 // The client is not read before INBOUND_TCP_OK: its bytes wait in the kernel, so a backend that
 // goes away before that has consumed nothing and another can be tried. Of the backend exactly the
 // four bytes of INBOUND_TCP_OK are read first, so what follows them needs no special care.
+//
+// The client's first message is kept back until it is whole, if it is short, and then looked at: if
+// backends have died of it, the client is answered by the balancer and told the end, the backend's
+// stream is closed, and what the client still sends is thrown away.
 //
 // What happened to its streams is only noted; the work is done when its turn comes (Visit), which
 // may be some turns of the loop later while many are busy. A stream that is reported again before
@@ -45,8 +55,11 @@ internal struct ProxySide
 /// <summary>One proxied connection after another.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
+    private const int MessageLengthBytes = 2;
+
     private readonly Services _services;
     private readonly TcpProxies _set;
+    private readonly FirstMessages _messages;
     private readonly RelayDirection _toBackend;
     private readonly RelayDirection _toClient;
     private readonly Timer _timer;
@@ -54,26 +67,39 @@ internal sealed class TcpProxy : IStreamOwner
     private ProxySide _client;
     private ProxySide _server;
     private Backend? _backend;
+    private long _sessionsEnded;
+    private long _session;
+    private MessageTicket _asked;
+
+    /// <summary>What the backend had sent before it was asked answers nothing.</summary>
+    private long _wholeBefore;
+    private bool _hasName;
+    private bool _isRefused;
     private int _tries;
+    private bool _wasFull;
+    private Duration _fullDelay;
     private int _okBytes;
     private uint _okFrame;
     private Instant _acceptedAt;
     private Instant _lastActivity;
 
     /// <summary>For a client's connection, and for others' once that one has ended.</summary>
-    public TcpProxy(Services services, TcpProxies set, TcpClient client)
+    public TcpProxy(
+        Services services, TcpProxies set, FirstMessages messages, TcpClient client)
     {
         Client = client;
+        _messages = messages;
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
         _toBackend = new RelayDirection(services.Network);
-        _toClient = new RelayDirection(services.Network);
+        _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
         _timer = new Timer(OnTimerDue);
     }
 
     private enum ProxyState
     {
+        AwaitingRoom,
         AwaitingOk,
         Relaying,
         Ended,
@@ -98,6 +124,13 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A backend took it at some time.</summary>
     public bool WasRelayed { get; private set; }
 
+    /// <summary>
+    /// It waits for a backend that is suspect or whose session ended, and may try one more.
+    /// </summary>
+    public bool ShouldLeave => _state == ProxyState.AwaitingOk
+        && _tries < Limits.TcpBackendTries
+        && (_backend!.IsSuspect || _backend.SessionsEnded != _sessionsEnded);
+
     /// <summary>Bytes of memory that its queues have grown to.</summary>
     public int QueueMemory => _toBackend.Queue.Memory + _toClient.Queue.Memory;
 
@@ -116,16 +149,20 @@ internal sealed class TcpProxy : IStreamOwner
         _client = new ProxySide { Stream = stream };
         WasRelayed = false;
         _tries = 0;
+        _wasFull = false;
+        _fullDelay = Limits.FirstFullDelay;
         _acceptedAt = now;
         _lastActivity = now;
+        _asked = default;
+        _isRefused = false;
         ForgetHandshake();
         _toBackend.Begin(source: stream);
+        _toBackend.KeepBack();
         _toClient.Begin(source: SocketHandle.None);
         _toClient.Sink = stream;
         _services.Owners.Add(stream, this);
         // Nothing is read yet, but a client that resets is let go at once.
         _services.Network.SetInterest(stream, Readiness.HangUp);
-        _services.Timers.Arm(_timer, now + Limits.TcpHandshakeTimeout);
         TryBackend(now, backend);
     }
 
@@ -164,10 +201,14 @@ internal sealed class TcpProxy : IStreamOwner
         // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
+        if (ShouldLeave && _set.ChooseBetter(now, _backend!) is { } better)
+            Leave(now, better);
         if (_state == ProxyState.Relaying)
             EndOrWait();
         else if (_state == ProxyState.AwaitingOk)
             WaitForOk();
+        else if (_state == ProxyState.AwaitingRoom)
+            WaitFor(ref _client, Readiness.HangUp);
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
         return (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
@@ -177,6 +218,8 @@ internal sealed class TcpProxy : IStreamOwner
     public void End(Counter how, IoResult why)
     {
         Verify.That(_state != ProxyState.Ended, "a connection ends once");
+        if (_isRefused)
+            how = Counter.ConnectionsQuarantined;
         var wasRelaying = _state == ProxyState.Relaying;
         _state = ProxyState.Ended;
         _services.Timers.Disarm(_timer);
@@ -228,7 +271,8 @@ internal sealed class TcpProxy : IStreamOwner
     private void TryBackend(Instant now, Backend backend)
     {
         _backend = backend;
-        _tries++;
+        _sessionsEnded = backend.SessionsEnded;
+        _session = backend.SessionNumber;
         _services.Log.Write(new LogEvent.ConnectionOpened(Id, Peer, backend.Id));
         var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
@@ -237,17 +281,70 @@ internal sealed class TcpProxy : IStreamOwner
             End(Counter.ConnectionsWithoutResources, result);
             return;
         }
+        if (result.Status == IoStatus.WouldBlock)
+        {
+            OnFull(now, backend, result);
+            return;
+        }
+        _tries++;
         if (!result.IsOk)
         {
             OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
             return;
         }
+        _state = ProxyState.AwaitingOk;
+        _services.Timers.Arm(_timer, _acceptedAt + Limits.TcpHandshakeTimeout);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
         _services.Owners.Add(stream, this);
         FrameWriter.WriteInboundTcp(_toBackend.Queue, Peer);
         WriteHandshake(now);
+    }
+
+    /// <summary>Its accept queue is full: another is tried at once, the first time.</summary>
+    private void OnFull(Instant now, Backend full, IoResult why)
+    {
+        _state = ProxyState.AwaitingRoom;
+        _set.OnFull(now, this, full, why);
+        var isFirst = !_wasFull;
+        _wasFull = true;
+        if (isFirst && _set.ChooseBeside(now, full) is { } other)
+            TryBackend(now, other);
+        else
+            AwaitRoom(now, NextFullDelay());
+    }
+
+    /// <summary>How long it waits; the first delay is for the first time that it waits.</summary>
+    private Duration NextFullDelay()
+    {
+        var delay = _fullDelay;
+        _fullDelay = Duration.Min(delay + delay, Limits.LongestFullDelay);
+        return delay;
+    }
+
+    private void AwaitRoom(Instant now, Duration delay) => _services.Timers.Arm(
+        _timer, Instant.Min(now + delay, _acceptedAt + Limits.TcpHandshakeTimeout));
+
+    /// <summary>Asks another, or the same if there is none, or waits for one to be there.</summary>
+    private void TryAgain(Instant now)
+    {
+        var full = _backend!;
+        var next = _set.ChooseBeside(now, full)
+            ?? (full.State == BackendState.Healthy ? full : null);
+        if (next is not null)
+            TryBackend(now, next);
+        else
+            AwaitRoom(now, Limits.LongestFullDelay);
+    }
+
+    /// <summary>Waits no longer for its backend, which may never answer.</summary>
+    private void Leave(Instant now, Backend better)
+    {
+        DropBackendStream();
+        ForgetHandshake();
+        _services.Counters.Add(Counter.ConnectionsMoved);
+        TryBackend(now, better);
     }
 
     private void WriteHandshake(Instant now)
@@ -366,17 +463,15 @@ internal sealed class TcpProxy : IStreamOwner
 
     private void OnClientReady(Instant now, Readiness ready)
     {
-        if (_state == ProxyState.AwaitingOk)
+        if (_state != ProxyState.Relaying)
         {
             if ((ready & Readiness.HangUp) != 0)
                 End(Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset));
             return;
         }
         _lastActivity = now;
-        var result = RelayResult.Ok;
-        if ((ready & Readiness.Read) != 0)
-            result = _toBackend.OnSourceReadable(_services.ReadBuffer);
-        if (Settle(result, _toBackend) && (ready & Readiness.Write) != 0)
+        var goesOn = (ready & Readiness.Read) == 0 || ReadClient(now);
+        if (goesOn && (ready & Readiness.Write) != 0)
             Settle(_toClient.OnSinkWritable(), _toClient);
         // A hang-up with neither is a reset: nothing that is still to come could be delivered.
         if (_state == ProxyState.Relaying && ready == Readiness.HangUp)
@@ -387,8 +482,14 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _lastActivity = now;
         var result = RelayResult.Ok;
+        var readBefore = _toClient.BytesRead;
         if ((ready & Readiness.Read) != 0)
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
+        if (!_asked.IsNone && _toClient.BytesRead > readBefore && IsAnswered)
+        {
+            _messages.OnAnswered(_asked);
+            _asked = default;
+        }
         // A hang-up while bytes wait for the backend shows itself in the write.
         if (Settle(result, _toClient) && (ready & (Readiness.Write | Readiness.HangUp)) != 0)
             Settle(_toBackend.OnSinkWritable(), _toBackend);
@@ -416,6 +517,11 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>Ends it if both directions have, else says what to wait for.</summary>
     private void EndOrWait()
     {
+        if (_toClient.IsCutShort)
+        {
+            End(Counter.ConnectionsFailedByBackend, IoResult.Failed(IoStatus.EndOfStream));
+            return;
+        }
         if (_toBackend.IsFinished && _toClient.IsFinished)
         {
             End(_toBackend.IsSinkLost
@@ -432,12 +538,86 @@ internal sealed class TcpProxy : IStreamOwner
         if (_toClient.MayHaveMore)
             _server.Pending |= Readiness.Read;
         WaitFor(ref _client, client);
-        WaitFor(ref _server, Interest(_toClient, _toBackend));
+        if (!_server.Stream.IsNone)
+            WaitFor(ref _server, Interest(_toClient, _toBackend));
     }
 
     private static Readiness Interest(RelayDirection from, RelayDirection to) =>
         (from.WantsRead ? Readiness.Read : Readiness.None)
         | (to.WantsWrite ? Readiness.Write : Readiness.None);
+
+    // ---- What the client asks ----
+
+    /// <summary>What has a name is the first message; else all that was asked counts.</summary>
+    private bool IsAnswered => _hasName
+        ? _toClient.Whole > _wholeBefore
+        : _toClient.Whole >= _toBackend.Whole && !_toBackend.IsInside;
+
+    /// <summary>Reads the client; whether the connection goes on.</summary>
+    private bool ReadClient(Instant now)
+    {
+        var readBefore = _toBackend.BytesRead;
+        var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
+        if (_toBackend.KeepsBack)
+            return Settle(result, _toBackend) && JudgeFirst(now);
+        if (_toBackend.BytesRead > readBefore && !_toBackend.IsSinkLost)
+            Note(now, default);
+        return Settle(result, _toBackend);
+    }
+
+    /// <summary>
+    /// Looks at the first message as soon as it is whole, too long, or never will be whole; whether
+    /// the connection goes on.
+    /// </summary>
+    private bool JudgeFirst(Instant now)
+    {
+        Span<byte> kept = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
+        kept = kept[.._toBackend.PeekKept(kept)];
+        var isUnknown = kept.Length < MessageLengthBytes;
+        var length = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(kept);
+        var end = MessageLengthBytes + length;
+        var isPart = isUnknown || (length <= Limits.FirstMessageBytes && kept.Length < end);
+        if (isPart && !_toBackend.HasSourceEnded)
+            return true;
+        var message = isPart || kept.Length < end ? default : kept[MessageLengthBytes..end];
+        // A backend that spoke first, or ended, leaves no room for an answer of the balancer's.
+        if (!message.IsEmpty && _toClient.IsUntouched && _messages.IsRefused(now, message))
+            return Refuse(message);
+        if (!kept.IsEmpty)
+            Note(now, _toBackend.Kept == end ? message : default);
+        return Settle(_toBackend.PassOn(), _toBackend);
+    }
+
+    /// <summary>It is passed on: a first message that is alone, or whatever else.</summary>
+    private void Note(Instant now, ReadOnlySpan<byte> message)
+    {
+        _messages.Remove(_asked);
+        _hasName = !message.IsEmpty;
+        _wholeBefore = _toClient.Whole;
+        _asked = _messages.Add(now, new Asked
+        {
+            Client = Peer,
+            Backend = _backend!,
+            Session = _session,
+            HasName = _hasName,
+            Packet = message,
+        });
+    }
+
+    /// <summary>Answers it in the backend's place; whether the connection goes on.</summary>
+    private bool Refuse(ReadOnlySpan<byte> message)
+    {
+        _isRefused = true;
+        DropBackendStream();
+        _toBackend.LoseSink();
+        Span<byte> answer = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
+        if (!DnsQuestion.IsQuery(message))
+            return Settle(_toClient.EndWith([]), _toClient);
+        var length = DnsQuestion.WriteError(
+            message, (byte)ResponseCode.Refused, answer[MessageLengthBytes..]);
+        BinaryPrimitives.WriteUInt16BigEndian(answer, (ushort)length);
+        return Settle(_toClient.EndWith(answer[..(MessageLengthBytes + length)]), _toClient);
+    }
 
     // ---- Its time ----
 
@@ -450,8 +630,10 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A deadline passed, and what came until now was dealt with.</summary>
     private void OnDeadline(Instant now)
     {
-        if (_state == ProxyState.AwaitingOk)
+        if (_state != ProxyState.Relaying && now >= _acceptedAt + Limits.TcpHandshakeTimeout)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
+        else if (_state == ProxyState.AwaitingRoom)
+            TryAgain(now);
         else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= _lastActivity + _services.Options.TcpIdleTimeout)

@@ -1,16 +1,15 @@
-// Owns a count that forgets: how many events there were lately, for a stop that waits for replies
-// only as long as they are likely.
+// Owns a count that forgets: how many events there were lately, for a budget that follows the load.
 //
-// What always holds: what is older than Limits.StopGrace, to the second, is not counted.
+// What always holds: what is older than the time that it looks back, to the second, is not counted.
 
 using System;
 
 namespace Balancer.Core;
 
-/// <summary>Counts events of the last Limits.StopGrace, in slots of one second.</summary>
-internal sealed class RecentCount
+/// <summary>Counts the events of a time that ends now, in slots of one second.</summary>
+internal sealed class RecentCount(Duration lookBack)
 {
-    private readonly long[] _counts = new long[Limits.StopGrace.Nanoseconds / 1_000_000_000 + 1];
+    private readonly long[] _counts = new long[lookBack.Nanoseconds / 1_000_000_000 + 1];
     private long _second;
 
     public void Add(Instant now, long count)

@@ -16,6 +16,11 @@ internal sealed class UdpProxy
 {
     private readonly INetwork _network;
     private readonly Remotes _remotes;
+    private readonly Resends _resends;
+    private readonly Quarantine _quarantine;
+    private readonly OwnAnswers _ownAnswers;
+    private readonly bool _answersWithoutBackend;
+    private readonly bool _probes;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -27,12 +32,16 @@ internal sealed class UdpProxy
     private readonly LogGateTable<LogEvent.ReplyUndeliverable> _undeliverable;
     private readonly LogGateTable<LogEvent.ReceiveFailed> _receiveFailed;
     private bool _receiveFailedLast;
-    private readonly RecentCount _recent = new();
-    private long _inFlight;
     private bool _isStopped;
 
-    public UdpProxy(Services services, Remotes remotes)
+    public UdpProxy(Services services, Remotes remotes, Resends resends,
+        Quarantine quarantine)
     {
+        _quarantine = quarantine;
+        _resends = resends;
+        _ownAnswers = new OwnAnswers(services);
+        _answersWithoutBackend = services.Options.AnswersWithoutBackend;
+        _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
         _remotes = remotes;
         _timers = services.Timers;
@@ -46,12 +55,6 @@ internal sealed class UdpProxy
     }
 
     public void Start() => Listen();
-
-    /// <summary>
-    /// Whether a reply may still come. Some queries are never answered; those forwarded more than
-    /// Limits.StopGrace ago, to the second, are not waited for.
-    /// </summary>
-    public bool AwaitsReplies(Instant now) => _inFlight > 0 && _recent.Sum(now) > 0;
 
     /// <summary>Takes no more queries; replies to those in flight are sent as before.</summary>
     public void StopTakingQueries()
@@ -89,7 +92,8 @@ internal sealed class UdpProxy
         var headers = _queries.Headers;
         for (var i = 0; i < _queries.Count; i++)
             OnDatagram(now, in headers[i], _queries.Payload(i));
-        _recent.Add(now, _counters[Counter.QueriesForwarded] - forwardedBefore);
+        _ownAnswers.Flush();
+        _resends.CountForwarded(now, _counters[Counter.QueriesForwarded] - forwardedBefore);
     }
 
     private void OnDatagram(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -101,27 +105,45 @@ internal sealed class UdpProxy
             Trace(in header, payload, reason, null);
             return;
         }
+        if (_quarantine.IsRefused(now, payload))
+        {
+            _counters.Add(Counter.QueriesQuarantined);
+            _ownAnswers.Add(in header, payload, ResponseCode.Refused);
+            Trace(in header, payload, Counter.QueriesQuarantined, null);
+            return;
+        }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
-        if (remote >= 0)
-            _remotes.SetLocal(remote, header.Local);
-        if (backend is null)
+        var outcome = Counter.QueriesWithoutBackend;
+        if (backend is not null)
         {
-            _counters.Add(Counter.QueriesWithoutBackend);
-            Trace(in header, payload, Counter.QueriesWithoutBackend, null);
+            backend = Forward(now, backend, in header, payload);
+            outcome = backend is null ? Counter.QueriesToStuckBackend : Counter.QueriesForwarded;
         }
-        else if (!backend.TryForward(now, header.Peer, payload))
+        else if (_answersWithoutBackend)
         {
-            _counters.Add(Counter.QueriesToStuckBackend);
-            Trace(in header, payload, Counter.QueriesToStuckBackend, null);
-            backend = null;
+            _ownAnswers.Add(in header, payload, ResponseCode.ServerFailure);
         }
-        else
-        {
-            _counters.Add(Counter.QueriesForwarded);
-            _inFlight++;
-            Trace(in header, payload, Counter.QueriesForwarded, backend);
-        }
+        _counters.Add(outcome);
+        Trace(in header, payload, outcome, backend);
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
+    }
+
+    /// <summary>
+    /// Gives a query to its backend, or to another if that takes no more for now; to which, or null
+    /// if none takes it.
+    /// </summary>
+    private Backend? Forward(
+        Instant now, Backend first, in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        var query = new Query(header.Peer, header.Local, now);
+        if (first.TryForward(now, in query, payload))
+            return first;
+        // It is stuck now, so others come before it.
+        var second = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
+        if (second is not null && second != first && second.TryForward(now, in query, payload))
+            return second;
+        first.CountDrop();
+        return null;
     }
 
     /// <summary>One record a query, for who wants to see each.</summary>
@@ -144,6 +166,8 @@ internal sealed class UdpProxy
             return Counter.QueriesFromPortZero;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
+        if (_probes && header.Peer.Address == Prober.Source.Address)
+            return Counter.QueriesFromProbeAddress;
         // The third byte's top bit is QR. Two balancers could bounce a response for ever.
         if (payload.Length > 2 && (payload[2] & 0x80) != 0)
             return Counter.QueriesWithResponseBit;
@@ -180,25 +204,20 @@ internal sealed class UdpProxy
     // ---- Replies ----
 
     /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
-    public void OnReply(Instant now, in Frame frame, bool isAwaited)
+    public bool OnReply(Instant now, in Frame frame, InFlight inFlight, Backend? starting)
     {
         _counters.Add(Counter.RepliesReceived);
-        if (isAwaited)
-            Land(1);
         if (frame.Length > Limits.MaxUdpPayload)
             _counters.Add(Counter.RepliesOversized);
         else if (frame.Port == 0)
             _counters.Add(Counter.RepliesToPortZero);
         else if (frame.Port > ushort.MaxValue)
             _counters.Add(Counter.RepliesToPortTooLarge);
-        else if (!_remotes.TryGetLocal(frame.Address, out var local))
-            _counters.Add(Counter.RepliesToStranger);
         else
-            Send(now, new Endpoint(frame.Address, (ushort)frame.Port), local, frame.Payload);
+            return Answer(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload,
+                inFlight, starting);
+        return false;
     }
-
-    /// <summary>Queries that were in flight have no session any more to be answered on.</summary>
-    public void OnSessionLost(long inFlight) => Land(inFlight);
 
     /// <summary>Sends what has been gathered; called when the turn ends.</summary>
     public void Flush(Instant now)
@@ -221,10 +240,28 @@ internal sealed class UdpProxy
         _replies.Clear();
     }
 
-    private void Land(long queries)
+    private bool Answer(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        InFlight inFlight, Backend? starting)
     {
-        Verify.That(queries >= 0 && queries <= _inFlight, "what lands was in flight");
-        _inFlight -= queries;
+        if (starting is null || !DnsQuestion.HasHeader(reply) || !DnsQuestion.IsFailure(reply)
+            || !_resends.TryHold(now, client, reply, inFlight, starting))
+        {
+            return Deliver(now, client, reply, inFlight);
+        }
+        _counters.Add(Counter.RepliesHeld);
+        return true;
+    }
+
+    private bool Deliver(
+        Instant now, Endpoint client, ReadOnlySpan<byte> reply, InFlight inFlight)
+    {
+        var match = inFlight.TryTake(now, client, reply, out var local);
+        if (match == ReplyMatch.Answers)
+            Send(now, client, local, reply);
+        else
+            _counters.Add(match == ReplyMatch.None
+                ? Counter.RepliesUnmatched : Counter.RepliesDuplicate);
+        return match != ReplyMatch.None;
     }
 
     private void Send(Instant now, Endpoint to, Ipv4 from, ReadOnlySpan<byte> payload)

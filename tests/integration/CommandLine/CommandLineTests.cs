@@ -41,6 +41,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--warm-up", "-1")]
     [InlineData("--warm-up", "soon")]
     [InlineData("--warm-up", "NaN")]
+    [InlineData("--probe", "a..b")]
+    [InlineData("--no-backend", "refused")]
     [InlineData("--tcp-connections", "0")]
     [InlineData("--tcp-connections-per-client", "many")]
     [InlineData("--tcp-idle", "0")]
@@ -199,7 +201,8 @@ public sealed class CommandLineTests : IDisposable
         var help = string.Join('\n', run.Lines);
         foreach (var option in new[]
         {
-            "-s", "-b", "-p", "-l", "--warm-up", "--tcp-connections",
+            "-s", "-b", "-p", "-l", "--warm-up", "--probe", "--probe-rise", "--probe-fall",
+            "--no-backend", "--tcp-connections",
             "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
         })
         {

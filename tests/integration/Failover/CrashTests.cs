@@ -12,6 +12,8 @@ namespace Tests.Integration.Failover;
 
 public sealed class KilledBackendTests
 {
+    private const int RefusedCode = 5;
+
     [Fact]
     public void BackendKilled_ItsClientsMoveOthersStayAndAllAreBackWhenItReturns()
     {
@@ -63,20 +65,26 @@ public sealed class KilledBackendTests
     }
 
     [Fact]
-    public void QueryThatKillsItsBackend_LeavesTheOtherBackendsToTheOtherClients()
+    public void QueryThatKillsItsBackend_KillsOneMoreAndIsRefused()
     {
-        using var cluster = new Cluster(2);
+        using var cluster = new Cluster(3);
         using var killer = new UdpHost("127.0.0.2");
         using var other = new UdpHost("127.0.0.3");
-        var killed = killer.Who(cluster.Balancer.Endpoint);
-        var stays = other.Who(cluster.Balancer.Endpoint);
-        Assert.NotEqual(killed, stays);
+        var endpoint = cluster.Balancer.Endpoint;
+        killer.Who(endpoint);
 
-        killer.Send(cluster.Balancer.Endpoint, DnsWire.Query(1, "crash.example.com"));
-        cluster.Balancer.WaitFor(Log.Faulted);
+        killer.Send(endpoint, DnsWire.Query(1, "crash.example.com"));
+        cluster.Balancer.WaitFor(Log.QueryQuarantined);
 
-        Assert.Equal(stays, other.Who(cluster.Balancer.Endpoint));
-        Assert.Equal(stays, killer.Who(cluster.Balancer.Endpoint));
+        var stays = other.Who(endpoint);
+        Assert.Equal(stays, killer.Who(endpoint));
+        for (ushort id = 2; id < 12; id++)
+        {
+            var answer = killer.AskOnce(endpoint, DnsWire.Query(id, "crash.example.com"));
+            Assert.Equal(RefusedCode, answer!.Rcode);
+        }
+        Assert.Equal(stays, other.Who(endpoint));
+        Assert.Equal(10, cluster.Balancer.Counted("QueriesQuarantined"));
     }
 }
 
@@ -104,11 +112,11 @@ public sealed class StoppedBackendTests
     }
 
     [Fact]
-    public void SocketUnlinkedWhileItsSessionLives_AnswersItsClientsAndGetsNobodyNew()
+    public void SocketUnlinkedWhileItsSessionLives_GetsNobodyWhileAnotherIsThere()
     {
         using var cluster = new Cluster(2);
         var before = cluster.WhoMeetsWhom(2, 5);
-        using var slow = new UdpHost(before.First(entry => entry.Value == "5301").Key);
+        using var its = new UdpHost(before.First(entry => entry.Value == "5301").Key);
 
         File.Delete(cluster.Folder["5301"]);
         cluster.Balancer.WaitFor(Log.Draining, 5301);
@@ -121,8 +129,7 @@ public sealed class StoppedBackendTests
         }
         Assert.Equal(0, cluster.Balancer.Counted("ConnectionsRetried"));
         Assert.Empty(cluster.Balancer.All(Log.Faulted));
-        // Its own clients go on as before, and it is its own session that answers them.
-        Assert.Equal("5301", slow.Who(cluster.Balancer.Endpoint));
+        Assert.Equal("5302", its.Who(cluster.Balancer.Endpoint));
     }
 }
 

@@ -35,6 +35,7 @@ public static class Log
     public static readonly LogKind Unreadable = new("directory_unreadable");
     public static readonly LogKind Readable = new("directory_readable");
     public static readonly LogKind Refused = new("entry_refused");
+    public static readonly LogKind QueryQuarantined = new("query_quarantined");
     public static readonly LogKind NotASocket = new("entry_not_a_socket");
     public static readonly LogKind HeartbeatSent = new("heartbeat_sent");
     public static readonly LogKind HeartbeatAnswered = new("heartbeat_answered");

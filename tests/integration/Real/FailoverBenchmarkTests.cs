@@ -46,7 +46,7 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
     }
 
     [Fact]
-    public void BackendsThatDropQueriesAndRepeatReplies_AreSeenToDoSo()
+    public void BackendsThatDropQueries_AreSeenToDoSoAndRepeatedRepliesStopAtTheBalancer()
     {
         var bad = Script("fake-binder",
             $"exec {Places.FakeBinder} --drop-every 10 --duplicate-replies 1 \"$@\"");
@@ -55,10 +55,10 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
 
         Assert.True(code == 0, string.Join('\n', errors));
         Assert.Equal(Counted("sent"), Counted("answered") + Counted("unanswered"));
+        // One in ten, but for those that were sent again.
         Assert.InRange(
-            Counted("unanswered"), Counted("sent") / 20, Counted("sent") / 5);
-        Assert.InRange(
-            Counted("duplicates"), Counted("answered") / 2, Counted("answered"));
+            Counted("unanswered"), Counted("sent") / 50, Counted("sent") / 5);
+        Assert.Equal(0, Counted("duplicates"));
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class CommandTests : IDisposable
 
     [Theory]
     [InlineData("--seed", "run --seed -1")]
-    [InlineData("--check", "run --check S16")]
+    [InlineData("--check", "run --check S99")]
     [InlineData("frobnicate", "frobnicate")]
     [InlineData("no-such-file.json", "replay no-such-file.json")]
     [InlineData("no scenario is there", "corpus run --directory FOLDER")]

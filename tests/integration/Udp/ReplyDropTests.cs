@@ -24,7 +24,7 @@ public sealed class ReplyDropTests : IDisposable
         _balancer = BalancerProcess.Start(_folder.FullName);
         _session = _backend.AcceptControl();
         _balancer.WaitHealthy(5301);
-        _host.Send(_balancer.Endpoint, DnsWire.Query(1, "a.example.com"));
+        _host.Send(_balancer.Endpoint, DnsWire.Query(256, "a.example.com"));
         _query = _session.ReadQuery();
     }
 
@@ -40,11 +40,11 @@ public sealed class ReplyDropTests : IDisposable
     [InlineData("127.0.0.2", 0, "RepliesToPortZero")]
     [InlineData("127.0.0.2", 65_536, "RepliesToPortTooLarge")]
     [InlineData("127.0.0.2", 4_294_967_295, "RepliesToPortTooLarge")]
-    [InlineData("127.0.0.99", 5353, "RepliesToStranger")]
-    [InlineData("255.255.255.255", 5353, "RepliesToStranger")]
-    [InlineData("127.255.255.255", 5353, "RepliesToStranger")]
-    [InlineData("0.0.0.0", 5353, "RepliesToStranger")]
-    [InlineData("224.0.0.1", 5353, "RepliesToStranger")]
+    [InlineData("127.0.0.99", 5353, "RepliesUnmatched")]
+    [InlineData("255.255.255.255", 5353, "RepliesUnmatched")]
+    [InlineData("127.255.255.255", 5353, "RepliesUnmatched")]
+    [InlineData("0.0.0.0", 5353, "RepliesUnmatched")]
+    [InlineData("224.0.0.1", 5353, "RepliesUnmatched")]
     public void ReplyToWhereNoneCanGo_IsDroppedAndCounted(string address, long port, string counter)
     {
         _session.Write(Frame.Reply(IPAddress.Parse(address), (uint)port, [1, 2, 3]));
@@ -65,7 +65,8 @@ public sealed class ReplyDropTests : IDisposable
     [Fact]
     public void ReplyOfLengthZero_IsSentAsItIs()
     {
-        _session.Write(Frame.Reply(_query, []));
+        _host.Send(_balancer.Endpoint, DnsWire.Query(0, "a.example.com"));
+        _session.Write(Frame.Reply(_session.ReadQuery(), []));
 
         Assert.Empty(_host.Receive()!.Value.Payload);
         ExpectTheNextReply();
@@ -78,6 +79,7 @@ public sealed class ReplyDropTests : IDisposable
     {
         var payload = new byte[bytes];
         Array.Fill(payload, (byte)0xa5);
+        AnswerTheQuery(payload);
         _session.Write(Frame.Reply(_query, payload));
 
         Assert.Equal(payload, _host.Receive()!.Value.Payload);
@@ -95,9 +97,17 @@ public sealed class ReplyDropTests : IDisposable
         Assert.Equal(1, _balancer.Counted("RepliesOversized"));
     }
 
+    /// <summary>Its id is 256, so that a single byte can name it.</summary>
+    private static void AnswerTheQuery(byte[] payload)
+    {
+        payload[0] = 1;
+        if (payload.Length > 1)
+            payload[1] = 0;
+    }
+
     private void ExpectTheNextReply()
     {
-        byte[] next = [9, 8, 7];
+        byte[] next = [1, 0, 7];
         _session.Write(Frame.Reply(_query, next));
         Assert.Equal(next, _host.Receive()!.Value.Payload);
         Assert.Empty(_balancer.All(Log.Faulted));

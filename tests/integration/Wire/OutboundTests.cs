@@ -65,8 +65,9 @@ public sealed class OutboundTests : IDisposable
         session.Expect(Frame.Hex("03 00 00 00  05 4e 4d 7f"));
         session.Expect([(byte)client.Endpoint.Port, (byte)(client.Endpoint.Port >> 8), 0, 0]);
         session.Write(Frame.Hex("eb 03 00 00  ca fe"));
-        client.Send([1, 0, 2]);
-        session.Expect([1, 0, 2]);
+        // A whole message: until the first is whole, it is held.
+        client.Send([0, 1, 2]);
+        session.Expect([0, 1, 2]);
         Assert.Equal(new byte[] { 0xca, 0xfe }, client.ReceiveExactly(2));
     }
 
@@ -78,6 +79,8 @@ public sealed class OutboundTests : IDisposable
         using var asks = new UdpHost("127.0.0.2");
         using var alsoThere = new UdpHost("127.0.0.2");
         asks.Send(_balancer.Endpoint, [1, 2, 0, 4]);
+        session.ReadQuery();
+        alsoThere.Send(_balancer.Endpoint, [0xaa, 0xbb]);
         session.ReadQuery();
         var port = alsoThere.Endpoint.Port;
 

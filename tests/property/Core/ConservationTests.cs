@@ -33,8 +33,33 @@ public sealed record Datagram(Endpoint From, int Size, bool IsResponse)
     }
 }
 
-/// <summary>A reply as a backend frames it, true or not.</summary>
-public sealed record Reply(uint To, uint Port, int Size);
+/// <summary>
+/// A reply as a backend frames it, true or not: to this query of those that it got, counted around,
+/// or to anybody.
+/// </summary>
+public sealed record Reply(uint To, uint Port, int Size, int? Query);
+
+/// <summary>A reply as it was framed; it has no question, so its id decides.</summary>
+public sealed record FramedReply(uint To, uint Port, byte[] Payload)
+{
+    public int Size => Payload.Length;
+
+    /// <summary>Its first two bytes; those that are missing are 0.</summary>
+    public int Id => (Size > 0 ? Payload[0] << 8 : 0) | (Size > 1 ? Payload[1] : 0);
+
+    public static FramedReply Of(Reply reply, int number, IReadOnlyList<ReceivedQuery> queries)
+    {
+        var payload = Scripts.Bytes(number, reply.Size);
+        payload.AsSpan()[Math.Min(4, reply.Size)..Math.Min(6, reply.Size)].Clear();
+        if (reply.Query is not { } index || queries.Count == 0)
+            return new FramedReply(reply.To, reply.Port, payload);
+        var query = queries[index % queries.Count];
+        var id = Math.Min(2, reply.Size);
+        payload.AsSpan(0, id).Clear();
+        query.Payload.AsSpan(0, Math.Min(id, query.Payload.Length)).CopyTo(payload);
+        return new FramedReply(query.Source.Address.Value, query.Source.Port, payload);
+    }
+}
 
 /// <summary>What scripted sends do: so many datagrams go out, then one fails so.</summary>
 public sealed record SendFailure(int After, IoStatus Why);
@@ -81,7 +106,9 @@ public static class ConservationArbitraries
             (2, Gen.Elements<uint>(0, 1, 53, 65_535, 65_536, 65_589, uint.MaxValue)))
         from size in Gen.Frequency((6, Gen.Choose(0, 80)),
             (3, Gen.Elements(0, 1, 1500, 1501, 2048, 65_535)))
-        select new Reply(to.Value, port, size),
+        from query in Gen.Frequency((4, Gen.Choose(0, 299).Select(n => (int?)n)),
+            (2, Gen.Constant((int?)null)))
+        select new Reply(to.Value, port, size, query),
         reply => Scripts.Towards(0, reply.Size).Select(n => reply with { Size = n }),
         min: 0, max: 200);
 
@@ -139,18 +166,19 @@ public sealed class ConservationTests
             kernel.Faults.SendThenFail(failure.After, failure.Why);
 
         var sender = host.Backends[0];
-        for (var i = 0; i < replies.Steps.Length; i++)
+        var framed = replies.Steps
+            .Select((reply, i) => FramedReply.Of(reply, i, sender.Sim.Queries)).ToList();
+        for (var i = 0; i < framed.Count; i++)
         {
-            var reply = replies.Steps[i];
-            sender.Control!.SendOutbound(
-                reply.To, reply.Port, (uint)reply.Size, Scripts.Bytes(i, reply.Size));
+            var reply = framed[i];
+            sender.Control!.SendOutbound(reply.To, reply.Port, (uint)reply.Size, reply.Payload);
             if (i % 41 < 3)
                 host.Sim.Run(Duration.FromMilliseconds(1));
         }
         host.Sim.Run(Duration.FromMilliseconds(200));
 
         Assert.Equal(0, sender.Control!.Stream.Unsent);
-        AssertReplies(host.Sim, datagrams, replies, failures);
+        AssertReplies(host.Sim, sender.Sim.Queries, framed, failures);
     }
 
     private static void AssertQueries(
@@ -207,36 +235,57 @@ public sealed class ConservationTests
         Assert.All(arrived, group => Assert.InRange(group.Count(), 1, came[group.Key].Count()));
     }
 
-    private static void AssertReplies(SimBalancer sim, Script<Datagram> datagrams,
-        Script<Reply> replies, Script<SendFailure> failures)
+    private static void AssertReplies(SimBalancer sim, IReadOnlyList<ReceivedQuery> queries,
+        List<FramedReply> replies, Script<SendFailure> failures)
     {
         var counters = sim.Counters;
-        var known = datagrams.Steps.Where(d => d.From.Port != 0 && d.From != Self
-            && d.Size <= 1500 && !(d.IsResponse && d.Size > 2)).Select(d => d.From.Address.Value)
-            .ToHashSet();
-        Assert.Equal(replies.Steps.Length, counters[Counter.RepliesReceived]);
-        Assert.Equal(replies.Steps.Length,
+        var unmatched = Unmatched(queries, replies);
+        Assert.Equal(replies.Count, counters[Counter.RepliesReceived]);
+        Assert.Equal(replies.Count,
             counters[Counter.RepliesSent] + counters.Sum(Counters.ReplyDrops));
         Assert.Equal(sim.Kernel.Datagrams.SentCount, counters[Counter.RepliesSent]);
-        AssertSorted(counters, replies.Steps,
+        AssertSorted(counters, replies,
         [
             (Counter.RepliesOversized, reply => reply.Size > 1500),
             (Counter.RepliesToPortZero, reply => reply.Port == 0),
             (Counter.RepliesToPortTooLarge, reply => reply.Port > 65_535),
-            (Counter.RepliesToStranger, reply => !known.Contains(reply.To)),
+            (Counter.RepliesUnmatched, unmatched.Contains),
         ]);
         AssertSendFailures(counters, replies, failures);
         AssertSent(sim, replies);
     }
 
+    /// <summary>
+    /// The replies that answer no query: each takes one from its address, port and id, of which
+    /// sixteen at most are in flight.
+    /// </summary>
+    private static HashSet<FramedReply> Unmatched(
+        IReadOnlyList<ReceivedQuery> queries, List<FramedReply> replies)
+    {
+        var inFlight = queries
+            .GroupBy(query => (query.Source.Address.Value, (uint)query.Source.Port,
+                new FramedReply(0, 0, query.Payload).Id))
+            .ToDictionary(alike => alike.Key, alike => Math.Min(16, alike.Count()));
+        var unmatched = new HashSet<FramedReply>(ReferenceEqualityComparer.Instance);
+        foreach (var reply in replies)
+        {
+            var key = (reply.To, reply.Port, reply.Id);
+            if (inFlight.GetValueOrDefault(key) == 0)
+                unmatched.Add(reply);
+            else if (reply.Size <= 1500)
+                inFlight[key]--;
+        }
+        return unmatched;
+    }
+
     /// <summary>A failure costs one reply; a full socket those gathered with it too.</summary>
     private static void AssertSendFailures(
-        Counters counters, Script<Reply> replies, Script<SendFailure> failures)
+        Counters counters, List<FramedReply> replies, Script<SendFailure> failures)
     {
         int Scripted(params IoStatus[] statuses) =>
             failures.Steps.Count(failure => statuses.Contains(failure.Why));
 
-        var toBroadcast = replies.Steps.Count(reply => reply.To == uint.MaxValue);
+        var toBroadcast = replies.Count(reply => reply.To == uint.MaxValue);
         Assert.InRange(counters[Counter.RepliesDenied],
             0, Scripted(IoStatus.AccessDenied) + toBroadcast);
         Assert.InRange(counters[Counter.RepliesInvalid], 0, Scripted(IoStatus.InvalidArgument));
@@ -249,21 +298,21 @@ public sealed class ConservationTests
     }
 
     /// <summary>What was sent was framed so, in that order, and has the right source.</summary>
-    private static void AssertSent(SimBalancer sim, Script<Reply> replies)
+    private static void AssertSent(SimBalancer sim, List<FramedReply> replies)
     {
         var next = 0;
         foreach (var sent in sim.Kernel.Datagrams.Sent)
         {
-            while (next < replies.Steps.Length && !IsIt(sent, next))
+            while (next < replies.Count && !IsIt(sent, next))
                 next++;
-            Assert.True(next < replies.Steps.Length, $"nobody sent {sent}");
+            Assert.True(next < replies.Count, $"nobody sent {sent}");
             Assert.Equal(Self.Address, sent.From);
             next++;
         }
 
-        bool IsIt(SentDatagram sent, int index) => replies.Steps[index] is var reply
+        bool IsIt(SentDatagram sent, int index) => replies[index] is var reply
             && reply.To == sent.To.Address.Value && reply.Port == sent.To.Port
-            && sent.Payload.AsSpan().SequenceEqual(Scripts.Bytes(index, reply.Size));
+            && sent.Payload.AsSpan().SequenceEqual(reply.Payload);
     }
 
     /// <summary>A balancer whose backends are already in the health they are to have.</summary>

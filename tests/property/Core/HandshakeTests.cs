@@ -64,17 +64,17 @@ public sealed class HandshakeTests
             kernel.Faults.NextWrite(IoStatus.BrokenPipe);
         }
         var client = kernel.ConnectClient(Client);
-        client.Send([1, 2, 3]);
+        client.Send([0, 1, 3]);
         sim.Run(Moment);
         Refuse(first, backends[0]);
         sim.Run(Moment);
 
         var second = backends[1].TcpSessions.Single();
         Assert.Equal(Client, second.Source);
-        Assert.Equal<byte>([1, 2, 3], second.TcpBytes);
-        second.Send([7, 8]);
+        Assert.Equal<byte>([0, 1, 3], second.TcpBytes);
+        second.Send([0, 1, 8]);
         sim.Run(Moment);
-        Assert.Equal<byte>([7, 8], client.Receive());
+        Assert.Equal<byte>([0, 1, 8], client.Receive());
         var logged = Assert.Single(sim.Log.Of<LogEvent.ConnectionRefusedByBackend>());
         Assert.Equal(CauseOf(first.How), logged.Why.Cause);
         Assert.Equal(1, sim.Counters[Counter.ConnectionsRetried]);

@@ -14,7 +14,7 @@ public sealed class CountersTests
     public void Groups_CoverEveryDropOnce()
     {
         var all = Counters.QueryDrops.Concat(Counters.ReplyDrops)
-            .Concat(Counters.ConnectionEnds).ToList();
+            .Concat(Counters.ConnectionEnds).Concat(Counters.Unanswered).ToList();
 
         Assert.Equal(all.Count, all.Distinct().Count());
         foreach (var counter in Enum.GetValues<Counter>().Except(all))
@@ -24,10 +24,24 @@ public sealed class CountersTests
                 Counter.QueriesReceived, Counter.QueriesForwarded, Counter.RepliesReceived,
                 Counter.RepliesSent, Counter.ConnectionsAccepted, Counter.AcceptsFailed,
                 Counter.ReceivesFailed, Counter.ConnectionsRetried, Counter.RemotesExpired,
-                Counter.RemotesEvicted, Counter.RemotesMoved,
+                Counter.RemotesEvicted, Counter.RemotesMoved, Counter.ResendsAfterLoss,
+                Counter.ResendsFromSuspect, Counter.ResendsOverBudget, Counter.ResendsAnswered,
+                Counter.OwnAnswersSent, Counter.OwnAnswersFailed, Counter.BackendsSuspected,
+                Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
+                Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
+                Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
+                Counter.BackendsDownByProbe, Counter.BackendsUpByProbe,
             });
         }
     }
+
+    [Fact]
+    public void RepliesWithoutQuery_AreThoseThatLeaveNoQueryAnswered() => Assert.Equal(
+        [
+            Counter.RepliesOversized, Counter.RepliesToPortZero, Counter.RepliesToPortTooLarge,
+            Counter.RepliesUnmatched, Counter.RepliesHeld, Counter.RepliesDuplicate,
+        ],
+        Counters.RepliesWithoutQuery.ToArray());
 
     [Fact]
     public void Sum_AddsUpItsGroupAndNothingElse()

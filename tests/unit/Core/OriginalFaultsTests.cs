@@ -144,6 +144,7 @@ public sealed class OriginalFaultsTests
         Assert.Equal(1000 - dropped, s.Counters[Counter.QueriesForwarded]);
         Assert.Equal(1000 - dropped, s.Core.SnapshotBackends()[0].UdpQueries);
 
+        s.Backend.EchoesQueries = true;
         s.Backend.Resume();
         s.Run(1);
 

@@ -117,11 +117,11 @@ public sealed class StopTests
         s.Run(3);
         Assert.False(s.Balancer.HasStopped);
 
-        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        SimBackend.Reply(s.Backend.Queries[0], Late);
         s.Run(1);
 
         AssertStopped(s);
-        Assert.Equal("late"u8, s.Kernel.Datagrams.Sent[0].Payload);
+        Assert.Equal(Late, s.Kernel.Datagrams.Sent[0].Payload);
     }
 
     [Fact]
@@ -245,12 +245,12 @@ public sealed class StopTests
         s.Settle();
         s.Kernel.RequestStop();
         s.Run(1);
-        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        SimBackend.Reply(s.Backend.Queries[0], Late);
         s.Kernel.RequestStop();
         s.Run(1);
 
         AssertStopped(s);
-        Assert.Equal("late"u8, s.Kernel.Datagrams.Sent[0].Payload);
+        Assert.Equal(Late, s.Kernel.Datagrams.Sent[0].Payload);
         Assert.Equal(1, s.Counters[Counter.RepliesSent]);
     }
 
@@ -260,15 +260,21 @@ public sealed class StopTests
         const int Replies = 2000;
         var s = new ProxyScenario(backends: 3,
             before: kernel => kernel.BackendToBalancer = new PipeSize(4_000_000));
-        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+        for (var n = 0; n < 3 * Replies; n++)
+        {
+            s.Kernel.InjectDatagram(ProxyScenario.Client(host: n % 3), ProxyScenario.Query(n));
+            if (n % 64 == 63)
+                s.Balancer.Turn();
+        }
         s.Settle();
         s.Kernel.RequestStop();
-        s.Run(1);
+        s.Settle();
         s.Kernel.RequestStop();
         foreach (var backend in s.Backends)
         {
-            for (var n = 0; n < Replies; n++)
-                backend.Reply(ProxyScenario.Client(), "late"u8);
+            Assert.Equal(Replies, backend.Queries.Count);
+            foreach (var query in backend.Queries)
+                SimBackend.Reply(query, query.Payload);
         }
         s.Run(1);
 
@@ -288,7 +294,7 @@ public sealed class StopTests
         var sentBefore = -1;
         s.Log.OnLogged = logged => sentBefore = logged.Event is LogEvent.ConnectionClosed
             ? s.Kernel.Datagrams.Sent.Count : sentBefore;
-        SimBackend.Reply(s.Backend.Queries[0], "late"u8);
+        SimBackend.Reply(s.Backend.Queries[0], Late);
         s.Kernel.RequestStop();
         s.Run(1);
 
@@ -367,6 +373,9 @@ public sealed class StopTests
 
         AssertStopped(s);
     }
+
+    /// <summary>An answer to query 7.</summary>
+    private static byte[] Late => [0, 7, .. "late"u8];
 
     private static void AssertStopped(ProxyScenario s)
     {

@@ -62,6 +62,22 @@ public sealed class StuckReportTests
     }
 
     [Fact]
+    public void OthersTakeItsQueries_ItIsStuckAllTheSameAndNothingIsDropped()
+    {
+        Refuse(0);
+        Refuse(1);
+        _report.OnDrained(At(2));
+
+        Assert.Equal(1, _log.Count<LogEvent.BackendStuck>());
+        Assert.Equal(
+            new LogEvent.BackendUnstuck(Id, Seconds(2), 0, StuckEnd.Drained), Ends.Single());
+    }
+
+    [Fact]
+    public void DroppedThoughItTookIt_IsABug() =>
+        Assert.Throws<VerificationException>(_report.OnDropped);
+
+    [Fact]
     public void StaysStuck_IsLoggedEveryFiveSecondsWithAllThatCame()
     {
         Drop(0, times: 10);
@@ -134,9 +150,14 @@ public sealed class StuckReportTests
 
     private static Instant At(double seconds) => Start + Seconds(seconds);
 
+    private void Refuse(double seconds) => _report.OnRefused(At(seconds), queuedBytes: 100);
+
     private void Drop(double seconds, int times = 1)
     {
         for (var n = 0; n < times; n++)
-            _report.OnDropped(At(seconds), queuedBytes: 100);
+        {
+            Refuse(seconds);
+            _report.OnDropped();
+        }
     }
 }

@@ -59,6 +59,23 @@ public sealed class BalancerLogTests
             Backend, new Duration(4_200_300_000), 812, StuckEnd.Drained)),
         Of(new LogEvent.BackendUnstuck(
             Backend, Duration.FromSeconds(15L), 1, StuckEnd.SessionEnded)),
+        Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 1)),
+        Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 37)),
+        Of(new LogEvent.BackendFailing(Backend, Path, 96, 100, new BackendId(5303), 3, 100)),
+        Of(new LogEvent.BackendNoLongerFailing(
+            Backend, Path, 7, 100, Duration.FromMilliseconds(12_345))),
+        Of(new LogEvent.BackendNoLongerFailing(Backend, Path, 0, 0, Duration.FromSeconds(10))),
+        Of(new LogEvent.ProbeSent(Backend, 17)),
+        Of(new LogEvent.BackendDownByProbe(Backend, Path, ProbeFailure.NoAnswer, 3)),
+        Of(new LogEvent.BackendDownByProbe(Backend, Path, ProbeFailure.ServerFailure, 1)),
+        Of(new LogEvent.BackendDownByProbe(Backend, Path, ProbeFailure.Refused, 3)),
+        Of(new LogEvent.BackendUpByProbe(Backend, Path, Duration.FromMilliseconds(12_345))),
+        Of(new LogEvent.BackendTrusted(Backend, Path, Duration.FromMilliseconds(2_104))),
+        Of(new LogEvent.QueriesResent(Backend, 1, 0)),
+        Of(new LogEvent.QueriesResent(Backend, 412, 3)),
+        Of(new LogEvent.QueryQuarantined(Backend, new Endpoint(Ipv4.From(10, 0, 0, 7), 40_007),
+            [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, .. "w\nw"u8, 4, .. "test"u8, 0, 0, 12, 0, 1],
+            Duration.FromSeconds(60L))),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
@@ -89,6 +106,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ConnectionWithoutResources(Connection, TooManyFiles, 8)),
         Of(new LogEvent.ConnectionOpened(Connection, Client, Backend)),
         Of(new LogEvent.ConnectionRelaying(Connection, Backend)),
+        Of(new LogEvent.BackendAcceptQueueFull(
+            Backend, Connection, IoResult.Failed(IoStatus.WouldBlock, 11), 3)),
         Of(new LogEvent.ConnectionRefusedByBackend(
             Connection, Backend, new Fault(FaultCause.ConnectFailed, Refused), 0)),
         Of(new LogEvent.ConnectionRefusedByBackend(
@@ -100,7 +119,14 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Status(
             new Instant(90_000_000_000), 3, 2, 12, 1, CountersThatDiffer())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
-            BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16))),
+            BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
+            false, false, false, 7))),
+        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
+            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, true, true, true, 7))),
+        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
+            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, false, true, false, 7))),
+        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
+            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, false, true, true, 7))),
         Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
             1, 2, 3, 4), new Instant(90_000_000_000))),

@@ -51,6 +51,26 @@ public sealed class OptionsTests
         Assert.Equal(Duration.FromSeconds(604_800), core.TcpLifetime);
     }
 
+    [Fact]
+    public void Probe_IsANameAndTwoNumbers()
+    {
+        var core = Accepted("-s", "/d", "--probe", "a.bc", "--probe-rise", "2", "--probe-fall", "5")
+            .Balancer;
+        Assert.Equal(
+            new byte[] { 1, (byte)'a', 2, (byte)'b', (byte)'c', 0 }, core.Probe.AsSpan().ToArray());
+        Assert.Equal((2, 5), (core.ProbeRise, core.ProbeFall));
+        var plain = Accepted("-s", "/d").Balancer;
+        Assert.Empty(plain.Probe);
+        Assert.Equal((1, 3), (plain.ProbeRise, plain.ProbeFall));
+    }
+
+    [Theory]
+    [InlineData("silence", false)]
+    [InlineData("servfail", true)]
+    public void NoBackend_IsSilenceOrServfail(string text, bool answers) =>
+        Assert.Equal(answers, Accepted("-s", "/d", "--no-backend", text)
+            .Balancer.AnswersWithoutBackend);
+
     [Theory]
     [InlineData("0", 0)]
     [InlineData("3600", 3_600_000_000_000)]
@@ -135,6 +155,11 @@ public sealed class OptionsTests
         { "-s BACKEND_PATH is missing (try --help)", ["-p", "53"] },
         { "-s: '' is not a directory", ["-s", ""] },
         { "-s: its value is missing", ["-s"] },
+        {
+            "--no-backend: 'SERVFAIL' is neither silence nor servfail",
+            ["-s", "/d", "--no-backend", "SERVFAIL"]
+        },
+        { "--no-backend: its value is missing", ["-s", "/d", "--no-backend"] },
         { "--backend-path: its value is missing", ["--backend-path="] },
         { "-p: its value is missing", ["-s", "/d", "-p"] },
         { "-p: given more than once", ["-s", "/d", "-p", "1", "-p", "2"] },
@@ -200,6 +225,26 @@ public sealed class OptionsTests
             "--tcp-lifetime: '604801' is not a number of seconds (0.001 to 604800)",
             ["-s", "/d", "--tcp-lifetime", "604801"]
         },
+        {
+            "--probe: 'a..b' is not a domain name (labels of 1 to 63 letters, digits, hyphens and "
+            + "underscores, 253 characters in all)",
+            ["-s", "/d", "--probe", "a..b"]
+        },
+        {
+            "--probe: '' is not a domain name (labels of 1 to 63 letters, digits, hyphens and "
+            + "underscores, 253 characters in all)",
+            ["-s", "/d", "--probe", ""]
+        },
+        {
+            "--probe-fall: '0' is not a number of probes (1 to 1000)",
+            ["-s", "/d", "--probe", "a", "--probe-fall", "0"]
+        },
+        {
+            "--probe-rise: '1001' is not a number of probes (1 to 1000)",
+            ["-s", "/d", "--probe", "a", "--probe-rise", "1001"]
+        },
+        { "--probe-rise: there is no --probe", ["-s", "/d", "--probe-rise", "2"] },
+        { "--probe-fall: there is no --probe", ["-s", "/d", "--probe-fall", "2"] },
         { "-x: no such option (try --help)", ["-s", "/d", "-x"] },
         { "--frob: no such option (try --help)", ["-s", "/d", "--frob", "3"] },
         { "--frob=3: no such option (try --help)", ["-s", "/d", "--frob=3"] },
@@ -233,7 +278,7 @@ public sealed class OptionsTests
         {
             "-s, --backend-path", "-b, --address", "-p, --port", "-l, --log-level", "--warm-up",
             "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
-            "--help", "--version",
+            "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--help", "--version",
         })
         {
             Assert.Contains(option, help, StringComparison.Ordinal);

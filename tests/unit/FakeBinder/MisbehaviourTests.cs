@@ -126,9 +126,9 @@ public sealed class MisbehaviourTests
 
         Assert.False(driver.Session.Reads);
         Assert.Empty(driver.FeedQuery("b"));
-        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(19_000 * SessionDriver.Ms));
-        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(19_000 * SessionDriver.Ms));
-        Assert.Empty(driver.Pass(18_999 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(14_000 * SessionDriver.Ms));
+        Assert.Equal([SessionDriver.Heartbeat], driver.Pass(14_000 * SessionDriver.Ms));
+        Assert.Empty(driver.Pass(13_999 * SessionDriver.Ms));
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class MisbehaviourTests
         Assert.Equal([SessionDriver.Heartbeat], driver.Feed(SessionDriver.ClientHeartbeat));
         driver.FeedQuery("a");
 
-        Assert.Empty(driver.Pass(18_999 * SessionDriver.Ms));
+        Assert.Empty(driver.Pass(13_999 * SessionDriver.Ms));
         Assert.Equal([SessionDriver.Heartbeat], driver.Pass(1 * SessionDriver.Ms));
     }
 

@@ -57,7 +57,7 @@ public sealed class CommandsTests
 
     [Fact]
     public void Check_ThatDoesNotExist_IsNamedInALine() => Assert.Equal(
-        "sim: --check: 'stickyness' is not a check (S1 to S15, L1 to L6, or a name such as"
+        "sim: --check: 'stickyness' is not a check (S1 to S17, L1 to L6, or a name such as"
             + " stickiness)",
         CommandLine.Parse(["run", "--check", "streams,stickyness"]).Complaint);
 
@@ -84,7 +84,7 @@ public sealed class CommandsTests
     [InlineData("run --time soon")]
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
-    [InlineData("run --check S16")]
+    [InlineData("run --check S18")]
     [InlineData("run --check stickyness")]
     [InlineData("run --without-check survival")]
     [InlineData("run --virtual 9.9s")]
@@ -200,7 +200,7 @@ public sealed class CommandsTests
     public void WithoutCheck_LeavesAllOthers()
     {
         var request = CommandLine.Parse(["run", "--without-check", "S6,l5"]).Request!;
-        Assert.Equal(19, request.Checks.Length);
+        Assert.Equal(21, request.Checks.Length);
         Assert.DoesNotContain("S6", request.Checks);
         Assert.Equal(" --without-check=S6,L5", request.Options);
     }

@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 2594501643488871640)]
-    [InlineData(2, Profile.Calm, 16882901520962558050)]
-    [InlineData(3, Profile.Restart, 9024432567925968197)]
-    [InlineData(4, Profile.Tcp, 2838573463513868788)]
+    [InlineData(1, Profile.Swarm, 5937174561411474359)]
+    [InlineData(2, Profile.Calm, 13655405124906282662)]
+    [InlineData(3, Profile.Restart, 11008629084956237952)]
+    [InlineData(4, Profile.Tcp, 8053442346300541294)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 

@@ -66,6 +66,11 @@ public static class OwedCoverage
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 
+        // What a backend owes when it ends or hangs is answered by another (S17).
+        ("BackendCrash", "ResendsAnswered"), ("BackendReset", "ResendsAnswered"),
+        ("BackendEnd", "ResendsAnswered"), ("BackendPause", "ResendsAnswered"),
+        ("BackendPause", "ResendsFromSuspect"),
+
         // The operator is heard.
         ("OperatorRescan", "RescanRequested"), ("OperatorStatus", "Status"),
 
@@ -89,7 +94,7 @@ public static class OwedCoverage
 
         // A reply that cannot be sent is dropped and counted as what it is.
         ("script:ReplyLength", "RepliesOversized"), ("script:ReplyPort", "RepliesToPortZero"),
-        ("script:ReplyPort", "RepliesToPortTooLarge"), ("script:ReplyAddress", "RepliesToStranger"),
+        ("script:ReplyPort", "RepliesToPortTooLarge"), ("script:ReplyAddress", "RepliesUnmatched"),
 
         // A TCP session that is refused costs a connection, or a second try.
         ("script:TcpRefuse", "Refusal:EndOfStream"), ("script:TcpReset", "Refusal:EndOfStream"),

@@ -38,7 +38,11 @@ internal static class Reactions
         typeof(LogEvent.DirectoryReadable), typeof(LogEvent.NoHealthyBackend),
         typeof(LogEvent.Rebalancing), typeof(LogEvent.ConnectionOpened),
         typeof(LogEvent.ConnectionRelaying), typeof(LogEvent.RescanRequested),
-        typeof(LogEvent.Status),
+        typeof(LogEvent.Status), typeof(LogEvent.BackendSuspected),
+        typeof(LogEvent.BackendTrusted), typeof(LogEvent.QueriesResent),
+        typeof(LogEvent.QueryQuarantined), typeof(LogEvent.BackendAcceptQueueFull),
+        typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
+        typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
     ];
 
     private static readonly FrozenDictionary<Type, int> LineNumbers =

@@ -292,12 +292,30 @@ public sealed class BackendPathTests : CoreTest
         for (var client = 1; client <= 10; client++)
             Ask(client);
 
-        // The remote that it had stays with it; nobody new comes.
-        Assert.Equal(2, backends[0].QueryCount);
-        Assert.Equal(10, backends[1].QueryCount);
+        // Another one is healthy, so the remote that it had goes there too.
+        Assert.Equal(1, backends[0].QueryCount);
+        Assert.Equal(11, backends[1].QueryCount);
+        Assert.Equal(5301, Remote(1)!.Value.Primary.Value);
         backends[0].CloseSessions();
         Run(2);
         Assert.Equal(BackendState.Removed, State("5301"));
+    }
+
+    [Fact]
+    public void UnlinkedAndNoOtherIsHealthy_ServesWhoIsBoundToIt()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        backends[0].Unlink();
+        Run(0.1);
+        backends[1].Crash();
+        Run(0.1);
+        Ask(1);
+        Ask(2);
+
+        Assert.Equal(2, backends[0].QueryCount);
+        Assert.Equal(1, Count(Counter.QueriesWithoutBackend));
     }
 
     private Fault FirstFault() => Log.Of<LogEvent.BackendFaulted>().First().Fault;

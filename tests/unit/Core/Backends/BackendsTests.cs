@@ -4,6 +4,7 @@ using System.Linq;
 using System.Text;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;
@@ -127,6 +128,118 @@ public sealed class BackendsTests : CoreTest
         Assert.Equal(1, Log.Count<LogEvent.BackendForgotten>());
         Ask(1);
         Assert.NotEqual(BackendId.None, Remote(1)!.Value.Primary);
+    }
+
+    [Fact]
+    public void Suspect_IsPassedOverByUdpAndTcpUntilItIsTrusted()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        BecomeSuspect(backends[0], client: 1);
+        Ask(1);
+        Assert.Equal(5302, Remote(1)!.Value.Backup.Value);
+        Kernel.ConnectClient(Client(1));
+        Run(0.01);
+        Assert.Empty(backends[0].TcpSessions);
+        Assert.Single(backends[1].TcpSessions);
+        for (var client = 2; client <= 5; client++)
+            Ask(client);
+        Assert.Equal([5302, 5302, 5302, 5302],
+            Enumerable.Range(2, 4).Select(client => Remote(client)!.Value.Primary.Value));
+        backends[0].AnswersHeartbeats = true;
+        backends[0].Control!.SendHeartbeat();
+        Run(0.01);
+        Assert.False(Snapshot("5301").IsSuspect);
+        var before = backends[0].QueryCount;
+        Ask(1);
+
+        Assert.Equal(before + 1, backends[0].QueryCount);
+        Assert.Equal(BackendId.None, Remote(1)!.Value.Backup);
+    }
+
+    [Fact]
+    public void AllAreSuspect_EachKeepsItsClients()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        foreach (var backend in backends)
+        {
+            backend.AnswersHeartbeats = false;
+            backend.EchoesQueries = false;
+        }
+        Ask(1);
+        Ask(2);
+        Run(0.25);
+        Assert.True(Snapshot("5301").IsSuspect && Snapshot("5302").IsSuspect);
+        var before = (backends[0].QueryCount, backends[1].QueryCount);
+        Ask(1);
+        Ask(2);
+
+        Assert.Equal((before.Item1 + 1, before.Item2 + 1),
+            (backends[0].QueryCount, backends[1].QueryCount));
+    }
+
+    [Fact]
+    public void ColdOne_IsBetterThanASuspect()
+    {
+        var balancer = new SimBalancer(options: new BalancerOptions());
+        var suspect = new SimBackend(balancer.Kernel, "5301") { AnswersHeartbeats = false };
+        balancer.Run(Seconds(2));
+        balancer.Kernel.InjectDatagram(Client(1), Query(1));
+        balancer.Run(Seconds(0.25));
+        var cold = new SimBackend(balancer.Kernel, "5302") { EchoesQueries = true };
+        balancer.Run(Seconds(0.1));
+        balancer.Kernel.InjectDatagram(Client(1), Query(2));
+        balancer.Run(Seconds(0.001));
+
+        Assert.Equal((1, 1), (suspect.QueryCount, cold.QueryCount));
+    }
+
+    [Fact]
+    public void WarmDraining_IsBetterThanAColdOneAndWorseThanAWarmOne()
+    {
+        var balancer = new SimBalancer(options: new BalancerOptions());
+        var draining = new SimBackend(balancer.Kernel, "5301") { EchoesQueries = true };
+        balancer.Run(Seconds(2));
+        balancer.Kernel.InjectDatagram(Client(1), Query(1));
+        balancer.Run(Seconds(0.001));
+        draining.Unlink();
+        var other = new SimBackend(balancer.Kernel, "5302") { EchoesQueries = true };
+        balancer.Run(Seconds(0.1));
+        balancer.Kernel.InjectDatagram(Client(1), Query(2));
+        balancer.Run(Seconds(0.001));
+        Assert.Equal((2, 0), (draining.QueryCount, other.QueryCount));
+        balancer.Run(Seconds(1));
+        balancer.Kernel.InjectDatagram(Client(1), Query(3));
+        balancer.Run(Seconds(0.001));
+
+        Assert.Equal((2, 1), (draining.QueryCount, other.QueryCount));
+    }
+
+    [Fact]
+    public void SpreadAndRebalance_LeaveOutASuspect()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        for (var client = 1; client <= 20; client++)
+            Ask(client);
+        BecomeSuspect(backends[0], client: 1);
+        for (var client = 21; client <= 60; client++)
+            Ask(client);
+        Run(12);
+        Assert.True(Snapshot("5301").IsSuspect);
+        Run(Limits.RebalanceInterval.TotalSeconds - 12);
+
+        Assert.Equal(0, Count(Counter.RemotesMoved));
+    }
+
+    private void BecomeSuspect(SimBackend backend, int client)
+    {
+        backend.AnswersHeartbeats = false;
+        backend.EchoesQueries = false;
+        Ask(client);
+        Run(0.25);
+        Assert.True(Snapshot(backend.Name).IsSuspect);
     }
 
     private int[] Ids() => [.. Balancer.Core.SnapshotBackends().Select(b => b.Id.Value)];

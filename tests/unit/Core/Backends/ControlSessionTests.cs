@@ -1,9 +1,11 @@
 // ControlSession: what may be queued while the stream takes all, some or nothing, how often it is
-// written, and that a session begins from nothing.
+// written, what is in flight, and that a session begins from nothing.
 
 using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;
@@ -20,7 +22,10 @@ public sealed class ControlSessionTests
 
     public ControlSessionTests()
     {
-        _session = new ControlSession(_network);
+        var services = new Services(_network, new StreamOwners(), new Timers(), new Counters(),
+            new SimLog(new SimKernel().Clock), new BalancerOptions());
+        _session = new ControlSession(services, new QueryPairs(),
+            new Quarantine(services.Counters, services.Log));
         Begin();
     }
 
@@ -29,7 +34,7 @@ public sealed class ControlSessionTests
     {
         _session.SendHello();
         for (var n = 0; n < 10; n++)
-            Assert.True(_session.TryForward(Client, [1, 2, 3]));
+            Assert.True(TryForward([1, 2, 3]));
         Assert.Equal(0, _network.Writes);
 
         Assert.True(_session.Flush().IsOk);
@@ -56,7 +61,7 @@ public sealed class ControlSessionTests
         _session.Flush();
         Assert.Equal(Readiness.Read | Readiness.Write, _network.StreamInterest);
 
-        Assert.True(_session.TryForward(Client, [9]));
+        Assert.True(TryForward([9]));
         _session.Flush();
         Assert.Equal(1, _network.Writes);
 
@@ -74,16 +79,16 @@ public sealed class ControlSessionTests
         _network.WriteAnswers.Enqueue(WouldBlock);
         _session.SendHello();
         Assert.True(_session.Flush().IsOk);
-        Assert.False(_session.TryForward(Client, [1]));
+        Assert.False(TryForward([1]));
 
         _network.WriteAnswers.Enqueue(IoResult.Ok(1));
         _session.OnWritable();
         _session.Flush();
-        Assert.False(_session.TryForward(Client, [1]));
+        Assert.False(TryForward([1]));
 
         _session.OnWritable();
         _session.Flush();
-        Assert.True(_session.TryForward(Client, [1]));
+        Assert.True(TryForward([1]));
         Assert.Equal(Hello, _network.Written);
         Assert.Equal(Readiness.Read, _network.StreamInterest);
     }
@@ -92,10 +97,10 @@ public sealed class ControlSessionTests
     public void QueueFullOfQueries_StillHasRoomForAHeartbeat()
     {
         var payload = new byte[Limits.MaxUdpPayload];
-        while (_session.TryForward(Client, payload))
+        while (TryForward(payload))
         {
         }
-        while (_session.TryForward(Client, []))
+        while (TryForward([]))
         {
         }
         Assert.True(_session.QueuedBytes > Limits.BackendQueueBytes - 100);
@@ -120,40 +125,55 @@ public sealed class ControlSessionTests
     public void NextSession_BeginsFromNothing()
     {
         _network.WriteAnswers.Enqueue(WouldBlock);
-        _session.TryForward(Client, [1, 2, 3]);
+        TryForward([1, 2, 3]);
         _session.Flush();
         ReadOnlyHalfOfAFrame();
         var old = _session.Stream;
 
+        Assert.Equal(1, _session.TakeInFlight().Count);
         _session.End();
         Assert.Equal([old], _network.Closed);
         Assert.True(_session.Stream.IsNone);
         Begin();
 
         Assert.Equal(0, _session.QueuedBytes);
-        Assert.Equal(0, _session.Unanswered);
+        Assert.Equal(0, _session.InFlight.Count);
         Assert.Equal(Readiness.Read, _network.StreamInterest);
-        Assert.True(_session.TryForward(Client, []));
+        Assert.True(TryForward([]));
         _session.Flush();
         Assert.Equal(Frames.UdpHeaderBytes, _network.Written.Count);
         Assert.Equal([FrameType.ServerHello], Read([0xe9, 3, 0, 0]));
     }
 
     [Fact]
-    public void Unanswered_CountsQueriesUntilTheirRepliesAndNeverLessThanNone()
+    public void QueryThatIsQueued_IsInFlightAndOneThatIsNotIsNot()
     {
-        _session.TryForward(Client, [1]);
-        _session.TryForward(Client, [2]);
-        Assert.Equal(2, _session.Unanswered);
+        Assert.True(TryForward([1, 2, 3]));
+        Assert.Equal(1, _session.InFlight.Count);
+        _network.WriteAnswers.Enqueue(WouldBlock);
+        _session.Flush();
 
-        Assert.True(_session.TryCountReply());
-        Assert.True(_session.TryCountReply());
-        Assert.False(_session.TryCountReply());
-        Assert.Equal(0, _session.Unanswered);
+        Assert.True(_session.IsStuck);
+        Assert.False(TryForward([4, 5, 6]));
+        Assert.Equal(1, _session.InFlight.Count);
+        _session.OnWritable();
+        _session.Flush();
+        Assert.False(_session.IsStuck);
+    }
+
+    [Fact]
+    public void EndingWithQueriesThatNobodyTook_IsABug()
+    {
+        TryForward([1]);
+
+        Assert.Throws<VerificationException>(_session.End);
     }
 
     [Fact]
     public void BeginningTwice_IsABug() => Assert.Throws<VerificationException>(Begin);
+
+    private bool TryForward(byte[] payload) => _session.TryForward(
+        Instant.Zero, new Query(Client, Ipv4.Loopback, Instant.Zero), payload);
 
     private void Begin()
     {

@@ -13,6 +13,8 @@ public sealed class StatusReportTests
     public void Asked_TellsTotalsBackendsAndRemotesOnce()
     {
         var s = new ProxyScenario(backends: 2);
+        foreach (var backend in s.Backends)
+            backend.EchoesQueries = true;
         s.Backends[1].AnswersHeartbeats = false;
         for (var host = 1; host <= 3; host++)
             s.Kernel.InjectDatagram(ProxyScenario.Client(host), ProxyScenario.Query(host));

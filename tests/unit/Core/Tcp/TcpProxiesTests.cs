@@ -218,7 +218,7 @@ public sealed class TcpProxiesTests
         for (var n = 0; n < 1000; n++)
         {
             var stream = s.Connect(host: n % 50, port: (ushort)(2000 + n));
-            var sent = ProxyScenario.Query(n, length: 100 + n % 7);
+            var sent = ProxyScenario.Message(100 + n % 7, id: n);
             stream.Send(sent);
             stream.HalfClose();
             clients.Add((stream, sent));

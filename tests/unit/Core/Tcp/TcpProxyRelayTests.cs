@@ -59,6 +59,63 @@ public sealed class TcpProxyRelayTests
         s.AssertNothingLeft();
     }
 
+    // ---- Answers that were cut short ----
+
+    /// <summary>
+    /// What the backend sends before it ends, of two queries; whether that is all.
+    /// </summary>
+    public static TheoryData<byte[], bool> Answers => new()
+    {
+        { [], false },
+        { [0], false },
+        { [0, 3, 7, 7], false },
+        { [0, 3, 7, 7, 7], false },
+        { [0, 3, 7, 7, 7, 0], false },
+        { [0, 3, 7, 7, 7, 0, 1], false },
+        { [0, 3, 7, 7, 7, 0, 1, 8], true },
+        { [0, 3, 7, 7, 7, 0, 1, 8, 0, 0], true },
+        { [0, 3, 7, 7, 7, 0, 1, 8, 0, 2, 9], false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Answers))]
+    public void BackendEnds_ClientIsResetUnlessAllItsQueriesAreAnswered(byte[] answers, bool all)
+    {
+        var s = new ProxyScenario();
+        s.Kernel.Faults.MaxReadBytes = 3;
+        var client = s.ConnectThrough();
+        client.Send([0, 2, 5, 5, 0, 1, 6]);
+        s.Settle();
+        s.LastTcp().Send(answers);
+        s.LastTcp().Close();
+        s.Settle();
+
+        Assert.Equal(answers, client.Receive());
+        Assert.Equal(!all, client.IsReset);
+        Assert.True(client.IsAtEnd);
+        if (all)
+            return;
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        s.AssertNothingLeft();
+    }
+
+    [Theory]
+    [InlineData(new byte[0])]
+    [InlineData(new byte[] { 0 })]
+    [InlineData(new byte[] { 0, 2, 5 })]
+    public void BackendEndsBeforeAWholeQuery_ClientSeesAPlainEnd(byte[] sent)
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        client.Send(sent);
+        s.Settle();
+        s.LastTcp().Close();
+        s.Settle();
+
+        Assert.True(client.IsAtEnd);
+        Assert.False(client.IsReset);
+    }
+
     // ---- Clients that leave ----
 
     [Fact]
@@ -294,9 +351,9 @@ public sealed class TcpProxyRelayTests
 
         Assert.Equal(question, s.LastTcp().TcpBytes);
         Assert.True(s.LastTcp().HasEnded);
-        s.LastTcp().HalfClose();
+        s.LastTcp().Close();
         s.Settle();
-        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
         s.AssertNothingLeft();
     }
 
@@ -313,7 +370,7 @@ public sealed class TcpProxyRelayTests
         var client = s.ConnectThrough();
         s.Kernel.Faults.MaxReadBytes = read;
         s.Kernel.Faults.MaxWriteBytes = write;
-        var (question, answer) = (ProxyScenario.Pattern(3000), ProxyScenario.Pattern(2500));
+        var (question, answer) = (ProxyScenario.Message(3000), ProxyScenario.Message(2500));
         client.Send(question);
         client.HalfClose();
         s.LastTcp().Send(answer);
@@ -366,7 +423,10 @@ public sealed class TcpProxyRelayTests
         s.Backend.Resume();
         s.Run(5);
         Assert.Equal(question, s.LastTcp().TcpBytes);
-        s.Finish(client, s.LastTcp());
+        client.Reset();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
     }
 
     [Fact]

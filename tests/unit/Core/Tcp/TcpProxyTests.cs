@@ -115,7 +115,7 @@ public sealed class TcpProxyTests
     }
 
     public static TheoryData<string> Refusals =>
-        ["refused", "no path", "backlog full", "reset", "end", "wrong frame", "cut, then end"];
+        ["refused", "no path", "reset", "end", "wrong frame", "cut, then end"];
 
     /// <summary>Makes each backend named here refuse TCP in the given way.</summary>
     private static void MakeRefuse(ProxyScenario s, SimBackend backend, string how)
@@ -128,10 +128,6 @@ public sealed class TcpProxyTests
             case "no path":
                 s.Kernel.Directory.TellsChanges = false;
                 backend.Unlink();
-                break;
-            case "backlog full":
-                backend.Accepts = false;
-                backend.Listener.Backlog = -1;
                 break;
             default:
                 backend.AnswersTcp = false;

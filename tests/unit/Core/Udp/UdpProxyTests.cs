@@ -162,16 +162,40 @@ public sealed class UdpProxyTests : CoreTest
     }
 
     [Fact]
-    public void ReplyToAStranger_IsDroppedAndCounted()
+    public void ReplyThatAnswersNoQuery_IsDroppedAndCounted()
     {
         var backend = HealthyBackends("5301")[0];
+        backend.EchoesQueries = false;
         Ask(1);
         backend.Reply(Client(2), Query(1));
+        backend.Reply(Client(1) with { Port = 9 }, Query(1));
+        backend.Reply(Client(1), Query(2));
         backend.Reply(new Endpoint(new Ipv4(uint.MaxValue), 53), Query(1));
-        Run(0.1);
+        Run(0.001);
+        Assert.Equal(4, Count(Counter.RepliesUnmatched));
+        Assert.Empty(Kernel.Datagrams.Sent);
 
-        Assert.Equal(2, Count(Counter.RepliesToStranger));
+        backend.Reply(Client(1), Query(1));
+        backend.Reply(Client(1), Query(1));
+        Run(0.001);
+
+        Assert.Equal(5, Count(Counter.RepliesUnmatched));
         Assert.Single(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void ReplyOfABackendThatWasNotAsked_IsDroppedAndCounted()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1);
+        backends[1].Reply(Client(1), Query(1));
+        Run(0.001);
+
+        Assert.Equal(1, Count(Counter.RepliesUnmatched));
+        Assert.Equal(1, Snapshot("5301").InFlight);
+        Assert.Empty(Kernel.Datagrams.Sent);
     }
 
     [Theory]
@@ -230,31 +254,49 @@ public sealed class UdpProxyTests : CoreTest
     [Fact]
     public void BackendThatDoesNotRead_GetsAtMostItsQueueAndTheRestIsCounted()
     {
-        var backends = HealthyBackends("5301", "5302");
-        backends[0].Hang();
-        Log.Records = false;
-        for (var n = 0; n < 6000; n++)
-        {
-            Kernel.InjectDatagram(Client(n % 2), Query(n, 500));
-            if (n % 32 == 31)
-                Run(0.0001);
-        }
-        Run(0.1);
+        var backend = HealthyBackends("5301")[0];
+        FloodWhileItHangs(backend, queries: 3000, clients: 1);
 
         var stuck = Snapshot("5301");
         Assert.InRange(stuck.QueuedBytes, 1, Limits.BackendQueueBytes);
         Assert.True(stuck.DropsWhileStuck > 1000);
         Assert.Equal(stuck.DropsWhileStuck, Count(Counter.QueriesToStuckBackend));
-        Assert.Equal(3000, backends[1].QueryCount);
+        Assert.Equal(1, Log.Count<LogEvent.BackendStuck>());
         AssertCountersAddUp();
-        var queued = stuck.UdpQueries;
-        backends[0].Resume();
-        Run(0.1);
+        backend.Resume();
+        Run(0.05);
 
         // Drained, it is not stuck any more, and nothing that was queued is lost.
-        Assert.Equal(queued, backends[0].QueryCount);
+        Assert.Equal(stuck.UdpQueries, backend.QueryCount);
         Ask(0);
-        Assert.Equal(queued + 1, backends[0].QueryCount);
+        Assert.Equal(stuck.UdpQueries + 1, backend.QueryCount);
+        Assert.Equal(stuck.DropsWhileStuck, Log.Last<LogEvent.BackendUnstuck>().Dropped);
+    }
+
+    [Fact]
+    public void BackendThatDoesNotReadBesideAnother_ItsClientsGoThereUntilItDoes()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        FloodWhileItHangs(backends[0], queries: 6000, clients: 2);
+
+        var stuck = Snapshot("5301");
+        Assert.InRange(stuck.QueuedBytes, 1, Limits.BackendQueueBytes);
+        Assert.True(stuck.UdpQueries < 2000);
+        Assert.Equal(0, stuck.DropsWhileStuck);
+        Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
+        Assert.Equal(6000, Count(Counter.QueriesForwarded));
+        Assert.Equal(6000 - stuck.UdpQueries, backends[1].QueryCount);
+        Assert.Equal(5302, Remote(0)!.Value.Backup.Value);
+        Assert.Equal(1, Log.Count<LogEvent.BackendStuck>());
+        AssertCountersAddUp();
+        backends[0].Resume();
+        Run(0.05);
+
+        // Drained, it has its client back.
+        Assert.Equal(stuck.UdpQueries, backends[0].QueryCount);
+        Ask(0);
+        Assert.Equal(stuck.UdpQueries + 1, backends[0].QueryCount);
+        Assert.Equal(0, Log.Last<LogEvent.BackendUnstuck>().Dropped);
     }
 
     [Fact]
@@ -356,7 +398,8 @@ public sealed class UdpProxyTests : CoreTest
     {
         var backend = HealthyBackends("5301")[0];
         backend.EchoesQueries = false;
-        Ask(1);
+        Ask(1, [42]);
+        Ask(1, [42]);
         byte[] reply = [0xea, 3, 0, 0, .. BitConverter.GetBytes(Client(1).Address.Value),
             .. BitConverter.GetBytes((uint)Client(1).Port), 1, 0, 0, 0, 42];
         backend.Send([.. reply, .. reply, 0xff, 0xff, 0xff, 0xff, .. reply]);
@@ -365,5 +408,18 @@ public sealed class UdpProxyTests : CoreTest
         Assert.Equal(2, Kernel.Datagrams.Sent.Count);
         Assert.Equal(FaultCause.UnknownFrame, Log.Last<LogEvent.BackendFaulted>().Fault.Cause);
         AssertCountersAddUp();
+    }
+
+    /// <summary>Queries of 500 bytes, in less time than silence is noticed in.</summary>
+    private void FloodWhileItHangs(SimBackend backend, int queries, int clients)
+    {
+        backend.Hang();
+        for (var n = 0; n < queries; n++)
+        {
+            Kernel.InjectDatagram(Client(n % clients), Query(n, 500));
+            if (n % 32 == 31)
+                Run(0.0001);
+        }
+        Run(0.01);
     }
 }

@@ -105,7 +105,8 @@ public sealed class CoverageTests
     {
         // These a counter says as well, or they are nothing that the core does about a fault.
         string[] none = ["Started", "Stopping", "Stopped", "HeartbeatSent",
-            "HeartbeatAnswered", "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
+            "HeartbeatAnswered", "ProbeSent",
+            "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
             "RemotesExpired", "Query", "ReceiveFailed", "SendFailed",
             "ReplyUndeliverable", "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit",
             "ClientOverLimit",

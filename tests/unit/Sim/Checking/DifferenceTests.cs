@@ -11,7 +11,8 @@ namespace Tests.Unit.Sim.Checking;
 public sealed class DifferenceTests
 {
     private static readonly BackendSnapshot Backend = new(new BackendId(5301), "/run/bbal/5301",
-        BackendState.Healthy, 3, false, Duration.FromSeconds(1), 2, 0, 17, 1, 0, 0);
+        BackendState.Healthy, 3, false, Duration.FromSeconds(1), 2, 0, 17, 1, 0, 0, false, false,
+        false, 0);
 
     [Fact]
     public void OneField_IsNamedAlone() => Assert.Equal(
@@ -24,8 +25,8 @@ public sealed class DifferenceTests
         Difference.Of(Backend, Backend with { State = BackendState.Draining, QueuedBytes = 9 }));
 
     [Fact]
-    public void LastField_IsNamedToo() => Assert.Equal("QueuedBytes is 0; it should be 1",
-        Difference.Of(Backend, Backend with { QueuedBytes = 1 }));
+    public void LastField_IsNamedToo() => Assert.Equal("InFlight is 0; it should be 1",
+        Difference.Of(Backend, Backend with { InFlight = 1 }));
 
     [Fact]
     public void NestedRecord_IsOneField() => Assert.Equal(

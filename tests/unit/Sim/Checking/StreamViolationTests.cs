@@ -56,10 +56,11 @@ public sealed class StreamViolationTests
     public void BytesInPiecesAndAnEndBehindThem_PassS7() => Passes("S7", static sim =>
     {
         var (client, backend) = Relayed(sim);
-        sim.Observer.OnRead(sim.Now, client, IoResult.Ok(3), [1, 2, 3]);
-        sim.Observer.OnWritten(sim.Now, backend, IoResult.Ok(2), [1, 2]);
+        // A whole message of one byte.
+        sim.Observer.OnRead(sim.Now, client, IoResult.Ok(3), [0, 1, 9]);
+        sim.Observer.OnWritten(sim.Now, backend, IoResult.Ok(2), [0, 1]);
         sim.Observer.OnRead(sim.Now, client, IoResult.Failed(IoStatus.EndOfStream), []);
-        sim.Observer.OnWritten(sim.Now, backend, IoResult.Ok(1), [3]);
+        sim.Observer.OnWritten(sim.Now, backend, IoResult.Ok(1), [9]);
         sim.Observer.OnHalfClosed(sim.Now, backend);
     });
 

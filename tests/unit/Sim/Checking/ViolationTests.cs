@@ -2,11 +2,13 @@
 // to. Beside each is what comes close to it and is in order: the same event where it belongs, or
 // the real thing that the false one pretended. S7's are in StreamViolationTests.
 
+using System;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Checking;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 
@@ -104,7 +106,8 @@ public sealed class ViolationTests
         sim.First.Reply(new Endpoint(Asker, 7), [1, 2, 3]);
         sim.First.Reply(new Endpoint(Asker, 7), []);
         sim.Run(0.1);
-        Assert.Equal(3, sim.Core.Counters[Counter.RepliesSent]);
+        Assert.Equal(1, sim.Core.Counters[Counter.RepliesSent]);
+        Assert.Equal(2, sim.Core.Counters[Counter.RepliesUnmatched]);
     });
 
     [Fact]
@@ -165,8 +168,9 @@ public sealed class ViolationTests
         Breaks("S8", "it takes nothing since", static sim =>
         {
             FillFirst(sim);
+            // The heartbeat that was asked for after 100 ms of silence is due a little later.
             sim.Run(6);
-            sim.Observer.OnTurnEnded(sim.Now + Duration.FromSeconds(9.5), sim.Core);
+            sim.Observer.OnTurnEnded(sim.Now + Duration.FromSeconds(9L), sim.Core);
         });
 
     [Fact]
@@ -178,14 +182,14 @@ public sealed class ViolationTests
             faulted => faulted.Fault.Cause == FaultCause.ReadsNothing);
     });
 
-    /// <summary>First reads nothing, and queries wait for it within half a second.</summary>
+    /// <summary>First reads nothing, and is full before it is suspect.</summary>
     private static void FillFirst(Suspect sim)
     {
         sim.First.Hang();
         for (ushort port = 1000; port < 1500; port++)
         {
             sim.Query(Suspect.Asker, port);
-            sim.Run(0.001);
+            sim.Run(0.0001);
         }
     }
 
@@ -470,6 +474,127 @@ public sealed class ViolationTests
         sim.Kernel.RequestStop();
         sim.Run(1);
         Assert.True(sim.Core.HasStopped);
+    });
+
+    // ---- Queries that are sent again ----
+
+    [Fact]
+    public void QuerySentAThirdTime_BreaksS16() => Breaks(
+        "S16", "1 queries were sent a third time or more; the answers of 0 were held",
+        static sim => SendAgain(sim, 3));
+
+    [Fact]
+    public void QuerySentToAThirdSession_BreaksS16() => Breaks(
+        "S16", "that came 1 times was sent to 3 sessions", static sim =>
+        {
+            SendAgain(sim, 1);
+            foreach (var name in new[] { "5303", "5304" })
+            {
+                _ = new SimBackend(sim.Kernel, name);
+                sim.Run(0.1);
+                sim.Observer.OnWritten(
+                    sim.Now, sim.LastConnected, IoResult.Ok(Frame.Length), Frame);
+            }
+        });
+
+    [Fact]
+    public void DatagramToWhereProbesComeFrom_BreaksS16() => Breaks(
+        "S16", static sim =>
+        {
+            sim.Observer.OnReceived(
+                sim.Now, new DatagramHeader { Peer = SpecifiedLimits.ProbeSource }, [0, 1]);
+            sim.Observer.OnSent(
+                sim.Now, new DatagramHeader { Peer = SpecifiedLimits.ProbeSource }, [0, 1]);
+        },
+        new Scenario { Kernel = new KernelPlan { Probe = true } });
+
+    [Fact]
+    public void QuerySentTwice_PassesS16() => Passes("S16", static sim => SendAgain(sim, 2));
+
+    private static byte[] Frame =>
+    [
+        2, 0, 0, 0, 1, 0, 1, 10, 7, 0, 0, 0, 12, 0, 0, 0,
+        0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+    ];
+
+    /// <summary>
+    /// A query comes, and so many frames with it are written, the first in pieces.
+    /// </summary>
+    private static void SendAgain(Suspect sim, int times)
+    {
+        var frame = Frame;
+        sim.Observer.OnReceived(sim.Now, Header(7), frame.AsSpan(16..));
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(9), frame.AsSpan(..9));
+        sim.Observer.OnWritten(sim.Now, sim.FirstSession, IoResult.Ok(19), frame.AsSpan(9..));
+        for (var n = 1; n < times; n++)
+        {
+            sim.Observer.OnWritten(
+                sim.Now, sim.FirstSession, IoResult.Ok(frame.Length), frame);
+        }
+    }
+
+    [Fact]
+    public void SecondReplyToOneQuery_BreaksS16() => Breaks(
+        "S16", "it has asked 1 times", static sim => ReplyTo(sim, queries: 1, replies: 2));
+
+    [Fact]
+    public void ReplyToEachOfTwoQueries_PassesS16() =>
+        Passes("S16", static sim => ReplyTo(sim, queries: 2, replies: 2));
+
+    private static void ReplyTo(Suspect sim, int queries, int replies)
+    {
+        for (var n = 0; n < queries; n++)
+            sim.Observer.OnReceived(sim.Now, Header(7), [0, 9, 1]);
+        for (var n = 0; n < replies; n++)
+            sim.Observer.OnSent(sim.Now, Header(7), [0, 9, 0x81]);
+    }
+
+    [Fact]
+    public void CopiesBeyondTheBudget_BreakS16() => Breaks(
+        "S16", "51 queries of suspect backends were sent again", static sim => Copy(sim, 51));
+
+    [Fact]
+    public void CopiesOfTheBudget_PassS16() => Passes("S16", static sim => Copy(sim, 50));
+
+    private static void Copy(Suspect sim, int count)
+    {
+        sim.Core.Counters.Add(Counter.ResendsFromSuspect, count);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    }
+
+    [Fact]
+    public void QueryThatIsNeitherAnsweredNorInFlight_BreaksS1() => Breaks("S1", static sim =>
+    {
+        sim.Core.Counters.Add(Counter.UnansweredLost);
+        sim.Kernel.RequestStop();
+        sim.Run(1);
+    });
+
+    // ---- Silence ----
+
+    [Fact]
+    public void SuspicionOfABackendThatAnswers_BreaksS12() => Breaks("S12", static sim =>
+        sim.Observer.OnLogged(sim.Now, new LogEvent.BackendSuspected(
+            Id, Path, Duration.FromMilliseconds(200L), 1)));
+
+    [Fact]
+    public void SuspicionOfABackendThatPauses_PassesS12() => Passes("S12", static sim =>
+    {
+        sim.First.EchoesQueries = false;
+        sim.First.AnswersHeartbeats = false;
+        sim.Query(Asker, 7);
+        sim.Run(1);
+        Assert.Equal(1, sim.Log.Count<LogEvent.BackendSuspected>());
+    });
+
+    [Fact]
+    public void BackendAskedBecauseItIsSilent_PassesS8() => Passes("S8", static sim =>
+    {
+        var before = sim.Log.Count<LogEvent.HeartbeatSent>();
+        sim.First.EchoesQueries = false;
+        sim.Query(Asker, 7);
+        sim.Run(0.15);
+        Assert.Equal(before + 1, sim.Log.Count<LogEvent.HeartbeatSent>());
     });
 
     [Fact]

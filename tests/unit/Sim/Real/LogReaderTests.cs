@@ -44,6 +44,19 @@ public sealed class LogReaderTests
         Assert.Equal([1_250_000_000], _seen.Rebalances);
     }
 
+    [Theory]
+    [InlineData("backend_suspected")]
+    [InlineData("backend_trusted")]
+    public void Suspicion_IsNoted(string name)
+    {
+        _seen.LogClockAheadNs = LogReader.ToNs(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
+        LogReader.Take($$"""
+            {"event":"{{name}}","time":"2026-01-02T03:04:06.250Z"}
+            """, _seen);
+
+        Assert.Equal([1_250_000_000], _seen.Suspicions);
+    }
+
     [Fact]
     public void LinesAfterARecord_AreItsBackendsAndRemotes()
     {

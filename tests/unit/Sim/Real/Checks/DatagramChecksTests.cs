@@ -1,6 +1,8 @@
 // What is claimed of datagrams (S1, S5): a query arrives as it was sent, a reply as it was given.
 
+using System.Collections.Immutable;
 using Balancer.Core;
+using Simulation.Real;
 using Simulation.Real.Checks;
 using Xunit;
 
@@ -32,14 +34,44 @@ public sealed class DatagramChecksTests : RealCheckTest
     [Theory]
     [InlineData(2, true)]
     [InlineData(1, false)]
-    public void QueryArrives_NoMoreOftenThanItWasSent(int sent, bool passes)
+    public void QueryArrives_OnASessionNoMoreOftenThanItWasSent(int sent, bool passes)
     {
         var run = new SeenRun();
-        run.Other.Queries.Add(run.First.Queries[0]);
+        run.First.Queries.Add(run.First.Queries[0]);
         for (var more = 1; more < sent; more++)
             run.Seen.Sent.Add(run.Seen.Sent[0]);
 
         Judge("S1", passes, run, DatagramChecks.Conservation);
+    }
+
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(2, false)]
+    public void QueryArrives_AtTwoBackendsAtMost(int others, bool passes)
+    {
+        var run = new SeenRun();
+        run.Other.Queries.Add(run.First.Queries[0]);
+        if (others > 1)
+            run.Session(2, 2 * Second).Queries.Add(run.First.Queries[0]);
+
+        Judge("S1", passes, run, DatagramChecks.Conservation);
+    }
+
+    /// <summary>By the last record; the client asked with id 1, 2.</summary>
+    [Theory]
+    [InlineData(1, 0x85, 1, true)]
+    [InlineData(2, 0x85, 1, false)]
+    [InlineData(1, 0x80, 1, false)]
+    [InlineData(1, 0x85, 0, false)]
+    public void RefusalThatNoBackendGave_IsTheBalancersOwn(
+        byte id, byte codes, long own, bool passes)
+    {
+        var run = new SeenRun();
+        run.Seen.Got[0] = run.Seen.Got[0] with { Payload = [id, 2, 0x80, codes] };
+        run.Seen.Balancer.Records.Add(new CounterRecord(true, 0,
+            ImmutableSortedDictionary<string, long>.Empty.Add("own_answers_sent", own)));
+
+        Judge("S5", passes, run, DatagramChecks.NoInvention);
     }
 
     [Fact]

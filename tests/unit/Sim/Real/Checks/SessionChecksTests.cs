@@ -1,6 +1,7 @@
 // What is claimed of control sessions (S2, S8, S11): nothing before the hello, heartbeats at their
 // time, no end without a cause.
 
+using Balancer.Core;
 using Simulation.Real;
 using Simulation.Real.Checks;
 using Xunit;
@@ -74,6 +75,31 @@ public sealed class SessionChecksTests : RealCheckTest
         {
             run.Seen.Troubles.Add(new Trouble(-1, run.First.Heartbeats[0],
                 run.First.Heartbeats[2], Trouble.StoodStill));
+        }
+
+        Judge("S8", passes, run, SessionChecks.Heartbeats);
+    }
+
+    [Theory]
+    [InlineData(12, 0, false)]
+    [InlineData(2, 0, true)]
+    [InlineData(2, 1, false)]
+    [InlineData(0.5, 0.1, true)]
+    public void HeartbeatTooSoon_IsRightWhereAQueryMayHaveMetWithSilence(
+        double askedBefore, double answeredAfter, bool passes)
+    {
+        var run = new SeenRun();
+        var at = 9 * Second;
+        run.First.Heartbeats.Clear();
+        run.First.Heartbeats.AddRange([6 * Second, at, 14 * Second]);
+        run.First.Queries.Clear();
+        run.First.Replies.Clear();
+        var asked = at - (long)(askedBefore * Second);
+        run.First.Queries.Add(new ObservedFrame(asked, new Ipv4(1), 1, 0, []));
+        if (answeredAfter > 0)
+        {
+            run.First.Replies.Add(new ObservedFrame(
+                asked + (long)(answeredAfter * Second), new Ipv4(1), 1, 0, []));
         }
 
         Judge("S8", passes, run, SessionChecks.Heartbeats);

@@ -104,6 +104,21 @@ public sealed class StickinessCheckTests : RealCheckTest
     }
 
     [Theory]
+    [InlineData(true, 7, true)]
+    [InlineData(true, 20, false)]
+    [InlineData(false, 20, true)]
+    public void BackendThatIsSuspect_IsAReasonIfItIsToldOrCannotBeRead(
+        bool readable, long logged, bool passes)
+    {
+        var run = new SeenRun();
+        run.Ask(8 * Second, run.Other);
+        run.Seen.Balancer.LogIsWhole = readable;
+        run.Seen.Balancer.Suspicions.Add(logged * Second);
+
+        Judge("S3", passes, run, StickinessCheck.Judge);
+    }
+
+    [Theory]
     [InlineData(true, 16, true)]
     [InlineData(true, 0, false)]
     [InlineData(false, 0, true)]

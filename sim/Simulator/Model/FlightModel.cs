@@ -1,0 +1,192 @@
+// Owns the queries in flight on one session as they should be: which are there, which of them a
+// reply answers, and which make room for another. It keeps whole packets and lists of those that
+// are alike, and shares nothing with the core's table.
+//
+// What always holds: queries are in the order in which they were sent; one is in flight or gone,
+// and once it is gone it never is again.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>A query that two backends have, of whose replies the first counts.</summary>
+internal sealed class ExpectedPair
+{
+    private int _copies = 2;
+
+    public bool IsAnswered { get; private set; }
+
+    /// <summary>One copy is answered; false if the other was before.</summary>
+    public bool TryAnswer()
+    {
+        _copies--;
+        var isFirst = !IsAnswered;
+        IsAnswered = true;
+        return isFirst;
+    }
+
+    /// <summary>One copy is gone; whether that leaves nobody to answer.</summary>
+    public bool IsLostWithout() => --_copies == 0 && !IsAnswered;
+}
+
+/// <summary>A query at a backend.</summary>
+internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, Instant arrivedAt)
+{
+    private const int HeaderBytes = 12;
+
+    public Endpoint Client => client;
+    public Ipv4 Local => local;
+    public byte[] Packet => packet;
+    public Instant ArrivedAt => arrivedAt;
+    public Instant SentAt { get; set; }
+    public ExpectedPair? Pair { get; set; }
+    public bool WasResent { get; init; }
+
+    /// <summary>What this one is sent once more for; null if it came itself.</summary>
+    public ExpectedQuery? Original { get; private init; }
+
+    public bool IsGone { get; set; }
+
+    public string? Question { get; } = QuestionOf(packet);
+
+    public int Blocks =>
+        Math.Max(1, (packet.Length + SpecifiedLimits.BlockBytes - 1) / SpecifiedLimits.BlockBytes);
+
+    /// <summary>Whether it may be sent once more at this time.</summary>
+    public bool MayBeSentAgain(Instant now) => !WasResent && Pair == null
+        && packet.Length >= HeaderBytes && (packet[2] >> 3 & 0xf) == 0
+        && now - arrivedAt < SpecifiedLimits.ResendTime;
+
+    /// <summary>Whether a stop waits for its reply.</summary>
+    public bool IsAwaited(Instant now) => now - arrivedAt < SpecifiedLimits.StopGrace
+        && now - SentAt < SpecifiedLimits.StopGrace && Pair is not { IsAnswered: true };
+
+    /// <summary>The same query for another backend.</summary>
+    public ExpectedQuery Again() =>
+        new(client, local, packet, arrivedAt) { WasResent = true, Original = this };
+
+    /// <summary>A message's first two bytes, 0 for those that are missing.</summary>
+    public static int IdOf(ReadOnlySpan<byte> message) =>
+        (message.Length > 0 ? message[0] << 8 : 0) | (message.Length > 1 ? message[1] : 0);
+
+    /// <summary>
+    /// The first question, spelled so that two that mean the same are equal; null if there is none
+    /// that can be read.
+    /// </summary>
+    public static string? QuestionOf(ReadOnlySpan<byte> message)
+    {
+        if (message.Length < HeaderBytes || (message[4] == 0 && message[5] == 0))
+            return null;
+        var question = new StringBuilder();
+        var rest = message[HeaderBytes..];
+        var nameBytes = 1;
+        while (rest.Length > 0 && rest[0] != 0)
+        {
+            int length = rest[0];
+            nameBytes += 1 + length;
+            if (length > 63 || nameBytes > 255 || rest.Length <= length)
+                return null;
+            foreach (var octet in rest.Slice(1, length))
+                question.Append(
+                    (char)(octet is >= (byte)'A' and <= (byte)'Z' ? octet + 32 : octet));
+            question.Append('\uffff');
+            rest = rest[(1 + length)..];
+        }
+        if (rest.Length < 5)
+            return null;
+        foreach (var octet in rest.Slice(1, 4))
+            question.Append((char)octet);
+        return question.ToString();
+    }
+}
+
+/// <summary>The queries in flight on one session.</summary>
+internal sealed class FlightModel
+{
+    private readonly LinkedList<ExpectedQuery> _queries = [];
+    private readonly Dictionary<ExpectedQuery, LinkedListNode<ExpectedQuery>> _nodes = [];
+    private readonly Dictionary<(Endpoint Client, int Id), List<ExpectedQuery>> _alike = [];
+    private int _blocks;
+
+    public int Count => _queries.Count;
+
+    /// <summary>When the next look at those that are due is taken; Never for none.</summary>
+    public Instant TimeOutAt { get; set; } = Instant.Never;
+
+    /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
+    public long TimeOutOrder { get; set; }
+
+    public ExpectedQuery? Oldest => _queries.First?.Value;
+
+    /// <summary>All of them, the one that was sent last first.</summary>
+    public List<ExpectedQuery> NewestFirst
+    {
+        get
+        {
+            var all = new List<ExpectedQuery>(_queries);
+            all.Reverse();
+            return all;
+        }
+    }
+
+    /// <summary>
+    /// What must go before another query is taken in, and null when nothing must.
+    /// </summary>
+    public ExpectedQuery? InTheWayOf(ExpectedQuery query)
+    {
+        if (_alike.TryGetValue(KeyOf(query), out var alike)
+            && alike.Count >= SpecifiedLimits.AlikeInFlight)
+        {
+            return alike[0];
+        }
+        return Count >= SpecifiedLimits.QueriesInFlight
+            || _blocks + query.Blocks > SpecifiedLimits.BlocksInFlight ? Oldest : null;
+    }
+
+    public void Add(ExpectedQuery query)
+    {
+        _nodes.Add(query, _queries.AddLast(query));
+        _blocks += query.Blocks;
+        if (!_alike.TryGetValue(KeyOf(query), out var alike))
+            _alike.Add(KeyOf(query), alike = []);
+        alike.Add(query);
+    }
+
+    public void Remove(ExpectedQuery query)
+    {
+        query.IsGone = true;
+        _nodes.Remove(query, out var node);
+        _queries.Remove(node!);
+        _blocks -= query.Blocks;
+        var alike = _alike[KeyOf(query)];
+        alike.Remove(query);
+        if (alike.Count == 0)
+            _alike.Remove(KeyOf(query));
+    }
+
+    /// <summary>The query that a reply to a client answers, or null.</summary>
+    public ExpectedQuery? FindAnswered(Instant now, Endpoint client, ReadOnlySpan<byte> reply)
+    {
+        if (!_alike.TryGetValue((client, ExpectedQuery.IdOf(reply)), out var alike))
+            return null;
+        var question = ExpectedQuery.QuestionOf(reply);
+        return alike.Find(query => now - query.SentAt < SpecifiedLimits.AnswerTime
+            && (question == null || query.Question == null || query.Question == question));
+    }
+
+    /// <summary>How many of them a stop waits for.</summary>
+    public int Awaited(Instant now)
+    {
+        var awaited = 0;
+        foreach (var query in _queries)
+            awaited += query.IsAwaited(now) ? 1 : 0;
+        return awaited;
+    }
+
+    private static (Endpoint Client, int Id) KeyOf(ExpectedQuery query) =>
+        (query.Client, ExpectedQuery.IdOf(query.Packet));
+}

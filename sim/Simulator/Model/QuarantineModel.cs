@@ -1,0 +1,262 @@
+// Owns which queries should be refused because backends died of them, and the answers that say so.
+// It tells queries apart by a text that has all that counts, and keeps a list of deaths; it shares
+// neither hash nor table with the core.
+//
+// What always holds: one query at most is refused for one death; what a backend answered has no
+// case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Follows the queries that backends die of.</summary>
+internal sealed class QuarantineModel(ReferenceModel model)
+{
+    private const int HeaderBytes = 12;
+    private const int OptHeaderBytes = 11;
+    private const int Refused = 5;
+
+    private readonly Dictionary<string, Case> _cases = [];
+    private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer)> _answers = new();
+    private readonly Queue<string> _remembered = new();
+    private int _deaths;
+    private long _answersSeen;
+
+    private sealed class Case
+    {
+        public int LastDeath { get; set; }
+        public Instant DiedAt { get; set; }
+        public int Deaths { get; set; }
+        public Duration Outlived { get; set; }
+        public Duration OutlivedLast { get; set; }
+        public Duration Term { get; set; }
+        public Instant RefusedUntil { get; set; }
+        public string? RivalOf { get; set; }
+
+        public bool HasEvidence { get; set; }
+    }
+
+    public bool IsRefused(ReadOnlySpan<byte> query) => _cases.Count > 0
+        && _cases.TryGetValue(KeyOf(query), out var held) && model.Now < held.RefusedUntil;
+
+    /// <summary>An arriving query is refused, and answered so if it is a QUERY.</summary>
+    public void Refuse(in DatagramHeader header, ReadOnlySpan<byte> query)
+    {
+        model.Counters.Add(Counter.QueriesQuarantined);
+        if (RefusalOf(query) is { } answer)
+            _answers.Enqueue((header.Peer, header.Local, answer));
+    }
+
+    /// <summary>What says that a query is refused; null for what is no QUERY.</summary>
+    public static byte[]? RefusalOf(ReadOnlySpan<byte> query)
+    {
+        if (query.Length < HeaderBytes || (query[2] >> 3 & 0xf) != 0)
+            return null;
+        var question = QuestionBytes(query);
+        var answer = query[..(HeaderBytes + question)].ToArray();
+        answer[2] = (byte)(query[2] & 1 | 0x80);
+        answer[3] = Refused;
+        answer.AsSpan(4, 8).Clear();
+        answer[5] = (byte)(question > 0 ? 1 : 0);
+        return answer;
+    }
+
+    public void OnAnswered(byte[] query)
+    {
+        var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
+        if (_cases.Count == 0 && !isRemembered)
+            return;
+        var key = KeyOf(query);
+        _cases.Remove(key);
+        if (isRemembered)
+            _remembered.Enqueue(key);
+        if (_remembered.Count > SpecifiedLimits.AnswersRemembered)
+            _remembered.Dequeue();
+    }
+
+    /// <summary>
+    /// A backend's session ended by itself, with these queries in flight, newest first, and these
+    /// of TCP clients.
+    /// </summary>
+    public void OnDeath(ExpectedBackend backend, IEnumerable<ExpectedQuery> queries,
+        IEnumerable<ExpectedAsk> asks)
+    {
+        _deaths++;
+        foreach (var (key, held) in _cases.ToArray())
+        {
+            var remembered = held.Term > Duration.Zero
+                ? held.RefusedUntil + SpecifiedLimits.LongestRefusal
+                : held.DiedAt + SpecifiedLimits.DeathsCountTogether;
+            if (model.Now > remembered)
+                _cases.Remove(key);
+        }
+        var answered = new HashSet<string>(_remembered);
+        string? culprit = null;
+        var query = default(Suspect);
+        var overUdp = queries.Take(SpecifiedLimits.RefusalCases)
+            .Select(query => new Suspect(query.Client, query.SentAt, query.Packet));
+        var overTcp = asks.Where(ask => ask.Message != null)
+            .Select(ask => new Suspect(ask.Client, ask.SentAt, ask.Message!));
+        foreach (var suspect in overUdp.Concat(overTcp))
+        {
+            var key = KeyOf(suspect.Packet);
+            var held = Accuse(key, model.Now - suspect.SentAt, answered.Contains(key));
+            if (held is not { HasEvidence: true }
+                || key == culprit
+                || (culprit != null && _cases[culprit].Outlived <= held.Outlived))
+            {
+                continue;
+            }
+            (culprit, query) = (key, suspect);
+        }
+        // It may as well have been what nobody can name, if that came last.
+        if (culprit != null && !asks.Any(ask => ask.Message == null
+            && model.Now - ask.SentAt <= _cases[culprit].OutlivedLast))
+        {
+            Convict(backend, culprit, query);
+        }
+    }
+
+    private readonly record struct Suspect(Endpoint Client, Instant SentAt, byte[] Packet);
+
+    /// <summary>A datagram left: whether it is the answer that is due.</summary>
+    public bool OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (!IsDue(in header) || !payload.SequenceEqual(_answers.Peek().Answer))
+            return false;
+        _answers.Dequeue();
+        model.Counters.Add(Counter.OwnAnswersSent);
+        return true;
+    }
+
+    /// <summary>A send failed: whether it was for the answer that is due.</summary>
+    public bool OnSendFailed(in DatagramHeader header, IoResult why)
+    {
+        if (!IsDue(in header))
+            return false;
+        // A full socket takes none of those that were gathered.
+        var failed = why.Status == IoStatus.WouldBlock ? _answers.Count : 1;
+        for (var n = 0; n < failed; n++)
+            _answers.Dequeue();
+        model.Counters.Add(Counter.OwnAnswersFailed, failed);
+        return true;
+    }
+
+    public void OnTurnEnded()
+    {
+        if (_answers.Count == 0)
+            return;
+        model.Report(Finding.ReplyLost, $"{_answers.Count} refused queries have no answer, the"
+            + $" first of {_answers.Peek().To}");
+        _answers.Clear();
+    }
+
+    private bool IsDue(in DatagramHeader header) => _answers.TryPeek(out var due)
+        && header.Peer == due.To && header.Local == due.From && header.Length == due.Answer.Length;
+
+    private Case? Accuse(string key, Duration outlived, bool wasAnswered)
+    {
+        if (!_cases.TryGetValue(key, out var held))
+        {
+            if (_cases.Count >= SpecifiedLimits.RefusalCases)
+                return null;
+            _cases.Add(key, held = new Case());
+        }
+        if (held.LastDeath != _deaths)
+        {
+            held.LastDeath = _deaths;
+            held.DiedAt = model.Now;
+            held.Deaths++;
+            held.OutlivedLast = Duration.Zero;
+        }
+        if (outlived > held.OutlivedLast)
+        {
+            held.Outlived = held.Outlived - held.OutlivedLast + outlived;
+            held.OutlivedLast = outlived;
+        }
+        held.HasEvidence = held.Term > Duration.Zero || held.Deaths > (wasAnswered ? 2 : 1);
+        return held;
+    }
+
+    private void Convict(ExpectedBackend backend, string culprit, Suspect query)
+    {
+        var convict = _cases[culprit];
+        foreach (var (key, held) in _cases)
+        {
+            if (key != culprit && held.LastDeath == _deaths && held.HasEvidence)
+                held.RivalOf = culprit;
+        }
+        if (convict.RivalOf is { } wronged && _cases.TryGetValue(wronged, out var innocent)
+            && innocent.LastDeath != _deaths)
+        {
+            _cases.Remove(wronged);
+        }
+        convict.RivalOf = null;
+        var term = convict.Term + convict.Term;
+        convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
+            : Duration.Min(term, SpecifiedLimits.LongestRefusal);
+        convict.RefusedUntil = model.Now + convict.Term;
+        model.Counters.Add(Counter.QuarantinesBegun);
+        model.Lines.Owe(new RefusalLine(backend.Id, query.Client, convict.Term,
+            Convert.ToHexString(query.Packet)));
+    }
+
+    // ---- What makes two queries the same ----
+
+    private static string KeyOf(ReadOnlySpan<byte> query)
+    {
+        var question = QuestionBytes(query);
+        if (question == 0)
+            return "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
+                + (query.Length < 2 ? " " + query.Length : "");
+        var key = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes]));
+        key.Append(' ').Append(ExpectedQuery.QuestionOf(query)).Append(' ');
+        var tail = query[(HeaderBytes + question)..];
+        return key.Append(OptOf(tail) ?? "tail " + Convert.ToHexString(tail)).ToString();
+    }
+
+    /// <summary>What counts of a lone OPT record; null if the bytes are anything else.</summary>
+    private static string? OptOf(ReadOnlySpan<byte> tail)
+    {
+        if (tail.Length < OptHeaderBytes || tail[0] != 0 || tail[1] != 0 || tail[2] != 41
+            || (tail[9] << 8 | tail[10]) != tail.Length - OptHeaderBytes)
+        {
+            return null;
+        }
+        var size = tail[3] << 8 | tail[4];
+        int[] classes = [12, 512, 513, 1233, 4097];
+        var key = new StringBuilder("opt ").Append(classes.Count(least => size >= least))
+            .Append(' ').Append(Convert.ToHexString(tail[5..9]));
+        for (var rest = tail[OptHeaderBytes..]; rest.Length > 0;)
+        {
+            if (rest.Length < 4 || 4 + (rest[2] << 8 | rest[3]) > rest.Length)
+                return null;
+            key.Append(' ').Append(rest[0] << 8 | rest[1]);
+            rest = rest[(4 + (rest[2] << 8 | rest[3]))..];
+        }
+        return key.ToString();
+    }
+
+    /// <summary>Bytes of the first question; 0 without one.</summary>
+    private static int QuestionBytes(ReadOnlySpan<byte> query)
+    {
+        if (ExpectedQuery.QuestionOf(query) is null)
+            return 0;
+        var at = HeaderBytes;
+        while (query[at] != 0)
+            at += 1 + query[at];
+        return at + 5 - HeaderBytes;
+    }
+}
+
+/// <summary>What the log should say of a query that is refused from now on.</summary>
+internal sealed record RefusalLine(int Backend, Endpoint Client, Duration Term, string Query)
+{
+    public static RefusalLine Of(LogEvent.QueryQuarantined logged) => new(logged.Id.Value,
+        logged.Client, logged.Term, Convert.ToHexString(logged.Query));
+}

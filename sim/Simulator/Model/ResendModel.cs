@@ -1,0 +1,285 @@
+// Owns the queries that should be sent again: those whose session ended, copies of those that a
+// suspect backend has, and those that were answered with an error by one that has just said hello.
+// A turn looks at a bounded number of them, after its deadlines and before everything that it does
+// in slices.
+//
+// They show in the log, where a client is bound for them, a backend does not take one, or a
+// session's are done; and else in what is written when the turn ends. So the model takes them up
+// one by one as far as a line asks for it, and the rest as soon as it sees something that comes
+// after.
+//
+// What always holds: a query whose session ended is sent once more or counted as lost, once; none
+// is sent to a third backend.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Follows the queries that are sent once more.</summary>
+internal sealed class ResendModel(ReferenceModel model)
+{
+    private readonly Queue<Lost> _lost = new();
+    private readonly Queue<Walk> _walks = new();
+    private readonly Dictionary<long, long> _forwarded = [];
+    private readonly Dictionary<long, long> _copied = [];
+    private readonly Queue<HeldQuery> _held = new();
+    private Walk? _lastOver;
+    private int _left;
+    private bool _isOver;
+
+    private sealed class Lost(ExpectedBackend backend, Queue<ExpectedQuery> queries)
+    {
+        public BackendId Id => backend.Name;
+        public Queue<ExpectedQuery> Queries => queries;
+        public long Resent { get; set; }
+        public long LostForGood { get; set; }
+    }
+
+    private sealed record HeldQuery(ExpectedSession Session, ExpectedQuery Query, Instant DueAt);
+
+    private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries);
+
+    /// <summary>Told of each query whose session ended.</summary>
+    public Action<ExpectedSession, ExpectedQuery>? OnCut { get; set; }
+
+    /// <summary>Queries whose session ended wait, or some whose answers are held.</summary>
+    public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
+
+    /// <summary>All that wait.</summary>
+    public IEnumerable<ExpectedQuery> Waiting =>
+        _lost.SelectMany(lost => lost.Queries).Concat(_held.Select(held => held.Query));
+
+    /// <summary>
+    /// Whether a reply that answers a query is kept from its client: an error, of a backend that
+    /// said hello a moment ago and is cold.
+    /// </summary>
+    public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
+        !session.IsRetired && reply.Length >= 12
+        && (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused
+        && IsStarting(session)
+        && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
+        && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
+        && _held.Count < SpecifiedLimits.MostHeld;
+
+    /// <summary>Whether its backend said hello a moment ago, and is cold.</summary>
+    public bool IsStarting(ExpectedSession session) =>
+        model.Now - session.HelloAt < SpecifiedLimits.HoldTime
+        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe);
+
+    public void Hold(ExpectedSession session, ExpectedQuery query) =>
+        _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
+
+    /// <summary>Something is left for the next turn.</summary>
+    public bool HasWork => _lost.Count > 0 || _walks.Count > 0
+        || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
+
+    private long Second => model.Now.Nanoseconds / 1_000_000_000;
+
+    public void OnTurnBegan()
+    {
+        _left = SpecifiedLimits.ResendsOfATurn;
+        _isOver = false;
+    }
+
+    /// <summary>A query that arrived was forwarded.</summary>
+    public void OnForwarded() => Note(_forwarded);
+
+    /// <summary>
+    /// The backend's session that was over last ended by itself: what it had may have done it.
+    /// </summary>
+    public void OnDied(ExpectedBackend backend)
+    {
+        if (_lastOver is { } last && last.Session.Backend == backend)
+        {
+            var asks = model.Asked.InFlightOn(last.Session);
+            if (last.Queries.Count > 0 || asks.Count > 0)
+                model.Quarantine.OnDeath(backend, last.Queries, asks);
+        }
+        _lastOver = null;
+    }
+
+    public void OnSessionOver(ExpectedSession session)
+    {
+        _lastOver = new Walk(session, new Queue<ExpectedQuery>());
+        if (session.InFlight.Count == 0)
+            return;
+        var queries = new Queue<ExpectedQuery>(session.InFlight.NewestFirst);
+        foreach (var query in queries)
+            session.InFlight.Remove(query);
+        foreach (var query in queries)
+            OnCut?.Invoke(session, query);
+        _lastOver = new Walk(session, queries);
+        _lost.Enqueue(new Lost(session.Backend, queries));
+    }
+
+    public void OnSuspected(ExpectedSession session) => _walks.Enqueue(
+        new Walk(session, new Queue<ExpectedQuery>(session.InFlight.NewestFirst)));
+
+    public void OnTrusted(ExpectedSession session)
+    {
+        foreach (var walk in _walks)
+        {
+            if (walk.Session == session)
+                walk.Queries.Clear();
+        }
+    }
+
+    /// <summary>The balancer has stopped: what was in flight is lost.</summary>
+    public void OnStopped()
+    {
+        foreach (var lost in _lost)
+        {
+            foreach (var query in lost.Queries)
+                model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+        }
+        foreach (var held in _held)
+            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+        _held.Clear();
+        _lost.Clear();
+        _walks.Clear();
+    }
+
+    /// <summary>All of this turn's are sent by now.</summary>
+    public void Finish()
+    {
+        if (_isOver)
+            return;
+        model.Deadlines.ServeAll();
+        while (TryStep())
+            model.Arrivals.ReportUntold();
+        _isOver = true;
+    }
+
+    /// <summary>A session's are done, as the log has it.</summary>
+    public void FinishTo(LogEvent.QueriesResent logged)
+    {
+        while (!model.Lines.IsOwed(logged) && TryStep())
+            model.Arrivals.ReportUntold();
+    }
+
+    /// <summary>Looks at the next one; false if none is left for this turn.</summary>
+    public bool TryStep()
+    {
+        if (_isOver)
+            return false;
+        model.Deadlines.ServeAll();
+        if (_left > 0 && _held.TryPeek(out var held) && held.DueAt <= model.Now)
+        {
+            _left--;
+            _held.Dequeue();
+            AskAgain(held);
+            return true;
+        }
+        while (_left > 0 && _lost.TryPeek(out var lost))
+        {
+            if (lost.Queries.TryDequeue(out var query))
+            {
+                _left--;
+                SendLost(lost, query);
+                return true;
+            }
+            _lost.Dequeue();
+            model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
+            return true;
+        }
+        while (_left > 0 && _walks.TryPeek(out var walk))
+        {
+            if (!walk.Queries.TryDequeue(out var query))
+            {
+                _walks.Dequeue();
+            }
+            else if (!query.IsGone)
+            {
+                _left--;
+                CopyToAnother(walk.Session, query);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void AskAgain(HeldQuery held)
+    {
+        var query = held.Query;
+        var chosen = Choose(query);
+        var isOther = chosen?.Session != held.Session;
+        var again = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt)
+        {
+            WasResent = query.WasResent || isOther,
+        };
+        if (chosen == null || (isOther && query.WasResent) || !model.Flights.TryPut(chosen, again))
+            model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+    }
+
+    private void SendLost(Lost lost, ExpectedQuery query)
+    {
+        var isRefused = model.Quarantine.IsRefused(query.Packet);
+        if (isRefused)
+            model.Flights.OnGivenUp?.Invoke(query);
+        if (query.MayBeSentAgain(model.Now) && !isRefused && TrySend(query))
+        {
+            model.Counters.Add(Counter.ResendsAfterLoss);
+            lost.Resent++;
+        }
+        else if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
+        {
+            lost.LostForGood++;
+        }
+    }
+
+    private bool TrySend(ExpectedQuery query)
+    {
+        var first = Choose(query);
+        if (first == null)
+            return false;
+        if (model.Flights.TryPut(first, query.Again()))
+            return true;
+        var second = Choose(query);
+        return second != null && second != first && model.Flights.TryPut(second, query.Again());
+    }
+
+    private void CopyToAnother(ExpectedSession suspect, ExpectedQuery query)
+    {
+        if (!query.MayBeSentAgain(model.Now))
+            return;
+        var other = Choose(query);
+        if (other == null || other == suspect.Backend)
+            return;
+        if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
+            Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
+        {
+            model.Counters.Add(Counter.ResendsOverBudget);
+            model.Flights.OnGivenUp?.Invoke(query);
+            return;
+        }
+        var copy = query.Again();
+        copy.Pair = new ExpectedPair();
+        if (!model.Flights.TryPut(other, copy))
+            return;
+        query.Pair = copy.Pair;
+        model.Counters.Add(Counter.ResendsFromSuspect);
+        Note(_copied);
+    }
+
+    private ExpectedBackend? Choose(ExpectedQuery query)
+    {
+        var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
+        model.Arrivals.OweBinding();
+        return chosen;
+    }
+
+    private void Note(Dictionary<long, long> counts) =>
+        counts[Second] = counts.GetValueOrDefault(Second) + 1;
+
+    private long Recent(Dictionary<long, long> counts)
+    {
+        var sum = 0L;
+        for (var n = 0; n < SpecifiedLimits.BudgetSeconds; n++)
+            sum += counts.GetValueOrDefault(Second - n);
+        return sum;
+    }
+}

@@ -1,0 +1,186 @@
+// Owns what should be thought of a backend that is silent: from the queries that were put into its
+// queue, the bytes that came and the clock of turns follows when it is asked for a heartbeat, when
+// it becomes suspect, and when it is trusted again.
+//
+// What always holds: a session is suspect in the two last phases and in no other; what is thought
+// of a session ends with it.
+
+using System;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>What is thought of one session.</summary>
+internal sealed class Silence
+{
+    public enum Phases
+    {
+        /// <summary>Nothing is waited for.</summary>
+        Idle,
+
+        /// <summary>A query was queued, and no byte came since.</summary>
+        Waiting,
+
+        /// <summary>A heartbeat is out besides, and no byte came since.</summary>
+        Asked,
+
+        /// <summary>It is suspect, and silent.</summary>
+        Suspect,
+
+        /// <summary>It is suspect, and answers for now.</summary>
+        Proving,
+    }
+
+    public Phases Phase { get; set; }
+
+    public Instant Since { get; set; }
+
+    /// <summary>When the phase is looked at again; Never for not.</summary>
+    public Instant DueAt { get; set; } = Instant.Never;
+
+    /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
+    public long DueOrder { get; set; }
+
+    public Instant SuspectSince { get; set; }
+
+    public Instant ProvingSince { get; set; }
+
+    /// <summary>When it was last trusted again; null for never.</summary>
+    public Instant? TrustedAt { get; set; }
+
+    public Duration Proof { get; set; }
+
+    /// <summary>It was asked since the last byte.</summary>
+    public bool WasAsked { get; set; }
+
+    public bool IsSuspect => Phase is Phases.Suspect or Phases.Proving;
+}
+
+/// <summary>Follows the silence of all sessions.</summary>
+internal sealed class SuspicionModel(ReferenceModel model)
+{
+    /// <summary>A query was put into its queue.</summary>
+    public void OnQuery(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        if (silence.Phase != Silence.Phases.Idle)
+            return;
+        silence.Phase = Silence.Phases.Waiting;
+        silence.Since = model.Now;
+        if (silence.DueAt == Instant.Never)
+            LookAgain(silence);
+    }
+
+    /// <summary>A read brought a byte or more.</summary>
+    public void OnByte(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        silence.WasAsked = false;
+        switch (silence.Phase)
+        {
+            case Silence.Phases.Waiting or Silence.Phases.Asked:
+                silence.Phase = Silence.Phases.Idle;
+                break;
+            case Silence.Phases.Suspect when silence.Proof == Duration.Zero:
+                Trust(session);
+                break;
+            case Silence.Phases.Suspect:
+                silence.Phase = Silence.Phases.Proving;
+                silence.ProvingSince = model.Now;
+                LookAgain(silence);
+                break;
+        }
+    }
+
+    public static void OnSessionOver(ExpectedSession session)
+    {
+        session.Silence.Phase = Silence.Phases.Idle;
+        session.Silence.DueAt = Instant.Never;
+    }
+
+    /// <summary>Its time has come.</summary>
+    public void OnDue(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        var isLate = model.Now - silence.DueAt > SpecifiedLimits.LatenessAllowed;
+        silence.DueAt = Instant.Never;
+        if (silence.Phase == Silence.Phases.Idle)
+            return;
+        if (isLate || session.IsReadable)
+        {
+            if (silence.Phase == Silence.Phases.Waiting)
+                silence.Since = model.Now;
+            LookAgain(silence);
+            return;
+        }
+        switch (silence.Phase)
+        {
+            case Silence.Phases.Waiting
+                when model.Now < silence.Since + SpecifiedLimits.SilenceTime:
+                LookAgain(silence);
+                silence.DueAt = silence.Since + SpecifiedLimits.SilenceTime;
+                break;
+            case Silence.Phases.Waiting:
+                silence.Phase = Silence.Phases.Asked;
+                Ask(session);
+                break;
+            case Silence.Phases.Asked:
+                Suspect(session);
+                break;
+            case Silence.Phases.Proving when silence.WasAsked:
+                silence.Phase = Silence.Phases.Suspect;
+                break;
+            case Silence.Phases.Proving
+                when model.Now - silence.ProvingSince >= silence.Proof:
+                Trust(session);
+                break;
+            case Silence.Phases.Proving:
+                Ask(session);
+                break;
+        }
+    }
+
+    private void Ask(ExpectedSession session)
+    {
+        session.Silence.WasAsked = true;
+        session.OwesQuestion = !session.HasHeartbeatOut;
+        LookAgain(session.Silence);
+    }
+
+    private void Suspect(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        var again = silence.TrustedAt is { } trusted
+            && model.Now - trusted < SpecifiedLimits.SuspicionMemory;
+        silence.Phase = Silence.Phases.Suspect;
+        silence.SuspectSince = model.Now;
+        var longer = Duration.Min(silence.Proof + silence.Proof, SpecifiedLimits.LongestProof);
+        silence.Proof = !again ? Duration.Zero
+            : longer > SpecifiedLimits.FirstProof ? longer : SpecifiedLimits.FirstProof;
+        model.Counters.Add(Counter.BackendsSuspected);
+        model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name, session.Backend.Path,
+            model.Now - silence.Since, session.InFlight.Count));
+        model.Resends.OnSuspected(session);
+        model.Connections.OnBackendsChanged();
+    }
+
+    private void Trust(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        silence.Phase = Silence.Phases.Idle;
+        silence.DueAt = Instant.Never;
+        silence.TrustedAt = model.Now;
+        model.Counters.Add(Counter.BackendsTrusted);
+        model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
+            model.Now - silence.SuspectSince));
+        model.Resends.OnTrusted(session);
+        model.Connections.OnBackendsChanged();
+    }
+
+    private void LookAgain(Silence silence)
+    {
+        silence.DueAt = model.Now + SpecifiedLimits.SilenceTime;
+        silence.DueOrder = model.Deadlines.NextOrder();
+    }
+}

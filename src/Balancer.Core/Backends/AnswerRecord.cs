@@ -1,0 +1,124 @@
+// Owns what one backend's last answers say about it: how many of the last hundred were SERVFAIL or
+// REFUSED. A backend that has lost its database says hello, answers heartbeats, and fails every
+// query; this is how that shows without a probe.
+//
+// Alone the share means nothing: a name that nobody serves is REFUSED everywhere. So a backend
+// fails when its share is far above another's, and no longer when it is near all of them again;
+// Backends compares them. A record without an answer for ten seconds is forgotten: a backend that
+// gets no clients any more would never get any again otherwise. It fails for ten seconds at least,
+// so that no client can make it change all the time.
+//
+// What always holds: a backend fails only with a record, and the timer is armed exactly while it
+// fails; an answer costs a few nanoseconds and allocates nothing.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>The last answers of one backend.</summary>
+internal sealed class AnswerRecord
+{
+    private readonly Timers _timers;
+    private readonly Action<Instant> _onForgotten;
+    private readonly Timer _timer;
+    private UInt128 _recent;
+    private Instant _lastAt;
+
+    /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
+    public AnswerRecord(Timers timers, Action<Instant> onForgotten)
+    {
+        _timers = timers;
+        _onForgotten = onForgotten;
+        _timer = new Timer(OnDue);
+    }
+
+    /// <summary>Answers that are remembered, Limits.AnswersRecorded at most.</summary>
+    public int Answers { get; private set; }
+
+    /// <summary>How many of these were SERVFAIL or REFUSED.</summary>
+    public int Failed { get; private set; }
+
+    public bool IsFailing { get; private set; }
+
+    /// <summary>Since when; means something while IsFailing.</summary>
+    public Instant FailingSince { get; private set; }
+
+    /// <summary>
+    /// Notes an answer; whether that may make a difference to whether the backend fails.
+    /// </summary>
+    public bool Add(Instant now, bool isFailure)
+    {
+        if (!IsFailing && now - _lastAt >= Limits.AnswerMemory)
+            Clear();
+        _lastAt = now;
+        if (Answers < Limits.AnswersRecorded)
+            Answers++;
+        else
+            Failed -= (int)(_recent >> (Limits.AnswersRecorded - 1)) & 1;
+        _recent = _recent << 1 | (isFailure ? UInt128.One : UInt128.Zero);
+        Failed += isFailure ? 1 : 0;
+        return IsFailing ? !isFailure && now - FailingSince >= Limits.AnswerMemory
+            : isFailure && Answers >= Limits.LeastAnswers
+            && Failed * 100 >= Limits.FailingMargin * Answers;
+    }
+
+    /// <summary>Whether there are answers enough to compare with.</summary>
+    public bool IsTelling(Instant now) =>
+        Answers >= Limits.LeastAnswers && now - _lastAt < Limits.AnswerMemory;
+
+    /// <summary>Whether its share is above another's by what makes it fail.</summary>
+    public bool IsFarAbove(AnswerRecord other) =>
+        Difference(other) >= Limits.FailingMargin * Answers * other.Answers;
+
+    /// <summary>Whether its share is above another's by more than ends its failing.</summary>
+    public bool IsStillAbove(AnswerRecord other) =>
+        Difference(other) > Limits.FailingEnd * Answers * other.Answers;
+
+    /// <summary>In percentage points, times both numbers: whole, and so exact.</summary>
+    private int Difference(AnswerRecord other) =>
+        100 * (Failed * other.Answers - other.Failed * Answers);
+
+    /// <summary>Its share is so low that it is far above nobody's.</summary>
+    public bool IsLow => Failed * 100 <= Limits.FailingEnd * Answers;
+
+    /// <summary>It is far above another's share.</summary>
+    public void BeginFailing(Instant now)
+    {
+        Verify.That(!IsFailing && Answers > 0, "a record begins to fail once, by its answers");
+        IsFailing = true;
+        FailingSince = now;
+        _timers.Arm(_timer, _lastAt + Limits.AnswerMemory);
+    }
+
+    /// <summary>It is near the others' again.</summary>
+    public void EndFailing()
+    {
+        _timers.Disarm(_timer);
+        IsFailing = false;
+    }
+
+    /// <summary>The session ended or was replaced: the next one has a clean record.</summary>
+    public void OnSessionEnded()
+    {
+        EndFailing();
+        Clear();
+    }
+
+    private void OnDue(Instant now)
+    {
+        if (now - _lastAt < Limits.AnswerMemory)
+        {
+            _timers.Arm(_timer, _lastAt + Limits.AnswerMemory);
+            return;
+        }
+        Clear();
+        _onForgotten(now);
+    }
+
+    private void Clear()
+    {
+        _recent = 0;
+        Answers = 0;
+        Failed = 0;
+    }
+}

@@ -1,0 +1,120 @@
+// Owns what the balancer reads of a DNS message: its id and its first question. Everything else is
+// the backends' business. Whatever the bytes are, it reads no further than their end, and a message
+// that has no question it can read is just that.
+//
+// What always holds: two questions that differ in no more than the case of ASCII letters are the
+// same.
+
+using System;
+using System.Buffers.Binary;
+
+namespace Balancer.Core;
+
+/// <summary>Reads ids and questions.</summary>
+internal static class DnsQuestion
+{
+    private const int HeaderBytes = 12;
+    private const int QuestionCountAt = 4;
+    private const int LongestLabel = 63;
+
+    /// <summary>Bytes of a name at most, its end included (RFC 1035, 2.3.4).</summary>
+    private const int LongestName = 255;
+
+    /// <summary>Bytes of the type and the class behind the name.</summary>
+    private const int TailBytes = 4;
+
+    /// <summary>The first two bytes; one that is missing counts as 0.</summary>
+    public static ushort IdOf(ReadOnlySpan<byte> message) => message.Length switch
+    {
+        0 => 0,
+        1 => (ushort)(message[0] << 8),
+        _ => BinaryPrimitives.ReadUInt16BigEndian(message),
+    };
+
+    /// <summary>Whether it is long enough to be a DNS message.</summary>
+    public static bool HasHeader(ReadOnlySpan<byte> message) => message.Length >= HeaderBytes;
+
+    /// <summary>
+    /// Whether a reply says that its server could not or would not answer; it has a header.
+    /// </summary>
+    public static bool IsFailure(ReadOnlySpan<byte> reply) => (reply[3] & 0xf)
+        is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
+
+    /// <summary>
+    /// Whether its opcode is QUERY, the one that is safe to be carried out twice.
+    /// </summary>
+    public static bool IsQuery(ReadOnlySpan<byte> message) =>
+        message.Length >= HeaderBytes && (message[2] & 0x78) == 0;
+
+    /// <summary>
+    /// Whether a reply may be about a query's question: it has the same name in any case, type and
+    /// class, or one of the two has no question that can be read.
+    /// </summary>
+    public static bool MayBeSame(ReadOnlySpan<byte> query, ReadOnlySpan<byte> reply)
+    {
+        var length = LengthOf(reply);
+        var asked = LengthOf(query);
+        if (length == 0 || asked == 0)
+            return true;
+        if (length != asked)
+            return false;
+        var a = query.Slice(HeaderBytes, length);
+        var b = reply.Slice(HeaderBytes, length);
+        return a.SequenceEqual(b) || (
+            a[^TailBytes..].SequenceEqual(b[^TailBytes..])
+            && IsSameName(a[..^TailBytes], b[..^TailBytes]));
+    }
+
+    /// <summary>Names hold any bytes; only ASCII letters have a case (RFC 4343).</summary>
+    private static bool IsSameName(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        for (var i = 0; i < a.Length; i++)
+        {
+            if (Fold(a[i]) != Fold(b[i]))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>A letter in lower case; a length byte is under 64, so it is no letter.</summary>
+    public static byte Fold(byte b) => (uint)(b - 'A') <= 'Z' - 'A' ? (byte)(b | 0x20) : b;
+
+    /// <summary>
+    /// Writes an answer that says no more than that there was an error: the query's id, opcode and
+    /// RD, and its first question, if that can be read. Returns its length, which is no more than
+    /// the query's; `query` has a header.
+    /// </summary>
+    public static int WriteError(ReadOnlySpan<byte> query, byte code, Span<byte> answer)
+    {
+        var question = LengthOf(query);
+        query[..(HeaderBytes + question)].CopyTo(answer);
+        answer[2] = (byte)(0x80 | (query[2] & 0x79)); // QR, and opcode and RD as they came
+        answer[3] = code;
+        answer[QuestionCountAt..HeaderBytes].Clear();
+        answer[QuestionCountAt + 1] = (byte)(question == 0 ? 0 : 1);
+        return HeaderBytes + question;
+    }
+
+    /// <summary>
+    /// Bytes of the first question; 0 if there is none, or none that can be read.
+    /// </summary>
+    public static int LengthOf(ReadOnlySpan<byte> message)
+    {
+        if (message.Length < HeaderBytes
+            || (message[QuestionCountAt] | message[QuestionCountAt + 1]) == 0)
+        {
+            return 0;
+        }
+        var at = HeaderBytes;
+        while (at < message.Length && message[at] != 0)
+        {
+            if (message[at] > LongestLabel)
+                return 0;
+            at += 1 + message[at];
+        }
+        var nameBytes = at + 1 - HeaderBytes;
+        return nameBytes > LongestName || at + 1 + TailBytes > message.Length
+            ? 0
+            : nameBytes + TailBytes;
+    }
+}

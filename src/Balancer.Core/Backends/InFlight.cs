@@ -1,0 +1,463 @@
+// Owns the queries that one session was given and that are not answered: who asked what of which
+// address, when, and the packet, so that a reply finds its query and a query can be sent again.
+//
+// An entry is found by client, port and id, in a hash table with chains. All entries are in one
+// list besides, in the order in which they were sent, so the oldest goes first when there is no
+// room, and when its time is up. Packets lie in blocks; those that were freed last are used first,
+// so what is in flight stays in the processor's caches however much there might be.
+//
+// The tables start small and grow to their limits: a backend that answers at once needs a few
+// entries, and one that hangs has thousands.
+//
+// What always holds: an entry is in its chain and in the list, and its blocks are its own; chains
+// have the newest first; nobody has more than Limits.InFlightAlike entries that are alike; an entry
+// leaves once, as answered or as one of the counters of the unanswered.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>What a reply means for the queries in flight.</summary>
+internal enum ReplyMatch
+{
+    /// <summary>It answers none of them.</summary>
+    None,
+
+    /// <summary>It answers one, which another backend has answered before.</summary>
+    Duplicate,
+
+    /// <summary>It answers one for the first time.</summary>
+    Answers,
+}
+
+/// <summary>A query on its way to a backend.</summary>
+/// <param name="Client">Who asks, and hears the reply.</param>
+/// <param name="Local">The balancer's address that it asked; the reply leaves from there.</param>
+/// <param name="ArrivedAt">When it came from the client.</param>
+/// <param name="Pair">The pair that it is the second of, or 0; see QueryPairs.</param>
+/// <param name="WasResent">It was sent to another backend before.</param>
+internal readonly record struct Query(
+    Endpoint Client, Ipv4 Local, Instant ArrivedAt, int Pair = 0, bool WasResent = false);
+
+/// <summary>The queries in flight on one session.</summary>
+internal sealed class InFlight
+{
+    private const int FirstEntries = 64;
+
+    private readonly Services _services;
+    private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
+    private readonly Timer _timeOut;
+    private Entry[] _entries = new Entry[FirstEntries];
+    private int[] _buckets = new int[FirstEntries];
+    private int[] _nextBlock = new int[FirstEntries];
+    private byte[] _blocks = new byte[FirstEntries * Limits.InFlightBlockBytes];
+    private int _usedEntries;
+    private int _usedBlocks;
+    private int _freeEntries;
+    private int _freeBlocks;
+    private int _oldest;
+    private int _newest;
+
+    public InFlight(Services services, QueryPairs pairs, Quarantine quarantine)
+    {
+        _quarantine = quarantine;
+        _services = services;
+        _pairs = pairs;
+        _timeOut = new Timer(OnTimeOut);
+    }
+
+    /// <summary>Links are an index + 1, 0 for none, as everywhere in this file.</summary>
+    private struct Entry
+    {
+        public Instant SentAt;
+        public Instant ArrivedAt;
+        public Ipv4 Client;
+        public Ipv4 Local;
+        public ushort Port;
+        public ushort Id;
+        public int Pair;
+        public int NextAlike;
+        public int Older;
+        public int Newer;
+        public int FirstBlock;
+        public ushort Length;
+        public bool WasResent;
+    }
+
+    /// <summary>Queries in flight now, those included that another backend has answered.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>
+    /// The next entry that a walk from the newest to the oldest looks at, as a link.
+    /// </summary>
+    public int Cursor { get; private set; }
+
+    /// <summary>Adds a query that was put into the session's queue.</summary>
+    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet)
+    {
+        var id = DnsQuestion.IdOf(packet);
+        KeepAlikeBounded(query.Client, id);
+        var index = TakeEntry();
+        ref var bucket = ref BucketOf(query.Client, id);
+        var firstBlock = Store(packet);
+        _entries[index] = new Entry
+        {
+            SentAt = now,
+            ArrivedAt = query.ArrivedAt,
+            Client = query.Client.Address,
+            Local = query.Local,
+            Port = query.Client.Port,
+            Id = id,
+            Pair = query.Pair,
+            NextAlike = bucket,
+            Older = _newest,
+            FirstBlock = firstBlock,
+            Length = (ushort)packet.Length,
+            WasResent = query.WasResent,
+        };
+        bucket = index + 1;
+        if (_newest != 0)
+            _entries[_newest - 1].Newer = index + 1;
+        else
+            _oldest = index + 1;
+        _newest = index + 1;
+        Count++;
+        if (!_timeOut.IsArmed)
+            _services.Timers.Arm(_timeOut, now + Limits.InFlightTime);
+    }
+
+    /// <summary>
+    /// Takes out the query that a reply answers, and says which of the balancer's addresses the
+    /// reply leaves from.
+    /// </summary>
+    public ReplyMatch TryTake(
+        Instant now, Endpoint client, ReadOnlySpan<byte> reply, out Ipv4 local)
+    {
+        local = Ipv4.Any;
+        var found = FindAnswered(now, client, reply);
+        if (found == 0)
+            return ReplyMatch.None;
+        ref var entry = ref _entries[found - 1];
+        local = entry.Local;
+        if (_quarantine.WantsAnswer())
+            Clear(in entry);
+        var (pair, wasResent) = (entry.Pair, entry.WasResent);
+        Remove(found - 1);
+        if (pair != 0 && !_pairs.TryAnswer(pair))
+            return ReplyMatch.Duplicate;
+        if (wasResent)
+            _services.Counters.Add(Counter.ResendsAnswered);
+        return ReplyMatch.Answers;
+    }
+
+    /// <summary>
+    /// As TryTake, for an answer that is not passed on: takes the query out with its packet, so
+    /// that it can be asked again. False, and nothing is changed, if there is none that may be:
+    /// another backend has it too, it is no QUERY, or it is old.
+    /// </summary>
+    public bool TryTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        Span<byte> packet, out Query query, out int length)
+    {
+        query = default;
+        length = 0;
+        var found = FindAnswered(now, client, reply);
+        if (found == 0)
+            return false;
+        ref var entry = ref _entries[found - 1];
+        Load(in entry, packet);
+        if (entry.Pair != 0 || now - entry.ArrivedAt >= Limits.HoldTime
+            || !DnsQuestion.IsQuery(packet[..entry.Length]))
+        {
+            return false;
+        }
+        length = entry.Length;
+        query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
+        if (_quarantine.WantsAnswer())
+            _quarantine.OnAnswered(packet[..length]);
+        Remove(found - 1);
+        return true;
+    }
+
+    private void Clear(in Entry entry)
+    {
+        Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
+        Load(in entry, packet);
+        _quarantine.OnAnswered(packet[..entry.Length]);
+    }
+
+    /// <summary>
+    /// Whether a query is in flight that came less than Limits.StopGrace ago and is unanswered.
+    /// </summary>
+    public bool AwaitsReply(Instant now)
+    {
+        for (var link = _newest; link != 0; link = _entries[link - 1].Older)
+        {
+            ref var entry = ref _entries[link - 1];
+            if (now - entry.SentAt >= Limits.StopGrace)
+                return false;
+            if (now - entry.ArrivedAt < Limits.StopGrace && !_pairs.IsAnswered(entry.Pair))
+                return true;
+        }
+        return false;
+    }
+
+    // ---- Sending again ----
+
+    /// <summary>Starts a walk from the newest query to the oldest.</summary>
+    public void BeginWalk() => Cursor = _newest;
+
+    /// <summary>Ends a walk; nothing happens if there is none.</summary>
+    public void EndWalk() => Cursor = 0;
+
+    /// <summary>
+    /// Copies the query at the cursor and moves on. `packet` has room for Limits.MaxUdpPayload
+    /// bytes. The entry stays what it is, and `index` names it until the next call that changes
+    /// the table.
+    /// </summary>
+    public Query Next(Span<byte> packet, out int index, out int length)
+    {
+        Verify.That(Cursor != 0, "a walk ends where the list does");
+        index = Cursor - 1;
+        ref var entry = ref _entries[index];
+        Cursor = entry.Older;
+        length = entry.Length;
+        Load(in entry, packet);
+        return new Query(new Endpoint(entry.Client, entry.Port), entry.Local, entry.ArrivedAt,
+            entry.Pair, entry.WasResent);
+    }
+
+    /// <summary>When the query at the index was put into the session's queue.</summary>
+    public Instant SentAt(int index) => _entries[index].SentAt;
+
+    /// <summary>The query at the index is the first of a pair now.</summary>
+    public void SetPair(int index, int pair)
+    {
+        ref var entry = ref _entries[index];
+        Verify.That(entry.Pair == 0 && !entry.WasResent, "a query is sent again once");
+        entry.Pair = pair;
+    }
+
+    /// <summary>Removes the query at the index; what it became, somebody else counts.</summary>
+    public void Drop(int index) => Remove(index);
+
+    /// <summary>
+    /// Its session has ended: nothing of it times out any more. What it holds is dropped one by
+    /// one, or with DropAll.
+    /// </summary>
+    public void OnSessionEnded() => _services.Timers.Disarm(_timeOut);
+
+    /// <summary>The balancer stops: all that is in flight is lost.</summary>
+    public void DropAll()
+    {
+        OnSessionEnded();
+        while (_oldest != 0)
+            Give(_oldest - 1, Counter.UnansweredLost);
+    }
+
+    // ---- Leaving unanswered ----
+
+    private void OnTimeOut(Instant now)
+    {
+        for (var n = 0; _oldest != 0; n++)
+        {
+            var due = _entries[_oldest - 1].SentAt + Limits.InFlightTime;
+            if (due > now || n == Limits.ResendsPerTurn)
+            {
+                var next = now + (due > now ? Limits.TimeOutInterval : Limits.TimeOutPause);
+                _services.Timers.Arm(_timeOut, Instant.Max(due, next));
+                return;
+            }
+            Give(_oldest - 1, Counter.UnansweredTimedOut);
+        }
+    }
+
+    private void Evict(int index) => Give(index, Counter.UnansweredEvicted);
+
+    /// <summary>Removes a query, and counts it if that leaves nobody to answer it.</summary>
+    private void Give(int index, Counter why)
+    {
+        var pair = _entries[index].Pair;
+        Remove(index);
+        if (pair == 0 || _pairs.IsLostWithout(pair))
+            _services.Counters.Add(why);
+    }
+
+    // ---- The table ----
+
+    /// <summary>The oldest query in time that a reply answers, as a link; 0 if none.</summary>
+    private int FindAnswered(Instant now, Endpoint client, ReadOnlySpan<byte> reply)
+    {
+        var id = DnsQuestion.IdOf(reply);
+        var found = 0;
+        for (var link = BucketOf(client, id); link != 0; link = _entries[link - 1].NextAlike)
+        {
+            ref var entry = ref _entries[link - 1];
+            if (IsAlike(in entry, client, id) && now - entry.SentAt < Limits.InFlightTime
+                && IsAbout(in entry, reply))
+            {
+                found = link;
+            }
+        }
+        return found;
+    }
+
+    private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)
+    {
+        if (entry.Length <= Limits.InFlightBlockBytes)
+            return DnsQuestion.MayBeSame(BlockAt(entry.FirstBlock)[..entry.Length], reply);
+        Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
+        Load(in entry, packet);
+        return DnsQuestion.MayBeSame(packet[..entry.Length], reply);
+    }
+
+    /// <summary>Makes room for one more query like it.</summary>
+    private void KeepAlikeBounded(Endpoint client, ushort id)
+    {
+        var alike = 0;
+        var oldest = 0;
+        for (var link = BucketOf(client, id); link != 0; link = _entries[link - 1].NextAlike)
+        {
+            if (!IsAlike(in _entries[link - 1], client, id))
+                continue;
+            alike++;
+            oldest = link;
+        }
+        if (alike >= Limits.InFlightAlike)
+            Evict(oldest - 1);
+    }
+
+    private static bool IsAlike(in Entry entry, Endpoint client, ushort id) =>
+        entry.Client == client.Address && entry.Port == client.Port && entry.Id == id;
+
+    private int TakeEntry()
+    {
+        if (_freeEntries == 0 && _usedEntries == _entries.Length)
+        {
+            if (_entries.Length == Limits.InFlightQueries)
+                Evict(_oldest - 1);
+            else
+                Grow();
+        }
+        if (_freeEntries == 0)
+            return _usedEntries++;
+        var index = _freeEntries - 1;
+        _freeEntries = _entries[index].NextAlike;
+        return index;
+    }
+
+    /// <summary>Twice as many entries and buckets; chains are made anew, newest first.</summary>
+    private void Grow()
+    {
+        Array.Resize(ref _entries, _entries.Length * 2);
+        _buckets = new int[_entries.Length];
+        for (var link = _oldest; link != 0; link = _entries[link - 1].Newer)
+        {
+            ref var entry = ref _entries[link - 1];
+            ref var bucket = ref BucketOf(new Endpoint(entry.Client, entry.Port), entry.Id);
+            entry.NextAlike = bucket;
+            bucket = link;
+        }
+    }
+
+    private void Remove(int index)
+    {
+        ref var entry = ref _entries[index];
+        ref var link = ref BucketOf(new Endpoint(entry.Client, entry.Port), entry.Id);
+        while (link != index + 1)
+        {
+            Verify.That(link != 0, "every entry is in its chain");
+            link = ref _entries[link - 1].NextAlike;
+        }
+        link = entry.NextAlike;
+        if (entry.Older != 0)
+            _entries[entry.Older - 1].Newer = entry.Newer;
+        else
+            _oldest = entry.Newer;
+        if (entry.Newer != 0)
+            _entries[entry.Newer - 1].Older = entry.Older;
+        else
+            _newest = entry.Older;
+        if (Cursor == index + 1)
+            Cursor = entry.Older;
+        FreeBlocks(entry.FirstBlock);
+        entry = default;
+        entry.NextAlike = _freeEntries;
+        _freeEntries = index + 1;
+        Count--;
+    }
+
+    private ref int BucketOf(Endpoint client, ushort id)
+    {
+        var key = ((ulong)client.Address.Value << 32) | ((ulong)client.Port << 16) | id;
+        var hash = KeyedHash.Of(key, _services.Options.HashKey);
+        return ref _buckets[(int)hash & (_buckets.Length - 1)];
+    }
+
+    // ---- Packets ----
+
+    /// <summary>
+    /// Copies a packet into blocks, and returns the first as a link. The oldest queries give theirs
+    /// when there are no more.
+    /// </summary>
+    private int Store(ReadOnlySpan<byte> packet)
+    {
+        var first = 0;
+        var blocks = 1 + Math.Max(0, packet.Length - 1) / Limits.InFlightBlockBytes;
+        for (var n = blocks - 1; n >= 0; n--)
+        {
+            int block;
+            while ((block = TakeBlock()) == 0)
+                Evict(_oldest - 1);
+            var at = n * Limits.InFlightBlockBytes;
+            packet[at..Math.Min(packet.Length, at + Limits.InFlightBlockBytes)]
+                .CopyTo(BlockAt(block));
+            _nextBlock[block - 1] = first;
+            first = block;
+        }
+        return first;
+    }
+
+    private void Load(in Entry entry, Span<byte> packet)
+    {
+        var block = entry.FirstBlock;
+        for (var at = 0; at < entry.Length; block = _nextBlock[block - 1])
+        {
+            var bytes = Math.Min(entry.Length - at, Limits.InFlightBlockBytes);
+            BlockAt(block)[..bytes].CopyTo(packet[at..]);
+            at += bytes;
+        }
+    }
+
+    private Span<byte> BlockAt(int block) =>
+        _blocks.AsSpan((block - 1) * Limits.InFlightBlockBytes, Limits.InFlightBlockBytes);
+
+    private int TakeBlock()
+    {
+        if (_freeBlocks != 0)
+        {
+            var block = _freeBlocks;
+            _freeBlocks = _nextBlock[block - 1];
+            return block;
+        }
+        if (_usedBlocks == _nextBlock.Length)
+        {
+            if (_nextBlock.Length == Limits.InFlightBlocks)
+                return 0;
+            Array.Resize(ref _nextBlock, _nextBlock.Length * 2);
+            Array.Resize(ref _blocks, _blocks.Length * 2);
+        }
+        return ++_usedBlocks;
+    }
+
+    private void FreeBlocks(int first)
+    {
+        while (first != 0)
+        {
+            var next = _nextBlock[first - 1];
+            _nextBlock[first - 1] = _freeBlocks;
+            _freeBlocks = first;
+            first = next;
+        }
+    }
+}

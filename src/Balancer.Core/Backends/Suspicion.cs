@@ -1,0 +1,185 @@
+// Owns the question whether a backend is silent, and whether it is believed again.
+//
+//   Idle ── a query is queued ──→ Waiting ── 100 ms ──→ Asked ── 100 ms ──→ Suspect
+//    ▲  ▲                            │                    │                   │  ▲
+//    │  └────────── a byte ──────────┴────────────────────┘            a byte │  │ silent again
+//    └───────── proven, or no proof needed ────────── Proving ←───────────────┘──┘
+//
+// A query is a question, and so is a heartbeat, which is sent when a query alone brought nothing
+// for 100 ms: a query may take its time, a heartbeat does not. A backend that was believed again a
+// short while ago has to prove itself: it answers heartbeats, one after the other, for as long as
+// it takes.
+//
+// One timer does it all. It is left armed when a byte comes, because a busy backend sends one for
+// every query, and finds out for itself that there is nothing to do.
+//
+// A wait that ends late, or while something of the session lies unread, says nothing about the
+// backend: the balancer stood still, or the whole machine did. It begins again.
+//
+// What always holds: the backend is suspect exactly in Suspect and Proving; in Waiting and Asked
+// the timer is armed; each BackendTrusted ends one BackendSuspected.
+
+namespace Balancer.Core;
+
+/// <summary>What a backend does when it is suspected.</summary>
+internal interface ISuspect
+{
+    /// <summary>Something that came on its session lies unread.</summary>
+    bool HasUnread { get; }
+
+    /// <summary>Sends a heartbeat, unless one is out.</summary>
+    void AskForHeartbeat(Instant now);
+
+    /// <summary>It is suspect from now on, having been silent for so long.</summary>
+    void OnSuspected(Instant now, Duration silent);
+
+    /// <summary>It is trusted again, having been suspect for so long.</summary>
+    void OnTrusted(Instant now, Duration suspect);
+}
+
+/// <summary>Watches one backend's silence.</summary>
+internal sealed class Suspicion
+{
+    private readonly Timers _timers;
+    private readonly ISuspect _backend;
+    private readonly Timer _timer;
+    private Phase _phase;
+    private Instant _since;
+    private Instant _suspectSince;
+    private Instant _provingSince;
+    private Instant _trustedAt = Instant.Never;
+    private Duration _proof;
+    private bool _wasAsked;
+
+    public Suspicion(Timers timers, ISuspect backend)
+    {
+        _timers = timers;
+        _backend = backend;
+        _timer = new Timer(OnDue);
+    }
+
+    private enum Phase
+    {
+        /// <summary>A byte came since the last query, or there was none.</summary>
+        Idle,
+
+        /// <summary>A query is queued or sent, and no byte came since.</summary>
+        Waiting,
+
+        /// <summary>It was asked for a heartbeat, and no byte came since.</summary>
+        Asked,
+
+        /// <summary>It is not trusted, and silent.</summary>
+        Suspect,
+
+        /// <summary>It is not trusted, and answers.</summary>
+        Proving,
+    }
+
+    public bool IsSuspect => _phase >= Phase.Suspect;
+
+    /// <summary>A query was put into the backend's queue.</summary>
+    public void OnQuery(Instant now)
+    {
+        if (_phase != Phase.Idle)
+            return;
+        _phase = Phase.Waiting;
+        _since = now;
+        if (!_timer.IsArmed)
+            _timers.Arm(_timer, now + Limits.SilenceTime);
+    }
+
+    /// <summary>At least one byte came.</summary>
+    public void OnByte(Instant now)
+    {
+        if (_phase <= Phase.Asked)
+        {
+            _phase = Phase.Idle;
+        }
+        else if (_phase == Phase.Proving)
+        {
+            _wasAsked = false;
+        }
+        else if (_proof == Duration.Zero)
+        {
+            Trust(now);
+        }
+        else
+        {
+            _phase = Phase.Proving;
+            _provingSince = now;
+            _wasAsked = false;
+            _timers.Arm(_timer, now + Limits.SilenceTime);
+        }
+    }
+
+    /// <summary>
+    /// The session ended or was replaced: the next one begins with a clean sheet.
+    /// </summary>
+    public void OnSessionEnded()
+    {
+        _timers.Disarm(_timer);
+        _phase = Phase.Idle;
+        _trustedAt = Instant.Never;
+        _proof = Duration.Zero;
+    }
+
+    private void OnDue(Instant now)
+    {
+        if (_phase == Phase.Idle)
+            return;
+        Verify.That(_phase != Phase.Suspect, "nothing is due of a backend that is silent");
+        if (now - _timer.Deadline > Limits.LatenessAllowed || _backend.HasUnread)
+        {
+            if (_phase == Phase.Waiting)
+                _since = now;
+            _timers.Arm(_timer, now + Limits.SilenceTime);
+        }
+        else if (_phase == Phase.Waiting && _since + Limits.SilenceTime > now)
+        {
+            _timers.Arm(_timer, _since + Limits.SilenceTime);
+        }
+        else if (_phase == Phase.Asked)
+        {
+            Suspect(now);
+        }
+        else if (_phase == Phase.Proving && _wasAsked)
+        {
+            _phase = Phase.Suspect;
+        }
+        else if (_phase == Phase.Proving && now - _provingSince >= _proof)
+        {
+            Trust(now);
+        }
+        else
+        {
+            if (_phase == Phase.Waiting)
+                _phase = Phase.Asked;
+            _wasAsked = true;
+            _backend.AskForHeartbeat(now);
+            _timers.Arm(_timer, now + Limits.SilenceTime);
+        }
+    }
+
+    private void Suspect(Instant now)
+    {
+        _phase = Phase.Suspect;
+        _suspectSince = now;
+        _proof = NeedsProof(now)
+            ? Duration.Max(
+                Limits.FirstProof, Duration.Min(_proof + _proof, Limits.LongestProof))
+            : Duration.Zero;
+        _backend.OnSuspected(now, now - _since);
+    }
+
+    private bool NeedsProof(Instant now) =>
+        _trustedAt != Instant.Never && now - _trustedAt < Limits.SuspicionMemory;
+
+    private void Trust(Instant now)
+    {
+        _timers.Disarm(_timer);
+        _phase = Phase.Idle;
+        _trustedAt = now;
+        _backend.OnTrusted(now, now - _suspectSince);
+    }
+}

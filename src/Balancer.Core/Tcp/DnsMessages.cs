@@ -1,0 +1,47 @@
+// Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
+// in two bytes (RFC 1035, 4.2.2). Nothing but the lengths is looked at, and nothing depends on them
+// but how a connection whose backend ends is ended, and what counts as answered.
+//
+// What always holds: a byte is counted once, whatever pieces the stream comes in.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>The messages of one direction of a connection.</summary>
+internal struct DnsMessages
+{
+    private const int LengthBytes = 2;
+
+    private int _lengthBytes;
+    private int _left;
+
+    /// <summary>Messages that came whole.</summary>
+    public long Whole { get; private set; }
+
+    /// <summary>A message, or its length, has come in part.</summary>
+    public readonly bool IsInside => _lengthBytes > 0;
+
+    public void Take(ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            if (_lengthBytes < LengthBytes)
+            {
+                _left = _left << 8 | bytes[0];
+                _lengthBytes++;
+                bytes = bytes[1..];
+            }
+            else
+            {
+                var taken = Math.Min(_left, bytes.Length);
+                _left -= taken;
+                bytes = bytes[taken..];
+            }
+            if (_lengthBytes < LengthBytes || _left > 0)
+                continue;
+            Whole++;
+            _lengthBytes = 0;
+        }
+    }
+}

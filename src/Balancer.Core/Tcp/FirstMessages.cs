@@ -1,0 +1,154 @@
+// Owns what TCP clients have asked backends and got no answer to, as far as it may be what ends
+// them: the first message of each connection, for the quarantine.
+//
+// A message is in flight from when it was passed on until it is answered, or for as long as a UDP
+// query is, even if its connection ends before: a backend that dies ends the connection as well,
+// and which of the two ends is seen first is chance.
+//
+// Only a message that is the first of its connection and has none behind it can be named. Of
+// others no more is kept than when the last bytes were passed on: they may be the culprit, so
+// nobody else is refused in their place (Quarantine).
+//
+// What always holds: at most Limits.FirstMessages are in flight, and the oldest makes room; a
+// message is looked up by its ticket, which is never given twice; nothing is allocated once as
+// many were in flight as ever are.
+
+using System;
+using System.Collections.Generic;
+
+namespace Balancer.Core;
+
+/// <summary>What one connection asked that is not answered.</summary>
+internal sealed class FirstMessage
+{
+    private readonly byte[] _bytes = new byte[Limits.FirstMessageBytes];
+    private int _length;
+
+    public LinkedListNode<FirstMessage> Node { get; }
+
+    public FirstMessage() => Node = new LinkedListNode<FirstMessage>(this);
+
+    /// <summary>Whose it is; another connection's has another.</summary>
+    public long Ticket { get; private set; }
+
+    public Endpoint Client { get; private set; }
+
+    public Instant SentAt { get; private set; }
+
+    public Backend? Backend { get; private set; }
+
+    public long Session { get; private set; }
+
+    /// <summary>It is the first of its connection, and alone.</summary>
+    public bool HasName { get; private set; }
+
+    public ReadOnlySpan<byte> Packet => _bytes.AsSpan(0, _length);
+
+    /// <summary>Whether it was in flight when this session of a backend ended.</summary>
+    public bool IsAt(Instant now, Backend backend) => Backend == backend
+        && Session == backend.SessionNumber && now - SentAt < Limits.InFlightTime;
+
+    public void Begin(Instant now, long ticket, in Asked asked)
+    {
+        Ticket = ticket;
+        SentAt = now;
+        Client = asked.Client;
+        Backend = asked.Backend;
+        Session = asked.Session;
+        HasName = asked.HasName;
+        _length = asked.Packet.Length;
+        asked.Packet.CopyTo(_bytes);
+    }
+
+    /// <summary>It is out of flight; a backend that is forgotten is not kept.</summary>
+    public void End() => (Ticket, Backend) = (0, null);
+}
+
+/// <summary>What a connection passes on to a session of a backend.</summary>
+internal readonly ref struct Asked
+{
+    public required Endpoint Client { get; init; }
+
+    public required Backend Backend { get; init; }
+
+    public required long Session { get; init; }
+
+    public bool HasName { get; init; }
+
+    /// <summary>The message, without its length; empty if it has no name.</summary>
+    public ReadOnlySpan<byte> Packet { get; init; }
+}
+
+/// <summary>Where a connection's message in flight is found.</summary>
+internal readonly record struct MessageTicket(FirstMessage? Message, long Ticket)
+{
+    public bool IsNone => Message is null;
+
+    /// <summary>It is in flight, and was not pushed out by others.</summary>
+    public bool IsValid => Message is not null && Message.Ticket == Ticket;
+}
+
+/// <summary>The messages of all connections.</summary>
+internal sealed class FirstMessages(Quarantine quarantine)
+{
+    private readonly LinkedList<FirstMessage> _inFlight = new();
+    private readonly Stack<FirstMessage> _free = [];
+    private long _lastTicket;
+
+    /// <summary>Whether the balancer answers a first message instead of passing it on.</summary>
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> packet) =>
+        quarantine.IsRefused(now, packet);
+
+    /// <summary>A backend's session ended by itself: the messages to look through.</summary>
+    public LinkedList<FirstMessage> InFlight => _inFlight;
+
+    /// <summary>Whether any was in flight on this session of a backend.</summary>
+    public bool IsAnyAt(Instant now, Backend backend)
+    {
+        foreach (var message in _inFlight)
+        {
+            if (message.IsAt(now, backend))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>A connection passes a message on, or more bytes behind it.</summary>
+    public MessageTicket Add(Instant now, in Asked asked)
+    {
+        var message = TakeFree();
+        message.Begin(now, ++_lastTicket, in asked);
+        _inFlight.AddLast(message.Node);
+        return new MessageTicket(message, message.Ticket);
+    }
+
+    /// <summary>A backend answered it.</summary>
+    public void OnAnswered(MessageTicket ticket)
+    {
+        if (!ticket.IsValid)
+            return;
+        var message = ticket.Message!;
+        if (message.HasName && quarantine.WantsAnswer())
+            quarantine.OnAnswered(message.Packet);
+        Remove(ticket);
+    }
+
+    /// <summary>Its connection passes on more, so it is told anew.</summary>
+    public void Remove(MessageTicket ticket)
+    {
+        if (!ticket.IsValid)
+            return;
+        _inFlight.Remove(ticket.Message!.Node);
+        ticket.Message.End();
+        _free.Push(ticket.Message);
+    }
+
+    private FirstMessage TakeFree()
+    {
+        if (_inFlight.Count < Limits.FirstMessages)
+            return _free.TryPop(out var free) ? free : new FirstMessage();
+        var oldest = _inFlight.First!.Value;
+        _inFlight.RemoveFirst();
+        return oldest;
+    }
+}

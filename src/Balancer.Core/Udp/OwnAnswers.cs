@@ -1,0 +1,53 @@
+// Owns the answers that the balancer gives itself: a header with an error and the question, if it
+// can be read, and nothing else. They are no longer than the queries, so nobody is paid for a
+// forged source address.
+//
+// They are sent batch by batch as the queries come, so there is always room for one.
+//
+// What always holds: each answer is in exactly one of the two counters; a query that is not a QUERY
+// gets none, and neither does a datagram that is too short to be one.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>The error of an answer, as DNS numbers it (RFC 1035, 4.1.1).</summary>
+internal enum ResponseCode : byte
+{
+    ServerFailure = 2,
+    Refused = 5,
+}
+
+/// <summary>Gathers and sends answers of the balancer's own.</summary>
+internal sealed class OwnAnswers(Services services)
+{
+    private readonly DatagramBatch _batch = new();
+    private readonly byte[] _answer = new byte[Limits.MaxUdpPayload];
+
+    /// <summary>Answers a query with an error, if it is a query at all.</summary>
+    public void Add(in DatagramHeader header, ReadOnlySpan<byte> query, ResponseCode error)
+    {
+        if (!DnsQuestion.IsQuery(query))
+            return;
+        var length = DnsQuestion.WriteError(query, (byte)error, _answer);
+        var isAdded = _batch.TryAdd(header.Peer, header.Local, _answer.AsSpan(0, length));
+        Verify.That(isAdded, "a batch of queries has a batch of answers");
+    }
+
+    /// <summary>Sends what was gathered; called after each batch of queries.</summary>
+    public void Flush()
+    {
+        var next = 0;
+        while (next < _batch.Count)
+        {
+            var result = services.Network.SendDatagrams(_batch, next);
+            // A full socket takes none of the rest; any other error is about this answer.
+            var done = result.IsOk ? result.Count
+                : result.Status == IoStatus.WouldBlock ? _batch.Count - next : 1;
+            services.Counters.Add(
+                result.IsOk ? Counter.OwnAnswersSent : Counter.OwnAnswersFailed, done);
+            next += done;
+        }
+        _batch.Clear();
+    }
+}

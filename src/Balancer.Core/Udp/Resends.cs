@@ -1,0 +1,225 @@
+// Owns the queries that are sent again: those whose session ended, copies of those that a suspect
+// backend has, and those that a backend answered with an error when it had just said hello, which
+// Holds keeps for a moment. They are sent a few a turn, the newest first: a query that ends
+// every backend it meets is then behind the others, which are answered before it is reached.
+//
+// What always holds: a query is sent to another backend once at most; one whose session ended is
+// sent again or counted as unanswered; copies stay within the budget, so an overload does not
+// double itself; a table of a session that ended belongs to this list, and nobody else touches it.
+
+using System;
+using System.Collections.Generic;
+
+namespace Balancer.Core;
+
+/// <summary>Sends queries again.</summary>
+internal sealed class Resends
+{
+    private readonly Remotes _remotes;
+    private readonly QueryPairs _pairs;
+    private readonly Quarantine _quarantine;
+    private readonly FirstMessages _messages;
+    private readonly Counters _counters;
+    private readonly IBalancerLog _log;
+    private readonly Queue<(BackendId Id, InFlight Queries)> _lost = new();
+    private InFlight? _lastEnded;
+    private readonly Queue<Backend> _suspects = new(Limits.MaxBackends);
+    private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
+    private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
+    private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
+    private readonly Holds _holds;
+    private long _resent;
+    private long _lostForGood;
+
+    public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
+        FirstMessages messages, Remotes remotes)
+    {
+        _quarantine = quarantine;
+        _messages = messages;
+        _pairs = pairs;
+        _remotes = remotes;
+        _counters = services.Counters;
+        _log = services.Log;
+        _holds = new Holds(services.Timers);
+    }
+
+    /// <summary>Queries are to be sent again.</summary>
+    public bool HasWork => _lost.Count > 0 || _suspects.Count > 0 || _holds.HasDue;
+
+    /// <summary>
+    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again.
+    /// </summary>
+    public bool HasUnsent => _lost.Count > 0 || _holds.Count > 0;
+
+    /// <summary>So many queries were forwarded; the budget follows from them.</summary>
+    public void CountForwarded(Instant now, long count) => _forwarded.Add(now, count);
+
+    /// <summary>A session ended with these queries in flight, which it has no more.</summary>
+    public void OnSessionLost(BackendId id, InFlight queries)
+    {
+        _lastEnded = queries;
+        if (queries.Count == 0)
+            return;
+        queries.BeginWalk();
+        _lost.Enqueue((id, queries));
+    }
+
+    /// <summary>The session that was lost last ended because its backend died.</summary>
+    public void OnDied(Instant now, Backend backend)
+    {
+        Verify.That(_lastEnded is not null, "a backend died when its session ended");
+        if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
+            return;
+        _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        _lastEnded.BeginWalk();
+    }
+
+    /// <summary>
+    /// Takes the query that an error answers, to ask it again; false if the error is passed on.
+    /// </summary>
+    public bool TryHold(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        InFlight inFlight, Backend asked)
+    {
+        if (_holds.IsFull || !inFlight.TryTakeBack(
+            now, client, reply, _packet, out var query, out var length))
+        {
+            return false;
+        }
+        _holds.Add(now, in query, _packet.AsSpan(0, length), asked);
+        return true;
+    }
+
+    /// <summary>A backend is suspect; what it has in flight is sent to others.</summary>
+    public void OnSuspected(Backend suspect)
+    {
+        suspect.InFlight.BeginWalk();
+        _suspects.Enqueue(suspect);
+    }
+
+    /// <summary>The balancer stops: what waits is lost.</summary>
+    public void Stop()
+    {
+        foreach (var (_, queries) in _lost)
+            queries.DropAll();
+        _lost.Clear();
+        _suspects.Clear();
+        _counters.Add(Counter.UnansweredLost, _holds.Clear());
+    }
+
+    /// <summary>Looks at a turn's share of them.</summary>
+    public void DoWork(Instant now)
+    {
+        var left = Limits.ResendsPerTurn;
+        for (; left > 0 && _holds.TryTake(now, out var held); left--)
+        {
+            if (!TryAskAgain(now, in held))
+                _counters.Add(Counter.UnansweredLost);
+        }
+        while (left > 0 && _lost.TryPeek(out var lost))
+        {
+            if (lost.Queries.Cursor != 0)
+            {
+                left--;
+                SendLost(now, lost.Queries);
+                continue;
+            }
+            _lost.Dequeue();
+            _log.Write(new LogEvent.QueriesResent(lost.Id, _resent, _lostForGood));
+            (_resent, _lostForGood) = (0, 0);
+        }
+        while (left > 0 && _suspects.TryPeek(out var suspect))
+        {
+            if (suspect.InFlight.Cursor != 0)
+            {
+                left--;
+                CopyToAnother(now, suspect);
+                continue;
+            }
+            _suspects.Dequeue();
+        }
+    }
+
+    /// <summary>
+    /// Asks whom the policy sends the client to now: the same backend, or another once.
+    /// </summary>
+    private bool TryAskAgain(Instant now, in Held held)
+    {
+        var chosen = _remotes.ChooseForResend(now, held.Query.Client.Address);
+        var isSame = chosen == held.Backend && chosen.Sessions == held.Session;
+        return chosen is not null && (isSame || !held.Query.WasResent)
+            && chosen.TryForward(
+                now, held.Query with { WasResent = held.Query.WasResent || !isSame }, held.Packet);
+    }
+
+    private void SendLost(Instant now, InFlight queries)
+    {
+        var query = queries.Next(_packet, out var index, out var length);
+        queries.Drop(index);
+        if (query.Pair != 0)
+        {
+            if (_pairs.IsLostWithout(query.Pair))
+                CountLost();
+            return;
+        }
+        var packet = _packet.AsSpan(0, length);
+        if (!MayBeSentAgain(now, in query, packet) || _quarantine.IsRefused(now, packet)
+            || !TrySend(now, in query, packet))
+        {
+            CountLost();
+            return;
+        }
+        _counters.Add(Counter.ResendsAfterLoss);
+        _resent++;
+    }
+
+    private void CountLost()
+    {
+        _counters.Add(Counter.UnansweredLost);
+        _lostForGood++;
+    }
+
+    private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
+    {
+        var again = query with { WasResent = true };
+        var first = _remotes.ChooseForResend(now, query.Client.Address);
+        if (first is null)
+            return false;
+        if (first.TryForward(now, in again, packet))
+            return true;
+        // It is stuck now, so others come before it.
+        var second = _remotes.ChooseForResend(now, query.Client.Address);
+        return second is not null && second != first && second.TryForward(now, in again, packet);
+    }
+
+    private void CopyToAnother(Instant now, Backend suspect)
+    {
+        var query = suspect.InFlight.Next(_packet, out var index, out var length);
+        var packet = _packet.AsSpan(0, length);
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+            return;
+        var other = _remotes.ChooseForResend(now, query.Client.Address);
+        if (other is null || other == suspect)
+            return;
+        if (!IsInBudget(now))
+        {
+            _counters.Add(Counter.ResendsOverBudget);
+            return;
+        }
+        var pair = _pairs.Make();
+        if (!other.TryForward(now, query with { Pair = pair, WasResent = true }, packet))
+        {
+            _pairs.Discard(pair);
+            return;
+        }
+        suspect.InFlight.SetPair(index, pair);
+        _counters.Add(Counter.ResendsFromSuspect);
+        _copied.Add(now, 1);
+    }
+
+    private bool IsInBudget(Instant now) => _copied.Sum(now) < Math.Max(
+        Limits.LeastResendBudget, _forwarded.Sum(now) / Limits.ResendBudgetShare);
+
+    private static bool MayBeSentAgain(Instant now, in Query query, ReadOnlySpan<byte> packet) =>
+        !query.WasResent && now - query.ArrivedAt < Limits.ResendTime
+        && DnsQuestion.IsQuery(packet);
+}

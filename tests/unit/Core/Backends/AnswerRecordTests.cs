@@ -1,0 +1,282 @@
+// Failing backends: whose answers make them fail, who still goes to them, and how that ends
+// (docs/behaviour.md, section 3).
+
+using System.Linq;
+using Balancer.Core;
+using Tests.Support;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class AnswerRecordTests : CoreTest
+{
+    private const int Good = 0;
+    private const int ServerFailure = 2;
+    private const int NoSuchName = 3;
+    private const int Refused = 5;
+
+    private int _id;
+
+    [Theory]
+    [InlineData(ServerFailure)]
+    [InlineData(Refused)]
+    public void AnswersFarWorseThanAnothers_BringNoNewClients(int code)
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, code, 20, backends);
+        Assert.True(Snapshot("5302").IsFailing);
+        for (var client = 3; client <= 6; client++)
+            Exchange(client, Good, 1, backends);
+
+        Assert.All(Enumerable.Range(3, 4),
+            client => Assert.Equal(5301, Remote(client)!.Value.Primary.Value));
+        var failing = Log.Last<LogEvent.BackendFailing>();
+        Assert.Equal((5302, 20, 20, 5301, 0, 20),
+            (failing.Id.Value, failing.Failed, failing.Answers, failing.Other.Value,
+                failing.OtherFailed, failing.OtherAnswers));
+        Assert.Equal(1, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void ClientsThatAreWithIt_Stay()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        var before = backends[1].QueryCount;
+        Exchange(client: 2, ServerFailure, 1, backends);
+
+        Assert.Equal(before + 1, backends[1].QueryCount);
+        Assert.Equal(BackendId.None, Remote(2)!.Value.Backup);
+    }
+
+    [Fact]
+    public void ClientThatWentToABackup_DoesNotReturnToIt()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        backends[1].AnswersHeartbeats = false;
+        Ask(2);
+        Run(0.25);
+        Assert.True(Snapshot("5302").IsSuspect);
+        Ask(2);
+        Assert.Equal(5301, Remote(2)!.Value.Backup.Value);
+        backends[1].Control!.SendHeartbeat();
+        Run(0.01);
+        Assert.True(Snapshot("5302") is { IsSuspect: false, IsFailing: true });
+        var before = backends[1].QueryCount;
+        Ask(2);
+
+        Assert.Equal(before, backends[1].QueryCount);
+    }
+
+    [Fact]
+    public void NameThatIsRefusedEverywhere_MakesNobodyFail()
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Refused, 60, backends);
+        Exchange(client: 2, Refused, 60, backends);
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void NameThatDoesNotExist_IsAnAnswerLikeOthers()
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, NoSuchName, 60, backends);
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Theory]
+    [InlineData(19, 20)]
+    [InlineData(20, 19)]
+    public void TooFewAnswers_SayNothing(int good, int failed)
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Good, good, backends);
+        Exchange(client: 2, ServerFailure, failed, backends);
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Theory]
+    [InlineData(50, 1)]
+    [InlineData(49, 0)]
+    public void Margin_IsFiftyPoints(int failed, int times)
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Good, 100, backends);
+        Exchange(client: 2, Good, 100 - failed, backends);
+        Exchange(client: 2, ServerFailure, failed, backends);
+
+        Assert.Equal(times, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void AllButOneAreWrong_EachOfThemFails()
+    {
+        var backends = Backends("5301", "5302", "5303");
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, ServerFailure, 20, backends);
+        Exchange(client: 3, ServerFailure, 20, backends);
+
+        Assert.True(Snapshot("5302").IsFailing && Snapshot("5303").IsFailing);
+        Assert.False(Snapshot("5301").IsFailing);
+    }
+
+    [Fact]
+    public void LastOneThere_GetsClientsThoughItFails()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        backends[0].Crash();
+        Run(0.01);
+        Exchange(client: 3, ServerFailure, 1, backends);
+
+        Assert.Equal(5302, Remote(3)!.Value.Primary.Value);
+    }
+
+    [Fact]
+    public void NoAnswersForAWhile_ItIsJudgedAnew()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Run(9.9);
+        Assert.True(Snapshot("5302").IsFailing);
+        Run(0.2);
+
+        Assert.False(Snapshot("5302").IsFailing);
+        Assert.Equal(1, Count(Counter.BackendsNoLongerFailing));
+        Assert.Equal(0, Log.Last<LogEvent.BackendNoLongerFailing>().Answers);
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, ServerFailure, 19, backends);
+        Assert.False(Snapshot("5302").IsFailing);
+        Exchange(client: 2, ServerFailure, 1, backends);
+        Assert.True(Snapshot("5302").IsFailing);
+    }
+
+    [Fact]
+    public void GoodAnswers_EndItAfterTenSecondsAtTheEarliest()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Exchange(client: 2, Good, 100, backends);
+        Assert.True(Snapshot("5302").IsFailing);
+        Run(9);
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, Good, 1, backends);
+        Run(1);
+        Exchange(client: 2, Good, 1, backends);
+
+        Assert.False(Snapshot("5302").IsFailing);
+        Assert.Equal((0, 100), (Log.Last<LogEvent.BackendNoLongerFailing>().Failed,
+            Log.Last<LogEvent.BackendNoLongerFailing>().Answers));
+    }
+
+    [Theory]
+    [InlineData(26, 74, true)]
+    [InlineData(25, 75, false)]
+    public void StillAbove_IsMoreThan25Points(int failed, int good, bool isFailing)
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Run(9);
+        Exchange(client: 2, ServerFailure, failed, backends);
+        Exchange(client: 1, Good, 20, backends);
+        Run(2);
+        Exchange(client: 2, Good, good, backends);
+
+        Assert.Equal(isFailing, Snapshot("5302").IsFailing);
+    }
+
+    [Fact]
+    public void ShareBetween25And26Points_IsStillAbove()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        Run(9);
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, Good, 1, backends);
+        Run(2);
+        // 20 of 77 is 25.97 %.
+        Exchange(client: 2, Good, 56, backends);
+        Assert.True(Snapshot("5302").IsFailing);
+        Exchange(client: 2, Good, 3, backends);
+
+        Assert.False(Snapshot("5302").IsFailing);
+    }
+
+    [Fact]
+    public void NewSession_HasACleanRecord()
+    {
+        var backends = Backends("5301", "5302");
+        Fail(backends);
+        backends[1].Crash();
+        backends[1].Rebind();
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5302"));
+        Assert.False(Snapshot("5302").IsFailing);
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, ServerFailure, 19, backends);
+        Assert.Equal(1, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void ReplyThatAnswersNothing_OrHasNoHeader_IsNotRecorded()
+    {
+        var backends = Backends("5301", "5302");
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, Good, 1, backends);
+        for (var n = 0; n < 40; n++)
+            backends[1].Reply(Client(2), [0xff, 0xff, 0x80, ServerFailure, 0, 0, 0, 0, 0, 0, 0, 0]);
+        Run(0.01);
+        for (var n = 0; n < 40; n++)
+        {
+            Ask(2);
+            SimBackend.Reply(backends[1].Queries[^1], [0, 2, 0x80, ServerFailure]);
+            Run(0.001);
+        }
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    private SimBackend[] Backends(params string[] names)
+    {
+        var backends = HealthyBackends(names);
+        foreach (var backend in backends)
+            backend.EchoesQueries = false;
+        return backends;
+    }
+
+    /// <summary>The second fails, and client 2 is with it, client 1 with the first.</summary>
+    private void Fail(SimBackend[] backends)
+    {
+        Exchange(client: 1, Good, 20, backends);
+        Exchange(client: 2, ServerFailure, 20, backends);
+        Assert.True(Snapshot(backends[1].Name).IsFailing);
+    }
+
+    /// <summary>A client asks so often, and whoever is asked answers so.</summary>
+    private void Exchange(int client, int code, int times, SimBackend[] backends)
+    {
+        for (var n = 0; n < times; n++)
+        {
+            var before = backends.Select(backend => backend.Queries.Count).ToArray();
+            Ask(client, Query(++_id));
+            for (var i = 0; i < backends.Length; i++)
+            {
+                foreach (var got in backends[i].Queries.Skip(before[i]).ToArray())
+                {
+                    var reply = got.Payload.ToArray();
+                    (reply[2], reply[3]) = (0x80, (byte)code);
+                    SimBackend.Reply(got, reply);
+                }
+            }
+            Run(0.0001);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+// Suspicion: each arrow of its picture, what proves nothing, and how long trust takes the next
+// time.
+
+using System.Collections.Generic;
+using Balancer.Core;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class SuspicionTests
+{
+    private readonly Timers _timers = new();
+    private readonly Watched _backend = new();
+    private readonly Suspicion _suspicion;
+    private double _now = 1;
+
+    public SuspicionTests() => _suspicion = new Suspicion(_timers, _backend);
+
+    [Fact]
+    public void SilentAfterAQueryAndAHeartbeat_IsSuspect()
+    {
+        Query();
+        Pass(0.099);
+        Assert.Equal(0, _backend.Asked);
+        Pass(0.001);
+        Assert.Equal(1, _backend.Asked);
+        Pass(0.099);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.001);
+
+        Assert.True(_suspicion.IsSuspect);
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
+        Assert.Equal(0, _timers.Count);
+    }
+
+    [Fact]
+    public void NoQuery_NothingIsAskedHoweverSilentItIs()
+    {
+        Pass(100);
+
+        Assert.Equal(0, _backend.Asked);
+        Assert.False(_suspicion.IsSuspect);
+        Assert.Equal(0, _timers.Count);
+    }
+
+    [Fact]
+    public void ByteInTime_EndsTheWaitUntilTheNextQuery()
+    {
+        Query();
+        Pass(0.09);
+        Byte();
+        Pass(100);
+
+        Assert.Equal(0, _backend.Asked);
+        Assert.Equal(0, _timers.Count);
+    }
+
+    [Fact]
+    public void ByteAfterItWasAsked_EndsTheWait()
+    {
+        Query();
+        Pass(0.15);
+        Assert.Equal(1, _backend.Asked);
+        Byte();
+        Pass(100);
+
+        Assert.Equal(1, _backend.Asked);
+        Assert.Empty(_backend.Suspected);
+    }
+
+    [Fact]
+    public void QueryAfterAByte_IsWaitedForItsWholeTime()
+    {
+        Query();
+        Pass(0.05);
+        Byte();
+        Pass(0.03);
+        Query();
+        // The timer of the first is due now, and finds the second.
+        Pass(0.099);
+        Assert.Equal(0, _backend.Asked);
+        Pass(0.001);
+        Assert.Equal(1, _backend.Asked);
+        Pass(0.1);
+
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
+    }
+
+    [Fact]
+    public void FurtherQueries_DoNotBeginTheWaitAnew()
+    {
+        Query();
+        for (var n = 0; n < 20; n++)
+        {
+            Pass(0.01);
+            Query();
+        }
+
+        Assert.True(_suspicion.IsSuspect);
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.1)]
+    public void WaitThatEndsLate_ProvesNothingAndBeginsAgain(double before)
+    {
+        Query();
+        Pass(before);
+        var asked = _backend.Asked;
+        Stand(0.151);
+        Assert.Equal(asked, _backend.Asked);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.099);
+        Assert.Equal(asked, _backend.Asked);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.001);
+
+        Assert.Equal(before > 0, _suspicion.IsSuspect);
+        Assert.Equal(1, _backend.Asked);
+    }
+
+    [Fact]
+    public void WaitThatEndsALittleLate_CountsAllTheSame()
+    {
+        Query();
+        Stand(0.15);
+        Assert.Equal(1, _backend.Asked);
+        Stand(0.15);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void SomethingLiesUnread_ProvesNothing()
+    {
+        Query();
+        Pass(0.1);
+        _backend.HasUnread = true;
+        Pass(1);
+        Assert.False(_suspicion.IsSuspect);
+        Assert.Equal(1, _backend.Asked);
+        _backend.HasUnread = false;
+        Pass(0.1);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void FirstSuspicion_EndsWithTheFirstByte()
+    {
+        BecomeSuspect();
+        Pass(3);
+        Byte();
+
+        Assert.False(_suspicion.IsSuspect);
+        Assert.Equal([Seconds(3)], _backend.Trusted);
+        Assert.Equal(0, _timers.Count);
+        Pass(100);
+        Assert.Equal(1, _backend.Asked);
+    }
+
+    [Fact]
+    public void SuspectAgainAndAgain_ProvesItselfForLongerEachTime()
+    {
+        BecomeSuspect();
+        Byte();
+        foreach (var proof in new[] { 2, 4, 8, 16, 32, 32 })
+        {
+            BecomeSuspect();
+            Byte();
+            Assert.True(_suspicion.IsSuspect);
+            for (var n = 1; n < proof * 10; n++)
+            {
+                AnswerWithin(0.1);
+                Assert.True(_suspicion.IsSuspect, $"{n} of a proof of {proof} s");
+            }
+            AnswerWithin(0.1);
+            Assert.False(_suspicion.IsSuspect, $"proof of {proof} s");
+            Assert.Equal(Seconds(proof), _backend.Trusted[^1]);
+        }
+        Assert.Equal(_backend.Suspected.Count, _backend.Trusted.Count);
+    }
+
+    [Fact]
+    public void LongTrusted_IsTrustedAtOnceAgain()
+    {
+        BecomeSuspect();
+        Byte();
+        Pass(59.799);
+        BecomeSuspect();
+        Byte();
+        Assert.True(_suspicion.IsSuspect);
+        for (var n = 0; n < 20; n++)
+            AnswerWithin(0.1);
+        Assert.False(_suspicion.IsSuspect);
+
+        Pass(59.8);
+        BecomeSuspect();
+        Byte();
+        Assert.False(_suspicion.IsSuspect);
+        // And the next proof is as short as the first.
+        BecomeSuspect();
+        Byte();
+        for (var n = 0; n < 20; n++)
+            AnswerWithin(0.1);
+        Assert.False(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void SilentWhileProving_BeginsTheProofAnew()
+    {
+        BecomeSuspect();
+        Byte();
+        BecomeSuspect();
+        Byte();
+        for (var n = 0; n < 15; n++)
+            AnswerWithin(0.1);
+        var asked = _backend.Asked;
+        Pass(0.2);
+        // It is not asked again before it says something, and it is not suspected twice.
+        Pass(10);
+        Assert.InRange(_backend.Asked - asked, 0, 1);
+        Assert.True(_suspicion.IsSuspect);
+        Assert.Equal(2, _backend.Suspected.Count);
+        Byte();
+        for (var n = 0; n < 19; n++)
+            AnswerWithin(0.1);
+        Assert.True(_suspicion.IsSuspect);
+        AnswerWithin(0.1);
+
+        Assert.False(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void LateWaitWhileProving_IsNotSilence()
+    {
+        BecomeSuspect();
+        Byte();
+        BecomeSuspect();
+        Byte();
+        Pass(0.1);
+        Stand(1);
+        Byte();
+        for (var n = 0; n < 12; n++)
+            AnswerWithin(0.1);
+
+        Assert.False(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void SessionEnds_NextOneBeginsWithACleanSheet()
+    {
+        BecomeSuspect();
+        Byte();
+        BecomeSuspect();
+        _suspicion.OnSessionEnded();
+        Assert.False(_suspicion.IsSuspect);
+        Assert.Equal(0, _timers.Count);
+        BecomeSuspect();
+        Byte();
+
+        Assert.False(_suspicion.IsSuspect);
+    }
+
+    private static Duration Seconds(double seconds) =>
+        Duration.FromMilliseconds((long)(seconds * 1000 + 0.5));
+
+    private Instant Now => Instant.Zero + Seconds(_now);
+
+    private void Query() => _suspicion.OnQuery(Now);
+
+    private void Byte() => _suspicion.OnByte(Now);
+
+    private void BecomeSuspect()
+    {
+        Query();
+        Pass(0.2);
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    /// <summary>Time passes, and the byte that it was asked for comes at its end.</summary>
+    private void AnswerWithin(double seconds)
+    {
+        Pass(seconds);
+        Byte();
+    }
+
+    /// <summary>Time passes, a millisecond a turn.</summary>
+    private void Pass(double seconds)
+    {
+        for (var end = _now + seconds - 0.000_5; _now < end;)
+            Stand(0.001);
+    }
+
+    /// <summary>Time passes without a turn before its end.</summary>
+    private void Stand(double seconds)
+    {
+        _now += seconds;
+        _timers.RunDue(Now, 10);
+    }
+
+    private sealed class Watched : ISuspect
+    {
+        public bool HasUnread { get; set; }
+
+        public int Asked { get; private set; }
+
+        public List<Duration> Suspected { get; } = [];
+
+        public List<Duration> Trusted { get; } = [];
+
+        public void AskForHeartbeat(Instant now) => Asked++;
+
+        public void OnSuspected(Instant now, Duration silent) => Suspected.Add(silent);
+
+        public void OnTrusted(Instant now, Duration suspect) => Trusted.Add(suspect);
+    }
+}

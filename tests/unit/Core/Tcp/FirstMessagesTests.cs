@@ -1,0 +1,345 @@
+// FirstMessages: what TCP clients ask first is charged when backends die, and refused, as UDP
+// queries are; it is read, not altered (docs/behaviour.md, sections 5 and 6).
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Tests.Support;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class FirstMessagesTests : CoreTest
+{
+    private static readonly byte[] Killer = QueryFor("killer");
+    private static readonly byte[] Refused =
+        [0, 32, 0, 7, 0x81, 5, 0, 1, 0, 0, 0, 0, 0, 0, .. Killer.AsSpan(12)];
+
+    private readonly List<SimBackend> _backends = [];
+    private ushort _port = 1000;
+
+    public FirstMessagesTests()
+    {
+        foreach (var backend in HealthyBackends("5301", "5302", "5303"))
+        {
+            backend.EchoesQueries = false;
+            _backends.Add(backend);
+        }
+    }
+
+    [Fact]
+    public void InFlightAtTwoDeaths_IsRefusedOverTcpAndUdp()
+    {
+        KillTwiceOverTcp(Killer);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        var sessions = TcpSessionsSoFar;
+
+        var client = Connect(2);
+        client.Send(Framed(Killer));
+        Run(0.01);
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.All(TcpSessions.Skip(sessions), session => Assert.Empty(session.TcpBytes));
+        client.Close();
+        Run(0.01);
+        Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
+        Assert.Equal(0, Balancer.Core.ConnectionCount);
+        Ask(2, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void RefusedMessageInPiecesOfAByte_IsRefusedAndNothingOfItPassedOn()
+    {
+        KillTwiceOverTcp(Killer);
+        var sessions = TcpSessionsSoFar;
+
+        var client = Connect(2);
+        foreach (var one in Framed(Killer))
+        {
+            client.Send([one]);
+            Run(0.001);
+        }
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.All(TcpSessions.Skip(sessions), session => Assert.Empty(session.TcpBytes));
+    }
+
+    [Fact]
+    public void WhatComesBehindARefusedMessage_IsThrownAway()
+    {
+        KillTwiceOverTcp(Killer);
+        var client = Connect(2);
+        client.Send([.. Framed(Killer), .. Framed(QueryFor("behind"))]);
+        Run(0.01);
+        client.Send(Framed(QueryFor("later")));
+        Run(0.01);
+
+        Assert.Equal(Refused, client.Receive());
+        client.Close();
+        Run(0.01);
+        Assert.False(client.IsReset);
+        Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
+    }
+
+    [Fact]
+    public void OneDeathOverTcpAndOneOverUdp_AddUp()
+    {
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+        Ask(1, Killer);
+        Kill(_backends.Single(b => b.Queries.Count > 0));
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnswerInBetween_ClearsIt()
+    {
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+        AskOverTcp(1, Killer);
+        TcpSessions.Last().Send(Framed(Killer));
+        Run(0.01);
+        Kill(LastAsked());
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnswerInPart_ClearsNothing()
+    {
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+        AskOverTcp(1, Killer);
+        TcpSessions.Last().Send(Framed(Killer).AsSpan(0, 20));
+        Run(0.01);
+        Kill(LastAsked());
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void ConnectionEndedBeforeItsBackendDied_CountsAllTheSame()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, Killer);
+            TcpSessions.Last().Reset();
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void TenSecondsWithoutAnAnswer_CountsNoMore()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, Killer);
+            Run(10);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void MessageInPart_IsNotPassedOnAndNotCharged()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, Killer, bytes: 25);
+            Assert.Empty(TcpSessions.Last().TcpBytes);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(30)]
+    public void MessageInPartAndTheEnd_ArePassedOn(int bytes)
+    {
+        var client = AskOverTcp(1, Killer, bytes);
+        client.HalfClose();
+        Run(0.01);
+
+        Assert.Equal(Framed(Killer)[..bytes], TcpSessions.Last().TcpBytes);
+        Assert.True(TcpSessions.Last().HasEnded);
+    }
+
+    [Theory]
+    [InlineData(512, 0)]
+    [InlineData(513, 10)]
+    [InlineData(65_535, 2)]
+    [InlineData(0, 2)]
+    public void LongMessageInPart_IsPassedOnAsItComes(int length, int passed)
+    {
+        var client = Connect(1);
+        client.Send([(byte)(length >> 8), (byte)length, 1, 2, 3, 4, 5, 6, 7, 8]);
+        Run(0.01);
+
+        Assert.True(TcpSessions.Last().TcpBytes.Count >= passed);
+        Assert.Equal(passed == 0, TcpSessions.Last().TcpBytes.Count == 0);
+    }
+
+    /// <summary>The message behind may be the culprit; nobody knows its name.</summary>
+    [Fact]
+    public void MessageWithAnotherBehind_IsNotChargedAndNobodyInItsPlace()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            Ask(1, QueryFor("innocent"));
+            var client = Connect(1);
+            client.Send([.. Framed(QueryFor("victim")), .. Framed(Killer)]);
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void LaterMessage_KeepsOthersFromBeingRefused()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = AskOverTcp(1, QueryFor("first"));
+            TcpSessions.Last().Send(Framed(QueryFor("first")));
+            Run(0.01);
+            Ask(1, QueryFor("innocent"));
+            client.Send(Framed(Killer));
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void OrderlyStop_IsNoDeath()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, Killer);
+            LastAsked().Stop();
+            Run(0.1);
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void NewSessionOfTheSameBackend_IsNotChargedForTheOld()
+    {
+        AskOverTcp(1, Killer);
+        var backend = LastAsked();
+        Kill(backend);
+        Run(1);
+        Kill(backend);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void MoreThanAreRemembered_TheNewestCounts()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            for (var other = 0; other < Limits.FirstMessages; other++)
+                AskOverTcp(1 + other % 2, QueryFor($"slow{other}"), seconds: 0);
+            AskOverTcp(1, Killer);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Ask(1, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+    }
+
+    [Fact]
+    public void NotAQuery_IsRefusedWithAnEndAlone()
+    {
+        var notify = Killer.ToArray();
+        notify[2] = 0x20;
+        KillTwiceOverTcp(notify);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+
+        var client = Connect(2);
+        client.Send(Framed(notify));
+        Run(0.01);
+
+        Assert.Empty(client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.False(client.IsReset);
+    }
+
+    /// <summary>A query for NAME.example, type A; the id is 7.</summary>
+    private static byte[] QueryFor(string name) =>
+    [
+        0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+        (byte)name.Length, .. System.Text.Encoding.ASCII.GetBytes(name),
+        7, .. "example"u8, 0, 0, 1, 0, 1,
+    ];
+
+    private static byte[] Framed(byte[] message) =>
+        [(byte)(message.Length >> 8), (byte)message.Length, .. message];
+
+    private IEnumerable<SimBackendSession> TcpSessions => _backends
+        .SelectMany(backend => backend.Sessions)
+        .Where(session => session.IsTcp)
+        .OrderBy(session => session.Source.Port);
+
+    private int TcpSessionsSoFar => TcpSessions.Count();
+
+    /// <summary>A client host with a port of its own, the next one; a backend took it.</summary>
+    private SimStream Connect(int host)
+    {
+        var client = Kernel.ConnectClient(Client(host) with { Port = ++_port });
+        Run(0.001);
+        return client;
+    }
+
+    private SimStream AskOverTcp(
+        int host, byte[] query, int bytes = int.MaxValue, double seconds = 0.01)
+    {
+        var client = Connect(host);
+        var all = Framed(query);
+        client.Send(all.AsSpan(0, Math.Min(bytes, all.Length)));
+        Run(seconds);
+        return client;
+    }
+
+    private SimBackend LastAsked()
+    {
+        var last = TcpSessions.Last();
+        return _backends.Single(backend => backend.Sessions.Contains(last));
+    }
+
+    private void KillTwiceOverTcp(byte[] query)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, query);
+            Kill(LastAsked());
+        }
+    }
+
+    private void Kill(SimBackend victim)
+    {
+        victim.Crash();
+        victim.Rebind();
+        Run(0.1);
+    }
+}

@@ -1,0 +1,296 @@
+// One proxied connection that waits: for room in a backend's accept queue, and for a backend that
+// becomes suspect or whose control session ends. What a refusal does is in TcpProxyTests.
+
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Tests.Support;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class TcpProxyWaitTests
+{
+    // ---- For room in an accept queue ----
+
+    [Fact]
+    public void OnlyBackendIsFull_IsAskedEverMoreSlowlyUntilItHasRoom()
+    {
+        var s = new ProxyScenario();
+        Fill(s.Backend);
+        var start = s.Kernel.Now;
+        var client = s.Connect();
+        client.Send("kept"u8);
+        s.Run(0.5);
+
+        Assert.Equal([0, 10, 30, 70, 150, 250, 350, 450], Tries(s, start));
+        Assert.Equal(8, s.Counters[Counter.ConnectsToFullBackend]);
+        MakeRoom(s.Backend);
+        s.Run(0.1);
+
+        Assert.Equal("kept"u8, [.. s.LastTcp().TcpBytes]);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(0, s.Log.Count<LogEvent.ConnectionRefusedByBackend>());
+        Assert.Equal(new BackendId(5301),
+            Assert.Single(s.Log.Of<LogEvent.BackendAcceptQueueFull>()).Backend);
+        s.Finish(client, s.LastTcp(), suppressed: 1);
+    }
+
+    [Fact]
+    public void FirstIsFull_SecondIsAskedAtOnceAndThatIsNoTry()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var (first, second) = (s.Backends[0], s.Backends[1]);
+        Fill(first);
+        second.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        MakeRoom(first);
+        ProxyScenario.LastTcp(second).Close();
+        s.Settle();
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        s.Finish(client, ProxyScenario.LastTcp(first));
+    }
+
+    [Fact]
+    public void AllAreFull_AreAskedInTurnUntilOneHasRoom()
+    {
+        var s = new ProxyScenario(backends: 2);
+        Fill(s.Backends[0]);
+        Fill(s.Backends[1]);
+        var start = s.Kernel.Now;
+        var client = s.Connect();
+        s.Run(0.1);
+        Assert.Equal([0, 0, 10, 30, 70], Tries(s, start));
+        Assert.Equal([5301, 5302, 5301, 5302, 5301], Asked(s));
+        MakeRoom(s.Backends[1]);
+        s.Run(0.1);
+
+        s.Finish(client, ProxyScenario.LastTcp(s.Backends[1]), suppressed: 2);
+    }
+
+    [Fact]
+    public void OtherIsCold_FullOneIsAskedAgain()
+    {
+        var s = new ProxyScenario();
+        s.Backends.Add(new SimBackend(s.Kernel, "5302"));
+        s.Run(0.1);
+        Fill(s.Backend);
+        s.Connect();
+        s.Run(0.02);
+
+        Assert.Equal([5301, 5301], Asked(s));
+    }
+
+    [Fact]
+    public void FullForTenSeconds_ClientIsClosed()
+    {
+        var s = new ProxyScenario();
+        Fill(s.Backend);
+        var client = s.Connect();
+        s.Run(9.99);
+        Assert.False(client.IsClosedByBalancer);
+
+        s.Run(0.02);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsHandshakeTimedOut);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void RoomAfterNineSeconds_TenSecondsAreForTheOkToo()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        Fill(s.Backend);
+        var client = s.Connect();
+        s.Run(9);
+        MakeRoom(s.Backend);
+        s.Run(0.99);
+        Assert.Single(s.Backend.TcpSessions);
+        Assert.False(client.IsClosedByBalancer);
+
+        s.Run(0.02);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsHandshakeTimedOut);
+    }
+
+    [Fact]
+    public void FullBackendDies_ConnectionIsServedWhenItIsBack()
+    {
+        var s = new ProxyScenario();
+        Fill(s.Backend);
+        var client = s.Connect();
+        s.Run(0.1);
+        s.Backend.CloseSessions();
+        s.Run(0.5);
+        Assert.False(client.IsClosedByBalancer);
+        MakeRoom(s.Backend);
+        s.Run(1);
+
+        Assert.Equal(1, s.Relayed);
+    }
+
+    [Fact]
+    public void ClientResetsWhileItWaits_EndsAtOnce()
+    {
+        var s = new ProxyScenario();
+        Fill(s.Backend);
+        var client = s.Connect();
+        s.Run(0.1);
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft(suppressed: 1);
+    }
+
+    [Fact]
+    public void ObjectOfOneThatWaitedIsUsedAgain_NextOneBeginsAnew()
+    {
+        var s = new ProxyScenario(backends: 2);
+        Fill(s.Backends[0]);
+        Fill(s.Backends[1]);
+        s.Connect();
+        s.Run(11);
+        var start = s.Kernel.Now;
+        var before = Tries(s, start).Count;
+        s.Connect(host: 2);
+        s.Run(0.02);
+
+        Assert.Equal([0, 0, 10], Tries(s, start).Skip(before));
+    }
+
+    // ---- For a backend in trouble ----
+
+    [Fact]
+    public void BackendBecomesSuspect_AnotherTakesTheConnectionAtOnce()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = Await(s);
+        s.Backend.Hang();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Run(0.19);
+        Assert.Equal(0, s.Relayed);
+        s.Run(0.02);
+
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsMoved]);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
+        s.Backend.Resume();
+        s.Settle();
+        Assert.True(s.LastTcp().HasEnded);
+        client.Close();
+        ProxyScenario.LastTcp(s.Backends[1]).Close();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+    }
+
+    [Fact]
+    public void ControlSessionEnds_AnotherTakesTheConnectionAtOnce()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = Await(s);
+        s.Backend.Control!.Close();
+        s.Settle();
+
+        Assert.True(s.LastTcp().HasEnded);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsMoved]);
+        s.Finish(client, ProxyScenario.LastTcp(s.Backends[1]));
+    }
+
+    [Fact]
+    public void NoOtherBackend_ConnectionWaitsOnAndMovesWhenThereIsOne()
+    {
+        var s = new ProxyScenario();
+        Await(s);
+        s.Backend.Control!.Close();
+        s.Run(0.1);
+        Assert.False(s.LastTcp().HasEnded);
+        s.Backends.Add(new SimBackend(s.Kernel, "5302"));
+        s.Run(0.1);
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Single(s.Backends[1].TcpSessions);
+    }
+
+    [Fact]
+    public void SecondBackendFailsToo_ConnectionStaysWithIt()
+    {
+        var s = new ProxyScenario(backends: 3);
+        s.Backends[1].AnswersTcp = false;
+        Await(s);
+        s.Backend.Control!.Close();
+        s.Settle();
+        s.Backends[1].Control!.Close();
+        s.Settle();
+
+        Assert.Equal(1, s.Counters[Counter.ConnectionsMoved]);
+        Assert.False(ProxyScenario.LastTcp(s.Backends[1]).HasEnded);
+        Assert.Empty(s.Backends[2].TcpSessions);
+    }
+
+    [Fact]
+    public void ConnectionIsRelayed_StaysWithItsBackend()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.ConnectThrough();
+        s.Backend.Control!.Close();
+        s.Settle();
+
+        Assert.Equal(0, s.Counters[Counter.ConnectionsMoved]);
+        Assert.False(s.LastTcp().HasEnded);
+    }
+
+    [Fact]
+    public void ThousandsWait_EachTurnMovesABoundedNumberAndAllAreMoved()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Backend.AnswersTcp = false;
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Settle();
+        for (var n = 0; n < 500; n++)
+            s.Connect(port: (ushort)(4000 + n));
+        s.Run(0.1);
+        Assert.Equal(500, s.Backend.TcpSessions.Count);
+        s.Backend.Control!.Close();
+        s.Run(0.1);
+
+        Assert.Equal(500, s.Counters[Counter.ConnectionsMoved]);
+        Assert.Equal(500, s.Relayed);
+    }
+
+    private static SimStream Await(ProxyScenario s)
+    {
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        return client;
+    }
+
+    private static void Fill(SimBackend backend)
+    {
+        backend.Accepts = false;
+        backend.Listener.Backlog = -1;
+    }
+
+    private static void MakeRoom(SimBackend backend)
+    {
+        backend.Listener.Backlog = backend.Backlog;
+        backend.Accepts = true;
+    }
+
+    private static IEnumerable<int> Asked(ProxyScenario s) =>
+        s.Log.Of<LogEvent.ConnectionOpened>().Select(opened => opened.Backend.Value);
+
+    /// <summary>When a backend was asked to take a connection, in milliseconds.</summary>
+    private static List<long> Tries(ProxyScenario s, Instant start) =>
+        s.Log.TimesOf<LogEvent.ConnectionOpened>()
+            .Select(at => (at - start).Nanoseconds / 1_000_000).ToList();
+}

@@ -1,0 +1,77 @@
+// Fingerprint: which queries are the same for whoever answers them, whatever the bytes are.
+
+using System;
+using System.Linq;
+using Balancer.Core;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class FingerprintTests
+{
+    /// <summary>WWW.example A IN, id 7, with one OPT record of 1232 bytes and a cookie.</summary>
+    private static readonly byte[] Query =
+    [
+        0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1,
+        3, .. "WWW"u8, 7, .. "example"u8, 0, 0, 1, 0, 1,
+        0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8,
+    ];
+
+    private const int SizeAt = 12 + 13 + 4 + 3;
+
+    [Fact]
+    public void IdCaseExactSizeAndWhatIsInAnOption_DoNotMatter()
+    {
+        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((0, 9), (1, 1))));
+        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((13, (byte)'w'))));
+        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((SizeAt + 1, 207))));
+        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((Query.Length - 1, 99))));
+    }
+
+    [Theory]
+    [InlineData(2, 0)] // RD
+    [InlineData(3, 16)] // CD
+    [InlineData(13, (byte)'x')] // the name
+    [InlineData(12 + 13 + 1, 28)] // the type
+    [InlineData(12 + 13 + 3, 3)] // the class
+    [InlineData(SizeAt, 0)] // the size class: 208
+    [InlineData(SizeAt + 4, 0x80)] // DO
+    [InlineData(SizeAt + 9, 3)] // which option
+    public void WhatAServerTreatsInAnotherWay_Matters(int at, byte value) =>
+        Assert.NotEqual(Fingerprint.Of(Query), Fingerprint.Of(With((at, value))));
+
+    [Fact]
+    public void EveryCut_IsReadToItsEndAndIsAnother()
+    {
+        var seen = Enumerable.Range(0, Query.Length + 1)
+            .Select(length => Fingerprint.Of(Query.AsSpan(0, length)));
+
+        // The id is left out, so the first three are alike but for their length.
+        Assert.Equal(Query.Length + 1, seen.Distinct().Count());
+    }
+
+    [Fact]
+    public void AnyBytes_AreRead()
+    {
+        var random = new Random(5);
+        var bytes = new byte[600];
+        for (var n = 0; n < 20_000; n++)
+        {
+            random.NextBytes(bytes);
+            var length = random.Next(bytes.Length);
+            // Counts that promise something make more of it be read.
+            (bytes[4], bytes[5], bytes[10], bytes[11]) = (0, 1, 0, 1);
+            if (n % 2 == 0)
+                bytes[12] = (byte)random.Next(64);
+            Assert.NotEqual(0ul, Fingerprint.Of(bytes.AsSpan(0, length)));
+        }
+    }
+
+    private static byte[] With(params (int At, byte Value)[] changes)
+    {
+        var changed = Query.ToArray();
+        foreach (var (at, value) in changes)
+            changed[at] = value;
+        return changed;
+    }
+}

@@ -1,0 +1,204 @@
+// Held answers: errors of backends that have just said hello are kept from clients, and their
+// queries asked again (docs/behaviour.md, section 5).
+
+using System.Linq;
+using Balancer.Core;
+using Tests.Support;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class HoldsTests : CoreTest
+{
+    private const int Good = 0;
+    private const int ServerFailure = 2;
+    private const int Refused = 5;
+
+    private int _code;
+
+    public HoldsTests()
+        : base(new BalancerOptions())
+    {
+    }
+
+    [Theory]
+    [InlineData(ServerFailure)]
+    [InlineData(Refused)]
+    public void ErrorOfOneThatHasJustSaidHello_IsKeptUntilItKnowsBetter(int code)
+    {
+        var backend = Backend("5301", code);
+        Ask(1);
+        Run(0.35);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        Assert.Equal(4, backend.QueryCount);
+        Assert.Equal(4, Count(Counter.RepliesHeld));
+        _code = Good;
+        Run(0.1);
+
+        var reply = Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal((Client(1), Good), (reply.To, reply.Payload[3] & 0xf));
+        Assert.Equal(1, Count(Counter.QueriesForwarded));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void AllWereRestartedTogether_NobodyIsToldAnError()
+    {
+        var backends = new[] { "5301", "5302", "5303" }
+            .Select(name => Backend(name, ServerFailure)).ToArray();
+        for (var client = 1; client <= 60; client++)
+        {
+            Ask(client);
+            Run(0.01);
+            if (Kernel.Now > Instant.Zero + Seconds(0.5))
+                _code = Good;
+        }
+        Run(0.2);
+
+        Assert.Equal(60, Kernel.Datagrams.Sent.Count);
+        Assert.All(Kernel.Datagrams.Sent, reply => Assert.Equal(Good, reply.Payload[3] & 0xf));
+        Assert.All(backends, backend => Assert.True(backend.QueryCount > 20));
+    }
+
+    [Fact]
+    public void WhatIsHeld_DoesNotMakeABackendFail()
+    {
+        var slow = Backend("5301", ServerFailure);
+        var quick = new SimBackend(Kernel, "5302") { EchoesQueries = true };
+        Run(0.03);
+        for (var client = 1; client <= 60; client++)
+            Ask(client);
+        Run(0.5);
+
+        Assert.True(slow.QueryCount > 40 && quick.QueryCount > 20);
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void WarmUpIsOver_TheErrorIsPassedOn()
+    {
+        Backend("5301", ServerFailure);
+        Ask(1);
+        Run(0.95);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        Run(0.2);
+
+        Assert.Equal(ServerFailure, Assert.Single(Kernel.Datagrams.Sent).Payload[3] & 0xf);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void WarmOne_IsBelievedAtOnce()
+    {
+        Backend("5301", ServerFailure);
+        Run(1.1);
+        Ask(1);
+
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(0, Count(Counter.RepliesHeld));
+    }
+
+    [Fact]
+    public void WarmerOneIsThere_ItIsAskedInstead()
+    {
+        var cold = Backend("5301", ServerFailure);
+        Ask(1);
+        var warm = new SimBackend(Kernel, "5302") { EchoesQueries = true };
+        cold.Stop();
+        Run(1.2);
+        var restarted = new SimBackend(Kernel, "5301");
+        Run(0.05);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, warm.QueryCount);
+        Assert.Equal(0, restarted.QueryCount);
+        Assert.Single(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void SessionThatEnded_IsAnotherBackend_AndThatIsAskedOnce()
+    {
+        var first = Backend("5301", ServerFailure);
+        Ask(1);
+        Crash(first);
+        Run(0.15);
+        Assert.Equal(2, first.Queries.Count);
+        Crash(first);
+        Run(0.15);
+
+        Assert.Equal(2, first.Queries.Count);
+        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Empty(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void WhatIsNoQuery_OrHasACopy_IsPassedOn()
+    {
+        Backend("5301", ServerFailure);
+        var update = Query(1);
+        update[2] = 5 << 3;
+        Ask(1, update);
+
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(0, Count(Counter.RepliesHeld));
+    }
+
+    [Fact]
+    public void TooManyAreHeld_TheRestIsPassedOn()
+    {
+        Backend("5301", ServerFailure);
+        for (var n = 0; n <= Limits.HeldQueries; n++)
+        {
+            Kernel.InjectDatagram(Client(n), Query(n));
+            if (n % 500 == 0)
+                Run(0.0001);
+        }
+        Run(0.001);
+
+        Assert.Equal(Limits.HeldQueries, Count(Counter.RepliesHeld));
+        Assert.Single(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void Stop_WaitsForThem()
+    {
+        Backend("5301", ServerFailure);
+        Ask(1);
+        Kernel.RequestStop();
+        Run(0.05);
+        Assert.False(Balancer.HasStopped);
+        _code = Good;
+        Run(0.2);
+
+        Assert.True(Balancer.HasStopped);
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+    }
+
+    private void Crash(SimBackend backend)
+    {
+        backend.Crash();
+        backend.Rebind();
+        Run(0.03);
+        Assert.Equal(BackendState.Healthy, State(backend.Name));
+    }
+
+    private SimBackend Backend(string name, int code)
+    {
+        _code = code;
+        var backend = new SimBackend(Kernel, name) { Answers = AnswerOf };
+        Run(0.03);
+        Assert.Equal(BackendState.Healthy, State(name));
+        return backend;
+    }
+
+    private byte[] AnswerOf(byte[] query)
+    {
+        var reply = query.ToArray();
+        (reply[2], reply[3]) = ((byte)(0x80 | query[2]), (byte)_code);
+        return reply;
+    }
+}

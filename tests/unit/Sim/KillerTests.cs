@@ -1,0 +1,106 @@
+// A question that ends whoever reads it, asked over UDP, over TCP and over both, while others have
+// a thousand queries a second in flight: how many backends it ends, and who is refused besides.
+
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using Balancer.Core;
+using FakeBinder;
+using Simulation.Checking;
+using Simulation.Running;
+using Simulation.Scenarios;
+using Xunit;
+using static Tests.Unit.Sim.RunningWorlds;
+
+namespace Tests.Unit.Sim;
+
+public sealed class KillerTests
+{
+    private const int Hosts = 20;
+    private const int QueriesOfAHost = 400;
+    private static readonly Duration Every = Duration.FromMilliseconds(20);
+    private readonly Witness _witness = new();
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void Killer_EndsTwoBackendsAMinuteAndThenOneATerm(bool overUdp, bool overTcp)
+    {
+        var scenario = World(overUdp, overTcp);
+
+        Assert.Null(ScenarioRun.Execute(scenario, _witness, new CheckSet(scenario)).Violation);
+
+        var deaths = Deaths.ToList();
+        Assert.Equal(2, deaths.Count(at => at < At(60)));
+        // The first two, one after a minute, and one after two more.
+        Assert.Equal(4, deaths.Count);
+        Assert.All(_witness.Logged<LogEvent.QueryQuarantined>(),
+            refused => Assert.True(IsKiller(refused.Event.Query)));
+    }
+
+    [Fact]
+    public void KillerBehindAnotherQuestion_HasNobodyRefused()
+    {
+        var scenario = World(overUdp: false, overTcp: true);
+        scenario = scenario with
+        {
+            TcpClients = [.. scenario.TcpClients.Select(client => client with { Queries = 2 })],
+        };
+
+        Assert.Null(ScenarioRun.Execute(scenario, _witness, new CheckSet(scenario)).Violation);
+
+        Assert.True(Deaths.Count() > 2);
+        Assert.Empty(_witness.Logged<LogEvent.QueryQuarantined>());
+    }
+
+    /// <summary>Before chaos ends, and every backend is started anew.</summary>
+    private IEnumerable<Instant> Deaths => _witness.Logged<LogEvent.BackendFaulted>()
+        .Where(logged => logged.At < At(215)
+            && logged.Event.Fault.Cause == FaultCause.EndOfStream)
+        .Select(logged => logged.At);
+
+    private static bool IsKiller(byte[] query) =>
+        query.AsSpan().IndexOf("killer"u8) > 0;
+
+    private static Scenario World(bool overUdp, bool overTcp) => new()
+    {
+        Seed = 3,
+        HealAt = At(215),
+        End = At(230),
+        Backends =
+        [
+            .. Enumerable.Range(0, 4).Select(n => Backend(n, $"{5301 + n}", isCore: true,
+                Misbehaviour.None with { DelayNs = 50_000_000 })),
+        ],
+        UdpClients =
+        [
+            .. Enumerable.Range(0, Hosts).Select(Busy),
+            new UdpClientPlan(400, Ipv4.From(10, 3, 0, 1), Retries: false,
+                overUdp ? [.. Times(1.3).Select(at => new QueryPlan(
+                    at, 4000, QueryKind.Killer, 0))] : []),
+        ],
+        TcpClients =
+        [
+            .. Times(1.7).Where(_ => overTcp).Select((at, n) => new TcpClientPlan(
+                1000 + n, Ipv4.From(10, 5, 0, 1), (ushort)(10_000 + n), at, Queries: 1,
+                ChunkBytes: 65_536, TcpManner.Proper, Duration.Zero, Killer: 1)),
+        ],
+    };
+
+    /// <summary>Fifty queries a second, while the first two backends die.</summary>
+    private static UdpClientPlan Busy(int host) => new(
+        host, Ipv4.From(10, 1, 0, (byte)(host + 1)), Retries: true,
+        [.. Enumerable.Range(0, QueriesOfAHost).Select(n => new QueryPlan(
+            At(5) + new Duration(n * Every.Nanoseconds), (ushort)(4000 + n % 8),
+            QueryKind.Question, 0))]);
+
+    private static ImmutableArray<Instant> Times(double apart)
+    {
+        var times = ImmutableArray.CreateBuilder<Instant>();
+        for (var at = 10.0; at < 210; at += apart)
+            times.Add(At(at));
+        return times.ToImmutable();
+    }
+}
