@@ -421,7 +421,11 @@ internal sealed class ReferenceModel
         {
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
-            session.Reads += bytes.Length > 0 ? 1 : 0;
+            if (bytes.Length > 0)
+            {
+                session.Reads++;
+                (session.LastReadAt, session.LastReadIn) = (Now, Turn);
+            }
             Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
             Replies.OnSessionWasRead(session, bytes.Length);

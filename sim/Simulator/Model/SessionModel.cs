@@ -120,6 +120,8 @@ internal sealed class SessionModel(ReferenceModel model)
             if (session.Evidence == null || session.IsRetired)
                 model.Replies.OnFrame();
         }
+        if (session.Evidence == null && !session.IsRetired)
+            model.Suspicion.OnWasRead(session);
     }
 
     private void OnFrame(ExpectedSession session, in SeenFrame frame)

@@ -476,6 +476,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
+    bool ISuspect.HasQueries => InFlight.Count > 0;
+
     void ISuspect.AskForHeartbeat(Instant now)
     {
         if (!_heartbeatTimeout.IsArmed)
@@ -594,7 +596,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         {
             mayHaveMore = result.Count == mostBytes;
             _suspicion.OnByte(now);
-            return ReadFrames(now, buffer[..result.Count]);
+            var frames = ReadFrames(now, buffer[..result.Count]);
+            _suspicion.OnRead(now);
+            return frames;
         }
         if (result.Status != IoStatus.WouldBlock)
             OnFault(now, Fault.OfRead(result));

@@ -288,6 +288,23 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void BackendAnswersOneAndThenHangs_TheOtherAnswersTheRest()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Silence(backends[0]);
+        Ask(1, Query(1));
+        Ask(1, Query(2));
+        SimBackend.Reply(backends[0].Queries[0], Query(1));
+        Run(0.19);
+        Assert.False(Snapshot("5301").IsSuspect);
+        Run(0.02);
+
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Equal(2, Count(Counter.RepliesSent));
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+    }
+
+    [Fact]
     public void SuspectAnswersFirst_TheOthersReplyIsTheDuplicate()
     {
         var backends = HealthyBackends("5301", "5302");
