@@ -205,12 +205,17 @@ internal sealed class ArrivalModel(ReferenceModel model)
             _ = taken != null ? remote.UdpForwarded++ : remote.UdpDropped++;
     }
 
-    /// <summary>A backend is stuck: others come before it now, if there are others.</summary>
+    /// <summary>A backend is stuck: others come before it now, each once.</summary>
     private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
     {
-        var other = Choose(query.Client.Address, out _);
-        return other != null && other != stuck && model.Flights.TryPut(other, query)
-            ? other : null;
+        var tried = new HashSet<ExpectedBackend> { stuck };
+        while (Choose(query.Client.Address, out _) is { IsStuck: false, IsSuspect: false } other
+            && tried.Add(other))
+        {
+            if (model.Flights.TryPut(other, query))
+                return other;
+        }
+        return null;
     }
 
     private ExpectedBackend? Choose(Ipv4 client, out ExpectedRemote? remote)

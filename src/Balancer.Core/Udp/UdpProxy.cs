@@ -129,8 +129,8 @@ internal sealed class UdpProxy
     }
 
     /// <summary>
-    /// Gives a query to its backend, or to another if that takes no more for now; to which, or null
-    /// if none takes it.
+    /// Gives a query to its backend, or to another if that takes no more for now, and so on; to
+    /// which, or null if none takes it.
     /// </summary>
     private Backend? Forward(
         Instant now, Backend first, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -138,10 +138,13 @@ internal sealed class UdpProxy
         var query = new Query(header.Peer, header.Local, now);
         if (first.TryForward(now, in query, payload))
             return first;
-        // It is stuck now, so others come before it.
-        var second = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
-        if (second is not null && second != first && second.TryForward(now, in query, payload))
-            return second;
+        // Who refuses is stuck now, so others come before it, and each is asked once at most.
+        while (_remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _)
+            is { IsAtEase: true } other)
+        {
+            if (other.TryForward(now, in query, payload))
+                return other;
+        }
         first.CountDrop();
         return null;
     }

@@ -482,6 +482,25 @@ public sealed class ResendsTests : CoreTest
         AssertNothingInFlight();
     }
 
+    // ---- Full queues ----
+
+    [Fact]
+    public void TwoQueuesAreFull_TheThirdBackendGetsTheQuery()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        backends[0].Hang();
+        backends[1].Hang();
+        for (var n = 0; n < 2400; n++)
+        {
+            Kernel.InjectDatagram(Client(n % 2 + 1), Query(n, 500));
+            if (n % 32 == 31)
+                Balancer.Turn();
+        }
+
+        Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
+        Assert.NotEqual(0, backends[2].QueryCount);
+    }
+
     private static void Silence(SimBackend backend)
     {
         backend.EchoesQueries = false;
