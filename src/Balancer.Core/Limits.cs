@@ -465,6 +465,12 @@ public static class Limits
     public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
 
     /// <summary>
+    /// A backend that is silent for so long gets no query that was sent to one already, if another
+    /// is there. Ours: far longer than an answer takes, and two that hang together differ by less.
+    /// </summary>
+    public static readonly Duration DoubtTime = Duration.FromMilliseconds(20);
+
+    /// <summary>
     /// A wait that ends later than this proves nothing about the other side. Ours.
     /// </summary>
     public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
@@ -555,6 +561,7 @@ public static class Limits
             "what is held is asked again, and may be elsewhere");
         Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
+        Verify.That(DoubtTime < SilenceTime, "who is silent is doubted before it is asked");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }
 }

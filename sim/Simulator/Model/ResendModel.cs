@@ -233,12 +233,12 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private bool TrySend(ExpectedQuery query)
     {
-        var first = Choose(query);
+        var first = ChooseLast(query);
         if (first == null)
             return false;
         if (model.Flights.TryPut(first, query.Again()))
             return true;
-        var second = Choose(query);
+        var second = ChooseLast(query);
         return second != null && second != first && model.Flights.TryPut(second, query.Again());
     }
 
@@ -246,7 +246,7 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         if (!query.MayBeSentAgain(model.Now))
             return;
-        var other = Choose(query);
+        var other = ChooseLast(query);
         if (other == null || other == suspect.Backend)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
@@ -270,6 +270,14 @@ internal sealed class ResendModel(ReferenceModel model)
         var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
         model.Arrivals.OweBinding();
         return chosen;
+    }
+
+    /// <summary>As Choose, for a query that no third backend may get.</summary>
+    private ExpectedBackend? ChooseLast(ExpectedQuery query)
+    {
+        var chosen = Choose(query);
+        return chosen == null || !PolicyModel.MayHang(chosen, model.Now)
+            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
     }
 
     private void Note(Dictionary<long, long> counts) =>

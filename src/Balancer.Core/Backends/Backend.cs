@@ -148,6 +148,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     public bool IsSuspect => _suspicion.IsSuspect;
 
+    /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
+    public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
+
     /// <summary>What its last answers were.</summary>
     public AnswerRecord Answers => _answers;
 

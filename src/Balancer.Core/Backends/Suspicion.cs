@@ -84,6 +84,13 @@ internal sealed class Suspicion
 
     public bool IsSuspect => _phase >= Phase.Suspect;
 
+    /// <summary>
+    /// It owes an answer for so long that it may have hung; what must not be lost a second time is
+    /// better sent to another.
+    /// </summary>
+    public bool IsDoubtful(Instant now) => _phase == Phase.Asked
+        || (_phase == Phase.Waiting && now - _since >= Limits.DoubtTime);
+
     /// <summary>A query was put into the backend's queue.</summary>
     public void OnQuery(Instant now)
     {

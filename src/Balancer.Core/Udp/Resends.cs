@@ -181,13 +181,13 @@ internal sealed class Resends
     private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var first = _remotes.ChooseForResend(now, query.Client.Address);
+        var first = _remotes.ChooseForLastTime(now, query.Client.Address);
         if (first is null)
             return false;
         if (first.TryForward(now, in again, packet))
             return true;
         // It is stuck now, so others come before it.
-        var second = _remotes.ChooseForResend(now, query.Client.Address);
+        var second = _remotes.ChooseForLastTime(now, query.Client.Address);
         return second is not null && second != first && second.TryForward(now, in again, packet);
     }
 
@@ -197,7 +197,7 @@ internal sealed class Resends
         var packet = _packet.AsSpan(0, length);
         if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
             return;
-        var other = _remotes.ChooseForResend(now, query.Client.Address);
+        var other = _remotes.ChooseForLastTime(now, query.Client.Address);
         if (other is null || other == suspect)
             return;
         if (!IsInBudget(now))

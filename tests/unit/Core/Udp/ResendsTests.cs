@@ -96,6 +96,41 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void BackendDiesWhileAnotherHangs_TheThirdAnswersAllThatItHad()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        backends[0].EchoesQueries = false;
+        backends[1].Hang();
+        for (var client = 1; client <= 9; client++)
+            Ask(client);
+        Run(Limits.DoubtTime.TotalSeconds);
+        backends[0].Crash();
+        Run(0.01);
+
+        Assert.Equal(6, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(3, Count(Counter.ResendsAnswered));
+    }
+
+    [Fact]
+    public void TwoBackendsHang_TheThirdAnswersAll()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Ask(1);
+        Ask(2);
+        Ask(3);
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1);
+        Run(0.05);
+        Ask(2);
+        Ask(3);
+        Ask(1);
+        Run(0.3);
+
+        Assert.Equal(7, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
     public void Newest_IsSentFirst()
     {
         var backends = HealthyBackends("5301", "5302");
