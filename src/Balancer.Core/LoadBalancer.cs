@@ -228,7 +228,11 @@ public sealed class LoadBalancer : IBackendReports
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnTrusted() => _tcp.LookAround();
+    void IBackendReports.OnTrusted()
+    {
+        _resends.OnTrusted(_backends.All);
+        _tcp.LookAround();
+    }
 
     // ---- The stop ----
 

@@ -116,15 +116,28 @@ internal sealed class ResendModel(ReferenceModel model)
         _lost.Enqueue(new Lost(session.Backend, queries));
     }
 
-    public void OnSuspected(ExpectedSession session) => _walks.Enqueue(
-        new Walk(session, new Queue<ExpectedQuery>(session.InFlight.NewestFirst)));
+    public void OnSuspected(ExpectedSession session)
+    {
+        var walk = _walks.FirstOrDefault(walk => walk.Session == session);
+        if (walk == null)
+            _walks.Enqueue(walk = new Walk(session, new Queue<ExpectedQuery>()));
+        walk.Queries.Clear();
+        foreach (var query in session.InFlight.NewestFirst)
+            walk.Queries.Enqueue(query);
+    }
 
+    /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
     public void OnTrusted(ExpectedSession session)
     {
         foreach (var walk in _walks)
         {
             if (walk.Session == session)
                 walk.Queries.Clear();
+        }
+        foreach (var backend in model.Policy.Backends)
+        {
+            if (backend is { IsSuspect: true, Session: { } suspect })
+                OnSuspected(suspect);
         }
     }
 

@@ -93,7 +93,21 @@ internal sealed class Resends
     public void OnSuspected(Backend suspect)
     {
         suspect.InFlight.BeginWalk();
-        _suspects.Enqueue(suspect);
+        if (!_suspects.Contains(suspect))
+            _suspects.Enqueue(suspect);
+    }
+
+    /// <summary>
+    /// A backend is trusted again: it may take what others have that are suspect still, and that
+    /// nobody could take when they became so.
+    /// </summary>
+    public void OnTrusted(ReadOnlySpan<Backend> backends)
+    {
+        foreach (var backend in backends)
+        {
+            if (backend.IsSuspect)
+                OnSuspected(backend);
+        }
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>

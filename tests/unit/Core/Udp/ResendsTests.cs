@@ -131,6 +131,22 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void AllHangAndOneIsTrustedAgain_ItGetsWhatTheOthersHave()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1);
+        Ask(2);
+        Run(0.3);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        backends[1].Resume();
+        Run(0.01);
+
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
     public void Newest_IsSentFirst()
     {
         var backends = HealthyBackends("5301", "5302");
