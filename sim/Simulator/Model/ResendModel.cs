@@ -126,14 +126,20 @@ internal sealed class ResendModel(ReferenceModel model)
             walk.Queries.Enqueue(query);
     }
 
-    /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
-    public void OnTrusted(ExpectedSession session)
+    /// <summary>What it has is not sent to others any more.</summary>
+    public void EndWalk(ExpectedSession session)
     {
         foreach (var walk in _walks)
         {
             if (walk.Session == session)
                 walk.Queries.Clear();
         }
+    }
+
+    /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
+    public void OnTrusted(ExpectedSession session)
+    {
+        EndWalk(session);
         foreach (var backend in model.Policy.Backends)
         {
             if (backend is { IsSuspect: true, Session: { } suspect })
