@@ -47,7 +47,7 @@ public sealed class LoadBalancer : IBackendReports
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
         var pairs = new QueryPairs();
-        var quarantine = new Quarantine(Counters, log);
+        var quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, quarantine, this);
         _remotes = new Remotes(services, _backends);
         var messages = new FirstMessages(quarantine);

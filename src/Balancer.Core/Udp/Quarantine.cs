@@ -27,7 +27,7 @@ using System.Collections.Generic;
 namespace Balancer.Core;
 
 /// <summary>Refuses the queries that end backends.</summary>
-internal sealed class Quarantine(Counters counters, IBalancerLog log)
+internal sealed class Quarantine(Services services)
 {
     private readonly Dictionary<ulong, Case> _cases = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -80,12 +80,12 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
 
     /// <summary>Whether a query is refused now.</summary>
     public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => _convicted > 0
-        && _cases.TryGetValue(Fingerprint.Of(query), out var found) && now < found.RefusedUntil;
+        && _cases.TryGetValue(Of(query), out var found) && now < found.RefusedUntil;
 
     /// <summary>A backend answered a query, so it is not what ends backends.</summary>
     public void OnAnswered(ReadOnlySpan<byte> query)
     {
-        var fingerprint = Fingerprint.Of(query);
+        var fingerprint = Of(query);
         Remove(fingerprint);
         if (IsSample)
             _answered[_sampled++ % _answered.Length] = fingerprint;
@@ -134,7 +134,7 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
     private void Accuse(Instant now, Instant sentAt, Endpoint client,
         ReadOnlySpan<byte> packet, ref Suspect culprit)
     {
-        var fingerprint = Fingerprint.Of(packet);
+        var fingerprint = Of(packet);
         var hasEvidence = TryAccuse(now, fingerprint, now - sentAt);
         var known = culprit.Fingerprint;
         if (!hasEvidence || fingerprint == known
@@ -196,9 +196,11 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
         convict.Term = Duration.Max(Limits.FirstQuarantine,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
         convict.RefusedUntil = now + convict.Term;
-        counters.Add(Counter.QuarantinesBegun);
-        log.Write(new LogEvent.QueryQuarantined(id, client, packet, convict.Term));
+        services.Counters.Add(Counter.QuarantinesBegun);
+        services.Log.Write(new LogEvent.QueryQuarantined(id, client, packet, convict.Term));
     }
+
+    private ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, services.Options.HashKey);
 
     /// <summary>Two deaths count together if a minute at most is between them.</summary>
     private void ForgetOld(Instant now)
