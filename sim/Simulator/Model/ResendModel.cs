@@ -246,6 +246,11 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         if (!query.MayBeSentAgain(model.Now))
             return;
+        if (model.Quarantine.IsRefused(query.Packet))
+        {
+            model.Flights.OnGivenUp?.Invoke(query);
+            return;
+        }
         var other = Choose(query);
         if (other == null || other == suspect.Backend)
             return;

@@ -195,8 +195,11 @@ internal sealed class Resends
     {
         var query = suspect.InFlight.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
-        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet)
+            || _quarantine.IsRefused(now, packet))
+        {
             return;
+        }
         var other = _remotes.ChooseForResend(now, query.Client.Address);
         if (other is null || other == suspect)
             return;
