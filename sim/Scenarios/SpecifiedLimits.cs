@@ -198,6 +198,9 @@ public static class SpecifiedLimits
     /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
     public const int RefusalCases = 4096;
 
+    /// <summary>Deaths that count for one query.</summary>
+    public const int DeathsRemembered = 64;
+
     /// <summary>Every so many answers one is remembered.</summary>
     public const int AnswersOfASample = 8;
 

@@ -375,6 +375,11 @@ public static class Limits
     public const int QuarantineCases = 4096;
 
     /// <summary>
+    /// Deaths that may count for one query, the last of them all. Ours: bits of a number.
+    /// </summary>
+    public const int QuarantineDeaths = 64;
+
+    /// <summary>
     /// Of the answers, one in so many is remembered. Ours: that costs 10 ns each.
     /// </summary>
     public const int QuarantineSample = 8;

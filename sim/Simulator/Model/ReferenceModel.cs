@@ -29,10 +29,10 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 internal sealed class ReferenceModel
 {
     /// <summary>
-    /// Scan, expiry, rebalance, held answers, the rests of both sockets, and a stop's two: what is
-    /// armed at most besides backends and connections.
+    /// Scan, expiry, rebalance, held answers, the rests of both sockets, what is remembered of
+    /// deaths, and a stop's two: what is armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 8;
+    private const int OwnTimers = 9;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;

@@ -265,6 +265,11 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         if (!query.MayBeSentAgain(model.Now))
             return;
+        if (model.Quarantine.IsRefused(query.Packet))
+        {
+            model.Flights.OnGivenUp?.Invoke(query);
+            return;
+        }
         var other = ChooseLast(query);
         if (other == null || other == suspect.Backend)
             return;

@@ -209,8 +209,11 @@ internal sealed class Resends
     {
         var query = suspect.InFlight.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
-        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet)
+            || _quarantine.IsRefused(now, packet))
+        {
             return;
+        }
         var other = _remotes.ChooseForLastTime(now, query.Client.Address);
         if (other is null || other == suspect)
             return;
