@@ -231,9 +231,11 @@ public sealed class LoadBalancer : IBackendReports
 
     void IBackendReports.OnTrusted()
     {
-        _resends.OnTrusted(_backends.All);
+        _resends.OnAtEase(_backends.All);
         _tcp.LookAround();
     }
+
+    void IBackendReports.OnUnstuck() => _resends.OnAtEase(_backends.All);
 
     // ---- The stop ----
 

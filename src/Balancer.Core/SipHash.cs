@@ -1,6 +1,6 @@
 // Owns the hash of bytes that clients choose: SipHash-2-4, fed byte by byte. Two messages that
 // collide can be found only by somebody who has the key or sees hashes, and clients have neither.
-// KeyedHash is quicker, but of 64 bits only, and two values that collide in it are easily found.
+// KeyedHash is quicker, but takes 64 bits only, and protects no more than the balance of a table.
 //
 // What always holds: the hash is that of all bytes that were added, however they were cut.
 

@@ -205,15 +205,18 @@ internal sealed class ArrivalModel(ReferenceModel model)
             _ = taken != null ? remote.UdpForwarded++ : remote.UdpDropped++;
     }
 
-    /// <summary>A backend is stuck: others come before it now, each once.</summary>
+    /// <summary>
+    /// A backend is stuck: others come before it now, each once, and last one that is suspect.
+    /// </summary>
     private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
     {
-        var tried = new HashSet<ExpectedBackend> { stuck };
-        while (Choose(query.Client.Address, out _) is { IsStuck: false, IsSuspect: false } other
-            && tried.Add(other))
+        while (Choose(query.Client.Address, out _) is { } other && other != stuck)
         {
+            var isLast = other.IsStuck || other.IsSuspect;
             if (model.Flights.TryPut(other, query))
                 return other;
+            if (isLast)
+                break;
         }
         return null;
     }

@@ -140,6 +140,12 @@ internal sealed class ResendModel(ReferenceModel model)
     public void OnTrusted(ExpectedSession session)
     {
         EndWalk(session);
+        LookAgain();
+    }
+
+    /// <summary>Somebody is there who may take what those have that are suspect.</summary>
+    public void LookAgain()
+    {
         foreach (var backend in model.Policy.Backends)
         {
             if (backend is { IsSuspect: true, Session: { } suspect })
@@ -271,7 +277,7 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         }
         var other = ChooseLast(query);
-        if (other == null || other == suspect.Backend)
+        if (other == null || other.IsSuspect)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))

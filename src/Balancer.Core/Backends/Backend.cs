@@ -569,20 +569,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         if (!HasSession)
             return;
         var taken = _session.BytesTaken;
+        var wasStuck = IsStuck;
         var result = _session.Flush();
         if (!result.IsOk)
             OnFault(now, Fault.OfWrite(result));
         else if (_session.QueuedBytes == 0)
-            OnDrained(now);
+            OnDrained(now, wasStuck);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
     }
 
-    private void OnDrained(Instant now)
+    private void OnDrained(Instant now, bool wasStuck)
     {
         _services.Timers.Disarm(_stallTimeout);
         _refusedQuery = false;
         _stuck.OnDrained(now);
+        if (wasStuck)
+            _reports.OnUnstuck();
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;

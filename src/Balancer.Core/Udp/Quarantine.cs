@@ -18,12 +18,13 @@
 // One at most is refused for one death, so a client cannot have other people's names refused by
 // sending them along. If the guess was wrong, the culprit ends another backend and is refused for
 // it, and whoever was refused for deaths that it explains is let go: who was in flight at fewer
-// than two others. So nobody innocent is refused for longer than until the culprit's next death.
+// than two others. So somebody innocent is hardly refused for longer than until the culprit comes
+// again; docs/behaviour.md, section 5, has the exceptions.
 //
 // What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
 // time is over; while there are none, a query costs nothing here, and every eighth reply little,
-// and while there are some, each reply is looked up; while none is refused, a query costs nothing;
-// nothing is allocated but when a backend dies.
+// and while there are some, each reply is looked up; a query costs nothing until one is refused,
+// and is looked up then until that term is over; nothing is allocated but when a backend dies.
 
 using System;
 using System.Collections.Generic;
@@ -106,7 +107,7 @@ internal sealed class Quarantine
         }
     }
 
-    /// <summary>Who was in flight at a death, and where the newest such query is.</summary>
+    /// <summary>Who was in flight at a death, and where such a query is.</summary>
     /// <param name="Query">Its index, if it came over UDP.</param>
     /// <param name="Message">If it came over TCP alone.</param>
     private readonly record struct Suspect(
@@ -280,7 +281,7 @@ internal sealed class Quarantine
 
     /// <summary>
     /// Whether it was refused for deaths of which, without those that the convict was in flight at,
-    /// fewer than two are left. It was not in flight at this one.
+    /// fewer than two are left. It was not charged with this one.
     /// </summary>
     private bool IsExplainedBy(Case other, Case convict)
     {

@@ -98,10 +98,10 @@ internal sealed class Resends
     }
 
     /// <summary>
-    /// A backend is trusted again: it may take what others have that are suspect still, and that
-    /// nobody could take when they became so.
+    /// A backend is at ease again: it may take what others have that are suspect still, and that
+    /// nobody could take when they became so or were given it.
     /// </summary>
-    public void OnTrusted(ReadOnlySpan<Backend> backends)
+    public void OnAtEase(ReadOnlySpan<Backend> backends)
     {
         foreach (var backend in backends)
         {
@@ -215,7 +215,8 @@ internal sealed class Resends
             return;
         }
         var other = _remotes.ChooseForLastTime(now, query.Client.Address);
-        if (other is null || other == suspect)
+        // To one that is silent too it would go in vain, and it can go nowhere after that.
+        if (other is null or { IsSuspect: true })
             return;
         if (!IsInBudget(now))
         {

@@ -138,10 +138,14 @@ internal sealed class UdpProxy
         var query = new Query(header.Peer, header.Local, now);
         if (first.TryForward(now, in query, payload))
             return first;
-        // Who refuses is stuck now, so others come before it, and each is asked once at most.
-        while (_remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _)
-            is { IsAtEase: true } other)
+        // Who refuses is stuck now, so others come before it, and each is asked once at most. The
+        // last one may be suspect: it is asked when all that are not are stuck.
+        for (var goesOn = true; goesOn;)
         {
+            var other = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
+            if (other is null || other == first)
+                break;
+            goesOn = other.IsAtEase;
             if (other.TryForward(now, in query, payload))
                 return other;
         }

@@ -147,6 +147,37 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void OneIsSuspectAndTheOtherStuck_TheSuspectOneGetsTheQueryAndThenTheOther()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].Hang();
+        Ask(1);
+        Run(0.3);
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Single(Kernel.Datagrams.Sent);
+        backends[1].Hang();
+        Fill(client: 2);
+        Ask(1, Query(7));
+        Assert.Equal(2, Snapshot("5301").InFlight);
+        backends[1].Resume();
+        Run(0.1);
+
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+    }
+
+    /// <summary>Sends so many queries that the client's backend is stuck, in no time.</summary>
+    private void Fill(int client)
+    {
+        for (var n = 0; Count(Counter.QueriesToStuckBackend) == 0; n++)
+        {
+            for (var copy = 0; copy < 64; copy++)
+                Kernel.InjectDatagram(Client(client), Query(100 + n, 1400));
+            Balancer.Turn();
+        }
+    }
+
+    [Fact]
     public void Newest_IsSentFirst()
     {
         var backends = HealthyBackends("5301", "5302");
