@@ -28,20 +28,30 @@ if (commandLine.Text is { } text)
 {
     if (StandardOptions.TryPrint(text) is not { } cannot)
         return Stopped;
-    StandardStreams.Complain("bbal: " + cannot, patience);
+    StandardError.WriteLine("bbal: " + cannot, patience);
     return StandardOptions.ExitCannotWrite;
 }
 if (commandLine.Complaint is { } complaint)
 {
-    StandardStreams.Complain(complaint, patience);
+    StandardError.WriteLine(complaint, patience);
     return Options.ExitUsage;
 }
 
 var options = commandLine.Options!;
-// Before anything can be seen of us from outside, and until the end.
-var signals = new Signals();
-var output = new LogOutput(new StandardOutputStream(),
-    new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+Signals signals;
+LogOutput output;
+try
+{
+    // Before there is another thread, or anything can be seen of us from outside; until the end.
+    signals = new Signals();
+    output = new LogOutput(new StandardOutputStream(),
+        new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+}
+catch (NetworkSetupException cannot)
+{
+    StandardError.WriteLine("bbal: " + cannot.Message, patience);
+    return CannotStart;
+}
 var log = new BalancerLog(output.Logger, TimeProvider.System);
 try
 {
@@ -51,13 +61,13 @@ try
 catch (NetworkSetupException cannot)
 {
     log.Write(new DaemonEvent.CannotStart(cannot.Message));
-    StandardStreams.Complain("bbal: " + cannot.Message, patience);
+    StandardError.WriteLine("bbal: " + cannot.Message, patience);
     return CannotStart;
 }
 catch (Exception bug)
 {
     log.Write(new DaemonEvent.Bug(bug.Message), bug);
-    StandardStreams.Complain("bbal: a bug: " + bug, patience);
+    StandardError.WriteLine("bbal: a bug: " + bug, patience);
     return Bug;
 }
 finally

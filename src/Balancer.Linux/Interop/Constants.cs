@@ -53,6 +53,8 @@ internal static class C
     internal const int EFD_NONBLOCK = 0x800;
     internal const int EFD_CLOEXEC = 0x80000;
 
+    internal const short POLLOUT = 0x4;
+
     internal const int IN_NONBLOCK = 0x800;
     internal const int IN_CLOEXEC = 0x80000;
     internal const uint IN_MOVED_FROM = 0x40;

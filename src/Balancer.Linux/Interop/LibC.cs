@@ -120,6 +120,9 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "eventfd", ExactSpelling = true)]
     internal static extern int EventFd(uint initial, int flags);
 
+    [DllImport(Library, EntryPoint = "poll", ExactSpelling = true)]
+    internal static extern int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
+
     [DllImport(Library, EntryPoint = "inotify_init1", ExactSpelling = true)]
     internal static extern int InotifyInit1(int flags);
 

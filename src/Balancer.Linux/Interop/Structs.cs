@@ -132,6 +132,15 @@ internal struct FileStatus
     [FieldOffset(120)] internal uint ModifiedNanoseconds;
 }
 
+/// <summary>pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollEntry
+{
+    internal int Descriptor;
+    internal short Asked;
+    internal short Came;
+}
+
 /// <summary>inotify_event, without the name behind it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InotifyEvent
@@ -169,6 +178,7 @@ internal static unsafe class Layouts
         Verify.That(sizeof(ResourceLimit) == 16, "rlimit is 16 bytes");
         Verify.That(sizeof(FileStatus) == 256, "statx is 256 bytes");
         Verify.That(sizeof(InotifyEvent) == 16, "inotify_event is 16 bytes");
+        Verify.That(sizeof(PollEntry) == 8, "pollfd is 8 bytes");
     }
 
     internal static void VerifyOffsets()
