@@ -2,9 +2,9 @@
 // is made. Nothing in this file decides anything about queries or backends.
 //
 // What always holds: a wrong command line is one line on stderr and exit status 64; a start that
-// fails is one line on stderr, a fatal record and 1; a bug is a fatal record with its stack and
-// 70, for the supervisor to start the process again; an orderly stop is 0. No reader of our
-// output, however slow, keeps the process from ending.
+// fails is one line on stderr, a fatal record (but for want of the log's own thread) and 1; a bug
+// is a fatal record with its stack and 70, for the supervisor to start the process again; an
+// orderly stop is 0. No reader of our output, however slow, keeps the process from ending.
 
 using System;
 using System.Net;
@@ -21,6 +21,7 @@ const int Bug = 70; // sysexits.h: EX_SOFTWARE
 // How long the end of the process waits for a reader of the log, and of stderr.
 var patience = TimeSpan.FromSeconds(1);
 
+Signals.SetOthers();
 StandardStreams.Occupy();
 
 var commandLine = Options.Parse(args, Environment.GetEnvironmentVariable);
@@ -43,7 +44,7 @@ LogOutput output;
 try
 {
     // Before there is another thread, or anything can be seen of us from outside; until the end.
-    signals = new Signals();
+    signals = new Signals(options.ForceFallbacks);
     output = new LogOutput(new StandardOutputStream(),
         new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
 }
@@ -90,6 +91,8 @@ void Balance()
     foreach (var warning in directory.Warnings)
         Warn(warning);
     signals.Tell(network);
+    if (signals.Warning is { } lacking)
+        Warn(lacking);
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
 

@@ -132,6 +132,23 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "inotify_rm_watch", ExactSpelling = true)]
     internal static extern int InotifyRmWatch(int fd, int watch);
 
+    // ---- Signals ----
+
+    /// <summary>Answers with the errno itself, not with -1.</summary>
+    [DllImport(Library, EntryPoint = "pthread_sigmask", ExactSpelling = true)]
+    internal static extern int SetSignalMask(int how, SignalSet* set, SignalSet* before);
+
+    [DllImport(Library, EntryPoint = "sigaction", ExactSpelling = true)]
+    internal static extern int SigAction(
+        int signal, SignalAction* action, SignalAction* before);
+
+    [DllImport(Library, EntryPoint = "signalfd", ExactSpelling = true)]
+    internal static extern int SignalFd(int fd, SignalSet* set, int flags);
+
+    /// <summary>Waits for as long as told, or without an end; the signal's number.</summary>
+    [DllImport(Library, EntryPoint = "sigtimedwait", ExactSpelling = true)]
+    internal static extern int SigTimedWait(SignalSet* set, void* info, TimeSpec* timeout);
+
     /// <summary>
     /// epoll_pwait2 with no signal mask. glibc has it since 2.35 only and musl has not, so it is
     /// called by number; syscall is variadic, which makes no difference to how integers and
