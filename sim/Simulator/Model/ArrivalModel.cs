@@ -210,13 +210,16 @@ internal sealed class ArrivalModel(ReferenceModel model)
     /// </summary>
     private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
     {
-        while (Choose(query.Client.Address, out _) is { } other && other != stuck)
+        var asked = stuck;
+        while (Choose(query.Client.Address, out _) is { } other && other != stuck
+            && other != asked)
         {
             var isLast = other.IsStuck || other.IsSuspect;
             if (model.Flights.TryPut(other, query))
                 return other;
             if (isLast)
                 break;
+            asked = other;
         }
         return null;
     }

@@ -140,14 +140,16 @@ internal sealed class UdpProxy
             return first;
         // Who refuses is stuck now, so others come before it, and each is asked once at most. The
         // last one may be suspect: it is asked when all that are not are stuck.
+        var asked = first;
         for (var goesOn = true; goesOn;)
         {
             var other = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
-            if (other is null || other == first)
+            if (other is null || other == first || other == asked)
                 break;
             goesOn = other.IsAtEase;
             if (other.TryForward(now, in query, payload))
                 return other;
+            asked = other;
         }
         first.CountDrop();
         return null;
