@@ -23,7 +23,7 @@ sources = $(shared) $(shell find $(1) \( -name bin -o -name obj \) -prune -o \
 	\( -name '*.cs' -o -name '*.csproj' -o -name '*.json' -o -name '*.txt' \) -print)
 
 # Everything that starts the balancer runs once more on its fallbacks (one call per datagram, no
-# inotify), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
+# inotify, no signalfd), but for the tests of inotify itself, for those of the Linux adapter and of the contract of
 # both kernels, which have it both ways in one run, for those of pictures and of the simulator,
 # which start no balancer, for real scenarios, of which some have fallbacks in one run, and for those
 # of containers, which a variable of the tests does not reach; see tests/integration/Harness/Places.cs.

@@ -139,6 +139,11 @@ public static class SpecifiedLimits
     /// <summary>How long a backend may be silent when it was asked.</summary>
     public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
 
+    /// <summary>
+    /// A backend that owes an answer for so long gets no query that has been sent before.
+    /// </summary>
+    public static readonly Duration DoubtTime = Duration.FromMilliseconds(20);
+
     /// <summary>A wait that ends later than this proves nothing.</summary>
     public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
 
@@ -192,6 +197,9 @@ public static class SpecifiedLimits
 
     /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
     public const int RefusalCases = 4096;
+
+    /// <summary>Deaths that count for one query.</summary>
+    public const int DeathsRemembered = 64;
 
     /// <summary>Every so many answers one is remembered.</summary>
     public const int AnswersOfASample = 8;

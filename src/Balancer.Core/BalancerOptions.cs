@@ -48,8 +48,10 @@ public sealed record BalancerOptions
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;
 
     /// <summary>
-    /// Mixed into the hash of client addresses, so that nobody outside can choose addresses that
-    /// share a bucket: drawn by the daemon at start. Nothing that can be observed depends on it.
+    /// The key of the hashes of what clients choose: their addresses, so that nobody outside can
+    /// choose some that share a bucket, and their queries, so that nobody can make one that counts
+    /// as another (Fingerprint). Drawn by the daemon at start. Nothing that can be observed depends
+    /// on it.
     /// </summary>
     public ulong HashKey { get; init; }
 }

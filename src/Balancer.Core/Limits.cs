@@ -375,6 +375,11 @@ public static class Limits
     public const int QuarantineCases = 4096;
 
     /// <summary>
+    /// Deaths that may count for one query, the last of them all. Ours: bits of a number.
+    /// </summary>
+    public const int QuarantineDeaths = 64;
+
+    /// <summary>
     /// Of the answers, one in so many is remembered. Ours: that costs 10 ns each.
     /// </summary>
     public const int QuarantineSample = 8;
@@ -463,6 +468,12 @@ public static class Limits
     /// longer than a pause of its garbage collector, short enough that a client does not ask again.
     /// </summary>
     public static readonly Duration SilenceTime = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// A backend that is silent for so long gets no query that was sent to one already, if another
+    /// is there. Ours: far longer than an answer takes, and two that hang together differ by less.
+    /// </summary>
+    public static readonly Duration DoubtTime = Duration.FromMilliseconds(20);
 
     /// <summary>
     /// A wait that ends later than this proves nothing about the other side. Ours.
@@ -555,6 +566,7 @@ public static class Limits
             "what is held is asked again, and may be elsewhere");
         Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
+        Verify.That(DoubtTime < SilenceTime, "who is silent is doubted before it is asked");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }
 }

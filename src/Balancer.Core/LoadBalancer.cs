@@ -28,6 +28,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly UdpProxy _udp;
     private readonly Resends _resends;
     private readonly TcpProxies _tcp;
+    private readonly Quarantine _quarantine;
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
     private readonly Timer _quietTimer;
@@ -47,12 +48,12 @@ public sealed class LoadBalancer : IBackendReports
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
         var pairs = new QueryPairs();
-        var quarantine = new Quarantine(Counters, log);
-        _backends = new Backends(services, pairs, quarantine, this);
+        _quarantine = new Quarantine(services);
+        _backends = new Backends(services, pairs, _quarantine, this);
         _remotes = new Remotes(services, _backends);
-        var messages = new FirstMessages(quarantine);
-        _resends = new Resends(services, pairs, quarantine, messages, _remotes);
-        _udp = new UdpProxy(services, _remotes, _resends, quarantine);
+        var messages = new FirstMessages(_quarantine);
+        _resends = new Resends(services, pairs, _quarantine, messages, _remotes);
+        _udp = new UdpProxy(services, _remotes, _resends, _quarantine);
         _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
@@ -228,7 +229,13 @@ public sealed class LoadBalancer : IBackendReports
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnTrusted() => _tcp.LookAround();
+    void IBackendReports.OnTrusted()
+    {
+        _resends.OnAtEase(_backends.All);
+        _tcp.LookAround();
+    }
+
+    void IBackendReports.OnUnstuck() => _resends.OnAtEase(_backends.All);
 
     // ---- The stop ----
 
@@ -289,6 +296,7 @@ public sealed class LoadBalancer : IBackendReports
         _resends.Stop();
         foreach (var backend in _backends.All)
             backend.Shutdown(now);
+        _quarantine.Stop();
         _gates.Settle(now);
         _log.Write(new LogEvent.Stopped(Counters));
     }

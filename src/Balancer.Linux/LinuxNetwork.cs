@@ -29,6 +29,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private const ulong PostedToken = 0;
     private const ulong WatchToken = 1;
     private const ulong BulkToken = 2;
+    private const ulong SignalToken = 3;
 
     /// <summary>Between tries to put a socket into epoll that the kernel had no room for.</summary>
     private static readonly Duration RegistrationRetry = Duration.FromMilliseconds(10);
@@ -39,6 +40,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private readonly PostedEvents _posted;
     private readonly DatagramCalls _datagrams;
     private DirectoryWatch? _watch;
+    private SignalDescriptor? _signals;
     private int _unregistered;
     private bool _disposed;
 
@@ -190,6 +192,16 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         return errno;
     }
 
+    /// <summary>Takes signals into the wait; 0 or an errno.</summary>
+    internal int Attach(SignalDescriptor signals)
+    {
+        Verify.That(_signals is null, "signals come from one descriptor");
+        var errno = _urgent.Add(signals.Descriptor, C.EPOLLIN, SignalToken);
+        if (errno == 0)
+            _signals = signals;
+        return errno;
+    }
+
     internal void Detach(DirectoryWatch watch)
     {
         if (_watch != watch || _disposed)
@@ -241,6 +253,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (token == PostedToken)
         {
             _posted.Drain();
+            return _posted.Take(events);
+        }
+        if (token == SignalToken)
+        {
+            _posted.Add(_signals!.Drain());
             return _posted.Take(events);
         }
         if (_watch is null || !_watch.Drain())

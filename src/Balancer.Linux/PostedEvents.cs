@@ -1,5 +1,5 @@
-// Owns what other threads have to say to the loop: a set of event kinds, and an eventfd that ends
-// a wait. The runtime delivers signals on a thread of its own, and this is their only way in.
+// Owns the events that are not about a socket and are not told yet: a set of their kinds, and an
+// eventfd with which another thread that adds one ends a wait.
 //
 // What always holds: a kind posted is reported by a wait that ends after the post, once for any
 // number of posts before it; posting after the end does nothing.
@@ -26,6 +26,9 @@ internal sealed unsafe class PostedEvents : IDisposable
 
     internal int Descriptor => _fd;
 
+    /// <summary>A kind in a set of kinds.</summary>
+    internal static int Bit(NetworkEventKind kind) => 1 << (int)kind;
+
     /// <summary>Called from any thread; never blocks for longer than another post takes.</summary>
     internal void Post(NetworkEventKind kind)
     {
@@ -33,12 +36,15 @@ internal sealed unsafe class PostedEvents : IDisposable
         {
             if (_fd < 0)
                 return;
-            _ = Interlocked.Or(ref _kinds, 1 << (int)kind);
+            Add(Bit(kind));
             var one = 1UL;
             // It fails only when 2^64 - 2 posts wait, and then the wait ends anyway.
             _ = LibC.Write(_fd, &one, sizeof(ulong));
         }
     }
+
+    /// <summary>Adds a set of kinds. The loop does so itself, and needs no wait ended.</summary>
+    internal void Add(int kinds) => _ = Interlocked.Or(ref _kinds, kinds);
 
     /// <summary>Empties the eventfd, before what it announced is taken.</summary>
     internal void Drain()
@@ -57,7 +63,7 @@ internal sealed unsafe class PostedEvents : IDisposable
              kind <= NetworkEventKind.StatusRequested && count < events.Length;
              kind++)
         {
-            var bit = 1 << (int)kind;
+            var bit = Bit(kind);
             if ((Interlocked.And(ref _kinds, ~bit) & bit) != 0)
                 events[count++] = new NetworkEvent(kind, SocketHandle.None, Readiness.None);
         }

@@ -3,10 +3,11 @@
 // that stalls stalls that thread alone: when the queue is full, events are dropped and counted,
 // and once the reader drains again one record says how many lines it missed.
 //
-// What always holds: no call here blocks the loop. Close gives what is queued a time limit, since
-// the thread may be inside a write that never ends; the process then ends without it. A write
-// that fails (the reader is gone, the disk is full) costs its line and nothing else: what went out
-// of it is ended before the next line begins.
+// What always holds: no call here blocks the loop. The thread and the queue are made at the start,
+// and nothing here needs another thread later. Close gives what is queued a time limit, since the
+// thread may be inside a write that never ends; the process then ends without it. A write that
+// fails (the reader is gone, the disk is full) costs its line and nothing else: what went out of
+// it is ended before the next line begins.
 
 using System;
 using System.IO;
@@ -17,7 +18,6 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
-using Serilog.Sinks.Async;
 
 namespace Balancer;
 
@@ -29,8 +29,10 @@ public sealed class LogOutput
     /// </summary>
     public const int QueueLength = 10_000;
 
-    private readonly Logger _logger;
+    private readonly LogQueue _queue;
+    private readonly Thread _thread;
 
+    /// <summary>Throws NetworkSetupException where no thread can be made.</summary>
     /// <param name="output">Where lines go; written by one thread only.</param>
     /// <param name="formatter">Turns an event into a line with its end.</param>
     /// <param name="least">The least level that is logged.</param>
@@ -38,55 +40,124 @@ public sealed class LogOutput
     public LogOutput(Stream output, ITextFormatter formatter, LogEventLevel least,
         int queueLength = QueueLength)
     {
-        // Ownership of the sink goes to the logger, which disposes it with the queue.
-        var sink = new LineSink(output, formatter);
-        _logger = new LoggerConfiguration()
+        _queue = new LogQueue(queueLength);
+        Logger = new LoggerConfiguration()
             .MinimumLevel.Is(least)
-            .WriteTo.Async(to => to.Sink(sink), monitor: sink, bufferSize: queueLength,
-                blockWhenFull: false)
+            .WriteTo.Sink(_queue)
             .CreateLogger();
+        _thread = BackgroundThread.Start("log", () => WriteAll(output, formatter));
     }
 
-    public ILogger Logger => _logger;
+    public ILogger Logger { get; }
 
     /// <summary>
     /// Takes no more events and writes those that wait; false when that took longer than the
-    /// limit, in which case a background thread is still at it.
+    /// limit, in which case the thread is still at it.
     /// </summary>
     public bool Close(TimeSpan limit)
     {
-        var closing = new Thread(_logger.Dispose) { IsBackground = true, Name = "log close" };
-        closing.Start();
-        return closing.Join(limit);
+        _queue.Close();
+        return _thread.Join(limit);
+    }
+
+    private void WriteAll(Stream output, ITextFormatter formatter)
+    {
+        using var writer = new LineWriter(output, formatter, _queue);
+        while (_queue.Next() is { } logEvent)
+        {
+            try
+            {
+                writer.Write(logEvent);
+            }
+            catch (Exception)
+            {
+                // A line that cannot be made, for want of memory or by a mistake of ours, is not
+                // worth the process.
+                writer.Lose();
+            }
+        }
+    }
+}
+
+/// <summary>Events that wait to be written, in order; one thread takes them out.</summary>
+internal sealed class LogQueue(int length) : ILogEventSink
+{
+    private readonly object _lock = new();
+    private readonly LogEvent?[] _waiting = new LogEvent?[length];
+    private int _first;
+    private int _count;
+    private long _dropped;
+    private bool _closed;
+
+    /// <summary>Events that found no room.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
+
+    public bool IsEmpty => Volatile.Read(ref _count) == 0;
+
+    /// <summary>Takes an event, or drops it; never waits for the thread that writes.</summary>
+    public void Emit(LogEvent logEvent)
+    {
+        lock (_lock)
+        {
+            if (_closed)
+                return;
+            if (_count == _waiting.Length)
+            {
+                _dropped++;
+                return;
+            }
+            _waiting[(_first + _count) % _waiting.Length] = logEvent;
+            _count++;
+            if (_count == 1)
+                Monitor.Pulse(_lock);
+        }
+    }
+
+    /// <summary>The next event, waited for; null when the queue is closed and empty.</summary>
+    public LogEvent? Next()
+    {
+        lock (_lock)
+        {
+            while (_count == 0 && !_closed)
+                Monitor.Wait(_lock);
+            if (_count == 0)
+                return null;
+            var next = _waiting[_first];
+            _waiting[_first] = null;
+            _first = (_first + 1) % _waiting.Length;
+            _count--;
+            return next;
+        }
+    }
+
+    /// <summary>No event more is taken.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            Monitor.Pulse(_lock);
+        }
     }
 }
 
 /// <summary>Writes lines, and says how many were lost as soon as it can.</summary>
-internal sealed class LineSink(Stream output, ITextFormatter formatter)
-    : ILogEventSink, IAsyncLogEventSinkMonitor, IDisposable
+internal sealed class LineWriter(Stream output, ITextFormatter formatter, LogQueue queue)
+    : IDisposable
 {
     /// <summary>Between two records of loss while the queue never empties.</summary>
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(5);
 
     private readonly StringWriter _line = new();
     private byte[] _bytes = new byte[1024];
-    private IAsyncLogEventSinkInspector? _queue;
     private long _failedWrites;
     private long _reported;
     private long _reportedAt;
-    private bool _disposed;
 
     /// <summary>The last line that went out has no end.</summary>
     private bool _isTorn;
 
-    public void StartMonitoring(IAsyncLogEventSinkInspector inspector) => _queue = inspector;
-
-    public void StopMonitoring(IAsyncLogEventSinkInspector inspector)
-    {
-        // The count of what was dropped stays readable, and Dispose still wants it.
-    }
-
-    public void Emit(LogEvent logEvent)
+    public void Write(LogEvent logEvent)
     {
         if (!TryWrite(logEvent))
             _failedWrites++;
@@ -94,23 +165,24 @@ internal sealed class LineSink(Stream output, ITextFormatter formatter)
             ReportLoss();
     }
 
-    /// <summary>
-    /// The queue is closed and empty: the last chance to say what is missing. Serilog calls this
-    /// for the queue and once more for the logger.
-    /// </summary>
+    /// <summary>Counts a line as lost whose writing was broken off.</summary>
+    public void Lose()
+    {
+        _line.GetStringBuilder().Clear();
+        _failedWrites++;
+    }
+
+    /// <summary>The queue is closed and empty: the last chance to say what is missing.</summary>
     public void Dispose()
     {
-        if (_disposed)
-            return;
-        _disposed = true;
         if (Lost > _reported)
             ReportLoss();
         _line.Dispose();
     }
 
-    private long Lost => _failedWrites + (_queue?.DroppedMessagesCount ?? 0);
+    private long Lost => _failedWrites + queue.Dropped;
 
-    private bool IsTimeToReport() => _queue is not { Count: > 0 } || _reported == 0
+    private bool IsTimeToReport() => queue.IsEmpty || _reported == 0
         || TimeSpan.FromMilliseconds(Environment.TickCount64 - _reportedAt) >= ReportInterval;
 
     private void ReportLoss()

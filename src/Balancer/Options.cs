@@ -63,7 +63,7 @@ public sealed record Options
     public BalancerOptions Balancer { get; init; } = new();
 
     /// <summary>
-    /// BBAL_NO_BATCH_CALLS=1: one system call a datagram and no inotify, as on old LX platforms.
+    /// BBAL_NO_BATCH_CALLS=1: one system call a datagram, no inotify and no signalfd, as on old LX.
     /// </summary>
     public bool ForceFallbacks { get; init; }
 

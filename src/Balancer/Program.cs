@@ -2,9 +2,9 @@
 // is made. Nothing in this file decides anything about queries or backends.
 //
 // What always holds: a wrong command line is one line on stderr and exit status 64; a start that
-// fails is one line on stderr, a fatal record and 1; a bug is a fatal record with its stack and
-// 70, for the supervisor to start the process again; an orderly stop is 0. No reader of our
-// output, however slow, keeps the process from ending.
+// fails is one line on stderr, a fatal record (but for want of the log's own thread) and 1; a bug
+// is a fatal record with its stack and 70, for the supervisor to start the process again; an
+// orderly stop is 0. No reader of our output, however slow, keeps the process from ending.
 
 using System;
 using System.Net;
@@ -21,6 +21,7 @@ const int Bug = 70; // sysexits.h: EX_SOFTWARE
 // How long the end of the process waits for a reader of the log, and of stderr.
 var patience = TimeSpan.FromSeconds(1);
 
+Signals.SetOthers();
 StandardStreams.Occupy();
 
 var commandLine = Options.Parse(args, Environment.GetEnvironmentVariable);
@@ -28,20 +29,30 @@ if (commandLine.Text is { } text)
 {
     if (StandardOptions.TryPrint(text) is not { } cannot)
         return Stopped;
-    StandardStreams.Complain("bbal: " + cannot, patience);
+    StandardError.WriteLine("bbal: " + cannot, patience);
     return StandardOptions.ExitCannotWrite;
 }
 if (commandLine.Complaint is { } complaint)
 {
-    StandardStreams.Complain(complaint, patience);
+    StandardError.WriteLine(complaint, patience);
     return Options.ExitUsage;
 }
 
 var options = commandLine.Options!;
-// Before anything can be seen of us from outside, and until the end.
-var signals = new Signals();
-var output = new LogOutput(new StandardOutputStream(),
-    new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+Signals signals;
+LogOutput output;
+try
+{
+    // Before there is another thread, or anything can be seen of us from outside; until the end.
+    signals = new Signals(options.ForceFallbacks);
+    output = new LogOutput(new StandardOutputStream(),
+        new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+}
+catch (NetworkSetupException cannot)
+{
+    StandardError.WriteLine("bbal: " + cannot.Message, patience);
+    return CannotStart;
+}
 var log = new BalancerLog(output.Logger, TimeProvider.System);
 try
 {
@@ -51,13 +62,13 @@ try
 catch (NetworkSetupException cannot)
 {
     log.Write(new DaemonEvent.CannotStart(cannot.Message));
-    StandardStreams.Complain("bbal: " + cannot.Message, patience);
+    StandardError.WriteLine("bbal: " + cannot.Message, patience);
     return CannotStart;
 }
 catch (Exception bug)
 {
     log.Write(new DaemonEvent.Bug(bug.Message), bug);
-    StandardStreams.Complain("bbal: a bug: " + bug, patience);
+    StandardError.WriteLine("bbal: a bug: " + bug, patience);
     return Bug;
 }
 finally
@@ -80,6 +91,8 @@ void Balance()
     foreach (var warning in directory.Warnings)
         Warn(warning);
     signals.Tell(network);
+    if (signals.Warning is { } lacking)
+        Warn(lacking);
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
 

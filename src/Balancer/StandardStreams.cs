@@ -6,7 +6,6 @@
 
 using System;
 using System.IO;
-using System.Threading;
 using Microsoft.Win32.SafeHandles;
 
 namespace Balancer;
@@ -38,27 +37,6 @@ internal static class StandardStreams
         {
             // A root directory without /dev: whoever made it kept the three open, or loses lines.
         }
-    }
-
-    /// <summary>
-    /// Writes a line on stderr, and leaves it at that when nobody takes it in time.
-    /// </summary>
-    public static void Complain(string line, TimeSpan patience)
-    {
-        var writing = new Thread(() =>
-        {
-            try
-            {
-                Console.Error.WriteLine(line);
-            }
-            catch (IOException)
-            {
-                // There is nobody left to tell.
-            }
-        })
-        { IsBackground = true, Name = "stderr" };
-        writing.Start();
-        writing.Join(patience);
     }
 
     private static SafeFileHandle OpenNull() => File.OpenHandle(

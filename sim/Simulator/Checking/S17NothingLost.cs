@@ -3,21 +3,18 @@
 // Of these a silent backend has 200 before it is suspect, and 50 are to spare; whoever is sent the
 // query then answers at once, if its script is empty.
 //
-// The time begins when the query is put into a backend's queue. When that backend's session ends,
-// it begins anew, and is 50 ms; when the balancer's own process stood still, all of it is left
-// after that.
+// The time begins when the query is put into a backend's queue, and anew with each byte that comes
+// from a backend which is not good for all of it. When that backend's session ends, it begins anew,
+// and is 50 ms; when the balancer's own process stood still, all of it is left after that.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
 //    nor stuck to the model, with an empty script, and not paused by a fault;
 //  - the backend that the policy sends it to second was not good for the whole of that time;
-//  - the first one was not good for the whole of that time, and has sent a byte since it was given
-//    the query: its silence is measured from the next query on, so it may keep this one until its
-//    session ends (docs/behaviour.md, section 3);
 //  - the first one was replaced at its path: its old session has 15 s to answer;
 //  - the query is none that every backend answers, or it ends backends; it was 5 s old when the
-//    session ended or the process went on; it was refused, made room for another, or found the
-//    budget of copies used up;
+//    session ended or was silent for so long, or when the process went on; it was refused, made
+//    room for another, or found the budget of copies used up;
 //  - its client asked with the same id again, which the claim is about from then on;
 //  - the kernel refused a reply to that client, or any reply because the socket was full;
 //  - the balancer is stopping, or its clock moves in steps of more than 50 ms.
@@ -64,7 +61,7 @@ internal sealed class S17NothingLost() : Check("S17")
     {
         public ExpectedQuery Query => query;
         public ExpectedSession First => first;
-        public int ReadsBefore { get; } = first.Reads;
+        public int ReadsBefore { get; set; } = first.Reads;
 
         /// <summary>From the end of the turn before on somebody must have been good.</summary>
         public long SinceTurn { get; set; } = turn;
@@ -254,9 +251,11 @@ internal sealed class S17NothingLost() : Check("S17")
         Await(asked, ToSpare);
     }
 
-    private void Await(Asked asked, Duration time)
+    private void Await(Asked asked, Duration time) => Await(asked, time, Model.Now);
+
+    private void Await(Asked asked, Duration time, Instant since)
     {
-        asked.Due = Model.Now + time + Steps;
+        asked.Due = since + time + Steps;
         asked.IsAwaited = true;
         _due.Enqueue(asked, asked.Due.Nanoseconds);
     }
@@ -276,6 +275,19 @@ internal sealed class S17NothingLost() : Check("S17")
     private void Judge(Asked asked)
     {
         asked.IsAwaited = false;
+        if (HasSaidSomething(asked))
+        {
+            var lastRead = asked.First.LastReadAt;
+            if (lastRead + Silence + Steps >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime)
+            {
+                Forget(asked);
+                return;
+            }
+            asked.ReadsBefore = asked.First.Reads;
+            asked.SinceTurn = asked.First.LastReadIn;
+            Await(asked, Silence + ToSpare, since: lastRead);
+            return;
+        }
         if (!IsOwed(asked))
         {
             // When the session ends that has it, it is owed once more.
@@ -301,8 +313,8 @@ internal sealed class S17NothingLost() : Check("S17")
     private bool IsOwed(Asked asked)
     {
         var first = asked.First;
-        if (!asked.IsFirstOver && asked.Second == null && !WasGood(first, asked)
-            && (first.IsRetired || first.Reads != asked.ReadsBefore))
+        if (!asked.IsFirstOver && asked.Second == null && first.IsRetired
+            && !WasGood(first, asked))
         {
             return false;
         }
@@ -315,6 +327,13 @@ internal sealed class S17NothingLost() : Check("S17")
         }
         return false;
     }
+
+    /// <summary>
+    /// The first one has it still, is not good, and was not silent: its silence began later.
+    /// </summary>
+    private bool HasSaidSomething(Asked asked) => !asked.IsFirstOver && asked.Second == null
+        && asked.First.Reads != asked.ReadsBefore && !asked.First.IsRetired
+        && !WasGood(asked.First, asked);
 
     private bool WasGood(ExpectedSession session, Asked asked) =>
         _good.TryGetValue(session, out var streak)

@@ -205,12 +205,23 @@ internal sealed class ArrivalModel(ReferenceModel model)
             _ = taken != null ? remote.UdpForwarded++ : remote.UdpDropped++;
     }
 
-    /// <summary>A backend is stuck: others come before it now, if there are others.</summary>
+    /// <summary>
+    /// A backend is stuck: others come before it now, each once, and last one that is suspect.
+    /// </summary>
     private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
     {
-        var other = Choose(query.Client.Address, out _);
-        return other != null && other != stuck && model.Flights.TryPut(other, query)
-            ? other : null;
+        var asked = stuck;
+        while (Choose(query.Client.Address, out _) is { } other && other != stuck
+            && other != asked)
+        {
+            var isLast = other.IsStuck || other.IsSuspect;
+            if (model.Flights.TryPut(other, query))
+                return other;
+            if (isLast)
+                break;
+            asked = other;
+        }
+        return null;
     }
 
     private ExpectedBackend? Choose(Ipv4 client, out ExpectedRemote? remote)

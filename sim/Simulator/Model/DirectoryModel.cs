@@ -305,7 +305,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             SuspicionModel.OnSessionOver(session);
             FailingModel.OnSessionOver(session);
             ProbeModel.OnSessionOver(session);
-            model.Resends.OnTrusted(session);
+            model.Resends.EndWalk(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;
             model.Retired.Add(session);

@@ -208,6 +208,11 @@ internal sealed class ExpectedSession(
     /// <summary>Reads that brought a byte or more.</summary>
     public int Reads { get; set; }
 
+    /// <summary>When the last of them was, and in which turn.</summary>
+    public Instant LastReadAt { get; set; }
+
+    public long LastReadIn { get; set; }
+
     /// <summary>Bytes that the last read of it returned.</summary>
     public int LastRead { get; set; }
 

@@ -16,6 +16,7 @@ using System;
 using System.Collections.Generic;
 using System.Text;
 using Balancer.Core;
+using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
@@ -148,6 +149,32 @@ internal sealed class PolicyModel(bool probes)
     /// <summary>Who is asked instead of a backend; only somebody who is better.</summary>
     public ExpectedBackend? NextBetter(Instant now, ExpectedBackend than) =>
         IsWorthIt(now, than, needsBetter: true) ? NextInTurn(now, than) : null;
+
+    /// <summary>
+    /// Whether a backend has owed an answer for a while, so that it may turn out to hang.
+    /// </summary>
+    public static bool MayHang(ExpectedBackend backend, Instant now) =>
+        backend.Session?.Silence is { } silence && silence.Phase switch
+        {
+            Silence.Phases.Asked => true,
+            Silence.Phases.Waiting => now - silence.Since >= SpecifiedLimits.DoubtTime,
+            _ => false,
+        };
+
+    /// <summary>
+    /// The next by id of those that answer, who are no worse than this one; null for none.
+    /// </summary>
+    public ExpectedBackend? NextThatAnswers(Instant now, ExpectedBackend than)
+    {
+        var most = Math.Min(RankOf(than, now), WorstRank - 1);
+        bool Answers(ExpectedBackend backend) =>
+            IsChoosable(backend, now, most) && !MayHang(backend, now);
+        var next = _backends.Find(backend => backend.Id > _lastChosen && Answers(backend))
+            ?? _backends.Find(Answers);
+        if (next != null)
+            _lastChosen = next.Id;
+        return next;
+    }
 
     /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>
     public bool IsWorthIt(Instant now, ExpectedBackend than, bool needsBetter)

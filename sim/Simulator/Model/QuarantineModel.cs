@@ -2,6 +2,10 @@
 // It tells queries apart by a text that has all that counts, and keeps a list of deaths; it shares
 // neither hash nor table with the core.
 //
+// It judges a death only when it has the whole picture of it: for each question when it was first
+// sent to the backend that died. Whoever is refused has a list of the deaths that this is for, and
+// is let go when another is refused who was there at so many of these that one is left at most.
+//
 // What always holds: one query at most is refused for one death; what a backend answered has no
 // case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
 
@@ -29,16 +33,17 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     private sealed class Case
     {
-        public int LastDeath { get; set; }
-        public Instant DiedAt { get; set; }
-        public int Deaths { get; set; }
+        /// <summary>Which deaths it was there at.</summary>
+        public List<int> Deaths { get; } = [];
+
+        /// <summary>How long the backends lived on with it, one and all.</summary>
         public Duration Outlived { get; set; }
-        public Duration OutlivedLast { get; set; }
+
+        public Instant DiedAt { get; set; }
         public Duration Term { get; set; }
         public Instant RefusedUntil { get; set; }
-        public string? RivalOf { get; set; }
 
-        public bool HasEvidence { get; set; }
+        public bool WasRefused => Term > Duration.Zero;
     }
 
     public bool IsRefused(ReadOnlySpan<byte> query) => _cases.Count > 0
@@ -87,42 +92,42 @@ internal sealed class QuarantineModel(ReferenceModel model)
         IEnumerable<ExpectedAsk> asks)
     {
         _deaths++;
-        foreach (var (key, held) in _cases.ToArray())
-        {
-            var remembered = held.Term > Duration.Zero
-                ? held.RefusedUntil + SpecifiedLimits.LongestRefusal
-                : held.DiedAt + SpecifiedLimits.DeathsCountTogether;
-            if (model.Now > remembered)
-                _cases.Remove(key);
-        }
-        var answered = new HashSet<string>(_remembered);
-        string? culprit = null;
-        var query = default(Suspect);
+        foreach (var held in _cases.Values)
+            held.Deaths.RemoveAll(death => death <= _deaths - SpecifiedLimits.DeathsRemembered);
+        ForgetOld();
         var overUdp = queries.Take(SpecifiedLimits.RefusalCases)
-            .Select(query => new Suspect(query.Client, query.SentAt, query.Packet));
-        var overTcp = asks.Where(ask => ask.Message != null)
-            .Select(ask => new Suspect(ask.Client, ask.SentAt, ask.Message!));
-        foreach (var suspect in overUdp.Concat(overTcp))
+            .Where(query => query.Pair is not { IsAnswered: true })
+            .Select(query => new Suspect(
+                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet));
+        var overTcp = asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
+            KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!));
+        // What nobody can name may have done it, and what is refused now may have.
+        var excused = Instant.Zero;
+        foreach (var ask in asks.Where(ask => ask.Message == null))
+            excused = Instant.Max(excused, ask.SentAt);
+        var present = new List<(Suspect Newest, Instant SentAt)>();
+        foreach (var same in overUdp.Concat(overTcp).GroupBy(suspect => suspect.Key))
         {
-            var key = KeyOf(suspect.Packet);
-            var held = Accuse(key, model.Now - suspect.SentAt, answered.Contains(key));
-            if (held is not { HasEvidence: true }
-                || key == culprit
-                || (culprit != null && _cases[culprit].Outlived <= held.Outlived))
+            if (_cases.TryGetValue(same.Key, out var known) && model.Now < known.RefusedUntil)
             {
-                continue;
+                foreach (var suspect in same)
+                    excused = Instant.Max(excused, suspect.SentAt);
+                excused = Instant.Max(excused, known.RefusedUntil - known.Term);
             }
-            (culprit, query) = (key, suspect);
+            else if (known != null || _cases.Count < SpecifiedLimits.RefusalCases)
+            {
+                var first = same.Min(suspect => suspect.SentAt);
+                present.Add((same.First(), first));
+                Charge(same.Key, model.Now - first);
+            }
         }
-        // It may as well have been what nobody can name, if that came last.
-        if (culprit != null && !asks.Any(ask => ask.Message == null
-            && model.Now - ask.SentAt <= _cases[culprit].OutlivedLast))
-        {
-            Convict(backend, culprit, query);
-        }
+        var culprit = Culprit(present);
+        if (culprit is var (newest, sentAt) && sentAt > excused)
+            Convict(backend, newest);
     }
 
-    private readonly record struct Suspect(Endpoint Client, Instant SentAt, byte[] Packet);
+    private readonly record struct Suspect(
+        string Key, Endpoint Client, Instant SentAt, byte[] Packet);
 
     /// <summary>A datagram left: whether it is the answer that is due.</summary>
     public bool OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -159,44 +164,65 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private bool IsDue(in DatagramHeader header) => _answers.TryPeek(out var due)
         && header.Peer == due.To && header.Local == due.From && header.Length == due.Answer.Length;
 
-    private Case? Accuse(string key, Duration outlived, bool wasAnswered)
+    private void ForgetOld()
     {
-        if (!_cases.TryGetValue(key, out var held))
+        foreach (var (key, held) in _cases.ToArray())
         {
-            if (_cases.Count >= SpecifiedLimits.RefusalCases)
-                return null;
-            _cases.Add(key, held = new Case());
+            var remembered = held.WasRefused
+                ? held.RefusedUntil + SpecifiedLimits.LongestRefusal
+                : held.DiedAt + SpecifiedLimits.DeathsCountTogether;
+            if (model.Now > remembered)
+                _cases.Remove(key);
         }
-        if (held.LastDeath != _deaths)
-        {
-            held.LastDeath = _deaths;
-            held.DiedAt = model.Now;
-            held.Deaths++;
-            held.OutlivedLast = Duration.Zero;
-        }
-        if (outlived > held.OutlivedLast)
-        {
-            held.Outlived = held.Outlived - held.OutlivedLast + outlived;
-            held.OutlivedLast = outlived;
-        }
-        held.HasEvidence = held.Term > Duration.Zero || held.Deaths > (wasAnswered ? 2 : 1);
-        return held;
     }
 
-    private void Convict(ExpectedBackend backend, string culprit, Suspect query)
+    private void Charge(string key, Duration outlived)
     {
-        var convict = _cases[culprit];
-        foreach (var (key, held) in _cases)
+        if (!_cases.TryGetValue(key, out var held))
+            _cases.Add(key, held = new Case());
+        var isBackAfterTerm = held.WasRefused && held.DiedAt < held.RefusedUntil;
+        if (isBackAfterTerm || model.Now - held.DiedAt > SpecifiedLimits.DeathsCountTogether)
         {
-            if (key != culprit && held.LastDeath == _deaths && held.HasEvidence)
-                held.RivalOf = culprit;
+            held.Deaths.Clear();
+            held.Outlived = Duration.Zero;
         }
-        if (convict.RivalOf is { } wronged && _cases.TryGetValue(wronged, out var innocent)
-            && innocent.LastDeath != _deaths)
+        held.Deaths.Add(_deaths);
+        held.Outlived += outlived;
+        held.DiedAt = model.Now;
+    }
+
+    /// <summary>
+    /// Who was refused before and was the last that was sent at all; else who was there at the most
+    /// deaths, and left its backends the shortest lives.
+    /// </summary>
+    private (Suspect, Instant)? Culprit(List<(Suspect Newest, Instant SentAt)> present)
+    {
+        if (present.Count == 0)
+            return null;
+        var latest = present.Max(one => one.SentAt);
+        var last = present.FindAll(one => one.SentAt == latest);
+        if (last.Count == 1 && _cases[last[0].Newest.Key].WasRefused)
+            return last[0];
+        var answered = new HashSet<string>(_remembered);
+        return present
+            .Where(one => _cases[one.Newest.Key].Deaths.Count
+                > (answered.Contains(one.Newest.Key) ? 2 : 1))
+            .OrderByDescending(one => _cases[one.Newest.Key].Deaths.Count)
+            .ThenBy(one => _cases[one.Newest.Key].Outlived)
+            .Select(one => ((Suspect, Instant)?)one)
+            .FirstOrDefault();
+    }
+
+    private void Convict(ExpectedBackend backend, Suspect query)
+    {
+        var convict = _cases[query.Key];
+        foreach (var (key, held) in _cases.ToArray())
         {
-            _cases.Remove(wronged);
+            var isHere = held.Deaths.Contains(_deaths);
+            var others = held.Deaths.Except(convict.Deaths).Count();
+            if (held.WasRefused && !isHere && others < Math.Min(2, held.Deaths.Count))
+                _cases.Remove(key);
         }
-        convict.RivalOf = null;
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
             : Duration.Min(term, SpecifiedLimits.LongestRefusal);

@@ -29,10 +29,10 @@ internal delegate void FindingHandler(Finding finding, string evidence, int back
 internal sealed class ReferenceModel
 {
     /// <summary>
-    /// Scan, expiry, rebalance, held answers, the rests of both sockets, and a stop's two: what is
-    /// armed at most besides backends and connections.
+    /// Scan, expiry, rebalance, held answers, the rests of both sockets, what is remembered of
+    /// deaths, and a stop's two: what is armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 8;
+    private const int OwnTimers = 9;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
@@ -421,7 +421,11 @@ internal sealed class ReferenceModel
         {
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
-            session.Reads += bytes.Length > 0 ? 1 : 0;
+            if (bytes.Length > 0)
+            {
+                session.Reads++;
+                (session.LastReadAt, session.LastReadIn) = (Now, Turn);
+            }
             Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
             Replies.OnSessionWasRead(session, bytes.Length);

@@ -116,15 +116,40 @@ internal sealed class ResendModel(ReferenceModel model)
         _lost.Enqueue(new Lost(session.Backend, queries));
     }
 
-    public void OnSuspected(ExpectedSession session) => _walks.Enqueue(
-        new Walk(session, new Queue<ExpectedQuery>(session.InFlight.NewestFirst)));
+    public void OnSuspected(ExpectedSession session)
+    {
+        var walk = _walks.FirstOrDefault(walk => walk.Session == session);
+        if (walk == null)
+            _walks.Enqueue(walk = new Walk(session, new Queue<ExpectedQuery>()));
+        walk.Queries.Clear();
+        foreach (var query in session.InFlight.NewestFirst)
+            walk.Queries.Enqueue(query);
+    }
 
-    public void OnTrusted(ExpectedSession session)
+    /// <summary>What it has is not sent to others any more.</summary>
+    public void EndWalk(ExpectedSession session)
     {
         foreach (var walk in _walks)
         {
             if (walk.Session == session)
                 walk.Queries.Clear();
+        }
+    }
+
+    /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
+    public void OnTrusted(ExpectedSession session)
+    {
+        EndWalk(session);
+        LookAgain();
+    }
+
+    /// <summary>Somebody is there who may take what those have that are suspect.</summary>
+    public void LookAgain()
+    {
+        foreach (var backend in model.Policy.Backends)
+        {
+            if (backend is { IsSuspect: true, Session: { } suspect })
+                OnSuspected(suspect);
         }
     }
 
@@ -233,12 +258,12 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private bool TrySend(ExpectedQuery query)
     {
-        var first = Choose(query);
+        var first = ChooseLast(query);
         if (first == null)
             return false;
         if (model.Flights.TryPut(first, query.Again()))
             return true;
-        var second = Choose(query);
+        var second = ChooseLast(query);
         return second != null && second != first && model.Flights.TryPut(second, query.Again());
     }
 
@@ -246,8 +271,13 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         if (!query.MayBeSentAgain(model.Now))
             return;
-        var other = Choose(query);
-        if (other == null || other == suspect.Backend)
+        if (model.Quarantine.IsRefused(query.Packet))
+        {
+            model.Flights.OnGivenUp?.Invoke(query);
+            return;
+        }
+        var other = ChooseLast(query);
+        if (other == null || other.IsSuspect)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
@@ -270,6 +300,14 @@ internal sealed class ResendModel(ReferenceModel model)
         var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
         model.Arrivals.OweBinding();
         return chosen;
+    }
+
+    /// <summary>As Choose, for a query that no third backend may get.</summary>
+    private ExpectedBackend? ChooseLast(ExpectedQuery query)
+    {
+        var chosen = Choose(query);
+        return chosen == null || !PolicyModel.MayHang(chosen, model.Now)
+            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
     }
 
     private void Note(Dictionary<long, long> counts) =>

@@ -120,6 +120,8 @@ internal sealed class SessionModel(ReferenceModel model)
             if (session.Evidence == null || session.IsRetired)
                 model.Replies.OnFrame();
         }
+        if (session.Evidence == null && !session.IsRetired)
+            model.Suspicion.OnWasRead(session);
     }
 
     private void OnFrame(ExpectedSession session, in SeenFrame frame)
@@ -330,11 +332,15 @@ internal sealed class SessionModel(ReferenceModel model)
         else if (!session.IsLost)
         {
             Take(session, bytes);
+            var wasStuck = session.IsStuck || session.HasRefused;
             session.IsStuck &= session.Owed.Count > 0;
             session.HasRefused &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
-            if (session.Owed.Count == 0 && !session.IsRetired)
-                model.Stuck.OnDrained(session.Backend);
+            if (session.Owed.Count > 0 || session.IsRetired)
+                return;
+            model.Stuck.OnDrained(session.Backend);
+            if (wasStuck)
+                model.Resends.LookAgain();
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class Silence
         /// <summary>Nothing is waited for.</summary>
         Idle,
 
-        /// <summary>A query was queued, and no byte came since.</summary>
+        /// <summary>A query was queued, or left by a read, and no byte came since.</summary>
         Waiting,
 
         /// <summary>A heartbeat is out besides, and no byte came since.</summary>
@@ -93,6 +93,13 @@ internal sealed class SuspicionModel(ReferenceModel model)
         }
     }
 
+    /// <summary>What a read brought was taken in; what is left is waited for from now on.</summary>
+    public void OnWasRead(ExpectedSession session)
+    {
+        if (session.InFlight.Count > 0)
+            OnQuery(session);
+    }
+
     public static void OnSessionOver(ExpectedSession session)
     {
         session.Silence.Phase = Silence.Phases.Idle;
@@ -134,6 +141,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             case Silence.Phases.Proving
                 when model.Now - silence.ProvingSince >= silence.Proof:
                 Trust(session);
+                OnWasRead(session);
                 break;
             case Silence.Phases.Proving:
                 Ask(session);

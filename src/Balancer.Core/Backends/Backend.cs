@@ -148,6 +148,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     public bool IsSuspect => _suspicion.IsSuspect;
 
+    /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
+    public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
+
     /// <summary>What its last answers were.</summary>
     public AnswerRecord Answers => _answers;
 
@@ -476,6 +479,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
+    bool ISuspect.HasQueries => InFlight.Count > 0;
+
     void ISuspect.AskForHeartbeat(Instant now)
     {
         if (!_heartbeatTimeout.IsArmed)
@@ -564,20 +569,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         if (!HasSession)
             return;
         var taken = _session.BytesTaken;
+        var wasStuck = IsStuck;
         var result = _session.Flush();
         if (!result.IsOk)
             OnFault(now, Fault.OfWrite(result));
         else if (_session.QueuedBytes == 0)
-            OnDrained(now);
+            OnDrained(now, wasStuck);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
     }
 
-    private void OnDrained(Instant now)
+    private void OnDrained(Instant now, bool wasStuck)
     {
         _services.Timers.Disarm(_stallTimeout);
         _refusedQuery = false;
         _stuck.OnDrained(now);
+        if (wasStuck)
+            _reports.OnUnstuck();
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
@@ -594,7 +602,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         {
             mayHaveMore = result.Count == mostBytes;
             _suspicion.OnByte(now);
-            return ReadFrames(now, buffer[..result.Count]);
+            var frames = ReadFrames(now, buffer[..result.Count]);
+            _suspicion.OnRead(now);
+            return frames;
         }
         if (result.Status != IoStatus.WouldBlock)
             OnFault(now, Fault.OfRead(result));

@@ -219,6 +219,27 @@ internal sealed class Backends
             : null;
     }
 
+    /// <summary>
+    /// As NextInTurn, but one that is not doubtful, is at ease, and no worse than this one.
+    /// </summary>
+    public Backend? NextUndoubted(Instant now, Backend doubtful)
+    {
+        var worst = RankOf(now, doubtful);
+        var first = FirstAfterLastChosen();
+        for (var n = 0; n < Count; n++)
+        {
+            var candidate = _byId[(first + n) % Count];
+            if (!IsChoosable(now, candidate, worst) || !candidate.IsAtEase
+                || candidate.IsDoubtful(now))
+            {
+                continue;
+            }
+            _lastChosen = candidate.Id;
+            return candidate;
+        }
+        return null;
+    }
+
     private Backend? TakeTurn(Instant now, Rank best, Backend? except)
     {
         var first = FirstAfterLastChosen();

@@ -45,4 +45,7 @@ internal interface IBackendReports
 
     /// <summary>A suspect backend is trusted again.</summary>
     void OnTrusted();
+
+    /// <summary>A backend that was stuck has taken everything.</summary>
+    void OnUnstuck();
 }

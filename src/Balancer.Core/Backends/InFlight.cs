@@ -230,6 +230,18 @@ internal sealed class InFlight
     /// <summary>When the query at the index was put into the session's queue.</summary>
     public Instant SentAt(int index) => _entries[index].SentAt;
 
+    /// <summary>Whether another backend has answered the query at the index.</summary>
+    public bool IsAnswered(int index) => _pairs.IsAnswered(_entries[index].Pair);
+
+    public Endpoint ClientOf(int index) => new(_entries[index].Client, _entries[index].Port);
+
+    /// <summary>The packet of the query at the index; `packet` has room for any.</summary>
+    public ReadOnlySpan<byte> PacketOf(int index, Span<byte> packet)
+    {
+        Load(in _entries[index], packet);
+        return packet[.._entries[index].Length];
+    }
+
     /// <summary>The query at the index is the first of a pair now.</summary>
     public void SetPair(int index, int pair)
     {

@@ -6,9 +6,10 @@
 //    └───────── proven, or no proof needed ────────── Proving ←───────────────┘──┘
 //
 // A query is a question, and so is a heartbeat, which is sent when a query alone brought nothing
-// for 100 ms: a query may take its time, a heartbeat does not. A backend that was believed again a
-// short while ago has to prove itself: it answers heartbeats, one after the other, for as long as
-// it takes.
+// for 100 ms: a query may take its time, a heartbeat does not. A byte answers the question, and the
+// queries that it leaves in flight are the next one: a backend that hangs just after it said
+// something is found out as fast as any. A backend that was believed again a short while ago has to
+// prove itself: it answers heartbeats, one after the other, for as long as it takes.
 //
 // One timer does it all. It is left armed when a byte comes, because a busy backend sends one for
 // every query, and finds out for itself that there is nothing to do.
@@ -26,6 +27,9 @@ internal interface ISuspect
 {
     /// <summary>Something that came on its session lies unread.</summary>
     bool HasUnread { get; }
+
+    /// <summary>It has queries that it has not answered.</summary>
+    bool HasQueries { get; }
 
     /// <summary>Sends a heartbeat, unless one is out.</summary>
     void AskForHeartbeat(Instant now);
@@ -60,10 +64,12 @@ internal sealed class Suspicion
 
     private enum Phase
     {
-        /// <summary>A byte came since the last query, or there was none.</summary>
+        /// <summary>It has no query, or none that it was given or kept since a byte came.</summary>
         Idle,
 
-        /// <summary>A query is queued or sent, and no byte came since.</summary>
+        /// <summary>
+        /// A query is queued or sent, or was left over, and no byte came since.
+        /// </summary>
         Waiting,
 
         /// <summary>It was asked for a heartbeat, and no byte came since.</summary>
@@ -77,6 +83,13 @@ internal sealed class Suspicion
     }
 
     public bool IsSuspect => _phase >= Phase.Suspect;
+
+    /// <summary>
+    /// It owes an answer for so long that it may have hung; what must not be lost a second time is
+    /// better sent to another.
+    /// </summary>
+    public bool IsDoubtful(Instant now) => _phase == Phase.Asked
+        || (_phase == Phase.Waiting && now - _since >= Limits.DoubtTime);
 
     /// <summary>A query was put into the backend's queue.</summary>
     public void OnQuery(Instant now)
@@ -111,6 +124,13 @@ internal sealed class Suspicion
             _wasAsked = false;
             _timers.Arm(_timer, now + Limits.SilenceTime);
         }
+    }
+
+    /// <summary>What came was dealt with: the queries that are left are waited for.</summary>
+    public void OnRead(Instant now)
+    {
+        if (_backend.HasQueries)
+            OnQuery(now);
     }
 
     /// <summary>
@@ -150,6 +170,7 @@ internal sealed class Suspicion
         else if (_phase == Phase.Proving && now - _provingSince >= _proof)
         {
             Trust(now);
+            OnRead(now);
         }
         else
         {

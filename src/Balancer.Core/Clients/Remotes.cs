@@ -123,6 +123,18 @@ internal sealed class Remotes
     public Backend? ChooseBetter(Instant now, Backend than) => _backends.NextBetter(now, than);
 
     /// <summary>
+    /// The backend for a query that may not be sent to a third: as ChooseForResend, but not one
+    /// that may have hung, if another is as good. The remote keeps those that it is bound to.
+    /// </summary>
+    public Backend? ChooseForLastTime(Instant now, Ipv4 address)
+    {
+        var chosen = ChooseForResend(now, address);
+        return chosen is not null && chosen.IsDoubtful(now)
+            ? _backends.NextUndoubted(now, chosen) ?? chosen
+            : chosen;
+    }
+
+    /// <summary>
     /// The backend for a query that is sent again, or null. Nobody was heard from: an address that
     /// is not known stays so.
     /// </summary>

@@ -3,8 +3,12 @@
 // are. The id, the exact size and what is in an option are left out: a client that asks again
 // changes those.
 //
+// What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
+// somebody else's, and have that refused (Quarantine).
+//
 // What always holds: whatever the bytes are, it reads no further than their end; a message whose
-// question or tail it cannot read counts byte by byte, without its id.
+// question or tail it cannot read counts byte by byte, without its id; what is hashed of two
+// queries that are not the same is not the same.
 
 using System;
 using System.Buffers.Binary;
@@ -21,16 +25,29 @@ internal ref struct Fingerprint
     private const int OptionsHeaderBytes = 11;
 
     private readonly ReadOnlySpan<byte> _query;
-    private ulong _hash = 14_695_981_039_346_656_037; // FNV-1a, 64 bits
+    private SipHash _hash;
 
-    private Fingerprint(ReadOnlySpan<byte> query) => _query = query;
-
-    /// <summary>The fingerprint of a query of any content; never 0.</summary>
-    public static ulong Of(ReadOnlySpan<byte> query)
+    /// <summary>What the bytes of a message, or of its tail, are hashed as.</summary>
+    private enum Kind : byte
     {
-        var fingerprint = new Fingerprint(query);
+        NoQuestion,
+        Question,
+        Options,
+        OtherTail,
+    }
+
+    private Fingerprint(ReadOnlySpan<byte> query, ulong key)
+    {
+        _query = query;
+        _hash = new SipHash(key, ~key);
+    }
+
+    /// <summary>The fingerprint of a query of any content.</summary>
+    public static ulong Of(ReadOnlySpan<byte> query, ulong key)
+    {
+        var fingerprint = new Fingerprint(query, key);
         fingerprint.Read();
-        return fingerprint._hash == 0 ? 1 : fingerprint._hash;
+        return fingerprint._hash.Finish();
     }
 
     private void Read()
@@ -38,16 +55,17 @@ internal ref struct Fingerprint
         var question = DnsQuestion.LengthOf(_query);
         if (question == 0)
         {
-            AddRest(2);
+            AddRest(Kind.NoQuestion, 2);
             return;
         }
+        _hash.Add((byte)Kind.Question);
         for (var i = 2; i < HeaderBytes; i++)
-            Add(_query[i]);
+            _hash.Add(_query[i]);
         var tail = HeaderBytes + question;
         for (var i = HeaderBytes; i < tail; i++)
-            Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
+            _hash.Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
         if (!TryAddOptions(tail))
-            AddRest(tail);
+            AddRest(Kind.OtherTail, tail);
     }
 
     /// <summary>The tail, if it is one OPT record and nothing else.</summary>
@@ -63,13 +81,14 @@ internal ref struct Fingerprint
         var codes = rest[OptionsHeaderBytes..];
         if (!AreWhole(codes))
             return false;
-        Add(SizeClass(BinaryPrimitives.ReadUInt16BigEndian(rest[3..])));
+        _hash.Add((byte)Kind.Options);
+        _hash.Add(SizeClass(BinaryPrimitives.ReadUInt16BigEndian(rest[3..])));
         for (var i = 5; i < 9; i++)
-            Add(rest[i]);
+            _hash.Add(rest[i]);
         while (codes.Length > 0)
         {
-            Add(codes[0]);
-            Add(codes[1]);
+            _hash.Add(codes[0]);
+            _hash.Add(codes[1]);
             codes = codes[(4 + BinaryPrimitives.ReadUInt16BigEndian(codes[2..]))..];
         }
         return true;
@@ -88,7 +107,7 @@ internal ref struct Fingerprint
     }
 
     /// <summary>Sizes that a server treats alike: no room for a header, less than 512, …</summary>
-    private static uint SizeClass(int bytes) => bytes switch
+    private static byte SizeClass(int bytes) => bytes switch
     {
         < HeaderBytes => 0,
         < 512 => 1,
@@ -98,12 +117,13 @@ internal ref struct Fingerprint
         _ => 5,
     };
 
-    private void AddRest(int from)
+    /// <summary>The length tells the shortest messages apart, which have nothing else.</summary>
+    private void AddRest(Kind kind, int from)
     {
+        _hash.Add((byte)kind);
+        _hash.Add((byte)(_query.Length >> 8));
+        _hash.Add((byte)_query.Length);
         for (var i = from; i < _query.Length; i++)
-            Add(_query[i]);
-        Add((uint)_query.Length);
+            _hash.Add(_query[i]);
     }
-
-    private void Add(uint value) => _hash = (_hash ^ value) * 1_099_511_628_211;
 }

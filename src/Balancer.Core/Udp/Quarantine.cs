@@ -2,42 +2,61 @@
 //
 // What was in flight when a backend's session ended by itself is under suspicion for a minute. An
 // answer clears it, whichever backend gives it. What was in flight at two such deaths and was not
-// answered in between may have been the cause: of all such queries the one that its backends
-// outlived for the shortest time is refused for a minute. If it comes again after that and another
-// backend dies of it, it is refused for twice as long, up to an hour.
+// answered in between may have been the cause: of all such queries one is refused for a minute, the
+// one that was in flight at the most deaths, and of these the one that its backends outlived for
+// the shortest time. If it comes again after that, it is refused for twice as long, up to an hour:
+// after two more deaths, or after one if it was sent to that backend after everything else.
 //
 // What TCP clients asked counts the same way, as far as it can be named (FirstMessages). If what
-// cannot be named was passed on last before a backend died, nobody is refused for that death.
+// cannot be named was passed on last before a backend died, nobody is refused for that death. Nor
+// is anybody if the death may be due to a query that is refused by now and was sent before: only
+// what was sent after it was refused can be charged then.
 //
 // What was answered lately needs a third death: when two backends are killed together, a name that
 // everybody asks is in flight on both. What was answered is known by every eighth answer.
 //
 // One at most is refused for one death, so a client cannot have other people's names refused by
-// sending them along. If the guess was wrong, the culprit is one of its rivals and ends another
-// backend: then the rival is refused and the first one is let go. So nobody innocent is refused for
-// longer than until the next death.
+// sending them along. If the guess was wrong, the culprit ends another backend and is refused for
+// it, and whoever was refused for deaths that it explains is let go: who was in flight at fewer
+// than two others. So somebody innocent is hardly refused for longer than until the culprit comes
+// again; docs/behaviour.md, section 5, has the exceptions.
 //
-// What always holds: there are Limits.QuarantineCases at most; while no backend has died lately, a
-// query costs nothing here, and every eighth reply little; nothing is allocated but when a backend
-// dies.
+// What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
+// time is over; while there are none, a query costs nothing here, and every eighth reply little,
+// and while there are some, each reply is looked up; a query costs nothing until one is refused,
+// and is looked up then until that term is over; nothing is allocated but when a backend dies.
 
 using System;
 using System.Collections.Generic;
+using System.Numerics;
 
 namespace Balancer.Core;
 
 /// <summary>Refuses the queries that end backends.</summary>
-internal sealed class Quarantine(Counters counters, IBalancerLog log)
+internal sealed class Quarantine
 {
+    private readonly Services _services;
+    private readonly Timer _forget;
     private readonly Dictionary<ulong, Case> _cases = [];
+    private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
-    private readonly List<ulong> _old = [];
     private readonly ulong[] _answered = new ulong[Limits.QuarantineAnswers];
     private readonly HashSet<ulong> _answeredLately = [];
     private long _matched;
     private long _sampled;
     private long _deaths;
-    private int _convicted;
+
+    /// <summary>Nothing is refused from then on.</summary>
+    private Instant _refusesUntil;
+
+    /// <summary>What was sent until then is not refused for the death that is looked at.</summary>
+    private Instant _hidden;
+
+    public Quarantine(Services services)
+    {
+        _services = services;
+        _forget = new Timer(Forget);
+    }
 
     /// <summary>What is held against one fingerprint.</summary>
     private sealed class Case
@@ -48,9 +67,10 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
         public Instant DiedAt;
 
         /// <summary>
-        /// Deaths that it was in flight at, each within a minute of the one before.
+        /// The deaths that it was in flight at, each within a minute of the one before: bit n is
+        /// that with the number Death - n.
         /// </summary>
-        public int Deaths;
+        public ulong History;
 
         /// <summary>How long these backends outlived it, all together.</summary>
         public Duration Outlived;
@@ -63,11 +83,35 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
 
         public Instant RefusedUntil;
 
-        /// <summary>The fingerprint that was refused instead of it, or 0.</summary>
-        public ulong RivalOf;
+        public int Deaths => BitOperations.PopCount(History);
 
-        public bool HasEvidence;
+        /// <summary>When it is forgotten, if nothing comes before.</summary>
+        public Instant RememberedUntil => Term > Duration.Zero
+            ? RefusedUntil + Limits.LongestQuarantine
+            : DiedAt + Limits.QuarantineMemory;
+
+        /// <summary>Its history with bit n for the death with the number last - n.</summary>
+        public ulong HistoryAt(long last) =>
+            last - Death < Limits.QuarantineDeaths ? History << (int)(last - Death) : 0;
+
+        /// <summary>It was in flight at one more death.</summary>
+        public void Begin(Instant now, long death)
+        {
+            // What was before its term has been paid for.
+            var isOld = now - DiedAt > Limits.QuarantineMemory || DiedAt < RefusedUntil;
+            History = isOld ? 1 : HistoryAt(death) | 1;
+            Outlived = isOld ? Duration.Zero : Outlived;
+            OutlivedLast = Duration.Zero;
+            Death = death;
+            DiedAt = now;
+        }
     }
+
+    /// <summary>Who was in flight at a death, and where such a query is.</summary>
+    /// <param name="Query">Its index, if it came over UDP.</param>
+    /// <param name="Message">If it came over TCP alone.</param>
+    private readonly record struct Suspect(
+        ulong Fingerprint, Case Case, int Query, FirstMessage? Message);
 
     /// <summary>A reply answers a query; whether OnAnswered should hear of it.</summary>
     public bool WantsAnswer()
@@ -79,14 +123,14 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
     private bool IsSample => _matched % Limits.QuarantineSample == 0;
 
     /// <summary>Whether a query is refused now.</summary>
-    public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => _convicted > 0
-        && _cases.TryGetValue(Fingerprint.Of(query), out var found) && now < found.RefusedUntil;
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => now < _refusesUntil
+        && _cases.TryGetValue(Of(query), out var found) && now < found.RefusedUntil;
 
     /// <summary>A backend answered a query, so it is not what ends backends.</summary>
     public void OnAnswered(ReadOnlySpan<byte> query)
     {
-        var fingerprint = Fingerprint.Of(query);
-        Remove(fingerprint);
+        var fingerprint = Of(query);
+        _cases.Remove(fingerprint);
         if (IsSample)
             _answered[_sampled++ % _answered.Length] = fingerprint;
     }
@@ -102,123 +146,176 @@ internal sealed class Quarantine(Counters counters, IBalancerLog log)
         ForgetOld(now);
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
-        var culprit = default(Suspect);
+        _hidden = Instant.Zero;
+        Charge(now, queries);
+        Charge(now, backend, messages);
+        if (FindCulprit() is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
+            Convict(now, backend.Id, in culprit, queries);
+        _suspects.Clear();
+        ArmForget(now + Limits.QuarantineMemory);
+    }
+
+    /// <summary>The balancer stops: no timer is left.</summary>
+    public void Stop() => _services.Timers.Disarm(_forget);
+
+    // ---- Who was there ----
+
+    private void Charge(Instant now, InFlight queries)
+    {
         queries.BeginWalk();
         for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
         {
-            var query = queries.Next(_packet, out var index, out var length);
-            var packet = _packet.AsSpan(0, length);
-            Accuse(now, queries.SentAt(index), query.Client, packet, ref culprit);
+            queries.Next(_packet, out var index, out var length);
+            if (!queries.IsAnswered(index))
+                Charge(now, queries.SentAt(index), _packet.AsSpan(0, length), index, null);
         }
         queries.EndWalk();
-        var hidden = Instant.Zero;
+    }
+
+    private void Charge(Instant now, Backend backend, LinkedList<FirstMessage> messages)
+    {
         foreach (var message in messages)
         {
             if (!message.IsAt(now, backend))
                 continue;
             if (message.HasName)
-                Accuse(now, message.SentAt, message.Client, message.Packet, ref culprit);
+                Charge(now, message.SentAt, message.Packet, 0, message);
             else
-                hidden = Instant.Max(hidden, message.SentAt);
-        }
-        if (culprit.Fingerprint != 0
-            && _cases[culprit.Fingerprint].OutlivedLast < now - hidden)
-        {
-            Convict(now, backend.Id, culprit.Fingerprint, culprit.Client, culprit.Packet);
+                _hidden = Instant.Max(_hidden, message.SentAt);
         }
     }
 
-    /// <summary>The one that it is, if no other was outlived for a shorter time.</summary>
-    private readonly record struct Suspect(ulong Fingerprint, Endpoint Client, byte[] Packet);
-
-    private void Accuse(Instant now, Instant sentAt, Endpoint client,
-        ReadOnlySpan<byte> packet, ref Suspect culprit)
+    private void Charge(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
+        FirstMessage? message)
     {
-        var fingerprint = Fingerprint.Of(packet);
-        var hasEvidence = TryAccuse(now, fingerprint, now - sentAt);
-        var known = culprit.Fingerprint;
-        if (!hasEvidence || fingerprint == known
-            || (known != 0 && _cases[known].Outlived <= _cases[fingerprint].Outlived))
-        {
-            return;
-        }
-        culprit = new Suspect(fingerprint, client, packet.ToArray());
-    }
-
-    /// <summary>
-    /// It was in flight at this death, and sent so long before; whether there is evidence now.
-    /// </summary>
-    private bool TryAccuse(Instant now, ulong fingerprint, Duration outlived)
-    {
+        var fingerprint = Of(packet);
         if (!_cases.TryGetValue(fingerprint, out var found))
         {
             if (_cases.Count == Limits.QuarantineCases)
-                return false;
+                return;
             found = new Case();
             _cases.Add(fingerprint, found);
         }
+        if (now < found.RefusedUntil)
+        {
+            // It was sent before it was refused, and may be what ended this backend too.
+            var refusedAt = found.RefusedUntil - found.Term;
+            _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+            return;
+        }
         if (found.Death != _deaths)
         {
-            found.Death = _deaths;
-            found.DiedAt = now;
-            found.Deaths++;
-            found.OutlivedLast = Duration.Zero;
+            found.Begin(now, _deaths);
+            _suspects.Add(new Suspect(fingerprint, found, query, message));
         }
         // Of several that are alike, the backend met the oldest first.
+        var outlived = now - sentAt;
         if (outlived > found.OutlivedLast)
         {
             found.Outlived += outlived - found.OutlivedLast;
             found.OutlivedLast = outlived;
         }
-        // What backends can answer is hardly what ends them: two may have died together.
-        found.HasEvidence = found.Term > Duration.Zero
-            || found.Deaths >= (_answeredLately.Contains(fingerprint) ? 3 : 2);
-        return found.HasEvidence;
     }
 
-    private void Convict(
-        Instant now, BackendId id, ulong culprit, Endpoint client, byte[] packet)
+    // ---- Who it was ----
+
+    /// <summary>The most suspect of all, once it is known how long each was outlived.</summary>
+    private Suspect? FindCulprit()
     {
-        var convict = _cases[culprit];
-        foreach (var (fingerprint, rival) in _cases)
+        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed)
+            return relapsed;
+        Suspect? culprit = null;
+        foreach (var suspect in _suspects)
         {
-            if (rival.Death == _deaths && rival.HasEvidence && fingerprint != culprit)
-                rival.RivalOf = culprit;
+            // What backends can answer is hardly what ends them: two may have died together.
+            var needed = _answeredLately.Contains(suspect.Fingerprint) ? 3 : 2;
+            if (suspect.Case.Deaths >= needed
+                && (culprit is null || IsMoreSuspect(suspect.Case, culprit.Value.Case)))
+            {
+                culprit = suspect;
+            }
         }
-        if (convict.RivalOf != 0 && _cases.TryGetValue(convict.RivalOf, out var innocent)
-            && innocent.Death != _deaths)
+        return culprit;
+    }
+
+    /// <summary>The one that was sent after all others; null if several were.</summary>
+    private Suspect? FindLast()
+    {
+        Suspect? last = null;
+        var shortest = new Duration(long.MaxValue);
+        foreach (var suspect in _suspects)
         {
-            Remove(convict.RivalOf);
+            var outlived = suspect.Case.OutlivedLast;
+            if (outlived <= shortest)
+                last = outlived == shortest ? null : suspect;
+            shortest = Duration.Min(shortest, outlived);
         }
-        if (convict.Term == Duration.Zero)
-            _convicted++;
-        convict.RivalOf = 0;
+        return last;
+    }
+
+    private static bool IsMoreSuspect(Case one, Case other) => one.Deaths != other.Deaths
+        ? one.Deaths > other.Deaths
+        : one.Outlived < other.Outlived;
+
+    private void Convict(Instant now, BackendId id, in Suspect culprit, InFlight queries)
+    {
+        var convict = culprit.Case;
+        foreach (var (fingerprint, other) in _cases)
+        {
+            if (IsExplainedBy(other, convict))
+                _cases.Remove(fingerprint);
+        }
         convict.Term = Duration.Max(Limits.FirstQuarantine,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
         convict.RefusedUntil = now + convict.Term;
-        counters.Add(Counter.QuarantinesBegun);
-        log.Write(new LogEvent.QueryQuarantined(id, client, packet, convict.Term));
+        _refusesUntil = Instant.Max(_refusesUntil, convict.RefusedUntil);
+        var message = culprit.Message;
+        var client = message?.Client ?? queries.ClientOf(culprit.Query);
+        var packet = message is null
+            ? queries.PacketOf(culprit.Query, _packet)
+            : message.Packet;
+        _services.Counters.Add(Counter.QuarantinesBegun);
+        _services.Log.Write(
+            new LogEvent.QueryQuarantined(id, client, packet.ToArray(), convict.Term));
     }
+
+    /// <summary>
+    /// Whether it was refused for deaths of which, without those that the convict was in flight at,
+    /// fewer than two are left. It was not charged with this one.
+    /// </summary>
+    private bool IsExplainedBy(Case other, Case convict)
+    {
+        var history = other.HistoryAt(_deaths);
+        return other.Term > Duration.Zero && other.Death != _deaths
+            && (history & convict.History) != 0
+            && BitOperations.PopCount(history & ~convict.History) < 2;
+    }
+
+    private ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, _services.Options.HashKey);
+
+    // ---- Forgetting ----
+
+    private void Forget(Instant now) => ArmForget(ForgetOld(now));
 
     /// <summary>Two deaths count together if a minute at most is between them.</summary>
-    private void ForgetOld(Instant now)
+    /// <returns>How long the rest is remembered at least.</returns>
+    private Instant ForgetOld(Instant now)
     {
-        _old.Clear();
+        var first = Instant.Never;
         foreach (var (fingerprint, found) in _cases)
         {
-            var remembered = found.Term > Duration.Zero
-                ? found.RefusedUntil + Limits.LongestQuarantine
-                : found.DiedAt + Limits.QuarantineMemory;
-            if (now > remembered)
-                _old.Add(fingerprint);
+            if (now > found.RememberedUntil)
+                _cases.Remove(fingerprint);
+            else
+                first = Instant.Min(first, found.RememberedUntil);
         }
-        foreach (var fingerprint in _old)
-            Remove(fingerprint);
+        return first;
     }
 
-    private void Remove(ulong fingerprint)
+    private void ArmForget(Instant remembered)
     {
-        if (_cases.Remove(fingerprint, out var removed) && removed.Term > Duration.Zero)
-            _convicted--;
+        var due = remembered + new Duration(1);
+        if (_cases.Count > 0 && (!_forget.IsArmed || due < _forget.Deadline))
+            _services.Timers.Arm(_forget, due);
     }
 }

@@ -93,7 +93,21 @@ internal sealed class Resends
     public void OnSuspected(Backend suspect)
     {
         suspect.InFlight.BeginWalk();
-        _suspects.Enqueue(suspect);
+        if (!_suspects.Contains(suspect))
+            _suspects.Enqueue(suspect);
+    }
+
+    /// <summary>
+    /// A backend is at ease again: it may take what others have that are suspect still, and that
+    /// nobody could take when they became so or were given it.
+    /// </summary>
+    public void OnAtEase(ReadOnlySpan<Backend> backends)
+    {
+        foreach (var backend in backends)
+        {
+            if (backend.IsSuspect)
+                OnSuspected(backend);
+        }
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>
@@ -181,13 +195,13 @@ internal sealed class Resends
     private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var first = _remotes.ChooseForResend(now, query.Client.Address);
+        var first = _remotes.ChooseForLastTime(now, query.Client.Address);
         if (first is null)
             return false;
         if (first.TryForward(now, in again, packet))
             return true;
         // It is stuck now, so others come before it.
-        var second = _remotes.ChooseForResend(now, query.Client.Address);
+        var second = _remotes.ChooseForLastTime(now, query.Client.Address);
         return second is not null && second != first && second.TryForward(now, in again, packet);
     }
 
@@ -195,10 +209,14 @@ internal sealed class Resends
     {
         var query = suspect.InFlight.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
-        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet)
+            || _quarantine.IsRefused(now, packet))
+        {
             return;
-        var other = _remotes.ChooseForResend(now, query.Client.Address);
-        if (other is null || other == suspect)
+        }
+        var other = _remotes.ChooseForLastTime(now, query.Client.Address);
+        // To one that is silent too it would go in vain, and it can go nowhere after that.
+        if (other is null or { IsSuspect: true })
             return;
         if (!IsInBudget(now))
         {

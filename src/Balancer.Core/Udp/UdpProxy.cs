@@ -129,8 +129,8 @@ internal sealed class UdpProxy
     }
 
     /// <summary>
-    /// Gives a query to its backend, or to another if that takes no more for now; to which, or null
-    /// if none takes it.
+    /// Gives a query to its backend, or to another if that takes no more for now, and so on; to
+    /// which, or null if none takes it.
     /// </summary>
     private Backend? Forward(
         Instant now, Backend first, in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -138,10 +138,19 @@ internal sealed class UdpProxy
         var query = new Query(header.Peer, header.Local, now);
         if (first.TryForward(now, in query, payload))
             return first;
-        // It is stuck now, so others come before it.
-        var second = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
-        if (second is not null && second != first && second.TryForward(now, in query, payload))
-            return second;
+        // Who refuses is stuck now, so others come before it, and each is asked once at most. The
+        // last one may be suspect: it is asked when all that are not are stuck.
+        var asked = first;
+        for (var goesOn = true; goesOn;)
+        {
+            var other = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
+            if (other is null || other == first || other == asked)
+                break;
+            goesOn = other.IsAtEase;
+            if (other.TryForward(now, in query, payload))
+                return other;
+            asked = other;
+        }
         first.CountDrop();
         return null;
     }

@@ -53,6 +53,35 @@ internal static class C
     internal const int EFD_NONBLOCK = 0x800;
     internal const int EFD_CLOEXEC = 0x80000;
 
+    internal const int SIGHUP = 1;
+    internal const int SIGINT = 2;
+    internal const int SIGQUIT = 3;
+    internal const int SIGILL = 4;
+    internal const int SIGTRAP = 5;
+    internal const int SIGABRT = 6;
+    internal const int SIGBUS = 7;
+    internal const int SIGFPE = 8;
+    internal const int SIGKILL = 9;
+    internal const int SIGUSR1 = 10;
+    internal const int SIGSEGV = 11;
+    internal const int SIGTERM = 15;
+    internal const int SIGCHLD = 17;
+    internal const int SIGCONT = 18;
+    internal const int SIGSTOP = 19;
+    internal const int SIGTSTP = 20;
+    internal const int SIGSYS = 31;
+
+    /// <summary>The highest signal, SIGRTMAX.</summary>
+    internal const int LAST_SIGNAL = 64;
+
+    internal const nint SIG_DFL = 0;
+    internal const nint SIG_IGN = 1;
+    internal const int SIG_SETMASK = 2;
+    internal const int SFD_NONBLOCK = 0x800;
+    internal const int SFD_CLOEXEC = 0x80000;
+
+    internal const short POLLOUT = 0x4;
+
     internal const int IN_NONBLOCK = 0x800;
     internal const int IN_CLOEXEC = 0x80000;
     internal const uint IN_MOVED_FROM = 0x40;

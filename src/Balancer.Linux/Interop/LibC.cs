@@ -120,6 +120,9 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "eventfd", ExactSpelling = true)]
     internal static extern int EventFd(uint initial, int flags);
 
+    [DllImport(Library, EntryPoint = "poll", ExactSpelling = true)]
+    internal static extern int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
+
     [DllImport(Library, EntryPoint = "inotify_init1", ExactSpelling = true)]
     internal static extern int InotifyInit1(int flags);
 
@@ -128,6 +131,23 @@ internal static unsafe class LibC
 
     [DllImport(Library, EntryPoint = "inotify_rm_watch", ExactSpelling = true)]
     internal static extern int InotifyRmWatch(int fd, int watch);
+
+    // ---- Signals ----
+
+    /// <summary>Answers with the errno itself, not with -1.</summary>
+    [DllImport(Library, EntryPoint = "pthread_sigmask", ExactSpelling = true)]
+    internal static extern int SetSignalMask(int how, SignalSet* set, SignalSet* before);
+
+    [DllImport(Library, EntryPoint = "sigaction", ExactSpelling = true)]
+    internal static extern int SigAction(
+        int signal, SignalAction* action, SignalAction* before);
+
+    [DllImport(Library, EntryPoint = "signalfd", ExactSpelling = true)]
+    internal static extern int SignalFd(int fd, SignalSet* set, int flags);
+
+    /// <summary>Waits for as long as told, or without an end; the signal's number.</summary>
+    [DllImport(Library, EntryPoint = "sigtimedwait", ExactSpelling = true)]
+    internal static extern int SigTimedWait(SignalSet* set, void* info, TimeSpec* timeout);
 
     /// <summary>
     /// epoll_pwait2 with no signal mask. glibc has it since 2.35 only and musl has not, so it is

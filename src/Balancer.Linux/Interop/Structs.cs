@@ -132,6 +132,37 @@ internal struct FileStatus
     [FieldOffset(120)] internal uint ModifiedNanoseconds;
 }
 
+/// <summary>sigset_t as the C library has it, of which the kernel reads the first word.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct SignalSet
+{
+    /// <summary>Signal n is bit n - 1.</summary>
+    internal ulong Signals;
+}
+
+/// <summary>sigaction as the C library has it; nothing but the handler is ever set.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 152)]
+internal struct SignalAction
+{
+    internal nint Handler;
+}
+
+/// <summary>signalfd_siginfo, with the field that is looked at.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct SignalInfo
+{
+    internal uint Signal;
+}
+
+/// <summary>pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollEntry
+{
+    internal int Descriptor;
+    internal short Asked;
+    internal short Came;
+}
+
 /// <summary>inotify_event, without the name behind it.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InotifyEvent
@@ -169,6 +200,10 @@ internal static unsafe class Layouts
         Verify.That(sizeof(ResourceLimit) == 16, "rlimit is 16 bytes");
         Verify.That(sizeof(FileStatus) == 256, "statx is 256 bytes");
         Verify.That(sizeof(InotifyEvent) == 16, "inotify_event is 16 bytes");
+        Verify.That(sizeof(SignalSet) == 128, "sigset_t is 128 bytes");
+        Verify.That(sizeof(SignalAction) == 152, "sigaction is 152 bytes");
+        Verify.That(sizeof(SignalInfo) == 128, "signalfd_siginfo is 128 bytes");
+        Verify.That(sizeof(PollEntry) == 8, "pollfd is 8 bytes");
     }
 
     internal static void VerifyOffsets()

@@ -329,6 +329,17 @@ public class FactNeedingRootAttribute : FactAttribute
     internal static bool IsRoot => System.Environment.IsPrivilegedProcess;
 }
 
+/// <summary>A theory that becomes another user.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryNeedingRootAttribute : TheoryAttribute
+{
+    public TheoryNeedingRootAttribute()
+    {
+        if (!FactNeedingRootAttribute.IsRoot)
+            Skip = "needs root";
+    }
+}
+
 /// <summary>A fact that mounts; root in a container may not.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class FactNeedingMountAttribute : FactNeedingRootAttribute

@@ -75,11 +75,13 @@ public sealed class BalancerProcess : ManagedProcess
     /// <param name="arguments">What else the command line says; -b, -p and --warm-up win.</param>
     /// <param name="environment">Variables besides those of the test run.</param>
     /// <param name="output">Unread to leave the log in its pipe.</param>
+    /// <param name="by">A command that ends by executing the one that is appended to it.</param>
     public static BalancerProcess Start(
         string folder, IEnumerable<string>? arguments = null,
-        IReadOnlyDictionary<string, string>? environment = null, Output output = Output.Read)
+        IReadOnlyDictionary<string, string>? environment = null, Output output = Output.Read,
+        IEnumerable<string>? by = null)
     {
-        var command = new List<string> { Places.Bbal, "-s", folder };
+        var command = new List<string>(by ?? []) { Places.Bbal, "-s", folder };
         command.AddRange(arguments ?? []);
         var port = int.Parse(Default(command, "-p", () =>
             Ports.Next().ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);

@@ -6,9 +6,9 @@
 // what Linux/ and Contract/ run there is the adapter to the kernel, without the core.
 //
 // The whole environment is handed on to every process that a test starts. So the suite is run
-// once more on the balancer's fallbacks, BBAL_NO_BATCH_CALLS=1: one call per datagram and no
-// inotify, as an older kernel has it. `make integration` does so with a result file of its own,
-// and leaves out what carries the trait Needs=inotify, the tests of the adapter in Linux/ and
+// once more on the balancer's fallbacks, BBAL_NO_BATCH_CALLS=1: one call per datagram, no inotify
+// and no signalfd, as an older kernel has it. `make integration` does so with a result file of its
+// own, and leaves out what carries the trait Needs=inotify, the tests of the adapter in Linux/ and
 // Contract/, which start no balancer and have fallbacks of their own, and those in Containers/,
 // because a container has an environment of its own.
 

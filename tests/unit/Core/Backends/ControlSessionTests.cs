@@ -25,7 +25,7 @@ public sealed class ControlSessionTests
         var services = new Services(_network, new StreamOwners(), new Timers(), new Counters(),
             new SimLog(new SimKernel().Clock), new BalancerOptions());
         _session = new ControlSession(services, new QueryPairs(),
-            new Quarantine(services.Counters, services.Log));
+            new Quarantine(services));
         Begin();
     }
 

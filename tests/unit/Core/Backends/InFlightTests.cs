@@ -27,8 +27,7 @@ public sealed class InFlightTests
     {
         _services = new Services(new ScriptedNetwork(), new StreamOwners(), _timers, _counters,
             new SimLog(new SimKernel().Clock), new BalancerOptions());
-        _table = new InFlight(_services, _pairs,
-            new Quarantine(_services.Counters, _services.Log));
+        _table = new InFlight(_services, _pairs, new Quarantine(_services));
     }
 
     // ---- Matching ----

@@ -87,6 +87,40 @@ public sealed class SuspicionTests
     }
 
     [Fact]
+    public void ByteThatLeavesQueriesInFlight_BeginsTheNextWait()
+    {
+        Query();
+        Pass(0.05);
+        _backend.HasQueries = true;
+        Byte();
+        _suspicion.OnRead(Now);
+        Pass(0.099);
+        Assert.Equal(0, _backend.Asked);
+        Pass(0.001);
+        Assert.Equal(1, _backend.Asked);
+        Pass(0.1);
+
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
+    }
+
+    [Fact]
+    public void ProofIsOverAndQueriesAreInFlight_TheyAreWaitedFor()
+    {
+        BecomeSuspect();
+        Byte();
+        BecomeSuspect();
+        Byte();
+        _backend.HasQueries = true;
+        for (var n = 0; n < 19; n++)
+            AnswerWithin(0.1);
+        Pass(0.1);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.2);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    [Fact]
     public void FurtherQueries_DoNotBeginTheWaitAnew()
     {
         Query();
@@ -303,6 +337,8 @@ public sealed class SuspicionTests
     private sealed class Watched : ISuspect
     {
         public bool HasUnread { get; set; }
+
+        public bool HasQueries { get; set; }
 
         public int Asked { get; private set; }
 

@@ -22,10 +22,10 @@ public sealed class FingerprintTests
     [Fact]
     public void IdCaseExactSizeAndWhatIsInAnOption_DoNotMatter()
     {
-        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((0, 9), (1, 1))));
-        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((13, (byte)'w'))));
-        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((SizeAt + 1, 207))));
-        Assert.Equal(Fingerprint.Of(Query), Fingerprint.Of(With((Query.Length - 1, 99))));
+        Assert.Equal(Of(Query), Of(With((0, 9), (1, 1))));
+        Assert.Equal(Of(Query), Of(With((13, (byte)'w'))));
+        Assert.Equal(Of(Query), Of(With((SizeAt + 1, 207))));
+        Assert.Equal(Of(Query), Of(With((Query.Length - 1, 99))));
     }
 
     [Theory]
@@ -38,13 +38,13 @@ public sealed class FingerprintTests
     [InlineData(SizeAt + 4, 0x80)] // DO
     [InlineData(SizeAt + 9, 3)] // which option
     public void WhatAServerTreatsInAnotherWay_Matters(int at, byte value) =>
-        Assert.NotEqual(Fingerprint.Of(Query), Fingerprint.Of(With((at, value))));
+        Assert.NotEqual(Of(Query), Of(With((at, value))));
 
     [Fact]
     public void EveryCut_IsReadToItsEndAndIsAnother()
     {
         var seen = Enumerable.Range(0, Query.Length + 1)
-            .Select(length => Fingerprint.Of(Query.AsSpan(0, length)));
+            .Select(length => Of(Query.AsSpan(0, length)));
 
         // The id is left out, so the first three are alike but for their length.
         Assert.Equal(Query.Length + 1, seen.Distinct().Count());
@@ -63,9 +63,29 @@ public sealed class FingerprintTests
             (bytes[4], bytes[5], bytes[10], bytes[11]) = (0, 1, 0, 1);
             if (n % 2 == 0)
                 bytes[12] = (byte)random.Next(64);
-            Assert.NotEqual(0ul, Fingerprint.Of(bytes.AsSpan(0, length)));
+            Assert.Equal(Of(bytes.AsSpan(0, length)), Of(bytes.AsSpan(0, length)));
         }
     }
+
+    [Fact]
+    public void AnotherKey_MakesAnotherFingerprint() =>
+        Assert.NotEqual(Fingerprint.Of(Query, 1), Fingerprint.Of(Query, 2));
+
+    /// <summary>
+    /// Of the same name and flags: one has an OPT record with option 25, the other at its end what
+    /// is hashed of that but for the last byte, and 25 bytes in all.
+    /// </summary>
+    [Fact]
+    public void TailThatLooksLikeAnOptionsHash_IsAnother()
+    {
+        byte[] question = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, (byte)'w', 0, 0, 1, 0, 1];
+        byte[] options = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 25, 0, 0];
+        byte[] tail = [3, 0, 0, 0, 0, 0];
+
+        Assert.NotEqual(Of([.. question, .. options]), Of([.. question, .. tail]));
+    }
+
+    private static ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, 5);
 
     private static byte[] With(params (int At, byte Value)[] changes)
     {

@@ -164,6 +164,220 @@ public sealed class QuarantineTests : CoreTest
         Assert.Equal(0, Count(Counter.QueriesQuarantined));
     }
 
+    [Fact]
+    public void InFlightTwiceOnOneSession_IsOutlivedForAsLongAsTheOlderWas()
+    {
+        Ask(1, QueryFor("innocent"));
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        // What was sent again times out.
+        Run(11);
+        Ask(1, QueryFor("innocent"));
+        Run(0.1);
+        Ask(1, Killer);
+        Run(0.05);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer);
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void AnsweredByTheOtherOfAPair_IsNotChargedWhenTheSuspectDies()
+    {
+        var suspect = BackendOf(1, Killer);
+        suspect.AnswersHeartbeats = false;
+        foreach (var other in _backends.Values.Where(backend => backend != suspect))
+            other.EchoesQueries = true;
+        Run(0.3);
+        Assert.Equal(1, Count(Counter.ResendsAnswered));
+        foreach (var backend in _backends.Values)
+            backend.EchoesQueries = false;
+        Kill(suspect);
+
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void RefusedSinceItWasCopied_IsNotSentFromASuspect()
+    {
+        var suspect = BackendOf(3, Killer);
+        Ask(1, Killer);
+        KillWhoHas(Killer, but: suspect);
+        KillWhoHas(Killer, but: suspect);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(2);
+        suspect.AnswersHeartbeats = false;
+        Ask(3, QueryFor("other"));
+        Run(0.5);
+
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+        Assert.DoesNotContain(_backends.Values, backend => backend != suspect
+            && LastAsked(backend, Killer) is not null);
+    }
+
+    [Fact]
+    public void MoreDeaths_WeighMoreThanAShorterTime()
+    {
+        // The killer was answered lately, so it takes a third death.
+        for (var n = 0; n < Limits.QuarantineSample; n++)
+        {
+            Ask(1, Killer);
+            Answer(Killer);
+        }
+        Ask(1, Killer);
+        Run(1);
+        KillWhoHas(Killer, rebinds: false);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer, rebinds: false);
+        Ask(1, Killer);
+        Run(0.1);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer, rebinds: false);
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    // ---- Wrong guesses ----
+
+    [Fact]
+    public void CulpritThatTakesThreeDeaths_HasTheInnocentLetGo()
+    {
+        for (var n = 0; n < Limits.QuarantineSample; n++)
+        {
+            Ask(1, Killer);
+            Answer(Killer);
+        }
+        Ask(1, Killer);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+        AssertRefused(QueryFor("innocent"), true);
+        Run(2);
+        Ask(3, Killer);
+        KillWhoHas(Killer);
+
+        AssertRefused(Killer, true);
+        AssertRefused(QueryFor("innocent"), false);
+    }
+
+    [Fact]
+    public void InnocentBehindTwoCulprits_IsLetGoWhenOneIsFound()
+    {
+        var killers = new[] { QueryFor("killer1"), QueryFor("killer2") };
+        foreach (var killer in killers)
+        {
+            Ask(1, killer);
+            Ask(1, QueryFor("innocent"));
+            KillWhoHas(killer);
+            // What was sent again times out.
+            Run(11);
+        }
+        AssertRefused(QueryFor("innocent"), true);
+        Ask(3, killers[0]);
+        KillWhoHas(killers[0]);
+
+        AssertRefused(killers[0], true);
+        AssertRefused(QueryFor("innocent"), false);
+    }
+
+    [Fact]
+    public void CopyFromBeforeItWasRefused_DoesNotKeepItRefused()
+    {
+        Ask(1, Killer);
+        Run(0.5);
+        AskAll(QueryFor("innocent"));
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+        AssertRefused(QueryFor("innocent"), true);
+        Assert.NotNull(WhoHas(QueryFor("innocent")));
+        Ask(3, Killer);
+        KillWhoHas(Killer);
+
+        AssertRefused(Killer, true);
+        AssertRefused(QueryFor("innocent"), false);
+    }
+
+    [Fact]
+    public void DeathOfACopyFromBefore_HasNobodyElseRefused()
+    {
+        for (var client = 1; client <= 3; client++)
+        {
+            Ask(client, QueryFor("slow"));
+            Ask(client, Killer);
+        }
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+        AssertRefused(Killer, true);
+        KillWhoHas(Killer);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(QueryFor("slow"), false);
+        // Nor is it refused for longer: it has not come again.
+        Run(60);
+        AssertRefused(Killer, false);
+    }
+
+    [Fact]
+    public void BackAfterItsTermWithAnotherSentBehindIt_TakesTwoDeaths()
+    {
+        KillTwiceWith(Killer);
+        Run(61);
+        Ask(3, Killer);
+        Ask(3, QueryFor("behind"));
+        KillWhoHas(Killer);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+
+        Answer(QueryFor("behind"));
+        KillWhoHas(Killer);
+
+        Assert.Equal(2, Count(Counter.QuarantinesBegun));
+        Assert.Equal(Seconds(120), Log.Last<LogEvent.QueryQuarantined>().Term);
+    }
+
+    // ---- What is forgotten ----
+
+    [Fact]
+    public void AMinuteAfterADeath_NothingIsRememberedAndNoTimerArmed()
+    {
+        Run(1);
+        var armed = Balancer.Core.TimerCount;
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        Run(50);
+        Assert.Equal(armed + 1, Balancer.Core.TimerCount);
+        Run(12);
+
+        Assert.Equal(armed, Balancer.Core.TimerCount);
+    }
+
+    [Fact]
+    public void RepliesLongAfterADeath_CostWhatTheyDidBefore()
+    {
+        var timers = new Timers();
+        var services = new Services(Kernel.Network, new StreamOwners(), timers, new Counters(),
+            Log, NoWarmUp);
+        var quarantine = new Quarantine(services);
+        var queries = new InFlight(services, new QueryPairs(), quarantine);
+        var died = Instant.Zero + Seconds(5);
+        queries.Add(died, new Query(Client(1), Ipv4.Any, died), Killer);
+        var wanted = () => Enumerable.Range(0, 80).Count(_ => quarantine.WantsAnswer());
+        Assert.Equal(10, wanted());
+
+        quarantine.OnDeath(died, null!, queries, new LinkedList<FirstMessage>());
+        Assert.Equal(80, wanted());
+        queries.OnSessionEnded();
+        timers.RunDue(died + Seconds(61), 10);
+
+        Assert.Equal(10, wanted());
+        Assert.Equal(0, timers.Count);
+    }
+
     /// <summary>A query for NAME.example, class IN; the id is the next one.</summary>
     private static byte[] QueryFor(string name, byte type = 1) =>
     [
@@ -196,11 +410,38 @@ public sealed class QuarantineTests : CoreTest
         .LastOrDefault(got => got.Session == backend.Control
             && got.Payload.AsSpan(2).SequenceEqual(query.AsSpan(2)))?.At;
 
-    private void KillWhoHas(byte[] query)
+    /// <summary>Asks every backend that lives.</summary>
+    private void AskAll(byte[] query)
     {
-        var victim = WhoHas(query)!;
+        for (var client = 1; client <= 3; client++)
+            Ask(client, query);
+    }
+
+    /// <summary>Asks, and says which backend was asked.</summary>
+    private SimBackend BackendOf(int client, byte[] query)
+    {
+        Ask(client, query);
+        return WhoHas(query)!;
+    }
+
+    /// <summary>Asks for it once more to see.</summary>
+    private void AssertRefused(byte[] query, bool isRefused)
+    {
+        var before = Count(Counter.QueriesQuarantined);
+        Ask(9, query);
+        Assert.Equal(isRefused ? 1 : 0, Count(Counter.QueriesQuarantined) - before);
+    }
+
+    private void KillWhoHas(byte[] query, SimBackend? but = null, bool rebinds = true) =>
+        Kill(_backends.Values
+            .Where(backend => backend != but && LastAsked(backend, query) is not null)
+            .MaxBy(backend => LastAsked(backend, query))!, rebinds);
+
+    private void Kill(SimBackend victim, bool rebinds = true)
+    {
         victim.Crash();
-        victim.Rebind();
+        if (rebinds)
+            victim.Rebind();
         Run(0.1);
     }
 

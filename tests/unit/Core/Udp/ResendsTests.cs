@@ -96,6 +96,88 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void BackendDiesWhileAnotherHangs_TheThirdAnswersAllThatItHad()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        backends[0].EchoesQueries = false;
+        backends[1].Hang();
+        for (var client = 1; client <= 9; client++)
+            Ask(client);
+        Run(Limits.DoubtTime.TotalSeconds);
+        backends[0].Crash();
+        Run(0.01);
+
+        Assert.Equal(6, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(3, Count(Counter.ResendsAnswered));
+    }
+
+    [Fact]
+    public void TwoBackendsHang_TheThirdAnswersAll()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Ask(1);
+        Ask(2);
+        Ask(3);
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1);
+        Run(0.05);
+        Ask(2);
+        Ask(3);
+        Ask(1);
+        Run(0.3);
+
+        Assert.Equal(7, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
+    public void AllHangAndOneIsTrustedAgain_ItGetsWhatTheOthersHave()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1);
+        Ask(2);
+        Run(0.3);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        backends[1].Resume();
+        Run(0.01);
+
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
+    public void OneIsSuspectAndTheOtherStuck_TheSuspectOneGetsTheQueryAndThenTheOther()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].Hang();
+        Ask(1);
+        Run(0.3);
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Single(Kernel.Datagrams.Sent);
+        backends[1].Hang();
+        Fill(client: 2);
+        Ask(1, Query(7));
+        Assert.Equal(2, Snapshot("5301").InFlight);
+        backends[1].Resume();
+        Run(0.1);
+
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+    }
+
+    /// <summary>Sends so many queries that the client's backend is stuck, in no time.</summary>
+    private void Fill(int client)
+    {
+        for (var n = 0; Count(Counter.QueriesToStuckBackend) == 0; n++)
+        {
+            for (var copy = 0; copy < 64; copy++)
+                Kernel.InjectDatagram(Client(client), Query(100 + n, 1400));
+            Balancer.Turn();
+        }
+    }
+
+    [Fact]
     public void Newest_IsSentFirst()
     {
         var backends = HealthyBackends("5301", "5302");
@@ -288,6 +370,23 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void BackendAnswersOneAndThenHangs_TheOtherAnswersTheRest()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Silence(backends[0]);
+        Ask(1, Query(1));
+        Ask(1, Query(2));
+        SimBackend.Reply(backends[0].Queries[0], Query(1));
+        Run(0.19);
+        Assert.False(Snapshot("5301").IsSuspect);
+        Run(0.02);
+
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Equal(2, Count(Counter.RepliesSent));
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+    }
+
+    [Fact]
     public void SuspectAnswersFirst_TheOthersReplyIsTheDuplicate()
     {
         var backends = HealthyBackends("5301", "5302");
@@ -463,6 +562,25 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(5, Count(Counter.UnansweredLost));
         Assert.Equal(0, Balancer.Core.TimerCount);
         AssertNothingInFlight();
+    }
+
+    // ---- Full queues ----
+
+    [Fact]
+    public void TwoQueuesAreFull_TheThirdBackendGetsTheQuery()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        backends[0].Hang();
+        backends[1].Hang();
+        for (var n = 0; n < 2400; n++)
+        {
+            Kernel.InjectDatagram(Client(n % 2 + 1), Query(n, 500));
+            if (n % 32 == 31)
+                Balancer.Turn();
+        }
+
+        Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
+        Assert.NotEqual(0, backends[2].QueryCount);
     }
 
     private static void Silence(SimBackend backend)
