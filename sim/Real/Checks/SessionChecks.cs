@@ -7,6 +7,8 @@
 // why it ended a session.
 
 using System;
+using System.Linq;
+using Balancer.Core;
 using Simulation.Scenarios;
 
 namespace Simulation.Real.Checks;
@@ -78,13 +80,25 @@ internal static class SessionChecks
     }
 
     /// <summary>
-    /// Whether the balancer may have had no byte for 100 ms after a query: it was read shortly
-    /// before, on a machine that may be slow, or not answered for as long as it is waited for.
+    /// Whether the balancer may have had no byte for 100 ms with a query in flight: one was read
+    /// shortly before, on a machine that may be slow, or one that it still waits for has no reply.
     /// </summary>
-    private static bool MayBeSilent(ObservedSession session, long at) =>
-        session.Queries.Exists(query => query.At <= at && (query.At > at - JustNowNs
-            || (query.At > at - ForgottenNs
-                && !session.Replies.Exists(reply => reply.At >= query.At && reply.At < at))));
+    private static bool MayBeSilent(ObservedSession session, long at)
+    {
+        bool IsLate(ObservedFrame frame) => frame.At > at - ForgottenNs && frame.At <= at;
+        foreach (var alike in session.Queries.Where(IsLate).GroupBy(KeyOf))
+        {
+            var replies = session.Replies.Count(
+                reply => IsLate(reply) && KeyOf(reply) == alike.Key);
+            if (alike.Count() > replies || alike.Any(query => query.At > at - JustNowNs))
+                return true;
+        }
+        return false;
+    }
+
+    private static (Ipv4 Peer, uint Port, int Id) KeyOf(ObservedFrame frame) =>
+        (frame.Peer, frame.Port,
+            frame.Payload.Length < 2 ? 0 : (frame.Payload[0] << 8) | frame.Payload[1]);
 
     /// <summary>When its process or the balancer ended, or began to.</summary>
     private static long EndOf(Observations seen, ObservedSession session)
@@ -98,7 +112,7 @@ internal static class SessionChecks
         long until, string what) => RealChecks.Fail(seen, "S8", until,
             $"backend {RealChecks.Name(seen, session.Backend)} {what} from "
             + $"{RealChecks.Moment(seen, from)} to {RealChecks.Moment(seen, until)}; it is due 5 s"
-            + " after the hello, then 5 s after each answer, and when a query meets with silence",
+            + " after the hello, then 5 s after each answer, and when it is silent about a query",
             session.Backend);
 
     public static Violation? Attribution(Observations seen)

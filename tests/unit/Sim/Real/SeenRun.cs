@@ -20,7 +20,7 @@ internal sealed class SeenRun
     public static readonly Endpoint Client = new(Ipv4.From(127, 1, 0, 1), 40_000);
     public static readonly Endpoint TcpClient = new(Ipv4.From(127, 1, 0, 1), 50_000);
     public static readonly byte[] Question = [1, 2, 3];
-    public static readonly byte[] Answer = [4, 5, 6, 7];
+    public static readonly byte[] Answer = [1, 2, 6, 7];
 
     public SeenRun(KernelPlan? kernel = null)
     {

@@ -81,12 +81,13 @@ public sealed class SessionChecksTests : RealCheckTest
     }
 
     [Theory]
-    [InlineData(12, 0, false)]
-    [InlineData(2, 0, true)]
-    [InlineData(2, 1, false)]
-    [InlineData(0.5, 0.1, true)]
+    [InlineData(12, 0, 1, false)]
+    [InlineData(2, 0, 1, true)]
+    [InlineData(2, 1, 1, false)]
+    [InlineData(2, 1, 2, true)]
+    [InlineData(0.5, 0.1, 1, true)]
     public void HeartbeatTooSoon_IsRightWhereAQueryMayHaveMetWithSilence(
-        double askedBefore, double answeredAfter, bool passes)
+        double askedBefore, double answeredAfter, uint repliedTo, bool passes)
     {
         var run = new SeenRun();
         var at = 9 * Second;
@@ -99,7 +100,7 @@ public sealed class SessionChecksTests : RealCheckTest
         if (answeredAfter > 0)
         {
             run.First.Replies.Add(new ObservedFrame(
-                asked + (long)(answeredAfter * Second), new Ipv4(1), 1, 0, []));
+                asked + (long)(answeredAfter * Second), new Ipv4(1), repliedTo, 0, []));
         }
 
         Judge("S8", passes, run, SessionChecks.Heartbeats);
