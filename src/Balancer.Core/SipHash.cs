@@ -33,31 +33,32 @@ internal struct SipHash(ulong key0, ulong key1)
         var left = _length & 7;
         var rest = left == 0 ? 0 : _word >> (8 * (8 - left));
         Compress(rest | ((ulong)_length << 56));
-        _v2 ^= 0xff;
+        var (v0, v1, v2, v3) = (_v0, _v1, _v2 ^ 0xff, _v3);
         for (var n = 0; n < 4; n++)
-            Mix();
-        return _v0 ^ _v1 ^ _v2 ^ _v3;
+            Mix(ref v0, ref v1, ref v2, ref v3);
+        return v0 ^ v1 ^ v2 ^ v3;
     }
 
     private void Compress(ulong word)
     {
-        _v3 ^= word;
-        Mix();
-        Mix();
-        _v0 ^= word;
+        var (v0, v1, v2, v3) = (_v0, _v1, _v2, _v3 ^ word);
+        Mix(ref v0, ref v1, ref v2, ref v3);
+        Mix(ref v0, ref v1, ref v2, ref v3);
+        (_v0, _v1, _v2, _v3) = (v0 ^ word, v1, v2, v3);
     }
 
-    private void Mix()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Mix(ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
     {
-        _v0 += _v1;
-        _v2 += _v3;
-        _v1 = BitOperations.RotateLeft(_v1, 13) ^ _v0;
-        _v3 = BitOperations.RotateLeft(_v3, 16) ^ _v2;
-        _v0 = BitOperations.RotateLeft(_v0, 32);
-        _v2 += _v1;
-        _v0 += _v3;
-        _v1 = BitOperations.RotateLeft(_v1, 17) ^ _v2;
-        _v3 = BitOperations.RotateLeft(_v3, 21) ^ _v0;
-        _v2 = BitOperations.RotateLeft(_v2, 32);
+        v0 += v1;
+        v2 += v3;
+        v1 = BitOperations.RotateLeft(v1, 13) ^ v0;
+        v3 = BitOperations.RotateLeft(v3, 16) ^ v2;
+        v0 = BitOperations.RotateLeft(v0, 32);
+        v2 += v1;
+        v0 += v3;
+        v1 = BitOperations.RotateLeft(v1, 17) ^ v2;
+        v3 = BitOperations.RotateLeft(v3, 21) ^ v0;
+        v2 = BitOperations.RotateLeft(v2, 32);
     }
 }

@@ -53,16 +53,21 @@ internal static class DnsQuestion
     public static bool MayBeSame(ReadOnlySpan<byte> query, ReadOnlySpan<byte> reply)
     {
         var length = LengthOf(reply);
-        var asked = LengthOf(query);
-        if (length == 0 || asked == 0)
+        if (length == 0)
             return true;
-        if (length != asked)
-            return false;
-        var a = query.Slice(HeaderBytes, length);
+        // Mostly they are the same to the byte, and the query's need not be read too.
         var b = reply.Slice(HeaderBytes, length);
-        return a.SequenceEqual(b) || (
-            a[^TailBytes..].SequenceEqual(b[^TailBytes..])
-            && IsSameName(a[..^TailBytes], b[..^TailBytes]));
+        if (query.Length >= HeaderBytes + length
+            && query.Slice(HeaderBytes, length).SequenceEqual(b))
+        {
+            return true;
+        }
+        var asked = LengthOf(query);
+        if (asked != length)
+            return asked == 0;
+        var a = query.Slice(HeaderBytes, length);
+        return a[^TailBytes..].SequenceEqual(b[^TailBytes..])
+            && IsSameName(a[..^TailBytes], b[..^TailBytes]);
     }
 
     /// <summary>Names hold any bytes; only ASCII letters have a case (RFC 4343).</summary>
@@ -106,11 +111,14 @@ internal static class DnsQuestion
             return 0;
         }
         var at = HeaderBytes;
-        while (at < message.Length && message[at] != 0)
+        while ((uint)at < (uint)message.Length)
         {
-            if (message[at] > LongestLabel)
+            var label = message[at];
+            if (label == 0)
+                break;
+            if (label > LongestLabel)
                 return 0;
-            at += 1 + message[at];
+            at += 1 + label;
         }
         var nameBytes = at + 1 - HeaderBytes;
         return nameBytes > LongestName || at + 1 + TailBytes > message.Length

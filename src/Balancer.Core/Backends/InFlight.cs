@@ -14,6 +14,7 @@
 // leaves once, as answered or as one of the counters of the unanswered.
 
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Balancer.Core;
 
@@ -96,26 +97,27 @@ internal sealed class InFlight
     /// <summary>Adds a query that was put into the session's queue.</summary>
     public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet)
     {
+        GrowIfFull();
         var id = DnsQuestion.IdOf(packet);
-        KeepAlikeBounded(query.Client, id);
-        var index = TakeEntry();
         ref var bucket = ref BucketOf(query.Client, id);
+        KeepAlikeBounded(bucket, query.Client, id);
+        var index = TakeEntry();
         var firstBlock = Store(packet);
-        _entries[index] = new Entry
-        {
-            SentAt = now,
-            ArrivedAt = query.ArrivedAt,
-            Client = query.Client.Address,
-            Local = query.Local,
-            Port = query.Client.Port,
-            Id = id,
-            Pair = query.Pair,
-            NextAlike = bucket,
-            Older = _newest,
-            FirstBlock = firstBlock,
-            Length = (ushort)packet.Length,
-            WasResent = query.WasResent,
-        };
+        // Field by field: a whole entry would be made on the stack and copied.
+        ref var entry = ref _entries[index];
+        entry.SentAt = now;
+        entry.ArrivedAt = query.ArrivedAt;
+        entry.Client = query.Client.Address;
+        entry.Local = query.Local;
+        entry.Port = query.Client.Port;
+        entry.Id = id;
+        entry.Pair = query.Pair;
+        entry.NextAlike = bucket;
+        entry.Older = _newest;
+        entry.Newer = 0;
+        entry.FirstBlock = firstBlock;
+        entry.Length = (ushort)packet.Length;
+        entry.WasResent = query.WasResent;
         bucket = index + 1;
         if (_newest != 0)
             _entries[_newest - 1].Newer = index + 1;
@@ -135,7 +137,8 @@ internal sealed class InFlight
         Instant now, Endpoint client, ReadOnlySpan<byte> reply, out Ipv4 local)
     {
         local = Ipv4.Any;
-        var found = FindAnswered(now, client, reply);
+        ref var bucket = ref BucketOf(client, DnsQuestion.IdOf(reply));
+        var found = FindAnswered(now, bucket, client, reply);
         if (found == 0)
             return ReplyMatch.None;
         ref var entry = ref _entries[found - 1];
@@ -143,7 +146,7 @@ internal sealed class InFlight
         if (_quarantine.WantsAnswer())
             Clear(in entry);
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
-        Remove(found - 1);
+        Remove(found - 1, ref bucket);
         if (pair != 0 && !_pairs.TryAnswer(pair))
             return ReplyMatch.Duplicate;
         if (wasResent)
@@ -161,7 +164,8 @@ internal sealed class InFlight
     {
         query = default;
         length = 0;
-        var found = FindAnswered(now, client, reply);
+        ref var bucket = ref BucketOf(client, DnsQuestion.IdOf(reply));
+        var found = FindAnswered(now, bucket, client, reply);
         if (found == 0)
             return false;
         ref var entry = ref _entries[found - 1];
@@ -175,12 +179,17 @@ internal sealed class InFlight
         query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
         if (_quarantine.WantsAnswer())
             _quarantine.OnAnswered(packet[..length]);
-        Remove(found - 1);
+        Remove(found - 1, ref bucket);
         return true;
     }
 
     private void Clear(in Entry entry)
     {
+        if (IsInOneBlock(in entry))
+        {
+            _quarantine.OnAnswered(FirstBlockOf(in entry));
+            return;
+        }
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
         Load(in entry, packet);
         _quarantine.OnAnswered(packet[..entry.Length]);
@@ -298,11 +307,12 @@ internal sealed class InFlight
     // ---- The table ----
 
     /// <summary>The oldest query in time that a reply answers, as a link; 0 if none.</summary>
-    private int FindAnswered(Instant now, Endpoint client, ReadOnlySpan<byte> reply)
+    private int FindAnswered(
+        Instant now, int bucket, Endpoint client, ReadOnlySpan<byte> reply)
     {
         var id = DnsQuestion.IdOf(reply);
         var found = 0;
-        for (var link = BucketOf(client, id); link != 0; link = _entries[link - 1].NextAlike)
+        for (var link = bucket; link != 0;)
         {
             ref var entry = ref _entries[link - 1];
             if (IsAlike(in entry, client, id) && now - entry.SentAt < Limits.InFlightTime
@@ -310,25 +320,26 @@ internal sealed class InFlight
             {
                 found = link;
             }
+            link = entry.NextAlike;
         }
         return found;
     }
 
     private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)
     {
-        if (entry.Length <= Limits.InFlightBlockBytes)
-            return DnsQuestion.MayBeSame(BlockAt(entry.FirstBlock)[..entry.Length], reply);
+        if (IsInOneBlock(in entry))
+            return DnsQuestion.MayBeSame(FirstBlockOf(in entry), reply);
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
         Load(in entry, packet);
         return DnsQuestion.MayBeSame(packet[..entry.Length], reply);
     }
 
     /// <summary>Makes room for one more query like it.</summary>
-    private void KeepAlikeBounded(Endpoint client, ushort id)
+    private void KeepAlikeBounded(int bucket, Endpoint client, ushort id)
     {
         var alike = 0;
         var oldest = 0;
-        for (var link = BucketOf(client, id); link != 0; link = _entries[link - 1].NextAlike)
+        for (var link = bucket; link != 0; link = _entries[link - 1].NextAlike)
         {
             if (!IsAlike(in _entries[link - 1], client, id))
                 continue;
@@ -344,18 +355,22 @@ internal sealed class InFlight
 
     private int TakeEntry()
     {
-        if (_freeEntries == 0 && _usedEntries == _entries.Length)
-        {
-            if (_entries.Length == Limits.InFlightQueries)
-                Evict(_oldest - 1);
-            else
-                Grow();
-        }
+        if (IsFull)
+            Evict(_oldest - 1);
         if (_freeEntries == 0)
             return _usedEntries++;
         var index = _freeEntries - 1;
         _freeEntries = _entries[index].NextAlike;
         return index;
+    }
+
+    private bool IsFull => _freeEntries == 0 && _usedEntries == _entries.Length;
+
+    /// <summary>Before a bucket is looked up, since it makes all of them anew.</summary>
+    private void GrowIfFull()
+    {
+        if (IsFull && _entries.Length < Limits.InFlightQueries)
+            Grow();
     }
 
     /// <summary>Twice as many entries and buckets; chains are made anew, newest first.</summary>
@@ -375,7 +390,14 @@ internal sealed class InFlight
     private void Remove(int index)
     {
         ref var entry = ref _entries[index];
-        ref var link = ref BucketOf(new Endpoint(entry.Client, entry.Port), entry.Id);
+        Remove(index, ref BucketOf(new Endpoint(entry.Client, entry.Port), entry.Id));
+    }
+
+    /// <summary>Removes the query at the index, which is in the bucket's chain.</summary>
+    private void Remove(int index, ref int bucket)
+    {
+        ref var entry = ref _entries[index];
+        ref var link = ref bucket;
         while (link != index + 1)
         {
             Verify.That(link != 0, "every entry is in its chain");
@@ -393,17 +415,17 @@ internal sealed class InFlight
         if (Cursor == index + 1)
             Cursor = entry.Older;
         FreeBlocks(entry.FirstBlock);
-        entry = default;
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;
         Count--;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ref int BucketOf(Endpoint client, ushort id)
     {
         var key = ((ulong)client.Address.Value << 32) | ((ulong)client.Port << 16) | id;
         var hash = KeyedHash.Of(key, _services.Options.HashKey);
-        return ref _buckets[(int)hash & (_buckets.Length - 1)];
+        return ref _buckets[hash & (_buckets.Length - 1)];
     }
 
     // ---- Packets ----
@@ -429,6 +451,12 @@ internal sealed class InFlight
         }
         return first;
     }
+
+    private static bool IsInOneBlock(in Entry entry) =>
+        entry.Length <= Limits.InFlightBlockBytes;
+
+    private ReadOnlySpan<byte> FirstBlockOf(in Entry entry) =>
+        BlockAt(entry.FirstBlock)[..entry.Length];
 
     private void Load(in Entry entry, Span<byte> packet)
     {
