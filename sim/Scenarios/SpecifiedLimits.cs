@@ -233,6 +233,9 @@ public static class SpecifiedLimits
     public const int DatagramsOfACall = 64;
     public const int AcceptsOfATurn = 16;
 
+    /// <summary>A stop accepts those that wait, and no more than can.</summary>
+    public const int AcceptsOfAStop = 1001;
+
     /// <summary>
     /// No TCP connection is visited when this was spent: what visits read, and a price for each.
     /// </summary>

@@ -249,7 +249,7 @@ public sealed class LoadBalancer : IBackendReports
         }
         _state = RunState.StoppingTcp;
         _log.Write(new LogEvent.Stopping(_tcp.Count));
-        _tcp.StopAccepting();
+        _tcp.BeginStop();
         _timers.Arm(_graceTimer, now + Limits.StopGrace);
         _timers.Arm(_quietTimer, now + Limits.StopGrace - Limits.StopQuietTime);
     }
@@ -257,13 +257,13 @@ public sealed class LoadBalancer : IBackendReports
     private void GoOnStopping(Instant now)
     {
         // What the kernel holds came before the stop and is taken along, a turn's share at a time.
-        if (_state == RunState.StoppingTcp && _tcp.Count == 0)
+        if (_state == RunState.StoppingTcp && !_tcp.IsBusy)
         {
             if (!_udp.OnReadable(now))
                 StopTakingQueries(now);
             _backends.Flush(now);
         }
-        if (_state == RunState.StoppingUdp && _tcp.Count == 0 && !_resends.HasUnsent
+        if (_state == RunState.StoppingUdp && !_tcp.IsBusy && !_resends.HasUnsent
             && !_backends.AwaitReplies(now))
         {
             Finish(now);

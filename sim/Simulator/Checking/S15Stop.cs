@@ -1,5 +1,5 @@
-// Claims that a stop is orderly: from the turn in which it is asked for nobody is accepted any
-// more; connections that are open and queries that are in flight get 5 s, and no connection is cut
+// Claims that a stop is orderly: those that wait to be accepted are, a share each turn, and then
+// nobody is any more; connections that are open and queries that are in flight get 5 s, and no connection is cut
 // earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
 // longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open
 // or armed that the balancer opened or armed.
@@ -25,6 +25,7 @@ internal sealed class S15Stop() : Check("S15")
     private Instant _askedAt = Instant.Never;
     private Instant _emptySince = Instant.Never;
     private Instant _withoutTcpSince = Instant.Never;
+    private bool _listenerWasClosed;
     private bool _hasStopped;
     private long _faultedInTurn;
     private long _queued;
@@ -57,8 +58,7 @@ internal sealed class S15Stop() : Check("S15")
             return;
         if (Model.Life.StopRequests > 1)
             Fail($"a stop was asked for again by {now}, and is not complete");
-        if (!Model.Sockets.IsListenerClosed)
-            Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
+        CheckListener(now);
         if (now > _askedAt + SpecifiedLimits.StopGrace + Model.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
         CheckQuiet(now);
@@ -66,6 +66,29 @@ internal sealed class S15Stop() : Check("S15")
         if (isEmpty && now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
         _emptySince = isEmpty ? Instant.Min(_emptySince, now) : Instant.Never;
+    }
+
+    /// <summary>
+    /// The listener is closed when nobody waits there, or as many as can wait were accepted, and
+    /// not before.
+    /// </summary>
+    private void CheckListener(Instant now)
+    {
+        if (!Model.Sockets.IsListenerClosed)
+        {
+            // In the turn of the request some were accepted before it.
+            if (Model.IsAcceptQueueDone || Model.AcceptedInStop
+                >= SpecifiedLimits.AcceptsOfAStop + SpecifiedLimits.AcceptsOfATurn)
+            {
+                Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
+            }
+        }
+        else if (!_listenerWasClosed && !Model.IsAcceptQueueDone
+            && Model.AcceptedInStop < SpecifiedLimits.AcceptsOfAStop)
+        {
+            Fail($"the listener was closed at {now}, and connections may wait there");
+        }
+        _listenerWasClosed = Model.Sockets.IsListenerClosed;
     }
 
     public override void OnEnded(Instant now, LoadBalancer core)

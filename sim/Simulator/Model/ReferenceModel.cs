@@ -160,6 +160,12 @@ internal sealed class ReferenceModel
 
     public int AcceptedInTurn { get; private set; }
 
+    /// <summary>How many accepts came to something since a stop was asked for.</summary>
+    public int AcceptedInStop { get; private set; }
+
+    /// <summary>The last accept found nobody, or could not be carried out.</summary>
+    public bool IsAcceptQueueDone { get; private set; }
+
     /// <summary>Bytes that were read of TCP connections, but for INBOUND_TCP_OK.</summary>
     public long RelayedInTurn { get; private set; }
 
@@ -368,6 +374,9 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
+        IsAcceptQueueDone = result.Status
+            is not (IoStatus.Ok or IoStatus.Aborted or IoStatus.Reset);
+        AcceptedInStop += Life.IsStopping && !IsAcceptQueueDone ? 1 : 0;
         if (result.IsOk)
         {
             Deeds++;

@@ -14,7 +14,8 @@
 //
 // What always holds: every accepted connection ends in exactly one counter; a client that was
 // accepted and gets no backend is closed in the same call, with nothing left behind; when the
-// process has no descriptor left, the listener rests instead of spinning.
+// process has no descriptor left, the listener rests instead of spinning; a stop closes the
+// listener when nobody waits there any more, so nobody is reset who connected before it.
 
 using System.Collections.Generic;
 
@@ -42,6 +43,11 @@ internal sealed class TcpProxies
     private long _lastId;
     private long _freeQueueMemory;
     private bool _isListening;
+    private bool _isStopping;
+    private int _acceptsOfTurn;
+
+    /// <summary>How many more a stop accepts at most; means something during one.</summary>
+    private int _lastAccepts;
 
     public TcpProxies(Services services, Remotes remotes, FirstMessages messages)
     {
@@ -62,7 +68,11 @@ internal sealed class TcpProxies
     public int Count => _open.Count;
 
     /// <summary>Connections have something to do that no turn had room for.</summary>
-    public bool HasWork => !_turns.IsEmpty || _toLookAt is not null || _looksAgain;
+    public bool HasWork => !_turns.IsEmpty || _toLookAt is not null || _looksAgain
+        || (_isStopping && _isListening);
+
+    /// <summary>Connections are open, or a stop has not yet accepted all that wait.</summary>
+    public bool IsBusy => _open.Count > 0 || _isListening;
 
     public void Start()
     {
@@ -70,7 +80,18 @@ internal sealed class TcpProxies
         Listen();
     }
 
-    /// <summary>Closes the listener; connections that are open go on.</summary>
+    /// <summary>
+    /// A stop was asked for: who waits to be accepted still is, a turn's share at a time, and then
+    /// the listener is closed. Those who go on coming keep it open for no longer than its queue
+    /// is long. Connections that are open go on.
+    /// </summary>
+    public void BeginStop()
+    {
+        _isStopping = true;
+        _lastAccepts = Limits.ListenBacklog + 1; // as many as the kernel lets wait
+    }
+
+    /// <summary>Closes the listener, whoever waits there.</summary>
     public void StopAccepting()
     {
         if (!_isListening)
@@ -90,20 +111,9 @@ internal sealed class TcpProxies
             first.Value.End(Counter.ConnectionsCutByStop, IoResult.Ok());
     }
 
-    /// <summary>Accepts what waits, a bounded number.</summary>
-    public void OnAcceptable(Instant now)
-    {
-        for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)
-        {
-            var result = _services.Network.Accept(out var stream, out var client);
-            if (result.IsOk)
-                OnAccepted(now, stream, client);
-            else if (result.Status == IoStatus.WouldBlock)
-                return;
-            else if (!OnAcceptFailed(now, result))
-                return;
-        }
-    }
+    /// <summary>Accepts who waits, as many as the turn has room for.</summary>
+    public void OnAcceptable(Instant now) => AcceptSome(now);
+
 
     /// <summary>A connection has something to do when its turn comes.</summary>
     public void ServeLater(TcpProxy proxy) => _turns.Add(proxy);
@@ -120,9 +130,15 @@ internal sealed class TcpProxies
             _looksAgain = true;
     }
 
-    /// <summary>Serves connections, one visit after another, up to the turn's budget.</summary>
+    /// <summary>
+    /// Ends a turn: accepts the last ones, and serves connections, one visit after another, up to
+    /// the turn's budget.
+    /// </summary>
     public void Serve(Instant now)
     {
+        if (_isStopping && _isListening && (!AcceptSome(now) || _lastAccepts <= 0))
+            StopAccepting();
+        _acceptsOfTurn = 0;
         LookAtSome();
         var left = Limits.TcpBytesPerTurn;
         while (left > 0 && _turns.TryTake(out var proxy))
@@ -185,6 +201,21 @@ internal sealed class TcpProxies
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
         _withoutResources.Write(
             now, new LogEvent.ConnectionWithoutResources(proxy.Id, why, 0));
+
+    /// <summary>Whether more may wait.</summary>
+    private bool AcceptSome(Instant now)
+    {
+        for (; _acceptsOfTurn < Limits.AcceptsPerTurn && _isListening; _acceptsOfTurn++)
+        {
+            var result = _services.Network.Accept(out var stream, out var client);
+            if (result.IsOk)
+                OnAccepted(now, stream, client);
+            else if (result.Status == IoStatus.WouldBlock || !OnAcceptFailed(now, result))
+                return false;
+            _lastAccepts--;
+        }
+        return true;
+    }
 
     private void LookAtSome()
     {

@@ -74,6 +74,51 @@ public sealed class StopTests
     }
 
     [Fact]
+    public void ConnectionsWaitInTheAcceptQueue_AllAreServed()
+    {
+        const int Connections = 5 * Limits.AcceptsPerTurn / 2;
+        var s = new ProxyScenario();
+        for (var n = 0; n < Connections; n++)
+            s.Connect(n % 20, (ushort)(4000 + n));
+        s.Kernel.RequestStop();
+        s.Settle();
+
+        Assert.Equal(Connections, s.Relayed);
+        Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(30)));
+        s.Run(6);
+        AssertStopped(s);
+        s.AssertEnded(Counter.ConnectionsCutByStop, Connections);
+    }
+
+    [Fact]
+    public void MoreWaitThanTheQueueHolds_ListenerClosesAllTheSame()
+    {
+        var s = new ProxyScenario(backends: 0);
+        s.Kernel.Listener.Backlog = 3 * Limits.ListenBacklog;
+        for (var n = 0; n < 2 * Limits.ListenBacklog; n++)
+            s.Connect(n % 20, (ushort)(4000 + n));
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+        // In the turn of the request some are accepted before it.
+        Assert.InRange(s.Counters[Counter.ConnectionsWithoutBackend], Limits.ListenBacklog + 1,
+            Limits.ListenBacklog + 1 + Limits.AcceptsPerTurn);
+    }
+
+    [Fact]
+    public void DescriptorsAreUsedUpWhileConnectionsWait_ListenerClosesAtOnce()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.DescriptorLimit = s.Kernel.OpenDescriptors;
+        s.Connect();
+        s.Kernel.RequestStop();
+        s.Run(1);
+
+        AssertStopped(s);
+    }
+
+    [Fact]
     public void ConnectionInItsHandshake_MayFinishIt()
     {
         var s = new ProxyScenario();
