@@ -200,8 +200,9 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             if (recent.Count > 20)
                 recent.Dequeue();
         });
+        var idle = new IdleFaults(simulator, request.Checks);
         var result = simulator.Run(scenario, request.Checks,
-            new Until(request.Until, recorder), new Until(request.Until, trace));
+            new Until(request.Until, recorder), new Until(request.Until, trace), idle.Watcher);
         var isDrawn = request.Html is not { } html
             || Draw(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
@@ -212,6 +213,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             foreach (var line in recent)
                 output.WriteLine(line);
         }
+        if (File.Exists(request.Subject))
+            idle.Report(scenario, output);
         Conclude(result);
         return ExitCode(result.Violation, isDrawn);
     }
