@@ -230,7 +230,7 @@ internal sealed class BinderServer
             or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(
-                $"fake-binder: --script: {wrong.Message}; it misbehaves as before");
+                $"fake-binder: --script: {ScriptFile.Reason(wrong)}; it misbehaves as before");
         }
     }
 

@@ -129,7 +129,7 @@ public sealed class BinderSession
         };
         if (_conversation is null)
         {
-            _context.Violation(wrong ?? $"{frame.Type} is no first frame");
+            _context.Violation(wrong ?? $"{frame.Type} cannot be the first frame");
             return;
         }
         _conversation.Begin(nowNs, frame.Address, frame.Port);

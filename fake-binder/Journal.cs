@@ -7,7 +7,8 @@
 //
 // What always holds: a record is in the file before what it tells of can have reached anybody, so
 // a process that is killed has told of all that it did; the file holds whole records but for, at
-// most, the last.
+// most, the last. After a write that failed nothing more is written, so no record is missing
+// between two that are there; the process goes on.
 
 using System;
 using System.Buffers.Binary;
@@ -69,8 +70,16 @@ internal sealed class Journal(string path) : IDisposable
     private byte[] _record = new byte[4096];
     private long _at;
 
+    /// <summary>Why a write failed; null while none has.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>Called once, by the first write that fails.</summary>
+    public Action? OnFailure { get; set; }
+
     public void Add(JournalKind kind, long nowNs, long session, ReadOnlySpan<byte> bytes)
     {
+        if (Failure is not null)
+            return;
         var length = HeaderBytes + bytes.Length;
         if (_record.Length < length)
             _record = new byte[length * 2];
@@ -79,8 +88,16 @@ internal sealed class Journal(string path) : IDisposable
         BinaryPrimitives.WriteInt32LittleEndian(_record.AsSpan(9), (int)session);
         BinaryPrimitives.WriteInt32LittleEndian(_record.AsSpan(13), bytes.Length);
         bytes.CopyTo(_record.AsSpan(HeaderBytes));
-        RandomAccess.Write(_file, _record.AsSpan(0, length), _at);
-        _at += length;
+        try
+        {
+            RandomAccess.Write(_file, _record.AsSpan(0, length), _at);
+            _at += length;
+        }
+        catch (IOException wrong)
+        {
+            Failure = wrong;
+            OnFailure?.Invoke();
+        }
     }
 
     public void Add(JournalKind kind, long nowNs, long session, string text) =>

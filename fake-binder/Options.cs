@@ -51,7 +51,7 @@ internal sealed class Options
 
     private readonly Option<string?> _id = new("--id")
     {
-        Description = "What CH TXT id.server tells (default: the last part of the path).",
+        Description = "The answer to CH TXT id.server (default: the last part of the path).",
         HelpName = "TEXT",
     };
 
@@ -63,7 +63,7 @@ internal sealed class Options
 
     private readonly Option<bool> _verbose = new("--verbose")
     {
-        Description = "Tell every event on stderr.",
+        Description = "Log every event on stderr.",
         Arity = ArgumentArity.Zero,
     };
 
@@ -251,7 +251,7 @@ internal sealed class Options
         {
             result.AddError(IsInline(script)
                 ? $"--script: {wrong.Message}"
-                : $"--script {script}: {wrong.Message}");
+                : $"--script {script}: {ScriptFile.Reason(wrong)}");
             return Misbehaviour.None;
         }
     }
@@ -327,7 +327,8 @@ internal sealed class Options
         {
             // The value that is missing is most likely the PATH that the option has taken.
             result.AddError("at least one PATH to listen on is needed, or --listen"
-                + (result.GetValue(_id) is { } id ? $" (--id has taken '{id}')" : ""));
+                + (result.GetResult(_id) is { Tokens: [var id, ..] }
+                    ? $" (--id has taken '{id.Value}')" : ""));
         }
         if (Has("--pause") != Has("--pause-after"))
             result.AddError("--pause and --pause-after come together");

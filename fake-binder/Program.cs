@@ -2,7 +2,7 @@
 //
 // Exit status: 0 after SIGTERM or SIGINT, with its own paths unlinked; 1 after a crash that was
 // asked for, when a socket cannot be made, or when --health finds nobody listening; 64 for a wrong
-// command line; 74 when what it has to say on standard output cannot be written.
+// command line; 74 when standard output or the journal cannot be written at the start.
 
 using System;
 using System.Collections;
@@ -20,6 +20,7 @@ internal static class Program
 
     private static int Main(string[] arguments)
     {
+        StandardStreams.Occupy();
         var options = new Options();
         var environment = ReadEnvironment();
         var parsed = options.Parse(arguments);
@@ -74,8 +75,9 @@ internal static class Program
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        var server = new BinderServer(settings,
-            settings.Verbose ? Console.Error.WriteLine : null, OpenJournal(settings.Journal));
+        var journal = OpenJournal(settings.Journal);
+        var server = new BinderServer(
+            settings, settings.Verbose ? Console.Error.WriteLine : null, journal);
         if (settings.TakesCommands)
             server.TakeCommands();
         // The default of a signal that nobody waits for ends the process.
@@ -96,14 +98,29 @@ internal static class Program
         IEnumerable<string> places = settings.Paths;
         if (settings.Listen is { } plain)
             places = places.Append(plain.ToString());
+        if (journal?.Failure is { } full)
+        {
+            paths.UnlinkOwn();
+            throw CannotWriteJournal(settings.Journal!, full);
+        }
         var ready = string.Concat(places.Select(place => $"listening {place}\n"));
         if (StandardOptions.TryPrint(ready) is { } cannot)
         {
             paths.UnlinkOwn();
             throw new StartException(cannot, StandardOptions.ExitCannotWrite);
         }
+        if (journal is not null)
+        {
+            journal.OnFailure = () => Console.Error.WriteLine("fake-binder: "
+                + CannotWriteJournal(settings.Journal!, journal.Failure!).Message
+                + "; serving without it");
+        }
         server.Run();
     }
+
+    private static StartException CannotWriteJournal(string path, Exception wrong) => new(
+        $"cannot write the journal {path}: {StandardOptions.Reason(wrong)}",
+        StandardOptions.ExitCannotWrite);
 
     private static Journal? OpenJournal(string? path)
     {
@@ -113,7 +130,7 @@ internal static class Program
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            throw new StartException($"cannot write the journal: {wrong.Message}");
+            throw CannotWriteJournal(path!, wrong);
         }
     }
 

@@ -12,6 +12,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using System.Text.Json;
+using CommandLines;
 
 namespace FakeBinder;
 
@@ -42,7 +43,11 @@ public static class ScriptFile
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
-    /// <exception cref="ScriptFormatException">It is no script.</exception>
+    /// <summary>Why a script could not be read: what is wrong in it, or with its file.</summary>
+    internal static string Reason(Exception wrong) =>
+        wrong is ScriptFormatException ? wrong.Message : StandardOptions.Reason(wrong);
+
+    /// <exception cref="ScriptFormatException">It is not a script.</exception>
     public static Misbehaviour Read(string json)
     {
         try

@@ -54,7 +54,7 @@ internal sealed class SocketPaths
         if (LibC.Stat(path, out _, out var isSocket) != 0)
             return;
         if (!isSocket)
-            throw new StartException($"{path} exists and is no socket; it is left alone");
+            throw new StartException($"{path} exists and is not a socket; it was left as it is");
         LibC.Unlink(path);
     }
 }

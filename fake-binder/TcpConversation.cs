@@ -126,7 +126,7 @@ internal sealed class TcpConversation(SessionContext context, bool isPlain = fal
             return;
         }
         if (reply.Fate == DnsFate.Unreadable)
-            Context.End(SessionActionKind.Close, "a message that is no query");
+            Context.End(SessionActionKind.Close, "a message that is not a query");
         if (reply.Fate == DnsFate.Answered)
         {
             var framed = Context.Shared.AnswerBuffer[..(DnsFraming.LengthBytes + reply.Length)];

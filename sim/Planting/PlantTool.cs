@@ -46,7 +46,7 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            error.WriteLine("sim: " + wrong.Message.ReplaceLineEndings(" "));
+            error.WriteLine("sim: " + Tool.OnOneLine(wrong));
             return Tool.Usage;
         }
         catch (SimulatorException broken) when (broken.InnerException is EndlessRunException)

@@ -115,6 +115,10 @@ internal static class FaultCheck
         FaultKind.UdpSendFails or FaultKind.UdpSendBlocked or FaultKind.UdpReceiveFails
             when scenario.UdpClients.All(client => client.Queries.IsEmpty) =>
             new Flaw("", "no UDP client asks anything"),
+        // Whatever the balancer sends answers a datagram that came before.
+        FaultKind.UdpSendBlocked when !scenario.UdpClients.Any(
+            client => client.Queries.Any(query => query.At <= EndOf(fault))) =>
+            new Flaw("", "no UDP client asks anything before the fault ends"),
         FaultKind.KernelAccept when !scenario.TcpClients.Any(client => client.At <= EndOf(fault)) =>
             new Flaw("", "no TCP client connects before the fault ends"),
         FaultKind.KernelSocket or FaultKind.StreamWouldBlock or FaultKind.StreamReset

@@ -58,7 +58,7 @@ public sealed unsafe class Signals
         if (!SignalState.TryBlockEverywhere())
         {
             Warning = "signals need a thread that is made when they come: "
-                + "the runtime's thread cannot be told to leave them alone";
+                + "they cannot be blocked in the runtime's thread";
             RegisterAll();
             return;
         }

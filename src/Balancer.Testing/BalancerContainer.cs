@@ -155,11 +155,11 @@ public sealed class BalancerBuilder
         var address = DockerResourceConfiguration.Address;
         if (!IPAddress.TryParse(address, out var parsed)
             || parsed.AddressFamily != AddressFamily.InterNetwork || parsed.ToString() != address)
-            throw new ArgumentException($"\"{address}\" is no IPv4 address (a.b.c.d)");
+            throw new ArgumentException($"\"{address}\" is not an IPv4 address (a.b.c.d)");
         if (DockerResourceConfiguration.Port is < 1 or > IPEndPoint.MaxPort)
         {
             throw new ArgumentException(
-                $"{DockerResourceConfiguration.Port} is no port (1 to {IPEndPoint.MaxPort})");
+                $"{DockerResourceConfiguration.Port} is not a port (1 to {IPEndPoint.MaxPort})");
         }
         if (!DockerResourceConfiguration.Mounts.Any(mount => mount.Target == Sandbox.Sockets))
             throw new ArgumentException("WithSocketFolder says where the sockets are");

@@ -100,7 +100,7 @@ internal static class Sandbox
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
-            throw new ArgumentException($"{endpoint.Address} is no address of this machine", e);
+            throw new ArgumentException($"{endpoint.Address} is not an address of this machine", e);
         }
     }
 

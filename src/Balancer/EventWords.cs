@@ -71,9 +71,9 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
         Say((LogEvent.BackendSuspected e) => new(
-            $"backend {e.Id} is suspect: silent for {e.Silent} with"
-            + $" {LogWords.Count(e.InFlight, "query", "queries")} in flight and a heartbeat; other"
-            + " backends stand in",
+            $"backend {e.Id} is suspect: no byte for {e.Silent},"
+            + $" {LogWords.Count(e.InFlight, "query", "queries")} and a heartbeat unanswered; its"
+            + " clients go to other backends, if there are any",
             ("be_id", e.Id.Value), ("be_path", e.Path),
             ("silent_ms", e.Silent.WholeMilliseconds), ("in_flight", e.InFlight)));
         Say((LogEvent.BackendTrusted e) => new(
@@ -97,9 +97,9 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("dns_id", (int)e.DnsId)));
         Say((LogEvent.BackendDownByProbe e) => new(
             $"backend {e.Id} fails probes: {LogWords.Count(e.Failures, "failure")} in a row, the"
-            + $" last {LogWords.Of(e.Why)}; other backends stand in",
+            + $" last {LogWords.Of(e.Why)}; its clients go to other backends, if there are any",
             ("be_id", e.Id.Value), ("be_path", e.Path),
-            ("cause", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
+            ("probe_failure", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
         Say((LogEvent.BackendUpByProbe e) => new(
             $"backend {e.Id} answers probes again after {Rounded(e.Lasted)}",
             ("be_id", e.Id.Value), ("be_path", e.Path), ("down_s", Seconds(e.Lasted))));
@@ -109,8 +109,8 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
         Say((LogEvent.QueryQuarantined e) => new(
-            $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}: two"
-            + $" backends, the second of them {e.Id}, died while it was in flight",
+            $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}:"
+            + $" backends died while it was in flight, the last of them {e.Id}",
             ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
             ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
             ("query", Convert.ToHexString(e.Query))));

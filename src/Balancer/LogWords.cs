@@ -67,9 +67,10 @@ internal static class LogWords
     public static string EndOf(Counter how) =>
         NameOf(how).Replace("connections_", "", StringComparison.Ordinal).Replace('_', ' ');
 
-    /// <summary>What became of a query: QueriesToStuckBackend is "to stuck backend".</summary>
-    public static string OutcomeOf(Counter outcome) =>
-        NameOf(outcome).Replace("queries_", "", StringComparison.Ordinal).Replace('_', ' ');
+    /// <summary>Why a query was dropped: QueriesWithoutBackend is "without backend".</summary>
+    public static string OutcomeOf(Counter outcome) => outcome == Counter.QueriesToStuckBackend
+        ? "backend stuck"
+        : NameOf(outcome).Replace("queries_", "", StringComparison.Ordinal).Replace('_', ' ');
 
     public static string Of(EntryRefusal refusal) => refusal switch
     {

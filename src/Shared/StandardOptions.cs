@@ -1,5 +1,6 @@
 // Owns what the command lines of all executables have in common, so that who knows one knows all:
-// -h, -? and --help, --version, an option that is given twice, and output that cannot be written.
+// -h, -? and --help, --version, an option that is given twice, output that cannot be written, and
+// the words for a file that cannot be used.
 // Each executable compiles this file; none of them imports another for it.
 //
 // Why an option given twice is an error and not the last one wins: of two values one is a slip,
@@ -15,6 +16,7 @@ using System.CommandLine.Parsing;
 using System.IO;
 using System.Linq;
 using System.Reflection;
+using System.Runtime.InteropServices;
 
 namespace CommandLines;
 
@@ -23,6 +25,13 @@ internal static class StandardOptions
 {
     /// <summary>sysexits.h, EX_IOERR: what was asked for cannot be written.</summary>
     public const int ExitCannotWrite = 74;
+
+    // errno.h
+    private const int NoSuchFile = 2;
+    private const int BadDescriptor = 9;
+    private const int NameTooLong = 36;
+
+    private const string CannotWriteOutput = "cannot write to standard output: ";
 
     public static HelpOption Help() =>
         new("--help", "-h", "-?") { Description = "Print this and exit" };
@@ -71,18 +80,41 @@ internal static class StandardOptions
     /// </summary>
     public static string? TryPrint(string text)
     {
+        if (StandardStreams.OutputWasClosed)
+            return OutputIsClosed;
         try
         {
             Console.Out.Write(text);
             Console.Out.Flush();
             return null;
         }
-        catch (IOException wrong)
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
             return CannotWrite(wrong);
         }
     }
 
-    public static string CannotWrite(IOException wrong) =>
-        "cannot write to standard output: " + wrong.Message;
+    /// <summary>The complaint when standard output was closed from the start.</summary>
+    public static string OutputIsClosed => CannotWriteOutput + TextOf(BadDescriptor);
+
+    public static string CannotWrite(Exception wrong) => CannotWriteOutput + Reason(wrong);
+
+    /// <summary>
+    /// Why a file or a stream cannot be used, on one line: the system's text for the error, without
+    /// .NET's sentence around it. The path is for the caller to name.
+    /// </summary>
+    public static string Reason(Exception wrong)
+    {
+        var error = wrong switch
+        {
+            FileNotFoundException or DirectoryNotFoundException => NoSuchFile,
+            PathTooLongException => NameTooLong,
+            UnauthorizedAccessException { InnerException: IOException inner } => inner.HResult,
+            _ => wrong.HResult,
+        };
+        // What is not an errno is one of .NET's own codes, which are negative.
+        return error > 0 ? TextOf(error) : wrong.Message.ReplaceLineEndings(" ");
+    }
+
+    private static string TextOf(int error) => Marshal.GetPInvokeErrorMessage(error);
 }

@@ -119,6 +119,19 @@ public sealed partial class DocumentTests
             .Select(check => $"{check.File} names {check.Id}"));
     }
 
+    /// <summary>Where a line of the product belongs can be looked up, file by file.</summary>
+    [Fact]
+    public void EachFileOfTheProduct_IsInTheArchitecture()
+    {
+        var named = Span().Matches(Read("docs/architecture.md"))
+            .Select(span => span.Groups[1].Value).ToHashSet();
+        var sources = Files.Where(file => ProductSource().IsMatch(file)).ToList();
+
+        Assert.NotEmpty(sources);
+        Nothing(sources.Where(file => !named.Contains(Path.GetFileName(file)))
+            .Select(file => $"docs/architecture.md lacks {file}"));
+    }
+
     [Fact]
     public void EachCheck_IsDescribedWithItsFile()
     {
@@ -324,6 +337,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^ *```.*?^ *```", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Fence();
+
+    [GeneratedRegex(@"^src/(Balancer\.Core|Balancer\.Linux|Balancer|Shared)/.*\.cs$")]
+    private static partial Regex ProductSource();
 
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Span();

@@ -17,7 +17,7 @@ internal static class SessionChecks
 {
     /// <summary>What a fake backend says of frames that may not come.</summary>
     private static readonly string[] OutOfPlace =
-        ["before SERVER_HELLO", "on a control session", "is no first frame"];
+        ["before SERVER_HELLO", "on a control session", "cannot be the first frame"];
 
     private const string SecondHeartbeat = "a second heartbeat";
 

@@ -25,6 +25,12 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
     /// <summary>The hash of all that was told so far.</summary>
     public ulong Value { get; private set; } = Multiplier;
 
+    /// <summary>
+    /// What faults do is hashed, but not that they begin and end: so two runs show whether one did
+    /// anything.
+    /// </summary>
+    public bool IgnoresFaults { get; init; }
+
     /// <summary>The hash after event n at index n − 1, if they are kept.</summary>
     public IReadOnlyList<ulong> Steps => _steps;
 
@@ -200,6 +206,8 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
+        if (IgnoresFaults)
+            return;
         Begin(began ? 29 : 30, now);
         Add((ulong)fault.Id);
         End();

@@ -34,7 +34,7 @@ internal sealed class Campaign(
     {
         // What cannot be written is told before hours are spent, not after.
         if (!CanWriteJson())
-            return Tool.Usage;
+            return Tool.CannotWrite;
         _first = request.Seed ?? (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         output.WriteLine($"seeds from {_first}, profile {request.Choice.Profile}");
         output.Flush();
@@ -52,7 +52,7 @@ internal sealed class Campaign(
         _summary.Write(output, withCoverage: _failure is null);
         output.Flush();
         var code = Conclude(progress);
-        return WriteJson(code) || code != Tool.Passed ? code : Tool.Usage;
+        return WriteJson(code) || code != Tool.Passed ? code : Tool.CannotWrite;
     }
 
     private int Conclude(Progress progress)

@@ -44,8 +44,10 @@ internal sealed class Corpus(
             ?? throw new FormatException("no tree of bbal is above here: name a --directory");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, $"{check.ToLowerInvariant()}-{hash}.json");
-        File.WriteAllBytes(path, ScenarioFile.Write(scenario,
-            ("check", check), ("found", request.Found ?? violation!.Evidence)));
+        var bytes = ScenarioFile.Write(scenario,
+            ("check", check), ("found", request.Found ?? violation!.Evidence));
+        if (!Tool.Save(error, path, file => File.WriteAllBytes(file, bytes)))
+            return Tool.CannotWrite;
         output.WriteLine(path);
         return Tool.Passed;
     }

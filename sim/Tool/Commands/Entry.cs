@@ -19,6 +19,7 @@ public static class Entry
     /// <summary>Does it, in `sim` or in the planting host; the exit code.</summary>
     public static int Run(string[] arguments, bool isPlantingHost)
     {
+        StandardStreams.Occupy();
         using var stop = new CancellationTokenSource();
         using var onInterrupt = StopAt(PosixSignal.SIGINT);
         using var onTerminate = StopAt(PosixSignal.SIGTERM);
@@ -46,6 +47,11 @@ public static class Entry
     /// </summary>
     public static int WithOutput(Action onFailure, Func<TextWriter, int> print)
     {
+        if (StandardStreams.OutputWasClosed)
+        {
+            Console.Error.WriteLine("sim: " + StandardOptions.OutputIsClosed);
+            return StandardOptions.ExitCannotWrite;
+        }
         // A result that nobody gets is not worth hours of work: `run`, `real` and `failover` end as
         // if interrupted.
         using var written = new OutputStream(Console.OpenStandardOutput(), onFailure);

@@ -13,6 +13,7 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
+using CommandLines;
 using Simulation.Real.Failover;
 
 namespace Simulation.Commands;
@@ -34,8 +35,9 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
         var code = Measure();
         return request.Json is not { } file
             || Tool.Save(error, file, path => File.WriteAllBytes(path, ToJson(_done)))
+            || code != Tool.Passed
             ? code
-            : Tool.Usage;
+            : Tool.CannotWrite;
     }
 
     private int Measure()
@@ -63,7 +65,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
         catch (Exception wrong) when (wrong is IOException or FormatException
             or UnauthorizedAccessException or SocketException)
         {
-            error.WriteLine("sim: " + wrong.Message.ReplaceLineEndings(" "));
+            error.WriteLine("sim: " + StandardOptions.Reason(wrong));
             return Tool.NotMeasured;
         }
     }

@@ -1,7 +1,6 @@
-// Owns the simulator's standard output, so that output which cannot be written is told apart from
-// files of the user's that cannot: it is not wrong usage, but an error of its own. It is kept for
-// the end and not thrown, because a trace is written from inside a run, where whatever is thrown
-// counts as a crash of the core.
+// Owns the simulator's standard output, so that output which cannot be written is neither wrong
+// usage nor a failure of the run. The error is kept for the end and not thrown, because a trace is
+// written from inside a run, where whatever is thrown counts as a crash of the core.
 //
 // What always holds: no write throws; after the first that failed the rest is dropped.
 
@@ -16,7 +15,7 @@ namespace Simulation.Commands;
 public sealed class OutputStream(Stream stream, Action onFailure) : Stream
 {
     /// <summary>Why a write failed; null while none has.</summary>
-    public IOException? Failure { get; private set; }
+    public Exception? Failure { get; private set; }
 
     public override bool CanRead => false;
 
@@ -43,7 +42,7 @@ public sealed class OutputStream(Stream stream, Action onFailure) : Stream
         {
             stream.Write(buffer);
         }
-        catch (IOException wrong)
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
             Failure = wrong;
             onFailure();

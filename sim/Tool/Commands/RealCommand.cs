@@ -83,8 +83,8 @@ internal sealed class RealCommand(
         }
         progress.End();
         Summarize(clock.Elapsed);
-        if (request.Json is { } file)
-            Tool.Save(error, file, path => File.WriteAllBytes(path, ToJson(clock.Elapsed)));
+        var isWritten = request.Json is not { } file || Tool.Save(
+            error, file, path => File.WriteAllBytes(path, ToJson(clock.Elapsed)));
         if (Interrupted.IsCancellationRequested && _code == Tool.Passed)
         {
             output.WriteLine("interrupted");
@@ -93,7 +93,7 @@ internal sealed class RealCommand(
         output.WriteLine(_failed == 0
             ? $"passed: {_done.Count} scenarios"
             : $"FAILED: {_failed} of {_done.Count} scenarios");
-        return _code;
+        return isWritten || _code != Tool.Passed ? _code : Tool.CannotWrite;
     }
 
     /// <summary>An executable that was named, or the one beside this one.</summary>
@@ -107,7 +107,7 @@ internal sealed class RealCommand(
         }
         return LibC.MayExecute(path)
             ? path
-            : throw new FormatException($"{path}: is no executable");
+            : throw new FormatException($"{path}: not executable");
     }
 
     private List<Subject> Subjects()

@@ -37,7 +37,7 @@ internal static class ScenarioText
     {
         output.WriteLine($"  until     {Time(scenario.End)}, chaos until {Time(scenario.HealAt)}"
             + (scenario.StopAgain > Duration.Zero
-                ? $", told to stop again {Time(scenario.StopAgain)} later" : ""));
+                ? $", a second stop {Time(scenario.StopAgain)} later" : ""));
         foreach (var line in Host(scenario.Kernel))
             output.WriteLine($"  host      {line}");
         Lines(output, "backend", scenario.Backends.Select(Describe));

@@ -2,16 +2,17 @@
 // to the writers it is given and files to where the request says; nothing else is touched.
 //
 // What always holds: the exit code is 0 for a pass, 1 for a safety violation, 2 for liveness, 3
-// for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 130
-// for a `run` or `real` that the user ended before it found anything. `failover` judges nothing: it
-// exits 0 when it has measured, 2 when something could not be started or measured, 130 when the
-// user ended it.
+// for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 74 for
+// a pass of which a file could not be written, 130 for a `run` or `real` that the user ended before
+// it found anything. `failover` judges nothing: it exits 0 when it has measured, 2 when something
+// could not be started or measured, 130 when the user ended it.
 
 using System;
 using System.Globalization;
 using System.IO;
 using System.Threading;
 using Balancer.Core;
+using CommandLines;
 using Simulation.Checking;
 using Simulation.Pictures;
 using Simulation.Running;
@@ -29,6 +30,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     public const int NotDeterministic = 3;
     public const int Crashed = 4;
     public const int Usage = 64;
+    public const int CannotWrite = StandardOptions.ExitCannotWrite;
     public const int Interrupted = 130;
 
     /// <summary>Whether what is told to `error` can be written over.</summary>
@@ -143,7 +145,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
         {
-            error.WriteLine($"sim: {file}: not written: {OnOneLine(wrong)}");
+            error.WriteLine($"sim: {file}: not written: {StandardOptions.Reason(wrong)}");
             return false;
         }
     }
@@ -155,6 +157,10 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         ['L', ..] => Liveness,
         _ => Safety,
     };
+
+    /// <summary>The same, when a file was to be written too: a violation comes first.</summary>
+    private static int ExitCode(Violation? violation, bool isWritten) =>
+        violation is null && !isWritten ? CannotWrite : ExitCode(violation);
 
     /// <summary>The scenario of a seed or of a file, a corpus's included.</summary>
     public static Scenario Load(Simulator simulator, string subject, Choice choice)
@@ -170,6 +176,10 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         catch (FormatException wrong)
         {
             throw new FormatException($"{subject}: {wrong.Message}", wrong);
+        }
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        {
+            throw new FormatException($"{subject}: {StandardOptions.Reason(wrong)}", wrong);
         }
     }
 
@@ -190,10 +200,11 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             if (recent.Count > 20)
                 recent.Dequeue();
         });
+        var idle = new IdleFaults(simulator, request.Checks);
         var result = simulator.Run(scenario, request.Checks,
-            new Until(request.Until, recorder), new Until(request.Until, trace));
-        if (request.Html is { } html)
-            Draw(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
+            new Until(request.Until, recorder), new Until(request.Until, trace), idle.Watcher);
+        var isDrawn = request.Html is not { } html
+            || Draw(html, HtmlPage.Of(Conclude(recorder.Story, result, request)));
         if (!request.Trace && result.Violation is not null)
         {
             output.WriteLine(request.Until < result.Violation.At
@@ -202,8 +213,10 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             foreach (var line in recent)
                 output.WriteLine(line);
         }
+        if (File.Exists(request.Subject))
+            idle.Report(scenario, output);
         Conclude(result);
-        return ExitCode(result.Violation);
+        return ExitCode(result.Violation, isDrawn);
     }
 
     private void Conclude(RunResult result)
@@ -215,10 +228,13 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             + $"hash {result.Hash:x16}");
     }
 
-    private void Draw(string file, string picture)
+    /// <summary>Whether the picture could be written.</summary>
+    private bool Draw(string file, string picture)
     {
-        File.WriteAllText(file, picture);
+        if (!Save(error, file, path => File.WriteAllText(path, picture)))
+            return false;
         output.WriteLine($"drawn: {file}");
+        return true;
     }
 
     private int Show(Request request)
@@ -228,13 +244,12 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         var result = simulator.Run(
             scenario, request.Checks, new Until(request.Until, recorder));
         var story = Conclude(recorder.Story, result, request);
-        if (request.Html is { } html)
-            Draw(html, HtmlPage.Of(story));
+        var isDrawn = request.Html is not { } html || Draw(html, HtmlPage.Of(story));
         if (request.Svg is { } svg)
-            Draw(svg, Picture.Svg(story));
+            isDrawn &= Draw(svg, Picture.Svg(story));
         if (request.Ascii || (request.Html is null && request.Svg is null))
             output.Write(AsciiPicture.Of(story));
-        return ExitCode(result.Violation);
+        return ExitCode(result.Violation, isDrawn);
     }
 
     /// <summary>Writes the scenario of a seed out, or one of a file in its usual layout.</summary>
@@ -249,7 +264,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         if (request.Output is not { } file)
             output.Write(text);
         else if (!Save(error, file, path => File.WriteAllText(path, text)))
-            return Usage;
+            return CannotWrite;
         return Passed;
     }
 
@@ -281,7 +296,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
         return ExitCode(violation);
     }
 
-    private static string OnOneLine(Exception wrong) => wrong.Message.ReplaceLineEndings(" ");
+    public static string OnOneLine(Exception wrong) => StandardOptions.Reason(wrong);
 
     private int Complain(string line)
     {

@@ -150,11 +150,13 @@ internal sealed class Prober
         }
         if (_isOut && !_backend.IsStuck)
             OnFailure(now, ProbeFailure.NoAnswer);
+        _isOut = false;
         Send(now);
     }
 
     private void Send(Instant now)
     {
+        Verify.That(!_isOut, "one probe is out at most");
         BinaryPrimitives.WriteUInt16BigEndian(_packet, ++_id);
         _isOut = !_backend.IsStuck && _backend.TrySendProbe(now, _id, _packet);
         _sentAt = now;

@@ -109,6 +109,7 @@ internal sealed class LogGate<TEvent> : LogGates.ILogGate
 
     private void Pass(Instant now)
     {
+        Verify.That(_times > 0, "a record is about something that happened");
         _timers.Disarm(_due);
         _log.Write(_last.WithSuppressed(_times - 1));
         _times = 0;

@@ -134,6 +134,39 @@ public sealed class CommandLineTests : IDisposable
         Assert.Empty(System.IO.Directory.GetFileSystemEntries(_folder.FullName));
     }
 
+    [Theory]
+    [InlineData("bbal", "--help")]
+    [InlineData("bbal", "--version")]
+    [InlineData("fake-binder", "--help")]
+    [InlineData("fake-binder", "5301")]
+    [InlineData("sim", "--help")]
+    [InlineData("sim", "run --seed 1 --count 2 --profile calm")]
+    public void OutputThatIsClosed_IsOneLineAndExit74(string program, string arguments)
+    {
+        using var run = new ManagedProcess("/bin/sh",
+            ["-c", $"cd {_folder.FullName} && exec {Built(program)} {arguments} >&-"]);
+
+        Assert.Equal(74, run.WaitForExit());
+        Assert.Equal([$"{program}: cannot write to standard output: Bad file descriptor"],
+            run.Errors);
+        Assert.Empty(System.IO.Directory.GetFileSystemEntries(_folder.FullName));
+    }
+
+    [Theory]
+    [InlineData("/dev/full", "No space left on device")]
+    [InlineData("/no/folder/j", "No such file or directory")]
+    public void JournalThatCannotBeWritten_IsOneLineAndExit74(string journal, string reason)
+    {
+        using var run = new ManagedProcess(
+            Places.FakeBinder, [_folder["5301"], "--journal", journal]);
+
+        Assert.Equal(74, run.WaitForExit());
+        Assert.Equal(
+            [$"fake-binder: cannot write the journal {journal}: {reason}"], run.Errors);
+        Assert.Empty(run.Lines);
+        Assert.Empty(System.IO.Directory.GetFileSystemEntries(_folder.FullName));
+    }
+
     [Fact]
     public void BackendPathThatIsAFile_IsSaidToBeNoDirectory()
     {

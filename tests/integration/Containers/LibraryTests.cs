@@ -421,7 +421,7 @@ public sealed class LibraryTests
         var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
             .WithSocketFolder("/tmp").WithAddress(address).Build());
 
-        Assert.Contains($"\"{address}\" is no IPv4 address", failure.Message,
+        Assert.Contains($"\"{address}\" is not an IPv4 address", failure.Message,
             StringComparison.Ordinal);
     }
 
@@ -442,7 +442,7 @@ public sealed class LibraryTests
         var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
             .WithSocketFolder("/tmp").WithPort(port).Build());
 
-        Assert.Contains($"{port} is no port", failure.Message, StringComparison.Ordinal);
+        Assert.Contains($"{port} is not a port", failure.Message, StringComparison.Ordinal);
     }
 
     [FactNeedingDocker]

@@ -87,7 +87,7 @@ public sealed class ControlSessionTests
     {
         var driver = new SessionDriver();
         Assert.Equal(["Close"], driver.Feed(SessionDriver.ClientHeartbeat));
-        Assert.Equal("ClientHeartbeat is no first frame", driver.Session.EndReason);
+        Assert.Equal("ClientHeartbeat cannot be the first frame", driver.Session.EndReason);
 
         driver = new SessionDriver();
         Assert.Equal(["Close"], driver.Feed(77, 0, 0, 0));

@@ -153,6 +153,9 @@ public sealed class OptionsTests
     [InlineData("--listen 127.0.0.1:0", "--listen 127.0.0.1:0: must be")]
     [InlineData("--listen 127.0.0.1:5353 --no-hello", "--no-hello: has no effect without a PATH")]
     [InlineData("p --id", "--id: its value is missing")]
+    [InlineData("--id", "--id: its value is missing")]
+    [InlineData("--script /no/file p", "--script /no/file: No such file or directory")]
+    [InlineData("--script / p", "--script /: Permission denied")]
     [InlineData("p --delay", "--delay: its value is missing")]
     [InlineData("--id p",
         "at least one PATH to listen on is needed, or --listen (--id has taken 'p')")]

@@ -79,7 +79,7 @@ public sealed class TcpSessionTests
 
         Assert.Equal([A, "Close"],
             driver.Feed([.. QueryA, .. SessionDriver.Framed(noQuestion), .. QueryA]));
-        Assert.Equal("a message that is no query", driver.Session.EndReason);
+        Assert.Equal("a message that is not a query", driver.Session.EndReason);
         Assert.Equal(0, driver.Shared.Violations);
     }
 

@@ -124,6 +124,34 @@ public sealed class CommandsTests
     }
 
     [Theory]
+    [InlineData("show 1 --html /dev/full")]
+    [InlineData("show 1 --svg /dev/full")]
+    [InlineData("replay 1 --html /dev/full")]
+    [InlineData("scenario 1 -o /dev/full")]
+    [InlineData("run --seed 1 --count 1 --json /dev/full")]
+    public void FileThatCannotBeWritten_IsOneLineAnd74(string arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var code = new Tool(new RealSimulator(), output, error)
+            .Main([.. arguments.Split(' '), "--profile", "calm"]);
+        Assert.Equal(74, code);
+        Assert.Contains("sim: /dev/full: not written: No space left on device\n",
+            error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("drawn", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FileThatCannotBeRead_IsNamedInOneLine()
+    {
+        using var error = new StringWriter();
+        var code = new Tool(new RealSimulator(), TextWriter.Null, error)
+            .Main(["replay", "/proc/self/mem"]);
+        Assert.Equal(64, code);
+        Assert.Equal("sim: /proc/self/mem: Input/output error\n", error.ToString());
+    }
+
+    [Theory]
     [InlineData("replay", "replay: SEED|FILE is missing (try --help)")]
     [InlineData("shrink", "shrink: SEED|FILE is missing (try --help)")]
     [InlineData("show --html a", "show: SEED|FILE is missing (try --help)")]

@@ -30,6 +30,8 @@ public sealed class VainFaultTests
         "line 8: faults[0].on: '5302' does so already")]
     [InlineData("""{ "kind": "udpLoss", "at": "20s", "for": "9s", "oneIn": 2 }""",
         "line 8: faults[0]: no UDP client sends anything while the fault lasts")]
+    [InlineData("""{ "kind": "udpSendBlocked", "at": "1s", "for": "8.9s" }""",
+        "line 8: faults[0]: no UDP client asks anything before the fault ends")]
     [InlineData("""{ "kind": "kernelAccept", "at": "1s", "for": "2s", "error": "EMFILE" }""",
         "line 8: faults[0]: no TCP client connects before the fault ends")]
     [InlineData("""
@@ -56,6 +58,7 @@ public sealed class VainFaultTests
     [InlineData("""{ "kind": "backendPause", "backend": "5301", "at": "39.9s", "for": "1s" }""")]
     [InlineData("""{ "kind": "backendReset", "backend": "late", "at": "20s" }""")]
     [InlineData("""{ "kind": "udpLoss", "at": "16s", "for": "9s", "oneIn": 2 }""")]
+    [InlineData("""{ "kind": "udpSendBlocked", "at": "1s", "for": "9.1s" }""")]
     [InlineData("""{ "kind": "kernelAccept", "at": "1s", "for": "4s", "error": "EMFILE" }""")]
     [InlineData("""
         { "kind": "backendRebind", "backend": "late", "at": "5s" },
@@ -116,6 +119,26 @@ public sealed class VainFaultTests
             Assert.Equal(ScenarioRun.Execute(more).Hash, ScenarioRun.Execute(without).Hash);
         }
         Assert.True(dropped > 100, $"{dropped} were left out");
+    }
+
+    [Fact]
+    public void SendsBlockedBeforeTheFirstQuery_DoNothing()
+    {
+        var none = Read("");
+        var blocked = none with
+        {
+            Faults = [new FaultPlan(1, new Instant(1_000_000_000),
+                new Duration(8_900_000_000), FaultKind.UdpSendBlocked)],
+        };
+
+        Assert.Equal(HashOf(none), HashOf(blocked));
+
+        static ulong HashOf(Scenario scenario)
+        {
+            var hash = new RunHash { IgnoresFaults = true };
+            ScenarioRun.Execute(scenario, hash);
+            return hash.Value;
+        }
     }
 
     private static Scenario Read(string faults) => ScenarioFile.Read(Encoding.UTF8.GetBytes($$"""

@@ -50,7 +50,7 @@ public sealed class RealCommandTests
         var run = CommandRun.Of("real 7 --bbal /bin/sh --fake-binder /etc/passwd");
 
         Assert.Equal(Tool.Usage, run.Code);
-        Assert.Equal("sim: /etc/passwd: is no executable\n", run.Error);
+        Assert.Equal("sim: /etc/passwd: not executable\n", run.Error);
     }
 
     [Theory]

@@ -27,6 +27,30 @@ public sealed class ToolTests : IDisposable
     }
 
     [Fact]
+    public void Replay_OfAFileNamesFaultsThatChangedNothing()
+    {
+        var file = Path.Combine(_folder, "idle.json");
+        File.WriteAllText(file, """
+            {
+              "healAt": "20s", "end": "30s",
+              "backends": [{ "name": "5301" }],
+              "udpClients": [{ "queries": [{ "at": "3s" }] }],
+              "faults": [
+                { "kind": "backendCrash", "backend": "5301", "at": "5s", "for": "2s" },
+                { "kind": "udpSendBlocked", "at": "10s", "for": "2s" }
+              ]
+            }
+            """);
+
+        var run = CommandRun.Of($"replay {file}");
+
+        Assert.Equal(0, run.Code);
+        Assert.Equal("faults[1] (UdpSendBlocked at 10.000 s) changed nothing: the run is the same "
+            + "without it", run.Lines[0]);
+        Assert.Equal("passed", run.Lines[1]);
+    }
+
+    [Fact]
     public void Trace_EndsWhereItIsTo()
     {
         var run = CommandRun.Of("replay 7 --virtual 30s --profile calm --trace --until 8.95s");
