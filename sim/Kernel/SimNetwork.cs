@@ -2,8 +2,9 @@
 // the kernel that it concerns, and Wait, in which virtual time passes.
 //
 // Wait returns as epoll_wait does: with what is ready now; else after the first scheduled action
-// that makes something ready; else when its time has come. With Instant.Never and nothing
-// scheduled it would block for ever, so it returns 0 with the time unchanged and says IsIdle.
+// that makes something ready; else when its time has come, or when it is interrupted. With
+// Instant.Never and nothing scheduled it would block for ever, so it returns 0 with the time
+// unchanged and says IsIdle.
 //
 // What always holds: what an operator asks for, the directory and urgent sockets come before all
 // other streams, and sockets of either kind in the order in which things happened to them; a handle
@@ -158,6 +159,11 @@ public sealed class SimNetwork : INetwork
         }
         Stalled = TakeStall(_kernel.Faults);
         _kernel.PassUntil(_kernel.Now + Stalled);
+        if (Stalled > Duration.Zero && _kernel.Faults.StallInterrupts)
+        {
+            _kernel.Faults.StallInterrupts = false;
+            return 0;
+        }
 
         var end = Instant.Min(_kernel.Clock.WhenShown(until), _kernel.WaitLimit);
         var count = Gather(events);

@@ -206,7 +206,8 @@ internal sealed class SessionModel(ReferenceModel model)
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
             && !(session.IsRetired && (backend.RestartedIn == model.Turn
-                || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
+                || model.Now >= model.Standstill.Extend(
+                    session.RetiredAt + SpecifiedLimits.RetiredTime)));
         var awaited = session.InFlight.Awaited(model.Now);
         model.CutInTurn += isCut ? awaited : 0;
         model.Resends.OnSessionOver(session);
@@ -244,12 +245,14 @@ internal sealed class SessionModel(ReferenceModel model)
         if (session.Evidence != null || session.Backend.RestartedIn == model.Turn)
             return;
         var due = session.IsRetired
-            ? session.JudgedAt(session.RetiredAt + SpecifiedLimits.RetiredTime)
-            : session.StalledSince + SpecifiedLimits.StallTime;
+            ? session.JudgedAt(
+                session.RetiredAt + SpecifiedLimits.RetiredTime, model.Standstill)
+            : session.StallDue;
         if (!session.IsRetired && session.HasHeartbeatOut)
         {
             due = Instant.Min(
-                due, session.JudgedAt(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime));
+                due, session.JudgedAt(
+                    session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, model.Standstill));
         }
         if (due <= model.Now)
             model.Deadlines.ServeBefore(due);
@@ -304,12 +307,14 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (session.IsRetired)
             return;
-        var due = session.StalledSince + SpecifiedLimits.StallTime;
+        var due = session.StallDue;
         if (session.StalledSince != Instant.Never && due <= model.Now
             && session.StallTriedIn != model.Turn)
         {
             session.StallTriedIn = model.Turn;
             model.Deadlines.ServeBefore(due);
+            if (model.Now < model.Standstill.SparedUntil)
+                session.StallPutOffTo = model.Standstill.SparedUntil;
             return;
         }
         model.Resends.Finish();
@@ -336,6 +341,7 @@ internal sealed class SessionModel(ReferenceModel model)
             session.IsStuck &= session.Owed.Count > 0;
             session.HasRefused &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
+            session.StallPutOffTo = Instant.Zero;
             if (session.Owed.Count > 0 || session.IsRetired)
                 return;
             model.Stuck.OnDrained(session.Backend);
@@ -366,8 +372,8 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
-            if (session.IsOverdue(due, model.Now)
-                && model.Now > session.JudgedAt(due) + model.Lateness)
+            if (session.IsOverdue(due, model.Now, model.Standstill)
+                && model.Now > session.JudgedAt(due, model.Standstill) + model.Lateness)
             {
                 model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
                     + $" replaced at {session.RetiredAt} and is open at {model.Now}",

@@ -273,7 +273,7 @@ internal sealed class InFlight
     {
         for (var n = 0; _oldest != 0; n++)
         {
-            var due = _entries[_oldest - 1].SentAt + Limits.InFlightTime;
+            var due = TimeIsUp(in _entries[_oldest - 1]);
             if (due > now || n == Limits.ResendsPerTurn)
             {
                 var next = now + (due > now ? Limits.TimeOutInterval : Limits.TimeOutPause);
@@ -305,7 +305,7 @@ internal sealed class InFlight
         for (var link = BucketOf(client, id); link != 0; link = _entries[link - 1].NextAlike)
         {
             ref var entry = ref _entries[link - 1];
-            if (IsAlike(in entry, client, id) && now - entry.SentAt < Limits.InFlightTime
+            if (IsAlike(in entry, client, id) && now < TimeIsUp(in entry)
                 && IsAbout(in entry, reply))
             {
                 found = link;
@@ -313,6 +313,10 @@ internal sealed class InFlight
         }
         return found;
     }
+
+    /// <summary>When it is forgotten; later after a standstill.</summary>
+    private Instant TimeIsUp(in Entry entry) =>
+        _services.Standstill.Extend(entry.SentAt + Limits.InFlightTime);
 
     private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)
     {
