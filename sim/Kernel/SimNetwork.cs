@@ -43,7 +43,9 @@ public sealed class SimNetwork : INetwork
     /// </summary>
     public Duration Stalled { get; private set; }
 
-    /// <summary>The last Wait returned at once and for nothing, as a fault has it.</summary>
+    /// <summary>
+    /// The last Wait told nothing of what is ready, and did not wait for it, as a fault has it.
+    /// </summary>
     public bool WokeEarly { get; private set; }
 
     public int Wait(Instant until, Span<NetworkEvent> events)
@@ -162,6 +164,7 @@ public sealed class SimNetwork : INetwork
         if (Stalled > Duration.Zero && _kernel.Faults.StallInterrupts)
         {
             _kernel.Faults.StallInterrupts = false;
+            WokeEarly = true;
             return 0;
         }
 

@@ -191,6 +191,16 @@ internal sealed class ExpectedSession(
     /// <summary>The turn in which a stall that was due was tried once more.</summary>
     public long StallTriedIn { get; set; }
 
+    /// <summary>
+    /// Until when its heartbeat's deadline, or its end if it retired, was put off last.
+    /// </summary>
+    public Instant PutOffTo { get; set; }
+
+    /// <summary>When its session is over by time, as far as that is known; Never for not.</summary>
+    public Instant OverAt => Instant.Max(PutOffTo, UnreadUntil != Instant.Never ? UnreadUntil
+        : IsRetired ? RetiredAt + SpecifiedLimits.RetiredTime
+        : HasHeartbeatOut ? HeartbeatAt + SpecifiedLimits.HeartbeatTime : Instant.Never);
+
     /// <summary>Until when it was put off then, as the balancer had stood still.</summary>
     public Instant StallPutOffTo { get; set; }
 

@@ -175,7 +175,7 @@ internal sealed class FlightModel
         if (!_alike.TryGetValue((client, ExpectedQuery.IdOf(reply)), out var alike))
             return null;
         var question = ExpectedQuery.QuestionOf(reply);
-        return alike.Find(query => now < standstill.Extend(
+        return alike.Find(query => now < standstill.ExtendQuery(
                 query.SentAt + SpecifiedLimits.AnswerTime)
             && (question == null || query.Question == null || query.Question == question));
     }

@@ -161,6 +161,7 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
+                session.PutOffTo = Instant.Zero;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
             default:
@@ -244,16 +245,9 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (session.Evidence != null || session.Backend.RestartedIn == model.Turn)
             return;
-        var due = session.IsRetired
-            ? session.JudgedAt(
-                session.RetiredAt + SpecifiedLimits.RetiredTime, model.Standstill)
-            : session.StallDue;
-        if (!session.IsRetired && session.HasHeartbeatOut)
-        {
-            due = Instant.Min(
-                due, session.JudgedAt(
-                    session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, model.Standstill));
-        }
+        var due = session.OverAt;
+        if (!session.IsRetired)
+            due = Instant.Min(due, session.StallDue);
         if (due <= model.Now)
             model.Deadlines.ServeBefore(due);
         else
@@ -358,6 +352,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             if (backend.Session is not { } session)
                 continue;
+            NotePutOff(session);
             if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
             else
@@ -370,6 +365,7 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         foreach (var session in model.Retired)
         {
+            NotePutOff(session);
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
             if (session.IsOverdue(due, model.Now, model.Standstill)
@@ -380,6 +376,13 @@ internal sealed class SessionModel(ReferenceModel model)
                     session.Backend);
             }
         }
+    }
+
+    /// <summary>It is not over by time in this turn, since the balancer stood still.</summary>
+    private void NotePutOff(ExpectedSession session)
+    {
+        if (session.OverAt <= model.Now && model.Now < model.Standstill.SparedUntil)
+            session.PutOffTo = model.Standstill.SparedUntil;
     }
 
     /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>

@@ -314,9 +314,16 @@ internal sealed class InFlight
         return found;
     }
 
-    /// <summary>When it is forgotten; later after a standstill.</summary>
-    private Instant TimeIsUp(in Entry entry) =>
-        _services.Standstill.Extend(entry.SentAt + Limits.InFlightTime);
+    /// <summary>
+    /// When it is forgotten; after a standstill later, and a moment later than its session ends if
+    /// that is due, so that it is sent again or lost with that.
+    /// </summary>
+    private Instant TimeIsUp(in Entry entry)
+    {
+        var due = entry.SentAt + Limits.InFlightTime;
+        var extended = _services.Standstill.Extend(due);
+        return extended > due ? extended + Limits.TimeOutPause : due;
+    }
 
     private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)
     {

@@ -4,7 +4,8 @@
 // should have sent it were stopped too, and go on a moment later than the balancer. So by that one
 // clock nobody is condemned: whatever is waited for has a short time more, as long as the
 // standstill was, up to a bound. For what is waited for in fractions of a second the bound is
-// smaller, so that a backend that really hangs is noticed all the same.
+// smaller, so that a backend that really hangs is noticed all the same. What is left of such time
+// when another standstill begins is left when that is over.
 //
 // Standstills may follow each other for ever. All the time that is given without a break in between
 // has a bound too, after which the next deadline counts.
@@ -29,7 +30,8 @@ internal sealed class Standstill(Counters counters)
         counters.Add(Counter.Standstills);
         var unused = _end - (now - late);
         _left = unused >= Duration.Zero ? _left + unused : Limits.TimeOfStandstills;
-        var given = Duration.Min(Duration.Min(late, Limits.StandstillTime), _left);
+        var given = Duration.Max(Duration.Min(late, Limits.StandstillTime), unused);
+        given = Duration.Min(given, _left);
         _left -= given;
         _beganAt = now;
         _end = now + given;
@@ -38,7 +40,10 @@ internal sealed class Standstill(Counters counters)
     /// <summary>A deadline, or the end of the time given now if that comes later.</summary>
     public Instant Extend(Instant deadline) => Instant.Max(deadline, _end);
 
-    /// <summary>The same for what is waited for in fractions of a second.</summary>
-    public Instant ExtendShort(Instant deadline) => Instant.Max(
-        deadline, Instant.Min(_end, _beganAt + Limits.ShortStandstillTime));
+    /// <summary>
+    /// The same for what is waited for in fractions of a second, a moment after whatever else is
+    /// judged: a session that ends need not be suspect before.
+    /// </summary>
+    public Instant ExtendShort(Instant deadline) => Instant.Max(deadline,
+        Instant.Min(_end, _beganAt + Limits.ShortStandstillTime) + Limits.TimeOutPause);
 }

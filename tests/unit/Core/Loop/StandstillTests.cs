@@ -33,7 +33,8 @@ public sealed class StandstillTests : CoreTest
         _standstill.OnTurn(Start, Seconds(late));
 
         Assert.Equal(Start + Seconds(time), _standstill.Extend(Start));
-        Assert.Equal(Start + Seconds(shortTime), _standstill.ExtendShort(Start));
+        var longer = time > 0 ? Limits.TimeOutPause : Duration.Zero;
+        Assert.Equal(Start + Seconds(shortTime) + longer, _standstill.ExtendShort(Start));
         Assert.Equal(time > 0 ? 1 : 0, _counters[Counter.Standstills]);
     }
 
@@ -58,6 +59,16 @@ public sealed class StandstillTests : CoreTest
 
             Assert.Equal(now + Seconds(3), _standstill.Extend(now));
         }
+    }
+
+    [Fact]
+    public void ShortOneFollowsALongOne_WhatIsLeftIsLeft()
+    {
+        _standstill.OnTurn(Start, Seconds(60));
+        var now = Start + Seconds(1.2);
+        _standstill.OnTurn(now, Seconds(0.2));
+
+        Assert.Equal(now + Seconds(2), _standstill.Extend(now));
     }
 
     [Fact]
