@@ -83,9 +83,8 @@ internal sealed unsafe class Epoll : IDisposable
             came = Call(count, 0);
             return Math.Max(came, 0);
         }
-        // Old kernels do not know the call, and old container sandboxes forbid what they do not.
-        Verify.That(_hasNanoseconds && errno is Errno.ENOSYS or Errno.EPERM,
-            "waiting on an epoll instance of ours cannot fail");
+        // Old kernels do not know the call, and sandboxes forbid it, with whatever errno they like.
+        Verify.That(_hasNanoseconds, "waiting on an epoll instance of ours cannot fail");
         _hasNanoseconds = false;
         return 0;
     }
