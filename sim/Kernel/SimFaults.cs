@@ -61,6 +61,11 @@ public sealed class SimFaults
     /// <summary>The same at the start of the next Wait during which a scan is open.</summary>
     public Duration StallInScan { get; set; }
 
+    /// <summary>
+    /// The next Wait that stands still is interrupted by that: it tells nothing of what is ready.
+    /// </summary>
+    public bool StallInterrupts { get; set; }
+
     /// <summary>The next `times` calls of this kind answer so.</summary>
     public void Next(SimCall call, IoResult result, int times = 1)
     {

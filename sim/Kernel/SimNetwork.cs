@@ -2,8 +2,9 @@
 // the kernel that it concerns, and Wait, in which virtual time passes.
 //
 // Wait returns as epoll_wait does: with what is ready now; else after the first scheduled action
-// that makes something ready; else when its time has come. With Instant.Never and nothing
-// scheduled it would block for ever, so it returns 0 with the time unchanged and says IsIdle.
+// that makes something ready; else when its time has come, or when it is interrupted. With
+// Instant.Never and nothing scheduled it would block for ever, so it returns 0 with the time
+// unchanged and says IsIdle.
 //
 // What always holds: what an operator asks for, the directory and urgent sockets come before all
 // other streams, and sockets of either kind in the order in which things happened to them; a handle
@@ -42,7 +43,9 @@ public sealed class SimNetwork : INetwork
     /// </summary>
     public Duration Stalled { get; private set; }
 
-    /// <summary>The last Wait returned at once and for nothing, as a fault has it.</summary>
+    /// <summary>
+    /// The last Wait told nothing of what is ready, and did not wait for it, as a fault has it.
+    /// </summary>
     public bool WokeEarly { get; private set; }
 
     public int Wait(Instant until, Span<NetworkEvent> events)
@@ -158,6 +161,12 @@ public sealed class SimNetwork : INetwork
         }
         Stalled = TakeStall(_kernel.Faults);
         _kernel.PassUntil(_kernel.Now + Stalled);
+        if (Stalled > Duration.Zero && _kernel.Faults.StallInterrupts)
+        {
+            _kernel.Faults.StallInterrupts = false;
+            WokeEarly = true;
+            return 0;
+        }
 
         var end = Instant.Min(_kernel.Clock.WhenShown(until), _kernel.WaitLimit);
         var count = Gather(events);

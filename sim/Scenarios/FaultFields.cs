@@ -130,7 +130,8 @@ internal static class FaultFields
         new(FaultKind.DirectorySilent, "Changes in the directory are not announced.",
             Lasting.Always, null),
         new(FaultKind.ClockStall, "The balancer's process does not run.", Lasting.Always, null,
-            Flag("inScan", "Only when a scan of the directory is half done.", "false")),
+            Bit("inScan", "Only when a scan of the directory is half done.", 1),
+            Bit("interrupted", "The wait that it is in ends without telling what is ready.", 2)),
         new(FaultKind.OperatorRescan, "The operator asks for a scan, as SIGHUP does.",
             Lasting.Never, null),
         new(FaultKind.OperatorStatus, "The operator asks for a status report, as SIGUSR1 does.",
@@ -230,4 +231,10 @@ internal static class FaultFields
         Same(name, new FileValue<long>(FileValues.Flag.Schema,
             (node, place) => FileValues.Flag.Read(node, place) ? 1 : 0,
             amount => FileValues.Flag.Write(amount != 0)), otherwise, words);
+
+    /// <summary>One of several flags that an amount is the sum of.</summary>
+    private static FileField<long> Bit(string name, string words, long bit) => new(
+        name, words, "false", FileValues.Flag.Schema,
+        amount => FileValues.Flag.Write((amount & bit) != 0),
+        (amount, node, place) => FileValues.Flag.Read(node, place) ? amount | bit : amount & ~bit);
 }

@@ -4,7 +4,8 @@
 // it is more than a turn of the balancer may do. In a jam, shortly before chaos ends, core backends
 // read nothing for some seconds while a few hosts ask all the time, and then go on in the same
 // session. Pauses are GeneratedPauses', queries
-// that end backends GeneratedKillers', and backends that are wrong GeneratedErrors'.
+// that end backends GeneratedKillers', backends that are wrong GeneratedErrors', and standstills of
+// everybody GeneratedStandstills'.
 //
 // What always holds: episodes have streams of their own, ids of their own and hosts of their own,
 // so the rest of a scenario is what it is without them, but for the sizes of buffers and for faults
@@ -38,8 +39,15 @@ internal static class GeneratedEpisodes
     private const long Ms = 1_000_000;
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario) =>
-        AddErrors(world, AddKillers(world, AddPauses(
-            world, AddJam(world, AddRushes(world, scenario)))));
+        AddStandstills(world, AddErrors(world, AddKillers(world, AddPauses(
+            world, AddJam(world, AddRushes(world, scenario))))));
+
+    private static Scenario AddStandstills(GeneratedWorld world, Scenario scenario)
+    {
+        var before = scenario.UdpClients.Count(IsOurs);
+        return GeneratedStandstills.AddTo(
+            world, scenario, (n, queries) => UdpHost(before + n, queries));
+    }
 
     private static Scenario AddErrors(GeneratedWorld world, Scenario scenario)
     {

@@ -173,7 +173,8 @@ internal static class GeneratedFaults
             // few.
             FaultKind.DirectoryEntry => (length, choice < 3 && small % 8 == 0
                 ? choice + 4 * (small * 3) : choice),
-            FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms), 0),
+            FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms),
+                choice == 1 ? 2 : 0),
             _ => (length, 0),
         };
     }

@@ -300,7 +300,8 @@ public enum FaultKind
 
     /// <summary>
     /// The process stands still for For: the next turn is that much later (0), or the next turn
-    /// that comes while a scan of the directory is half done (1).
+    /// that comes while a scan of the directory is half done (1). With 2 more, the wait before that
+    /// turn is interrupted, and tells nothing of what is ready.
     /// </summary>
     ClockStall,
 

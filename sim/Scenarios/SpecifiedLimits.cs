@@ -153,6 +153,16 @@ public static class SpecifiedLimits
     public static readonly Duration FirstProof = Seconds(2);
     public static readonly Duration LongestProof = Seconds(32);
 
+    // ---- Standstills of the balancer itself ----
+
+    /// <summary>The time that is given after one, at most; short for what is short.</summary>
+    public static readonly Duration StandstillTime = Seconds(3);
+
+    public static readonly Duration ShortStandstillTime = Milliseconds(500);
+
+    /// <summary>And without a break.</summary>
+    public static readonly Duration TimeOfStandstills = Seconds(6);
+
     // ---- Failing ----
 
     /// <summary>Answers of a session that its share is of, and those that it takes.</summary>

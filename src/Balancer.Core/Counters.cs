@@ -213,6 +213,9 @@ public enum Counter
 
     /// <summary>Remotes that a rebalance took their backend from.</summary>
     RemotesMoved,
+
+    /// <summary>Turns that began much later than the wait before was to end.</summary>
+    Standstills,
 }
 
 /// <summary>

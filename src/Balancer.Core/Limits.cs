@@ -493,6 +493,23 @@ public static class Limits
 
     // ---- The loop ----
 
+    /// <summary>
+    /// How long whoever is waited for has at most after a standstill of the balancer. Ours: several
+    /// containers that are thawed one after the other, the balancer's first.
+    /// </summary>
+    public static readonly Duration StandstillTime = Duration.FromSeconds(3);
+
+    /// <summary>
+    /// The same for what is waited for in fractions of a second. Ours: clients of a backend that
+    /// really hangs wait as well.
+    /// </summary>
+    public static readonly Duration ShortStandstillTime = Duration.FromMilliseconds(500);
+
+    /// <summary>
+    /// How much such time is given without a break, when standstills follow each other. Ours.
+    /// </summary>
+    public static readonly Duration TimeOfStandstills = Duration.FromSeconds(6);
+
     /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
     public const int TimersPerTurn = 1024;
 
@@ -566,6 +583,8 @@ public static class Limits
             "what is held is asked again, and may be elsewhere");
         Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
+        Verify.That(ShortStandstillTime <= StandstillTime && StandstillTime <= TimeOfStandstills,
+            "one standstill does not use up the time of all");
         Verify.That(DoubtTime < SilenceTime, "who is silent is doubted before it is asked");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

@@ -21,6 +21,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly INetwork _network;
     private readonly IBalancerLog _log;
     private readonly Timers _timers = new();
+    private readonly Standstill _standstill;
     private readonly StreamOwners _owners = new();
     private readonly LogGates _gates;
     private readonly Backends _backends;
@@ -47,6 +48,7 @@ public sealed class LoadBalancer : IBackendReports
         _log = log;
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
+        _standstill = services.Standstill;
         var pairs = new QueryPairs();
         _quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, _quarantine, this);
@@ -124,6 +126,13 @@ public sealed class LoadBalancer : IBackendReports
         _remotes.Start(now);
         _log.Write(new LogEvent.Started(_network.ListenEndpoint, _discovery.DirectoryName));
         _discovery.Scan(now);
+    }
+
+    /// <summary>Begins a turn, before its events; its wait was to end at `wake`.</summary>
+    public void BeginTurn(Instant now, Instant wake)
+    {
+        if (now > wake)
+            _standstill.OnTurn(now, now - wake);
     }
 
     public void OnEvent(Instant now, NetworkEvent happened)

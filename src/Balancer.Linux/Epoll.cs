@@ -68,22 +68,23 @@ internal sealed unsafe class Epoll : IDisposable
 
     /// <summary>
     /// Waits for up to count events, for the nanoseconds told or Forever, and returns how many
-    /// came; 0 too when a signal interrupted it.
+    /// came. Interrupted, it ends early, but with what is there by then.
     /// </summary>
     internal int Wait(int count, long timeoutNanoseconds)
     {
         count = Math.Min(count, Capacity);
-        var came = _hasNanoseconds
-            ? WaitNanoseconds(count, timeoutNanoseconds)
-            : LibC.EpollWait(_fd, _events, count, RoundUpToMilliseconds(timeoutNanoseconds));
+        var came = Call(count, timeoutNanoseconds);
         if (came >= 0)
             return came;
         var errno = LibC.Errno;
         if (errno == Errno.EINTR)
-            return 0;
-        // Old kernels do not know the call, and old container sandboxes forbid what they do not.
-        Verify.That(_hasNanoseconds && errno is Errno.ENOSYS or Errno.EPERM,
-            "waiting on an epoll instance of ours cannot fail");
+        {
+            // A process that was stopped is told nothing of what came while it was.
+            came = Call(count, 0);
+            return Math.Max(came, 0);
+        }
+        // Old kernels do not know the call, and sandboxes forbid it, with whatever errno they like.
+        Verify.That(_hasNanoseconds, "waiting on an epoll instance of ours cannot fail");
         _hasNanoseconds = false;
         return 0;
     }
@@ -137,6 +138,10 @@ internal sealed unsafe class Epoll : IDisposable
         *(ulong*)(epollEvent + TokenOffset) = token;
         return LibC.EpollCtl(_fd, operation, fd, epollEvent) == 0 ? 0 : LibC.Errno;
     }
+
+    private int Call(int count, long timeoutNanoseconds) => _hasNanoseconds
+        ? WaitNanoseconds(count, timeoutNanoseconds)
+        : LibC.EpollWait(_fd, _events, count, RoundUpToMilliseconds(timeoutNanoseconds));
 
     private int WaitNanoseconds(int count, long timeoutNanoseconds)
     {

@@ -87,6 +87,8 @@ public sealed class CheckSet : RunObserver
 
     public override void OnStalled(Instant now, Duration time) => _model.OnStalled(time);
 
+    public override void OnLate(Duration late) => _model.OnLate(late);
+
     public override void OnWokenEarly() => _model.OnWokenEarly();
 
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)

@@ -41,9 +41,9 @@ internal sealed class L3Connections() : Check("L3")
     }
 
     private Instant Due(ExpectedConnection connection) => connection.IsRelaying
-        ? Instant.Min(connection.LastActivity + Model.Scenario.Kernel.TcpIdle,
+        ? Instant.Min(Model.Connections.IdleEnd(connection),
             connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime)
-        : connection.AcceptedAt + SpecifiedLimits.HandshakeTime;
+        : Model.Connections.HandshakeEnd(connection);
 
     private ExpectedConnection? Find(Instant now)
     {

@@ -52,18 +52,20 @@ internal sealed class S11Attribution() : Check("S11")
         }
     }
 
-    private static bool IsFounded(ExpectedBackend backend, Fault fault, Instant now)
+    private bool IsFounded(ExpectedBackend backend, Fault fault, Instant now)
     {
         if (backend.LastEvidence is { } evidence)
             return evidence.Supports(fault);
         return backend.LastSession is { } session && fault.Cause switch
         {
             FaultCause.HelloTimeout => !session.HasHello
-                && now >= session.ConnectedAt + SpecifiedLimits.HelloTime,
+                && HasPassed(session.ConnectedAt + SpecifiedLimits.HelloTime, now),
             FaultCause.HeartbeatTimeout => session.HasHeartbeatOut
-                && now >= session.HeartbeatAt + SpecifiedLimits.HeartbeatTime,
-            FaultCause.ReadsNothing => now >= session.StalledSince + SpecifiedLimits.StallTime,
+                && HasPassed(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, now),
+            FaultCause.ReadsNothing => HasPassed(session.StallDue, now),
             _ => false,
         };
     }
+
+    private bool HasPassed(Instant due, Instant now) => now >= Model.Standstill.Extend(due);
 }

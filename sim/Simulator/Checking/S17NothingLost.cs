@@ -5,7 +5,8 @@
 //
 // The time begins when the query is put into a backend's queue, and anew with each byte that comes
 // from a backend which is not good for all of it. When that backend's session ends, it begins anew,
-// and is 50 ms; when the balancer's own process stood still, all of it is left after that.
+// and is 50 ms; when the balancer's own process stood still, all of it is left after that, and
+// after the time in which no backend becomes suspect.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
@@ -47,6 +48,7 @@ internal sealed class S17NothingLost() : Check("S17")
     private readonly Dictionary<int, Instant> _pausedUntil = [];
     private readonly HashSet<int> _scripted = [];
     private bool _isWatching;
+    private Instant _wentOnAt;
 
     /// <summary>Queries that were owed an answer, and had it in time.</summary>
     public long Answered { get; private set; }
@@ -255,7 +257,9 @@ internal sealed class S17NothingLost() : Check("S17")
 
     private void Await(Asked asked, Duration time, Instant since)
     {
-        asked.Due = since + time + Steps;
+        // Nobody is sent it again for another's silence before backends are suspect again.
+        var spared = time > ToSpare ? Model.Standstill.SilentUntil + ToSpare : Instant.Zero;
+        asked.Due = Instant.Max(since + time, spared) + Steps;
         asked.IsAwaited = true;
         _due.Enqueue(asked, asked.Due.Nanoseconds);
     }
@@ -263,22 +267,28 @@ internal sealed class S17NothingLost() : Check("S17")
     /// <summary>The process stood still, and waits that ended late prove nothing.</summary>
     private void WaitAnew(Instant now)
     {
+        _wentOnAt = now;
         foreach (var asked in _asked.Values)
         {
-            if (now - asked.Query.ArrivedAt >= SpecifiedLimits.ResendTime)
+            if (IsTooOldWhenSilent(asked, now))
                 Forget(asked);
             else if (asked.IsAwaited)
                 Await(asked, Silence + ToSpare);
         }
     }
 
+    /// <summary>It is too old to be sent again when its backend was silent since then.</summary>
+    private bool IsTooOldWhenSilent(Asked asked, Instant since) =>
+        Instant.Max(since + Silence, Model.Standstill.SilentUntil) + Steps
+            >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime;
+
     private void Judge(Asked asked)
     {
         asked.IsAwaited = false;
         if (HasSaidSomething(asked))
         {
-            var lastRead = asked.First.LastReadAt;
-            if (lastRead + Silence + Steps >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime)
+            var lastRead = Instant.Max(asked.First.LastReadAt, _wentOnAt);
+            if (IsTooOldWhenSilent(asked, lastRead))
             {
                 Forget(asked);
                 return;

@@ -3,7 +3,8 @@
 // a session is faulted when one stayed unanswered for 15 s, or a hello for 30 s, or when none of
 // the bytes that waited for it were taken for 15 s, never earlier and no turn later, and not before
 // what it has said by then is read: a process that stood still must not take its own sleep for a
-// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once.
+// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once;
+// and nobody is judged in the time that is given after a standstill (see StandstillModel).
 //
 // And that a backend is probed at its hello and then at its times, if there are probes (see
 // ProbeModel).
@@ -50,10 +51,12 @@ internal sealed class S8Heartbeats() : Check("S8")
             return;
         }
         var due = session.HeartbeatAt + SpecifiedLimits.HeartbeatTime;
-        if (now < due || now > session.JudgedAt(due) + Model.Lateness)
+        if (now < Model.Standstill.Extend(due)
+            || now > session.JudgedAt(due, Model.Standstill) + Model.Lateness)
         {
             Fail($"{backend} was faulted at {now} for its heartbeat of {session.HeartbeatAt};"
-                + $" due {due}", backend.PlanId);
+                + $" due {due}; nobody is judged before {Model.Standstill.SparedUntil}",
+                backend.PlanId);
         }
     }
 
@@ -71,18 +74,20 @@ internal sealed class S8Heartbeats() : Check("S8")
                     backend.PlanId);
             }
             else if (session.HasHeartbeatOut
-                && session.IsOverdue(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, now))
+                && session.IsOverdue(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime, now,
+                    Model.Standstill))
             {
                 Fail($"{backend} is not faulted at {now}; its heartbeat of {session.HeartbeatAt}"
                     + " is unanswered", backend.PlanId);
             }
-            else if (now >= session.StalledSince + SpecifiedLimits.StallTime)
+            else if (now >= session.StallDue)
             {
                 Fail($"{backend} is not faulted at {now}; it takes nothing since"
                     + $" {session.StalledSince}", backend.PlanId);
             }
             else if (!session.HasHello
-                && session.IsOverdue(session.ConnectedAt + SpecifiedLimits.HelloTime, now))
+                && session.IsOverdue(session.ConnectedAt + SpecifiedLimits.HelloTime, now,
+                    Model.Standstill))
             {
                 Fail($"{backend} is not faulted at {now}; it was connected at"
                     + $" {session.ConnectedAt} and has not said hello", backend.PlanId);

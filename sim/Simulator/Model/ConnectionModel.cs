@@ -515,7 +515,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
     {
         var last = connection.Backend!;
         if (model.Now < connection.RetryBy
-            || model.Now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime)
+            || model.Now >= HandshakeEnd(connection))
             return;
         if (last.Stage == Stage.Healthy
             || model.Policy.IsWorthIt(model.Now, last, needsBetter: false))
@@ -635,6 +635,14 @@ internal sealed class ConnectionModel(ReferenceModel model)
             ReportRelay(connection, "it was reset, and nothing was cut short");
     }
 
+    /// <summary>When it must be taken by a backend, if the balancer did not stand still.</summary>
+    public Instant HandshakeEnd(ExpectedConnection connection) =>
+        model.Standstill.Extend(connection.AcceptedAt + SpecifiedLimits.HandshakeTime);
+
+    /// <summary>When a byte must have come.</summary>
+    public Instant IdleEnd(ExpectedConnection connection) =>
+        model.Standstill.Extend(connection.LastActivity + model.Scenario.Kernel.TcpIdle);
+
     private string? WhyNot(ExpectedConnection connection, Counter how)
     {
         var now = model.Now;
@@ -645,7 +653,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
-                    || now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle
+                    || now >= IdleEnd(connection)
                     || now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
@@ -653,9 +661,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
             { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
                 or { IsCutShort: true, ToldClient: false },
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
-                && now >= connection.AcceptedAt + SpecifiedLimits.HandshakeTime,
+                && now >= HandshakeEnd(connection),
             Counter.ConnectionsIdle => connection.IsRelaying
-                && now >= connection.LastActivity + model.Scenario.Kernel.TcpIdle,
+                && now >= IdleEnd(connection),
             Counter.ConnectionsTooOld =>
                 now >= connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
@@ -670,9 +678,9 @@ internal sealed class ConnectionModel(ReferenceModel model)
             Counter.ConnectionsFailedByBackend => "the backend did not fail",
             Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying
                 ? "a backend took it"
-                : $"not before {connection.AcceptedAt + SpecifiedLimits.HandshakeTime}",
+                : $"not before {HandshakeEnd(connection)}",
             Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
-                : $"not before {connection.LastActivity + model.Scenario.Kernel.TcpIdle},"
+                : $"not before {IdleEnd(connection)},"
                     + $" since it was active at {connection.LastActivity}",
             Counter.ConnectionsTooOld =>
                 $"not before {connection.AcceptedAt + model.Scenario.Kernel.TcpLifetime}",

@@ -308,6 +308,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             model.Resends.EndWalk(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;
+            session.PutOffTo = Instant.Zero;
             model.Retired.Add(session);
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;

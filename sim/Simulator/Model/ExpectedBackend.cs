@@ -191,6 +191,23 @@ internal sealed class ExpectedSession(
     /// <summary>The turn in which a stall that was due was tried once more.</summary>
     public long StallTriedIn { get; set; }
 
+    /// <summary>
+    /// Until when its heartbeat's deadline, or its end if it retired, was put off last.
+    /// </summary>
+    public Instant PutOffTo { get; set; }
+
+    /// <summary>When its session is over by time, as far as that is known; Never for not.</summary>
+    public Instant OverAt => Instant.Max(PutOffTo, UnreadUntil != Instant.Never ? UnreadUntil
+        : IsRetired ? RetiredAt + SpecifiedLimits.RetiredTime
+        : HasHeartbeatOut ? HeartbeatAt + SpecifiedLimits.HeartbeatTime : Instant.Never);
+
+    /// <summary>Until when it was put off then, as the balancer had stood still.</summary>
+    public Instant StallPutOffTo { get; set; }
+
+    /// <summary>When it is at fault if still no byte is taken; Never if none wait.</summary>
+    public Instant StallDue => Instant.Max(
+        StalledSince + SpecifiedLimits.StallTime, StallPutOffTo);
+
     /// <summary>Bytes of what was owed that were written.</summary>
     public long Written { get; set; }
 
@@ -229,12 +246,12 @@ internal sealed class ExpectedSession(
         || LastRead >= SpecifiedLimits.LeastSessionRead;
 
     /// <summary>
-    /// Whether a deadline has passed by the end of a turn: at its time, or, when something lay
-    /// unread then, a second later.
+    /// Whether a deadline has passed by the end of a turn: at its time, not before the time that is
+    /// given after a standstill is over, or, when something lay unread then, a second later.
     /// </summary>
-    public bool IsOverdue(Instant due, Instant now)
+    public bool IsOverdue(Instant due, Instant now, StandstillModel standstill)
     {
-        if (now < due)
+        if (now < standstill.Extend(due))
             return false;
         if (UnreadUntil == Instant.Never && MayHaveUnread)
             UnreadUntil = now + SpecifiedLimits.UnreadTime;
@@ -242,8 +259,8 @@ internal sealed class ExpectedSession(
     }
 
     /// <summary>When a deadline that was due then is judged, given what lay unread.</summary>
-    public Instant JudgedAt(Instant due) =>
-        UnreadUntil == Instant.Never ? due : UnreadUntil;
+    public Instant JudgedAt(Instant due, StandstillModel standstill) =>
+        standstill.Extend(UnreadUntil == Instant.Never ? due : UnreadUntil);
 
     /// <summary>Its bytes cannot be told any more; what is wrong with it was said.</summary>
     public bool IsLost { get; set; }

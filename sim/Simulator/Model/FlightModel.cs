@@ -169,12 +169,14 @@ internal sealed class FlightModel
     }
 
     /// <summary>The query that a reply to a client answers, or null.</summary>
-    public ExpectedQuery? FindAnswered(Instant now, Endpoint client, ReadOnlySpan<byte> reply)
+    public ExpectedQuery? FindAnswered(
+        Instant now, Endpoint client, ReadOnlySpan<byte> reply, StandstillModel standstill)
     {
         if (!_alike.TryGetValue((client, ExpectedQuery.IdOf(reply)), out var alike))
             return null;
         var question = ExpectedQuery.QuestionOf(reply);
-        return alike.Find(query => now - query.SentAt < SpecifiedLimits.AnswerTime
+        return alike.Find(query => now < standstill.ExtendQuery(
+                query.SentAt + SpecifiedLimits.AnswerTime)
             && (question == null || query.Question == null || query.Question == question));
     }
 

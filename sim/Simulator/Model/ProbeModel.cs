@@ -101,6 +101,11 @@ internal sealed class ProbeModel(ReferenceModel model)
             LookAgain(probes, model.Now + SpecifiedLimits.SilenceTime);
             return;
         }
+        if (probes.Out != null && model.Now < model.Standstill.SilentUntil)
+        {
+            LookAgain(probes, model.Standstill.SilentUntil);
+            return;
+        }
         if (probes.Out != null && !session.Backend.IsStuck)
             Fail(session, ProbeFailure.NoAnswer);
         Send(session);

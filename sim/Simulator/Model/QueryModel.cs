@@ -93,7 +93,7 @@ internal sealed class QueryModel(ReferenceModel model)
         flight.TimeOutAt = Instant.Never;
         for (var n = 0; flight.Oldest is { } oldest; n++)
         {
-            var due = oldest.SentAt + SpecifiedLimits.AnswerTime;
+            var due = model.Standstill.ExtendQuery(oldest.SentAt + SpecifiedLimits.AnswerTime);
             if (due > model.Now || n == SpecifiedLimits.TimeOutsOfATurn)
             {
                 flight.TimeOutAt = Instant.Max(due, model.Now + (due > model.Now

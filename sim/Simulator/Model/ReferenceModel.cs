@@ -38,6 +38,7 @@ internal sealed class ReferenceModel
     private readonly SessionModel _sessions;
     private readonly RemoteModel _remotes;
     private Duration _stall;
+    private Duration _late;
     private bool _wokenEarly;
     private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
@@ -57,6 +58,7 @@ internal sealed class ReferenceModel
         Replies = new ReplyModel(this);
         Deadlines = new DeadlineModel(this);
         Flights = new QueryModel(this);
+        Standstill = new StandstillModel(this);
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
         Quarantine = new QuarantineModel(this);
@@ -88,6 +90,8 @@ internal sealed class ReferenceModel
     public DeadlineModel Deadlines { get; }
 
     public QueryModel Flights { get; }
+
+    public StandstillModel Standstill { get; }
 
     public SuspicionModel Suspicion { get; }
 
@@ -212,6 +216,9 @@ internal sealed class ReferenceModel
     /// <summary>The wait that the next turn follows stood still for so long.</summary>
     public void OnStalled(Duration time) => _stall = time;
 
+    /// <summary>The wait that the next turn follows ended so much after its time.</summary>
+    public void OnLate(Duration late) => _late = late;
+
     /// <summary>The wait that the next turn follows was ended by a fault, for nothing.</summary>
     public void OnWokenEarly() => _wokenEarly = true;
 
@@ -233,6 +240,8 @@ internal sealed class ReferenceModel
         TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
+        Standstill.OnLate(_late);
+        _late = Duration.Zero;
         Replies.OnTurnBegan();
         Resends.OnTurnBegan();
         TcpTurns.OnTurnBegan();

@@ -85,7 +85,8 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     private void Match(ExpectedSession session, Endpoint to, ReadOnlySpan<byte> payload)
     {
-        if (session.InFlight.FindAnswered(model.Now, to, payload) is not { } query)
+        if (session.InFlight.FindAnswered(
+            model.Now, to, payload, model.Standstill) is not { } query)
         {
             model.Counters.Add(Counter.RepliesUnmatched);
             return;

@@ -161,6 +161,7 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
+                session.PutOffTo = Instant.Zero;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
             default:
@@ -206,7 +207,8 @@ internal sealed class SessionModel(ReferenceModel model)
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
             && !(session.IsRetired && (backend.RestartedIn == model.Turn
-                || model.Now >= session.RetiredAt + SpecifiedLimits.RetiredTime));
+                || model.Now >= model.Standstill.Extend(
+                    session.RetiredAt + SpecifiedLimits.RetiredTime)));
         var awaited = session.InFlight.Awaited(model.Now);
         model.CutInTurn += isCut ? awaited : 0;
         model.Resends.OnSessionOver(session);
@@ -243,14 +245,9 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (session.Evidence != null || session.Backend.RestartedIn == model.Turn)
             return;
-        var due = session.IsRetired
-            ? session.JudgedAt(session.RetiredAt + SpecifiedLimits.RetiredTime)
-            : session.StalledSince + SpecifiedLimits.StallTime;
-        if (!session.IsRetired && session.HasHeartbeatOut)
-        {
-            due = Instant.Min(
-                due, session.JudgedAt(session.HeartbeatAt + SpecifiedLimits.HeartbeatTime));
-        }
+        var due = session.OverAt;
+        if (!session.IsRetired)
+            due = Instant.Min(due, session.StallDue);
         if (due <= model.Now)
             model.Deadlines.ServeBefore(due);
         else
@@ -304,12 +301,14 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (session.IsRetired)
             return;
-        var due = session.StalledSince + SpecifiedLimits.StallTime;
+        var due = session.StallDue;
         if (session.StalledSince != Instant.Never && due <= model.Now
             && session.StallTriedIn != model.Turn)
         {
             session.StallTriedIn = model.Turn;
             model.Deadlines.ServeBefore(due);
+            if (model.Now < model.Standstill.SparedUntil)
+                session.StallPutOffTo = model.Standstill.SparedUntil;
             return;
         }
         model.Resends.Finish();
@@ -336,6 +335,7 @@ internal sealed class SessionModel(ReferenceModel model)
             session.IsStuck &= session.Owed.Count > 0;
             session.HasRefused &= session.Owed.Count > 0;
             session.StalledSince = session.Owed.Count > 0 ? model.Now : Instant.Never;
+            session.StallPutOffTo = Instant.Zero;
             if (session.Owed.Count > 0 || session.IsRetired)
                 return;
             model.Stuck.OnDrained(session.Backend);
@@ -352,6 +352,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             if (backend.Session is not { } session)
                 continue;
+            NotePutOff(session);
             if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
             else
@@ -364,16 +365,24 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         foreach (var session in model.Retired)
         {
+            NotePutOff(session);
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
-            if (session.IsOverdue(due, model.Now)
-                && model.Now > session.JudgedAt(due) + model.Lateness)
+            if (session.IsOverdue(due, model.Now, model.Standstill)
+                && model.Now > session.JudgedAt(due, model.Standstill) + model.Lateness)
             {
                 model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
                     + $" replaced at {session.RetiredAt} and is open at {model.Now}",
                     session.Backend);
             }
         }
+    }
+
+    /// <summary>It is not over by time in this turn, since the balancer stood still.</summary>
+    private void NotePutOff(ExpectedSession session)
+    {
+        if (session.OverAt <= model.Now && model.Now < model.Standstill.SparedUntil)
+            session.PutOffTo = model.Standstill.SparedUntil;
     }
 
     /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>

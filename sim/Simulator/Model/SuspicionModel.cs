@@ -121,6 +121,14 @@ internal sealed class SuspicionModel(ReferenceModel model)
             LookAgain(silence);
             return;
         }
+        var isAsked = silence.Phase == Silence.Phases.Asked
+            || (silence.Phase == Silence.Phases.Proving && silence.WasAsked);
+        if (isAsked && model.Now < model.Standstill.SilentUntil)
+        {
+            LookAgain(silence);
+            silence.DueAt = model.Standstill.SilentUntil;
+            return;
+        }
         switch (silence.Phase)
         {
             case Silence.Phases.Waiting

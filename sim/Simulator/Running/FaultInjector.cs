@@ -91,6 +91,7 @@ internal sealed class FaultInjector
         Faults.EarlyWakeUps = 0;
         Faults.Stall = Duration.Zero;
         Faults.StallInScan = Duration.Zero;
+        Faults.StallInterrupts = false;
         Faults.FailScanAfter(-1, IoStatus.Other);
     }
 
@@ -218,10 +219,11 @@ internal sealed class FaultInjector
                 _kernel.RequestStatus();
                 break;
             case FaultKind.ClockStall:
-                if (fault.Amount == 0)
+                if ((fault.Amount & 1) == 0)
                     Faults.Stall += fault.For;
                 else
                     Faults.StallInScan += fault.For;
+                Faults.StallInterrupts |= (fault.Amount & 2) != 0;
                 break;
         }
     }

@@ -36,8 +36,11 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         IsWaiting = true;
+        var wake = Instant.Max(until, Now);
         var count = _inner.Wait(until, events);
         IsWaiting = false;
+        if (Now > wake)
+            observer.OnLate(Now - wake);
         if (_inner.Stalled > Duration.Zero)
             observer.OnStalled(Now, _inner.Stalled);
         if (_inner.WokeEarly)

@@ -34,6 +34,11 @@ public abstract class RunObserver
     public virtual void OnStalled(Instant now, Duration time) { }
 
     /// <summary>
+    /// The wait that just returned did so this much after its time; told before OnTurnBegan.
+    /// </summary>
+    public virtual void OnLate(Duration late) { }
+
+    /// <summary>
     /// The wait that just returned did so for nothing, as a fault has it; told before OnTurnBegan.
     /// </summary>
     public virtual void OnWokenEarly() { }

@@ -23,6 +23,12 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnBegan(datagramSocket, listener);
     }
 
+    public override void OnLate(Duration late)
+    {
+        foreach (var observer in all)
+            observer.OnLate(late);
+    }
+
     public override void OnStalled(Instant now, Duration time)
     {
         Events++;

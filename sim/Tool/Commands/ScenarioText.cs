@@ -197,7 +197,8 @@ internal static class ScenarioText
         FaultKind.DirectoryBreaksOff => $"after {fault.Amount} entries",
         FaultKind.DirectoryEntry => Pick(Entries, fault.Amount % Entries.Length)
             + (fault.Amount < Entries.Length ? "" : $" and {fault.Amount / Entries.Length} more"),
-        FaultKind.ClockStall => fault.Amount == 0 ? "" : "in the middle of a scan",
+        FaultKind.ClockStall => ((fault.Amount & 1) == 0 ? "" : "in the middle of a scan ")
+            + ((fault.Amount & 2) == 0 ? "" : "in a wait that is interrupted"),
         _ => "",
     };
 

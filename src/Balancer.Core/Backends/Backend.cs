@@ -13,7 +13,8 @@
 //
 // A healthy backend is asked for a sign of life 5 s after its hello or its last answer, and has
 // 15 s to give it; it may not leave unread for 15 s what waits for it, whatever it sends.
-// A deadline does not pass before what the backend sent by then is read, but for a second at most.
+// A deadline does not pass before what the backend sent by then is read, but for a second at most,
+// and not in the time that is given after a standstill of the balancer.
 // Any fault tears the session down and schedules a connect: at once for a backend just discovered
 // or restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just
 // discovered may be bound and not listen yet: it is tried a few times before that is a fault. A
@@ -76,7 +77,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _turns = turns;
         _pairs = pairs;
         _quarantine = quarantine;
-        _suspicion = new Suspicion(services.Timers, this);
+        _suspicion = new Suspicion(services.Timers, services.Standstill, this);
         _answers = new AnswerRecord(services.Timers, EndFailing);
         _prober = new Prober(services, this);
         Id = id;
@@ -354,10 +355,17 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         OnOverdue(now, _heartbeatTimeout, FaultCause.HeartbeatTimeout);
 
     /// <summary>
-    /// A deadline passed. What lies unread may have met it: that is waited for, once.
+    /// A deadline passed. What lies unread may have met it: that is waited for, once. After a
+    /// standstill it has not passed yet.
     /// </summary>
     private void OnOverdue(Instant now, Timer deadline, FaultCause cause)
     {
+        var extended = _services.Standstill.Extend(now);
+        if (extended > now)
+        {
+            _services.Timers.Arm(deadline, extended);
+            return;
+        }
         if (_turn.PutsOff())
         {
             _services.Timers.Arm(deadline, now + Limits.UnreadTime);
@@ -372,7 +380,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         var taken = _session.BytesTaken;
         _session.OnWritable();
         Flush(now);
-        if (HasSession && _session.BytesTaken == taken)
+        if (!HasSession || _session.BytesTaken > taken)
+            return;
+        var extended = _services.Standstill.Extend(now);
+        if (extended > now)
+            _services.Timers.Arm(_stallTimeout, extended);
+        else
             OnFault(now, new Fault(FaultCause.ReadsNothing));
     }
 

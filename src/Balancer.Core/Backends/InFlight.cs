@@ -282,7 +282,7 @@ internal sealed class InFlight
     {
         for (var n = 0; _oldest != 0; n++)
         {
-            var due = _entries[_oldest - 1].SentAt + Limits.InFlightTime;
+            var due = TimeIsUp(in _entries[_oldest - 1]);
             if (due > now || n == Limits.ResendsPerTurn)
             {
                 var next = now + (due > now ? Limits.TimeOutInterval : Limits.TimeOutPause);
@@ -315,7 +315,7 @@ internal sealed class InFlight
         for (var link = bucket; link != 0;)
         {
             ref var entry = ref _entries[link - 1];
-            if (IsAlike(in entry, client, id) && now - entry.SentAt < Limits.InFlightTime
+            if (IsAlike(in entry, client, id) && now < TimeIsUp(in entry)
                 && IsAbout(in entry, reply))
             {
                 found = link;
@@ -323,6 +323,17 @@ internal sealed class InFlight
             link = entry.NextAlike;
         }
         return found;
+    }
+
+    /// <summary>
+    /// When it is forgotten; after a standstill later, and a moment later than its session ends if
+    /// that is due, so that it is sent again or lost with that.
+    /// </summary>
+    private Instant TimeIsUp(in Entry entry)
+    {
+        var due = entry.SentAt + Limits.InFlightTime;
+        var extended = _services.Standstill.Extend(due);
+        return extended > due ? extended + Limits.TimeOutPause : due;
     }
 
     private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)

@@ -11,8 +11,9 @@
 // does it reach the network.
 //
 // A probe fails when its answer is SERVFAIL or REFUSED, or when none comes within a second. As with
-// heartbeats, a wait that ends late or while something lies unread begins again. A backend that is
-// stuck is not asked, and one that became stuck meanwhile has not failed.
+// heartbeats, a wait that ends late or while something lies unread begins again, and none ends in
+// the time that is given after a standstill. A backend that is stuck is not asked, and one that
+// became stuck meanwhile has not failed.
 //
 // What always holds: one probe is out at most, each with the next id; the timer is armed exactly
 // between a hello and the end of the session, if there are probes at all; each BackendUpByProbe
@@ -62,6 +63,7 @@ internal sealed class Prober
     public static readonly Endpoint Source = new(Ipv4.From(192, 0, 0, 8), 53);
 
     private readonly Timers _timers;
+    private readonly Standstill _standstill;
     private readonly Counters _counters;
     private readonly BalancerOptions _options;
     private readonly IProbed _backend;
@@ -78,6 +80,7 @@ internal sealed class Prober
     public Prober(Services services, IProbed backend)
     {
         _timers = services.Timers;
+        _standstill = services.Standstill;
         _counters = services.Counters;
         _options = services.Options;
         _backend = backend;
@@ -146,6 +149,11 @@ internal sealed class Prober
         if (_isOut && (now - _timer.Deadline > Limits.LatenessAllowed || _backend.HasUnread))
         {
             _timers.Arm(_timer, now + Limits.SilenceTime);
+            return;
+        }
+        if (_isOut && _standstill.ExtendShort(now) > now)
+        {
+            _timers.Arm(_timer, _standstill.ExtendShort(now));
             return;
         }
         if (_isOut && !_backend.IsStuck)

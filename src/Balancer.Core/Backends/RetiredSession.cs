@@ -65,9 +65,18 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         _session.End();
     }
 
-    /// <summary>Its time is up; replies that lie unread are waited for, once.</summary>
+    /// <summary>
+    /// Its time is up, if the balancer did not stand still; replies that lie unread are waited for,
+    /// once.
+    /// </summary>
     private void OnTimeIsUp(Instant now)
     {
+        var extended = _services.Standstill.Extend(now);
+        if (extended > now)
+        {
+            _services.Timers.Arm(_end, extended);
+            return;
+        }
         if (_turn.PutsOff())
         {
             _services.Timers.Arm(_end, now + Limits.UnreadTime);

@@ -15,7 +15,8 @@
 // every query, and finds out for itself that there is nothing to do.
 //
 // A wait that ends late, or while something of the session lies unread, says nothing about the
-// backend: the balancer stood still, or the whole machine did. It begins again.
+// backend: the balancer stood still, or the whole machine did. It begins again; and as backends may
+// go on later than the balancer, none becomes suspect in the time that is given after that.
 //
 // What always holds: the backend is suspect exactly in Suspect and Proving; in Waiting and Asked
 // the timer is armed; each BackendTrusted ends one BackendSuspected.
@@ -45,6 +46,7 @@ internal interface ISuspect
 internal sealed class Suspicion
 {
     private readonly Timers _timers;
+    private readonly Standstill _standstill;
     private readonly ISuspect _backend;
     private readonly Timer _timer;
     private Phase _phase;
@@ -55,9 +57,10 @@ internal sealed class Suspicion
     private Duration _proof;
     private bool _wasAsked;
 
-    public Suspicion(Timers timers, ISuspect backend)
+    public Suspicion(Timers timers, Standstill standstill, ISuspect backend)
     {
         _timers = timers;
+        _standstill = standstill;
         _backend = backend;
         _timer = new Timer(OnDue);
     }
@@ -83,6 +86,9 @@ internal sealed class Suspicion
     }
 
     public bool IsSuspect => _phase >= Phase.Suspect;
+
+    /// <summary>It was asked, and when its time is over it is silent.</summary>
+    private bool IsCondemned => _phase == Phase.Asked || (_phase == Phase.Proving && _wasAsked);
 
     /// <summary>
     /// It owes an answer for so long that it may have hung; what must not be lost a second time is
@@ -159,11 +165,15 @@ internal sealed class Suspicion
         {
             _timers.Arm(_timer, _since + Limits.SilenceTime);
         }
+        else if (IsCondemned && _standstill.ExtendShort(now) > now)
+        {
+            _timers.Arm(_timer, _standstill.ExtendShort(now));
+        }
         else if (_phase == Phase.Asked)
         {
             Suspect(now);
         }
-        else if (_phase == Phase.Proving && _wasAsked)
+        else if (IsCondemned)
         {
             _phase = Phase.Suspect;
         }

@@ -2,7 +2,8 @@
 // write and send → a share of what TCP connections have to do. Everything in a turn happens at the
 // same instant, the one read after the wait, so a deadline is never judged by a clock that was read
 // before the loop slept. When the machine's monotonic clock goes back (on some hypervisors it does,
-// after a migration), time stands still here until the clock has caught up.
+// after a migration), time stands still here until the clock has caught up. A turn that begins much
+// later than its wait was to end follows a standstill, of which the balancer is told (Standstill).
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.
@@ -30,9 +31,11 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
             _lastTurn = clock.Now;
             balancer.Start(_lastTurn);
         }
+        var wake = Instant.Max(balancer.NextWake, _lastTurn);
         var count = network.Wait(balancer.NextWake, _events);
         var now = Instant.Max(clock.Now, _lastTurn);
         _lastTurn = now;
+        balancer.BeginTurn(now, wake);
         for (var i = 0; i < count; i++)
             balancer.OnEvent(now, _events[i]);
         balancer.OnTime(now);

@@ -17,4 +17,7 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
 
     /// <summary>Makes the gates of what is logged at most so often.</summary>
     public LogGates Gates { get; } = new(Timers, Log);
+
+    /// <summary>What those are given who are waited for when the balancer stood still.</summary>
+    public Standstill Standstill { get; } = new(Counters);
 }

@@ -159,9 +159,10 @@ public interface INetwork
     /// <summary>
     /// Waits for events, until the instant on IClock's clock at the latest (at once when it has
     /// passed). Fills the span from its start and returns how many; 0 when the time came first.
-    /// May wake early, with or without events. What is not about a socket and what is urgent goes
-    /// before all other streams, however many of those are ready; within each of the two, what is
-    /// ready takes turns where the span is too short for all.
+    /// May wake early, with or without events; an interrupted one may say nothing of what is ready.
+    /// What is not about a socket and what is urgent goes before all other streams, however many of
+    /// those are ready; within each of the two, what is ready takes turns where the span is too
+    /// short for all.
     /// </summary>
     int Wait(Instant until, Span<NetworkEvent> events);
 

@@ -293,7 +293,7 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         }
         _state = ProxyState.AwaitingOk;
-        _services.Timers.Arm(_timer, _acceptedAt + Limits.TcpHandshakeTimeout);
+        _services.Timers.Arm(_timer, HandshakeEnd);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
@@ -324,7 +324,7 @@ internal sealed class TcpProxy : IStreamOwner
     }
 
     private void AwaitRoom(Instant now, Duration delay) => _services.Timers.Arm(
-        _timer, Instant.Min(now + delay, _acceptedAt + Limits.TcpHandshakeTimeout));
+        _timer, Instant.Min(now + delay, HandshakeEnd));
 
     /// <summary>Asks another, or the same if there is none, or waits for one to be there.</summary>
     private void TryAgain(Instant now)
@@ -621,22 +621,64 @@ internal sealed class TcpProxy : IStreamOwner
 
     // ---- Its time ----
 
+    private Instant HandshakeEnd =>
+        _services.Standstill.Extend(_acceptedAt + Limits.TcpHandshakeTimeout);
+
+    private Instant IdleEnd =>
+        _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
+
     private void ArmTimer() => _services.Timers.Arm(_timer, Instant.Min(
-        _lastActivity + _services.Options.TcpIdleTimeout,
-        _acceptedAt + _services.Options.TcpLifetime));
+        IdleEnd, _acceptedAt + _services.Options.TcpLifetime));
+
+    /// <summary>It would be ended because nothing came for too long.</summary>
+    private bool IsOverdue(Instant now) =>
+        (_state == ProxyState.AwaitingOk && now >= HandshakeEnd)
+        || (_state == ProxyState.Relaying && now >= IdleEnd);
+
+    /// <summary>
+    /// Reads what may be there without being told of: a wait tells of so many streams and no more.
+    /// </summary>
+    private void Look(Instant now)
+    {
+        if (_state == ProxyState.AwaitingOk)
+        {
+            ReadOk(now);
+            return;
+        }
+        var (lastActivity, seen) = (_lastActivity, Seen);
+        OnClientReady(now, Readiness.Read);
+        if (_state == ProxyState.Relaying && !_server.Stream.IsNone)
+            OnBackendReady(now, Readiness.Read);
+        if (_state != ProxyState.Relaying)
+            return;
+        if (Seen == seen)
+            _lastActivity = lastActivity;
+        else
+            ArmTimer();
+    }
+
+    /// <summary>All that was read so far, ends included.</summary>
+    private (long, long, bool, bool) Seen => (_toBackend.BytesRead, _toClient.BytesRead,
+        _toBackend.HasSourceEnded, _toClient.HasSourceEnded);
 
     private void OnTimerDue(Instant now) => _set.ServeLater(this);
 
     /// <summary>A deadline passed, and what came until now was dealt with.</summary>
     private void OnDeadline(Instant now)
     {
-        if (_state != ProxyState.Relaying && now >= _acceptedAt + Limits.TcpHandshakeTimeout)
+        if (IsOverdue(now))
+            Look(now);
+        if (_state == ProxyState.Ended || (_timer.IsArmed && _timer.Deadline > now))
+            return;
+        if (_state != ProxyState.Relaying && now >= HandshakeEnd)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
         else if (_state == ProxyState.AwaitingRoom)
             TryAgain(now);
+        else if (_state == ProxyState.AwaitingOk)
+            _services.Timers.Arm(_timer, HandshakeEnd);
         else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
-        else if (now >= _lastActivity + _services.Options.TcpIdleTimeout)
+        else if (now >= IdleEnd)
             End(Counter.ConnectionsIdle, IoResult.Ok());
         else
             ArmTimer();

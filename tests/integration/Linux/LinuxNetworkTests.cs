@@ -187,6 +187,8 @@ public sealed class LinuxNetworkTests : IDisposable
     [InlineData(4)]
     [InlineData(38)]
     [InlineData(1)]
+    [InlineData(13)]
+    [InlineData(22)]
     public void WaitFails_InterruptedOrNotKnown_WaitsOnWithWhatThereIs(int errno)
     {
         using var peer = _world.NewDatagramPeer(Ipv4.Loopback);

@@ -30,7 +30,7 @@ public sealed class CountersTests
                 Counter.BackendsTrusted, Counter.ConnectionsMoved, Counter.ConnectsToFullBackend,
                 Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
                 Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
-                Counter.BackendsDownByProbe, Counter.BackendsUpByProbe,
+                Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
             });
         }
     }

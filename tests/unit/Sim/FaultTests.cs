@@ -83,6 +83,18 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public void StallThatInterrupts_TellsNothingOfWhatCame()
+    {
+        _host.Kernel.Faults.Stall = Duration.FromSeconds(2);
+        _host.Kernel.Faults.StallInterrupts = true;
+        _host.Kernel.After(Duration.FromSeconds(1), _host.Kernel.RequestRescan);
+        Assert.Empty(_host.Wait(Duration.FromSeconds(10)));
+        Assert.Equal(Instant.Zero + Duration.FromSeconds(2), _host.Kernel.Now);
+        Assert.Single(_host.Wait(Duration.FromSeconds(10)));
+        Assert.Equal(Instant.Zero + Duration.FromSeconds(2), _host.Kernel.Now);
+    }
+
+    [Fact]
     public void Stall_RunsTheWorldWithoutTheBalancer()
     {
         var ran = Instant.Never;

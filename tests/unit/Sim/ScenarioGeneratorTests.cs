@@ -16,7 +16,7 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 5937174561411474359)]
+    [InlineData(1, Profile.Swarm, 3875477932853248751)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
     [InlineData(3, Profile.Restart, 11008629084956237952)]
     [InlineData(4, Profile.Tcp, 8053442346300541294)]

@@ -10,11 +10,12 @@ namespace Tests.Unit.Core;
 public sealed class SuspicionTests
 {
     private readonly Timers _timers = new();
+    private readonly Standstill _standstill = new(new Counters());
     private readonly Watched _backend = new();
     private readonly Suspicion _suspicion;
     private double _now = 1;
 
-    public SuspicionTests() => _suspicion = new Suspicion(_timers, _backend);
+    public SuspicionTests() => _suspicion = new Suspicion(_timers, _standstill, _backend);
 
     [Fact]
     public void SilentAfterAQueryAndAHeartbeat_IsSuspect()
