@@ -248,7 +248,7 @@ internal sealed class SessionModel(ReferenceModel model)
         var due = session.OverAt;
         if (!session.IsRetired)
             due = Instant.Min(due, session.StallDue);
-        if (due <= model.Now)
+        if (due <= model.Now && model.Now >= model.Standstill.SparedUntil)
             model.Deadlines.ServeBefore(due);
         else
             model.Life.ServeDeadlinesBeforeStop();
