@@ -5,6 +5,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using Simulation.Checking;
@@ -36,6 +37,34 @@ public sealed class PlantingTests
     [InlineData("nothing")]
     [InlineData("")]
     public void Find_KnowsNoOthers(string id) => Assert.Null(PlantedBug.Find([Bug], id));
+
+    /// <summary>What docs/simulator.md shows of a failure is what its command prints.</summary>
+    [Fact]
+    public void FailingSeedOfTheDocument_FailsAsItIsShown()
+    {
+        var page = File.ReadAllText(
+            Path.Combine(ArchitectureTests.Root, "docs", "simulator.md"));
+        var shown = page.Split("```").Single(block => block.StartsWith(
+            "\nsim run --seed", StringComparison.Ordinal)).Trim('\n').Split('\n');
+        var folder = Directory.CreateTempSubdirectory("sim-");
+
+        using var host = Process.Start(new ProcessStartInfo("dotnet",
+            [typeof(PlantTool).Assembly.Location, .. shown[0].Split(' ')[1..],
+                "-o", Path.Combine(folder.FullName, "small.json")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = ArchitectureTests.Root,
+        })!;
+        host.ErrorDataReceived += (_, _) => { };
+        host.BeginErrorReadLine();
+        var lines = host.StandardOutput.ReadToEnd().Split('\n');
+        host.WaitForExit();
+        folder.Delete(recursive: true);
+
+        Assert.Equal(1, host.ExitCode);
+        Assert.Empty(shown[1..].Where(line => line is not ("" or "...")).Except(lines));
+    }
 
     // ---- The trial ----
 
