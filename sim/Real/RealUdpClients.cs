@@ -195,8 +195,16 @@ internal sealed class RealUdpClients : IDisposable
                 _reactor.After(late.Nanoseconds, DeliverQuery);
         }
 
-        void DeliverQuery() => Deliver(port, _buffer.AsSpan(
-            0, DnsQuestions.Write(_buffer, _seen.Scenario.Seed, client, query)));
+        void DeliverQuery()
+        {
+            var length = DnsQuestions.Write(_buffer, _seen.Scenario.Seed, client, query);
+            if (client.Queries.Length > query
+                && client.Queries[query].Kind == QueryKind.Killer)
+            {
+                length = DnsQuestions.MakeDeadly(_buffer.AsSpan(0, length));
+            }
+            Deliver(port, _buffer.AsSpan(0, length));
+        }
     }
 
     private void Deliver(Port port, ReadOnlySpan<byte> payload)
