@@ -97,6 +97,16 @@ public static class DnsQuestions
         return message.Length - KillerLabel.Length + FakeBinderLabel.Length;
     }
 
+    /// <summary>Whether a message is one of these questions, padded or not.</summary>
+    public static bool IsQuestion(ReadOnlySpan<byte> message)
+    {
+        if (message.Length <= HeaderBytes + 2 || message[HeaderBytes + 1] != (byte)'q')
+            return false;
+        var second = HeaderBytes + 1 + message[HeaderBytes];
+        var rest = second < message.Length ? second + 1 + message[second] : message.Length;
+        return rest < message.Length && message[rest..].StartsWith(Rest);
+    }
+
     /// <summary>Whether a message is a question that ends backends.</summary>
     public static bool IsKiller(ReadOnlySpan<byte> message) =>
         message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(KillerLabel);
