@@ -147,7 +147,10 @@ internal sealed class JournalReader(ObservedProcess process)
                 line.Session.Heartbeats.Add(at);
                 break;
             case WireType.InboundUdp:
-                line.Session.Queries.Add(new ObservedFrame(at, new Ipv4(frame.Address),
+                var queries = IsOfProbes(frame.Address, frame.Port)
+                    ? line.Session.Probes
+                    : line.Session.Queries;
+                queries.Add(new ObservedFrame(at, new Ipv4(frame.Address),
                     frame.Port, (uint)frame.Packet.Length, frame.Packet.ToArray()));
                 break;
             case WireType.InboundTcp:
@@ -196,8 +199,25 @@ internal sealed class JournalReader(ObservedProcess process)
             session.HelloAt ??= at;
         else if (frame.Type == SeenFrame.OutboundUdp)
         {
-            session.Replies.Add(new ObservedFrame(at, new Ipv4(frame.Address), frame.Port,
-                frame.Length, frame.Payload.ToArray()));
+            var reply = new ObservedFrame(at, new Ipv4(frame.Address), frame.Port,
+                frame.Length, frame.Payload.ToArray());
+            if (!IsOfProbes(frame.Address, frame.Port))
+            {
+                session.Replies.Add(reply);
+                return;
+            }
+            session.ProbeAnswers.Add(reply);
+            if (IsGood(reply.Payload))
+                session.ReadyAt ??= at;
         }
     }
+
+    /// <summary>No client has that address here, so it is the balancer that asks.</summary>
+    private static bool IsOfProbes(uint address, uint port) =>
+        address == SpecifiedLimits.ProbeSource.Address.Value
+        && port == SpecifiedLimits.ProbeSource.Port;
+
+    /// <summary>Neither SERVFAIL nor REFUSED.</summary>
+    private static bool IsGood(byte[] reply) =>
+        reply.Length > 3 && (reply[3] & 0x0F) is not (2 or 5);
 }

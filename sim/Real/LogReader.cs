@@ -34,7 +34,8 @@ internal static class LogReader
         {
             if (name == "rebalancing")
                 seen.Rebalances.Add(ToNs(at) - seen.LogClockAheadNs);
-            if (name is "backend_suspected" or "backend_trusted")
+            if (name is "backend_suspected" or "backend_trusted"
+                or "backend_down_by_probe" or "backend_up_by_probe")
                 seen.Suspicions.Add(ToNs(at) - seen.LogClockAheadNs);
         }
         if (name is "status" or "stopped")

@@ -1,7 +1,8 @@
 // Owns what happens to the balancer's process besides what the scenario says, drawn from the
-// scenario's seed: who reads its log and who does not, how much it logs, and when it is short of
-// descriptors or stands still. Scenarios know nothing of a log's reader, since the simulated
-// balancer has none; a real one must live with all of them.
+// scenario's seed: who reads its log and who does not, how much it logs, when it is short of
+// descriptors or stands still, and whether it answers by itself when no backend is healthy.
+// Scenarios know nothing of a log's reader, since the simulated balancer has none; a real one must
+// live with all of them.
 //
 // What always holds: the same seed and length of chaos give the same nemesis; what lasts ends with
 // chaos, but for a log that is never read, full, or without a reader.
@@ -43,6 +44,7 @@ internal sealed record Nemesis
 
     private const int LogPurpose = 1;
     private const int ProcessPurpose = 2;
+    private const int OptionPurpose = 3;
 
     /// <summary>Ids of faults that no scenario's faults have.</summary>
     private const int FirstId = 1_000_000_000;
@@ -58,6 +60,9 @@ internal sealed record Nemesis
     /// <summary>info, debug or trace.</summary>
     public string Level { get; init; } = "debug";
 
+    /// <summary>Whether it is started with --no-backend servfail.</summary>
+    public bool AnswersWithoutBackend { get; init; }
+
     public ImmutableArray<RealFault> Faults { get; init; } = [];
 
     /// <summary>Whether all that was logged is there to be read in the end.</summary>
@@ -68,6 +73,7 @@ internal sealed record Nemesis
     {
         var log = new SimRandom(SimRandom.Derive(seed, Kind, 0, LogPurpose));
         var process = new SimRandom(SimRandom.Derive(seed, Kind, 0, ProcessPurpose));
+        var option = new SimRandom(SimRandom.Derive(seed, Kind, 0, OptionPurpose));
         var fate = log.Next(8) switch
         {
             < 3 => LogFate.Kept,
@@ -85,6 +91,7 @@ internal sealed record Nemesis
             Level = level,
             LogFrom = Instant.Zero + from,
             LogUntil = chaosEnd,
+            AnswersWithoutBackend = option.Chance(1, 2),
             Faults = MakeFaults(process, chaosEnd),
         };
     }
@@ -118,6 +125,7 @@ internal sealed record Nemesis
         Instant.Min(Instant.Zero + from + time, chaosEnd) - (Instant.Zero + from);
 
     public override string ToString() => $"log {Log.ToString().ToLowerInvariant()} at {Level}"
+        + (AnswersWithoutBackend ? ", answers without a backend" : "")
         + string.Concat(Faults.Select(fault => fault.Kind switch
         {
             RealFaultKind.Descriptors => FormattableString.Invariant(

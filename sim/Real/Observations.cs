@@ -118,6 +118,15 @@ internal sealed class ObservedSession(int backend, long acceptedAt)
     /// <summary>OUTBOUND_UDP.</summary>
     public List<ObservedFrame> Replies { get; } = [];
 
+    /// <summary>INBOUND_UDP from where the balancer's own probes come from.</summary>
+    public List<ObservedFrame> Probes { get; } = [];
+
+    /// <summary>OUTBOUND_UDP to there.</summary>
+    public List<ObservedFrame> ProbeAnswers { get; } = [];
+
+    /// <summary>When a probe was answered with anything but SERVFAIL and REFUSED.</summary>
+    public long? ReadyAt { get; set; }
+
     /// <summary>Whose connection it carries, if INBOUND_TCP was read.</summary>
     public Endpoint? Client { get; set; }
 
@@ -243,7 +252,10 @@ internal sealed class ObservedBalancer
     /// <summary>When rebalances were told of.</summary>
     public List<long> Rebalances { get; } = [];
 
-    /// <summary>When any backend became suspect or was trusted again, as the log has it.</summary>
+    /// <summary>
+    /// When any backend became suspect or was trusted again, or was down by probe or up again, as
+    /// the log has it.
+    /// </summary>
     public List<long> Suspicions { get; } = [];
 }
 
@@ -252,6 +264,9 @@ internal sealed class Observations(Scenario scenario)
 {
     /// <summary>As it was run.</summary>
     public Scenario Scenario => scenario;
+
+    /// <summary>The balancer answers with SERVFAIL when no backend is healthy.</summary>
+    public bool AnswersWithoutBackend { get; init; }
 
     public long StartedAt { get; set; }
 
@@ -310,7 +325,14 @@ internal sealed class Observations(Scenario scenario)
 
     /// <summary>Since when a backend that was healthy all the while is warm.</summary>
     public long? WarmSince(int backend, long from, long until) =>
-        HealthyThrough(backend, from, until)?.HelloAt + Scenario.Kernel.WarmUp.Nanoseconds;
+        HealthyThrough(backend, from, until) is { } session ? WarmAt(session) : null;
+
+    /// <summary>
+    /// When a session's warm-up was over: with probes at the first good answer, whenever that came.
+    /// </summary>
+    public long? WarmAt(ObservedSession session) => Scenario.Kernel.Probe
+        ? session.ReadyAt
+        : session.HelloAt + Scenario.Kernel.WarmUp.Nanoseconds;
 
     /// <summary>The instant of a run that a time of the clock is.</summary>
     public Instant Since(long at) => new(System.Math.Max(0, at - StartedAt));

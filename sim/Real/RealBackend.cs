@@ -19,7 +19,7 @@ namespace Simulation.Real;
 internal sealed class RealBackend(
     Reactor reactor, RealStage stage, Observations seen, BackendPlan plan) : IDisposable
 {
-    private const string Absence = "is away";
+    public const string Absence = "is away";
 
     /// <summary>Until the next scan, a connect and the warm-up.</summary>
     private const long AfterAbsenceNs = 10_000_000_000;

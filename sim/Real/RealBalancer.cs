@@ -15,6 +15,7 @@ using System.Linq;
 using System.Text;
 using Balancer.Core;
 using Simulation.Real.Interop;
+using Simulation.Scenarios;
 
 namespace Simulation.Real;
 
@@ -269,8 +270,16 @@ internal sealed class RealBalancer(
             "--tcp-connections-per-client", Text(Math.Min(host.TcpConnectionsPerClient, 10_000)),
             "--tcp-idle", Seconds(host.TcpIdle, 0.001m, 3600),
             "--tcp-lifetime", Seconds(host.TcpLifetime, 0.001m, 3600),
+            "--no-backend", plan.Nemesis.AnswersWithoutBackend ? "servfail" : "silence",
+            .. host.Probe ? Probes(host) : [],
         ];
     }
+
+    private static string[] Probes(KernelPlan host) =>
+    [
+        "--probe", SpecifiedLimits.ProbeName,
+        "--probe-rise", Text(host.ProbeRise), "--probe-fall", Text(host.ProbeFall),
+    ];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -66,7 +66,10 @@ internal sealed class RealRun : IDisposable
         _plan = plan;
         _scenario = plan.Scenario;
         _isInterrupted = isInterrupted;
-        _seen = new Observations(_scenario);
+        _seen = new Observations(_scenario)
+        {
+            AnswersWithoutBackend = plan.Nemesis.AnswersWithoutBackend,
+        };
         _reactor = new Reactor
         {
             OnStoodStill = (from, until) => _seen.Troubles.Add(

@@ -114,6 +114,7 @@ internal sealed class RealTcpClient(
         {
             var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
             var length = DnsQuestions.Write(message, plan, query);
+            length = DnsQuestions.MakeDeadly(message[..length]);
             DnsFraming.WriteLength(bytes.AsSpan(at), length);
             at += DnsFraming.LengthBytes + length;
         }

@@ -24,6 +24,8 @@ internal sealed class RealUdpClients : IDisposable
     private const long RetryAfterNs = 2_000_000_000;
     private const int MaxPayload = 65_507;
     private const int ReceiveBuffer = 1 << 20;
+    private const int ErrorBits = 0x0f;
+    private const int Failure = 2;
 
     /// <summary>Numbers of questions that no scenario has.</summary>
     private const int FirstProbe = 1_000_000;
@@ -195,8 +197,16 @@ internal sealed class RealUdpClients : IDisposable
                 _reactor.After(late.Nanoseconds, DeliverQuery);
         }
 
-        void DeliverQuery() => Deliver(port, _buffer.AsSpan(
-            0, DnsQuestions.Write(_buffer, _seen.Scenario.Seed, client, query)));
+        void DeliverQuery()
+        {
+            var length = DnsQuestions.Write(_buffer, _seen.Scenario.Seed, client, query);
+            if (client.Queries.Length > query
+                && client.Queries[query].Kind == QueryKind.Killer)
+            {
+                length = DnsQuestions.MakeDeadly(_buffer.AsSpan(0, length));
+            }
+            Deliver(port, _buffer.AsSpan(0, length));
+        }
     }
 
     private void Deliver(Port port, ReadOnlySpan<byte> payload)
@@ -272,6 +282,10 @@ internal sealed class RealUdpClients : IDisposable
         {
             if (pending.IsAnswered || pending.Port != port
                 || !DnsQuestions.Answers(payload, pending.Client, pending.Query))
+                continue;
+            // The balancer's own error is an answer, but not what is owed in the end.
+            if (pending.OnAnswered is not null && _seen.AnswersWithoutBackend
+                && (payload[3] & ErrorBits) == Failure)
                 continue;
             pending.IsAnswered = true;
             pending.OnAnswered?.Invoke(now);

@@ -32,6 +32,9 @@ public static class DnsQuestions
     /// <summary>The first label of a question that ends backends.</summary>
     private static ReadOnlySpan<byte> KillerLabel => "\u0006killer"u8;
 
+    /// <summary>The first label of a question that ends fake-binder.</summary>
+    private static ReadOnlySpan<byte> FakeBinderLabel => "\u0005crash"u8;
+
     /// <summary>Writes the question, without padding; returns its bytes.</summary>
     public static int Write(Span<byte> into, int client, int query)
     {
@@ -79,6 +82,30 @@ public static class DnsQuestions
         client.Killer > 0 && query == client.Queries - 1
             ? WriteKiller(into, IdOf(client.Id, query), client.Killer - 1)
             : Write(into, client.Id, query);
+
+    /// <summary>
+    /// Makes a question that ends the simulator's backends one that ends a process of fake-binder;
+    /// returns how long it is then. Others stay as they are.
+    /// </summary>
+    public static int MakeDeadly(Span<byte> message)
+    {
+        if (!IsKiller(message))
+            return message.Length;
+        FakeBinderLabel.CopyTo(message[HeaderBytes..]);
+        message[(HeaderBytes + KillerLabel.Length)..].CopyTo(
+            message[(HeaderBytes + FakeBinderLabel.Length)..]);
+        return message.Length - KillerLabel.Length + FakeBinderLabel.Length;
+    }
+
+    /// <summary>Whether a message is one of these questions, padded or not.</summary>
+    public static bool IsQuestion(ReadOnlySpan<byte> message)
+    {
+        if (message.Length <= HeaderBytes + 2 || message[HeaderBytes + 1] != (byte)'q')
+            return false;
+        var second = HeaderBytes + 1 + message[HeaderBytes];
+        var rest = second < message.Length ? second + 1 + message[second] : message.Length;
+        return rest < message.Length && message[rest..].StartsWith(Rest);
+    }
 
     /// <summary>Whether a message is a question that ends backends.</summary>
     public static bool IsKiller(ReadOnlySpan<byte> message) =>

@@ -144,6 +144,9 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration DoubtTime = Duration.FromMilliseconds(20);
 
+    /// <summary>How long what a session had waits for others that end with it.</summary>
+    public static readonly Duration LostWaitFor = Milliseconds(20);
+
     /// <summary>A wait that ends later than this proves nothing.</summary>
     public static readonly Duration LatenessAllowed = Duration.FromMilliseconds(50);
 

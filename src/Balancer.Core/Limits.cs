@@ -422,6 +422,12 @@ public static class Limits
     /// </summary>
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
+    /// <summary>
+    /// How long the queries of a session that ended wait before they are sent again. Ours: backends
+    /// that end together are known by then, or in doubt (DoubtTime), and no client minds.
+    /// </summary>
+    public static readonly Duration LossDelay = Duration.FromMilliseconds(20);
+
     // ---- Answers that are held ----
 
     /// <summary>
@@ -585,6 +591,8 @@ public static class Limits
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");
         Verify.That(ShortStandstillTime <= StandstillTime && StandstillTime <= TimeOfStandstills,
             "one standstill does not use up the time of all");
+        Verify.That(DoubtTime <= LossDelay && LossDelay < ResendTime,
+            "what is sent again waits until the silent are in doubt");
         Verify.That(DoubtTime < SilenceTime, "who is silent is doubted before it is asked");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

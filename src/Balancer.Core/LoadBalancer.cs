@@ -218,12 +218,12 @@ public sealed class LoadBalancer : IBackendReports
         Instant now, in Frame reply, InFlight inFlight, Backend? starting) =>
         _udp.OnReply(now, in reply, inFlight, starting);
 
-    void IBackendReports.OnSessionLost(Backend backend, InFlight inFlight)
+    void IBackendReports.OnSessionLost(Instant now, Backend backend, InFlight inFlight)
     {
         if (HasStopped)
             inFlight.DropAll();
         else
-            _resends.OnSessionLost(backend.Id, inFlight);
+            _resends.OnSessionLost(now, backend.Id, inFlight);
         _tcp.LookAround();
     }
 

@@ -150,12 +150,14 @@ internal static class CountChecks
         var unseen = replies.Count(reply => reply.Port is > 0 and <= ushort.MaxValue
             && reply.Length <= MaxPayload && hosts.Contains(reply.Peer)
             && !seen.Read.Contains(new Endpoint(reply.Peer, (ushort)reply.Port)));
+        // What a backend sends to where probes come from, and answers none, is a reply.
+        var probed = seen.Sessions().Sum(session => session.ProbeAnswers.Count);
         // Its own answers go to clients as well.
         var own = final["own_answers_sent"];
         return Above("queries_received", final["queries_received"], seen.Sent.Count, "were sent")
             ?? Below("queries_forwarded", final["queries_forwarded"], read - Resent(final),
                 "were read by backends, less those sent again")
-            ?? Above("replies_received", final["replies_received"], replies.Length,
+            ?? Above("replies_received", final["replies_received"], replies.Length + probed,
                 "were given by backends")
             ?? Below("replies_sent", final["replies_sent"] + own, seen.Got.Count,
                 "reached clients")

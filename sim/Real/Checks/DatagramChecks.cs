@@ -2,11 +2,11 @@
 // session and at most twice over all of them, since a query is sent once more where its backend
 // dies or is silent (S1); and that what clients get is a whole reply that a backend gave for them,
 // from the address they asked, no more often and not earlier (S5). Nobody gave a REFUSED of the
-// quarantine.
+// quarantine, nor a SERVFAIL of a balancer that answers when no backend is healthy.
 //
 // It knows by what clients sent and got, and by the frames in the journals of backends. Datagrams
 // that are equal are not told apart; they are counted. How many answers are the balancer's own is
-// its own word.
+// its own word; where that could not be read, any may be.
 
 using System;
 using System.Collections.Generic;
@@ -20,6 +20,7 @@ internal static class DatagramChecks
     private const int MaxPayload = 1500;
     private const int MostBackends = 2;
     private const int RefusedCode = 5;
+    private const int FailureCode = 2;
 
     public static Violation? Conservation(Observations seen)
     {
@@ -67,7 +68,8 @@ internal static class DatagramChecks
             times.Enqueue(reply.At);
         }
         var own = seen.Balancer.Records is [.., { IsFinal: true } last]
-            ? last["own_answers_sent"] : 0;
+            ? last["own_answers_sent"]
+            : seen.Balancer.LogIsWhole ? 0 : long.MaxValue;
         foreach (var got in seen.Got.OrderBy(got => got.At))
         {
             var what = $"{got.To} got {got.Payload.Length} bytes";
@@ -79,7 +81,7 @@ internal static class DatagramChecks
             var key = DatagramKey.Of(got.To.Address, got.To.Port, got.Payload);
             if (!given.TryGetValue(key, out var times) || times.Count == 0)
             {
-                if (IsRefusal(seen, got) && own-- > 0)
+                if (IsOwnAnswer(seen, got) && own-- > 0)
                     continue;
                 return RealChecks.Fail(seen, "S5", got.At, $"{what} that no backend gave for it"
                     + (times is null ? "" : " so often"));
@@ -90,9 +92,10 @@ internal static class DatagramChecks
         return null;
     }
 
-    /// <summary>REFUSED to something that the client sent.</summary>
-    private static bool IsRefusal(Observations seen, GotDatagram got) =>
-        got.Payload is [_, _, >= 0x80, var codes, ..] && (codes & 0x0F) == RefusedCode
+    /// <summary>What the balancer says by itself to something that the client sent.</summary>
+    private static bool IsOwnAnswer(Observations seen, GotDatagram got) =>
+        got.Payload is [_, _, >= 0x80, var codes, ..] && ((codes & 0x0F) == RefusedCode
+            || ((codes & 0x0F) == FailureCode && seen.AnswersWithoutBackend))
         && seen.Sent.Exists(sent => sent.From == got.To && sent.At <= got.At
             && sent.Payload.Length > 2 && sent.Payload.AsSpan(0, 2).SequenceEqual(
                 got.Payload.AsSpan(0, 2)));

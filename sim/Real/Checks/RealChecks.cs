@@ -26,9 +26,10 @@ internal static class RealChecks
         [
             ProcessChecks.Survival, ProcessChecks.Stop,
             DatagramChecks.Conservation, DatagramChecks.NoInvention,
-            SessionChecks.Hello, SessionChecks.Heartbeats, SessionChecks.Attribution,
+            SessionChecks.Hello, SessionChecks.Heartbeats, SessionChecks.Probes,
+            SessionChecks.Attribution,
             StreamCheck.Judge, RoutingCheck.Judge, StickinessCheck.Judge,
-            CountChecks.Sums, CountChecks.Accounting,
+            CountChecks.Sums, CountChecks.Accounting, LossCheck.Judge,
             LivenessChecks.Recovery, LivenessChecks.Answers,
         ];
         var found = new List<Violation>();

@@ -31,6 +31,9 @@ internal static class SessionChecks
     /// <summary>The most, on a busy machine.</summary>
     private const long LatestNs = 11_000_000_000;
 
+    /// <summary>From one probe to the next: a second, and some for a busy machine.</summary>
+    private const long LatestProbeNs = 5_000_000_000;
+
     public static Violation? Hello(Observations seen)
     {
         foreach (var session in seen.Sessions())
@@ -99,6 +102,39 @@ internal static class SessionChecks
     private static (Ipv4 Peer, uint Port, int Id) KeyOf(ObservedFrame frame) =>
         (frame.Peer, frame.Port,
             frame.Payload.Length < 2 ? 0 : (frame.Payload[0] << 8) | frame.Payload[1]);
+
+    /// <summary>
+    /// Of probes (S8): there are none unless they are asked for; then one comes with the hello, and
+    /// from then on every second at least, as long as the session lasts and nothing is wrong.
+    /// </summary>
+    public static Violation? Probes(Observations seen)
+    {
+        foreach (var session in seen.Sessions())
+        {
+            if (session.Probes is [var first, ..] && !seen.Scenario.Kernel.Probe)
+                return FailProbe(seen, session, first.At, first.At, "was probed");
+            if (session.HelloAt is not { } hello || !seen.Scenario.Kernel.Probe)
+                continue;
+            var end = Math.Min(session.OverAt ?? long.MaxValue, Math.Min(
+                session.PeerEndedAt ?? long.MaxValue, EndOf(seen, session)));
+            long[] due = [.. session.Probes.Select(probe => probe.At), end];
+            var last = hello;
+            foreach (var at in due)
+            {
+                if (at - last > LatestProbeNs && !RealChecks.WasInTrouble(
+                    seen, session.Backend, last, at, besides: Trouble.Starts))
+                    return FailProbe(seen, session, last, at, "was not probed");
+                last = at;
+            }
+        }
+        return null;
+    }
+
+    private static Violation FailProbe(Observations seen, ObservedSession session, long from,
+        long until, string what) => RealChecks.Fail(seen, "S8", until,
+            $"backend {RealChecks.Name(seen, session.Backend)} {what} from "
+            + $"{RealChecks.Moment(seen, from)} to {RealChecks.Moment(seen, until)}",
+            session.Backend);
 
     /// <summary>When its process or the balancer ended, or began to.</summary>
     private static long EndOf(Observations seen, ObservedSession session)

@@ -3,7 +3,8 @@
 //
 // A reason is what changed between the host's last query at the one and its first at the other: a
 // session of one of the two began or ended, or its warm-up did, or another process took its path; a
-// rebalance; five minutes of silence; that a backend became suspect, or was trusted again. A third
+// rebalance; five minutes of silence; that a backend became suspect or was trusted again, or was
+// down by probe or up again. A third
 // backend is a reason when its path was taken away and what it still had ended, for the host may
 // have been bound to that one, have met a stand-in, and be bound anew; and when the host went to it
 // in between, as it does when its own is well for so long, and then needs another stand-in: over
@@ -162,10 +163,9 @@ internal static class StickinessCheck
             {
                 yield return session.AcceptedAt;
                 if (session.HelloAt is { } hello)
-                {
                     yield return hello;
-                    yield return hello + seen.Scenario.Kernel.WarmUp.Nanoseconds;
-                }
+                if (seen.WarmAt(session) is { } warm)
+                    yield return warm;
             }
         }
     }
@@ -241,5 +241,5 @@ internal static class StickinessCheck
         && seen.Processes.TrueForAll(process => Ends(process).All(at => at >= first + SkewNs))
         // Of one that warms up it may be already, over TCP, and meet a stand-in.
         && seen.Sessions().All(session => !(session.HelloAt < first + SkewNs)
-            || session.HelloAt + seen.Scenario.Kernel.WarmUp.Nanoseconds + SkewNs < first);
+            || seen.WarmAt(session) + SkewNs < first);
 }

@@ -20,12 +20,25 @@ namespace Simulation.Real.Failover;
 /// <param name="Executable">A path, or a command.</param>
 /// <param name="Arguments">What comes before the name of the socket.</param>
 internal sealed record FailoverProgram(
-    string Kind, string Executable, params IReadOnlyList<string> Arguments);
+    string Kind, string Executable, params IReadOnlyList<string> Arguments)
+{
+    /// <summary>It is the real node-mname, in tests/integration/node.</summary>
+    public bool IsNode { get; init; }
+}
 
 /// <summary>A backend of the benchmark.</summary>
-internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, string name)
-    : IDisposable
+/// <param name="stage">Where it runs.</param>
+/// <param name="program">What it is.</param>
+/// <param name="name">What its socket is called.</param>
+/// <param name="coldForMs">How long after a start it answers with SERVFAIL.</param>
+internal sealed class FailoverBackend(
+    RealStage stage, FailoverProgram program, string name, int coldForMs = 0) : IDisposable
 {
+    /// <summary>What tells server.js and fake-binder how long they are cold.</summary>
+    private readonly (string Name, string Value) _cold = program.IsNode
+        ? ("SERVFAIL_FOR_MS", FormattableString.Invariant($"{coldForMs}"))
+        : ("FAKE_BINDER_SERVFAIL_FOR", FormattableString.Invariant($"{coldForMs}ms"));
+
     /// <summary>Beside the folder of sockets, in which backends run.</summary>
     private readonly string _errors = name + ".err";
 
@@ -35,6 +48,9 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
     public string Name => name;
 
     public bool HasSocket => File.Exists(stage.SocketOf(name));
+
+    /// <summary>Its latest process has ended.</summary>
+    public bool HasEnded => HasExited(_processes[^1]);
 
     /// <summary>Why its latest process has ended; null if it has not.</summary>
     public string? End
@@ -61,7 +77,7 @@ internal sealed class FailoverBackend(RealStage stage, FailoverProgram program, 
         // Node takes a number for a port.
         string[] arguments = [.. program.Arguments, "./" + name];
         _processes.Add(Task.Run(() => ChildProcess.Start("", $">/dev/null 2>>../{_errors}",
-            stage.Sockets, program.Executable, arguments)));
+            stage.Sockets, program.Executable, arguments, _cold)));
     }
 
     public void Signal(Signal signal) => _processes[^1].GetAwaiter().GetResult().Signal(signal);

@@ -107,7 +107,8 @@ internal sealed class FailoverLoad : IDisposable
 
     private void Ask(int client)
     {
-        var length = FailoverQuestions.Write(_question, client, _ledger.NextQuery(client));
+        var length = FailoverQuestions.Write(
+            _question, client, _ledger.NextQuery(client), _scenario.IsPopular);
         _ledger.OnSent(client, Reactor.NowNs);
         // An error, such as that nobody listens, is a query that stays unanswered.
         _sockets[client].Send(_question.AsSpan(0, length), SocketFlags.None, out _);
@@ -127,7 +128,8 @@ internal sealed class FailoverLoad : IDisposable
 
     private void Take(int client, ReadOnlySpan<byte> message, long now)
     {
-        var reply = FailoverQuestions.Read(message, client, _ledger.NextQuery(client));
+        var reply = FailoverQuestions.Read(
+            message, client, _ledger.NextQuery(client), _scenario.IsPopular);
         if (reply is not { } answer)
         {
             _ledger.OnStray();

@@ -1,6 +1,7 @@
 // Owns what the clients of the failover benchmark ask, and what of a reply they understand. Every
 // fourth query asks who answers (CH TXT id.server), the others for the address of a name that no
-// other query has. A query's DNS id is its number, so that a reply leads to its query.
+// other query has, or that all have where a name is popular. A query's DNS id is its number, so
+// that a reply leads to its query.
 //
 // What always holds: a client's queries have different ids until it has sent 65,536; a reply that
 // does not repeat the question of its query is a stray.
@@ -38,9 +39,11 @@ internal static class FailoverQuestions
     /// <summary>
     /// Writes a query into a buffer of DnsQuestions.MaxBytes; returns its bytes.
     /// </summary>
-    public static int Write(Span<byte> into, int client, int query)
+    public static int Write(Span<byte> into, int client, int query, bool isPopular = false)
     {
-        var length = DnsQuestions.Write(into, client, query);
+        var length = isPopular
+            ? DnsQuestions.Write(into, 0, 0)
+            : DnsQuestions.Write(into, client, query);
         if (AsksWho(client, query))
         {
             WhoQuestion.CopyTo(into[HeaderBytes..]);
@@ -51,7 +54,8 @@ internal static class FailoverQuestions
     }
 
     /// <summary>What a datagram answers; null if it answers none of the queries sent.</summary>
-    public static FailoverReply? Read(ReadOnlySpan<byte> message, int client, int sent)
+    public static FailoverReply? Read(
+        ReadOnlySpan<byte> message, int client, int sent, bool isPopular = false)
     {
         if (DnsQuestions.IdOfResponse(message) is not { } id)
             return null;
@@ -61,7 +65,7 @@ internal static class FailoverQuestions
             return null;
         var repeats = AsksWho(client, query)
             ? message[HeaderBytes..].StartsWith(WhoQuestion)
-            : DnsQuestions.Answers(message, client, query);
+            : DnsQuestions.Answers(message, isPopular ? 0 : client, isPopular ? 0 : query);
         return repeats ? new FailoverReply(query, (message[3] & ErrorBits) != 0) : null;
     }
 

@@ -4,7 +4,8 @@
 //
 //   the start   all backends are healthy and warm before the first query is sent
 //   a fault     as FailoverFault says; then its victims serve clients again, as clients see it, or
-//               are healthy, as the balancer's log has it, or 20 s are over; then a second of calm
+//               are healthy, as the balancer's log has it, or 20 s are over; then a second of calm.
+//               A killer is asked for from the first minute to the last without a break
 //   the end     nothing more is sent, and replies are read until there is one to each query, but
 //               for 5 s at most
 //
@@ -51,6 +52,12 @@ internal sealed record FailoverResult(FailoverScenario Scenario, FailoverCounts 
 
     /// <summary>Queries that the kernel dropped, because the balancer's queue was full.</summary>
     public required long DroppedByKernel { get; init; }
+
+    /// <summary>Backends that a killer ended, in each minute.</summary>
+    public ImmutableArray<int> Deaths { get; init; } = [];
+
+    /// <summary>How often a killer was asked, refused and answered otherwise.</summary>
+    public (long Sent, long Refused, long Answered) Killers { get; init; }
 }
 
 /// <summary>Runs scenarios of the benchmark.</summary>
@@ -64,9 +71,10 @@ internal sealed class FailoverRun : IDisposable
     private const long DownNs = Second;
     private const long HangNs = 10 * Second;
     private const long FlutterNs = 200 * Ms;
-    private const long FluttersForNs = 20 * Second;
+    private const long FluttersForNs = MinuteNs;
     private const long ServesAgainLimitNs = 20 * Second;
     private const long CalmNs = Second;
+    private const long MinuteNs = 60 * Second;
 
     /// <summary>After the last reply, so that one that comes twice is seen.</summary>
     private const long EndNs = 500 * Ms;
@@ -80,7 +88,10 @@ internal sealed class FailoverRun : IDisposable
     private readonly RealBalancer _balancer;
     private readonly FailoverBackend[] _backends;
     private readonly FailoverLedger _ledger;
+    private readonly int[] _deaths;
+    private readonly bool[] _comesBack = new bool[FailoverScenario.Backends];
     private FailoverLoad? _load;
+    private FailoverKillerClient? _killer;
     private bool _balancerListens;
     private int _done;
 
@@ -89,10 +100,14 @@ internal sealed class FailoverRun : IDisposable
         _scenario = scenario;
         _times = times;
         _setup = setup;
+        _deaths = new int[scenario.Killer is null ? 0 : times];
         _stage = new RealStage(new Executables(setup.Balancer, setup.Backends.Executable));
         var plan = new RealPlan
         {
-            Scenario = new Scenario { Kernel = new KernelPlan { Listen = Ipv4.Loopback } },
+            Scenario = new Scenario
+            {
+                Kernel = new KernelPlan { Listen = Ipv4.Loopback, Probe = scenario.Probes },
+            },
             Nemesis = new Nemesis { Log = LogFate.Kept, Level = "info" },
             Faults = [],
             LeftOut = ImmutableSortedDictionary<string, int>.Empty,
@@ -100,7 +115,8 @@ internal sealed class FailoverRun : IDisposable
         _seen = new Observations(plan.Scenario);
         _balancer = new RealBalancer(_reactor, _stage, plan, _seen);
         _backends = [.. Enumerable.Range(5301, FailoverScenario.Backends)
-            .Select(id => new FailoverBackend(_stage, setup.Backends, $"{id}"))];
+            .Select(id => new FailoverBackend(
+                _stage, setup.Backends, $"{id}", scenario.ColdForMs))];
         _ledger = new FailoverLedger(scenario.Clients, FailoverScenario.Backends);
     }
 
@@ -116,6 +132,7 @@ internal sealed class FailoverRun : IDisposable
 
     public void Dispose()
     {
+        _killer?.Dispose();
         _load?.Dispose();
         _balancer.Dispose();
         foreach (var backend in _backends)
@@ -135,6 +152,7 @@ internal sealed class FailoverRun : IDisposable
         Wait(CalmNs);
         for (; _done < _times; _done++)
             Fail(_done);
+        _killer?.Stop();
         _load.Stop();
         var took = Reactor.NowNs - began;
         WaitUntil(() => _ledger.Waiting == 0, FailoverLedger.AnswerLimitNs);
@@ -146,6 +164,10 @@ internal sealed class FailoverRun : IDisposable
             Took = TimeSpan.FromSeconds(took / (double)Second),
             LongestDelayNs = _load.LongestDelayNs,
             DroppedByKernel = _balancer.LostDatagrams(),
+            Deaths = [.. _deaths],
+            Killers = _killer is null
+                ? default
+                : (_killer.Sent, _killer.Refused, _killer.Answered),
         };
     }
 
@@ -218,6 +240,12 @@ internal sealed class FailoverRun : IDisposable
                 for (var victim = 0; victim < _backends.Length; victim++)
                     Restart(Signal.Terminate, victim);
                 break;
+            case FailoverFault.Storm:
+                Restart(Signal.Terminate, victims);
+                break;
+            case FailoverFault.Killer:
+                LetItKill(number);
+                break;
             case FailoverFault.Hang:
                 Pause(HangNs, victims);
                 WaitUntilTheyServe(victims);
@@ -240,6 +268,37 @@ internal sealed class FailoverRun : IDisposable
         foreach (var victim in victims)
             _backends[victim].Start();
         WaitUntilTheyServe(victims);
+    }
+
+    /// <summary>A minute in which a killer is repeated.</summary>
+    private void LetItKill(int minute)
+    {
+        if (_killer is null)
+        {
+            var query = _scenario.Killer!.ToBytes(_setup.Backends.IsNode);
+            _killer = new FailoverKillerClient(
+                _reactor, _scenario.Killer, query, _balancer.ServerOf(Ipv4.Loopback));
+            _killer.Start();
+        }
+        WaitUntil(() =>
+        {
+            for (var backend = 0; backend < _backends.Length; backend++)
+                StartIfEnded(backend, minute);
+            return false;
+        }, MinuteNs);
+    }
+
+    private void StartIfEnded(int backend, int minute)
+    {
+        if (_comesBack[backend] || !_backends[backend].HasEnded)
+            return;
+        _deaths[minute]++;
+        _comesBack[backend] = true;
+        _reactor.After(DownNs, () =>
+        {
+            _backends[backend].Start();
+            _comesBack[backend] = false;
+        });
     }
 
     private void Pause(long ns, int[] victims)

@@ -17,11 +17,20 @@ internal enum FailoverFault
     /// <summary>SIGSTOP for 10 s.</summary>
     Hang,
 
-    /// <summary>SIGSTOP and SIGCONT in turn every 200 ms, for 20 s.</summary>
+    /// <summary>SIGSTOP and SIGCONT in turn every 200 ms, for a minute.</summary>
     Flutter,
 
     /// <summary>SIGTERM to one after the other, each started again after a second.</summary>
     Restart,
+
+    /// <summary>SIGTERM to all at the same time, started again after a second.</summary>
+    Storm,
+
+    /// <summary>
+    /// A client repeats a query that ends the backend which reads it, for a minute. A backend that
+    /// ended is started again after a second.
+    /// </summary>
+    Killer,
 }
 
 /// <summary>A scenario of the benchmark.</summary>
@@ -41,6 +50,9 @@ internal sealed record FailoverScenario(
     /// </summary>
     private const int MostForNode = 4_000;
 
+    /// <summary>As long as a Binder takes at most to get its data.</summary>
+    private const int ColdMs = 800;
+
     /// <summary>In the order in which they are run.</summary>
     public static readonly ImmutableArray<FailoverScenario> All =
     [
@@ -49,8 +61,38 @@ internal sealed record FailoverScenario(
         new("flutter", FailoverFault.Flutter, 1, 9, 9 * 50, 1),
         new("rolling", FailoverFault.Restart, 1, 10, 200, 3),
         new("kill-many", FailoverFault.Kill, 2, 50, 2_000, 3),
+        new("kill-alike", FailoverFault.Kill, 2, 50, 2_000, 3) { IsPopular = true },
+        new("rolling-cold", FailoverFault.Restart, 1, 10, 200, 1) { ColdForMs = ColdMs },
+        new("storm", FailoverFault.Storm, Backends, 10, 200, 3) { ColdForMs = ColdMs },
+        new("storm-probe", FailoverFault.Storm, Backends, 10, 200, 3)
+        {
+            ColdForMs = ColdMs,
+            Probes = true,
+        },
+        Of("killer-20", FailoverKiller.Edns20),
+        Of("killer-0", FailoverKiller.Edns0),
+        Of("killer-ptr", FailoverKiller.Reverse),
+        Of("killer-tcp", FailoverKiller.ReverseOverTcp),
+        Of("killer-opt", FailoverKiller.LongAnswer),
+        Of("killer-big", FailoverKiller.TooLongAnswer),
     ];
+
+    /// <summary>All clients ask for the same name.</summary>
+    public bool IsPopular { get; init; }
+
+    /// <summary>How long after its start a backend answers with SERVFAIL.</summary>
+    public int ColdForMs { get; init; }
+
+    /// <summary>The balancer probes its backends.</summary>
+    public bool Probes { get; init; }
+
+    /// <summary>What is repeated, where that is the fault.</summary>
+    public FailoverKiller? Killer { get; init; }
 
     /// <summary>The same with a load that node-mname can bear.</summary>
     public FailoverScenario ForNode() => this with { Rate = Math.Min(Rate, MostForNode) };
+
+    /// <summary>Three clients beside the killer ask for a popular name.</summary>
+    private static FailoverScenario Of(string name, FailoverKiller killer) =>
+        new(name, FailoverFault.Killer, 1, 3, 3 * 50, 1) { Killer = killer, IsPopular = true };
 }

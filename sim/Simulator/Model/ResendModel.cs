@@ -31,8 +31,13 @@ internal sealed class ResendModel(ReferenceModel model)
     private int _left;
     private bool _isOver;
 
-    private sealed class Lost(ExpectedBackend backend, Queue<ExpectedQuery> queries)
+    private sealed class Lost(
+        ExpectedBackend backend, Queue<ExpectedQuery> queries, Instant endedAt)
     {
+        public Instant EndedAt => endedAt;
+
+        /// <summary>Others that end at the same time are known by then.</summary>
+        public Instant DueAt => endedAt + SpecifiedLimits.LostWaitFor;
         public BackendId Id => backend.Name;
         public Queue<ExpectedQuery> Queries => queries;
         public long Resent { get; set; }
@@ -74,7 +79,8 @@ internal sealed class ResendModel(ReferenceModel model)
         _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
 
     /// <summary>Something is left for the next turn.</summary>
-    public bool HasWork => _lost.Count > 0 || _walks.Count > 0
+    public bool HasWork => (_lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
+        || _walks.Count > 0
         || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
 
     private long Second => model.Now.Nanoseconds / 1_000_000_000;
@@ -113,7 +119,8 @@ internal sealed class ResendModel(ReferenceModel model)
         foreach (var query in queries)
             OnCut?.Invoke(session, query);
         _lastOver = new Walk(session, queries);
-        _lost.Enqueue(new Lost(session.Backend, queries));
+        _lost.Enqueue(new Lost(
+            session.Backend, queries, model.Now));
     }
 
     public void OnSuspected(ExpectedSession session)
@@ -199,7 +206,7 @@ internal sealed class ResendModel(ReferenceModel model)
             AskAgain(held);
             return true;
         }
-        while (_left > 0 && _lost.TryPeek(out var lost))
+        while (_left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
         {
             if (lost.Queries.TryDequeue(out var query))
             {
@@ -245,7 +252,7 @@ internal sealed class ResendModel(ReferenceModel model)
         var isRefused = model.Quarantine.IsRefused(query.Packet);
         if (isRefused)
             model.Flights.OnGivenUp?.Invoke(query);
-        if (query.MayBeSentAgain(model.Now) && !isRefused && TrySend(query))
+        if (query.MayBeSentAgain(lost.EndedAt) && !isRefused && TrySend(query))
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;

@@ -91,7 +91,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
     }
 
     private FailoverProgram FindBackends() => request.IsNode
-        ? new FailoverProgram("node-mname", "node", FindServer())
+        ? new FailoverProgram("node-mname", "node", FindServer()) { IsNode = true }
         : new FailoverProgram("fake-binder",
             RealCommand.Find(request.FakeBinder, "fake-binder", "--fake-binder"), "--");
 
@@ -155,7 +155,20 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
         json.WriteNumber("max_ms", Milliseconds(counts.LongestNs));
         json.WriteNumber("sent_late_by_up_to_ms", Milliseconds(result.LongestDelayNs));
         json.WriteNumber("dropped_by_kernel", result.DroppedByKernel);
+        if (result.Scenario.Killer is not null)
+            WriteKiller(json, result);
         json.WriteEndObject();
+    }
+
+    private static void WriteKiller(Utf8JsonWriter json, FailoverResult result)
+    {
+        json.WriteStartArray("deaths_in_minutes");
+        foreach (var deaths in result.Deaths)
+            json.WriteNumberValue(deaths);
+        json.WriteEndArray();
+        json.WriteNumber("killers_sent", result.Killers.Sent);
+        json.WriteNumber("killers_refused", result.Killers.Refused);
+        json.WriteNumber("killers_answered", result.Killers.Answered);
     }
 
     private static double Milliseconds(long ns) => Math.Round(ns / NsPerMs, 2);
@@ -167,7 +180,7 @@ internal static class FailoverTable
     private const double NsPerMs = 1e6;
 
     public static string Head => Line("scenario", "times", "per second", "sent", "unanswered",
-        "refused", "duplicates", "longest silence ms", "p99 ms", "moves");
+        "refused", "duplicates", "longest silence ms", "p99 ms", "moves", "deaths");
 
     public static string Row(FailoverResult result)
     {
@@ -175,13 +188,15 @@ internal static class FailoverTable
         return Line(result.Scenario.Name, Text(result.Times), Text(result.Scenario.Rate),
             Text(counts.Sent), Text(counts.Unanswered), Text(counts.Refused),
             Text(counts.Duplicates), Milliseconds(counts.LongestSilenceNs),
-            Milliseconds(counts.Percentile99Ns), Text(counts.Moves));
+            Milliseconds(counts.Percentile99Ns), Text(counts.Moves),
+            result.Deaths.IsEmpty ? "-" : string.Join(',', result.Deaths));
     }
 
     private static string Line(string scenario, string times, string rate, string sent,
         string unanswered, string refused, string duplicates, string silence, string slow,
-        string moves) => $"{scenario,-9} {times,5} {rate,10} {sent,9} {unanswered,10} {refused,8} "
-            + $"{duplicates,10} {silence,18} {slow,8} {moves,6}";
+        string moves, string deaths) =>
+        $"{scenario,-12} {times,5} {rate,10} {sent,9} {unanswered,10} {refused,8} "
+            + $"{duplicates,10} {silence,18} {slow,8} {moves,6} {deaths,6}";
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -262,7 +262,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         DisarmSessionTimers();
         OnQueueGone(now);
-        _retired?.End();
+        _retired?.End(now);
         _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
         _session = new ControlSession(_services, _pairs, _quarantine);
     }
@@ -412,7 +412,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         SessionsEnded++;
         DisarmSessionTimers();
         _services.Owners.Remove(_session.Stream);
-        _reports.OnSessionLost(this, _session.TakeInFlight());
+        _reports.OnSessionLost(now, this, _session.TakeInFlight());
         _session.End();
         OnQueueGone(now);
     }
@@ -431,7 +431,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     public void Shutdown(Instant now)
     {
         _services.Timers.Disarm(_reconnect);
-        _retired?.End();
+        _retired?.End(now);
         if (HasSession)
             EndSession(now);
         State = BackendState.BackingOff;

@@ -28,7 +28,7 @@ internal interface IBackendReports
     bool IsGone(Backend backend);
 
     /// <summary>A session ends with these queries in flight, which are the hearer's now.</summary>
-    void OnSessionLost(Backend backend, InFlight inFlight);
+    void OnSessionLost(Instant now, Backend backend, InFlight inFlight);
 
     /// <summary>
     /// The session whose end was just reported ended by itself, and not as an orderly stop does.

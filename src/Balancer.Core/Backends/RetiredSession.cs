@@ -34,7 +34,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         services.Owners.Remove(session.Stream);
         services.Owners.Add(session.Stream, this);
         services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
-        Flush();
+        Flush(now);
     }
 
     public bool HasEnded { get; private set; }
@@ -49,19 +49,19 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
         if ((ready & Readiness.Write) != 0)
         {
             _session.OnWritable();
-            Flush();
+            Flush(now);
         }
     }
 
     /// <summary>Ends it, if it has not ended.</summary>
-    public void End()
+    public void End(Instant now)
     {
         if (HasEnded)
             return;
         HasEnded = true;
         _services.Timers.Disarm(_end);
         _services.Owners.Remove(_session.Stream);
-        _reports.OnSessionLost(_backend, _session.TakeInFlight());
+        _reports.OnSessionLost(now, _backend, _session.TakeInFlight());
         _session.End();
     }
 
@@ -82,13 +82,13 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             _services.Timers.Arm(_end, now + Limits.UnreadTime);
             return;
         }
-        End();
+        End(now);
     }
 
-    private void Flush()
+    private void Flush(Instant now)
     {
         if (!_session.Flush().IsOk)
-            End();
+            End(now);
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
@@ -104,7 +104,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             return 0;
         if (!result.IsOk)
         {
-            End();
+            End(now);
             return 0;
         }
         mayHaveMore = result.Count == mostBytes;
@@ -122,7 +122,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             }
             else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
             {
-                End();
+                End(now);
             }
         }
         return frames;

@@ -3,6 +3,10 @@
 // Holds keeps for a moment. They are sent a few a turn, the newest first: a query that ends
 // every backend it meets is then behind the others, which are answered before it is reached.
 //
+// What a session leaves waits for a moment before it is sent again. Backends often end together,
+// and the ends of their sessions come one after the other; what would be sent at once to the one
+// that ends next would be lost, since it may go to a second backend only.
+//
 // What always holds: a query is sent to another backend once at most; one whose session ended is
 // sent again or counted as unanswered; copies stay within the budget, so an overload does not
 // double itself; a table of a session that ended belongs to this list, and nobody else touches it.
@@ -21,7 +25,10 @@ internal sealed class Resends
     private readonly FirstMessages _messages;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
-    private readonly Queue<(BackendId Id, InFlight Queries)> _lost = new();
+    private readonly Queue<(BackendId Id, InFlight Queries, Instant EndedAt)> _lost = new();
+    private readonly Timers _timers;
+    private readonly Timer _lossTimer;
+    private bool _hasDueLoss;
     private InFlight? _lastEnded;
     private readonly Queue<Backend> _suspects = new(Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
@@ -41,10 +48,12 @@ internal sealed class Resends
         _counters = services.Counters;
         _log = services.Log;
         _holds = new Holds(services.Timers);
+        _timers = services.Timers;
+        _lossTimer = new Timer(_ => _hasDueLoss = true);
     }
 
     /// <summary>Queries are to be sent again.</summary>
-    public bool HasWork => _lost.Count > 0 || _suspects.Count > 0 || _holds.HasDue;
+    public bool HasWork => _hasDueLoss || _suspects.Count > 0 || _holds.HasDue;
 
     /// <summary>
     /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again.
@@ -55,13 +64,14 @@ internal sealed class Resends
     public void CountForwarded(Instant now, long count) => _forwarded.Add(now, count);
 
     /// <summary>A session ended with these queries in flight, which it has no more.</summary>
-    public void OnSessionLost(BackendId id, InFlight queries)
+    public void OnSessionLost(Instant now, BackendId id, InFlight queries)
     {
         _lastEnded = queries;
         if (queries.Count == 0)
             return;
         queries.BeginWalk();
-        _lost.Enqueue((id, queries));
+        _lost.Enqueue((id, queries, now));
+        WaitForFirstLoss(now);
     }
 
     /// <summary>The session that was lost last ended because its backend died.</summary>
@@ -113,9 +123,11 @@ internal sealed class Resends
     /// <summary>The balancer stops: what waits is lost.</summary>
     public void Stop()
     {
-        foreach (var (_, queries) in _lost)
+        foreach (var (_, queries, _) in _lost)
             queries.DropAll();
         _lost.Clear();
+        _timers.Disarm(_lossTimer);
+        _hasDueLoss = false;
         _suspects.Clear();
         _counters.Add(Counter.UnansweredLost, _holds.Clear());
     }
@@ -129,17 +141,18 @@ internal sealed class Resends
             if (!TryAskAgain(now, in held))
                 _counters.Add(Counter.UnansweredLost);
         }
-        while (left > 0 && _lost.TryPeek(out var lost))
+        while (left > 0 && _lost.TryPeek(out var lost) && IsDue(now, lost.EndedAt))
         {
             if (lost.Queries.Cursor != 0)
             {
                 left--;
-                SendLost(now, lost.Queries);
+                SendLost(now, lost.EndedAt, lost.Queries);
                 continue;
             }
             _lost.Dequeue();
             _log.Write(new LogEvent.QueriesResent(lost.Id, _resent, _lostForGood));
             (_resent, _lostForGood) = (0, 0);
+            WaitForFirstLoss(now);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
@@ -153,6 +166,18 @@ internal sealed class Resends
         }
     }
 
+    private void WaitForFirstLoss(Instant now)
+    {
+        _hasDueLoss = _lost.TryPeek(out var first) && IsDue(now, first.EndedAt);
+        if (_hasDueLoss || _lost.Count == 0)
+            _timers.Disarm(_lossTimer);
+        else if (!_lossTimer.IsArmed)
+            _timers.Arm(_lossTimer, first.EndedAt + Limits.LossDelay);
+    }
+
+    private static bool IsDue(Instant now, Instant endedAt) =>
+        now - endedAt >= Limits.LossDelay;
+
     /// <summary>
     /// Asks whom the policy sends the client to now: the same backend, or another once.
     /// </summary>
@@ -165,7 +190,7 @@ internal sealed class Resends
                 now, held.Query with { WasResent = held.Query.WasResent || !isSame }, held.Packet);
     }
 
-    private void SendLost(Instant now, InFlight queries)
+    private void SendLost(Instant now, Instant endedAt, InFlight queries)
     {
         var query = queries.Next(_packet, out var index, out var length);
         queries.Drop(index);
@@ -176,7 +201,7 @@ internal sealed class Resends
             return;
         }
         var packet = _packet.AsSpan(0, length);
-        if (!MayBeSentAgain(now, in query, packet) || _quarantine.IsRefused(now, packet)
+        if (!MayBeSentAgain(endedAt, in query, packet) || _quarantine.IsRefused(now, packet)
             || !TrySend(now, in query, packet))
         {
             CountLost();

@@ -33,8 +33,8 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
 
         Assert.True(code == 0, string.Join('\n', errors));
         Assert.Equal(2, lines.Length);
-        Assert.StartsWith("scenario  times per second      sent unanswered", lines[0]);
-        Assert.Matches(@"^rolling +1( +[\d.]+){8}$", lines[1]);
+        Assert.StartsWith("scenario     times per second      sent unanswered", lines[0]);
+        Assert.Matches(@"^rolling +1( +[\d.]+){8} +-$", lines[1]);
         var sent = Counted("sent");
         Assert.True(sent > 0);
         Assert.Equal(sent, Counted("answered") + Counted("unanswered"));
@@ -59,6 +59,20 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
         Assert.InRange(
             Counted("unanswered"), Counted("sent") / 50, Counted("sent") / 5);
         Assert.Equal(0, Counted("duplicates"));
+    }
+
+    [Theory]
+    [InlineData("killer-20")]
+    [InlineData("killer-tcp")]
+    public void Killer_EndsTwoBackendsAndNoMoreAndNobodyElseIsRefused(string scenario)
+    {
+        var (code, lines, errors) = Failover(["--scenario", scenario]);
+
+        Assert.True(code == 0, string.Join('\n', errors));
+        Assert.Matches($@"^{scenario} +1( +[\d.]+){{8}} +2$", lines[1]);
+        Assert.True(Counted("killers_refused") > 50);
+        Assert.Equal(0, Counted("killers_answered"));
+        Assert.Equal(0, Counted("refused"));
     }
 
     [Fact]
@@ -147,11 +161,13 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
 
     private (int Code, string[] Lines, string[] Errors) Failover(string[] arguments)
     {
+        string[] scenario =
+            arguments.Contains("--scenario") ? [] : ["--scenario", "rolling"];
         using var sim = Start(
-            ["--scenario", "rolling", "--times", "1", "--json", _folder["json"], .. arguments]);
+            [.. scenario, "--times", "1", "--json", _folder["json"], .. arguments]);
         var code = sim.WaitForExit(Seconds);
         output.WriteLine(string.Join('\n', sim.Lines.Concat(sim.Errors)));
         return (code, [.. sim.Lines],
-            [.. sim.Errors.Where(line => !Regex.IsMatch(line, "^rolling: [0-9]+ of"))]);
+            [.. sim.Errors.Where(line => !Regex.IsMatch(line, "^[a-z0-9-]+: [0-9]+ of"))]);
     }
 }

@@ -5,7 +5,11 @@
  *
  * It answers A with an address made of the name (10.x.y.z), TXT `size-N.…` with some N bytes of
  * text, and CH TXT `id.server` with its id, PATH's last part unless told. SIGTERM unlinks and ends
- * it, as Binder does.
+ * it, as Binder does. For SERVFAIL_FOR_MS (environment) after its start it has no data, as a Binder
+ * that has not read ZooKeeper yet, and answers SERVFAIL.
+ *
+ * PTR is looked up as Binder does it, in an object that knows no address, so what every object of
+ * JavaScript has (`constructor.in-addr.arpa`) is found, and ends the process.
  *
  * node-mname was written for a Node in which a stream did not destroy itself after its end. Since
  * that default changed, answers that are not ready when a client half-closes are lost; the old
@@ -40,12 +44,31 @@ function addressOf(name) {
     return [10, hash >> 16, hash >> 8 & 255, hash & 255].join('.');
 }
 
+const nodes = {};
+const coldUntil = Date.now() + Number(process.env.SERVFAIL_FOR_MS || 0);
+
+/** As Binder has it: what was found is not asked whether it is a record. */
+function answerReverse(query) {
+    const node = nodes[query.name().split('.').reverse().slice(2).join('.')];
+    if (!node) {
+        query.setError('refused');
+        return;
+    }
+    const record = node.data;
+    const ttl = record.ttl === undefined ? record[record.type].ttl : record.ttl;
+    query.addAnswer(query.name(), new mname.PTRRecord(node.domain), ttl);
+}
+
 server.on('query', function (query, done) {
     const name = query.name();
     const delay = /^delay-(\d+)\./.exec(name);
     setTimeout(function () {
         query.setError('noerror');
-        if (query.type() === 'A') {
+        if (Date.now() < coldUntil) {
+            query.setError('servfail');
+        } else if (query.type() === 'PTR') {
+            answerReverse(query);
+        } else if (query.type() === 'A') {
             query.addAnswer(name, new mname.ARecord(addressOf(name)), 60);
         } else if (query.type() === 'TXT') {
             const size = /^size-(\d+)\./.exec(name);

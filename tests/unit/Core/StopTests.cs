@@ -208,6 +208,7 @@ public sealed class StopTests
         Assert.False(s.Balancer.HasStopped);
 
         s.Backend.Crash();
+        s.Run(Limits.LossDelay.TotalSeconds);
         s.Settle();
 
         AssertStopped(s);

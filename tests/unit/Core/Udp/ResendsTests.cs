@@ -22,7 +22,7 @@ public sealed class ResendsTests : CoreTest
             Ask(client);
         Assert.Equal(3, Kernel.Datagrams.Sent.Count);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(Enumerable.Range(1, 6).Select(Client).ToHashSet(),
             Kernel.Datagrams.Sent.Select(sent => sent.To).ToHashSet());
@@ -48,7 +48,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.001);
         Assert.InRange(Snapshot("5301").QueuedBytes, 1, Limits.BackendQueueBytes);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(0, backends[0].QueryCount);
         Assert.Equal(600, Count(Counter.RepliesSent));
@@ -68,10 +68,32 @@ public sealed class ResendsTests : CoreTest
             kernel.InjectDatagram(Client(1), locals[n], Query(n));
         balancer.Run(Seconds(0.001));
         first.Crash();
-        balancer.Run(Seconds(0.01));
+        balancer.Run(Seconds(0.03));
 
         Assert.Equal([(locals[1], 1), (locals[0], 0)],
             kernel.Datagrams.Sent.Select(sent => (sent.From, (int)sent.Payload[1])));
+    }
+
+    [Theory]
+    [InlineData(0.001)]
+    [InlineData(0.01)]
+    [InlineData(0.019)]
+    public void AnotherDiesJustAfter_TheThirdAnswersAllThatBothHad(double after)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        backends[0].EchoesQueries = false;
+        backends[1].EchoesQueries = false;
+        for (var client = 1; client <= 9; client++)
+            Ask(client, Query(client, 20 + client));
+        backends[0].Crash();
+        Run(after);
+        backends[1].Crash();
+        Run(0.05);
+
+        Assert.Equal(9, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(6, Count(Counter.ResendsAnswered));
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+        AssertNothingInFlight();
     }
 
     [Fact]
@@ -82,10 +104,10 @@ public sealed class ResendsTests : CoreTest
             backend.EchoesQueries = false;
         Ask(1);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
         var second = backends.Single(backend => backend != backends[0] && backend.QueryCount == 1);
         second.Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
         Assert.Equal(1, Count(Counter.UnansweredLost));
@@ -105,7 +127,7 @@ public sealed class ResendsTests : CoreTest
             Ask(client);
         Run(Limits.DoubtTime.TotalSeconds);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(6, Kernel.Datagrams.Sent.Count);
         Assert.Equal(3, Count(Counter.ResendsAnswered));
@@ -185,7 +207,7 @@ public sealed class ResendsTests : CoreTest
         for (var id = 1; id <= 5; id++)
             Ask(1, Query(id));
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal([5, 4, 3, 2, 1], backends[1].Queries.Select(query => query.Payload[1]));
     }
@@ -200,7 +222,7 @@ public sealed class ResendsTests : CoreTest
         Kernel.InjectDatagram(Client(1), Query(1));
         Run(age);
         backends[0].Crash();
-        Run(0.001);
+        Run(0.021);
 
         Assert.Equal(resent, backends[1].QueryCount);
         Assert.Equal(resent, Count(Counter.ResendsAfterLoss));
@@ -218,7 +240,7 @@ public sealed class ResendsTests : CoreTest
         Ask(1, update);
         Ask(1, [0, 2, 0]);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(0, backends[1].QueryCount);
         Assert.Equal(2, Count(Counter.UnansweredLost));
@@ -232,7 +254,7 @@ public sealed class ResendsTests : CoreTest
         backend.EchoesQueries = false;
         Ask(1);
         backend.Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(1, Count(Counter.UnansweredLost));
         Assert.Equal(0, Count(Counter.QueriesWithoutBackend));
@@ -252,7 +274,7 @@ public sealed class ResendsTests : CoreTest
         balancer.Run(Seconds(0.001));
         Assert.Equal(1, balancer.Counters[Counter.RemotesEvicted]);
         first.Crash();
-        balancer.Run(Seconds(0.01));
+        balancer.Run(Seconds(0.03));
 
         Assert.Contains(second.Queries, query => query.Source == Client(1));
         Assert.Contains(balancer.Kernel.Datagrams.Sent, sent => sent.To == Client(1));
@@ -274,6 +296,9 @@ public sealed class ResendsTests : CoreTest
         }
         Run(0.001);
         backends[0].Crash();
+        Run(Limits.LossDelay.TotalSeconds - 0.001);
+        Assert.Equal(0, Count(Counter.ResendsAfterLoss));
+        Balancer.Turn();
         var now = Kernel.Now;
         var most = 0L;
         while (Log.Count<LogEvent.QueriesResent>() == 0)
@@ -303,7 +328,7 @@ public sealed class ResendsTests : CoreTest
             Ask(client, Query(client, 20 + client));
         backends[0].Crash();
         backends[1].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal([(5301, 2L, 0L), (5302, 2L, 0L)], Log.Of<LogEvent.QueriesResent>()
             .Select(e => (e.Id.Value, e.Resent, e.Lost)).Order());
@@ -317,7 +342,7 @@ public sealed class ResendsTests : CoreTest
         var backends = HealthyBackends("5301", "5302");
         Ask(1);
         backends[0].Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(0, Log.Count<LogEvent.QueriesResent>());
     }
@@ -337,7 +362,7 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(0, Count(Counter.ResendsAfterLoss));
         backends[0].EchoesQueries = true;
         backends[0].Sessions[0].Close();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(2, Count(Counter.RepliesSent));
         Assert.Equal(1, Count(Counter.ResendsAfterLoss));
@@ -418,7 +443,7 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
         foreach (var backend in backends.Where(backend => backend.QueryCount > 0))
             backend.Crash();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
         Assert.Equal(1, Count(Counter.UnansweredLost));
@@ -434,7 +459,7 @@ public sealed class ResendsTests : CoreTest
         Ask(1);
         Run(0.21);
         backends[1].Crash();
-        Run(0.01);
+        Run(0.03);
         SimBackend.Reply(backends[0].Queries[0], Query(1));
         Run(0.001);
 

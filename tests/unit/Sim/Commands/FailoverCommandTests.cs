@@ -39,13 +39,21 @@ public sealed class FailoverCommandTests
         DroppedByKernel = 4,
     };
 
+    private static readonly FailoverResult Killed = Result with
+    {
+        Scenario = FailoverScenario.All.First(scenario => scenario.Killer is not null),
+        Times = 3,
+        Deaths = [2, 0, 1],
+        Killers = (700, 690, 5),
+    };
+
     [Theory]
     [InlineData("failover 7", "7")]
     [InlineData("failover --bogus", "--bogus")]
     [InlineData("failover --times 0", "--times")]
     [InlineData("failover --times 1001", "--times")]
     [InlineData("failover --times", "--times")]
-    [InlineData("failover --scenario crash", "kill, hang, flutter, rolling, kill-many")]
+    [InlineData("failover --scenario crash", "kill, hang, flutter, rolling, kill-many, ")]
     [InlineData("failover --node --fake-binder /bin/sh", "--node")]
     [InlineData("failover --json /no/such/folder/file", "--json")]
     public void WrongUsage_IsOneLineAnd64(string arguments, string named)
@@ -77,9 +85,9 @@ public sealed class FailoverCommandTests
     {
         var help = Regex.Replace(CommandRun.Of("failover --help").Output, @"\s+", " ");
 
-        Assert.Contains("kill, hang, flutter, rolling, kill-many", help);
+        Assert.Contains("kill, hang, flutter, rolling, kill-many, kill-alike, ", help);
         Assert.Contains(
-            "[default: kill 10, hang 1, flutter 1, rolling 3, kill-many 3]", help);
+            "[default: kill 10, hang 1, flutter 1, rolling 3, kill-many 3, ", help);
     }
 
     [Fact]
@@ -95,18 +103,35 @@ public sealed class FailoverCommandTests
 
     [Fact]
     public void NodeMname_IsAskedNoMoreThanItCanAnswer() => Assert.Equal(
-        [4000, 450, 450, 200, 2000],
-        FailoverScenario.All.Select(scenario => scenario.ForNode().Rate));
+        [4000, 450, 450, 200, 2000, 2000],
+        FailoverScenario.All.Take(6).Select(scenario => scenario.ForNode().Rate));
 
     [Fact]
     public void Row_StandsBelowTheHead()
     {
         Assert.Equal(
-            "scenario  times per second      sent unanswered  refused duplicates "
-            + "longest silence ms   p99 ms  moves", FailoverTable.Head);
+            "scenario     times per second      sent unanswered  refused duplicates "
+            + "longest silence ms   p99 ms  moves deaths", FailoverTable.Head);
         Assert.Equal(
-            "kill        100      20000   1000010         10        7          3 "
-            + "            1234.6      5.5    134", FailoverTable.Row(Result));
+            "kill           100      20000   1000010         10        7          3 "
+            + "            1234.6      5.5    134      -", FailoverTable.Row(Result));
+        Assert.Equal(
+            "killer-20        3        150   1000010         10        7          3 "
+            + "            1234.6      5.5    134  2,0,1", FailoverTable.Row(Killed));
+    }
+
+    [Fact]
+    public void JsonOfAKiller_HasItsDeathsAndWhatBecameOfIt()
+    {
+        using var json = JsonDocument.Parse(FailoverCommand.ToJson([Result, Killed]));
+
+        var scenarios = json.RootElement.GetProperty("scenarios");
+        Assert.False(scenarios[0].TryGetProperty("deaths_in_minutes", out _));
+        Assert.Equal([2, 0, 1], scenarios[1].GetProperty("deaths_in_minutes")
+            .EnumerateArray().Select(deaths => deaths.GetInt32()));
+        Assert.Equal(700, scenarios[1].GetProperty("killers_sent").GetInt32());
+        Assert.Equal(690, scenarios[1].GetProperty("killers_refused").GetInt32());
+        Assert.Equal(5, scenarios[1].GetProperty("killers_answered").GetInt32());
     }
 
     [Fact]

@@ -74,6 +74,28 @@ public sealed class JournalReaderTests : IDisposable
         Assert.Equal([8, 9], Assert.Single(session.Replies).Payload);
     }
 
+    [Fact]
+    public void Probes_AreNoQueriesOfClientsAndTheFirstGoodAnswerMakesReady()
+    {
+        _journal.Add(JournalKind.Accepted, 10, 5, []);
+        _journal.Add(JournalKind.Read, 11, 5,
+            [.. Words(1), .. Words(2, 0xc0000008, 53, 3), 1, 2, 3]);
+        foreach (var (at, code) in ((long, byte)[])[(20, 2), (30, 5), (40, 3), (50, 0)])
+        {
+            _journal.Add(JournalKind.Written, at, 5,
+                [.. Words(1002, 0xc0000008, 53, 4), 1, 2, 0x80, code]);
+        }
+
+        _reader.Read(Where);
+
+        var session = Assert.Single(_process.Sessions);
+        Assert.Empty(session.Queries);
+        Assert.Empty(session.Replies);
+        Assert.Equal([1, 2, 3], Assert.Single(session.Probes).Payload);
+        Assert.Equal(4, session.ProbeAnswers.Count);
+        Assert.Equal(40, session.ReadyAt);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(1000)]

@@ -47,6 +47,8 @@ public sealed class LogReaderTests
     [Theory]
     [InlineData("backend_suspected")]
     [InlineData("backend_trusted")]
+    [InlineData("backend_down_by_probe")]
+    [InlineData("backend_up_by_probe")]
     public void Suspicion_IsNoted(string name)
     {
         _seen.LogClockAheadNs = LogReader.ToNs(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));

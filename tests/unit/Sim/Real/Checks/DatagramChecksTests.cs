@@ -74,6 +74,21 @@ public sealed class DatagramChecksTests : RealCheckTest
         Judge("S5", passes, run, DatagramChecks.NoInvention);
     }
 
+    [Theory]
+    [InlineData(true, 1, true)]
+    [InlineData(true, 0, false)]
+    [InlineData(false, 1, false)]
+    public void FailureThatNoBackendGave_IsTheBalancersOwnIfItAnswersByItself(
+        bool answers, long own, bool passes)
+    {
+        var run = new SeenRun(answersWithoutBackend: answers);
+        run.Seen.Got[0] = run.Seen.Got[0] with { Payload = [1, 2, 0x80, 0x82] };
+        run.Seen.Balancer.Records.Add(new CounterRecord(true, 0,
+            ImmutableSortedDictionary<string, long>.Empty.Add("own_answers_sent", own)));
+
+        Judge("S5", passes, run, DatagramChecks.NoInvention);
+    }
+
     [Fact]
     public void QueryThatIsLost_IsNobodysFault()
     {

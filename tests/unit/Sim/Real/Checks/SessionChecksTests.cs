@@ -4,6 +4,7 @@
 using Balancer.Core;
 using Simulation.Real;
 using Simulation.Real.Checks;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim.Real.Checks;
@@ -118,5 +119,37 @@ public sealed class SessionChecksTests : RealCheckTest
             run.Seen.Troubles.Add(new Trouble(0, 3 * Second, 4 * Second, "Pause"));
 
         Judge("S8", passes, run, SessionChecks.Heartbeats);
+    }
+
+    [Theory]
+    [InlineData(true, 1, true)]
+    [InlineData(true, 7, false)]
+    [InlineData(true, 100, false)]
+    [InlineData(false, 1, false)]
+    [InlineData(false, 100, true)]
+    public void Probes_ComeAllTheTimeIfTheyAreAskedForAndElseNever(
+        bool probes, int every, bool passes)
+    {
+        var run = new SeenRun(new KernelPlan { Probe = probes });
+        foreach (var session in (ObservedSession[])[run.First, run.Other])
+        {
+            for (var at = session.HelloAt!.Value; at < 21 * Second; at += every * Second)
+            {
+                if (every < 100)
+                    session.Probes.Add(new ObservedFrame(at, new Ipv4(0xc0000008), 53, 0, []));
+            }
+        }
+
+        Judge("S8", passes, run, SessionChecks.Probes);
+    }
+
+    [Fact]
+    public void ProbesThatStop_AreRightWhereTheBackendWasInTrouble()
+    {
+        var run = new SeenRun(new KernelPlan { Probe = true });
+        run.Seen.Troubles.Add(new Trouble(0, 3 * Second, 4 * Second, "Pause"));
+        run.Seen.Troubles.Add(new Trouble(1, 3 * Second, 4 * Second, "Pause"));
+
+        Judge("S8", passes: true, run, SessionChecks.Probes);
     }
 }

@@ -26,6 +26,25 @@ public sealed class FailoverQuestionsTests
             Encoding.Latin1.GetString(query, 12, query.Length - 12)).Distinct().Count());
     }
 
+    [Fact]
+    public void PopularQueries_AreAlikeButForTheirIds()
+    {
+        var buffer = new byte[DnsQuestions.MaxBytes];
+        var queries = Enumerable.Range(0, 100).Select(query =>
+            buffer[..FailoverQuestions.Write(buffer, query % 7, query, isPopular: true)])
+            .ToList();
+
+        Assert.Equal(2, queries.Select(query =>
+            Encoding.Latin1.GetString(query, 2, query.Length - 2)).Distinct().Count());
+        Assert.All(Enumerable.Range(0, 100), number =>
+        {
+            var answer = queries[number].ToArray();
+            answer[2] |= 0x80;
+            Assert.Equal(number, FailoverQuestions.Read(
+                answer, number % 7, sent: 100, isPopular: true)?.Query);
+        });
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
