@@ -1,6 +1,6 @@
-// Owns the client that repeats a killer (FailoverKiller), from an address of its own: over UDP every
-// 250 ms, whatever comes; over TCP on a new connection, 250 ms after the last one ended, or 2 s
-// after it began.
+// Owns the client that repeats a killer (FailoverKiller), from an address of its own: over UDP
+// every 250 ms, whatever comes; over TCP on a new connection, 250 ms after the last one ended, or
+// 2 s after it began.
 //
 // What always holds: it has one socket at most; it knows what it got, and judges nothing.
 
