@@ -1,8 +1,8 @@
 // Claims that a stop is orderly: those that wait to be accepted are, a share each turn, and then
-// nobody is any more; connections that are open and queries that are in flight get 5 s, and no connection is cut
-// earlier unless somebody asks twice; nothing is waited for when there is nothing left, and never
-// longer than 5 s, in the last of which no more queries are taken; and in the end nothing is open
-// or armed that the balancer opened or armed.
+// nobody is any more; connections that are open and queries that are in flight get 5 s, and no
+// connection is cut earlier unless somebody asks twice; nothing is waited for when there is nothing
+// left, and never longer than 5 s, in the last of which no more queries are taken; and in the end
+// nothing is open or armed that the balancer opened or armed.
 //
 // It knows by the streams that were opened and closed, and by counting, for each session, the
 // queries owed to it and the replies that came. A query that is never answered is waited for only

@@ -51,7 +51,9 @@ internal sealed class StandstillModel(ReferenceModel model)
         SparedUntil = model.Now + given;
     }
 
-    /// <summary>When a query is forgotten: after all who are judged when that time is over.</summary>
+    /// <summary>
+    /// When a query is forgotten: after all who are judged when that time is over.
+    /// </summary>
     public Instant ExtendQuery(Instant due) =>
         due < SparedUntil ? SparedUntil + SpecifiedLimits.TimeOutPause : due;
 

@@ -132,7 +132,7 @@ public sealed class EventLoopTests
     }
 
     [Fact]
-    public void EventsAfterTheOneThatEndsIt_AreNotDealtWith()
+    public void EventsOfTheTurnThatEndsIt_AreDealtWith()
     {
         _loop.RunTurn();
         var stop = new NetworkEvent(
@@ -142,7 +142,7 @@ public sealed class EventLoopTests
 
         Assert.False(_loop.RunTurn());
 
-        Assert.Equal(accepts, _network.Accepts);
+        Assert.Equal(accepts + 1, _network.Accepts);
         Assert.Throws<VerificationException>(() => _loop.RunTurn());
     }
 

@@ -30,7 +30,7 @@ public sealed class NothingLostTests
 
     [Fact]
     public void QueryOfASessionThatEnds_NotSentAgain_Breaks() =>
-        Breaks(Id, "whose session has ended, and then to backend 5302", static sim =>
+        Breaks(Id, "whose session has ended, and then to nobody", static sim =>
         {
             Hide(sim);
             sim.First.CloseSessions();
