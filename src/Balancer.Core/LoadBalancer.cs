@@ -52,8 +52,9 @@ public sealed class LoadBalancer : IBackendReports
         _backends = new Backends(services, pairs, _quarantine, this);
         _remotes = new Remotes(services, _backends);
         var messages = new FirstMessages(_quarantine);
-        _resends = new Resends(services, pairs, _quarantine, messages, _remotes);
-        _udp = new UdpProxy(services, _remotes, _resends, _quarantine);
+        var forwarding = new Forwarding(_remotes);
+        _resends = new Resends(services, pairs, _quarantine, messages, forwarding);
+        _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine);
         _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);

@@ -69,6 +69,10 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     public ExpectedQuery Again() =>
         new(client, local, packet, arrivedAt) { WasResent = true, Original = this };
 
+    /// <summary>The same query, which other backends may not have any more.</summary>
+    public ExpectedQuery Resent() =>
+        new(client, local, packet, arrivedAt) { WasResent = true };
+
     /// <summary>A message's first two bytes, 0 for those that are missing.</summary>
     public static int IdOf(ReadOnlySpan<byte> message) =>
         (message.Length > 0 ? message[0] << 8 : 0) | (message.Length > 1 ? message[1] : 0);

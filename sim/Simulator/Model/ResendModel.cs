@@ -229,15 +229,23 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void AskAgain(HeldQuery held)
     {
+        if (!TryAskAgain(held))
+            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+    }
+
+    private bool TryAskAgain(HeldQuery held)
+    {
         var query = held.Query;
-        var chosen = Choose(query);
-        var isOther = chosen?.Session != held.Session;
-        var again = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt)
-        {
-            WasResent = query.WasResent || isOther,
-        };
-        if (chosen == null || (isOther && query.WasResent) || !model.Flights.TryPut(chosen, again))
-            model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+        var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt);
+        if (model.Flights.Choose(same) is not { } chosen)
+            return false;
+        var isSame = chosen.Session == held.Session;
+        if (isSame && model.Flights.TryPut(chosen, query.WasResent ? same.Resent() : same))
+            return true;
+        if (query.WasResent)
+            return false;
+        return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
+            : model.Flights.Give(chosen, same.Resent())) != null;
     }
 
     private void SendLost(Lost lost, ExpectedQuery query)
@@ -258,13 +266,9 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private bool TrySend(ExpectedQuery query)
     {
-        var first = ChooseLast(query);
-        if (first == null)
-            return false;
-        if (model.Flights.TryPut(first, query.Again()))
-            return true;
-        var second = ChooseLast(query);
-        return second != null && second != first && model.Flights.TryPut(second, query.Again());
+        var again = query.Again();
+        return model.Flights.Choose(again) is { } first
+            && model.Flights.Give(first, again) != null;
     }
 
     private void CopyToAnother(ExpectedSession suspect, ExpectedQuery query)
@@ -276,7 +280,8 @@ internal sealed class ResendModel(ReferenceModel model)
             model.Flights.OnGivenUp?.Invoke(query);
             return;
         }
-        var other = ChooseLast(query);
+        var copy = query.Again();
+        var other = model.Flights.Choose(copy);
         if (other == null || other.IsSuspect)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
@@ -286,28 +291,12 @@ internal sealed class ResendModel(ReferenceModel model)
             model.Flights.OnGivenUp?.Invoke(query);
             return;
         }
-        var copy = query.Again();
         copy.Pair = new ExpectedPair();
-        if (!model.Flights.TryPut(other, copy))
+        if (model.Flights.Give(other, copy) == null)
             return;
         query.Pair = copy.Pair;
         model.Counters.Add(Counter.ResendsFromSuspect);
         Note(_copied);
-    }
-
-    private ExpectedBackend? Choose(ExpectedQuery query)
-    {
-        var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
-        model.Arrivals.OweBinding();
-        return chosen;
-    }
-
-    /// <summary>As Choose, for a query that no third backend may get.</summary>
-    private ExpectedBackend? ChooseLast(ExpectedQuery query)
-    {
-        var chosen = Choose(query);
-        return chosen == null || !PolicyModel.MayHang(chosen, model.Now)
-            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
     }
 
     private void Note(Dictionary<long, long> counts) =>

@@ -15,7 +15,7 @@ namespace Balancer.Core;
 /// <summary>Sends queries again.</summary>
 internal sealed class Resends
 {
-    private readonly Remotes _remotes;
+    private readonly Forwarding _forwarding;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly FirstMessages _messages;
@@ -32,12 +32,12 @@ internal sealed class Resends
     private long _lostForGood;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
-        FirstMessages messages, Remotes remotes)
+        FirstMessages messages, Forwarding forwarding)
     {
         _quarantine = quarantine;
         _messages = messages;
         _pairs = pairs;
-        _remotes = remotes;
+        _forwarding = forwarding;
         _counters = services.Counters;
         _log = services.Log;
         _holds = new Holds(services.Timers);
@@ -158,11 +158,17 @@ internal sealed class Resends
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held)
     {
-        var chosen = _remotes.ChooseForResend(now, held.Query.Client.Address);
-        var isSame = chosen == held.Backend && chosen.Sessions == held.Session;
-        return chosen is not null && (isSame || !held.Query.WasResent)
-            && chosen.TryForward(
-                now, held.Query with { WasResent = held.Query.WasResent || !isSame }, held.Packet);
+        if (_forwarding.Choose(now, held.Query with { WasResent = false }) is not { } chosen)
+            return false;
+        var again = held.Query with { WasResent = true };
+        if (chosen == held.Backend && chosen.Sessions == held.Session)
+        {
+            return chosen.TryForward(now, held.Query, held.Packet)
+                || (!held.Query.WasResent
+                    && _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null);
+        }
+        return !held.Query.WasResent
+            && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
     private void SendLost(Instant now, InFlight queries)
@@ -195,14 +201,8 @@ internal sealed class Resends
     private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var first = _remotes.ChooseForLastTime(now, query.Client.Address);
-        if (first is null)
-            return false;
-        if (first.TryForward(now, in again, packet))
-            return true;
-        // It is stuck now, so others come before it.
-        var second = _remotes.ChooseForLastTime(now, query.Client.Address);
-        return second is not null && second != first && second.TryForward(now, in again, packet);
+        return _forwarding.Choose(now, in again) is { } first
+            && _forwarding.TryForward(now, first, in again, packet) is not null;
     }
 
     private void CopyToAnother(Instant now, Backend suspect)
@@ -214,7 +214,7 @@ internal sealed class Resends
         {
             return;
         }
-        var other = _remotes.ChooseForLastTime(now, query.Client.Address);
+        var other = _forwarding.Choose(now, query with { WasResent = true });
         // To one that is silent too it would go in vain, and it can go nowhere after that.
         if (other is null or { IsSuspect: true })
             return;
@@ -224,7 +224,8 @@ internal sealed class Resends
             return;
         }
         var pair = _pairs.Make();
-        if (!other.TryForward(now, query with { Pair = pair, WasResent = true }, packet))
+        var copy = query with { Pair = pair, WasResent = true };
+        if (_forwarding.TryForward(now, other, in copy, packet) is null)
         {
             _pairs.Discard(pair);
             return;

@@ -16,6 +16,7 @@ internal sealed class UdpProxy
 {
     private readonly INetwork _network;
     private readonly Remotes _remotes;
+    private readonly Forwarding _forwarding;
     private readonly Resends _resends;
     private readonly Quarantine _quarantine;
     private readonly OwnAnswers _ownAnswers;
@@ -34,9 +35,10 @@ internal sealed class UdpProxy
     private bool _receiveFailedLast;
     private bool _isStopped;
 
-    public UdpProxy(Services services, Remotes remotes, Resends resends,
-        Quarantine quarantine)
+    public UdpProxy(Services services, Remotes remotes, Forwarding forwarding,
+        Resends resends, Quarantine quarantine)
     {
+        _forwarding = forwarding;
         _quarantine = quarantine;
         _resends = resends;
         _ownAnswers = new OwnAnswers(services);
@@ -116,7 +118,11 @@ internal sealed class UdpProxy
         var outcome = Counter.QueriesWithoutBackend;
         if (backend is not null)
         {
-            backend = Forward(now, backend, in header, payload);
+            var query = new Query(header.Peer, header.Local, now);
+            var chosen = backend;
+            backend = _forwarding.TryForward(now, chosen, in query, payload);
+            if (backend is null)
+                chosen.CountDrop();
             outcome = backend is null ? Counter.QueriesToStuckBackend : Counter.QueriesForwarded;
         }
         else if (_answersWithoutBackend)
@@ -126,33 +132,6 @@ internal sealed class UdpProxy
         _counters.Add(outcome);
         Trace(in header, payload, outcome, backend);
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
-    }
-
-    /// <summary>
-    /// Gives a query to its backend, or to another if that takes no more for now, and so on; to
-    /// which, or null if none takes it.
-    /// </summary>
-    private Backend? Forward(
-        Instant now, Backend first, in DatagramHeader header, ReadOnlySpan<byte> payload)
-    {
-        var query = new Query(header.Peer, header.Local, now);
-        if (first.TryForward(now, in query, payload))
-            return first;
-        // Who refuses is stuck now, so others come before it, and each is asked once at most. The
-        // last one may be suspect: it is asked when all that are not are stuck.
-        var asked = first;
-        for (var goesOn = true; goesOn;)
-        {
-            var other = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
-            if (other is null || other == first || other == asked)
-                break;
-            goesOn = other.IsAtEase;
-            if (other.TryForward(now, in query, payload))
-                return other;
-            asked = other;
-        }
-        first.CountDrop();
-        return null;
     }
 
     /// <summary>One record a query, for who wants to see each.</summary>

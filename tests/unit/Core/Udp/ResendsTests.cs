@@ -583,6 +583,44 @@ public sealed class ResendsTests : CoreTest
         Assert.NotEqual(0, backends[2].QueryCount);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SecondAndThirdHaveNoRoom_TheFourthGetsWhatIsSentAgain(bool isSuspect)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303", "5304");
+        for (var client = 1; client <= 4; client++)
+            Ask(client);
+        backends[0].EchoesQueries = false;
+        backends[0].AnswersHeartbeats = !isSuspect;
+        Kernel.InjectDatagram(Client(1), Query(7, 1400));
+        Run(0.19);
+        backends[1].Hang();
+        backends[2].Hang();
+        FillToTheBrim("5302", 2);
+        FillToTheBrim("5303", 3);
+        Assert.Equal(0, Log.Count<LogEvent.BackendStuck>());
+        if (!isSuspect)
+            backends[0].Crash();
+        Run(0.015);
+
+        Assert.Equal(1, Count(
+            isSuspect ? Counter.ResendsFromSuspect : Counter.ResendsAfterLoss));
+        Assert.Contains(backends[3].Queries, query => query.Payload.Length == 1400);
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+    }
+
+    /// <summary>Has a backend that hangs take all but the next long query.</summary>
+    private void FillToTheBrim(string name, int client)
+    {
+        for (var n = 0; Limits.BackendQueueBytes - Snapshot(name).QueuedBytes > 1400; n++)
+        {
+            Kernel.InjectDatagram(Client(client), Query(n, 1000));
+            Balancer.Turn();
+        }
+    }
+
     private static void Silence(SimBackend backend)
     {
         backend.EchoesQueries = false;
