@@ -53,8 +53,9 @@ public sealed class LoadBalancer : IBackendReports
         _remotes = new Remotes(services, _backends);
         var messages = new FirstMessages(_quarantine);
         var forwarding = new Forwarding(_remotes);
-        _resends = new Resends(services, pairs, _quarantine, messages, forwarding);
-        _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine);
+        var ownAnswers = new OwnAnswers(services);
+        _resends = new Resends(services, pairs, _quarantine, messages, forwarding, ownAnswers);
+        _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine, ownAnswers);
         _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);

@@ -229,7 +229,9 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void AskAgain(HeldQuery held)
     {
-        if (!TryAskAgain(held))
+        if (model.Quarantine.IsRefused(held.Query.Packet))
+            Refuse(held.Query);
+        else if (!TryAskAgain(held))
             model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
     }
 
@@ -250,10 +252,11 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void SendLost(Lost lost, ExpectedQuery query)
     {
-        var isRefused = model.Quarantine.IsRefused(query.Packet);
-        if (isRefused)
-            model.Flights.OnGivenUp?.Invoke(query);
-        if (query.MayBeSentAgain(model.Now) && !isRefused && TrySend(query))
+        if (model.Quarantine.IsRefused(query.Packet))
+        {
+            lost.LostForGood += Refuse(query) ? 1 : 0;
+        }
+        else if (query.MayBeSentAgain(model.Now) && TrySend(query))
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
@@ -262,6 +265,16 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             lost.LostForGood++;
         }
+    }
+
+    /// <summary>Backends have died of it since it came: it is answered so.</summary>
+    private bool Refuse(ExpectedQuery query)
+    {
+        model.Flights.OnGivenUp?.Invoke(query);
+        if (!model.Flights.LeaveUnanswered(query, Counter.UnansweredQuarantined))
+            return false;
+        model.Quarantine.RefuseLate(query);
+        return true;
     }
 
     private bool TrySend(ExpectedQuery query)
@@ -277,7 +290,10 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         if (model.Quarantine.IsRefused(query.Packet))
         {
-            model.Flights.OnGivenUp?.Invoke(query);
+            Refuse(query);
+            // It stays where it is, and what that says of it is late.
+            query.Pair = new ExpectedPair();
+            query.Pair.TryAnswer();
             return;
         }
         var copy = query.Again();

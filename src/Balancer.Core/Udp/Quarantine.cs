@@ -166,8 +166,12 @@ internal sealed class Quarantine
         for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
         {
             queries.Next(_packet, out var index, out var length);
+            var sentAt = queries.SentAt(index);
+            var packet = _packet.AsSpan(0, length);
             if (!queries.IsAnswered(index))
-                Charge(now, queries.SentAt(index), _packet.AsSpan(0, length), index, null);
+                Charge(now, sentAt, packet, index, null);
+            else if (_cases.TryGetValue(Of(packet), out var found))
+                TryExcuse(now, found, sentAt);
         }
         queries.EndWalk();
     }
@@ -196,13 +200,8 @@ internal sealed class Quarantine
             found = new Case();
             _cases.Add(fingerprint, found);
         }
-        if (now < found.RefusedUntil)
-        {
-            // It was sent before it was refused, and may be what ended this backend too.
-            var refusedAt = found.RefusedUntil - found.Term;
-            _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+        if (TryExcuse(now, found, sentAt))
             return;
-        }
         if (found.Death != _deaths)
         {
             found.Begin(now, _deaths);
@@ -215,6 +214,18 @@ internal sealed class Quarantine
             found.Outlived += outlived - found.OutlivedLast;
             found.OutlivedLast = outlived;
         }
+    }
+
+    /// <summary>
+    /// What is refused by now was sent before that, and may be what ended this backend too.
+    /// </summary>
+    private bool TryExcuse(Instant now, Case found, Instant sentAt)
+    {
+        if (now >= found.RefusedUntil)
+            return false;
+        var refusedAt = found.RefusedUntil - found.Term;
+        _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+        return true;
     }
 
     // ---- Who it was ----

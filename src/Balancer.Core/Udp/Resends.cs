@@ -4,7 +4,7 @@
 // every backend it meets is then behind the others, which are answered before it is reached.
 //
 // What always holds: a query is sent to another backend once at most; one whose session ended is
-// sent again or counted as unanswered; copies stay within the budget, so an overload does not
+// sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay within the budget, so an overload does not
 // double itself; a table of a session that ended belongs to this list, and nobody else touches it.
 
 using System;
@@ -16,6 +16,7 @@ namespace Balancer.Core;
 internal sealed class Resends
 {
     private readonly Forwarding _forwarding;
+    private readonly OwnAnswers _ownAnswers;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly FirstMessages _messages;
@@ -32,8 +33,9 @@ internal sealed class Resends
     private long _lostForGood;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
-        FirstMessages messages, Forwarding forwarding)
+        FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
+        _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
         _pairs = pairs;
@@ -126,7 +128,9 @@ internal sealed class Resends
         var left = Limits.ResendsPerTurn;
         for (; left > 0 && _holds.TryTake(now, out var held); left--)
         {
-            if (!TryAskAgain(now, in held))
+            if (_quarantine.IsRefused(now, held.Packet))
+                Refuse(held.Query, held.Packet);
+            else if (!TryAskAgain(now, in held))
                 _counters.Add(Counter.UnansweredLost);
         }
         while (left > 0 && _lost.TryPeek(out var lost))
@@ -151,6 +155,7 @@ internal sealed class Resends
             }
             _suspects.Dequeue();
         }
+        _ownAnswers.Flush();
     }
 
     /// <summary>
@@ -175,27 +180,32 @@ internal sealed class Resends
     {
         var query = queries.Next(_packet, out var index, out var length);
         queries.Drop(index);
-        if (query.Pair != 0)
-        {
-            if (_pairs.IsLostWithout(query.Pair))
-                CountLost();
+        if (query.Pair != 0 && !_pairs.IsLostWithout(query.Pair))
             return;
-        }
         var packet = _packet.AsSpan(0, length);
-        if (!MayBeSentAgain(now, in query, packet) || _quarantine.IsRefused(now, packet)
-            || !TrySend(now, in query, packet))
+        if (_quarantine.IsRefused(now, packet))
         {
-            CountLost();
-            return;
+            Refuse(in query, packet);
+            _lostForGood++;
         }
-        _counters.Add(Counter.ResendsAfterLoss);
-        _resent++;
+        else if (query.Pair == 0 && MayBeSentAgain(now, in query, packet)
+            && TrySend(now, in query, packet))
+        {
+            _counters.Add(Counter.ResendsAfterLoss);
+            _resent++;
+        }
+        else
+        {
+            _counters.Add(Counter.UnansweredLost);
+            _lostForGood++;
+        }
     }
 
-    private void CountLost()
+    /// <summary>Its question was not refused when it came, and is now.</summary>
+    private void Refuse(in Query query, ReadOnlySpan<byte> packet)
     {
-        _counters.Add(Counter.UnansweredLost);
-        _lostForGood++;
+        _counters.Add(Counter.UnansweredQuarantined);
+        _ownAnswers.Add(query.Client, query.Local, packet, ResponseCode.Refused);
     }
 
     private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
@@ -209,9 +219,13 @@ internal sealed class Resends
     {
         var query = suspect.InFlight.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
-        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet)
-            || _quarantine.IsRefused(now, packet))
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+            return;
+        if (_quarantine.IsRefused(now, packet))
         {
+            // It may be what the suspect hangs of, or dies of later, so it stays where it is.
+            suspect.InFlight.SetAnswered(index);
+            Refuse(in query, packet);
             return;
         }
         var other = _forwarding.Choose(now, query with { WasResent = true });

@@ -36,12 +36,12 @@ internal sealed class UdpProxy
     private bool _isStopped;
 
     public UdpProxy(Services services, Remotes remotes, Forwarding forwarding,
-        Resends resends, Quarantine quarantine)
+        Resends resends, Quarantine quarantine, OwnAnswers ownAnswers)
     {
         _forwarding = forwarding;
         _quarantine = quarantine;
         _resends = resends;
-        _ownAnswers = new OwnAnswers(services);
+        _ownAnswers = ownAnswers;
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
         _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
@@ -110,7 +110,7 @@ internal sealed class UdpProxy
         if (_quarantine.IsRefused(now, payload))
         {
             _counters.Add(Counter.QueriesQuarantined);
-            _ownAnswers.Add(in header, payload, ResponseCode.Refused);
+            _ownAnswers.Add(header.Peer, header.Local, payload, ResponseCode.Refused);
             Trace(in header, payload, Counter.QueriesQuarantined, null);
             return;
         }
@@ -127,7 +127,7 @@ internal sealed class UdpProxy
         }
         else if (_answersWithoutBackend)
         {
-            _ownAnswers.Add(in header, payload, ResponseCode.ServerFailure);
+            _ownAnswers.Add(header.Peer, header.Local, payload, ResponseCode.ServerFailure);
         }
         _counters.Add(outcome);
         Trace(in header, payload, outcome, backend);

@@ -88,7 +88,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.01);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
-        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
         Assert.Equal(new LogEvent.QueriesResent(second.Control is null
             ? Snapshot(second.Name).Id : BackendId.None, 0, 1),
             Log.Last<LogEvent.QueriesResent>());
@@ -421,7 +421,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.01);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
-        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
         AssertNothingInFlight();
     }
 
