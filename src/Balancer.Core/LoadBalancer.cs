@@ -223,21 +223,19 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
-    void IBackendReports.OnSuspected(Backend backend)
+    void IBackendReports.OnSuspected(InFlight inFlight)
     {
-        _resends.OnSuspected(backend);
+        _resends.OnSuspected(inFlight);
         _tcp.LookAround();
     }
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnTrusted()
+    void IBackendReports.OnAtEase()
     {
         _resends.OnAtEase(_backends.All);
         _tcp.LookAround();
     }
-
-    void IBackendReports.OnUnstuck() => _resends.OnAtEase(_backends.All);
 
     // ---- The stop ----
 

@@ -11,7 +11,6 @@
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
 //    nor stuck to the model, with an empty script, and not paused by a fault;
 //  - the backend that the policy sends it to second was not good for the whole of that time;
-//  - the first one was replaced at its path: its old session has 15 s to answer;
 //  - the query is none that every backend answers, or it ends backends; it was 5 s old when the
 //    session ended or was silent for so long, or when the process went on; it was refused, made
 //    room for another, or found the budget of copies used up;
@@ -312,12 +311,6 @@ internal sealed class S17NothingLost() : Check("S17")
     /// <summary>Whether an answer was owed, as far as its time has passed.</summary>
     private bool IsOwed(Asked asked)
     {
-        var first = asked.First;
-        if (!asked.IsFirstOver && asked.Second == null && first.IsRetired
-            && !WasGood(first, asked))
-        {
-            return false;
-        }
         if (asked.Second is { } second && !WasGood(second, asked))
             return false;
         foreach (var backend in Model.Policy.Backends)
@@ -332,7 +325,7 @@ internal sealed class S17NothingLost() : Check("S17")
     /// The first one has it still, is not good, and was not silent: its silence began later.
     /// </summary>
     private bool HasSaidSomething(Asked asked) => !asked.IsFirstOver && asked.Second == null
-        && asked.First.Reads != asked.ReadsBefore && !asked.First.IsRetired
+        && asked.First.Reads != asked.ReadsBefore
         && !WasGood(asked.First, asked);
 
     private bool WasGood(ExpectedSession session, Asked asked) =>

@@ -150,6 +150,11 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             if (backend is { IsSuspect: true, Session: { } suspect })
                 OnSuspected(suspect);
+            if (model.Retired.Find(session => session.Backend == backend) is
+                { Silence.IsSuspect: true } retired)
+            {
+                OnSuspected(retired);
+            }
         }
     }
 

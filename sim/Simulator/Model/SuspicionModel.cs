@@ -152,7 +152,10 @@ internal sealed class SuspicionModel(ReferenceModel model)
     private void Ask(ExpectedSession session)
     {
         session.Silence.WasAsked = true;
-        session.OwesQuestion = !session.HasHeartbeatOut;
+        if (session.IsRetired)
+            SessionModel.AskRetired(session, model.Now);
+        else
+            session.OwesQuestion = !session.HasHeartbeatOut;
         LookAgain(session.Silence);
     }
 
@@ -166,9 +169,12 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var longer = Duration.Min(silence.Proof + silence.Proof, SpecifiedLimits.LongestProof);
         silence.Proof = !again ? Duration.Zero
             : longer > SpecifiedLimits.FirstProof ? longer : SpecifiedLimits.FirstProof;
-        model.Counters.Add(Counter.BackendsSuspected);
-        model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name, session.Backend.Path,
-            model.Now - silence.Since, session.InFlight.Count));
+        if (!session.IsRetired)
+        {
+            model.Counters.Add(Counter.BackendsSuspected);
+            model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
+                session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
+        }
         model.Resends.OnSuspected(session);
         model.Connections.OnBackendsChanged();
     }
@@ -179,6 +185,11 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.Phase = Silence.Phases.Idle;
         silence.DueAt = Instant.Never;
         silence.TrustedAt = model.Now;
+        if (session.IsRetired)
+        {
+            model.Resends.EndWalk(session);
+            return;
+        }
         model.Counters.Add(Counter.BackendsTrusted);
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));

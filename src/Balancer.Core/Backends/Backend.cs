@@ -38,7 +38,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private readonly SessionTurns _turns;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
-    private readonly Suspicion _suspicion;
+    private Suspicion _suspicion;
     private readonly AnswerRecord _answers;
     private readonly Prober _prober;
     private SessionTurn _turn;
@@ -147,6 +147,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     public long SessionNumber => _connectsStarted;
 
     public bool IsSuspect => _suspicion.IsSuspect;
+
+    /// <summary>The queries in flight on its retired session, if that is suspect.</summary>
+    public InFlight? RetiredSuspect => _retired?.SuspectInFlight;
 
     /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
     public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
@@ -259,10 +262,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// <summary>Leaves the session to end by itself; one at most is kept so.</summary>
     private void Retire(Instant now)
     {
+        var watch = _suspicion;
+        _suspicion = new Suspicion(_services.Timers, this);
+        var isAsked = _heartbeatTimeout.IsArmed;
         DisarmSessionTimers();
         OnQueueGone(now);
         _retired?.End();
-        _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
+        _retired = new RetiredSession(
+            _services, _reports, _turns, this, _session, watch, isAsked, now);
         _session = new ControlSession(_services, _pairs, _quarantine);
     }
 
@@ -491,7 +498,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
-        _reports.OnSuspected(this);
+        _reports.OnSuspected(InFlight);
     }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect)
@@ -499,7 +506,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
-        _reports.OnTrusted();
+        _reports.OnAtEase();
     }
 
     // ---- Probes ----
@@ -585,7 +592,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _refusedQuery = false;
         _stuck.OnDrained(now);
         if (wasStuck)
-            _reports.OnUnstuck();
+            _reports.OnAtEase();
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;

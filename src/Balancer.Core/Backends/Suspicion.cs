@@ -17,12 +17,14 @@
 // A wait that ends late, or while something of the session lies unread, says nothing about the
 // backend: the balancer stood still, or the whole machine did. It begins again.
 //
+// It watches a session, and goes on when that retires (RetiredSession).
+//
 // What always holds: the backend is suspect exactly in Suspect and Proving; in Waiting and Asked
 // the timer is armed; each BackendTrusted ends one BackendSuspected.
 
 namespace Balancer.Core;
 
-/// <summary>What a backend does when it is suspected.</summary>
+/// <summary>What a backend does, or its retired session, when it is suspected.</summary>
 internal interface ISuspect
 {
     /// <summary>Something that came on its session lies unread.</summary>
@@ -45,7 +47,7 @@ internal interface ISuspect
 internal sealed class Suspicion
 {
     private readonly Timers _timers;
-    private readonly ISuspect _backend;
+    private ISuspect _watched;
     private readonly Timer _timer;
     private Phase _phase;
     private Instant _since;
@@ -55,10 +57,10 @@ internal sealed class Suspicion
     private Duration _proof;
     private bool _wasAsked;
 
-    public Suspicion(Timers timers, ISuspect backend)
+    public Suspicion(Timers timers, ISuspect watched)
     {
         _timers = timers;
-        _backend = backend;
+        _watched = watched;
         _timer = new Timer(OnDue);
     }
 
@@ -129,13 +131,14 @@ internal sealed class Suspicion
     /// <summary>What came was dealt with: the queries that are left are waited for.</summary>
     public void OnRead(Instant now)
     {
-        if (_backend.HasQueries)
+        if (_watched.HasQueries)
             OnQuery(now);
     }
 
-    /// <summary>
-    /// The session ended or was replaced: the next one begins with a clean sheet.
-    /// </summary>
+    /// <summary>The session that it watches is somebody else's from now on.</summary>
+    public void PassTo(ISuspect heir) => _watched = heir;
+
+    /// <summary>The session ended: the next one begins with a clean sheet.</summary>
     public void OnSessionEnded()
     {
         _timers.Disarm(_timer);
@@ -149,7 +152,7 @@ internal sealed class Suspicion
         if (_phase == Phase.Idle)
             return;
         Verify.That(_phase != Phase.Suspect, "nothing is due of a backend that is silent");
-        if (now - _timer.Deadline > Limits.LatenessAllowed || _backend.HasUnread)
+        if (now - _timer.Deadline > Limits.LatenessAllowed || _watched.HasUnread)
         {
             if (_phase == Phase.Waiting)
                 _since = now;
@@ -177,8 +180,9 @@ internal sealed class Suspicion
             if (_phase == Phase.Waiting)
                 _phase = Phase.Asked;
             _wasAsked = true;
-            _backend.AskForHeartbeat(now);
             _timers.Arm(_timer, now + Limits.SilenceTime);
+            // The session may end by this.
+            _watched.AskForHeartbeat(now);
         }
     }
 
@@ -190,7 +194,7 @@ internal sealed class Suspicion
             ? Duration.Max(
                 Limits.FirstProof, Duration.Min(_proof + _proof, Limits.LongestProof))
             : Duration.Zero;
-        _backend.OnSuspected(now, now - _since);
+        _watched.OnSuspected(now, now - _since);
     }
 
     private bool NeedsProof(Instant now) =>
@@ -201,6 +205,6 @@ internal sealed class Suspicion
         _timers.Disarm(_timer);
         _phase = Phase.Idle;
         _trustedAt = now;
-        _backend.OnTrusted(now, now - _suspectSince);
+        _watched.OnTrusted(now, now - _suspectSince);
     }
 }

@@ -24,7 +24,7 @@ internal sealed class Resends
     private readonly IBalancerLog _log;
     private readonly Queue<(BackendId Id, InFlight Queries)> _lost = new();
     private InFlight? _lastEnded;
-    private readonly Queue<Backend> _suspects = new(Limits.MaxBackends);
+    private readonly Queue<InFlight> _suspects = new(2 * Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -91,10 +91,10 @@ internal sealed class Resends
         return true;
     }
 
-    /// <summary>A backend is suspect; what it has in flight is sent to others.</summary>
-    public void OnSuspected(Backend suspect)
+    /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
+    public void OnSuspected(InFlight suspect)
     {
-        suspect.InFlight.BeginWalk();
+        suspect.BeginWalk();
         if (!_suspects.Contains(suspect))
             _suspects.Enqueue(suspect);
     }
@@ -108,7 +108,9 @@ internal sealed class Resends
         foreach (var backend in backends)
         {
             if (backend.IsSuspect)
-                OnSuspected(backend);
+                OnSuspected(backend.InFlight);
+            if (backend.RetiredSuspect is { } retired)
+                OnSuspected(retired);
         }
     }
 
@@ -147,7 +149,7 @@ internal sealed class Resends
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
-            if (suspect.InFlight.Cursor != 0)
+            if (suspect.Cursor != 0)
             {
                 left--;
                 CopyToAnother(now, suspect);
@@ -215,16 +217,16 @@ internal sealed class Resends
             && _forwarding.TryForward(now, first, in again, packet) is not null;
     }
 
-    private void CopyToAnother(Instant now, Backend suspect)
+    private void CopyToAnother(Instant now, InFlight suspect)
     {
-        var query = suspect.InFlight.Next(_packet, out var index, out var length);
+        var query = suspect.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
         if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
             return;
         if (_quarantine.IsRefused(now, packet))
         {
             // It may be what the suspect hangs of, or dies of later, so it stays where it is.
-            suspect.InFlight.SetAnswered(index);
+            suspect.SetAnswered(index);
             Refuse(in query, packet);
             return;
         }
@@ -244,7 +246,7 @@ internal sealed class Resends
             _pairs.Discard(pair);
             return;
         }
-        suspect.InFlight.SetPair(index, pair);
+        suspect.SetPair(index, pair);
         _counters.Add(Counter.ResendsFromSuspect);
         _copied.Add(now, 1);
     }
