@@ -4,8 +4,9 @@
 // query then answers at once, if its script is empty.
 //
 // The time begins when the query is put into a backend's queue, and anew with each byte that comes
-// from a backend which is not good for all of it. When that backend's session ends, it begins anew,
-// and is 50 ms; when the balancer's own process stood still, all of it is left after that.
+// from a backend which is not good for all of it. It is longer for one that is old: its backend has
+// answered a heartbeat that was sent 100 ms after it. When the session ends, it begins anew, and is
+// 50 ms; when the balancer's own process stood still, all of it is left after that.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
@@ -267,24 +268,29 @@ internal sealed class S17NothingLost() : Check("S17")
             if (now - asked.Query.ArrivedAt >= SpecifiedLimits.ResendTime)
                 Forget(asked);
             else if (asked.IsAwaited)
-                Await(asked, Silence + ToSpare);
+                Await(asked, SilenceOf(asked) + ToSpare);
         }
     }
+
+    /// <summary>How long its backend is silent before it is suspect.</summary>
+    private static Duration SilenceOf(Asked asked) =>
+        asked.First.Silence is var silence && asked.Query.SentAt <= silence.OldUntil
+            ? silence.LongWait + SpecifiedLimits.SilenceTime : Silence;
 
     private void Judge(Asked asked)
     {
         asked.IsAwaited = false;
         if (HasSaidSomething(asked))
         {
-            var lastRead = asked.First.LastReadAt;
-            if (lastRead + Silence + Steps >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime)
+            var (lastRead, time) = (asked.First.LastReadAt, SilenceOf(asked));
+            if (lastRead + time + Steps >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime)
             {
                 Forget(asked);
                 return;
             }
             asked.ReadsBefore = asked.First.Reads;
             asked.SinceTurn = asked.First.LastReadIn;
-            Await(asked, Silence + ToSpare, since: lastRead);
+            Await(asked, time + ToSpare, since: lastRead);
             return;
         }
         if (!IsOwed(asked))

@@ -126,6 +126,8 @@ internal sealed class FlightModel
 
     public ExpectedQuery? Oldest => _queries.First?.Value;
 
+    public ExpectedQuery? Newest => _queries.Last?.Value;
+
     /// <summary>All of them, the one that was sent last first.</summary>
     public List<ExpectedQuery> NewestFirst
     {

@@ -151,8 +151,11 @@ internal sealed class SessionModel(ReferenceModel model)
                 Ends(session, FaultCause.TcpFrameOnControlSession);
                 break;
             case SeenFrame.ServerHeartbeat when session.IsRetired:
-                if (session.Written >= session.HeartbeatEnd)
+                if (session.HasHeartbeatOut && session.Written >= session.HeartbeatEnd)
+                {
+                    SuspicionModel.OnHeartbeatAnswered(session);
                     session.HeartbeatAt = Instant.Never;
+                }
                 break;
             case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut
                 || session.Written < session.HeartbeatEnd:
@@ -161,6 +164,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
+                SuspicionModel.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;

@@ -55,6 +55,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private int _quietTriesLeft;
     private Instant _warmAt;
     private Instant _helloAt;
+    private Instant _heartbeatAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
@@ -264,12 +265,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         var watch = _suspicion;
         _suspicion = new Suspicion(_services.Timers, this);
-        var isAsked = _heartbeatTimeout.IsArmed;
+        var askedAt = _heartbeatTimeout.IsArmed ? _heartbeatAt : Instant.Never;
         DisarmSessionTimers();
         OnQueueGone(now);
         _retired?.End();
         _retired = new RetiredSession(
-            _services, _reports, _turns, this, _session, watch, isAsked, now);
+            _services, _reports, _turns, this, _session, watch, askedAt, now);
         _session = new ControlSession(_services, _pairs, _quarantine);
     }
 
@@ -346,6 +347,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.SendHeartbeat();
         _flushList.Add(this);
         _turn.HasPutOff = false;
+        _heartbeatAt = now;
         _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
         _services.Log.Write(new LogEvent.HeartbeatSent(Id));
     }
@@ -354,6 +356,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _suspicion.OnHeartbeatAnswered(_heartbeatAt);
         _services.Log.Write(new LogEvent.HeartbeatAnswered(Id));
     }
 
@@ -486,7 +489,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    bool ISuspect.HasQueries => InFlight.Count > 0;
+    Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
 
     void ISuspect.AskForHeartbeat(Instant now)
     {

@@ -89,6 +89,11 @@ internal sealed class InFlight
     public int Count { get; private set; }
 
     /// <summary>
+    /// When the newest of them was put into the session's queue; Never if there is none.
+    /// </summary>
+    public Instant NewestAt => _newest == 0 ? Instant.Never : _entries[_newest - 1].SentAt;
+
+    /// <summary>
     /// The next entry that a walk from the newest to the oldest looks at, as a link.
     /// </summary>
     public int Cursor { get; private set; }

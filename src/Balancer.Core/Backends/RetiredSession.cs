@@ -23,18 +23,18 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     private readonly ControlSession _session;
     private readonly Suspicion _suspicion;
     private readonly Timer _end;
-    private bool _isAsked;
+    private Instant _askedAt;
 
     /// <summary>
-    /// Takes the session over, with what is known of its silence, and whether it was asked for a
-    /// heartbeat; the backend that had it does not touch it again.
+    /// Takes the session over, with what is known of its silence, and when it was asked for the
+    /// heartbeat that is out, Never if none is; the backend that had it does not touch it again.
     /// </summary>
     public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
-        Backend backend, ControlSession session, Suspicion suspicion, bool isAsked, Instant now)
+        Backend backend, ControlSession session, Suspicion suspicion, Instant askedAt, Instant now)
     {
         _suspicion = suspicion;
         _suspicion.PassTo(this);
-        _isAsked = isAsked;
+        _askedAt = askedAt;
         _services = services;
         _reports = reports;
         _turns = turns;
@@ -98,15 +98,21 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    bool ISuspect.HasQueries => !HasEnded && _session.InFlight.Count > 0;
+    Instant ISuspect.NewestQueryAt => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
 
     void ISuspect.AskForHeartbeat(Instant now)
     {
-        if (_isAsked)
+        if (_askedAt != Instant.Never)
             return;
-        _isAsked = true;
+        _askedAt = now;
         _session.SendHeartbeat();
         Flush();
+    }
+
+    private void OnHeartbeatAnswer()
+    {
+        _suspicion.OnHeartbeatAnswered(_askedAt);
+        _askedAt = Instant.Never;
     }
 
     void ISuspect.OnSuspected(Instant now, Duration silent) =>
@@ -147,7 +153,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             else if (status == FrameStatus.Frame && frame.Type == FrameType.ServerHeartbeat)
             {
                 // One that nobody asked for does no harm here.
-                _isAsked &= _session.HasUnsentHeartbeat;
+                if (_askedAt != Instant.Never && !_session.HasUnsentHeartbeat)
+                    OnHeartbeatAnswer();
             }
             else
             {
