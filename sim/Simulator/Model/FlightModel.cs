@@ -51,6 +51,9 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
 
     public bool IsGone { get; set; }
 
+    /// <summary>It was not sent once more since that would have been too many.</summary>
+    public bool WasOverBudget { get; set; }
+
     public string? Question { get; } = QuestionOf(packet);
 
     public int Blocks =>

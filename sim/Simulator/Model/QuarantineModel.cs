@@ -129,6 +129,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             }
         }
         var present = new List<(Suspect Newest, Instant SentAt)>();
+        var unremembered = Instant.Zero;
         foreach (var same in overUdp.Concat(overTcp).GroupBy(suspect => suspect.Key))
         {
             if (_cases.TryGetValue(same.Key, out var known) && model.Now < known.RefusedUntil)
@@ -143,8 +144,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 present.Add((same.First(), first));
                 Charge(same.Key, model.Now - first);
             }
+            else
+            {
+                unremembered = Instant.Max(unremembered, same.Max(suspect => suspect.SentAt));
+            }
         }
-        var culprit = Culprit(present);
+        var culprit = Culprit(present, unremembered);
         if (culprit is var (newest, sentAt) && sentAt > excused)
             Convict(backend, newest);
     }
@@ -226,13 +231,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
     /// Who was refused before and was the last that was sent at all; else who was there at the most
     /// deaths, and left its backends the shortest lives.
     /// </summary>
-    private (Suspect, Instant)? Culprit(List<(Suspect Newest, Instant SentAt)> present)
+    private (Suspect, Instant)? Culprit(
+        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered)
     {
         if (present.Count == 0)
             return null;
         var latest = present.Max(one => one.SentAt);
         var last = present.FindAll(one => one.SentAt == latest);
-        if (last.Count == 1 && _cases[last[0].Newest.Key].WasRefused)
+        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused)
             return last[0];
         var answered = new HashSet<string>(_remembered);
         return present

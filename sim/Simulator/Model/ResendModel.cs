@@ -163,14 +163,28 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         foreach (var lost in _lost)
         {
-            foreach (var query in lost.Queries)
-                model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+            model.Report(Finding.Untrue, "the log does not have what became of"
+                + $" {lost.Queries.Count} queries of backend {lost.Id}");
         }
+        LoseAll();
         foreach (var held in _held)
             model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
         _held.Clear();
-        _lost.Clear();
         _walks.Clear();
+    }
+
+    /// <summary>What is left of sessions that ended is lost, and that is logged.</summary>
+    private void LoseAll()
+    {
+        while (_lost.TryDequeue(out var lost))
+        {
+            foreach (var query in lost.Queries)
+            {
+                if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
+                    lost.LostForGood++;
+            }
+            model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
+        }
     }
 
     /// <summary>All of this turn's are sent by now.</summary>
@@ -187,6 +201,8 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>A session's are done, as the log has it.</summary>
     public void FinishTo(LogEvent.QueriesResent logged)
     {
+        if (model.Life.IsStopDue)
+            LoseAll();
         while (!model.Lines.IsOwed(logged) && TryStep())
             model.Arrivals.ReportUntold();
     }
@@ -308,7 +324,8 @@ internal sealed class ResendModel(ReferenceModel model)
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
-            model.Counters.Add(Counter.ResendsOverBudget);
+            model.Counters.Add(Counter.ResendsOverBudget, query.WasOverBudget ? 0 : 1);
+            query.WasOverBudget = true;
             model.Flights.OnGivenUp?.Invoke(query);
             return;
         }

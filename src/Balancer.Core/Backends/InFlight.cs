@@ -83,6 +83,7 @@ internal sealed class InFlight
         public int FirstBlock;
         public ushort Length;
         public bool WasResent;
+        public bool WasOverBudget;
     }
 
     /// <summary>Queries in flight now, those included that another backend has answered.</summary>
@@ -253,6 +254,16 @@ internal sealed class InFlight
         ref var entry = ref _entries[index];
         Verify.That(entry.Pair == 0 && !entry.WasResent, "a query is sent again once");
         entry.Pair = pair;
+    }
+
+    /// <summary>
+    /// Notes that the budget has no room for the query at the index; false if that is known.
+    /// </summary>
+    public bool TryNoteOverBudget(int index)
+    {
+        var isNew = !_entries[index].WasOverBudget;
+        _entries[index].WasOverBudget = true;
+        return isNew;
     }
 
     /// <summary>

@@ -52,6 +52,9 @@ internal sealed class Quarantine
     /// <summary>What was sent until then is not refused for the death that is looked at.</summary>
     private Instant _hidden;
 
+    /// <summary>When the last was sent for which there is no room among the cases.</summary>
+    private Instant _unnamed;
+
     public Quarantine(Services services)
     {
         _services = services;
@@ -147,9 +150,10 @@ internal sealed class Quarantine
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
         _hidden = Instant.Zero;
+        _unnamed = Instant.Zero;
         Charge(now, queries);
         Charge(now, backend, messages);
-        if (FindCulprit() is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
+        if (FindCulprit(now) is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
             Convict(now, backend.Id, in culprit, queries);
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
@@ -196,7 +200,10 @@ internal sealed class Quarantine
         if (!_cases.TryGetValue(fingerprint, out var found))
         {
             if (_cases.Count == Limits.QuarantineCases)
+            {
+                _unnamed = Instant.Max(_unnamed, sentAt);
                 return;
+            }
             found = new Case();
             _cases.Add(fingerprint, found);
         }
@@ -231,10 +238,13 @@ internal sealed class Quarantine
     // ---- Who it was ----
 
     /// <summary>The most suspect of all, once it is known how long each was outlived.</summary>
-    private Suspect? FindCulprit()
+    private Suspect? FindCulprit(Instant now)
     {
-        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed)
+        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed
+            && relapsed.Case.OutlivedLast < now - _unnamed)
+        {
             return relapsed;
+        }
         Suspect? culprit = null;
         foreach (var suspect in _suspects)
         {

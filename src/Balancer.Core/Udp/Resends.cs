@@ -4,8 +4,9 @@
 // every backend it meets is then behind the others, which are answered before it is reached.
 //
 // What always holds: a query is sent to another backend once at most; one whose session ended is
-// sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay within the budget, so an overload does not
-// double itself; a table of a session that ended belongs to this list, and nobody else touches it.
+// sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay
+// within the budget, so an overload does not double itself; a table of a session that ended belongs
+// to this list, and nobody else touches it.
 
 using System;
 using System.Collections.Generic;
@@ -117,9 +118,12 @@ internal sealed class Resends
     /// <summary>The balancer stops: what waits is lost.</summary>
     public void Stop()
     {
-        foreach (var (_, queries) in _lost)
-            queries.DropAll();
-        _lost.Clear();
+        while (_lost.TryDequeue(out var lost))
+        {
+            var before = _counters[Counter.UnansweredLost];
+            lost.Queries.DropAll();
+            LogDone(lost.Id, _lostForGood + _counters[Counter.UnansweredLost] - before);
+        }
         _suspects.Clear();
         _counters.Add(Counter.UnansweredLost, _holds.Clear());
     }
@@ -144,8 +148,7 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
-            _log.Write(new LogEvent.QueriesResent(lost.Id, _resent, _lostForGood));
-            (_resent, _lostForGood) = (0, 0);
+            LogDone(lost.Id, _lostForGood);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
@@ -158,6 +161,13 @@ internal sealed class Resends
             _suspects.Dequeue();
         }
         _ownAnswers.Flush();
+    }
+
+    /// <summary>No more is done for the session that was the first to be lost.</summary>
+    private void LogDone(BackendId id, long lost)
+    {
+        _log.Write(new LogEvent.QueriesResent(id, _resent, lost));
+        (_resent, _lostForGood) = (0, 0);
     }
 
     /// <summary>
@@ -236,7 +246,8 @@ internal sealed class Resends
             return;
         if (!IsInBudget(now))
         {
-            _counters.Add(Counter.ResendsOverBudget);
+            if (suspect.TryNoteOverBudget(index))
+                _counters.Add(Counter.ResendsOverBudget);
             return;
         }
         var pair = _pairs.Make();

@@ -110,6 +110,35 @@ public sealed class QuarantineTests : CoreTest
     }
 
     [Fact]
+    public void TableIsFullAndOneThatHasNoRoomWasSentLast_NobodyRelapses()
+    {
+        var innocent = QueryFor("innocent");
+        KillTwiceWith(innocent);
+        Run(61);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        for (var n = 0; n < Limits.QuarantineCases; n++)
+        {
+            var asked = QueryFor($"other{n}");
+            (asked[0], asked[1]) = ((byte)(n >> 8), (byte)n);
+            Kernel.InjectDatagram(Client(1), asked);
+            if (n % 32 == 31)
+                Balancer.Turn();
+        }
+        Run(0.001);
+        var other = QueryFor("other4000");
+        KillWhoHas(other);
+        var client = Enumerable.Range(2, 9)
+            .First(client => BackendOf(client, QueryFor($"whose{client}")) != WhoHas(other));
+        Run(0.01);
+        Ask(client, innocent);
+        Run(0.01);
+        Ask(client, QueryFor("culprit"));
+        KillWhoHas(QueryFor("culprit"));
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
     public void InFlightAtOneDeath_IsAnsweredByAnother()
     {
         Ask(1, Killer);

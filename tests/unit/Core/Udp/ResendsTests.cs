@@ -397,9 +397,9 @@ public sealed class ResendsTests : CoreTest
             Ask(1, Query(n));
         Run(0.05);
         backends[0].Rebind();
+        backends[0].EchoesQueries = true;
         Run(0.2);
         Assert.Equal(Limits.LeastResendBudget, Count(Counter.ResendsFromSuspect));
-        backends[0].EchoesQueries = true;
         backends[0].Sessions[0].Close();
         Run(0.01);
 
@@ -569,6 +569,28 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void LookedAtAgain_IsOverBudgetOnce()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Silence(backends[0]);
+        for (var n = 0; n < 80; n++)
+            Kernel.InjectDatagram(Client(1), Query(n));
+        Run(0.3);
+        Assert.Equal(30, Count(Counter.ResendsOverBudget));
+        Silence(backends[2]);
+        for (var client = 2; client <= 4; client++)
+            Ask(client);
+        Run(0.3);
+        Assert.True(Snapshot("5303").IsSuspect);
+        var before = Count(Counter.ResendsOverBudget);
+        backends[2].Control!.SendHeartbeat();
+        Run(0.01);
+
+        Assert.False(Snapshot("5303").IsSuspect);
+        Assert.Equal(before, Count(Counter.ResendsOverBudget));
+    }
+
+    [Fact]
     public void BudgetThatIsSpent_IsThereAgainTenSecondsLater()
     {
         var backends = HealthyBackends("5301", "5302");
@@ -625,6 +647,25 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(5, Count(Counter.UnansweredLost));
         Assert.Equal(0, Balancer.Core.TimerCount);
         AssertNothingInFlight();
+    }
+
+    [Fact]
+    public void StopsBeforeAllAreSentAgain_TheRecordHasThem()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1, Query(1));
+        Ask(1, Query(2));
+        Kernel.RequestStop();
+        Run(0.01);
+        backends[0].Crash();
+        Kernel.RequestStop();
+        Run(0.1);
+
+        Assert.True(Balancer.HasStopped);
+        Assert.Equal(2, Count(Counter.UnansweredLost));
+        Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), 0, 2),
+            Log.Last<LogEvent.QueriesResent>());
     }
 
     // ---- Full queues ----
