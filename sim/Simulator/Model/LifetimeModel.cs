@@ -40,6 +40,9 @@ internal sealed class LifetimeModel(ReferenceModel model)
     /// <summary>A stop is completed in this turn, whatever is left.</summary>
     public bool IsStopDue => IsStopping && model.Now >= _stopDue;
 
+    /// <summary>A stop is closing what is open.</summary>
+    public bool ClosesAll => _closesAll;
+
     public void OnStopRequested()
     {
         IsStopping = true;

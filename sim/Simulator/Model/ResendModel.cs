@@ -34,6 +34,9 @@ internal sealed class ResendModel(ReferenceModel model)
     private sealed class Lost(ExpectedBackend backend, Queue<ExpectedQuery> queries)
     {
         public BackendId Id => backend.Name;
+
+        /// <summary>The stop itself ended the session, and no record is owed.</summary>
+        public bool IsOfStop { get; init; }
         public Queue<ExpectedQuery> Queries => queries;
         public long Resent { get; set; }
         public long LostForGood { get; set; }
@@ -113,7 +116,10 @@ internal sealed class ResendModel(ReferenceModel model)
         foreach (var query in queries)
             OnCut?.Invoke(session, query);
         _lastOver = new Walk(session, queries);
-        _lost.Enqueue(new Lost(session.Backend, queries));
+        _lost.Enqueue(new Lost(session.Backend, queries)
+        {
+            IsOfStop = session.Evidence == null && model.Life.ClosesAll,
+        });
     }
 
     public void OnSuspected(ExpectedSession session)
@@ -161,7 +167,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
     public void OnStopped()
     {
-        foreach (var lost in _lost)
+        foreach (var lost in _lost.Where(lost => !lost.IsOfStop))
         {
             model.Report(Finding.Untrue, "the log does not have what became of"
                 + $" {lost.Queries.Count} queries of backend {lost.Id}");
