@@ -142,6 +142,11 @@ public enum Counter
     /// <summary>Forwarded, and lost with a session; not sent again.</summary>
     UnansweredLost,
 
+    /// <summary>
+    /// Forwarded, and answered REFUSED when it would be sent again: backends died of it.
+    /// </summary>
+    UnansweredQuarantined,
+
     /// <summary>Queries sent to a second backend because a session ended.</summary>
     ResendsAfterLoss,
 
@@ -241,7 +246,7 @@ public sealed class Counters
 
     /// <summary>How forwarded queries end other than answered.</summary>
     public static readonly ImmutableArray<Counter> Unanswered = Range(
-        Counter.UnansweredTimedOut, Counter.UnansweredLost);
+        Counter.UnansweredTimedOut, Counter.UnansweredQuarantined);
 
     /// <summary>How accepted connections end.</summary>
     public static readonly ImmutableArray<Counter> ConnectionEnds = Range(

@@ -54,8 +54,10 @@ public sealed class LoadBalancer : IBackendReports
         _backends = new Backends(services, pairs, _quarantine, this);
         _remotes = new Remotes(services, _backends);
         var messages = new FirstMessages(_quarantine);
-        _resends = new Resends(services, pairs, _quarantine, messages, _remotes);
-        _udp = new UdpProxy(services, _remotes, _resends, _quarantine);
+        var forwarding = new Forwarding(_remotes);
+        var ownAnswers = new OwnAnswers(services);
+        _resends = new Resends(services, pairs, _quarantine, messages, forwarding, ownAnswers);
+        _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine, ownAnswers);
         _tcp = new TcpProxies(services, _remotes, messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
@@ -230,21 +232,19 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
-    void IBackendReports.OnSuspected(Backend backend)
+    void IBackendReports.OnSuspected(InFlight inFlight)
     {
-        _resends.OnSuspected(backend);
+        _resends.OnSuspected(inFlight);
         _tcp.LookAround();
     }
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnTrusted()
+    void IBackendReports.OnAtEase()
     {
         _resends.OnAtEase(_backends.All);
         _tcp.LookAround();
     }
-
-    void IBackendReports.OnUnstuck() => _resends.OnAtEase(_backends.All);
 
     // ---- The stop ----
 

@@ -4,15 +4,15 @@
 // query then answers at once, if its script is empty.
 //
 // The time begins when the query is put into a backend's queue, and anew with each byte that comes
-// from a backend which is not good for all of it. When that backend's session ends, it begins anew,
-// and is 50 ms; when the balancer's own process stood still, all of it is left after that, and
-// after the time in which no backend becomes suspect.
+// from a backend which is not good for all of it. It is longer for one that is old: its backend has
+// answered a heartbeat that was sent 100 ms after it. When the session ends, it begins anew, and is
+// 50 ms; when the balancer's own process stood still, all of it is left after that, and after the
+// time in which no backend becomes suspect.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
 //    nor stuck to the model, with an empty script, and not paused by a fault;
 //  - the backend that the policy sends it to second was not good for the whole of that time;
-//  - the first one was replaced at its path: its old session has 15 s to answer;
 //  - the query is none that every backend answers, or it ends backends; it was 5 s old when the
 //    session ended or was silent for so long, or when the process went on; it was refused, made
 //    room for another, or found the budget of copies used up;
@@ -273,14 +273,19 @@ internal sealed class S17NothingLost() : Check("S17")
             if (IsTooOldWhenSilent(asked, now))
                 Forget(asked);
             else if (asked.IsAwaited)
-                Await(asked, Silence + ToSpare);
+                Await(asked, SilenceOf(asked) + ToSpare);
         }
     }
 
     /// <summary>It is too old to be sent again when its backend was silent since then.</summary>
     private bool IsTooOldWhenSilent(Asked asked, Instant since) =>
-        Instant.Max(since + Silence, Model.Standstill.SilentUntil) + Steps
+        Instant.Max(since + SilenceOf(asked), Model.Standstill.SilentUntil) + Steps
             >= asked.Query.ArrivedAt + SpecifiedLimits.ResendTime;
+
+    /// <summary>How long its backend is silent before it is suspect.</summary>
+    private static Duration SilenceOf(Asked asked) =>
+        asked.First.Silence is var silence && asked.Query.SentAt <= silence.OldUntil
+            ? silence.LongWait + SpecifiedLimits.SilenceTime : Silence;
 
     private void Judge(Asked asked)
     {
@@ -288,6 +293,7 @@ internal sealed class S17NothingLost() : Check("S17")
         if (HasSaidSomething(asked))
         {
             var lastRead = Instant.Max(asked.First.LastReadAt, _wentOnAt);
+            var time = SilenceOf(asked);
             if (IsTooOldWhenSilent(asked, lastRead))
             {
                 Forget(asked);
@@ -295,7 +301,7 @@ internal sealed class S17NothingLost() : Check("S17")
             }
             asked.ReadsBefore = asked.First.Reads;
             asked.SinceTurn = asked.First.LastReadIn;
-            Await(asked, Silence + ToSpare, since: lastRead);
+            Await(asked, time + ToSpare, since: lastRead);
             return;
         }
         if (!IsOwed(asked))
@@ -322,12 +328,6 @@ internal sealed class S17NothingLost() : Check("S17")
     /// <summary>Whether an answer was owed, as far as its time has passed.</summary>
     private bool IsOwed(Asked asked)
     {
-        var first = asked.First;
-        if (!asked.IsFirstOver && asked.Second == null && first.IsRetired
-            && !WasGood(first, asked))
-        {
-            return false;
-        }
         if (asked.Second is { } second && !WasGood(second, asked))
             return false;
         foreach (var backend in Model.Policy.Backends)
@@ -342,7 +342,7 @@ internal sealed class S17NothingLost() : Check("S17")
     /// The first one has it still, is not good, and was not silent: its silence began later.
     /// </summary>
     private bool HasSaidSomething(Asked asked) => !asked.IsFirstOver && asked.Second == null
-        && asked.First.Reads != asked.ReadsBefore && !asked.First.IsRetired
+        && asked.First.Reads != asked.ReadsBefore
         && !WasGood(asked.First, asked);
 
     private bool WasGood(ExpectedSession session, Asked asked) =>

@@ -188,7 +188,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
             return;
         }
         var query = new ExpectedQuery(header.Peer, header.Local, payload.ToArray(), model.Now);
-        var taken = model.Flights.TryPut(first, query) ? first : GiveToAnother(first, query);
+        var taken = model.Flights.Give(first, query);
         OnRouted?.Invoke(header.Peer, IdOf(payload), taken ?? first);
         if (taken != null)
         {
@@ -203,25 +203,6 @@ internal sealed class ArrivalModel(ReferenceModel model)
         }
         if (remote != null)
             _ = taken != null ? remote.UdpForwarded++ : remote.UdpDropped++;
-    }
-
-    /// <summary>
-    /// A backend is stuck: others come before it now, each once, and last one that is suspect.
-    /// </summary>
-    private ExpectedBackend? GiveToAnother(ExpectedBackend stuck, ExpectedQuery query)
-    {
-        var asked = stuck;
-        while (Choose(query.Client.Address, out _) is { } other && other != stuck
-            && other != asked)
-        {
-            var isLast = other.IsStuck || other.IsSuspect;
-            if (model.Flights.TryPut(other, query))
-                return other;
-            if (isLast)
-                break;
-            asked = other;
-        }
-        return null;
     }
 
     private ExpectedBackend? Choose(Ipv4 client, out ExpectedRemote? remote)

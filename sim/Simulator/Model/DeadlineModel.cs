@@ -80,6 +80,8 @@ internal sealed class DeadlineModel(ReferenceModel model)
         }
         foreach (var session in model.Retired)
         {
+            if (IsFirst(session.Silence.DueAt, session.Silence.DueOrder))
+                (owner, what) = (session, session.Silence);
             if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
                 (owner, what) = (session, session.InFlight);
         }

@@ -302,10 +302,12 @@ internal sealed class DirectoryModel(ReferenceModel model)
             model.Stuck.OnSessionOver(backend);
             session.IsRetired = true;
             session.HasRefused = false;
-            SuspicionModel.OnSessionOver(session);
+            // It is watched on, if there is anything to be watched.
+            session.IsReadable = false;
+            if (!session.HasHello)
+                SuspicionModel.OnSessionOver(session);
             FailingModel.OnSessionOver(session);
             ProbeModel.OnSessionOver(session);
-            model.Resends.EndWalk(session);
             session.RetiredAt = model.Now;
             session.UnreadUntil = Instant.Never;
             session.PutOffTo = Instant.Zero;

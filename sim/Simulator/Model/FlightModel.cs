@@ -51,6 +51,9 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
 
     public bool IsGone { get; set; }
 
+    /// <summary>It was not sent once more since that would have been too many.</summary>
+    public bool WasOverBudget { get; set; }
+
     public string? Question { get; } = QuestionOf(packet);
 
     public int Blocks =>
@@ -68,6 +71,10 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     /// <summary>The same query for another backend.</summary>
     public ExpectedQuery Again() =>
         new(client, local, packet, arrivedAt) { WasResent = true, Original = this };
+
+    /// <summary>The same query, which other backends may not have any more.</summary>
+    public ExpectedQuery Resent() =>
+        new(client, local, packet, arrivedAt) { WasResent = true };
 
     /// <summary>A message's first two bytes, 0 for those that are missing.</summary>
     public static int IdOf(ReadOnlySpan<byte> message) =>
@@ -121,6 +128,8 @@ internal sealed class FlightModel
     public long TimeOutOrder { get; set; }
 
     public ExpectedQuery? Oldest => _queries.First?.Value;
+
+    public ExpectedQuery? Newest => _queries.Last?.Value;
 
     /// <summary>All of them, the one that was sent last first.</summary>
     public List<ExpectedQuery> NewestFirst

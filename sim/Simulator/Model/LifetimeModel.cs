@@ -37,6 +37,12 @@ internal sealed class LifetimeModel(ReferenceModel model)
     /// </summary>
     public bool HasStopped { get; private set; }
 
+    /// <summary>A stop is completed in this turn, whatever is left.</summary>
+    public bool IsStopDue => IsStopping && model.Now >= _stopDue;
+
+    /// <summary>A stop is closing what is open.</summary>
+    public bool ClosesAll => _closesAll;
+
     public void OnStopRequested()
     {
         IsStopping = true;

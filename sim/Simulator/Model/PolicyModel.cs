@@ -157,7 +157,8 @@ internal sealed class PolicyModel(bool probes)
         backend.Session?.Silence is { } silence && silence.Phase switch
         {
             Silence.Phases.Asked => true,
-            Silence.Phases.Waiting => now - silence.Since >= SpecifiedLimits.DoubtTime,
+            Silence.Phases.Waiting => !silence.WaitsForOld
+                && now - silence.Since >= SpecifiedLimits.DoubtTime,
             _ => false,
         };
 

@@ -26,10 +26,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private const int Refused = 5;
 
     private readonly Dictionary<string, Case> _cases = [];
-    private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer)> _answers = new();
+    private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer, int Batch)> _answers = new();
     private readonly Queue<string> _remembered = new();
     private int _deaths;
     private long _answersSeen;
+    private long _lastTurn;
+    private int _lateOfTurn;
 
     private sealed class Case
     {
@@ -54,7 +56,18 @@ internal sealed class QuarantineModel(ReferenceModel model)
     {
         model.Counters.Add(Counter.QueriesQuarantined);
         if (RefusalOf(query) is { } answer)
-            _answers.Enqueue((header.Peer, header.Local, answer));
+            _answers.Enqueue((header.Peer, header.Local, answer, -1));
+    }
+
+    /// <summary>A query that would be sent once more is refused, and answered alike.</summary>
+    public void RefuseLate(ExpectedQuery query)
+    {
+        if (RefusalOf(query.Packet) is not { } answer)
+            return;
+        if (_lastTurn != model.Turn)
+            (_lastTurn, _lateOfTurn) = (model.Turn, 0);
+        _answers.Enqueue((query.Client, query.Local, answer,
+            _lateOfTurn++ / SpecifiedLimits.DatagramsOfACall));
     }
 
     /// <summary>What says that a query is refused; null for what is no QUERY.</summary>
@@ -95,7 +108,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         foreach (var held in _cases.Values)
             held.Deaths.RemoveAll(death => death <= _deaths - SpecifiedLimits.DeathsRemembered);
         ForgetOld();
-        var overUdp = queries.Take(SpecifiedLimits.RefusalCases)
+        var walked = queries.Take(SpecifiedLimits.RefusalCases).ToArray();
+        var overUdp = walked
             .Where(query => query.Pair is not { IsAnswered: true })
             .Select(query => new Suspect(
                 KeyOf(query.Packet), query.Client, query.SentAt, query.Packet));
@@ -105,7 +119,17 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var excused = Instant.Zero;
         foreach (var ask in asks.Where(ask => ask.Message == null))
             excused = Instant.Max(excused, ask.SentAt);
+        foreach (var query in walked.Where(query => query.Pair is { IsAnswered: true }))
+        {
+            if (_cases.TryGetValue(KeyOf(query.Packet), out var late)
+                && model.Now < late.RefusedUntil)
+            {
+                excused = Instant.Max(excused, query.SentAt);
+                excused = Instant.Max(excused, late.RefusedUntil - late.Term);
+            }
+        }
         var present = new List<(Suspect Newest, Instant SentAt)>();
+        var unremembered = Instant.Zero;
         foreach (var same in overUdp.Concat(overTcp).GroupBy(suspect => suspect.Key))
         {
             if (_cases.TryGetValue(same.Key, out var known) && model.Now < known.RefusedUntil)
@@ -120,8 +144,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 present.Add((same.First(), first));
                 Charge(same.Key, model.Now - first);
             }
+            else
+            {
+                unremembered = Instant.Max(unremembered, same.Max(suspect => suspect.SentAt));
+            }
         }
-        var culprit = Culprit(present);
+        var culprit = Culprit(present, unremembered);
         if (culprit is var (newest, sentAt) && sentAt > excused)
             Convict(backend, newest);
     }
@@ -145,7 +173,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
         if (!IsDue(in header))
             return false;
         // A full socket takes none of those that were gathered.
-        var failed = why.Status == IoStatus.WouldBlock ? _answers.Count : 1;
+        var batch = _answers.Peek().Batch;
+        while (why.Status == IoStatus.WouldBlock && batch >= 0
+            && _lateOfTurn < (batch + 1) * SpecifiedLimits.DatagramsOfACall
+            && model.Resends.TryStep())
+        {
+            model.Arrivals.ReportUntold();
+        }
+        var failed = why.Status == IoStatus.WouldBlock
+            ? _answers.TakeWhile(due => due.Batch == batch).Count() : 1;
         for (var n = 0; n < failed; n++)
             _answers.Dequeue();
         model.Counters.Add(Counter.OwnAnswersFailed, failed);
@@ -195,13 +231,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
     /// Who was refused before and was the last that was sent at all; else who was there at the most
     /// deaths, and left its backends the shortest lives.
     /// </summary>
-    private (Suspect, Instant)? Culprit(List<(Suspect Newest, Instant SentAt)> present)
+    private (Suspect, Instant)? Culprit(
+        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered)
     {
         if (present.Count == 0)
             return null;
         var latest = present.Max(one => one.SentAt);
         var last = present.FindAll(one => one.SentAt == latest);
-        if (last.Count == 1 && _cases[last[0].Newest.Key].WasRefused)
+        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused)
             return last[0];
         var answered = new HashSet<string>(_remembered);
         return present

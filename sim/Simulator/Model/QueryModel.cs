@@ -57,6 +57,45 @@ internal sealed class QueryModel(ReferenceModel model)
         }
     }
 
+    /// <summary>
+    /// Puts a query into the queue of the backend that should have it, or of somebody else while
+    /// they refuse; who took it, null for nobody.
+    /// </summary>
+    public ExpectedBackend? Give(ExpectedBackend first, ExpectedQuery query) =>
+        TryPut(first, query) ? first : GiveToOthers(first, query);
+
+    /// <summary>
+    /// One has refused: others come before it now, each once, and last one that is suspect or
+    /// stuck. A query that somebody silent has already is not given to another such.
+    /// </summary>
+    public ExpectedBackend? GiveToOthers(ExpectedBackend refused, ExpectedQuery query)
+    {
+        var askedLast = refused;
+        while (Choose(query) is { } other && other != refused && other != askedLast
+            && (query.Pair == null || !other.IsSuspect))
+        {
+            var isLast = other.IsStuck || other.IsSuspect;
+            if (TryPut(other, query))
+                return other;
+            if (isLast)
+                break;
+            askedLast = other;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Whom the policy sends a query's client to now. For a query that no third backend may get it
+    /// is one that answers, if there is any as good.
+    /// </summary>
+    public ExpectedBackend? Choose(ExpectedQuery query)
+    {
+        var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
+        model.Arrivals.OweBinding();
+        return chosen == null || !query.WasResent || !PolicyModel.MayHang(chosen, model.Now)
+            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
+    }
+
     /// <summary>Puts a query into a backend's queue; false if it takes none for now.</summary>
     public bool TryPut(ExpectedBackend backend, ExpectedQuery query)
     {

@@ -158,7 +158,7 @@ internal sealed class ReferenceModel
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
     public int MostTimers => OwnTimers + Connections.Open.Count + 7 * Policy.Backends.Count
-        + Retired.Count + Repeats.Waiting + Stuck.Waiting;
+        + 3 * Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
 

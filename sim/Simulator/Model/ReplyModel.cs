@@ -117,6 +117,12 @@ internal sealed class ReplyModel(ReferenceModel model)
     {
         if (model.Quarantine.OnSent(in header, payload))
             return;
+        while (!IsNext(in header) && model.Resends.TryStep())
+        {
+            model.Arrivals.ReportUntold();
+            if (model.Quarantine.OnSent(in header, payload))
+                return;
+        }
         if (!_owed.TryPeek(out var owed))
         {
             Invented(in header, "no reply asked for it");
@@ -138,6 +144,12 @@ internal sealed class ReplyModel(ReferenceModel model)
     {
         if (model.Quarantine.OnSendFailed(in header, why))
             return 0;
+        while (!IsNext(in header) && model.Resends.TryStep())
+        {
+            model.Arrivals.ReportUntold();
+            if (model.Quarantine.OnSendFailed(in header, why))
+                return 0;
+        }
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
             || header.Length != owed.Length)
         {
@@ -179,6 +191,13 @@ internal sealed class ReplyModel(ReferenceModel model)
         IoStatus.Unreachable => Counter.RepliesUnreachable,
         _ => Counter.RepliesFailed,
     };
+
+    /// <summary>
+    /// Whether a datagram looks like the reply that is due; if not, it may answer a query that is
+    /// refused when it would be sent once more.
+    /// </summary>
+    private bool IsNext(in DatagramHeader header) => _owed.TryPeek(out var owed)
+        && header.Peer == owed.To && header.Local == owed.From && header.Length == owed.Length;
 
     private void Invented(in DatagramHeader header, string expected) =>
         model.Report(Finding.ReplyInvented,

@@ -39,6 +39,9 @@ internal sealed class ResendModel(ReferenceModel model)
         /// <summary>Others that end at the same time are known by then.</summary>
         public Instant DueAt => endedAt + SpecifiedLimits.LostWaitFor;
         public BackendId Id => backend.Name;
+
+        /// <summary>The stop itself ended the session, and no record is owed.</summary>
+        public bool IsOfStop { get; init; }
         public Queue<ExpectedQuery> Queries => queries;
         public long Resent { get; set; }
         public long LostForGood { get; set; }
@@ -119,8 +122,10 @@ internal sealed class ResendModel(ReferenceModel model)
         foreach (var query in queries)
             OnCut?.Invoke(session, query);
         _lastOver = new Walk(session, queries);
-        _lost.Enqueue(new Lost(
-            session.Backend, queries, model.Now));
+        _lost.Enqueue(new Lost(session.Backend, queries, model.Now)
+        {
+            IsOfStop = session.Evidence == null && model.Life.ClosesAll,
+        });
     }
 
     public void OnSuspected(ExpectedSession session)
@@ -157,22 +162,41 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             if (backend is { IsSuspect: true, Session: { } suspect })
                 OnSuspected(suspect);
+            if (model.Retired.Find(session => session.Backend == backend) is
+                { Silence.IsSuspect: true } retired)
+            {
+                OnSuspected(retired);
+            }
         }
     }
 
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
     public void OnStopped()
     {
-        foreach (var lost in _lost)
+        foreach (var lost in _lost.Where(lost => !lost.IsOfStop))
         {
-            foreach (var query in lost.Queries)
-                model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+            model.Report(Finding.Untrue, "the log does not have what became of"
+                + $" {lost.Queries.Count} queries of backend {lost.Id}");
         }
+        LoseAll();
         foreach (var held in _held)
             model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
         _held.Clear();
-        _lost.Clear();
         _walks.Clear();
+    }
+
+    /// <summary>What is left of sessions that ended is lost, and that is logged.</summary>
+    private void LoseAll()
+    {
+        while (_lost.TryDequeue(out var lost))
+        {
+            foreach (var query in lost.Queries)
+            {
+                if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
+                    lost.LostForGood++;
+            }
+            model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
+        }
     }
 
     /// <summary>All of this turn's are sent by now.</summary>
@@ -189,6 +213,8 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>A session's are done, as the log has it.</summary>
     public void FinishTo(LogEvent.QueriesResent logged)
     {
+        if (model.Life.IsStopDue)
+            LoseAll();
         while (!model.Lines.IsOwed(logged) && TryStep())
             model.Arrivals.ReportUntold();
     }
@@ -236,23 +262,34 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void AskAgain(HeldQuery held)
     {
+        if (model.Quarantine.IsRefused(held.Query.Packet))
+            Refuse(held.Query);
+        else if (!TryAskAgain(held))
+            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+    }
+
+    private bool TryAskAgain(HeldQuery held)
+    {
         var query = held.Query;
-        var chosen = Choose(query);
-        var isOther = chosen?.Session != held.Session;
-        var again = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt)
-        {
-            WasResent = query.WasResent || isOther,
-        };
-        if (chosen == null || (isOther && query.WasResent) || !model.Flights.TryPut(chosen, again))
-            model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
+        var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt);
+        if (model.Flights.Choose(same) is not { } chosen)
+            return false;
+        var isSame = chosen.Session == held.Session;
+        if (isSame && model.Flights.TryPut(chosen, query.WasResent ? same.Resent() : same))
+            return true;
+        if (query.WasResent)
+            return false;
+        return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
+            : model.Flights.Give(chosen, same.Resent())) != null;
     }
 
     private void SendLost(Lost lost, ExpectedQuery query)
     {
-        var isRefused = model.Quarantine.IsRefused(query.Packet);
-        if (isRefused)
-            model.Flights.OnGivenUp?.Invoke(query);
-        if (query.MayBeSentAgain(lost.EndedAt) && !isRefused && TrySend(query))
+        if (model.Quarantine.IsRefused(query.Packet))
+        {
+            lost.LostForGood += Refuse(query) ? 1 : 0;
+        }
+        else if (query.MayBeSentAgain(lost.EndedAt) && TrySend(query))
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
@@ -263,15 +300,21 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    /// <summary>Backends have died of it since it came: it is answered so.</summary>
+    private bool Refuse(ExpectedQuery query)
+    {
+        model.Flights.OnGivenUp?.Invoke(query);
+        if (!model.Flights.LeaveUnanswered(query, Counter.UnansweredQuarantined))
+            return false;
+        model.Quarantine.RefuseLate(query);
+        return true;
+    }
+
     private bool TrySend(ExpectedQuery query)
     {
-        var first = ChooseLast(query);
-        if (first == null)
-            return false;
-        if (model.Flights.TryPut(first, query.Again()))
-            return true;
-        var second = ChooseLast(query);
-        return second != null && second != first && model.Flights.TryPut(second, query.Again());
+        var again = query.Again();
+        return model.Flights.Choose(again) is { } first
+            && model.Flights.Give(first, again) != null;
     }
 
     private void CopyToAnother(ExpectedSession suspect, ExpectedQuery query)
@@ -280,41 +323,30 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         if (model.Quarantine.IsRefused(query.Packet))
         {
-            model.Flights.OnGivenUp?.Invoke(query);
+            Refuse(query);
+            // It stays where it is, and what that says of it is late.
+            query.Pair = new ExpectedPair();
+            query.Pair.TryAnswer();
             return;
         }
-        var other = ChooseLast(query);
+        var copy = query.Again();
+        var other = model.Flights.Choose(copy);
         if (other == null || other.IsSuspect)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
-            model.Counters.Add(Counter.ResendsOverBudget);
+            model.Counters.Add(Counter.ResendsOverBudget, query.WasOverBudget ? 0 : 1);
+            query.WasOverBudget = true;
             model.Flights.OnGivenUp?.Invoke(query);
             return;
         }
-        var copy = query.Again();
         copy.Pair = new ExpectedPair();
-        if (!model.Flights.TryPut(other, copy))
+        if (model.Flights.Give(other, copy) == null)
             return;
         query.Pair = copy.Pair;
         model.Counters.Add(Counter.ResendsFromSuspect);
         Note(_copied);
-    }
-
-    private ExpectedBackend? Choose(ExpectedQuery query)
-    {
-        var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
-        model.Arrivals.OweBinding();
-        return chosen;
-    }
-
-    /// <summary>As Choose, for a query that no third backend may get.</summary>
-    private ExpectedBackend? ChooseLast(ExpectedQuery query)
-    {
-        var chosen = Choose(query);
-        return chosen == null || !PolicyModel.MayHang(chosen, model.Now)
-            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
     }
 
     private void Note(Dictionary<long, long> counts) =>

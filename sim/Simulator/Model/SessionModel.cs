@@ -112,7 +112,7 @@ internal sealed class SessionModel(ReferenceModel model)
             }
             return;
         }
-        if (!session.IsRetired && bytes.Length > 0)
+        if (bytes.Length > 0)
             model.Suspicion.OnByte(session);
         while (session.Evidence == null && session.Decoder.TryNext(ref bytes, out var frame))
         {
@@ -120,7 +120,7 @@ internal sealed class SessionModel(ReferenceModel model)
             if (session.Evidence == null || session.IsRetired)
                 model.Replies.OnFrame();
         }
-        if (session.Evidence == null && !session.IsRetired)
+        if (session.Evidence == null)
             model.Suspicion.OnWasRead(session);
     }
 
@@ -151,6 +151,11 @@ internal sealed class SessionModel(ReferenceModel model)
                 Ends(session, FaultCause.TcpFrameOnControlSession);
                 break;
             case SeenFrame.ServerHeartbeat when session.IsRetired:
+                if (session.HasHeartbeatOut && session.Written >= session.HeartbeatEnd)
+                {
+                    SuspicionModel.OnHeartbeatAnswered(session);
+                    session.HeartbeatAt = Instant.Never;
+                }
                 break;
             case SeenFrame.ServerHeartbeat when !session.HasHeartbeatOut
                 || session.Written < session.HeartbeatEnd:
@@ -159,6 +164,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
+                SuspicionModel.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
                 session.PutOffTo = Instant.Zero;
@@ -286,6 +292,18 @@ internal sealed class SessionModel(ReferenceModel model)
         session.HeartbeatEnd = session.Written + session.Owed.Count;
     }
 
+    /// <summary>One that retired is asked for a heartbeat, unless one is out.</summary>
+    public static void AskRetired(ExpectedSession session, Instant now)
+    {
+        if (session.HasHeartbeatOut)
+            return;
+        session.HeartbeatAt = now;
+        if (session.IsLost)
+            return;
+        session.Owed.Append(Heartbeat);
+        session.HeartbeatEnd = session.Written + session.Owed.Count;
+    }
+
     /// <summary>Whether a heartbeat is due because the backend is silent.</summary>
     private bool IsAsked(ExpectedSession session)
     {
@@ -300,7 +318,12 @@ internal sealed class SessionModel(ReferenceModel model)
     private void NotePlaceOfWrite(ExpectedSession session)
     {
         if (session.IsRetired)
+        {
+            // What was left is written when it is writable, and what is new when it is asked.
+            if (session.Owed.Count == 0)
+                model.Deadlines.ServeSilenceOf(session);
             return;
+        }
         var due = session.StallDue;
         if (session.StalledSince != Instant.Never && due <= model.Now
             && session.StallTriedIn != model.Turn)
@@ -339,8 +362,10 @@ internal sealed class SessionModel(ReferenceModel model)
             if (session.Owed.Count > 0 || session.IsRetired)
                 return;
             model.Stuck.OnDrained(session.Backend);
-            if (wasStuck)
-                model.Resends.LookAgain();
+            if (!wasStuck)
+                return;
+            model.Resends.LookAgain();
+            model.Connections.OnBackendsChanged();
         }
     }
 

@@ -51,6 +51,24 @@ internal sealed class Silence
 
     public Duration Proof { get; set; }
 
+    /// <summary>How long nothing may come in Waiting; more if all of it is old.</summary>
+    public Duration Wait { get; set; } = SpecifiedLimits.SilenceTime;
+
+    /// <summary>
+    /// Queries that were queued by then are old: it has answered a heartbeat since, that was sent
+    /// well after them.
+    /// </summary>
+    public Instant OldUntil { get; set; } = Instant.Zero - SpecifiedLimits.SilenceTime;
+
+    /// <summary>How often such heartbeats were answered with no newer query there.</summary>
+    public int InVain { get; set; }
+
+    /// <summary>How long old queries are waited for.</summary>
+    public Duration LongWait => Duration.Min(SpecifiedLimits.HeartbeatInterval,
+        new Duration(SpecifiedLimits.SilenceTime.Nanoseconds << Math.Min(InVain + 1, 20)));
+
+    public bool WaitsForOld => Phase == Phases.Waiting && Wait > SpecifiedLimits.SilenceTime;
+
     /// <summary>It was asked since the last byte.</summary>
     public bool WasAsked { get; set; }
 
@@ -64,10 +82,22 @@ internal sealed class SuspicionModel(ReferenceModel model)
     public void OnQuery(ExpectedSession session)
     {
         var silence = session.Silence;
-        if (silence.Phase != Silence.Phases.Idle)
+        if (silence.Phase == Silence.Phases.Idle)
+            WaitFor(silence, SpecifiedLimits.SilenceTime);
+        if (!silence.WaitsForOld)
             return;
+        // A newer one brings the question forward, and never puts it off.
+        var left = silence.Since + silence.Wait - model.Now;
+        silence.Since = model.Now
+            - (SpecifiedLimits.SilenceTime - Duration.Min(left, SpecifiedLimits.SilenceTime));
+        silence.Wait = SpecifiedLimits.SilenceTime;
+    }
+
+    private void WaitFor(Silence silence, Duration time)
+    {
         silence.Phase = Silence.Phases.Waiting;
         silence.Since = model.Now;
+        silence.Wait = time;
         if (silence.DueAt == Instant.Never)
             LookAgain(silence);
     }
@@ -96,8 +126,22 @@ internal sealed class SuspicionModel(ReferenceModel model)
     /// <summary>What a read brought was taken in; what is left is waited for from now on.</summary>
     public void OnWasRead(ExpectedSession session)
     {
-        if (session.InFlight.Count > 0)
-            OnQuery(session);
+        var silence = session.Silence;
+        if (session.InFlight.Newest is { } newest && silence.Phase == Silence.Phases.Idle)
+        {
+            WaitFor(silence, newest.SentAt <= silence.OldUntil
+                ? silence.LongWait : SpecifiedLimits.SilenceTime);
+        }
+    }
+
+    /// <summary>It answered the heartbeat that was out.</summary>
+    public static void OnHeartbeatAnswered(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        var hasNewer = session.InFlight.Newest is not { } newest
+            || newest.SentAt > silence.OldUntil;
+        silence.InVain = hasNewer ? 0 : silence.InVain + 1;
+        silence.OldUntil = session.HeartbeatAt - SpecifiedLimits.SilenceTime;
     }
 
     public static void OnSessionOver(ExpectedSession session)
@@ -132,9 +176,9 @@ internal sealed class SuspicionModel(ReferenceModel model)
         switch (silence.Phase)
         {
             case Silence.Phases.Waiting
-                when model.Now < silence.Since + SpecifiedLimits.SilenceTime:
+                when model.Now < silence.Since + silence.Wait:
                 LookAgain(silence);
-                silence.DueAt = silence.Since + SpecifiedLimits.SilenceTime;
+                silence.DueAt = Instant.Min(silence.DueAt, silence.Since + silence.Wait);
                 break;
             case Silence.Phases.Waiting:
                 silence.Phase = Silence.Phases.Asked;
@@ -160,7 +204,10 @@ internal sealed class SuspicionModel(ReferenceModel model)
     private void Ask(ExpectedSession session)
     {
         session.Silence.WasAsked = true;
-        session.OwesQuestion = !session.HasHeartbeatOut;
+        if (session.IsRetired)
+            SessionModel.AskRetired(session, model.Now);
+        else
+            session.OwesQuestion = !session.HasHeartbeatOut;
         LookAgain(session.Silence);
     }
 
@@ -174,9 +221,12 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var longer = Duration.Min(silence.Proof + silence.Proof, SpecifiedLimits.LongestProof);
         silence.Proof = !again ? Duration.Zero
             : longer > SpecifiedLimits.FirstProof ? longer : SpecifiedLimits.FirstProof;
-        model.Counters.Add(Counter.BackendsSuspected);
-        model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name, session.Backend.Path,
-            model.Now - silence.Since, session.InFlight.Count));
+        if (!session.IsRetired)
+        {
+            model.Counters.Add(Counter.BackendsSuspected);
+            model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
+                session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
+        }
         model.Resends.OnSuspected(session);
         model.Connections.OnBackendsChanged();
     }
@@ -187,6 +237,11 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.Phase = Silence.Phases.Idle;
         silence.DueAt = Instant.Never;
         silence.TrustedAt = model.Now;
+        if (session.IsRetired)
+        {
+            model.Resends.EndWalk(session);
+            return;
+        }
         model.Counters.Add(Counter.BackendsTrusted);
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));

@@ -39,7 +39,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private readonly SessionTurns _turns;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
-    private readonly Suspicion _suspicion;
+    private Suspicion _suspicion;
     private readonly AnswerRecord _answers;
     private readonly Prober _prober;
     private SessionTurn _turn;
@@ -56,6 +56,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private int _quietTriesLeft;
     private Instant _warmAt;
     private Instant _helloAt;
+    private Instant _heartbeatAt;
     private EntryIdentity _identity;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
@@ -148,6 +149,9 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     public long SessionNumber => _connectsStarted;
 
     public bool IsSuspect => _suspicion.IsSuspect;
+
+    /// <summary>The queries in flight on its retired session, if that is suspect.</summary>
+    public InFlight? RetiredSuspect => _retired?.SuspectInFlight;
 
     /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
     public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
@@ -260,10 +264,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// <summary>Leaves the session to end by itself; one at most is kept so.</summary>
     private void Retire(Instant now)
     {
+        var watch = _suspicion;
+        _suspicion = new Suspicion(_services.Timers, _services.Standstill, this);
+        var askedAt = _heartbeatTimeout.IsArmed ? _heartbeatAt : Instant.Never;
         DisarmSessionTimers();
         OnQueueGone(now);
         _retired?.End(now);
-        _retired = new RetiredSession(_services, _reports, _turns, this, _session, now);
+        _retired = new RetiredSession(
+            _services, _reports, _turns, this, _session, watch, askedAt, now);
         _session = new ControlSession(_services, _pairs, _quarantine);
     }
 
@@ -340,6 +348,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.SendHeartbeat();
         _flushList.Add(this);
         _turn.HasPutOff = false;
+        _heartbeatAt = now;
         _services.Timers.Arm(_heartbeatTimeout, now + Limits.HeartbeatTimeout);
         _services.Log.Write(new LogEvent.HeartbeatSent(Id));
     }
@@ -348,6 +357,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
+        _suspicion.OnHeartbeatAnswered(_heartbeatAt);
         _services.Log.Write(new LogEvent.HeartbeatAnswered(Id));
     }
 
@@ -492,7 +502,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    bool ISuspect.HasQueries => InFlight.Count > 0;
+    Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
 
     void ISuspect.AskForHeartbeat(Instant now)
     {
@@ -504,7 +514,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
-        _reports.OnSuspected(this);
+        _reports.OnSuspected(InFlight);
     }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect)
@@ -512,7 +522,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
-        _reports.OnTrusted();
+        _reports.OnAtEase();
     }
 
     // ---- Probes ----
@@ -598,7 +608,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _refusedQuery = false;
         _stuck.OnDrained(now);
         if (wasStuck)
-            _reports.OnUnstuck();
+            _reports.OnAtEase();
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;

@@ -35,17 +35,16 @@ internal interface IBackendReports
     /// </summary>
     void OnDied(Instant now, Backend backend);
 
-    /// <summary>A backend became suspect: others should have what it has in flight.</summary>
-    void OnSuspected(Backend backend);
+    /// <summary>A session became suspect: others should have what it has in flight.</summary>
+    void OnSuspected(InFlight inFlight);
 
     /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
     /// </summary>
     void OnDoubt(Instant now, Backend backend);
 
-    /// <summary>A suspect backend is trusted again.</summary>
-    void OnTrusted();
-
-    /// <summary>A backend that was stuck has taken everything.</summary>
-    void OnUnstuck();
+    /// <summary>
+    /// A suspect backend is trusted again, or one that was stuck has taken everything.
+    /// </summary>
+    void OnAtEase();
 }

@@ -24,7 +24,7 @@ internal enum ReplyMatch
     /// <summary>It answers none of them.</summary>
     None,
 
-    /// <summary>It answers one, which another backend has answered before.</summary>
+    /// <summary>It answers one that is answered already, mostly by another backend.</summary>
     Duplicate,
 
     /// <summary>It answers one for the first time.</summary>
@@ -84,10 +84,16 @@ internal sealed class InFlight
         public int FirstBlock;
         public ushort Length;
         public bool WasResent;
+        public bool WasOverBudget;
     }
 
     /// <summary>Queries in flight now, those included that another backend has answered.</summary>
     public int Count { get; private set; }
+
+    /// <summary>
+    /// When the newest of them was put into the session's queue; Never if there is none.
+    /// </summary>
+    public Instant NewestAt => _newest == 0 ? Instant.Never : _entries[_newest - 1].SentAt;
 
     /// <summary>
     /// The next entry that a walk from the newest to the oldest looks at, as a link.
@@ -239,7 +245,7 @@ internal sealed class InFlight
     /// <summary>When the query at the index was put into the session's queue.</summary>
     public Instant SentAt(int index) => _entries[index].SentAt;
 
-    /// <summary>Whether another backend has answered the query at the index.</summary>
+    /// <summary>Whether another, or the balancer, has answered the query at the index.</summary>
     public bool IsAnswered(int index) => _pairs.IsAnswered(_entries[index].Pair);
 
     public Endpoint ClientOf(int index) => new(_entries[index].Client, _entries[index].Port);
@@ -257,6 +263,26 @@ internal sealed class InFlight
         ref var entry = ref _entries[index];
         Verify.That(entry.Pair == 0 && !entry.WasResent, "a query is sent again once");
         entry.Pair = pair;
+    }
+
+    /// <summary>
+    /// Notes that the budget has no room for the query at the index; false if that is known.
+    /// </summary>
+    public bool TryNoteOverBudget(int index)
+    {
+        var isNew = !_entries[index].WasOverBudget;
+        _entries[index].WasOverBudget = true;
+        return isNew;
+    }
+
+    /// <summary>
+    /// The balancer itself answered the query at the index; a reply to it is a duplicate.
+    /// </summary>
+    public void SetAnswered(int index)
+    {
+        var pair = _pairs.Make();
+        _pairs.TryAnswer(pair);
+        SetPair(index, pair);
     }
 
     /// <summary>Removes the query at the index; what it became, somebody else counts.</summary>

@@ -1,8 +1,10 @@
 // Owns the session to a socket that was replaced: another socket stands at the backend's path and
 // is connected to, but the process behind the old one may still answer what it was asked. Its
-// replies are delivered until it ends, breaks the protocol, or has had its time.
+// replies are delivered until it ends, breaks the protocol, or has had its time. That process may
+// hang as any other: its silence is watched on, and others get what it has in flight.
 //
-// What always holds: nothing new is sent on it but what was queued before; what happens on it
+// What always holds: nothing new is sent on it but what was queued before, and heartbeats, of which
+// one is out at most; what happens on it
 // touches nothing of the backend's new session; it ends once, and takes its stream and its timer
 // with it.
 
@@ -11,7 +13,7 @@ using System;
 namespace Balancer.Core;
 
 /// <summary>A session that is left to end.</summary>
-internal sealed class RetiredSession : IStreamOwner, ISessionReader
+internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
@@ -19,12 +21,20 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
     private SessionTurn _turn;
     private readonly Backend _backend;
     private readonly ControlSession _session;
+    private readonly Suspicion _suspicion;
     private readonly Timer _end;
+    private Instant _askedAt;
 
-    /// <summary>Takes the session over; the backend that had it does not touch it again.</summary>
+    /// <summary>
+    /// Takes the session over, with what is known of its silence, and when it was asked for the
+    /// heartbeat that is out, Never if none is; the backend that had it does not touch it again.
+    /// </summary>
     public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
-        Backend backend, ControlSession session, Instant now)
+        Backend backend, ControlSession session, Suspicion suspicion, Instant askedAt, Instant now)
     {
+        _suspicion = suspicion;
+        _suspicion.PassTo(this);
+        _askedAt = askedAt;
         _services = services;
         _reports = reports;
         _turns = turns;
@@ -38,6 +48,9 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
     }
 
     public bool HasEnded { get; private set; }
+
+    /// <summary>The queries in flight on it, if it is suspect; else null.</summary>
+    public InFlight? SuspectInFlight => _suspicion.IsSuspect ? _session.InFlight : null;
 
     /// <summary>Whether a reply may still come on it that somebody waits for.</summary>
     public bool AwaitsReply(Instant now) => !HasEnded && _session.InFlight.AwaitsReply(now);
@@ -60,6 +73,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             return;
         HasEnded = true;
         _services.Timers.Disarm(_end);
+        _suspicion.OnSessionEnded();
         _services.Owners.Remove(_session.Stream);
         _reports.OnSessionLost(now, _backend, _session.TakeInFlight());
         _session.End();
@@ -91,6 +105,30 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             End(now);
     }
 
+    bool ISuspect.HasUnread => _turn.IsReadable;
+
+    Instant ISuspect.NewestQueryAt => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
+
+    void ISuspect.AskForHeartbeat(Instant now)
+    {
+        if (_askedAt != Instant.Never)
+            return;
+        _askedAt = now;
+        _session.SendHeartbeat();
+        Flush(now);
+    }
+
+    private void OnHeartbeatAnswer()
+    {
+        _suspicion.OnHeartbeatAnswered(_askedAt);
+        _askedAt = Instant.Never;
+    }
+
+    void ISuspect.OnSuspected(Instant now, Duration silent) =>
+        _reports.OnSuspected(_session.InFlight);
+
+    void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalk();
+
     ref SessionTurn ISessionReader.Turn => ref _turn;
 
     int ISessionReader.Read(Instant now, int mostBytes, out bool mayHaveMore)
@@ -108,6 +146,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             return 0;
         }
         mayHaveMore = result.Count == mostBytes;
+        _suspicion.OnByte(now);
         ReadOnlySpan<byte> input = buffer[..result.Count];
         var frames = 0;
         while (!HasEnded)
@@ -120,11 +159,18 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader
             {
                 _reports.OnReply(now, in frame, _session.InFlight, starting: null);
             }
-            else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
+            else if (status == FrameStatus.Frame && frame.Type == FrameType.ServerHeartbeat)
+            {
+                // One that nobody asked for does no harm here.
+                if (_askedAt != Instant.Never && !_session.HasUnsentHeartbeat)
+                    OnHeartbeatAnswer();
+            }
+            else
             {
                 End(now);
             }
         }
+        _suspicion.OnRead(now);
         return frames;
     }
 }

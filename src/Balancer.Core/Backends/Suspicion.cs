@@ -11,6 +11,10 @@
 // something is found out as fast as any. A backend that was believed again a short while ago has to
 // prove itself: it answers heartbeats, one after the other, for as long as it takes.
 //
+// A query that is never answered is no question any more once a heartbeat was answered that was
+// sent 100 ms after it. As long as there are only such, the next heartbeat is sent after 200 ms,
+// then after 400, and so on, and at once 100 ms after a newer query.
+//
 // One timer does it all. It is left armed when a byte comes, because a busy backend sends one for
 // every query, and finds out for itself that there is nothing to do.
 //
@@ -18,19 +22,24 @@
 // backend: the balancer stood still, or the whole machine did. It begins again; and as backends may
 // go on later than the balancer, none becomes suspect in the time that is given after that.
 //
+// It watches a session, and goes on when that retires (RetiredSession).
+//
 // What always holds: the backend is suspect exactly in Suspect and Proving; in Waiting and Asked
 // the timer is armed; each BackendTrusted ends one BackendSuspected.
 
 namespace Balancer.Core;
 
-/// <summary>What a backend does when it is suspected.</summary>
+/// <summary>What a backend does, or its retired session, when it is suspected.</summary>
 internal interface ISuspect
 {
     /// <summary>Something that came on its session lies unread.</summary>
     bool HasUnread { get; }
 
-    /// <summary>It has queries that it has not answered.</summary>
-    bool HasQueries { get; }
+    /// <summary>
+    /// When the newest of the queries was put into its queue that it has not answered; Never if
+    /// there is none.
+    /// </summary>
+    Instant NewestQueryAt { get; }
 
     /// <summary>Sends a heartbeat, unless one is out.</summary>
     void AskForHeartbeat(Instant now);
@@ -45,9 +54,12 @@ internal interface ISuspect
 /// <summary>Watches one backend's silence.</summary>
 internal sealed class Suspicion
 {
+    private static readonly Duration FirstLongWait = Limits.SilenceTime + Limits.SilenceTime;
+    private static readonly Instant BeforeAll = Instant.Zero - Limits.SilenceTime;
+
     private readonly Timers _timers;
     private readonly Standstill _standstill;
-    private readonly ISuspect _backend;
+    private ISuspect _watched;
     private readonly Timer _timer;
     private Phase _phase;
     private Instant _since;
@@ -57,11 +69,19 @@ internal sealed class Suspicion
     private Duration _proof;
     private bool _wasAsked;
 
-    public Suspicion(Timers timers, Standstill standstill, ISuspect backend)
+    /// <summary>How long the wait is that began at _since.</summary>
+    private Duration _wait;
+
+    /// <summary>How long it is for queries that were put into its queue up to _oldUntil.</summary>
+    private Duration _longWait = FirstLongWait;
+
+    private Instant _oldUntil = BeforeAll;
+
+    public Suspicion(Timers timers, Standstill standstill, ISuspect watched)
     {
         _timers = timers;
         _standstill = standstill;
-        _backend = backend;
+        _watched = watched;
         _timer = new Timer(OnDue);
     }
 
@@ -95,15 +115,30 @@ internal sealed class Suspicion
     /// better sent to another.
     /// </summary>
     public bool IsDoubtful(Instant now) => _phase == Phase.Asked
-        || (_phase == Phase.Waiting && now - _since >= Limits.DoubtTime);
+        || (_phase == Phase.Waiting && _wait == Limits.SilenceTime
+            && now - _since >= Limits.DoubtTime);
 
     /// <summary>A query was put into the backend's queue.</summary>
     public void OnQuery(Instant now)
     {
-        if (_phase != Phase.Idle)
-            return;
+        if (_phase == Phase.Idle)
+        {
+            Wait(now, Limits.SilenceTime);
+        }
+        else if (_phase == Phase.Waiting && _wait != Limits.SilenceTime)
+        {
+            // No longer than for this one, and no longer than it would have been without it.
+            var end = Instant.Min(_since + _wait, now + Limits.SilenceTime);
+            _since = end - Limits.SilenceTime;
+            _wait = Limits.SilenceTime;
+        }
+    }
+
+    private void Wait(Instant now, Duration time)
+    {
         _phase = Phase.Waiting;
         _since = now;
+        _wait = time;
         if (!_timer.IsArmed)
             _timers.Arm(_timer, now + Limits.SilenceTime);
     }
@@ -135,19 +170,32 @@ internal sealed class Suspicion
     /// <summary>What came was dealt with: the queries that are left are waited for.</summary>
     public void OnRead(Instant now)
     {
-        if (_backend.HasQueries)
-            OnQuery(now);
+        var newest = _watched.NewestQueryAt;
+        if (newest != Instant.Never && _phase == Phase.Idle)
+            Wait(now, newest > _oldUntil ? Limits.SilenceTime : _longWait);
     }
 
-    /// <summary>
-    /// The session ended or was replaced: the next one begins with a clean sheet.
-    /// </summary>
+    /// <summary>A heartbeat was answered that was sent then.</summary>
+    public void OnHeartbeatAnswered(Instant sentAt)
+    {
+        var isNewer = _watched.NewestQueryAt > _oldUntil;
+        _longWait = isNewer ? FirstLongWait
+            : Duration.Min(_longWait + _longWait, Limits.HeartbeatInterval);
+        _oldUntil = sentAt - Limits.SilenceTime;
+    }
+
+    /// <summary>The session that it watches is somebody else's from now on.</summary>
+    public void PassTo(ISuspect heir) => _watched = heir;
+
+    /// <summary>The session ended: the next one begins with a clean sheet.</summary>
     public void OnSessionEnded()
     {
         _timers.Disarm(_timer);
         _phase = Phase.Idle;
         _trustedAt = Instant.Never;
         _proof = Duration.Zero;
+        _oldUntil = BeforeAll;
+        _longWait = FirstLongWait;
     }
 
     private void OnDue(Instant now)
@@ -155,15 +203,16 @@ internal sealed class Suspicion
         if (_phase == Phase.Idle)
             return;
         Verify.That(_phase != Phase.Suspect, "nothing is due of a backend that is silent");
-        if (now - _timer.Deadline > Limits.LatenessAllowed || _backend.HasUnread)
+        if (now - _timer.Deadline > Limits.LatenessAllowed || _watched.HasUnread)
         {
             if (_phase == Phase.Waiting)
                 _since = now;
             _timers.Arm(_timer, now + Limits.SilenceTime);
         }
-        else if (_phase == Phase.Waiting && _since + Limits.SilenceTime > now)
+        else if (_phase == Phase.Waiting && _since + _wait > now)
         {
-            _timers.Arm(_timer, _since + Limits.SilenceTime);
+            // A newer query may make the wait shorter, so no more than that is slept.
+            _timers.Arm(_timer, Instant.Min(_since + _wait, now + Limits.SilenceTime));
         }
         else if (IsCondemned && _standstill.ExtendShort(now) > now)
         {
@@ -187,8 +236,9 @@ internal sealed class Suspicion
             if (_phase == Phase.Waiting)
                 _phase = Phase.Asked;
             _wasAsked = true;
-            _backend.AskForHeartbeat(now);
             _timers.Arm(_timer, now + Limits.SilenceTime);
+            // The session may end by this.
+            _watched.AskForHeartbeat(now);
         }
     }
 
@@ -200,7 +250,7 @@ internal sealed class Suspicion
             ? Duration.Max(
                 Limits.FirstProof, Duration.Min(_proof + _proof, Limits.LongestProof))
             : Duration.Zero;
-        _backend.OnSuspected(now, now - _since);
+        _watched.OnSuspected(now, now - _since);
     }
 
     private bool NeedsProof(Instant now) =>
@@ -211,6 +261,6 @@ internal sealed class Suspicion
         _timers.Disarm(_timer);
         _phase = Phase.Idle;
         _trustedAt = now;
-        _backend.OnTrusted(now, now - _suspectSince);
+        _watched.OnTrusted(now, now - _suspectSince);
     }
 }

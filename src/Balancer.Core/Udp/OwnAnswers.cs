@@ -2,7 +2,8 @@
 // can be read, and nothing else. They are no longer than the queries, so nobody is paid for a
 // forged source address.
 //
-// They are sent batch by batch as the queries come, so there is always room for one.
+// They are gathered into batches. Whoever has added some sends the last batch; a full one leaves by
+// itself.
 //
 // What always holds: each answer is in exactly one of the two counters; a query that is not a QUERY
 // gets none, and neither does a datagram that is too short to be one.
@@ -25,16 +26,23 @@ internal sealed class OwnAnswers(Services services)
     private readonly byte[] _answer = new byte[Limits.MaxUdpPayload];
 
     /// <summary>Answers a query with an error, if it is a query at all.</summary>
-    public void Add(in DatagramHeader header, ReadOnlySpan<byte> query, ResponseCode error)
+    /// <param name="client">Who asked, and hears it.</param>
+    /// <param name="local">The balancer's address that was asked; it leaves from there.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="error">The error.</param>
+    public void Add(Endpoint client, Ipv4 local, ReadOnlySpan<byte> query, ResponseCode error)
     {
         if (!DnsQuestion.IsQuery(query))
             return;
+        if (_batch.IsFull)
+            Flush();
         var length = DnsQuestion.WriteError(query, (byte)error, _answer);
-        var isAdded = _batch.TryAdd(header.Peer, header.Local, _answer.AsSpan(0, length));
-        Verify.That(isAdded, "a batch of queries has a batch of answers");
+        _batch.TryAdd(client, local, _answer.AsSpan(0, length));
     }
 
-    /// <summary>Sends what was gathered; called after each batch of queries.</summary>
+    /// <summary>
+    /// Sends what was gathered; called after each batch of queries, new or sent again.
+    /// </summary>
     public void Flush()
     {
         var next = 0;

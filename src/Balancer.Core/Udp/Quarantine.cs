@@ -52,6 +52,9 @@ internal sealed class Quarantine
     /// <summary>What was sent until then is not refused for the death that is looked at.</summary>
     private Instant _hidden;
 
+    /// <summary>When the last was sent for which there is no room among the cases.</summary>
+    private Instant _unnamed;
+
     public Quarantine(Services services)
     {
         _services = services;
@@ -147,9 +150,10 @@ internal sealed class Quarantine
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
         _hidden = Instant.Zero;
+        _unnamed = Instant.Zero;
         Charge(now, queries);
         Charge(now, backend, messages);
-        if (FindCulprit() is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
+        if (FindCulprit(now) is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
             Convict(now, backend.Id, in culprit, queries);
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
@@ -166,8 +170,12 @@ internal sealed class Quarantine
         for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
         {
             queries.Next(_packet, out var index, out var length);
+            var sentAt = queries.SentAt(index);
+            var packet = _packet.AsSpan(0, length);
             if (!queries.IsAnswered(index))
-                Charge(now, queries.SentAt(index), _packet.AsSpan(0, length), index, null);
+                Charge(now, sentAt, packet, index, null);
+            else if (_cases.TryGetValue(Of(packet), out var found))
+                TryExcuse(now, found, sentAt);
         }
         queries.EndWalk();
     }
@@ -192,17 +200,15 @@ internal sealed class Quarantine
         if (!_cases.TryGetValue(fingerprint, out var found))
         {
             if (_cases.Count == Limits.QuarantineCases)
+            {
+                _unnamed = Instant.Max(_unnamed, sentAt);
                 return;
+            }
             found = new Case();
             _cases.Add(fingerprint, found);
         }
-        if (now < found.RefusedUntil)
-        {
-            // It was sent before it was refused, and may be what ended this backend too.
-            var refusedAt = found.RefusedUntil - found.Term;
-            _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+        if (TryExcuse(now, found, sentAt))
             return;
-        }
         if (found.Death != _deaths)
         {
             found.Begin(now, _deaths);
@@ -217,13 +223,28 @@ internal sealed class Quarantine
         }
     }
 
+    /// <summary>
+    /// What is refused by now was sent before that, and may be what ended this backend too.
+    /// </summary>
+    private bool TryExcuse(Instant now, Case found, Instant sentAt)
+    {
+        if (now >= found.RefusedUntil)
+            return false;
+        var refusedAt = found.RefusedUntil - found.Term;
+        _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+        return true;
+    }
+
     // ---- Who it was ----
 
     /// <summary>The most suspect of all, once it is known how long each was outlived.</summary>
-    private Suspect? FindCulprit()
+    private Suspect? FindCulprit(Instant now)
     {
-        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed)
+        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed
+            && relapsed.Case.OutlivedLast < now - _unnamed)
+        {
             return relapsed;
+        }
         Suspect? culprit = null;
         foreach (var suspect in _suspects)
         {

@@ -8,8 +8,9 @@
 // that ends next would be lost, since it may go to a second backend only.
 //
 // What always holds: a query is sent to another backend once at most; one whose session ended is
-// sent again or counted as unanswered; copies stay within the budget, so an overload does not
-// double itself; a table of a session that ended belongs to this list, and nobody else touches it.
+// sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay
+// within the budget, so an overload does not double itself; a table of a session that ended belongs
+// to this list, and nobody else touches it.
 
 using System;
 using System.Collections.Generic;
@@ -19,7 +20,8 @@ namespace Balancer.Core;
 /// <summary>Sends queries again.</summary>
 internal sealed class Resends
 {
-    private readonly Remotes _remotes;
+    private readonly Forwarding _forwarding;
+    private readonly OwnAnswers _ownAnswers;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly FirstMessages _messages;
@@ -30,7 +32,7 @@ internal sealed class Resends
     private readonly Timer _lossTimer;
     private bool _hasDueLoss;
     private InFlight? _lastEnded;
-    private readonly Queue<Backend> _suspects = new(Limits.MaxBackends);
+    private readonly Queue<InFlight> _suspects = new(2 * Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -39,12 +41,13 @@ internal sealed class Resends
     private long _lostForGood;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
-        FirstMessages messages, Remotes remotes)
+        FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
+        _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
         _pairs = pairs;
-        _remotes = remotes;
+        _forwarding = forwarding;
         _counters = services.Counters;
         _log = services.Log;
         _holds = new Holds(services.Timers);
@@ -99,10 +102,10 @@ internal sealed class Resends
         return true;
     }
 
-    /// <summary>A backend is suspect; what it has in flight is sent to others.</summary>
-    public void OnSuspected(Backend suspect)
+    /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
+    public void OnSuspected(InFlight suspect)
     {
-        suspect.InFlight.BeginWalk();
+        suspect.BeginWalk();
         if (!_suspects.Contains(suspect))
             _suspects.Enqueue(suspect);
     }
@@ -116,16 +119,21 @@ internal sealed class Resends
         foreach (var backend in backends)
         {
             if (backend.IsSuspect)
-                OnSuspected(backend);
+                OnSuspected(backend.InFlight);
+            if (backend.RetiredSuspect is { } retired)
+                OnSuspected(retired);
         }
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>
     public void Stop()
     {
-        foreach (var (_, queries, _) in _lost)
-            queries.DropAll();
-        _lost.Clear();
+        while (_lost.TryDequeue(out var lost))
+        {
+            var before = _counters[Counter.UnansweredLost];
+            lost.Queries.DropAll();
+            LogDone(lost.Id, _lostForGood + _counters[Counter.UnansweredLost] - before);
+        }
         _timers.Disarm(_lossTimer);
         _hasDueLoss = false;
         _suspects.Clear();
@@ -138,7 +146,9 @@ internal sealed class Resends
         var left = Limits.ResendsPerTurn;
         for (; left > 0 && _holds.TryTake(now, out var held); left--)
         {
-            if (!TryAskAgain(now, in held))
+            if (_quarantine.IsRefused(now, held.Packet))
+                Refuse(held.Query, held.Packet);
+            else if (!TryAskAgain(now, in held))
                 _counters.Add(Counter.UnansweredLost);
         }
         while (left > 0 && _lost.TryPeek(out var lost) && IsDue(now, lost.EndedAt))
@@ -150,13 +160,12 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
-            _log.Write(new LogEvent.QueriesResent(lost.Id, _resent, _lostForGood));
-            (_resent, _lostForGood) = (0, 0);
+            LogDone(lost.Id, _lostForGood);
             WaitForFirstLoss(now);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
-            if (suspect.InFlight.Cursor != 0)
+            if (suspect.Cursor != 0)
             {
                 left--;
                 CopyToAnother(now, suspect);
@@ -164,6 +173,14 @@ internal sealed class Resends
             }
             _suspects.Dequeue();
         }
+        _ownAnswers.Flush();
+    }
+
+    /// <summary>No more is done for the session that was the first to be lost.</summary>
+    private void LogDone(BackendId id, long lost)
+    {
+        _log.Write(new LogEvent.QueriesResent(id, _resent, lost));
+        (_resent, _lostForGood) = (0, 0);
     }
 
     private void WaitForFirstLoss(Instant now)
@@ -183,78 +200,89 @@ internal sealed class Resends
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held)
     {
-        var chosen = _remotes.ChooseForResend(now, held.Query.Client.Address);
-        var isSame = chosen == held.Backend && chosen.Sessions == held.Session;
-        return chosen is not null && (isSame || !held.Query.WasResent)
-            && chosen.TryForward(
-                now, held.Query with { WasResent = held.Query.WasResent || !isSame }, held.Packet);
+        if (_forwarding.Choose(now, held.Query with { WasResent = false }) is not { } chosen)
+            return false;
+        var again = held.Query with { WasResent = true };
+        if (chosen == held.Backend && chosen.Sessions == held.Session)
+        {
+            return chosen.TryForward(now, held.Query, held.Packet)
+                || (!held.Query.WasResent
+                    && _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null);
+        }
+        return !held.Query.WasResent
+            && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
     private void SendLost(Instant now, Instant endedAt, InFlight queries)
     {
         var query = queries.Next(_packet, out var index, out var length);
         queries.Drop(index);
-        if (query.Pair != 0)
-        {
-            if (_pairs.IsLostWithout(query.Pair))
-                CountLost();
+        if (query.Pair != 0 && !_pairs.IsLostWithout(query.Pair))
             return;
-        }
         var packet = _packet.AsSpan(0, length);
-        if (!MayBeSentAgain(endedAt, in query, packet) || _quarantine.IsRefused(now, packet)
-            || !TrySend(now, in query, packet))
+        if (_quarantine.IsRefused(now, packet))
         {
-            CountLost();
-            return;
+            Refuse(in query, packet);
+            _lostForGood++;
         }
-        _counters.Add(Counter.ResendsAfterLoss);
-        _resent++;
+        else if (query.Pair == 0 && MayBeSentAgain(endedAt, in query, packet)
+            && TrySend(now, in query, packet))
+        {
+            _counters.Add(Counter.ResendsAfterLoss);
+            _resent++;
+        }
+        else
+        {
+            _counters.Add(Counter.UnansweredLost);
+            _lostForGood++;
+        }
     }
 
-    private void CountLost()
+    /// <summary>Its question was not refused when it came, and is now.</summary>
+    private void Refuse(in Query query, ReadOnlySpan<byte> packet)
     {
-        _counters.Add(Counter.UnansweredLost);
-        _lostForGood++;
+        _counters.Add(Counter.UnansweredQuarantined);
+        _ownAnswers.Add(query.Client, query.Local, packet, ResponseCode.Refused);
     }
 
     private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var first = _remotes.ChooseForLastTime(now, query.Client.Address);
-        if (first is null)
-            return false;
-        if (first.TryForward(now, in again, packet))
-            return true;
-        // It is stuck now, so others come before it.
-        var second = _remotes.ChooseForLastTime(now, query.Client.Address);
-        return second is not null && second != first && second.TryForward(now, in again, packet);
+        return _forwarding.Choose(now, in again) is { } first
+            && _forwarding.TryForward(now, first, in again, packet) is not null;
     }
 
-    private void CopyToAnother(Instant now, Backend suspect)
+    private void CopyToAnother(Instant now, InFlight suspect)
     {
-        var query = suspect.InFlight.Next(_packet, out var index, out var length);
+        var query = suspect.Next(_packet, out var index, out var length);
         var packet = _packet.AsSpan(0, length);
-        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet)
-            || _quarantine.IsRefused(now, packet))
+        if (query.Pair != 0 || !MayBeSentAgain(now, in query, packet))
+            return;
+        if (_quarantine.IsRefused(now, packet))
         {
+            // It may be what the suspect hangs of, or dies of later, so it stays where it is.
+            suspect.SetAnswered(index);
+            Refuse(in query, packet);
             return;
         }
-        var other = _remotes.ChooseForLastTime(now, query.Client.Address);
+        var other = _forwarding.Choose(now, query with { WasResent = true });
         // To one that is silent too it would go in vain, and it can go nowhere after that.
         if (other is null or { IsSuspect: true })
             return;
         if (!IsInBudget(now))
         {
-            _counters.Add(Counter.ResendsOverBudget);
+            if (suspect.TryNoteOverBudget(index))
+                _counters.Add(Counter.ResendsOverBudget);
             return;
         }
         var pair = _pairs.Make();
-        if (!other.TryForward(now, query with { Pair = pair, WasResent = true }, packet))
+        var copy = query with { Pair = pair, WasResent = true };
+        if (_forwarding.TryForward(now, other, in copy, packet) is null)
         {
             _pairs.Discard(pair);
             return;
         }
-        suspect.InFlight.SetPair(index, pair);
+        suspect.SetPair(index, pair);
         _counters.Add(Counter.ResendsFromSuspect);
         _copied.Add(now, 1);
     }

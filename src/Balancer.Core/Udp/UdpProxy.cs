@@ -16,6 +16,7 @@ internal sealed class UdpProxy
 {
     private readonly INetwork _network;
     private readonly Remotes _remotes;
+    private readonly Forwarding _forwarding;
     private readonly Resends _resends;
     private readonly Quarantine _quarantine;
     private readonly OwnAnswers _ownAnswers;
@@ -34,12 +35,13 @@ internal sealed class UdpProxy
     private bool _receiveFailedLast;
     private bool _isStopped;
 
-    public UdpProxy(Services services, Remotes remotes, Resends resends,
-        Quarantine quarantine)
+    public UdpProxy(Services services, Remotes remotes, Forwarding forwarding,
+        Resends resends, Quarantine quarantine, OwnAnswers ownAnswers)
     {
+        _forwarding = forwarding;
         _quarantine = quarantine;
         _resends = resends;
-        _ownAnswers = new OwnAnswers(services);
+        _ownAnswers = ownAnswers;
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
         _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
@@ -108,7 +110,7 @@ internal sealed class UdpProxy
         if (_quarantine.IsRefused(now, payload))
         {
             _counters.Add(Counter.QueriesQuarantined);
-            _ownAnswers.Add(in header, payload, ResponseCode.Refused);
+            _ownAnswers.Add(header.Peer, header.Local, payload, ResponseCode.Refused);
             Trace(in header, payload, Counter.QueriesQuarantined, null);
             return;
         }
@@ -116,43 +118,20 @@ internal sealed class UdpProxy
         var outcome = Counter.QueriesWithoutBackend;
         if (backend is not null)
         {
-            backend = Forward(now, backend, in header, payload);
+            var query = new Query(header.Peer, header.Local, now);
+            var chosen = backend;
+            backend = _forwarding.TryForward(now, chosen, in query, payload);
+            if (backend is null)
+                chosen.CountDrop();
             outcome = backend is null ? Counter.QueriesToStuckBackend : Counter.QueriesForwarded;
         }
         else if (_answersWithoutBackend)
         {
-            _ownAnswers.Add(in header, payload, ResponseCode.ServerFailure);
+            _ownAnswers.Add(header.Peer, header.Local, payload, ResponseCode.ServerFailure);
         }
         _counters.Add(outcome);
         Trace(in header, payload, outcome, backend);
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
-    }
-
-    /// <summary>
-    /// Gives a query to its backend, or to another if that takes no more for now, and so on; to
-    /// which, or null if none takes it.
-    /// </summary>
-    private Backend? Forward(
-        Instant now, Backend first, in DatagramHeader header, ReadOnlySpan<byte> payload)
-    {
-        var query = new Query(header.Peer, header.Local, now);
-        if (first.TryForward(now, in query, payload))
-            return first;
-        // Who refuses is stuck now, so others come before it, and each is asked once at most. The
-        // last one may be suspect: it is asked when all that are not are stuck.
-        var asked = first;
-        for (var goesOn = true; goesOn;)
-        {
-            var other = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out _);
-            if (other is null || other == first || other == asked)
-                break;
-            goesOn = other.IsAtEase;
-            if (other.TryForward(now, in query, payload))
-                return other;
-            asked = other;
-        }
-        first.CountDrop();
-        return null;
     }
 
     /// <summary>One record a query, for who wants to see each.</summary>

@@ -1,6 +1,7 @@
 // Suspicion: each arrow of its picture, what proves nothing, and how long trust takes the next
 // time.
 
+using System;
 using System.Collections.Generic;
 using Balancer.Core;
 using Xunit;
@@ -92,7 +93,7 @@ public sealed class SuspicionTests
     {
         Query();
         Pass(0.05);
-        _backend.HasQueries = true;
+        _backend.NewestQueryAt = Now;
         Byte();
         _suspicion.OnRead(Now);
         Pass(0.099);
@@ -111,11 +112,88 @@ public sealed class SuspicionTests
         Byte();
         BecomeSuspect();
         Byte();
-        _backend.HasQueries = true;
+        _backend.NewestQueryAt = Now;
         for (var n = 0; n < 19; n++)
             AnswerWithin(0.1);
         Pass(0.1);
         Assert.False(_suspicion.IsSuspect);
+        Pass(0.2);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void QueryThatIsNeverAnswered_IsAskedForLessAndLessOften()
+    {
+        Query();
+        _backend.NewestQueryAt = Now;
+        var times = new List<double>();
+        for (var n = 0; n < 10_000; n++)
+        {
+            Pass(0.001);
+            if (_backend.Asked == times.Count)
+                continue;
+            times.Add(Math.Round(_now - 1, 2));
+            AnswerHeartbeat();
+        }
+
+        Assert.Equal([0.1, 0.3, 0.7, 1.5, 3.1, 6.3], times);
+        Assert.Empty(_backend.Suspected);
+    }
+
+    [Theory]
+    [InlineData(0.05)]
+    [InlineData(0.25)]
+    [InlineData(2)]
+    public void NewerQueryWhileAnOldOneIsNotAnswered_HangIsFoundAsFastAsEver(double later)
+    {
+        Query();
+        _backend.NewestQueryAt = Now;
+        Pass(0.1);
+        AnswerHeartbeat();
+        for (var n = 0; n < later * 1000; n++)
+        {
+            var asked = _backend.Asked;
+            Pass(0.001);
+            if (_backend.Asked > asked)
+                AnswerHeartbeat();
+        }
+        Assert.Empty(_backend.Suspected);
+        Assert.False(_suspicion.IsDoubtful(Now));
+        Query();
+        _backend.NewestQueryAt = Now;
+        Pass(0.199);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.001);
+
+        Assert.True(_suspicion.IsSuspect);
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
+    }
+
+    [Fact]
+    public void NewerQueryShortlyBeforeAnOldOneIsAskedFor_DoesNotPutThatOff()
+    {
+        Query();
+        _backend.NewestQueryAt = Now;
+        Pass(0.1);
+        AnswerHeartbeat();
+        Pass(0.19);
+        Query();
+        Pass(0.01);
+        Assert.Equal(2, _backend.Asked);
+        Pass(0.1);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
+    [Fact]
+    public void HeartbeatSoonAfterAQuery_IsNoAnswerToIt()
+    {
+        Query();
+        _backend.NewestQueryAt = Now;
+        Pass(0.05);
+        // One that was due anyway.
+        AnswerHeartbeat();
         Pass(0.2);
 
         Assert.True(_suspicion.IsSuspect);
@@ -307,6 +385,14 @@ public sealed class SuspicionTests
 
     private void Byte() => _suspicion.OnByte(Now);
 
+    /// <summary>It answers a heartbeat at once, and the queries stay.</summary>
+    private void AnswerHeartbeat()
+    {
+        Byte();
+        _suspicion.OnHeartbeatAnswered(Now);
+        _suspicion.OnRead(Now);
+    }
+
     private void BecomeSuspect()
     {
         Query();
@@ -339,7 +425,7 @@ public sealed class SuspicionTests
     {
         public bool HasUnread { get; set; }
 
-        public bool HasQueries { get; set; }
+        public Instant NewestQueryAt { get; set; } = Instant.Never;
 
         public int Asked { get; private set; }
 

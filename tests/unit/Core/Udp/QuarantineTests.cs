@@ -39,8 +39,103 @@ public sealed class QuarantineTests : CoreTest
         Assert.Equal(Client(9), sent.To);
         Assert.Equal(5, sent.Payload[3] & 0xf);
         Assert.Equal(1, Count(Counter.QueriesQuarantined));
-        Assert.Equal(1, Count(Counter.OwnAnswersSent));
+        Assert.Equal(2, Count(Counter.OwnAnswersSent));
         AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void SecondDeath_ItsClientIsAnsweredRefusedAtOnce()
+    {
+        KillTwiceWith(Killer);
+
+        var sent = Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal((Client(1), 5), (sent.To, sent.Payload[3] & 0xf));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
+        Assert.Equal(1, Count(Counter.OwnAnswersSent));
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+        Assert.Equal(0, Count(Counter.QueriesQuarantined));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void MoreThanABatchIsLostAndRefused_EachIsAnswered()
+    {
+        for (var n = 0; n < 100; n++)
+            Ask(1, Killer);
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(100, Count(Counter.UnansweredQuarantined));
+        Assert.Equal(100, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
+    public void SuspectHasOneThatIsRefusedByNow_ItsClientIsAnsweredAndAReplyIsLate()
+    {
+        var third = BackendOf(3, Killer);
+        third.AnswersHeartbeats = false;
+        Ask(1, Killer);
+        Kill(_backends.Values.First(backend => backend != third && Has(backend, Killer)));
+        Kill(_backends.Values.First(backend => backend != third && Has(backend, Killer)));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(0.1);
+
+        Assert.True(Snapshot(third.Name).IsSuspect);
+        Assert.Equal([(Client(1), 5), (Client(3), 5)],
+            Kernel.Datagrams.Sent.Select(sent => (sent.To, sent.Payload[3] & 0xf)));
+        Assert.Equal(2, Count(Counter.UnansweredQuarantined));
+        SimBackend.Reply(third.Queries[^1], third.Queries[^1].Payload);
+        Run(0.001);
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(1, Count(Counter.RepliesDuplicate));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void BackendDiesWithOneThatWasAnsweredRefused_NobodyIsPutInItsPlace()
+    {
+        var third = BackendOf(3, Killer);
+        third.AnswersHeartbeats = false;
+        var innocent = QueryFor("innocent");
+        Ask(1, innocent);
+        Ask(1, Killer);
+        Kill(_backends.Values.First(backend => backend != third && Has(backend, Killer)));
+        Kill(_backends.Values.First(backend => backend != third && Has(backend, Killer)));
+        Run(0.1);
+        Assert.True(Snapshot(third.Name).IsSuspect);
+        third.AnswersHeartbeats = true;
+        Kill(third);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void TableIsFullAndOneThatHasNoRoomWasSentLast_NobodyRelapses()
+    {
+        var innocent = QueryFor("innocent");
+        KillTwiceWith(innocent);
+        Run(61);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        for (var n = 0; n < Limits.QuarantineCases; n++)
+        {
+            var asked = QueryFor($"other{n}");
+            (asked[0], asked[1]) = ((byte)(n >> 8), (byte)n);
+            Kernel.InjectDatagram(Client(1), asked);
+            if (n % 32 == 31)
+                Balancer.Turn();
+        }
+        Run(0.001);
+        var other = QueryFor("other4000");
+        KillWhoHas(other);
+        var client = Enumerable.Range(2, 9)
+            .First(client => BackendOf(client, QueryFor($"whose{client}")) != WhoHas(other));
+        Run(0.01);
+        Ask(client, innocent);
+        Run(0.01);
+        Ask(client, QueryFor("culprit"));
+        KillWhoHas(QueryFor("culprit"));
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
     }
 
     [Fact]
@@ -409,6 +504,9 @@ public sealed class QuarantineTests : CoreTest
     private static Instant? LastAsked(SimBackend backend, byte[] query) => backend.Queries
         .LastOrDefault(got => got.Session == backend.Control
             && got.Payload.AsSpan(2).SequenceEqual(query.AsSpan(2)))?.At;
+
+    private static bool Has(SimBackend backend, byte[] query) =>
+        LastAsked(backend, query) is not null;
 
     /// <summary>Asks every backend that lives.</summary>
     private void AskAll(byte[] query)

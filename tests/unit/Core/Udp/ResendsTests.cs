@@ -110,7 +110,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.03);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
-        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
         Assert.Equal(new LogEvent.QueriesResent(second.Control is null
             ? Snapshot(second.Name).Id : BackendId.None, 0, 1),
             Log.Last<LogEvent.QueriesResent>());
@@ -369,6 +369,69 @@ public sealed class ResendsTests : CoreTest
         AssertNothingInFlight();
     }
 
+    [Fact]
+    public void OldSessionOfARestartedBackendHangs_OthersAnswerAsForASuspect()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        Silence(backends[0]);
+        Ask(1, Query(7));
+        Run(0.05);
+        backends[0].Rebind();
+        Run(0.139);
+        var old = backends[0].Sessions[0];
+        Assert.Equal(1, old.Heartbeats);
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+        backends[0].EchoesQueries = true;
+        Run(0.02);
+
+        Assert.Equal(7, Kernel.Datagrams.Sent[2].Payload[1]);
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+        old.SendHeartbeat();
+        old.Reply(Client(1), Query(7));
+        Run(0.001);
+        Assert.Equal(3, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(1, Count(Counter.RepliesDuplicate));
+        Assert.False(old.IsOver);
+        AssertNothingInFlight();
+    }
+
+    [Fact]
+    public void OldSessionAnswersHeartbeats_ItKeepsItsQueries()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1);
+        backends[0].Rebind();
+        Run(1);
+
+        Assert.NotEqual(0, backends[0].Sessions[0].Heartbeats);
+        Assert.Equal(0, Count(Counter.ResendsFromSuspect));
+        SimBackend.Reply(backends[0].Queries[0], Query(1));
+        Run(0.001);
+        Assert.Single(Kernel.Datagrams.Sent);
+    }
+
+    [Fact]
+    public void OldSessionIsSuspectWhenItEnds_ItsQueriesAreAnsweredOnce()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Silence(backends[0]);
+        for (var n = 0; n < 60; n++)
+            Ask(1, Query(n));
+        Run(0.05);
+        backends[0].Rebind();
+        backends[0].EchoesQueries = true;
+        Run(0.2);
+        Assert.Equal(Limits.LeastResendBudget, Count(Counter.ResendsFromSuspect));
+        backends[0].Sessions[0].Close();
+        Run(0.01);
+
+        Assert.Equal(60, Count(Counter.RepliesSent));
+        AssertNothingInFlight();
+    }
+
     // ---- A suspect backend ----
 
     [Fact]
@@ -446,7 +509,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.03);
 
         Assert.Equal(2, backends.Sum(backend => backend.QueryCount));
-        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
         AssertNothingInFlight();
     }
 
@@ -531,6 +594,28 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void LookedAtAgain_IsOverBudgetOnce()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Silence(backends[0]);
+        for (var n = 0; n < 80; n++)
+            Kernel.InjectDatagram(Client(1), Query(n));
+        Run(0.3);
+        Assert.Equal(30, Count(Counter.ResendsOverBudget));
+        Silence(backends[2]);
+        for (var client = 2; client <= 4; client++)
+            Ask(client);
+        Run(0.3);
+        Assert.True(Snapshot("5303").IsSuspect);
+        var before = Count(Counter.ResendsOverBudget);
+        backends[2].Control!.SendHeartbeat();
+        Run(0.01);
+
+        Assert.False(Snapshot("5303").IsSuspect);
+        Assert.Equal(before, Count(Counter.ResendsOverBudget));
+    }
+
+    [Fact]
     public void BudgetThatIsSpent_IsThereAgainTenSecondsLater()
     {
         var backends = HealthyBackends("5301", "5302");
@@ -589,6 +674,25 @@ public sealed class ResendsTests : CoreTest
         AssertNothingInFlight();
     }
 
+    [Fact]
+    public void StopsBeforeAllAreSentAgain_TheRecordHasThem()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1, Query(1));
+        Ask(1, Query(2));
+        Kernel.RequestStop();
+        Run(0.01);
+        backends[0].Crash();
+        Kernel.RequestStop();
+        Run(0.1);
+
+        Assert.True(Balancer.HasStopped);
+        Assert.Equal(2, Count(Counter.UnansweredLost));
+        Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), 0, 2),
+            Log.Last<LogEvent.QueriesResent>());
+    }
+
     // ---- Full queues ----
 
     [Fact]
@@ -606,6 +710,44 @@ public sealed class ResendsTests : CoreTest
 
         Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
         Assert.NotEqual(0, backends[2].QueryCount);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SecondAndThirdHaveNoRoom_TheFourthGetsWhatIsSentAgain(bool isSuspect)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303", "5304");
+        for (var client = 1; client <= 4; client++)
+            Ask(client);
+        backends[0].EchoesQueries = false;
+        backends[0].AnswersHeartbeats = !isSuspect;
+        Kernel.InjectDatagram(Client(1), Query(7, 1400));
+        Run(0.19);
+        backends[1].Hang();
+        backends[2].Hang();
+        FillToTheBrim("5302", 2);
+        FillToTheBrim("5303", 3);
+        Assert.Equal(0, Log.Count<LogEvent.BackendStuck>());
+        if (!isSuspect)
+            backends[0].Crash();
+        Run(0.015);
+
+        Assert.Equal(1, Count(
+            isSuspect ? Counter.ResendsFromSuspect : Counter.ResendsAfterLoss));
+        Assert.Contains(backends[3].Queries, query => query.Payload.Length == 1400);
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+    }
+
+    /// <summary>Has a backend that hangs take all but the next long query.</summary>
+    private void FillToTheBrim(string name, int client)
+    {
+        for (var n = 0; Limits.BackendQueueBytes - Snapshot(name).QueuedBytes > 1400; n++)
+        {
+            Kernel.InjectDatagram(Client(client), Query(n, 1000));
+            Balancer.Turn();
+        }
     }
 
     private static void Silence(SimBackend backend)

@@ -1,0 +1,54 @@
+// Owns the way of a query into a backend's queue: to the one that the policy chooses, and if that
+// takes no more for now, to the next that it chooses then, and so on. Queries that have just come
+// and those that are sent once more go the same way; the latter keep away from backends that may
+// hang, since no third one gets them.
+//
+// What always holds: a query is put into one queue at most, and each backend is asked once. Who
+// refuses is stuck from then on, so others come before it; when all that are at ease have refused,
+// one more is asked that is not, and it is the last.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>Puts queries into backends' queues.</summary>
+internal sealed class Forwarding(Remotes remotes)
+{
+    /// <summary>
+    /// Gives a query to a backend that was chosen for it, or to another if that takes no more for
+    /// now; to which, or null if none takes it.
+    /// </summary>
+    public Backend? TryForward(
+        Instant now, Backend first, in Query query, ReadOnlySpan<byte> packet) =>
+        first.TryForward(now, in query, packet) ? first : TryOthers(now, first, in query, packet);
+
+    /// <summary>As TryForward, when the first has just refused it.</summary>
+    public Backend? TryOthers(
+        Instant now, Backend first, in Query query, ReadOnlySpan<byte> packet)
+    {
+        var asked = first;
+        for (var goesOn = true; goesOn;)
+        {
+            var other = Choose(now, in query);
+            if (other is null || other == first || other == asked || IsInVain(other, in query))
+                break;
+            goesOn = other.IsAtEase;
+            if (other.TryForward(now, in query, packet))
+                return other;
+            asked = other;
+        }
+        return null;
+    }
+
+    /// <summary>The backend that the policy sends a query to now, or null.</summary>
+    public Backend? Choose(Instant now, in Query query) => query.WasResent
+        ? remotes.ChooseForLastTime(now, query.Client.Address)
+        : remotes.ChooseForResend(now, query.Client.Address);
+
+    /// <summary>
+    /// One is silent already that has the query, and no third will get it: another that is silent
+    /// too is not given it.
+    /// </summary>
+    private static bool IsInVain(Backend other, in Query query) =>
+        query.Pair != 0 && other.IsSuspect;
+}
