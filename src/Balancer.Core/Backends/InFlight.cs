@@ -124,6 +124,7 @@ internal sealed class InFlight
         entry.FirstBlock = firstBlock;
         entry.Length = (ushort)packet.Length;
         entry.WasResent = query.WasResent;
+        entry.WasOverBudget = false;
         bucket = index + 1;
         if (_newest != 0)
             _entries[_newest - 1].Newer = index + 1;

@@ -31,6 +31,9 @@ internal sealed class Resends
     private readonly Timers _timers;
     private readonly Timer _lossTimer;
     private bool _hasDueLoss;
+
+    /// <summary>Those of the session that was lost first are being looked at.</summary>
+    private bool _hasBegunLoss;
     private InFlight? _lastEnded;
     private readonly Queue<InFlight> _suspects = new(2 * Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
@@ -72,7 +75,8 @@ internal sealed class Resends
         _lastEnded = queries;
         if (queries.Count == 0)
             return;
-        queries.BeginWalk();
+        // It may be among the suspects still; what it has is looked at when its delay is over.
+        queries.EndWalk();
         _lost.Enqueue((id, queries, now));
         WaitForFirstLoss(now);
     }
@@ -84,7 +88,6 @@ internal sealed class Resends
         if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
             return;
         _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
-        _lastEnded.BeginWalk();
     }
 
     /// <summary>
@@ -153,6 +156,9 @@ internal sealed class Resends
         }
         while (left > 0 && _lost.TryPeek(out var lost) && IsDue(now, lost.EndedAt))
         {
+            if (!_hasBegunLoss)
+                lost.Queries.BeginWalk();
+            _hasBegunLoss = true;
             if (lost.Queries.Cursor != 0)
             {
                 left--;
@@ -160,6 +166,7 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
+            _hasBegunLoss = false;
             LogDone(lost.Id, _lostForGood);
             WaitForFirstLoss(now);
         }
