@@ -426,7 +426,7 @@ public sealed class ResendsTests : CoreTest
         Run(0.2);
         Assert.Equal(Limits.LeastResendBudget, Count(Counter.ResendsFromSuspect));
         backends[0].Sessions[0].Close();
-        Run(0.01);
+        Run(0.03);
 
         Assert.Equal(60, Count(Counter.RepliesSent));
         AssertNothingInFlight();
@@ -731,7 +731,7 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(0, Log.Count<LogEvent.BackendStuck>());
         if (!isSuspect)
             backends[0].Crash();
-        Run(0.015);
+        Run(isSuspect ? 0.015 : 0.03);
 
         Assert.Equal(1, Count(
             isSuspect ? Counter.ResendsFromSuspect : Counter.ResendsAfterLoss));
