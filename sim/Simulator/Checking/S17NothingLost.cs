@@ -219,10 +219,14 @@ internal sealed class S17NothingLost() : Check("S17")
             before.Second = session;
             return;
         }
-        if (query.WasResent || !IsAnswerable(query))
-            return;
-        if (before != null)
+        // One whose answer was held is asked again, and then it is the other's query.
+        var isAskedAgain = query.Original == null
+            && query.ArrivedAt == before?.Query.ArrivedAt;
+        var isOwed = !query.WasResent && IsAnswerable(query);
+        if (before != null && (isOwed || isAskedAgain))
             Forget(before);
+        if (!isOwed)
+            return;
         var asked = new Asked(query, session, Model.Turn);
         _asked.Add(key, asked);
         Await(asked, Silence + ToSpare);
