@@ -211,6 +211,7 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnHealthy(Instant now)
     {
         _remotes.OnBackendHealthy(now);
+        _resends.OnAtEase(_backends.All);
         _tcp.LookAround();
     }
 

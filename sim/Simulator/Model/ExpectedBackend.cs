@@ -132,6 +132,9 @@ internal sealed class ExpectedBackend(
     /// <summary>It was silent when it was asked, and is not trusted again.</summary>
     public bool IsSuspect => Session is { Silence.IsSuspect: true };
 
+    /// <summary>Suspect, and nothing came since.</summary>
+    public bool IsSilent => Session is { Silence.Phase: Silence.Phases.Suspect };
+
     /// <summary>Its answers are far worse than another's.</summary>
     public bool IsFailing => Session is { Given.FailingSince: not null };
 

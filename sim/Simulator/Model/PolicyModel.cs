@@ -41,7 +41,8 @@ internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bo
 /// <summary>The policy of one run.</summary>
 internal sealed class PolicyModel(bool probes)
 {
-    private const int WorstRank = 4;
+    private const int WorstRank = 5;
+    private const int ProvingRank = 4;
 
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
@@ -167,7 +168,7 @@ internal sealed class PolicyModel(bool probes)
     /// </summary>
     public ExpectedBackend? NextThatAnswers(Instant now, ExpectedBackend than)
     {
-        var most = Math.Min(RankOf(than, now), WorstRank - 1);
+        var most = Math.Min(RankOf(than, now), ProvingRank - 1);
         bool Answers(ExpectedBackend backend) =>
             IsChoosable(backend, now, most) && !MayHang(backend, now);
         var next = _backends.Find(backend => backend.Id > _lastChosen && Answers(backend))
@@ -335,13 +336,15 @@ internal sealed class PolicyModel(bool probes)
         backend.Stage == Stage.Healthy && RankOf(backend, now) <= worst;
 
     /// <summary>
-    /// The lower the better: warm, cold, failing, down by probe, and last who is suspect or stuck.
+    /// The lower the better: warm, cold, failing, down by probe, suspect but answering again, and
+    /// last who is silent or stuck.
     /// </summary>
     private int RankOf(ExpectedBackend backend, Instant now) =>
         Math.Max(RankButForFailing(backend, now), backend.IsFailing ? 2 : 0);
 
     private int RankButForFailing(ExpectedBackend backend, Instant now) =>
-        backend.IsSuspect || backend.IsStuck ? WorstRank
+        backend.IsSilent || backend.IsStuck ? WorstRank
+        : backend.IsSuspect ? ProvingRank
         : backend.IsDownByProbe ? 3
         : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
 

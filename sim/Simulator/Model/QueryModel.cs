@@ -72,7 +72,7 @@ internal sealed class QueryModel(ReferenceModel model)
     {
         var askedLast = refused;
         while (Choose(query) is { } other && other != refused && other != askedLast
-            && (query.Pair == null || !other.IsSuspect))
+            && (query.Pair == null || !other.IsSilent))
         {
             var isLast = other.IsStuck || other.IsSuspect;
             if (TryPut(other, query))

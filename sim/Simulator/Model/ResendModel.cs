@@ -331,7 +331,7 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         var copy = query.Again();
         var other = model.Flights.Choose(copy);
-        if (other == null || other.IsSuspect)
+        if (other == null || other.IsSilent)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))

@@ -185,9 +185,11 @@ internal sealed class SessionModel(ReferenceModel model)
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;
         if (backend.HasPath)
+        {
             model.Outage.OnHealthy();
-        if (backend.HasPath)
+            model.Resends.LookAgain();
             model.Connections.OnBackendsChanged();
+        }
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;

@@ -150,6 +150,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     public bool IsSuspect => _suspicion.IsSuspect;
 
+    /// <summary>Suspect, and not answering again for the time being.</summary>
+    public bool IsSilent => _suspicion.IsSilent;
+
+    /// <summary>Suspect, but it answers again, and is not stuck.</summary>
+    public bool IsProving => _suspicion.IsSuspect && !_suspicion.IsSilent && !IsStuck;
+
     /// <summary>The queries in flight on its retired session, if that is suspect.</summary>
     public InFlight? RetiredSuspect => _retired?.SuspectInFlight;
 

@@ -58,7 +58,10 @@ internal sealed class Backends
         /// <summary>It fails probes; neither suspect nor stuck.</summary>
         Down,
 
-        /// <summary>Suspect or stuck.</summary>
+        /// <summary>Suspect, but it answers again; not stuck.</summary>
+        Proving,
+
+        /// <summary>Suspect and silent, or stuck.</summary>
         Uneasy,
     }
 
@@ -309,7 +312,8 @@ internal sealed class Backends
         backend.State == BackendState.Healthy && RankOf(now, backend) <= worst;
 
     private static Rank RankOf(Instant now, Backend backend, bool mayFail = false) =>
-        !backend.IsAtEase ? Rank.Uneasy
+        backend.IsProving ? Rank.Proving
+        : !backend.IsAtEase ? Rank.Uneasy
         : backend.IsDownByProbe ? Rank.Down
         : backend.IsFailing && !mayFail ? Rank.Failing
         : backend.IsWarm(now) ? Rank.Best : Rank.Cold;

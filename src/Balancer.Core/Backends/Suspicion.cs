@@ -107,6 +107,9 @@ internal sealed class Suspicion
 
     public bool IsSuspect => _phase >= Phase.Suspect;
 
+    /// <summary>Suspect, and nothing came since.</summary>
+    public bool IsSilent => _phase == Phase.Suspect;
+
     /// <summary>It was asked, and when its time is over it is silent.</summary>
     private bool IsCondemned => _phase == Phase.Asked || (_phase == Phase.Proving && _wasAsked);
 

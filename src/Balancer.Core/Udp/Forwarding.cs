@@ -50,5 +50,5 @@ internal sealed class Forwarding(Remotes remotes)
     /// too is not given it.
     /// </summary>
     private static bool IsInVain(Backend other, in Query query) =>
-        query.Pair != 0 && other.IsSuspect;
+        query.Pair != 0 && other.IsSilent;
 }

@@ -458,6 +458,52 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void OnlyBackendHangsAndAnotherSaysHello_ThatAnswersAllThatIsWaitedFor()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[1].Crash();
+        Run(0.5);
+        Silence(backends[0]);
+        Ask(1);
+        Run(0.5);
+        Assert.True(Snapshot("5301").IsSuspect);
+        backends[1].Rebind();
+        backends[1].EchoesQueries = true;
+        Run(2);
+
+        Assert.Equal(BackendState.Healthy, Snapshot("5302").State);
+        Assert.Equal(Client(1), Assert.Single(Kernel.Datagrams.Sent).To);
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+    }
+
+    [Fact]
+    public void OneIsSilentAndTheOtherProvesItself_ThatAnswers()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        for (var n = 0; n < 2; n++)
+        {
+            backends[1].Hang();
+            Ask(2);
+            Run(0.25);
+            Assert.True(Snapshot("5302").IsSuspect);
+            backends[1].Resume();
+            Run(0.05);
+        }
+        Assert.True(Snapshot("5302").IsSuspect);
+        var sent = Kernel.Datagrams.Sent.Count;
+        Silence(backends[0]);
+        Ask(1);
+        Run(0.25);
+
+        Assert.True(Snapshot("5301").IsSuspect && Snapshot("5302").IsSuspect);
+        Assert.Equal(sent + 1, Kernel.Datagrams.Sent.Count);
+        Ask(1);
+        Assert.Equal(sent + 2, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
     public void BackendAnswersOneAndThenHangs_TheOtherAnswersTheRest()
     {
         var backends = HealthyBackends("5301", "5302");
