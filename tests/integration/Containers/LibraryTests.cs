@@ -431,7 +431,7 @@ public sealed class LibraryTests
         var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
             .WithSocketFolder("/tmp").WithAddress("192.0.2.1").Build());
 
-        Assert.Equal("192.0.2.1 is no address of this machine", failure.Message);
+        Assert.Equal("192.0.2.1 is not an address of this machine", failure.Message);
     }
 
     [TheoryNeedingDocker]
