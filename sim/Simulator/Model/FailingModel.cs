@@ -21,6 +21,10 @@ internal sealed class AnswerList
 
     private readonly Queue<bool> _failures = [];
 
+    /// <summary>Whether a reply says that its server could not or would not answer.</summary>
+    public static bool IsError(ReadOnlySpan<byte> reply) =>
+        reply.Length >= 12 && (reply[3] & 15) is ServerFailure or Refused;
+
     public Instant LastAt { get; private set; }
 
     public int Count => _failures.Count;
@@ -67,7 +71,7 @@ internal sealed class FailingModel(ReferenceModel model)
     {
         if (session.IsRetired || reply.Length < 12 || model.Resends.IsStarting(session))
             return;
-        var isFailure = (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused;
+        var isFailure = AnswerList.IsError(reply);
         session.Given.Add(model.Now, isFailure);
         if (session.Given.FailingSince == null && isFailure)
             JudgeGood(session);

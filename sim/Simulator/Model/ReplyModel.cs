@@ -95,11 +95,11 @@ internal sealed class ReplyModel(ReferenceModel model)
         if (model.Resends.MayHold(session, query, payload))
         {
             model.Counters.Add(Counter.RepliesHeld);
-            model.Quarantine.OnAnswered(query.Packet);
             model.Resends.Hold(session, query);
             return;
         }
-        model.Quarantine.OnAnswered(query.Packet);
+        if (!AnswerList.IsError(payload))
+            model.Quarantine.OnAnswered(query.Packet);
         model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {

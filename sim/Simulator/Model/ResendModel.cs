@@ -66,9 +66,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// said hello a moment ago and is cold.
     /// </summary>
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
-        !session.IsRetired && reply.Length >= 12
-        && (reply[3] & 15) is AnswerList.ServerFailure or AnswerList.Refused
-        && IsStarting(session)
+        !session.IsRetired && AnswerList.IsError(reply) && IsStarting(session)
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count < SpecifiedLimits.MostHeld;

@@ -35,10 +35,10 @@ internal static class DnsQuestion
     public static bool HasHeader(ReadOnlySpan<byte> message) => message.Length >= HeaderBytes;
 
     /// <summary>
-    /// Whether a reply says that its server could not or would not answer; it has a header.
+    /// Whether a reply has a header that says that its server could not or would not answer.
     /// </summary>
-    public static bool IsFailure(ReadOnlySpan<byte> reply) => (reply[3] & 0xf)
-        is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
+    public static bool IsFailure(ReadOnlySpan<byte> reply) => HasHeader(reply)
+        && (reply[3] & 0xf) is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
 
     /// <summary>
     /// Whether its opcode is QUERY, the one that is safe to be carried out twice.

@@ -150,7 +150,8 @@ internal sealed class InFlight
             return ReplyMatch.None;
         ref var entry = ref _entries[found - 1];
         local = entry.Local;
-        if (_quarantine.WantsAnswer())
+        // A cold backend answers SERVFAIL to what will end it as soon as it has its data.
+        if (!DnsQuestion.IsFailure(reply) && _quarantine.WantsAnswer())
             Clear(in entry);
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
         Remove(found - 1, ref bucket);
@@ -162,7 +163,7 @@ internal sealed class InFlight
     }
 
     /// <summary>
-    /// As TryTake, for an answer that is not passed on: takes the query out with its packet, so
+    /// As TryTake, for an error that is not passed on: takes the query out with its packet, so
     /// that it can be asked again. False, and nothing is changed, if there is none that may be:
     /// another backend has it too, it is no QUERY, or it is old.
     /// </summary>
@@ -184,8 +185,6 @@ internal sealed class InFlight
         }
         length = entry.Length;
         query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
-        if (_quarantine.WantsAnswer())
-            _quarantine.OnAnswered(packet[..length]);
         Remove(found - 1, ref bucket);
         return true;
     }

@@ -231,7 +231,7 @@ internal sealed class UdpProxy
     private bool Answer(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
         InFlight inFlight, Backend? starting)
     {
-        if (starting is null || !DnsQuestion.HasHeader(reply) || !DnsQuestion.IsFailure(reply)
+        if (starting is null || !DnsQuestion.IsFailure(reply)
             || !_resends.TryHold(now, client, reply, inFlight, starting))
         {
             return Deliver(now, client, reply, inFlight);
