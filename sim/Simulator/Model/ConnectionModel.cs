@@ -109,6 +109,8 @@ internal sealed class ConnectionModel(ReferenceModel model)
         {
             connection.BackendStream = stream;
             BackendStreams++;
+            if (backend is { Stage: Stage.Healthy, Session: { } asked })
+                model.Suspicion.OnQuery(asked);
             AppendHandshake(connection);
         }
         else if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
@@ -408,6 +410,11 @@ internal sealed class ConnectionModel(ReferenceModel model)
             }
             connection.IsRelaying = true;
             connection.Backend!.TcpSessions++;
+            if (connection.Backend.Session is { } asked
+                && connection.Backend.SessionsEnded == connection.SessionsEnded)
+            {
+                SuspicionModel.OnConnectionTaken(asked);
+            }
             model.Lines.Owe(new LogEvent.ConnectionRelaying(
                 connection.Id, new BackendId(connection.Backend.Id)));
             if (model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
@@ -462,6 +469,7 @@ internal sealed class ConnectionModel(ReferenceModel model)
         if (!connection.ShouldLeave)
             ReportRelay(connection, $"it no longer waits for {last}, and nothing is wrong with it");
         model.Counters.Add(Counter.ConnectionsMoved);
+        connection.Tries--;
         _connectTo = model.Policy.NextBetter(model.Now, last);
     }
 

@@ -69,7 +69,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// It waits for a backend that is suspect or whose session has ended, and may try another.
     /// </summary>
     public bool ShouldLeave => !IsRelaying && !IsClosed && MustEnd == null && RetryFrom == null
-        && Tries is > 0 and < SpecifiedLimits.BackendTries && Backend is { } backend
+        && Tries > 0 && Backend is { } backend
         && (backend.IsSuspect || backend.SessionsEnded != SessionsEnded);
 
     /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>

@@ -78,7 +78,7 @@ internal sealed class Silence
 /// <summary>Follows the silence of all sessions.</summary>
 internal sealed class SuspicionModel(ReferenceModel model)
 {
-    /// <summary>A query was put into its queue.</summary>
+    /// <summary>A query was put into its queue, or a TCP connection waits for it.</summary>
     public void OnQuery(ExpectedSession session)
     {
         var silence = session.Silence;
@@ -91,6 +91,13 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.Since = model.Now
             - (SpecifiedLimits.SilenceTime - Duration.Min(left, SpecifiedLimits.SilenceTime));
         silence.Wait = SpecifiedLimits.SilenceTime;
+    }
+
+    /// <summary>A TCP connection was taken: it is alive, and owes queries alone.</summary>
+    public static void OnConnectionTaken(ExpectedSession session)
+    {
+        if (session.Silence.Phase == Silence.Phases.Waiting && session.InFlight.Count == 0)
+            session.Silence.Phase = Silence.Phases.Idle;
     }
 
     private void WaitFor(Silence silence, Duration time)

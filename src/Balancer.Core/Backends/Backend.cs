@@ -579,7 +579,24 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     }
 
     /// <summary>Counts a TCP session that it took.</summary>
-    public void CountTcpSession() => _tcpSessions++;
+    /// <summary>
+    /// A TCP connection was made to it and waits: that it hangs shows by this as by a query.
+    /// </summary>
+    public void OnConnectionWaits(Instant now)
+    {
+        if (State == BackendState.Healthy)
+            _suspicion.OnQuery(now);
+    }
+
+    /// <summary>
+    /// It took a connection; so many of its sessions had ended when the connection was made.
+    /// </summary>
+    public void OnConnectionTaken(long sessionsEnded)
+    {
+        _tcpSessions++;
+        if (SessionsEnded == sessionsEnded)
+            _suspicion.OnConnectionTaken();
+    }
 
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {

@@ -121,7 +121,9 @@ internal sealed class Suspicion
         || (_phase == Phase.Waiting && _wait == Limits.SilenceTime
             && now - _since >= Limits.DoubtTime);
 
-    /// <summary>A query was put into the backend's queue.</summary>
+    /// <summary>
+    /// A query was put into the backend's queue, or a TCP connection waits for it.
+    /// </summary>
     public void OnQuery(Instant now)
     {
         if (_phase == Phase.Idle)
@@ -135,6 +137,15 @@ internal sealed class Suspicion
             _since = end - Limits.SilenceTime;
             _wait = Limits.SilenceTime;
         }
+    }
+
+    /// <summary>
+    /// It took a TCP connection, so it is alive; only queries are waited for, if there are any.
+    /// </summary>
+    public void OnConnectionTaken()
+    {
+        if (_phase == Phase.Waiting && _watched.NewestQueryAt == Instant.Never)
+            _phase = Phase.Idle;
     }
 
     private void Wait(Instant now, Duration time)

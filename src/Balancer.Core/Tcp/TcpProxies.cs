@@ -169,7 +169,6 @@ internal sealed class TcpProxies
     /// <summary>A backend took a connection.</summary>
     public void OnRelaying(TcpProxy proxy, Backend backend)
     {
-        backend.CountTcpSession();
         _remotes.CountOutcome(proxy.Peer.Address, Traffic.Tcp, forwarded: true);
         _services.Log.Write(new LogEvent.ConnectionRelaying(proxy.Id, backend.Id));
     }

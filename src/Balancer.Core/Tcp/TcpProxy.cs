@@ -125,10 +125,9 @@ internal sealed class TcpProxy : IStreamOwner
     public bool WasRelayed { get; private set; }
 
     /// <summary>
-    /// It waits for a backend that is suspect or whose session ended, and may try one more.
+    /// It waits for a backend that is suspect or whose session ended.
     /// </summary>
     public bool ShouldLeave => _state == ProxyState.AwaitingOk
-        && _tries < Limits.TcpBackendTries
         && (_backend!.IsSuspect || _backend.SessionsEnded != _sessionsEnded);
 
     /// <summary>Bytes of memory that its queues have grown to.</summary>
@@ -293,6 +292,7 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         }
         _state = ProxyState.AwaitingOk;
+        backend.OnConnectionWaits(now);
         _services.Timers.Arm(_timer, HandshakeEnd);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
@@ -344,6 +344,8 @@ internal sealed class TcpProxy : IStreamOwner
         DropBackendStream();
         ForgetHandshake();
         _services.Counters.Add(Counter.ConnectionsMoved);
+        // Who did not answer has not refused it.
+        _tries--;
         TryBackend(now, better);
     }
 
@@ -403,7 +405,8 @@ internal sealed class TcpProxy : IStreamOwner
         WasRelayed = true;
         _lastActivity = now;
         ArmTimer();
-        _set.OnRelaying(this, _backend!);
+        _backend!.OnConnectionTaken(_sessionsEnded);
+        _set.OnRelaying(this, _backend);
     }
 
     /// <summary>This backend did not take it, and consumed nothing: try one more, or end.</summary>

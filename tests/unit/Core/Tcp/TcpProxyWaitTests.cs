@@ -221,7 +221,7 @@ public sealed class TcpProxyWaitTests
     }
 
     [Fact]
-    public void SecondBackendFailsToo_ConnectionStaysWithIt()
+    public void SecondBackendFailsToo_TheThirdTakesTheConnection()
     {
         var s = new ProxyScenario(backends: 3);
         s.Backends[1].AnswersTcp = false;
@@ -231,9 +231,39 @@ public sealed class TcpProxyWaitTests
         s.Backends[1].Control!.Close();
         s.Settle();
 
+        Assert.Equal(2, s.Counters[Counter.ConnectionsMoved]);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(1, s.Relayed);
+        Assert.Single(s.Backends[2].TcpSessions);
+    }
+
+    [Fact]
+    public void BackendHangsAndNobodyAsksOverUdp_AnotherTakesTheConnection()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Backend.Hang();
+        s.Connect();
+        s.Run(0.19);
+        Assert.Equal(0, s.Relayed);
+        s.Run(0.02);
+
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
+        Assert.Equal(1, s.Relayed);
         Assert.Equal(1, s.Counters[Counter.ConnectionsMoved]);
-        Assert.False(ProxyScenario.LastTcp(s.Backends[1]).HasEnded);
-        Assert.Empty(s.Backends[2].TcpSessions);
+    }
+
+    [Fact]
+    public void BackendTakesConnectionsAndNobodyAsksOverUdp_IsAskedForNoHeartbeat()
+    {
+        var s = new ProxyScenario();
+        var before = s.Log.Count<LogEvent.HeartbeatSent>();
+        for (var n = 0; n < 10; n++)
+        {
+            s.ConnectThrough(port: (ushort)(4000 + n));
+            s.Run(0.2);
+        }
+
+        Assert.InRange(s.Log.Count<LogEvent.HeartbeatSent>() - before, 0, 1);
     }
 
     [Fact]
