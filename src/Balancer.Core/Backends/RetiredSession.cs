@@ -3,10 +3,9 @@
 // replies are delivered until it ends, breaks the protocol, or has had its time. That process may
 // hang as any other: its silence is watched on, and others get what it has in flight.
 //
-// What always holds: nothing new is sent on it but what was queued before, and heartbeats, of which
-// one is out at most; what happens on it
-// touches nothing of the backend's new session; it ends once, and takes its stream and its timer
-// with it.
+// What always holds: nothing is sent on it but what was queued before, and heartbeats, of which one
+// is out at most; what happens on it touches nothing of the backend's new session; it ends once,
+// and takes its stream and its timers with it.
 
 using System;
 
