@@ -88,9 +88,14 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
         return reply with { DelayNs = reply.DelayNs + Misbehaviour.DelayNs };
     }
 
-    /// <summary>A reply's packet, cut or padded with zeros as ReplyLength says.</summary>
+    /// <summary>
+    /// A reply's packet, about another name as OtherQuestionEvery says, and cut or padded with
+    /// zeros as ReplyLength does.
+    /// </summary>
     public ReadOnlySpan<byte> Shape(ReadOnlySpan<byte> packet)
     {
+        if (Shared.Replies > 0 && Shared.Replies % Misbehaviour.OtherQuestionEvery == 0)
+            packet = AboutAnotherName(packet);
         if (Misbehaviour.ReplyLength is not { } length)
             return packet;
         if (length <= packet.Length)
@@ -99,6 +104,16 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
         packet.CopyTo(padded);
         padded[packet.Length..].Clear();
         return padded;
+    }
+
+    /// <summary>The packet with an octet of its name changed; of its type for the root.</summary>
+    private ReadOnlySpan<byte> AboutAnotherName(ReadOnlySpan<byte> packet)
+    {
+        var other = Shared.PaddingBuffer[..packet.Length];
+        packet.CopyTo(other);
+        var isRoot = other[DnsQuery.HeaderBytes] == 0;
+        other[DnsQuery.HeaderBytes + (isRoot ? 2 : 1)] ^= 1;
+        return other;
     }
 
     /// <summary>What the process does wrong after so many queries.</summary>

@@ -117,6 +117,11 @@ public sealed record Misbehaviour
     /// <summary>Every reply is sent N times more.</summary>
     public int DuplicateReplies { get; init; }
 
+    /// <summary>
+    /// Every N-th reply of the process over UDP is about another name than the query; 1 or more.
+    /// </summary>
+    public int? OtherQuestionEvery { get; init; }
+
     // ---- TCP sessions ----
 
     /// <summary>Exits between INBOUND_TCP and INBOUND_TCP_OK.</summary>

@@ -142,6 +142,9 @@ internal static class MisbehaviourTable
         Number("--duplicate-replies", "Send every UDP reply N times more.", 0, 1000,
             m => m.DuplicateReplies == 0 ? null : m.DuplicateReplies,
             (m, v) => m with { DuplicateReplies = (int)v }),
+        Number("--other-question-every", "Send every N-th UDP reply about another name.",
+            1, int.MaxValue,
+            m => m.OtherQuestionEvery, (m, v) => m with { OtherQuestionEvery = (int)v }),
     ];
 
     private static IEnumerable<Misdeed> Tcp() =>

@@ -60,9 +60,10 @@ internal static class GeneratedBackends
         (m, r) => m with { FrameSplit = r.LogUniform(1, 64) },
         (m, r) => m with { ReplyLength = r.Pick<int>([0, 1, 1500, 1501, 2048, 65_507, 65_535]) },
         (m, r) => m with { ReplyLengthClaim = r.Pick<uint>([65_536, 1u << 31, uint.MaxValue]) },
-        (m, r) => m with { ReplyPort = r.Pick<uint>([0, 65_536, 65_536 + 53, uint.MaxValue]) },
+        (m, r) => m with { ReplyPort = r.Pick<uint>([0, 53, 65_536, 65_536 + 53, uint.MaxValue]) },
         (m, r) => m with { ReplyAddress = r.Pick<uint>([0, 0xffffffff, 0x7f000001, 0x08080808]) },
         (m, r) => m with { DuplicateReplies = r.LogUniform(1, 10) },
+        (m, r) => m with { OtherQuestionEvery = r.LogUniform(1, 10) },
         (m, _) => m with { CrashBeforeTcpOk = true },
         (m, _) => m with { TcpRefuse = true },
         (m, _) => m with { TcpReset = true },
@@ -145,14 +146,19 @@ internal static class GeneratedBackends
         var random = world.Stream(Streams.Backend, 0, LiarPurpose);
         var isThere = random.Chance(3, 4) && world.AllowsScripts;
         var who = random.Next(count);
-        var port = random.Pick<uint>([0, 65_536, 65_536 + 53, 131_072 + 20_001, uint.MaxValue]);
+        // 20,000 is the port of the first client if it has only one: that port must not be
+        // answered because the upper bits of a larger one are cut off.
+        var port = random.Pick<uint>(
+            [0, 53, 20_000, 65_536, 131_072 + 20_000, 131_072 + 20_000, uint.MaxValue]);
         var length = random.Pick<int>([0, 1500, 1501, 1501, 1501, 2048]);
         var address = random.Pick<uint>([0, 0xffffffff, 0x7f000001, 0x08080808]);
-        var which = random.Next(4);
+        var which = random.Next(5);
+        var every = random.LogUniform(1, 10);
         lie = script => which switch
         {
             0 => script with { ReplyLength = length },
             1 => script with { ReplyAddress = address },
+            2 => script with { OtherQuestionEvery = every },
             _ => script with { ReplyPort = port },
         };
         return isThere ? who : -1;

@@ -115,6 +115,9 @@ public sealed record Misbehaviour
     /// <summary>Send every UDP reply N times more. 0 to 1000.</summary>
     public long? DuplicateReplies { get; init; }
 
+    /// <summary>Send every N-th UDP reply about another name. 1 to 2147483647.</summary>
+    public long? OtherQuestionEvery { get; init; }
+
     // ---- TCP sessions ----
 
     /// <summary>Exit 1 between INBOUND_TCP and INBOUND_TCP_OK.</summary>
@@ -183,6 +186,7 @@ public sealed record Misbehaviour
         script.Add("replyPort", ReplyPort);
         script.Add("replyAddress", ReplyAddress);
         script.Add("duplicateReplies", DuplicateReplies);
+        script.Add("otherQuestionEvery", OtherQuestionEvery);
         script.Add("crashBeforeTcpOk", CrashBeforeTcpOk);
         script.Add("tcpWrongFrame", TcpWrongFrame);
         script.Add("tcpNoOk", TcpNoOk);

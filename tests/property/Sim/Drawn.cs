@@ -138,6 +138,7 @@ public static class DrawnScenarios
         Deed(Gen.Elements<uint>(0, 65_536, 65_589), (m, n) => m with { ReplyPort = n }),
         Deed(Gen.Elements<uint>(0, 0xffffffff, 0x08080808), (m, n) => m with { ReplyAddress = n }),
         Deed(Gen.Choose(1, 5), (m, n) => m with { DuplicateReplies = n }),
+        Deed(Gen.Choose(1, 5), (m, n) => m with { OtherQuestionEvery = n }),
         Deed(Gen.Constant(0), (m, _) => m with { CrashBeforeTcpOk = true }),
         Deed(Gen.Constant(0), (m, _) => m with { TcpRefuse = true }),
         Deed(Gen.Constant(0), (m, _) => m with { TcpReset = true }),

@@ -290,6 +290,27 @@ public sealed class MisbehaviourTests
     }
 
     [Fact]
+    public void OtherQuestionEvery_IsAboutAnotherName()
+    {
+        var driver = SessionDriver.Control(new Misbehaviour { OtherQuestionEvery = 2 });
+        Assert.Equal(AnswerToA, driver.FeedQuery("a"));
+        var other = driver.FeedQuery("a");
+        Assert.Equal(Header + "23000000", other[0]);
+        Assert.Equal(A.Replace("016100", "016000", StringComparison.Ordinal), other[1]);
+        Assert.Equal(AnswerToA, driver.FeedQuery("a"));
+    }
+
+    [Fact]
+    public void OtherQuestionEvery_ChangesTheTypeOfTheRoot()
+    {
+        var driver = SessionDriver.Control(new Misbehaviour { OtherQuestionEvery = 1 });
+        var asItIs = SessionDriver.Control(Misbehaviour.None).FeedQuery("");
+        var other = driver.FeedQuery("");
+        Assert.Equal("000001", asItIs[1][24..30]);
+        Assert.Equal("000000", other[1][24..30]);
+    }
+
+    [Fact]
     public void FrameSplit_WritesPieces()
     {
         var driver = new SessionDriver(new Misbehaviour { FrameSplit = 3 });

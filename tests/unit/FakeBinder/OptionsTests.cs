@@ -109,6 +109,7 @@ public sealed class OptionsTests
             ReplyPort = 65_536,
             ReplyAddress = 0x0a4d4d05,
             DuplicateReplies = 1,
+            OtherQuestionEvery = 5,
             CrashBeforeTcpOk = true,
             TcpRefuse = true,
             TcpReset = true,
@@ -122,7 +123,8 @@ public sealed class OptionsTests
             TcpChunk = 1,
         },
         Read("--reply-length 1501 --reply-length-claim 4294967295 --reply-port 65536 "
-            + "--reply-address 10.77.77.5 --duplicate-replies 1 --crash-before-tcp-ok "
+            + "--reply-address 10.77.77.5 --duplicate-replies 1 "
+            + "--other-question-every 5 --crash-before-tcp-ok "
             + "--tcp-refuse --tcp-reset --tcp-no-ok --tcp-wrong-frame --tcp-ok-delay 9s "
             + "--tcp-ok-split "
             + "--tcp-ok-with-data --tcp-half-close-first --tcp-never-read --tcp-chunk 1 p")

@@ -95,6 +95,7 @@ public static class OwedCoverage
         // A reply that cannot be sent is dropped and counted as what it is.
         ("script:ReplyLength", "RepliesOversized"), ("script:ReplyPort", "RepliesToPortZero"),
         ("script:ReplyPort", "RepliesToPortTooLarge"), ("script:ReplyAddress", "RepliesUnmatched"),
+        ("script:OtherQuestionEvery", "RepliesUnmatched"),
 
         // A TCP session that is refused costs a connection, or a second try.
         ("script:TcpRefuse", "Refusal:EndOfStream"), ("script:TcpReset", "Refusal:EndOfStream"),

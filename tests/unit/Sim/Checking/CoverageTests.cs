@@ -235,6 +235,7 @@ public sealed class CoverageTests
             ReplyPort = 22,
             ReplyAddress = 23,
             DuplicateReplies = 24,
+            OtherQuestionEvery = 28,
             CrashBeforeTcpOk = true,
             TcpRefuse = true,
             TcpReset = true,
