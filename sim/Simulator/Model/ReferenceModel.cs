@@ -3,13 +3,7 @@
 // policy model, what the core should do; where what it does differs, that is a finding. What each
 // kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
-// The core's log is used for seven things only, and each use is checked against the calls and the
-// policy: whose turn it is in a batch that was received at once (RemoteAssigned), which remotes a
-// rebalance, an expiry or a full table is about, where the description leaves that free
-// (RemoteMoved, RemoteExpired, RemoteEvicted), where in a stream's queue a heartbeat stands
-// (HeartbeatSent), and where a probe does (ProbeSent), which waiting connection is tried anew
-// (ConnectionOpened), that something is over (ConnectionClosed and BackendForgotten), and that a
-// stop is complete (Stopped), which S15 holds against what is open.
+// Which line of the core's log is used, and for what, is LoggedEvents'.
 //
 // What always holds: the model changes nothing it looks at; after a finding it goes on as well as
 // it can, because the check that is asked for may be another.
@@ -37,6 +31,7 @@ internal sealed class ReferenceModel
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
     private readonly RemoteModel _remotes;
+    private readonly LoggedEvents _logged;
     private Duration _stall;
     private Duration _late;
     private bool _wokenEarly;
@@ -71,6 +66,7 @@ internal sealed class ReferenceModel
         TcpTurns = new TcpTurnModel(this);
         Arrivals = new ArrivalModel(this);
         _remotes = new RemoteModel(this);
+        _logged = new LoggedEvents(this, _sessions, _remotes);
     }
 
     public Scenario Scenario { get; }
@@ -557,111 +553,11 @@ internal sealed class ReferenceModel
     public void OnLogged(Instant now, ILogEvent logged)
     {
         Now = Shown(now);
-        switch (logged)
-        {
-            case LogEvent.RemoteAssigned assigned:
-                Arrivals.DrainTo(assigned);
-                return;
-            case LogEvent.RemoteEvicted evicted:
-                _remotes.OnEvicted(evicted);
-                return;
-            case LogEvent.NoHealthyBackend none:
-                OnArrivalLine(Repeat.NoBackend, 0, none.Dropped - 1, none);
-                return;
-            case LogEvent.BackendStuck stuck:
-                Arrivals.DrainUntil(() => Stuck.IsDue(stuck.Id.Value));
-                while (!Stuck.IsDue(stuck.Id.Value) && !Stuck.IsOverdue(stuck.Id.Value)
-                    && Resends.TryStep())
-                {
-                }
-                Stuck.OnStuckLine(stuck);
-                return;
-            case LogEvent.ConnectionsOverLimit over:
-                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
-                    over.Suppressed, over with { Suppressed = 0 });
-                return;
-            case LogEvent.ClientOverLimit over:
-                OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverClientLimit,
-                    over.Suppressed, over with { Suppressed = 0 });
-                return;
-        }
-        Arrivals.Drain();
-        if (logged is LogEvent.BackendUnstuck unstuck)
-            Stuck.OnUnstuckLine(unstuck.Id);
-        else if (logged is LogEvent.QueriesResent resent)
-            Resends.FinishTo(resent);
-        else if (logged is LogEvent.BackendSuspected suspected)
-            ServeSilenceOf(suspected.Id, suspected);
-        else if (logged is LogEvent.BackendTrusted trusted)
-            ServeSilenceOf(trusted.Id, trusted);
-        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe)
-            Deadlines.ServeUntil(() => Lines.IsOwed(logged));
-        Lines.OnLogged(logged);
-        Repeats.OnLogged(logged);
-        Status.OnLogged(logged);
-        Life.OnLogged(logged);
-        switch (logged)
-        {
-            case LogEvent.ConnectionOpened opened:
-                Connections.OnOpenedLine(opened);
-                break;
-            case LogEvent.HeartbeatSent sent:
-                _sessions.OnHeartbeatSent(sent.Id);
-                break;
-            case LogEvent.ProbeSent probe:
-                Probes.OnSentLine(probe);
-                break;
-            case LogEvent.ConnectionClosed closed:
-                Connections.OnClosedLine(closed);
-                break;
-            case LogEvent.BackendDiscovered found:
-                Directory.OnDiscoveredLine(found);
-                break;
-            case LogEvent.BackendForgotten forgotten:
-                Directory.OnForgottenLine(forgotten.Id.Value);
-                break;
-            case LogEvent.Rebalancing rebalancing:
-                _remotes.OnRebalancing(rebalancing);
-                break;
-            case LogEvent.RemoteMoved moved:
-                _remotes.OnMoved(moved);
-                break;
-            case LogEvent.RemoteExpired expired:
-                _remotes.OnExpired(expired);
-                break;
-            case LogEvent.RemotesExpired passed:
-                _remotes.OnPassEnded(passed);
-                break;
-        }
-    }
-
-    private void ServeSilenceOf(BackendId id, ILogEvent line)
-    {
-        if (!Lines.IsOwed(line) && Policy.WithId(id.Value)?.Session is { } session)
-            Deadlines.ServeSilenceOf(session);
-    }
-
-    /// <summary>
-    /// A line that is told in the middle of a batch, about one that arrived in it.
-    /// </summary>
-    private void OnArrivalLine(Repeat kind, int which, long suppressed, ILogEvent logged)
-    {
-        Arrivals.DrainUntil(() => Repeats.IsDue(kind, which));
-        Repeats.OnLine(kind, which, suppressed, logged);
+        _logged.OnLogged(logged);
     }
 
     /// <summary>Notes that the checks have heard of a line.</summary>
-    public void OnLogSettled(ILogEvent logged)
-    {
-        if (logged is LogEvent.BackendFaulted faulted
-            && Policy.WithId(faulted.Id.Value) is { } backend)
-        {
-            backend.OwesFaultEvent = false;
-            backend.OwesLook = false;
-            if (faulted.Fault.Cause == FaultCause.EndOfStream)
-                Resends.OnDied(backend);
-        }
-    }
+    public void OnLogSettled(ILogEvent logged) => _logged.OnSettled(logged);
 
     /// <summary>What a clock of the scenario's step shows.</summary>
     private Instant Shown(Instant now)
