@@ -53,15 +53,8 @@ internal static class GeneratedErrors
             hosts.Add(n > 0 ? late : late with { Address = SpecifiedLimits.ProbeSource.Address });
         }
         var together = Together(world, random, scenario.Backends, from);
-        return scenario with
-        {
-            Backends = Wrong(random, scenario.Backends),
-            Faults =
-            [
-                .. scenario.Faults.Concat(together).OrderBy(f => f.At).ThenBy(f => f.Id),
-            ],
-            UdpClients = [.. scenario.UdpClients, .. hosts],
-        };
+        var backends = Wrong(random, scenario.Backends);
+        return scenario.Adding(together, hosts) with { Backends = backends };
     }
 
     /// <summary>In half of them, all backends are restarted at one moment.</summary>

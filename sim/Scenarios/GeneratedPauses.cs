@@ -48,15 +48,8 @@ internal static class GeneratedPauses
         var pauses = DrawPauses(random, scenario.Backends, earliest, last - BeforeTheEnd);
         var faults = pauses.SelectMany(pause => FaultsOf(world, random, pause)).ToList();
         var times = pauses.Select(pause => pause.At).Distinct().ToList();
-        return scenario with
-        {
-            Faults = [.. scenario.Faults.Concat(faults).OrderBy(f => f.At).ThenBy(f => f.Id)],
-            UdpClients =
-            [
-                .. scenario.UdpClients,
-                .. Enumerable.Range(0, Hosts).Select(n => host(n, QueriesOf(random, times, n))),
-            ],
-        };
+        return scenario.Adding(faults,
+            Enumerable.Range(0, Hosts).Select(n => host(n, QueriesOf(random, times, n))));
     }
 
     private readonly record struct Pause(int Number, int Backend, Instant At, Duration For);

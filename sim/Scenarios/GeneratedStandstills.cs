@@ -40,18 +40,11 @@ internal static class GeneratedStandstills
         if (!isThere || last - earliest < BeforeTheEnd)
             return scenario;
         var times = DrawTimes(random, earliest, last);
-        var faults = new List<FaultPlan>(scenario.Faults);
+        var faults = new List<FaultPlan>();
         foreach (var (at, length) in times)
             AddOne(random, scenario.Backends, at, length, faults);
-        return scenario with
-        {
-            Faults = [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
-            UdpClients =
-            [
-                .. scenario.UdpClients,
-                .. Enumerable.Range(0, Hosts).Select(n => host(n, QueriesOf(random, times, n))),
-            ],
-        };
+        return scenario.Adding(faults,
+            Enumerable.Range(0, Hosts).Select(n => host(n, QueriesOf(random, times, n))));
     }
 
     private static List<(Instant At, Duration For)> DrawTimes(

@@ -9,7 +9,9 @@
 // What always holds: two scenarios that are equal run the same, event for event; lists are in the
 // order of their times, then of their ids, and ids are never used twice.
 
+using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Linq;
 using Balancer.Core;
 using FakeBinder;
 
@@ -47,6 +49,14 @@ public sealed record Scenario
     public ImmutableArray<TcpClientPlan> TcpClients { get; init; } = [];
 
     public ImmutableArray<FaultPlan> Faults { get; init; } = [];
+
+    /// <summary>The scenario with more faults, in the order of time, and more UDP clients.</summary>
+    internal Scenario Adding(
+        IEnumerable<FaultPlan> faults, IEnumerable<UdpClientPlan> clients) => this with
+        {
+            Faults = [.. Faults.Concat(faults).OrderBy(f => f.At).ThenBy(f => f.Id)],
+            UdpClients = [.. UdpClients, .. clients],
+        };
 }
 
 /// <summary>The host that the balancer runs on.</summary>

@@ -200,7 +200,7 @@ public sealed class PlantingTests
         var (status, output, _) = Run("plant list");
 
         Assert.Equal(0, status);
-        Assert.Contains("  2  reply-port-cut                  S5       20  a reply's port", output);
+        Assert.Contains("  2  reply-port-cut                  S5      500  a reply's port", output);
         Assert.True(output.TrimEnd().Split('\n').Length > 70, output);
     }
 
