@@ -54,6 +54,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         ListenEndpoint = listening.Endpoint;
         DatagramSocket = _sockets.Add(listening.Datagram);
         Listener = _sockets.Add(listening.Listener);
+        Paths = new SocketPaths(forceFallbacks);
         MakeUrgent(DatagramSocket);
         MakeUrgent(Listener);
         _datagrams = new DatagramCalls(listening.Datagram, listening.Endpoint.Address,
@@ -178,6 +179,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         slot.Interest = interest;
         Register(socket, ref slot);
     }
+
+    /// <summary>How the sockets of backends are reached.</summary>
+    internal SocketPaths Paths { get; }
 
     /// <summary>The descriptor behind a handle, for tests that look at its options.</summary>
     internal int DescriptorOf(SocketHandle socket) => _sockets[socket].Descriptor;
@@ -368,19 +372,12 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
         stream = SocketHandle.None;
-        SocketAddressUn address = default;
-        address.Family = C.AF_UNIX;
-        path.CopyTo(new Span<byte>(address.Path, Limits.MaxPathBytes));
-        var length = (uint)(SocketAddressUn.PathOffset + path.Length + 1);
-
         var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
         if (fd < 0)
             return Errno.Result(LibC.Errno);
-        while (LibC.Connect(fd, &address, length) < 0)
+        var errno = Paths.Connect(fd, path);
+        if (errno != 0)
         {
-            var errno = LibC.Errno;
-            if (errno == Errno.EINTR)
-                continue;
             _ = LibC.Close(fd);
             return Errno.Result(errno);
         }

@@ -32,7 +32,7 @@ internal sealed class ReferenceModel
     /// Scan, expiry, rebalance, held answers, the rests of both sockets, what is remembered of
     /// deaths, and a stop's two: what is armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 9;
+    private const int OwnTimers = 10;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
@@ -256,6 +256,9 @@ internal sealed class ReferenceModel
                     break;
                 case NetworkEventKind.DirectoryChanged:
                     Scans.Soon();
+                    break;
+                case NetworkEventKind.DirectoryAnswered:
+                    Scans.OnAnswered();
                     break;
                 case NetworkEventKind.StatusRequested:
                     Status.OnRequested();
@@ -616,6 +619,9 @@ internal sealed class ReferenceModel
                 break;
             case LogEvent.BackendDiscovered found:
                 Directory.OnDiscoveredLine(found);
+                break;
+            case LogEvent.DirectoryNotAnswering silent:
+                Scans.OnNotAnsweringLine(silent);
                 break;
             case LogEvent.BackendForgotten forgotten:
                 Directory.OnForgottenLine(forgotten.Id.Value);

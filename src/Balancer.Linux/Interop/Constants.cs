@@ -95,9 +95,13 @@ internal static class C
 
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
+    internal const int O_PATH = 0x200000;
 
     internal const int AT_FDCWD = -100;
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;
+    internal const int AT_EMPTY_PATH = 0x1000;
+    internal const int AT_STATX_DONT_SYNC = 0x4000;
+    internal const ulong RESOLVE_CACHED = 0x20;
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_MTIME = 0x40;
     internal const uint STATX_INO = 0x100;

@@ -1,0 +1,83 @@
+// Owns a mount whose server does not answer: a FUSE file system of which only the first request,
+// INIT, is answered. Whoever opens, lists or looks at anything in it waits, until the server's end
+// is closed; then all of that fails.
+
+using System;
+using System.Buffers.Binary;
+using System.ComponentModel;
+using System.IO;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+
+namespace Tests.Integration.Harness;
+
+/// <summary>A mounted file system that hangs.</summary>
+public sealed partial class HungMount : IDisposable
+{
+    private const int Detach = 2;
+    private const int InitReplyBytes = 80;
+    private readonly SafeFileHandle _server;
+    private readonly string _folder;
+
+    /// <param name="folder">Where it is mounted; must exist.</param>
+    public HungMount(string folder)
+    {
+        _folder = folder;
+        _server = File.OpenHandle("/dev/fuse", FileMode.Open, FileAccess.ReadWrite);
+        var options = $"fd={_server.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
+        if (Mount("bbal-test", folder, "fuse", 0, options) != 0)
+            throw new Win32Exception();
+        var request = new byte[65_536];
+        RandomAccess.Read(_server, request, 0);
+        RandomAccess.Write(_server, ReplyTo(request), 0);
+    }
+
+    /// <summary>Whether this system and user have such mounts.</summary>
+    public static bool CanMount { get; } =
+        File.Exists("/dev/fuse") && Environment.IsPrivilegedProcess;
+
+    /// <summary>The server goes away: what waits fails.</summary>
+    public void Fail() => _server.Dispose();
+
+    public void Dispose()
+    {
+        Fail();
+        _ = Unmount(_folder, Detach);
+    }
+
+    /// <summary>struct fuse_out_header and fuse_init_out, version 7.31.</summary>
+    private static byte[] ReplyTo(ReadOnlySpan<byte> request)
+    {
+        var reply = new byte[InitReplyBytes];
+        BinaryPrimitives.WriteInt32LittleEndian(reply, reply.Length);
+        request.Slice(8, 8).CopyTo(reply.AsSpan(8));
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(16), 7);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(20), 31);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(24), 65_536);
+        BinaryPrimitives.WriteInt16LittleEndian(reply.AsSpan(32), 12);
+        BinaryPrimitives.WriteInt16LittleEndian(reply.AsSpan(34), 9);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(36), 65_536);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(40), 1);
+        return reply;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Mount(
+        string source, string target, string type, nuint flags, string data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Unmount(string target, int flags);
+}
+
+/// <summary>A fact that needs a mount that hangs; skipped where there can be none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class FactNeedingHungMountAttribute : FactAttribute
+{
+    public FactNeedingHungMountAttribute()
+    {
+        if (!HungMount.CanMount)
+            Skip = "needs /dev/fuse and the right to mount";
+    }
+}
