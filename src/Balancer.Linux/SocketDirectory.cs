@@ -80,6 +80,7 @@ public sealed class SocketDirectory : IBackendDirectory, IDisposable
         {
             _reader.Ask(DirectoryReader.Request.Open);
             _state = State.Opening;
+            return IoResult.Failed(IoStatus.WouldBlock);
         }
         if (_reader.IsBusy)
             return IoResult.Failed(IoStatus.WouldBlock);

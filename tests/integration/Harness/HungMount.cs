@@ -7,13 +7,14 @@ using System.Buffers.Binary;
 using System.ComponentModel;
 using System.IO;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Tests.Integration.Harness;
 
 /// <summary>A mounted file system that hangs.</summary>
-public sealed partial class HungMount : IDisposable
+public sealed class HungMount : IDisposable
 {
     private const int Detach = 2;
     private const int InitReplyBytes = 80;
@@ -26,7 +27,7 @@ public sealed partial class HungMount : IDisposable
         _folder = folder;
         _server = File.OpenHandle("/dev/fuse", FileMode.Open, FileAccess.ReadWrite);
         var options = $"fd={_server.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
-        if (Mount("bbal-test", folder, "fuse", 0, options) != 0)
+        if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)
             throw new Win32Exception();
         var request = new byte[65_536];
         RandomAccess.Read(_server, request, 0);
@@ -43,7 +44,7 @@ public sealed partial class HungMount : IDisposable
     public void Dispose()
     {
         Fail();
-        _ = Unmount(_folder, Detach);
+        _ = Unmount(Text(_folder), Detach);
     }
 
     /// <summary>struct fuse_out_header and fuse_init_out, version 7.31.</summary>
@@ -62,13 +63,14 @@ public sealed partial class HungMount : IDisposable
         return reply;
     }
 
-    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true,
-        StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Mount(
-        string source, string target, string type, nuint flags, string data);
+    private static byte[] Text(string text) => [.. Encoding.UTF8.GetBytes(text), 0];
 
-    [LibraryImport("libc", EntryPoint = "umount2", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Unmount(string target, int flags);
+    [DllImport("libc", EntryPoint = "mount", SetLastError = true)]
+    private static extern int Mount(
+        byte[] source, byte[] target, byte[] type, nuint flags, byte[] data);
+
+    [DllImport("libc", EntryPoint = "umount2")]
+    private static extern int Unmount(byte[] target, int flags);
 }
 
 /// <summary>A fact that needs a mount that hangs; skipped where there can be none.</summary>

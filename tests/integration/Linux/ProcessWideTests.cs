@@ -68,7 +68,8 @@ public sealed class ProcessWideTests : IDisposable
         var before = OpenDescriptors();
         for (var i = 0; i < 50; i++)
             TryEverything(taken);
-        Assert.Equal(before, OpenDescriptors());
+        // The thread of a directory lets go of what it has in its own time.
+        Eventually.That(() => OpenDescriptors() <= before, "all descriptors are closed");
     }
 
     [Theory]
