@@ -8,7 +8,6 @@ using System.ComponentModel;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Tests.Integration.Harness;
@@ -18,20 +17,21 @@ public sealed class HungMount : IDisposable
 {
     private const int Detach = 2;
     private const int InitReplyBytes = 80;
-    private readonly SafeFileHandle _server;
+    private readonly FileStream _server;
     private readonly string _folder;
 
     /// <param name="folder">Where it is mounted; must exist.</param>
     public HungMount(string folder)
     {
         _folder = folder;
-        _server = File.OpenHandle("/dev/fuse", FileMode.Open, FileAccess.ReadWrite);
-        var options = $"fd={_server.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
+        _server = new FileStream(
+            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        var options = $"fd={_server.SafeFileHandle.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
         if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)
             throw new Win32Exception();
         var request = new byte[65_536];
-        RandomAccess.Read(_server, request, 0);
-        RandomAccess.Write(_server, ReplyTo(request), 0);
+        _ = _server.Read(request);
+        _server.Write(ReplyTo(request));
     }
 
     /// <summary>Whether this system and user have such mounts.</summary>

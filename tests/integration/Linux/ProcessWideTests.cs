@@ -11,6 +11,7 @@ using System.Text;
 using Balancer.Core;
 using Balancer.Linux;
 using Tests.Integration.Contract;
+using Tests.Integration.Harness;
 using Xunit;
 
 namespace Tests.Integration.Linux;
