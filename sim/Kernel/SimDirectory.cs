@@ -2,8 +2,12 @@
 // be read, and the lookup of paths that ConnectBackend does. File systems promise no order, so the
 // order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
 //
-// What always holds: a scan tells the names that were there when it was opened and still are, each
-// once and as what it is by then; a link that leads nowhere is told, and not a socket. Each change
+// A scan is asked for, and may be answered later, or not for as long as the directory hangs. What it
+// tells is what was there when it was asked for. While the directory hangs nobody knows what is in
+// it, but what a backend's path leads to is known, and connected to.
+//
+// What always holds: a scan tells each name once; a link that leads nowhere is told, and not a
+// socket. Each change
 // raises DirectoryChanged, unless that is switched off or nothing is watched: each scan, failed or
 // not, sets the watch to what is at the path, if that may be read.
 
@@ -49,9 +53,12 @@ public sealed class SimDirectory : IBackendDirectory
     private readonly SimKernel _kernel;
     private readonly byte[] _path;
     private readonly List<Entry> _entries = [];
-    private readonly List<Entry> _scan = [];
+    private readonly List<(byte[] Name, Entry? Resolved)> _scan = [];
     private IoResult _readable = IoResult.Ok();
     private bool _isWatched = true;
+    private bool _hangs;
+    private bool _isAsked;
+    private IoResult _opened;
     private int _scanned = -1;
 
     internal SimDirectory(SimKernel kernel, string path)
@@ -85,6 +92,20 @@ public sealed class SimDirectory : IBackendDirectory
             if (value.Status == IoStatus.NotFound && _readable.Status != IoStatus.NotFound)
                 TellChange();
             _readable = value;
+        }
+    }
+
+    /// <summary>
+    /// Nobody answers for the directory: scans wait until that is over, and looks find nothing out.
+    /// </summary>
+    public bool Hangs
+    {
+        get => _hangs;
+        set
+        {
+            if (_hangs && !value && _isAsked)
+                _kernel.Network.RaiseDirectoryAnswered();
+            _hangs = value;
         }
     }
 
@@ -171,18 +192,32 @@ public sealed class SimDirectory : IBackendDirectory
     public IoResult OpenScan()
     {
         Verify.That(_scanned < 0, "at most one scan is open");
-        return Note(SimCall.OpenScan, Open());
+        if (!_isAsked)
+        {
+            _scan.Clear();
+            _opened = Open();
+        }
+        _isAsked = Hangs;
+        if (_isAsked)
+            return Note(SimCall.OpenScan, IoResult.Failed(IoStatus.WouldBlock, Errnos.Eagain));
+        _scanned = _opened.IsOk ? 0 : -1;
+        return Note(SimCall.OpenScan, _opened);
     }
 
     public IoResult NextEntry(out DirectoryEntry entry)
     {
         Verify.That(_scanned >= 0, "entries are those of an open scan");
+        entry = default;
+        _isAsked = Hangs;
+        if (_isAsked)
+            return Note(SimCall.NextEntry, IoResult.Failed(IoStatus.WouldBlock, Errnos.Eagain));
         return Note(SimCall.NextEntry, Next(out entry));
     }
 
     public void CloseScan()
     {
-        Verify.That(_scanned >= 0, "an open scan is closed");
+        Verify.That(_scanned >= 0 || _isAsked, "a scan is closed that was asked for");
+        _isAsked = false;
         Note(SimCall.CloseScan, IoResult.Ok());
         _scanned = -1;
         _scan.Clear();
@@ -223,6 +258,8 @@ public sealed class SimDirectory : IBackendDirectory
         // Looking takes no descriptor, but the right to pass through the directory.
         if (Readable.Status == IoStatus.AccessDenied)
             return Readable;
+        if (Hangs)
+            return IoResult.Failed(IoStatus.WouldBlock, Errnos.Eagain);
         var entry = Readable.Status == IoStatus.NotFound ? null : Find(name);
         var loops = false;
         var found = entry == null ? null : Resolve(entry, out loops);
@@ -244,13 +281,12 @@ public sealed class SimDirectory : IBackendDirectory
             return _readable;
         if (_kernel.IsOutOfDescriptors)
             return IoResult.Failed(IoStatus.TooManyFiles, Errnos.Emfile);
-        _scan.Clear();
-        _scan.AddRange(_entries);
+        foreach (var entry in _entries)
+            _scan.Add((entry.Name, Resolve(entry, out _)));
         if (Order == SimScanOrder.Reversed)
             _scan.Reverse();
         else if (Order == SimScanOrder.Shuffled)
             Shuffle();
-        _scanned = 0;
         return IoResult.Ok();
     }
 
@@ -269,14 +305,12 @@ public sealed class SimDirectory : IBackendDirectory
         entry = default;
         if (_kernel.Faults.TryTake(SimCall.NextEntry, out var fault) && !fault.IsOk)
             return fault;
-        while (_scanned < _scan.Count)
+        if (_scanned < _scan.Count)
         {
-            if (Find(_scan[_scanned++].Name) is not { } next)
-                continue;
             if (_kernel.Faults.TryTakeScanError(out var error))
                 return error;
-            var resolved = Resolve(next, out _);
-            entry = new DirectoryEntry(next.Name, resolved?.Kind == SimEntryKind.Socket,
+            var (name, resolved) = _scan[_scanned++];
+            entry = new DirectoryEntry(name, resolved?.Kind == SimEntryKind.Socket,
                 resolved?.Identity ?? default);
             return IoResult.Ok();
         }

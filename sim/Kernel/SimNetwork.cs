@@ -24,6 +24,7 @@ public sealed class SimNetwork : INetwork
     private bool _status;
     private int _asked;
     private bool _directoryChanged;
+    private bool _directoryAnswered;
 
     internal SimNetwork(SimKernel kernel, Endpoint listen)
     {
@@ -149,6 +150,8 @@ public sealed class SimNetwork : INetwork
 
     internal void RaiseDirectoryChanged() => _directoryChanged = true;
 
+    internal void RaiseDirectoryAnswered() => _directoryAnswered = true;
+
     private int WaitUncounted(Instant until, Span<NetworkEvent> events)
     {
         _kernel.IsIdle = false;
@@ -206,6 +209,7 @@ public sealed class SimNetwork : INetwork
         if (!isLast)
             TellWhatIsAsked(events, ref count);
         Tell(ref _directoryChanged, NetworkEventKind.DirectoryChanged, events, ref count);
+        Tell(ref _directoryAnswered, NetworkEventKind.DirectoryAnswered, events, ref count);
         while (count < events.Length && _kernel.Faults.TryTakeSpurious(out var spurious))
             AddSpurious(spurious, events, ref count);
         count += _kernel.Sockets.GatherUrgent(events[count..]);

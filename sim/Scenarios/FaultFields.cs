@@ -136,6 +136,8 @@ internal static class FaultFields
             Lasting.Never, null),
         new(FaultKind.OperatorStatus, "The operator asks for a status report, as SIGUSR1 does.",
             Lasting.Never, null),
+        new(FaultKind.DirectoryHangs, "The directory does not answer, as one of a network's file"
+            + " system whose server is gone.", Lasting.Always, null),
     ];
 
     private static FileValue<long> Entries =>

@@ -29,8 +29,15 @@ internal static class GeneratedFaults
         foreach (var kind in Enum.GetValues<FaultKind>())
         {
             var random = world.Stream(Streams.Fault, (int)kind, PlanPurpose);
-            // Frames are cut in most seeds: nothing else shows how bytes are taken apart.
-            var isOn = random.Chance(kind == FaultKind.StreamShort ? 3 : 2, 4);
+            // Frames are cut in most seeds: nothing else shows how bytes are taken apart. While the
+            // directory hangs, little happens to backends.
+            var chance = kind switch
+            {
+                FaultKind.StreamShort => 3,
+                FaultKind.DirectoryHangs => 1,
+                _ => 2,
+            };
+            var isOn = random.Chance(chance, 4);
             if (world.Allows(kind) && (isOn || world.Profile == Profile.Restart))
                 Add(faults, world, kind, random, backends);
         }

@@ -320,4 +320,7 @@ public enum FaultKind
 
     /// <summary>The operator asks for the state of everything, as SIGUSR1 does.</summary>
     OperatorStatus,
+
+    /// <summary>For For, the directory does not answer: scans wait until that is over.</summary>
+    DirectoryHangs,
 }

@@ -45,9 +45,9 @@ public static class Limits
 
     /// <summary>
     /// Urgent events at most: two sessions a backend, one of them retired, the two bound sockets,
-    /// a stop, a rescan, a status report, and a change of the directory.
+    /// a stop, a rescan, a status report, and a change and an answer of the directory.
     /// </summary>
-    internal const int UrgentEvents = 2 * MaxBackends + 6;
+    internal const int UrgentEvents = 2 * MaxBackends + 7;
 
     // ---- Backends ----
 
@@ -165,6 +165,12 @@ public static class Limits
     /// listen makes it answer, and many changes make one scan. Ours.
     /// </summary>
     public static readonly Duration ScanDebounce = Duration.FromMilliseconds(10);
+
+    /// <summary>
+    /// For how long the directory may leave a scan unanswered before that is logged: far longer
+    /// than any that works takes, and shorter than the time between two scans.
+    /// </summary>
+    public static readonly Duration DirectoryPatience = Duration.FromSeconds(3);
 
     /// <summary>
     /// A removed backend is forgotten when it has been gone this long and no remote is bound to

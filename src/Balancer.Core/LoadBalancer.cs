@@ -147,6 +147,9 @@ public sealed class LoadBalancer : IBackendReports
             case NetworkEventKind.DirectoryChanged:
                 _discovery.ScanSoon(now);
                 break;
+            case NetworkEventKind.DirectoryAnswered:
+                _discovery.OnAnswered(now);
+                break;
             case NetworkEventKind.RescanRequested:
                 _log.Write(new LogEvent.RescanRequested());
                 _discovery.Scan(now);

@@ -7,10 +7,15 @@
 // follows a directory that was deleted, moved away or replaced, with no look at inodes. And it
 // must be before: what changes after the scan has passed is then reported.
 //
-// What always holds: at most one watch is in the instance.
+// The path is followed on the reader's thread, since it may have to be waited for, and what came is
+// taken by the loop. A number that the loop does not know yet is that of a watch which is followed
+// by a scan in any case.
+//
+// What always holds: at most one watch is in the instance, but for the moment in which it changes.
 
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Balancer.Linux.Interop;
 
 namespace Balancer.Linux;
@@ -57,7 +62,7 @@ internal sealed unsafe class DirectoryWatch : IDisposable
         var errno = watch < 0 ? LibC.Errno : 0;
         if (_watch != NoWatch && _watch != watch)
             _ = LibC.InotifyRmWatch(Descriptor, _watch);
-        _watch = watch < 0 ? NoWatch : watch;
+        Volatile.Write(ref _watch, watch < 0 ? NoWatch : watch);
         return errno;
     }
 
@@ -89,11 +94,12 @@ internal sealed unsafe class DirectoryWatch : IDisposable
             var inotifyEvent = (InotifyEvent*)(_buffer + at);
             at += sizeof(InotifyEvent) + (int)inotifyEvent->NameBytes;
             // -1 tells that events were lost; those of a watch that was let go are old news.
-            if (inotifyEvent->Watch != _watch && inotifyEvent->Watch != -1)
+            var watch = Volatile.Read(ref _watch);
+            if (inotifyEvent->Watch != watch && inotifyEvent->Watch != -1)
                 continue;
             changed = true;
             if ((inotifyEvent->Mask & C.IN_IGNORED) != 0)
-                _watch = NoWatch;
+                _ = Interlocked.CompareExchange(ref _watch, NoWatch, watch);
         }
         return changed;
     }

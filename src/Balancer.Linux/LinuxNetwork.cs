@@ -39,6 +39,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private readonly Epoll _bulk;
     private readonly PostedEvents _posted;
     private readonly DatagramCalls _datagrams;
+    private readonly PassedDescriptors _passed;
     private DirectoryWatch? _watch;
     private SignalDescriptor? _signals;
     private int _unregistered;
@@ -46,14 +47,16 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 
     private LinuxNetwork(
         ListenSockets listening, Epoll urgent, Epoll bulk, PostedEvents posted,
-        bool forceFallbacks)
+        PassedDescriptors passed, bool forceFallbacks)
     {
         _urgent = urgent;
         _bulk = bulk;
         _posted = posted;
+        _passed = passed;
         ListenEndpoint = listening.Endpoint;
         DatagramSocket = _sockets.Add(listening.Datagram);
         Listener = _sockets.Add(listening.Listener);
+        Paths = new SocketPaths(forceFallbacks);
         MakeUrgent(DatagramSocket);
         MakeUrgent(Listener);
         _datagrams = new DatagramCalls(listening.Datagram, listening.Endpoint.Address,
@@ -82,6 +85,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         Epoll? bulk = null;
         PostedEvents? posted = null;
         ListenSockets? listening = null;
+        PassedDescriptors? passed = null;
         try
         {
             urgent = new Epoll(options.ForceFallbacks);
@@ -99,14 +103,16 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
                 bulk = urgent;
             }
             listening = ListenSockets.Open(options, warnings);
+            passed = new PassedDescriptors(options.ForceFallbacks);
             return new LinuxNetwork(
-                listening, urgent, bulk, posted, options.ForceFallbacks)
+                listening, urgent, bulk, posted, passed, options.ForceFallbacks)
             {
                 Warnings = warnings,
             };
         }
         catch (NetworkSetupException)
         {
+            passed?.Dispose();
             listening?.Close();
             posted?.Dispose();
             if (bulk != urgent)
@@ -137,6 +143,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             _bulk.Dispose();
         _urgent.Dispose();
         _datagrams.Dispose();
+        _passed.Dispose();
     }
 
     // ---- Waiting ----
@@ -178,6 +185,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         slot.Interest = interest;
         Register(socket, ref slot);
     }
+
+    /// <summary>How the sockets of backends are reached.</summary>
+    internal SocketPaths Paths { get; }
 
     /// <summary>The descriptor behind a handle, for tests that look at its options.</summary>
     internal int DescriptorOf(SocketHandle socket) => _sockets[socket].Descriptor;
@@ -368,35 +378,36 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
         stream = SocketHandle.None;
-        SocketAddressUn address = default;
-        address.Family = C.AF_UNIX;
-        path.CopyTo(new Span<byte>(address.Path, Limits.MaxPathBytes));
-        var length = (uint)(SocketAddressUn.PathOffset + path.Length + 1);
-
         var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
         if (fd < 0)
             return Errno.Result(LibC.Errno);
-        while (LibC.Connect(fd, &address, length) < 0)
+        _passed.Refuse(fd);
+        var errno = Paths.Connect(fd, path);
+        if (errno != 0)
         {
-            var errno = LibC.Errno;
-            if (errno == Errno.EINTR)
-                continue;
             _ = LibC.Close(fd);
             return Errno.Result(errno);
         }
         stream = _sockets.Add(fd);
+        _sockets[stream].MayBePassed = !_passed.AreRefused;
         return IoResult.Ok();
     }
 
     public IoResult Read(SocketHandle stream, Span<byte> into)
     {
         Verify.That(into.Length > 0, "there is room to read into");
-        var fd = _sockets[stream].Descriptor;
+        ref var slot = ref _sockets[stream];
+        var fd = slot.Descriptor;
+        var hasPassed = false;
         fixed (byte* start = into)
         {
             while (true)
             {
-                var count = LibC.Recv(fd, start, (nuint)into.Length, C.MSG_DONTWAIT);
+                var count = slot.MayBePassed
+                    ? _passed.Receive(fd, start, (nuint)into.Length, out hasPassed)
+                    : LibC.Recv(fd, start, (nuint)into.Length, C.MSG_DONTWAIT);
+                if (hasPassed)
+                    return Errno.Result(Errno.EPROTO);
                 if (count > 0)
                     return IoResult.Ok((int)count);
                 if (count == 0)
@@ -434,9 +445,17 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     public void Close(SocketHandle socket)
     {
         Verify.That(socket != DatagramSocket, "the UDP socket lives as long as the network");
-        SetRegistration(ref _sockets[socket], Registration.Out);
+        ref var slot = ref _sockets[socket];
+        var isClosedLater = slot.MayBePassed;
+        if (isClosedLater && slot.Registration == Registration.In)
+            Expect((slot.IsUrgent ? _urgent : _bulk).Remove(slot.Descriptor));
+        SetRegistration(ref slot, Registration.Out);
+        var fd = _sockets.Remove(socket);
         // The kernel takes a closed descriptor out of epoll: nothing here is ever duplicated.
-        _ = LibC.Close(_sockets.Remove(socket));
+        if (isClosedLater)
+            _passed.CloseSession(fd);
+        else
+            _ = LibC.Close(fd);
     }
 
     public void Abort(SocketHandle stream)

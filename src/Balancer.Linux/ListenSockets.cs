@@ -126,6 +126,7 @@ internal sealed unsafe class ListenSockets
     {
         SetBuffer("receive", C.SO_RCVBUFFORCE, C.SO_RCVBUF, "net.core.rmem_max");
         SetBuffer("send", C.SO_SNDBUFFORCE, C.SO_SNDBUF, "net.core.wmem_max");
+        SetFragmentation();
         // Bound to one address, replies leave from it anyway, and cheaper.
         if (_options.Address != Ipv4.Any)
             return;
@@ -136,6 +137,20 @@ internal sealed unsafe class ListenSockets
                 + " from another than was asked, and queries from this host's own addresses but"
                 + " loopback are not recognised as a loop: listen on one address");
         }
+    }
+
+    /// <summary>
+    /// Replies are cut up on their way where they must be, and nobody's ICMP says how large they
+    /// may be: a forged one could have them cut to pieces, and one that is lost have them vanish.
+    /// </summary>
+    private void SetFragmentation()
+    {
+        var omit = C.IP_PMTUDISC_OMIT;
+        if (LibC.SetSockOpt(Datagram, C.IPPROTO_IP, C.IP_MTU_DISCOVER, &omit, sizeof(int)) == 0)
+            return;
+        // Before Linux 3.15: cut up as well, but ICMP is believed.
+        var dont = C.IP_PMTUDISC_DONT;
+        _ = LibC.SetSockOpt(Datagram, C.IPPROTO_IP, C.IP_MTU_DISCOVER, &dont, sizeof(int));
     }
 
     private void SetListenerOptions()

@@ -60,7 +60,7 @@ internal sealed unsafe class PostedEvents : IDisposable
             return 0;
         var count = 0;
         for (var kind = NetworkEventKind.DirectoryChanged;
-             kind <= NetworkEventKind.StatusRequested && count < events.Length;
+             kind <= NetworkEventKind.DirectoryAnswered && count < events.Length;
              kind++)
         {
             var bit = Bit(kind);

@@ -1,5 +1,5 @@
-// Owns the reading of the directory in which backends make their sockets: a cursor over its
-// entries by getdents64, and the watch that is renewed with every scan.
+// Owns the directory in which backends make their sockets, as the loop sees it: a cursor over what
+// the reader's thread hands over, and the looks that wait for nothing (SocketPaths).
 //
 // Why it is so: which socket an entry is, is told by its inode and its time of birth. The inode
 // alone will not do: on ext4, and on overlayfs above it, a socket that is unlinked and bound again
@@ -10,39 +10,37 @@
 // Kernels before 6.13 stamp files at the grain of the timer, up to 10 ms: a socket replaced
 // within that time on ext4 looks like the old one, and the session's own end must tell. Where a
 // file system has no time of birth, the time of modification takes its place, which for a socket
-// only touch(1) changes after its birth.
+// only touch(1) changes after its birth. A socket that is held keeps its inode number from being
+// used again.
 //
-// What always holds: one descriptor while a scan is open, none in between; nothing blocks.
+// What always holds: nothing waits for the directory, the end included.
 
 using System;
 using System.Collections.Generic;
-using System.Runtime.InteropServices;
 using Balancer.Core;
-using Balancer.Linux.Interop;
 
 namespace Balancer.Linux;
 
 /// <summary>The directory of production. Its changes are told by the network's Wait.</summary>
-public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
+public sealed class SocketDirectory : IBackendDirectory, IDisposable
 {
-    /// <summary>Some thousand entries a system call.</summary>
-    private const int BufferBytes = 32 * 1024;
-
-    private const int NoDescriptor = -1;
-
-    private const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME;
+    /// <summary>
+    /// For how long a start waits for the directory, only to say at once what its watch lacks.
+    /// </summary>
+    private static readonly TimeSpan WatchPatience = TimeSpan.FromMilliseconds(100);
 
     private readonly byte[] _path;
-    private readonly byte* _nativePath;
-    private readonly byte* _buffer;
     private readonly LinuxNetwork _network;
+    private readonly DirectoryReader _reader;
+    private readonly DirectoryWatch? _watch;
     private readonly List<string> _warnings = [];
-    private DirectoryWatch? _watch;
-    private bool _watchFailed;
-    private int _fd = NoDescriptor;
+    private State _state;
+    private bool _isAsked;
     private int _next;
-    private int _filled;
 
+    /// <summary>
+    /// Throws NetworkSetupException if its thread cannot be made.
+    /// </summary>
     /// <param name="path">1 byte or more, none of them zero; slashes at its end go.</param>
     /// <param name="network">Whose Wait tells of changes; must outlive the directory.</param>
     /// <param name="forceFallbacks">No inotify, as where the kernel has none.</param>
@@ -51,211 +49,105 @@ public sealed unsafe class SocketDirectory : IBackendDirectory, IDisposable
         Verify.That(path.Length > 0 && !path.Contains((byte)0), "a path is a C string");
         _network = network;
         _path = path.TrimEnd((byte)'/').ToArray();
-        ReadOnlySpan<byte> opened = _path.Length > 0 ? _path : "/"u8;
-        _nativePath = (byte*)NativeMemory.AllocZeroed((nuint)opened.Length + 1);
-        opened.CopyTo(new Span<byte>(_nativePath, opened.Length));
-        _buffer = (byte*)NativeMemory.Alloc(BufferBytes);
         if (!forceFallbacks)
-            StartWatch();
+            _watch = StartWatch();
+        _reader = new DirectoryReader(_path, network, _watch);
+        var errno = _reader.AwaitWatch(WatchPatience);
+        if (errno != 0)
+            Warn(errno);
+    }
+
+    private enum State
+    {
+        Closed,
+
+        /// <summary>The reader was asked to open a scan.</summary>
+        Opening,
+
+        /// <summary>A scan is open.</summary>
+        Open,
     }
 
     public ReadOnlySpan<byte> Path => _path;
 
-    /// <summary>Why changes are not noticed at once; it may grow by a scan.</summary>
+    /// <summary>Why changes are not noticed at once.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     public IoResult OpenScan()
     {
-        Verify.That(_fd == NoDescriptor, "one scan is open at a time");
-        FollowPath();
-        // The flags of a directory's open: never waits, whatever the path leads to.
-        var fd = LibC.Open(_nativePath, C.O_DIRECTORY | C.O_CLOEXEC | C.O_NONBLOCK);
-        if (fd < 0)
-            return Errno.Result(LibC.Errno);
-        _fd = fd;
-        _next = _filled = 0;
-        return IoResult.Ok();
+        Verify.That(_state != State.Open, "one scan is open at a time");
+        if (_state == State.Closed)
+        {
+            _reader.Ask(DirectoryReader.Request.Open);
+            _state = State.Opening;
+            return IoResult.Failed(IoStatus.WouldBlock);
+        }
+        if (_reader.IsBusy)
+            return IoResult.Failed(IoStatus.WouldBlock);
+        _state = _reader.Opened.IsOk ? State.Open : State.Closed;
+        _isAsked = false;
+        _next = 0;
+        return _reader.Opened;
     }
 
     public IoResult NextEntry(out DirectoryEntry entry)
     {
-        Verify.That(_fd != NoDescriptor, "a scan is open");
+        Verify.That(_state == State.Open, "a scan is open");
         entry = default;
-        while (true)
+        if (_isAsked)
         {
-            if (_next == _filled)
-            {
-                var filled = Fill();
-                if (!filled.IsOk)
-                    return filled;
-            }
-            var record = _buffer + _next;
-            _next += *(ushort*)(record + DirectoryRecord.LengthOffset);
-            var name = record + DirectoryRecord.NameOffset;
-            var text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name);
-            if (text.SequenceEqual("."u8) || text.SequenceEqual(".."u8))
-                continue;
-            var errno = Look(name, record[DirectoryRecord.TypeOffset],
-                out var isSocket, out var identity);
-            // It vanished since the kernel listed it.
-            if (errno == Errno.ENOENT)
-                continue;
-            if (errno != 0)
-                return Errno.Result(errno);
-            entry = new DirectoryEntry(text, isSocket, identity);
+            if (_reader.IsBusy)
+                return IoResult.Failed(IoStatus.WouldBlock);
+            _isAsked = false;
+            _next = 0;
+        }
+        if (_next < _reader.Count)
+        {
+            entry = _reader.Entry(_next++);
             return IoResult.Ok();
         }
+        if (!_reader.Rest.IsOk)
+            return _reader.Rest;
+        _reader.Ask(DirectoryReader.Request.More);
+        _isAsked = true;
+        return IoResult.Failed(IoStatus.WouldBlock);
     }
 
     public void CloseScan()
     {
-        if (_fd != NoDescriptor)
-            _ = LibC.Close(_fd);
-        _fd = NoDescriptor;
+        var isOver = _state == State.Open && !_reader.IsBusy && !_reader.Rest.IsOk;
+        if (_state != State.Closed && !isOver)
+            _reader.Ask(DirectoryReader.Request.Close);
+        _state = State.Closed;
     }
 
     public IoResult Look(ReadOnlySpan<byte> name)
     {
-        Span<byte> path = stackalloc byte[_path.Length + 1 + name.Length + 1];
-        path.Clear();
+        Span<byte> path = stackalloc byte[_path.Length + 1 + name.Length];
         _path.CopyTo(path);
         path[_path.Length] = (byte)'/';
         name.CopyTo(path[(_path.Length + 1)..]);
-        FileStatus status;
-        int errno;
-        fixed (byte* native = path)
-            errno = Status(C.AT_FDCWD, native, 0, &status);
-        if (errno != 0)
-            return Errno.Result(errno);
-        return (status.Mode & C.S_IFMT) == C.S_IFSOCK
-            ? IoResult.Ok()
-            : IoResult.Failed(IoStatus.NotFound);
+        return _network.Paths.Look(path);
     }
 
     public void Dispose()
     {
-        CloseScan();
-        StopWatch();
-        NativeMemory.Free(_buffer);
-        NativeMemory.Free(_nativePath);
+        if (_watch is not null)
+            _network.Detach(_watch);
+        _reader.Ask(DirectoryReader.Request.End);
     }
 
-    private IoResult Fill()
+    /// <summary>An instance that watches nothing yet; the reader has it follow the path.</summary>
+    private DirectoryWatch? StartWatch()
     {
-        while (true)
-        {
-            var bytes = LibC.GetDents64(_fd, _buffer, BufferBytes);
-            if (bytes < 0)
-            {
-                var errno = LibC.Errno;
-                if (errno == Errno.EINTR)
-                    continue;
-                return Errno.Result(errno);
-            }
-            if (bytes == 0)
-                return IoResult.Failed(IoStatus.EndOfStream);
-            _next = 0;
-            _filled = (int)bytes;
-            return IoResult.Ok();
-        }
-    }
-
-    // ---- What an entry is ----
-
-    /// <summary>Finds out what an entry is; 0 or an errno, ENOENT if it is gone.</summary>
-    private int Look(byte* name, byte type, out bool isSocket, out EntryIdentity identity)
-    {
-        isSocket = false;
-        identity = default;
-        if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
-            return 0;
-        FileStatus status;
-        var errno = Status(_fd, name, C.AT_SYMLINK_NOFOLLOW, &status);
-        if (errno != 0)
-            return errno;
-        if ((status.Mode & C.S_IFMT) == C.S_IFLNK)
-        {
-            errno = Status(_fd, name, 0, &status);
-            // The link is there and leads nowhere, or nowhere that this process may look.
-            if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EACCES
-                or Errno.ENAMETOOLONG)
-            {
-                return 0;
-            }
-            if (errno != 0)
-                return errno;
-        }
-        isSocket = (status.Mode & C.S_IFMT) == C.S_IFSOCK;
-        if (isSocket)
-            identity = Identify(in status);
-        return 0;
-    }
-
-    private static int Status(int directory, byte* name, int flags, FileStatus* status)
-    {
-        while (true)
-        {
-            if (LibC.StatX(directory, name, flags, IdentityMask, status) == 0)
-                return 0;
-            var errno = LibC.Errno;
-            if (errno != Errno.EINTR)
-                return errno;
-        }
-    }
-
-    private static EntryIdentity Identify(in FileStatus status)
-    {
-        // A file system may be off by any number of years; it need only differ.
-        unchecked
-        {
-            var nanoseconds = (status.Mask & C.STATX_BTIME) != 0
-                ? status.BirthSeconds * 1_000_000_000 + status.BirthNanoseconds
-                : status.ModifiedSeconds * 1_000_000_000 + status.ModifiedNanoseconds;
-            return new EntryIdentity(status.Inode, nanoseconds);
-        }
-    }
-
-    // ---- The watch ----
-
-    private void StartWatch()
-    {
-        _watch = DirectoryWatch.TryCreate(out var errno);
-        if (_watch is null)
-        {
-            Warn(errno);
-            return;
-        }
-        errno = _network.Attach(_watch);
-        if (errno != 0)
-        {
-            Warn(errno);
-            _watch.Dispose();
-            _watch = null;
-            return;
-        }
-        FollowPath();
-    }
-
-    private void StopWatch()
-    {
-        if (_watch is null)
-            return;
-        _network.Detach(_watch);
-        _watch.Dispose();
-        _watch = null;
-    }
-
-    /// <summary>Watches what is at the path now; if nothing is, the scan tells.</summary>
-    private void FollowPath()
-    {
-        if (_watch is null)
-            return;
-        var errno = _watch.Follow(_nativePath);
-        var failed = errno != 0 && Errno.Status(errno) is not IoStatus.NotFound
-            and not IoStatus.AccessDenied;
-        if (failed && !_watchFailed)
-            Warn(errno);
-        _watchFailed = failed;
+        var watch = DirectoryWatch.TryCreate(out var errno);
+        if (watch is not null)
+            errno = _network.Attach(watch);
+        if (errno == 0)
+            return watch;
+        Warn(errno);
+        watch?.Dispose();
+        return null;
     }
 
     private void Warn(int errno) => _warnings.Add(NetworkSetupException.Explain(

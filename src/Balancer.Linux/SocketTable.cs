@@ -30,6 +30,10 @@ internal struct SocketSlot
     internal Readiness Interest;
     internal Registration Registration;
     internal bool IsUrgent;
+
+    /// <summary>Its peer may pass descriptors over it.</summary>
+    internal bool MayBePassed;
+
     internal int NextFree;
 }
 
@@ -88,6 +92,7 @@ internal sealed class SocketTable
         slot.Interest = Readiness.None;
         slot.Registration = Registration.Out;
         slot.IsUrgent = false;
+        slot.MayBePassed = false;
         return new SocketHandle(index, slot.Generation);
     }
 

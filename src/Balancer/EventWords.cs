@@ -124,6 +124,12 @@ internal static class EventWords
             [("directory", e.Path), .. Errno(e.Why)]));
         Say((LogEvent.DirectoryReadable e) =>
             new($"socket directory {e.Path} is readable again", ("directory", e.Path)));
+        Say((LogEvent.DirectoryNotAnswering e) => new(
+            $"socket directory {e.Path} does not answer for {Rounded(e.Since)}; keeping all"
+            + " backends", ("directory", e.Path)));
+        Say((LogEvent.DirectoryAnswering e) => new(
+            $"socket directory {e.Path} answered after {Rounded(e.After)}",
+            ("directory", e.Path), ("unanswered_s", Seconds(e.After))));
 
         Say((LogEvent.NoHealthyBackend e) => new("no healthy backend: dropped "
             + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),

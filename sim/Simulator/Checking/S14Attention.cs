@@ -48,7 +48,7 @@ internal sealed class S14Attention() : Check("S14")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        _workSince = Model.Directory.OpenScan != 0 || Model.Resends.HasWork ? now : Instant.Never;
+        _workSince = Model.Scans.HasWork || Model.Resends.HasWork ? now : Instant.Never;
         if (Model.Resends.HasWork && !core.HasStopped && core.NextWake > now)
             Fail($"queries wait to be sent again at {now}, and the loop sleeps to {core.NextWake}");
         if (Model.Life.IsStopping)

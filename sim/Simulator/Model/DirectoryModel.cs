@@ -26,6 +26,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
     private IoStatus _readability = IoStatus.Ok;
     private long _scan;
     private bool _isScanOpen;
+    private bool _isScanAsked;
 
     /// <summary>The folder that all scenarios have their sockets in.</summary>
     private static ReadOnlySpan<byte> Folder => "/run/bbal"u8;
@@ -38,24 +39,35 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     public void OnScanOpened(IoResult result)
     {
-        model.Scans.OnOpened(result);
-        if (!result.IsOk)
+        if (!_isScanAsked)
         {
-            OnReadability(result);
-            return;
+            _scan++;
+            _found.Clear();
         }
-        _scan++;
-        _isScanOpen = true;
-        _found.Clear();
+        model.Scans.OnOpened(result, isAgain: _isScanAsked);
+        _isScanAsked = result.Status == IoStatus.WouldBlock;
+        if (_isScanAsked)
+            return;
+        _isScanOpen = result.IsOk;
+        if (!result.IsOk)
+            OnReadability(result);
     }
 
-    /// <summary>The scan that is open, 1 and up; 0 if none is.</summary>
-    public long OpenScan => _isScanOpen ? _scan : 0;
+    /// <summary>A scan was asked for that is not open yet.</summary>
+    public bool IsScanAsked => _isScanAsked;
+
+    /// <summary>The folder's path as the log has it.</summary>
+    public static string Name => Encoding.UTF8.GetString(Folder);
+
+    /// <summary>The scan that is asked for or open, 1 and up; 0 if none is.</summary>
+    public long OpenScan => _isScanOpen || _isScanAsked ? _scan : 0;
 
     public void OnScanEntry(IoResult result, in DirectoryEntry entry)
     {
         model.Resends.Finish();
-        if (!result.IsOk)
+        if (result.Status == IoStatus.WouldBlock)
+            model.Scans.OnWaits();
+        else if (!result.IsOk)
             OnScanEnded(result);
         else if (!entry.IsSocket)
             OnRefused(_notSockets, entry.Name, null);
@@ -112,7 +124,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
-        while (!_isScanOpen && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
+        while (OpenScan == 0 && _found.Count > 0 && Named(_found[0].Name) is { } listedTwice)
             TakeSeenTwice(listedTwice);
         if (_toForget.Count > 0 && !model.Life.HasStopped)
         {
@@ -120,7 +132,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 + $" {_toForget[0].RemovedAt} and is not forgotten at {model.Now}", _toForget[0]);
         }
         _toForget.Clear();
-        if (_isScanOpen || _found.Count == 0 || model.Life.HasStopped)
+        if (OpenScan != 0 || _found.Count == 0 || model.Life.HasStopped)
             return;
         model.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
             + " taken up in the turn in which that ended");
@@ -263,6 +275,12 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnSeen(ExpectedBackend backend, EntryIdentity identity)
     {
+        // What the scan saw may be from before a session that was begun since.
+        if (backend.Session != null && backend.ConnectedInScan == _scan)
+        {
+            backend.SeenInScan = _scan;
+            return;
+        }
         // A session begun since the last scan may be with a newer socket than that scan saw.
         var isAnother = identity != backend.Identity
             && !(backend.Session != null && backend.ConnectedSinceScan);

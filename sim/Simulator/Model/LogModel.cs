@@ -48,7 +48,8 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendStopped or LogEvent.BackendDraining
         or LogEvent.BackendResumed or LogEvent.BackendRemoved
         or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
-        or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable or LogEvent.EntryRefused
+        or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable
+        or LogEvent.DirectoryAnswering or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
         or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
         or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing

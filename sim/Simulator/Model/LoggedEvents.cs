@@ -84,6 +84,9 @@ internal sealed class LoggedEvents(
             case LogEvent.BackendDiscovered found:
                 model.Directory.OnDiscoveredLine(found);
                 break;
+            case LogEvent.DirectoryNotAnswering silent:
+                model.Scans.OnNotAnsweringLine(silent);
+                break;
             case LogEvent.BackendForgotten forgotten:
                 model.Directory.OnForgottenLine(forgotten.Id.Value);
                 break;

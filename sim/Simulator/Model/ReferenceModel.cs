@@ -26,7 +26,7 @@ internal sealed class ReferenceModel
     /// Scan, expiry, rebalance, held answers, the rests of both sockets, what is remembered of
     /// deaths, and a stop's two: what is armed at most besides backends and connections.
     /// </summary>
-    private const int OwnTimers = 9;
+    private const int OwnTimers = 10;
 
     private readonly FindingHandler _report;
     private readonly SessionModel _sessions;
@@ -252,6 +252,9 @@ internal sealed class ReferenceModel
                     break;
                 case NetworkEventKind.DirectoryChanged:
                     Scans.Soon();
+                    break;
+                case NetworkEventKind.DirectoryAnswered:
+                    Scans.OnAnswered();
                     break;
                 case NetworkEventKind.StatusRequested:
                     Status.OnRequested();

@@ -2,6 +2,9 @@
 // was told or a session that was begun, and at once when the operator asks; one that is asked for
 // while another is open follows that one.
 //
+// A scan may have to wait for the directory. Then nothing is asked of it until it has answered; when
+// it has not for long, that is told once, and so is that it has in the end.
+//
 // What always holds: exactly one of two is true - a scan is open, or it is known when one is due.
 
 using Balancer.Core;
@@ -16,6 +19,13 @@ internal sealed class ScanModel(ReferenceModel model)
     private bool _isOpen;
     private bool _again;
     private bool _wasAsked;
+    private bool _isWaiting;
+    private bool _isOwed;
+    private bool _isToldLate;
+    private Instant _waitsSince;
+
+    /// <summary>The scan that is open has entries that can be read now.</summary>
+    public bool HasWork => _isOpen && !_isWaiting;
 
     /// <summary>A change was told, or a session begun: another scan must look.</summary>
     public void Soon()
@@ -33,9 +43,15 @@ internal sealed class ScanModel(ReferenceModel model)
         _wasAsked = !_isOpen;
     }
 
-    public void OnOpened(IoResult result)
+    public void OnOpened(IoResult result, bool isAgain)
     {
-        if (_isOpen)
+        if (isAgain)
+        {
+            if (_isWaiting)
+                model.Report(Finding.Scan, "the directory was asked again before it answered");
+            _isOwed = false;
+        }
+        else if (_isOpen)
         {
             model.Report(Finding.Scan, $"a scan was opened at {model.Now} while one is open");
         }
@@ -43,13 +59,57 @@ internal sealed class ScanModel(ReferenceModel model)
         {
             model.Report(Finding.Scan, $"a scan was opened at {model.Now}; due {_due}");
         }
-        _wasAsked = false;
-        _isOpen = result.IsOk;
-        _due = model.Now + SpecifiedLimits.ScanInterval;
+        var isWaiting = result.Status == IoStatus.WouldBlock;
+        if (!isAgain)
+        {
+            _wasAsked = false;
+            _due = model.Now + SpecifiedLimits.ScanInterval;
+        }
+        _isOpen = result.IsOk || isWaiting;
+        if (isWaiting)
+            OnWaits();
+        else if (isAgain && !_isOpen)
+            _again |= model.Now >= _due;
         // One that failed is over already, and what asked for another came behind it.
         if (!_isOpen && _again)
             _due = model.Now + SpecifiedLimits.ScanDelay;
         _again &= _isOpen;
+    }
+
+    /// <summary>The directory was asked and has not answered yet.</summary>
+    public void OnWaits()
+    {
+        if (_isWaiting)
+            model.Report(Finding.Scan, "the directory was asked again before it answered");
+        _isWaiting = true;
+        _isToldLate = false;
+        _waitsSince = model.Now;
+    }
+
+    /// <summary>The directory answered what it was asked.</summary>
+    public void OnAnswered()
+    {
+        if (!_isWaiting)
+            return;
+        _isWaiting = false;
+        _isOwed = model.Directory.IsScanAsked;
+        if (_isToldLate)
+        {
+            model.Lines.Owe(new LogEvent.DirectoryAnswering(
+                DirectoryModel.Name, model.Now - _waitsSince));
+        }
+    }
+
+    public void OnNotAnsweringLine(LogEvent.DirectoryNotAnswering logged)
+    {
+        if (!_isWaiting || _isToldLate || logged.Path != DirectoryModel.Name
+            || logged.Since != model.Now - _waitsSince
+            || logged.Since < SpecifiedLimits.DirectoryPatience)
+        {
+            model.Report(Finding.Untrue, $"the log has {logged}; the directory"
+                + (_isWaiting ? $" was asked at {_waitsSince}" : " has answered"));
+        }
+        _isToldLate = true;
     }
 
     /// <summary>The open scan is over, whole or not.</summary>
@@ -65,6 +125,15 @@ internal sealed class ScanModel(ReferenceModel model)
 
     public void OnTurnEnded(int timers)
     {
+        if (_isOwed && !model.Life.HasStopped)
+            model.Report(Finding.Scan, "the directory answered, and the scan does not go on");
+        if (_isWaiting && !_isToldLate && !model.Life.HasStopped
+            && timers <= SpecifiedLimits.TimersOfATurn
+            && model.Now >= _waitsSince + SpecifiedLimits.DirectoryPatience)
+        {
+            model.Report(Finding.Untrue, $"the directory has not answered since {_waitsSince}, and"
+                + $" the log does not say so at {model.Now}");
+        }
         if (model.Life.HasStopped || _isOpen || timers > SpecifiedLimits.TimersOfATurn)
             return;
         if (_wasAsked || model.Now >= _due)

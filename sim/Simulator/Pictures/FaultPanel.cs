@@ -86,7 +86,7 @@ internal static class FaultPanel
         <= FaultKind.UdpReceiveFails => "udp",
         <= FaultKind.KernelWakes => "kernel",
         <= FaultKind.StreamReset => "stream",
-        <= FaultKind.DirectorySilent => "directory",
+        <= FaultKind.DirectorySilent or FaultKind.DirectoryHangs => "directory",
         _ => "clock",
     };
 

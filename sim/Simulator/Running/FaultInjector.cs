@@ -310,6 +310,9 @@ internal sealed class FaultInjector
             case FaultKind.DirectorySilent:
                 _kernel.Directory.TellsChanges = fault is null && _plan.TellsChanges;
                 break;
+            case FaultKind.DirectoryHangs:
+                _kernel.Directory.Hangs = fault is not null;
+                break;
         }
     }
 

@@ -202,8 +202,11 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     }
 
     /// <summary>A scan sees the path, perhaps with another socket than before.</summary>
-    public void OnPathSeen(Instant now, EntryIdentity identity)
+    public void OnPathSeen(Instant now, long scan, EntryIdentity identity)
     {
+        // What the scan saw is from before the session, perhaps; another was asked for.
+        if (HasSession && ConnectedInScan == scan)
+            return;
         // A session begun since the last scan may be with a newer socket than that scan saw. That
         // a connect asks for a scan keeps this doubt short: a socket bound later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);

@@ -1,13 +1,15 @@
 // Owns the reading of the directory of sockets: every 5 s, at once when something changed in it or
 // the operator asks, a few entries a turn. A new socket becomes a backend; a known one hears
-// whether its path is still there, and whether the same socket stands at it.
+// whether its path is still there, and whether the same socket stands at it. A directory may take
+// its time to answer, or never do so: until then nothing else waits, and no other scan begins.
 //
 // New sockets are taken up when the scan has seen all entries, sorted, those whose name is a port
 // first, so that who gets which id does not depend on the order in which a file system lists them
 // (unless there are more new ones than may be known: those listed first are then looked at).
 //
 // What always holds: a directory that cannot be read, or not to its end, means that nothing is
-// known, so no path is ever missed for it; an entry that is refused is logged once while it stays.
+// known, so no path is ever missed for it, and one that does not answer as well; an entry that is
+// refused is logged once while it stays.
 
 using System;
 using System.Collections.Generic;
@@ -27,8 +29,13 @@ internal sealed class Discovery
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
     private readonly RefusedEntries _refused = new(Limits.MaxBackends);
     private readonly string _path;
+    private readonly Timer _patienceTimer;
     private bool _isScanning;
+    private bool _isOpen;
+    private bool _isWaiting;
+    private bool _isUnanswered;
     private bool _scanAgain;
+    private Instant _askedAt;
     private long _scan;
     private IoStatus _lastStatus = IoStatus.Ok;
 
@@ -40,13 +47,14 @@ internal sealed class Discovery
         _log = services.Log;
         _path = Encoding.UTF8.GetString(directory.Path);
         _scanTimer = new Timer(Scan);
+        _patienceTimer = new Timer(OnUnanswered);
     }
 
     /// <summary>The directory's path as text for the log.</summary>
     public string DirectoryName => _path.Length == 0 ? "/" : _path;
 
     /// <summary>A scan has entries left for the next turn.</summary>
-    public bool HasWork => _isScanning;
+    public bool HasWork => _isScanning && !_isWaiting;
 
     /// <summary>Starts a scan now, or another one when the present one ends.</summary>
     public void Scan(Instant now)
@@ -57,24 +65,35 @@ internal sealed class Discovery
             return;
         }
         _timers.Arm(_scanTimer, now + Limits.ScanInterval);
-        var opened = _directory.OpenScan();
-        if (!opened.IsOk)
-        {
-            ReportReadability(opened);
-            return;
-        }
         _scan++;
         _isScanning = true;
+        _isOpen = false;
         _found.Clear();
+        Open(now);
+    }
+
+    /// <summary>The directory has answered, if it was asked at all.</summary>
+    public void OnAnswered(Instant now)
+    {
+        if (!_isWaiting)
+            return;
+        _isWaiting = false;
+        _timers.Disarm(_patienceTimer);
+        if (_isUnanswered)
+            _log.Write(new LogEvent.DirectoryAnswering(DirectoryName, now - _askedAt));
+        _isUnanswered = false;
+        if (!_isOpen)
+            Open(now);
     }
 
     /// <summary>Ends a scan that is open; no other follows.</summary>
     public void Stop()
     {
         _timers.Disarm(_scanTimer);
+        _timers.Disarm(_patienceTimer);
         if (_isScanning)
             _directory.CloseScan();
-        _isScanning = false;
+        _isScanning = _isWaiting = false;
     }
 
     /// <summary>
@@ -90,7 +109,7 @@ internal sealed class Discovery
 
     /// <summary>
     /// A connect succeeded, perhaps with a newer socket than the last scan saw: scan soon, so that
-    /// the doubt is short. An open scan that misses the path is not believed.
+    /// the doubt is short. What the present scan says of the path is not believed.
     /// </summary>
     public void OnConnected(Instant now, Backend backend)
     {
@@ -113,6 +132,11 @@ internal sealed class Discovery
         for (var n = 0; n < Limits.EntriesPerTurn; n++)
         {
             var result = _directory.NextEntry(out var entry);
+            if (result.Status == IoStatus.WouldBlock)
+            {
+                AwaitAnswer(now);
+                return;
+            }
             if (!result.IsOk)
             {
                 EndScan(now, result);
@@ -120,6 +144,35 @@ internal sealed class Discovery
             }
             OnEntry(now, entry);
         }
+    }
+
+    private void Open(Instant now)
+    {
+        var opened = _directory.OpenScan();
+        _isOpen = opened.IsOk;
+        if (opened.Status == IoStatus.WouldBlock)
+        {
+            AwaitAnswer(now);
+        }
+        else if (!opened.IsOk)
+        {
+            _isScanning = false;
+            ReportReadability(opened);
+            FollowUp(now);
+        }
+    }
+
+    private void AwaitAnswer(Instant now)
+    {
+        _isWaiting = true;
+        _askedAt = now;
+        _timers.Arm(_patienceTimer, now + Limits.DirectoryPatience);
+    }
+
+    private void OnUnanswered(Instant now)
+    {
+        _isUnanswered = true;
+        _log.Write(new LogEvent.DirectoryNotAnswering(DirectoryName, now - _askedAt));
     }
 
     private void OnEntry(Instant now, in DirectoryEntry entry)
@@ -133,7 +186,7 @@ internal sealed class Discovery
         if (_backends.FindByName(entry.Name) is { } backend)
         {
             backend.SeenInScan = _scan;
-            backend.OnPathSeen(now, entry.Identity);
+            backend.OnPathSeen(now, _scan, entry.Identity);
         }
         else if (_directory.Path.Length + 1 + entry.Name.Length > Limits.MaxPathBytes)
         {
@@ -169,11 +222,16 @@ internal sealed class Discovery
             _notSockets.ForgetAllBefore(_scan);
             _refused.ForgetAllBefore(_scan);
         }
-        if (_scanAgain)
-        {
-            _scanAgain = false;
-            _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
-        }
+        FollowUp(now);
+    }
+
+    /// <summary>A scan is over: another follows if it was asked for in the meantime.</summary>
+    private void FollowUp(Instant now)
+    {
+        if (!_scanAgain)
+            return;
+        _scanAgain = false;
+        _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
     }
 
     private void TakeUpFound(Instant now)
@@ -185,7 +243,7 @@ internal sealed class Discovery
             if (_backends.FindByName(name) is { } known)
             {
                 known.SeenInScan = _scan;
-                known.OnPathSeen(now, identity);
+                known.OnPathSeen(now, _scan, identity);
                 continue;
             }
             var backend = _backends.TryAdd(_directory.Path, name);

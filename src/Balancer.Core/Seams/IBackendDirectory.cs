@@ -1,8 +1,13 @@
 // The seam to the directory of backend sockets. A scan is a cursor, not a list, so that the core
 // decides how much of a large directory one turn of its loop reads.
 //
-// What always holds: at most one scan is open at a time; a scan that did not reach EndOfStream
-// says nothing about what was not listed. That something changed is told by INetwork.Wait.
+// A directory may lie where nobody answers: a network's file system whose server is gone. So a call
+// that would have to wait for it answers WouldBlock, INetwork.Wait tells when the directory has
+// answered, and the call is made again then. That may never be.
+//
+// What always holds: no call waits; at most one scan is open at a time; an entry is told as it was
+// at some moment after the scan was first asked for; a scan that did not reach EndOfStream says
+// nothing about what was not listed. That something changed is told by INetwork.Wait.
 
 using System;
 
@@ -34,21 +39,25 @@ public interface IBackendDirectory
     /// <summary>The directory's path, as bytes, without a slash at its end.</summary>
     ReadOnlySpan<byte> Path { get; }
 
-    /// <summary>Starts a scan: Ok, or why the directory cannot be read (NotFound, …).</summary>
+    /// <summary>
+    /// Starts a scan: Ok, or why the directory cannot be read (NotFound, …); WouldBlock if it was
+    /// asked and has not answered yet, and the call is to be made again when it has.
+    /// </summary>
     IoResult OpenScan();
 
     /// <summary>
     /// Takes the next entry in whatever order the file system has: Ok, EndOfStream, or why the
-    /// reading broke off. "." and ".." are not reported, nor is one that vanished since.
+    /// reading broke off; WouldBlock as for OpenScan. "." and ".." are not reported, nor is one that
+    /// vanished since.
     /// </summary>
     IoResult NextEntry(out DirectoryEntry entry);
 
-    /// <summary>Ends a scan, finished or not.</summary>
+    /// <summary>Ends a scan, finished or not, opened or only asked for.</summary>
     void CloseScan();
 
     /// <summary>
     /// Looks whether a scan would tell a socket of this name now: Ok, NotFound if not, or why
-    /// nobody knows. It may be asked at any time, and is one call that waits for nothing.
+    /// nobody knows: WouldBlock if the directory would have to be waited for.
     /// </summary>
     IoResult Look(ReadOnlySpan<byte> name);
 }

@@ -133,6 +133,11 @@ public enum NetworkEventKind
 
     /// <summary>The operator asks for the state of everything in the log (SIGUSR1).</summary>
     StatusRequested,
+
+    /// <summary>
+    /// The directory of backends has answered a call that was to be made again then.
+    /// </summary>
+    DirectoryAnswered,
 }
 
 /// <summary>One event of Wait. Handle and Ready mean something for Kind Socket only.</summary>

@@ -275,6 +275,23 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>
+    /// The directory was asked for its entries so long ago and has not answered: what is known of
+    /// it stays as it is until it does.
+    /// </summary>
+    public readonly record struct DirectoryNotAnswering(string Path, Duration Since) : ILogEvent
+    {
+        public static string Name => "directory_not_answering";
+        public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>The directory answered in the end, so long after it was asked.</summary>
+    public readonly record struct DirectoryAnswering(string Path, Duration After) : ILogEvent
+    {
+        public static string Name => "directory_answering";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     // ---- Clients ----
 
     /// <summary>

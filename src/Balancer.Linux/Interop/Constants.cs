@@ -23,9 +23,15 @@ internal static class C
     internal const int SO_SNDTIMEO = 21;
     internal const int SO_SNDBUFFORCE = 32;
     internal const int SO_RCVBUFFORCE = 33;
+    internal const int SO_MEMINFO = 55;
+    internal const int SO_PASSRIGHTS = 83;
+    internal const int SCM_RIGHTS = 1;
 
     internal const int IPPROTO_IP = 0;
     internal const int IP_PKTINFO = 8;
+    internal const int IP_MTU_DISCOVER = 10;
+    internal const int IP_PMTUDISC_DONT = 0;
+    internal const int IP_PMTUDISC_OMIT = 5;
 
     /// <summary>The kernel's own name for it; the same in every network namespace.</summary>
     internal const int LOOPBACK_IFINDEX = 1;
@@ -39,7 +45,9 @@ internal static class C
     internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_NOSIGNAL = 0x4000;
+    internal const int MSG_CMSG_CLOEXEC = 0x40000000;
     internal const int SHUT_WR = 1;
+    internal const int SHUT_RDWR = 2;
 
     internal const int EPOLL_CLOEXEC = 0x80000;
     internal const int EPOLL_CTL_ADD = 1;
@@ -95,9 +103,13 @@ internal static class C
 
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
+    internal const int O_PATH = 0x200000;
 
     internal const int AT_FDCWD = -100;
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;
+    internal const int AT_EMPTY_PATH = 0x1000;
+    internal const int AT_STATX_DONT_SYNC = 0x4000;
+    internal const ulong RESOLVE_CACHED = 0x20;
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_MTIME = 0x40;
     internal const uint STATX_INO = 0x100;

@@ -8,7 +8,7 @@
 // loopback runs the receiver's work too, and a thread that cannot be stopped stops a collection.
 //
 // What always holds: only functions that glibc 2.30 and a static libc.a have are named, so that a
-// link never fails for want of a new one; the one newer system call goes through syscall(2).
+// link never fails for want of a new one; newer system calls go through syscall(2).
 
 using System;
 using System.Runtime.InteropServices;
@@ -22,6 +22,9 @@ internal static unsafe class LibC
 
     /// <summary>epoll_pwait2's number, the same on every architecture (Linux 5.11).</summary>
     private const nint EpollPwait2Number = 441;
+
+    /// <summary>openat2's number, the same on every architecture (Linux 5.6).</summary>
+    private const nint OpenAt2Number = 437;
 
     /// <summary>The errno of the call just made; nothing may be called in between.</summary>
     internal static int Errno => Marshal.GetLastSystemError();
@@ -80,6 +83,14 @@ internal static unsafe class LibC
     /// <summary>open(2) without O_CREAT, which takes no third argument.</summary>
     [DllImport(Library, EntryPoint = "open", ExactSpelling = true)]
     internal static extern int Open(byte* path, int flags);
+
+    /// <summary>openat(2) without O_CREAT.</summary>
+    [DllImport(Library, EntryPoint = "openat", ExactSpelling = true)]
+    internal static extern int OpenAt(int directory, byte* path, int flags);
+
+    /// <summary>openat2, for which C libraries have no name.</summary>
+    internal static int OpenAt2(int directory, byte* path, OpenHow* how) =>
+        (int)SystemCall(OpenAt2Number, directory, (nint)path, (nint)how, sizeof(OpenHow), 0, 0);
 
     /// <summary>Never repeated: on Linux the descriptor is gone whatever close answers.</summary>
     [DllImport(Library, EntryPoint = "close", ExactSpelling = true)]

@@ -132,6 +132,15 @@ internal struct FileStatus
     [FieldOffset(120)] internal uint ModifiedNanoseconds;
 }
 
+/// <summary>open_how, what openat2 is told.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct OpenHow
+{
+    internal ulong Flags;
+    internal ulong Mode;
+    internal ulong Resolve;
+}
+
 /// <summary>sigset_t as the C library has it, of which the kernel reads the first word.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal struct SignalSet
@@ -199,6 +208,7 @@ internal static unsafe class Layouts
         Verify.That(sizeof(Linger) == 8, "linger is 8 bytes");
         Verify.That(sizeof(ResourceLimit) == 16, "rlimit is 16 bytes");
         Verify.That(sizeof(FileStatus) == 256, "statx is 256 bytes");
+        Verify.That(sizeof(OpenHow) == 24, "open_how is 24 bytes");
         Verify.That(sizeof(InotifyEvent) == 16, "inotify_event is 16 bytes");
         Verify.That(sizeof(SignalSet) == 128, "sigset_t is 128 bytes");
         Verify.That(sizeof(SignalAction) == 152, "sigaction is 152 bytes");

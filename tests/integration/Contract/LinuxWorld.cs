@@ -39,7 +39,7 @@ public sealed class LinuxWorld : NetworkWorld
 
     public LinuxNetwork Linux { get; }
 
-    public SocketDirectory Sockets { get; }
+    public SocketDirectory Sockets { get; private set; }
 
     public override INetwork Network => Linux;
 
@@ -97,7 +97,14 @@ public sealed class LinuxWorld : NetworkWorld
         var mode = File.GetUnixFileMode(_folder);
         File.SetUnixFileMode(_root.FullName, _root.UnixFileMode | Search);
         File.SetUnixFileMode(_folder, Search);
-        Posix.AsNobody(action);
+        Posix.AsNobody(() =>
+        {
+            // The thread that reads is made anew, as nobody's.
+            Sockets.Dispose();
+            Sockets = new SocketDirectory(
+                Encoding.UTF8.GetBytes(_folder), Linux, forceFallbacks: !NoticesChanges);
+            action();
+        });
         File.SetUnixFileMode(_folder, mode);
     }
 

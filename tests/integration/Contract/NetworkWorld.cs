@@ -126,6 +126,26 @@ public abstract class NetworkWorld : IDisposable
     /// <summary>Lets a millisecond pass.</summary>
     protected abstract void Rest();
 
+    /// <summary>Opens a scan of the directory, however long that takes to answer.</summary>
+    public IoResult OpenScan()
+    {
+        IoResult result;
+        while ((result = Directory.OpenScan()).Status == IoStatus.WouldBlock)
+            AwaitAnswer();
+        return result;
+    }
+
+    /// <summary>Takes the next entry of a scan in the same way.</summary>
+    public IoResult NextEntry(out DirectoryEntry entry)
+    {
+        IoResult result;
+        while ((result = Directory.NextEntry(out entry)).Status == IoStatus.WouldBlock)
+            AwaitAnswer();
+        return result;
+    }
+
+    private void AwaitAnswer() => Await(came => came.Kind == NetworkEventKind.DirectoryAnswered);
+
     /// <summary>Waits until an event comes that fits, and returns it.</summary>
     public NetworkEvent Await(Func<NetworkEvent, bool> fits)
     {

@@ -34,6 +34,8 @@ public static class Log
     public static readonly LogKind AcceptFailed = new("accept_failed");
     public static readonly LogKind Unreadable = new("directory_unreadable");
     public static readonly LogKind Readable = new("directory_readable");
+    public static readonly LogKind NotAnswering = new("directory_not_answering");
+    public static readonly LogKind Answering = new("directory_answering");
     public static readonly LogKind Refused = new("entry_refused");
     public static readonly LogKind QueryQuarantined = new("query_quarantined");
     public static readonly LogKind NotASocket = new("entry_not_a_socket");

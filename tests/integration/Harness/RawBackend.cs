@@ -199,5 +199,8 @@ public sealed class RawSession : IDisposable
 
     public void HalfClose() => _socket.Shutdown(SocketShutdown.Send);
 
+    /// <summary>Passes a socket with some bytes; false if that is refused.</summary>
+    public bool Pass(LingeringSocket passed, byte[] bytes) => passed.Pass(_socket, bytes);
+
     public void Dispose() => _socket.Dispose();
 }

@@ -82,6 +82,10 @@ public sealed class BalancerLogTests
         Of(new LogEvent.DirectoryUnreadable("/var/run/binder/sockets",
             IoResult.Failed(IoStatus.AccessDenied, 13))),
         Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets")),
+        Of(new LogEvent.DirectoryNotAnswering(
+            "/var/run/binder/sockets", Duration.FromSeconds(3L))),
+        Of(new LogEvent.DirectoryAnswering(
+            "/var/run/binder/sockets", new Duration(61_204_000_000))),
         Of(new LogEvent.RescanRequested()),
         Of(new LogEvent.NoHealthyBackend(1)),
         Of(new LogEvent.NoHealthyBackend(250)),

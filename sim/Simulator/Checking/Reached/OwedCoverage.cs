@@ -63,6 +63,7 @@ public static class OwedCoverage
         ("UdpReceiveFails", "ReceivesFailed"), ("KernelAccept", "AcceptsFailed"),
         ("KernelSocket", "ConnectionsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
+        ("DirectoryHangs", "DirectoryNotAnswering"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 

@@ -127,6 +127,89 @@ public sealed class DiscoveryTests : CoreTest
         Assert.Equal(1, Log.Count<LogEvent.DirectoryReadable>());
     }
 
+    [Fact]
+    public void DirectoryThatHangs_ChangesNothingAndIsSaidOnceEachWay()
+    {
+        HealthyBackends("5301", "5302");
+        Kernel.Directory.Hangs = true;
+        Run(60);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(BackendState.Healthy, State("5302"));
+        Assert.Equal(Limits.DirectoryPatience,
+            Assert.Single(Log.Of<LogEvent.DirectoryNotAnswering>()).Since);
+        Assert.Empty(Log.Of<LogEvent.DirectoryAnswering>());
+
+        Kernel.Directory.Unlink("5302");
+        Kernel.Directory.Hangs = false;
+        Run(1);
+        Assert.Single(Log.Of<LogEvent.DirectoryAnswering>());
+        Assert.Equal(BackendState.Draining, State("5302"));
+        Run(20);
+        Assert.Single(Log.Of<LogEvent.DirectoryNotAnswering>());
+    }
+
+    [Fact]
+    public void DirectoryThatHangs_IsAskedOnce()
+    {
+        Kernel.Directory.Hangs = true;
+        Run(60);
+        Assert.Equal(1, Kernel.Calls[SimCall.OpenScan]);
+        Kernel.RequestRescan();
+        Run(1);
+        Assert.Equal(1, Kernel.Calls[SimCall.OpenScan]);
+    }
+
+    [Fact]
+    public void DirectoryHangsInTheMiddleOfAScan_NobodyIsMissedAndTheScanGoesOn()
+    {
+        HealthyBackends("5301");
+        for (var i = 0; i < 3 * Limits.EntriesPerTurn; i++)
+            Kernel.Directory.Create($"stray-{i}", SimEntryKind.File);
+        Kernel.RequestRescan();
+        var calls = Kernel.Calls[SimCall.NextEntry];
+        while (Kernel.Calls[SimCall.NextEntry] == calls)
+            Run(0.000_001);
+        Kernel.Directory.Hangs = true;
+        Run(30);
+        Assert.True(Kernel.Directory.IsScanning);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Single(Log.Of<LogEvent.DirectoryNotAnswering>());
+
+        Kernel.Directory.Hangs = false;
+        Run(0.1);
+        Assert.False(Kernel.Directory.IsScanning);
+        Assert.Single(Log.Of<LogEvent.DirectoryAnswering>());
+    }
+
+    [Fact]
+    public void BackendThatRestartsWhileAScanIsOut_KeepsItsNewSession()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Kernel.Directory.Hangs = true;
+        Kernel.RequestRescan();
+        Run(0.1);
+        backend.Crash();
+        backend.Rebind();
+        Run(2);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Kernel.Directory.Hangs = false;
+        Run(1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Empty(Log.Of<LogEvent.BackendRestarted>());
+    }
+
+    [Fact]
+    public void StopWhileAScanIsOut_Ends()
+    {
+        HealthyBackends("5301");
+        Kernel.Directory.Hangs = true;
+        Run(6);
+        Kernel.RequestStop();
+        Run(10);
+        Assert.True(Balancer.Core.HasStopped);
+    }
+
     [Theory]
     [InlineData(IoStatus.NotFound)]
     [InlineData(IoStatus.TooManyFiles)]

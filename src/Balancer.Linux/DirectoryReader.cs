@@ -1,0 +1,373 @@
+// Owns the reading of the directory of sockets on a thread of its own, and all that may wait for
+// the directory: opening, listing and looking, the watch, and the descriptors by which its sockets
+// are reached. On a network's file system whose server is gone each of these waits for ever, and a
+// loop that made one would stand still with it: UDP, TCP, signals and the stop.
+//
+// The thread is made at start and does one thing at a time. It is asked for the first entries of a
+// scan or for the next, some hundred at once, and hands them over when it has them all; so a
+// directory of any size takes a bounded piece of memory. Whoever asks and the thread touch what is
+// handed over in turns.
+//
+// What always holds: no method here waits for the directory; while the thread is busy nobody else
+// reads what it hands over; what it does when it is told to end, it still finishes, be that never.
+
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Balancer.Core;
+using Balancer.Linux.Interop;
+
+namespace Balancer.Linux;
+
+internal sealed unsafe class DirectoryReader
+{
+    /// <summary>Some hundred entries a system call.</summary>
+    private const int BufferBytes = 32 * 1024;
+
+    private const int NoDescriptor = -1;
+
+    private const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME;
+
+    private readonly object _gate = new();
+    private readonly LinuxNetwork _network;
+    private readonly SocketPaths _paths;
+    private readonly DirectoryWatch? _watch;
+    private readonly byte[] _path;
+    private readonly byte* _nativePath;
+    private readonly byte* _buffer;
+    private readonly List<Listed> _entries = [];
+    private Request _asked = Request.Watch;
+    private bool _isWorking;
+    private bool _hasWatched;
+    private int _fd = NoDescriptor;
+    private int _watchErrno;
+
+    /// <param name="path">Without a slash at its end; empty for the root.</param>
+    /// <param name="network">Whose Wait is told of answers.</param>
+    /// <param name="watch">Follows the path; null if changes are not watched.</param>
+    internal DirectoryReader(byte[] path, LinuxNetwork network, DirectoryWatch? watch)
+    {
+        _network = network;
+        _paths = network.Paths;
+        _watch = watch;
+        _path = path;
+        ReadOnlySpan<byte> opened = path.Length > 0 ? path : "/"u8;
+        _nativePath = (byte*)NativeMemory.AllocZeroed((nuint)opened.Length + 1);
+        opened.CopyTo(new Span<byte>(_nativePath, opened.Length));
+        _buffer = (byte*)NativeMemory.Alloc(BufferBytes);
+        BackgroundThread.Start("directory", Run);
+    }
+
+    /// <summary>What the thread can be asked for.</summary>
+    internal enum Request
+    {
+        None,
+
+        /// <summary>To watch what is at the path.</summary>
+        Watch,
+
+        /// <summary>To begin a scan, and hand over its first entries.</summary>
+        Open,
+
+        /// <summary>To hand over more entries.</summary>
+        More,
+
+        /// <summary>To let go of a scan.</summary>
+        Close,
+
+        /// <summary>To end.</summary>
+        End,
+    }
+
+    /// <summary>What was asked for is not done yet.</summary>
+    internal bool IsBusy
+    {
+        get
+        {
+            lock (_gate)
+                return _isWorking || _asked != Request.None;
+        }
+    }
+
+    /// <summary>Whether the scan could be opened, or why not.</summary>
+    internal IoResult Opened { get; private set; }
+
+    /// <summary>Ok while there is more; otherwise how the scan ended.</summary>
+    internal IoResult Rest { get; private set; }
+
+    /// <summary>How many entries were handed over.</summary>
+    internal int Count => _entries.Count;
+
+    /// <summary>
+    /// Asks for something in place of what was asked for and is not begun. Wait tells when it is
+    /// done, unless that is to close or to end.
+    /// </summary>
+    internal void Ask(Request request)
+    {
+        lock (_gate)
+        {
+            _asked = request;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>One of those handed over; its name lives until the next request.</summary>
+    internal DirectoryEntry Entry(int index)
+    {
+        var listed = _entries[index];
+        var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(_buffer + listed.NameAt);
+        return new DirectoryEntry(name, listed.IsSocket, listed.Identity);
+    }
+
+    /// <summary>
+    /// The errno of the first try to watch, 0 if that went well or is not over after this time.
+    /// </summary>
+    internal int AwaitWatch(TimeSpan patience)
+    {
+        lock (_gate)
+        {
+            if (!_hasWatched)
+                Monitor.Wait(_gate, patience);
+            return _watchErrno;
+        }
+    }
+
+    // ---- On the thread ----
+
+    private void Run()
+    {
+        while (true)
+        {
+            var request = Take();
+            if (request == Request.End)
+                break;
+            _paths.IsReaderAtWork = true;
+            Do(request);
+            _paths.IsReaderAtWork = false;
+            lock (_gate)
+            {
+                _isWorking = false;
+                if (request is Request.Open or Request.More && _asked == Request.None)
+                    _network.Post(NetworkEventKind.DirectoryAnswered);
+            }
+        }
+        CloseScan();
+        _paths.ReleaseAll();
+        _watch?.Dispose();
+        NativeMemory.Free(_buffer);
+        NativeMemory.Free(_nativePath);
+    }
+
+    private Request Take()
+    {
+        lock (_gate)
+        {
+            while (_asked == Request.None)
+                Monitor.Wait(_gate);
+            var request = _asked;
+            _asked = Request.None;
+            _isWorking = true;
+            return request;
+        }
+    }
+
+    private void Do(Request request)
+    {
+        switch (request)
+        {
+            case Request.Watch:
+                FollowPath();
+                break;
+            case Request.Open:
+                CloseScan();
+                FollowPath();
+                Open();
+                break;
+            case Request.More:
+                List();
+                break;
+            case Request.Close:
+                CloseScan();
+                break;
+        }
+    }
+
+    private void FollowPath()
+    {
+        var errno = _watch?.Follow(_nativePath) ?? 0;
+        // What is not there yet is watched by the first scan that finds it.
+        var failed = errno != 0 && Errno.Status(errno) is not IoStatus.NotFound
+            and not IoStatus.AccessDenied;
+        lock (_gate)
+        {
+            _hasWatched = true;
+            _watchErrno = failed ? errno : 0;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Open()
+    {
+        _entries.Clear();
+        _fd = LibC.Open(_nativePath, C.O_DIRECTORY | C.O_CLOEXEC | C.O_NONBLOCK);
+        if (_fd < 0)
+        {
+            Opened = Errno.Result(LibC.Errno);
+            _fd = NoDescriptor;
+            return;
+        }
+        Opened = IoResult.Ok();
+        _paths.BeginScan();
+        List();
+    }
+
+    private void CloseScan()
+    {
+        if (_fd != NoDescriptor)
+            _ = LibC.Close(_fd);
+        _fd = NoDescriptor;
+    }
+
+    /// <summary>Lists some entries; an end comes behind those before it.</summary>
+    private void List()
+    {
+        _entries.Clear();
+        Rest = IoResult.Ok();
+        var bytes = Fill();
+        for (var at = 0; at < bytes && Rest.IsOk;)
+        {
+            var record = _buffer + at;
+            ListOne(record, at + DirectoryRecord.NameOffset);
+            at += *(ushort*)(record + DirectoryRecord.LengthOffset);
+        }
+        if (Rest.IsOk)
+            return;
+        CloseScan();
+        if (Rest.Status == IoStatus.EndOfStream)
+            _paths.EndScan();
+    }
+
+    /// <summary>Bytes of entries in the buffer; 0 if there are none, and Rest says why.</summary>
+    private int Fill()
+    {
+        while (true)
+        {
+            var bytes = LibC.GetDents64(_fd, _buffer, BufferBytes);
+            if (bytes > 0)
+                return (int)bytes;
+            var errno = bytes < 0 ? LibC.Errno : 0;
+            if (errno == Errno.EINTR)
+                continue;
+            Rest = errno == 0 ? IoResult.Failed(IoStatus.EndOfStream) : Errno.Result(errno);
+            return 0;
+        }
+    }
+
+    private void ListOne(byte* record, int nameAt)
+    {
+        var name = _buffer + nameAt;
+        var text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name);
+        if (text.SequenceEqual("."u8) || text.SequenceEqual(".."u8))
+            return;
+        var errno = Look(name, record[DirectoryRecord.TypeOffset],
+            out var isSocket, out var identity);
+        if (errno == 0 && isSocket)
+            errno = Reach(name, text, ref isSocket, ref identity);
+        // It may have vanished since the kernel listed it.
+        if (errno == 0)
+            _entries.Add(new Listed(nameAt, isSocket, identity));
+        else if (errno != Errno.ENOENT)
+            Rest = Errno.Result(errno);
+    }
+
+    // ---- What an entry is ----
+
+    /// <summary>Finds out what an entry is; 0 or an errno, ENOENT if it is gone.</summary>
+    private int Look(byte* name, byte type, out bool isSocket, out EntryIdentity identity)
+    {
+        isSocket = false;
+        identity = default;
+        if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
+            return 0;
+        FileStatus status;
+        var errno = Status(_fd, name, C.AT_SYMLINK_NOFOLLOW, &status);
+        if (errno != 0)
+            return errno;
+        if ((status.Mode & C.S_IFMT) == C.S_IFLNK)
+        {
+            errno = Status(_fd, name, 0, &status);
+            // The link is there and leads nowhere, or nowhere that this process may look.
+            if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EACCES
+                or Errno.ENAMETOOLONG)
+            {
+                return 0;
+            }
+            if (errno != 0)
+                return errno;
+        }
+        isSocket = (status.Mode & C.S_IFMT) == C.S_IFSOCK;
+        if (isSocket)
+            identity = Identify(in status);
+        return 0;
+    }
+
+    /// <summary>
+    /// Holds a socket, so that it is reached without its path; says what is held then, which may
+    /// have taken the place of what was looked at. 0, or ENOENT if it is gone.
+    /// </summary>
+    private int Reach(
+        byte* name, ReadOnlySpan<byte> text, ref bool isSocket, ref EntryIdentity identity)
+    {
+        var path = (byte[])[.. _path, (byte)'/', .. text];
+        if (!_paths.NeedsHold(path, identity))
+            return 0;
+        var fd = LibC.OpenAt(_fd, name, C.O_PATH | C.O_CLOEXEC);
+        if (fd < 0)
+        {
+            // For want of descriptors it is reached by its path.
+            return LibC.Errno == Errno.ENOENT ? Errno.ENOENT : 0;
+        }
+        FileStatus status;
+        byte nothing = 0;
+        var errno = Status(fd, &nothing, C.AT_EMPTY_PATH, &status);
+        if (errno != 0)
+        {
+            _ = LibC.Close(fd);
+            return 0;
+        }
+        isSocket = (status.Mode & C.S_IFMT) == C.S_IFSOCK;
+        identity = isSocket ? Identify(in status) : default;
+        if (isSocket)
+            _paths.Hold(path, identity, fd);
+        else
+            _ = LibC.Close(fd);
+        return 0;
+    }
+
+    private static int Status(int directory, byte* name, int flags, FileStatus* status)
+    {
+        while (true)
+        {
+            if (LibC.StatX(directory, name, flags, IdentityMask, status) == 0)
+                return 0;
+            var errno = LibC.Errno;
+            if (errno != Errno.EINTR)
+                return errno;
+        }
+    }
+
+    private static EntryIdentity Identify(in FileStatus status)
+    {
+        // A file system may be off by any number of years; it need only differ.
+        unchecked
+        {
+            var nanoseconds = (status.Mask & C.STATX_BTIME) != 0
+                ? status.BirthSeconds * 1_000_000_000 + status.BirthNanoseconds
+                : status.ModifiedSeconds * 1_000_000_000 + status.ModifiedNanoseconds;
+            return new EntryIdentity(status.Inode, nanoseconds);
+        }
+    }
+
+    private readonly record struct Listed(int NameAt, bool IsSocket, EntryIdentity Identity);
+}

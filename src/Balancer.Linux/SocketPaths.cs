@@ -1,0 +1,239 @@
+// Owns how a socket of the directory is reached without waiting for the directory. A path is walked
+// with what the kernel has in its cache, and if that is not enough, or may not be asked for, the
+// socket that the last scan saw there takes its place: the reader's thread holds each by an O_PATH
+// descriptor. Either way the connect goes by a name in /proc/self/fd, which leads straight to it.
+// Where there is no openat2, or no /proc, a path is walked without such care as long as the reader
+// waits for nothing: so a hang is noticed by the reader first, and almost never by the loop.
+//
+// Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
+// for with openat2 alone (RESOLVE_CACHED, Linux 5.12). The cache goes first, since it knows of a
+// socket that was bound a moment ago, and the last scan does not.
+//
+// What always holds: the lock is held for no call that may wait, but for the connect to a socket
+// that is held; at most as many are held as there may be backends; what no whole scan saw is not.
+
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using Balancer.Core;
+using Balancer.Linux.Interop;
+
+namespace Balancer.Linux;
+
+internal sealed unsafe class SocketPaths
+{
+    private const int NoDescriptor = -1;
+
+    private readonly Lock _lock = new();
+    private readonly List<Held> _held = [];
+    private readonly bool _hasProc;
+    private bool _walksCached;
+    private volatile bool _isReaderAtWork;
+
+    /// <param name="forceFallbacks">No openat2, as where the kernel has none.</param>
+    internal SocketPaths(bool forceFallbacks)
+    {
+        _walksCached = !forceFallbacks;
+        fixed (byte* proc = "/proc/self/fd\0"u8)
+        {
+            var fd = LibC.Open(proc, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC);
+            _hasProc = fd >= 0;
+            if (fd >= 0)
+                _ = LibC.Close(fd);
+        }
+    }
+
+    /// <summary>The reader makes calls that may wait; set by its thread.</summary>
+    internal bool IsReaderAtWork { set => _isReaderAtWork = value; }
+
+    // ---- For the loop ----
+
+    /// <summary>Connects a socket to what is at a path; 0 or the errno.</summary>
+    /// <param name="fd">A socket of AF_UNIX.</param>
+    /// <param name="path">1 to Limits.MaxPathBytes bytes, none of them zero.</param>
+    internal int Connect(int fd, ReadOnlySpan<byte> path)
+    {
+        if (!_hasProc || (!_walksCached && !_isReaderAtWork))
+            return ConnectTo(fd, path);
+        var errno = Walk(path, out var found);
+        if (found >= 0)
+        {
+            errno = ConnectThrough(fd, found, path);
+            _ = LibC.Close(found);
+            return errno;
+        }
+        if (errno is not Errno.EAGAIN and not Errno.EMFILE and not Errno.ENFILE)
+            return errno;
+        lock (_lock)
+        {
+            var at = Find(path);
+            if (at >= 0)
+                return ConnectThrough(fd, _held[at].Descriptor, path);
+        }
+        return ConnectTo(fd, path);
+    }
+
+    /// <summary>Whether a socket is at a path; WouldBlock if only a wait could tell.</summary>
+    internal IoResult Look(ReadOnlySpan<byte> path)
+    {
+        FileStatus status = default;
+        var errno = Walk(path, out var found);
+        if (found >= 0)
+        {
+            errno = Status(found, ""u8, C.AT_EMPTY_PATH | C.AT_STATX_DONT_SYNC, &status);
+            _ = LibC.Close(found);
+        }
+        else if (!_walksCached && !_isReaderAtWork)
+        {
+            errno = Status(C.AT_FDCWD, path, 0, &status);
+        }
+        if (errno != 0)
+            return Errno.Result(errno);
+        return (status.Mode & C.S_IFMT) == C.S_IFSOCK
+            ? IoResult.Ok()
+            : IoResult.Failed(IoStatus.NotFound);
+    }
+
+    // ---- For the reader's thread ----
+
+    internal void BeginScan()
+    {
+        for (var i = 0; i < _held.Count; i++)
+            _held[i].IsSeen = false;
+    }
+
+    /// <summary>Notes that a scan saw a socket; whether it is to be held anew.</summary>
+    internal bool NeedsHold(ReadOnlySpan<byte> path, EntryIdentity identity)
+    {
+        var at = Find(path);
+        if (at < 0)
+            return _held.Count < Limits.MaxBackends && path.Length <= Limits.MaxPathBytes;
+        _held[at].IsSeen = true;
+        return _held[at].Identity != identity;
+    }
+
+    /// <summary>Takes a descriptor over.</summary>
+    internal void Hold(byte[] path, EntryIdentity identity, int descriptor)
+    {
+        var held = new Held(path, identity, descriptor) { IsSeen = true };
+        var old = NoDescriptor;
+        lock (_lock)
+        {
+            var at = Find(path);
+            if (at >= 0)
+            {
+                old = _held[at].Descriptor;
+                _held[at] = held;
+            }
+            else
+            {
+                _held.Add(held);
+            }
+        }
+        if (old != NoDescriptor)
+            _ = LibC.Close(old);
+    }
+
+    /// <summary>A scan has seen all: lets go of what it has not seen.</summary>
+    internal void EndScan() => Release(static held => !held.IsSeen);
+
+    internal void ReleaseAll() => Release(static _ => true);
+
+    private void Release(Predicate<Held> isOver)
+    {
+        for (var i = _held.Count - 1; i >= 0; i--)
+        {
+            if (!isOver(_held[i]))
+                continue;
+            var descriptor = _held[i].Descriptor;
+            lock (_lock)
+                _held.RemoveAt(i);
+            // The last one that has a file closes it for good, and may wait.
+            _ = LibC.Close(descriptor);
+        }
+    }
+
+    /// <summary>Only the thread changes what is held, so it looks without the lock.</summary>
+    private int Find(ReadOnlySpan<byte> path)
+    {
+        for (var i = 0; i < _held.Count; i++)
+        {
+            if (path.SequenceEqual(_held[i].Path))
+                return i;
+        }
+        return -1;
+    }
+
+    // ---- System calls ----
+
+    /// <summary>A descriptor of what is at a path, or the errno; EAGAIN for "wait".</summary>
+    private int Walk(ReadOnlySpan<byte> path, out int found)
+    {
+        found = NoDescriptor;
+        if (!_walksCached)
+            return Errno.EAGAIN;
+        Span<byte> native = stackalloc byte[path.Length + 1];
+        native.Clear();
+        path.CopyTo(native);
+        var how = new OpenHow { Flags = C.O_PATH | C.O_CLOEXEC, Resolve = C.RESOLVE_CACHED };
+        fixed (byte* start = native)
+            found = LibC.OpenAt2(C.AT_FDCWD, start, &how);
+        if (found >= 0)
+            return 0;
+        var errno = LibC.Errno;
+        if (errno is not Errno.ENOSYS and not Errno.EPERM and not Errno.EINVAL)
+            return errno;
+        _walksCached = false;
+        return Errno.EAGAIN;
+    }
+
+    private static int Status(
+        int directory, ReadOnlySpan<byte> path, int flags, FileStatus* status)
+    {
+        Span<byte> native = stackalloc byte[path.Length + 1];
+        native.Clear();
+        path.CopyTo(native);
+        fixed (byte* start = native)
+        {
+            return LibC.StatX(directory, start, flags, C.STATX_TYPE, status) == 0
+                ? 0 : LibC.Errno;
+        }
+    }
+
+    private static int ConnectThrough(int fd, int found, ReadOnlySpan<byte> path)
+    {
+        Span<byte> name = stackalloc byte[32];
+        "/proc/self/fd/"u8.CopyTo(name);
+        _ = found.TryFormat(name["/proc/self/fd/"u8.Length..], out var digits);
+        var errno = ConnectTo(fd, name[..("/proc/self/fd/"u8.Length + digits)]);
+        // What is open is there, so it is /proc that is not.
+        return errno is Errno.ENOENT or Errno.ENOTDIR ? ConnectTo(fd, path) : errno;
+    }
+
+    private static int ConnectTo(int fd, ReadOnlySpan<byte> path)
+    {
+        SocketAddressUn address = default;
+        address.Family = C.AF_UNIX;
+        path.CopyTo(new Span<byte>(address.Path, Limits.MaxPathBytes));
+        var length = (uint)(SocketAddressUn.PathOffset + path.Length + 1);
+        while (LibC.Connect(fd, &address, length) < 0)
+        {
+            var errno = LibC.Errno;
+            if (errno != Errno.EINTR)
+                return errno;
+        }
+        return 0;
+    }
+
+    private sealed class Held(byte[] path, EntryIdentity identity, int descriptor)
+    {
+        public byte[] Path { get; } = path;
+
+        public EntryIdentity Identity { get; } = identity;
+
+        public int Descriptor { get; } = descriptor;
+
+        /// <summary>The present scan has seen it; the thread's alone.</summary>
+        public bool IsSeen { get; set; }
+    }
+}

@@ -1,0 +1,106 @@
+// A directory of sockets that does not answer, as a mount whose server is gone: nothing but what is
+// new in it waits for that.
+
+using System;
+using System.IO;
+using System.Runtime.InteropServices;
+using System.Text;
+using Tests.Integration.Harness;
+using Xunit;
+
+namespace Tests.Integration.Discovery;
+
+public sealed class HungDirectoryTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+    private readonly string _current;
+    private readonly string _good;
+    private readonly HungMount? _mount;
+
+    public HungDirectoryTests()
+    {
+        _good = _folder["good"];
+        _current = _folder["current"];
+        Directory.CreateDirectory(_good);
+        Directory.CreateDirectory(_folder["hung"]);
+        if (HungMount.CanMount)
+            _mount = new HungMount(_folder["hung"]);
+    }
+
+    public void Dispose()
+    {
+        _mount?.Dispose();
+        _folder.Dispose();
+    }
+
+    [FactNeedingHungMount]
+    public void DirectoryBecomesOneThatHangs_EverythingElseGoesOn()
+    {
+        using var binder = new FakeBinderProcess(Path.Combine(_good, "5301"));
+        Switch("good");
+        using var balancer = BalancerProcess.Start(_current);
+        balancer.WaitHealthy(5301);
+        Switch("hung");
+        balancer.Signal(Posix.SigHup);
+        Assert.Equal(50, balancer.WaitFor(Log.NotAnswering).Level);
+
+        using var host = new UdpHost();
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.NotNull(host.AskOnce(
+                balancer.Endpoint, DnsWire.WhoAreYou(UdpHost.NextId()), milliseconds: 1000));
+        }
+        using (var client = new TcpHost(balancer.Endpoint))
+        {
+            client.SendMessage(DnsWire.WhoAreYou(7));
+            Assert.NotEmpty(client.ReceiveSome());
+        }
+        Assert.Equal(1, balancer.Status().Number("healthy"));
+
+        Switch("good");
+        _mount!.Fail();
+        balancer.WaitFor(Log.Answering);
+        using var another = new FakeBinderProcess(Path.Combine(_good, "5302"));
+        balancer.WaitHealthy(5302);
+        Assert.Single(balancer.All(Log.NotAnswering));
+        Assert.Empty(balancer.All(Log.Draining));
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    [FactNeedingHungMount]
+    public void BackendThatRestartsWhileTheDirectoryHangs_IsReconnectedTo()
+    {
+        var path = Path.Combine(_good, "5301");
+        using var backend = new RawBackend(path);
+        Switch("good");
+        using var balancer = BalancerProcess.Start(_current);
+        backend.Accept().Dispose();
+        Switch("hung");
+        balancer.Signal(Posix.SigHup);
+        using var again = backend.Accept();
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    [FactNeedingHungMount]
+    public void DirectoryThatHangsFromTheStart_NeitherKeepsItFromStartingNorFromStopping()
+    {
+        Switch("hung");
+        using var balancer = BalancerProcess.Start(_current);
+        balancer.WaitFor(Log.NotAnswering);
+        Assert.Equal(0, balancer.Status().Number("healthy"));
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    /// <summary>Has the path lead somewhere else, in one step.</summary>
+    private void Switch(string target)
+    {
+        File.CreateSymbolicLink(_folder["next"], target);
+        Assert.Equal(0, Rename(Text(_folder["next"]), Text(_current)));
+
+        static byte[] Text(string path) => [.. Encoding.UTF8.GetBytes(path), 0];
+    }
+
+    /// <summary>File.Move takes no link that leads to a folder.</summary>
+    [DllImport("libc", EntryPoint = "rename")]
+    private static extern int Rename(byte[] from, byte[] to);
+}

@@ -1,0 +1,85 @@
+// Owns a mount whose server does not answer: a FUSE file system of which only the first request,
+// INIT, is answered. Whoever opens, lists or looks at anything in it waits, until the server's end
+// is closed; then all of that fails.
+
+using System;
+using System.Buffers.Binary;
+using System.ComponentModel;
+using System.IO;
+using System.Runtime.InteropServices;
+using System.Text;
+using Xunit;
+
+namespace Tests.Integration.Harness;
+
+/// <summary>A mounted file system that hangs.</summary>
+public sealed class HungMount : IDisposable
+{
+    private const int Detach = 2;
+    private const int InitReplyBytes = 80;
+    private readonly FileStream _server;
+    private readonly string _folder;
+
+    /// <param name="folder">Where it is mounted; must exist.</param>
+    public HungMount(string folder)
+    {
+        _folder = folder;
+        _server = new FileStream(
+            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        var options = $"fd={_server.SafeFileHandle.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
+        if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)
+            throw new Win32Exception();
+        var request = new byte[65_536];
+        _ = _server.Read(request);
+        _server.Write(ReplyTo(request));
+    }
+
+    /// <summary>Whether this system and user have such mounts.</summary>
+    public static bool CanMount { get; } =
+        File.Exists("/dev/fuse") && Environment.IsPrivilegedProcess;
+
+    /// <summary>The server goes away: what waits fails.</summary>
+    public void Fail() => _server.Dispose();
+
+    public void Dispose()
+    {
+        Fail();
+        _ = Unmount(Text(_folder), Detach);
+    }
+
+    /// <summary>struct fuse_out_header and fuse_init_out, version 7.31.</summary>
+    private static byte[] ReplyTo(ReadOnlySpan<byte> request)
+    {
+        var reply = new byte[InitReplyBytes];
+        BinaryPrimitives.WriteInt32LittleEndian(reply, reply.Length);
+        request.Slice(8, 8).CopyTo(reply.AsSpan(8));
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(16), 7);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(20), 31);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(24), 65_536);
+        BinaryPrimitives.WriteInt16LittleEndian(reply.AsSpan(32), 12);
+        BinaryPrimitives.WriteInt16LittleEndian(reply.AsSpan(34), 9);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(36), 65_536);
+        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(40), 1);
+        return reply;
+    }
+
+    private static byte[] Text(string text) => [.. Encoding.UTF8.GetBytes(text), 0];
+
+    [DllImport("libc", EntryPoint = "mount", SetLastError = true)]
+    private static extern int Mount(
+        byte[] source, byte[] target, byte[] type, nuint flags, byte[] data);
+
+    [DllImport("libc", EntryPoint = "umount2")]
+    private static extern int Unmount(byte[] target, int flags);
+}
+
+/// <summary>A fact that needs a mount that hangs; skipped where there can be none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class FactNeedingHungMountAttribute : FactAttribute
+{
+    public FactNeedingHungMountAttribute()
+    {
+        if (!HungMount.CanMount)
+            Skip = "needs /dev/fuse and the right to mount";
+    }
+}
