@@ -233,6 +233,9 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
+    void IBackendReports.OnDoubtful(Instant now, Backend? doubtful) =>
+        _backends.AskOthers(now, doubtful);
+
     void IBackendReports.OnSuspected(InFlight inFlight)
     {
         _resends.OnSuspected(inFlight);

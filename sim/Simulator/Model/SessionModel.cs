@@ -306,10 +306,10 @@ internal sealed class SessionModel(ReferenceModel model)
         session.HeartbeatEnd = session.Written + session.Owed.Count;
     }
 
-    /// <summary>Whether a heartbeat is due because the backend is silent.</summary>
+    /// <summary>Whether a heartbeat is due because the backend, or another, is silent.</summary>
     private bool IsAsked(ExpectedSession session)
     {
-        model.Deadlines.ServeSilenceOf(session);
+        model.Deadlines.ServeUntil(() => session.OwesQuestion);
         return session.OwesQuestion;
     }
 

@@ -506,9 +506,18 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     // ---- Suspicion ----
 
+    /// <summary>Another may hang: whether this one is alive is to be known soon.</summary>
+    public void AskBeside(Instant now)
+    {
+        if (State == BackendState.Healthy)
+            _suspicion.AskBeside(now);
+    }
+
     bool ISuspect.HasUnread => _turn.IsReadable;
 
     Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
+
+    void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, this);
 
     void ISuspect.AskForHeartbeat(Instant now)
     {

@@ -183,6 +183,16 @@ internal sealed class Backends
             backend.EndFailing(now);
     }
 
+    /// <summary>One may hang: asks the others for a heartbeat that owe no answer.</summary>
+    public void AskOthers(Instant now, Backend? doubtful)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != doubtful)
+                backend.AskBeside(now);
+        }
+    }
+
     /// <summary>Whether a reply may still come that somebody waits for.</summary>
     public bool AwaitReplies(Instant now)
     {

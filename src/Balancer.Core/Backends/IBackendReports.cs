@@ -35,6 +35,12 @@ internal interface IBackendReports
     /// </summary>
     void OnDied(Instant now, Backend backend);
 
+    /// <summary>
+    /// A backend, or if null a session that retired, owes an answer for so long that it may be
+    /// suspect soon: whether the others are alive should be known by then.
+    /// </summary>
+    void OnDoubtful(Instant now, Backend? doubtful);
+
     /// <summary>A session became suspect: others should have what it has in flight.</summary>
     void OnSuspected(InFlight inFlight);
 

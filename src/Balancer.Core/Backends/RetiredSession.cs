@@ -108,6 +108,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     Instant ISuspect.NewestQueryAt => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
 
+    void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, doubtful: null);
+
     void ISuspect.AskForHeartbeat(Instant now)
     {
         if (_askedAt != Instant.Never)

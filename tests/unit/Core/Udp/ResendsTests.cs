@@ -152,6 +152,51 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(7, Kernel.Datagrams.Sent.Count);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TheNextHangsTooAndHasNoQuery_AThirdAnswersAtOnce(int times)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Ask(1);
+        for (var n = 1; n < times; n++)
+        {
+            backends[0].EchoesQueries = false;
+            Ask(1, Query(50));
+            Run(0.15);
+            backends[0].EchoesQueries = true;
+        }
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1, Query(7));
+        Run(0.21);
+
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.True(Snapshot("5302").IsSuspect);
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+        Assert.Equal(0, backends[1].QueryCount);
+    }
+
+    [Fact]
+    public void ManyOweAnAnswer_TheOthersAreAskedEvery100Milliseconds()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303", "5304");
+        for (var client = 1; client <= 4; client++)
+            Ask(client);
+        for (var n = 0; n < 3; n++)
+            backends[n].EchoesQueries = false;
+        for (var n = 0; n < 100; n++)
+        {
+            Ask(1 + n % 3, Query(n));
+            Run(0.009);
+        }
+
+        Assert.InRange(Log.Of<LogEvent.HeartbeatSent>()
+            .Count(sent => sent.Id.Value == 5304), 1, 10);
+        Assert.Equal(0, Count(Counter.BackendsSuspected));
+    }
+
     [Fact]
     public void AllHangAndOneIsTrustedAgain_ItGetsWhatTheOthersHave()
     {
