@@ -189,6 +189,9 @@ public static class SpecifiedLimits
     public static readonly Duration AskAgainAfter = Milliseconds(100);
     public const int MostHeld = 4096;
 
+    /// <summary>How long who has given nothing but errors gets no clients after each.</summary>
+    public static readonly Duration DistrustTime = Seconds(1);
+
     // ---- Probes ----
 
     public static readonly Duration ProbeEvery = Seconds(1);

@@ -436,6 +436,12 @@ public static class Limits
     /// </summary>
     public static readonly Duration HoldTime = Duration.FromSeconds(2);
 
+    /// <summary>
+    /// How long a backend that has given nothing but errors since its hello gets no clients after
+    /// each. Ours: it is tried once a second or so, until it has its data.
+    /// </summary>
+    public static readonly Duration DistrustTime = Duration.FromSeconds(1);
+
     /// <summary>When the query is asked again. Ours.</summary>
     public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);
 

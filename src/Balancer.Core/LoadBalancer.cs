@@ -218,8 +218,10 @@ public sealed class LoadBalancer : IBackendReports
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
     bool IBackendReports.OnReply(
-        Instant now, in Frame reply, InFlight inFlight, Backend? starting) =>
-        _udp.OnReply(now, in reply, inFlight, starting);
+        Instant now, in Frame reply, InFlight inFlight, Backend? from) =>
+        _udp.OnReply(now, in reply, inFlight, from);
+
+    bool IBackendReports.HasAnotherAnswers(Backend than) => _backends.HasAnotherAnswers(than);
 
     void IBackendReports.OnSessionLost(Instant now, Backend backend, InFlight inFlight)
     {

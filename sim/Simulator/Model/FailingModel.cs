@@ -27,6 +27,20 @@ internal sealed class AnswerList
 
     public Instant LastAt { get; private set; }
 
+    /// <summary>It gave an answer that is no error.</summary>
+    public bool HasGood { get; private set; }
+
+    /// <summary>
+    /// Until when clients keep away from it, since it gave an error and nothing better yet.
+    /// </summary>
+    public Instant ErredUntil { get; private set; }
+
+    public void Note(Instant now, bool isFailure)
+    {
+        HasGood |= !isFailure;
+        ErredUntil = HasGood ? Instant.Zero : now + SpecifiedLimits.DistrustTime;
+    }
+
     public int Count => _failures.Count;
 
     public int Failed => _failures.Count(isFailure => isFailure);
@@ -69,9 +83,12 @@ internal sealed class FailingModel(ReferenceModel model)
     /// <summary>A reply answered one of a session's queries, first or not.</summary>
     public void OnAnswer(ExpectedSession session, ReadOnlySpan<byte> reply)
     {
-        if (session.IsRetired || reply.Length < 12 || model.Resends.IsStarting(session))
+        if (session.IsRetired || reply.Length < 12)
             return;
         var isFailure = AnswerList.IsError(reply);
+        session.Given.Note(model.Now, isFailure);
+        if (model.Resends.IsStarting(session))
+            return;
         session.Given.Add(model.Now, isFailure);
         if (session.Given.FailingSince == null && isFailure)
             JudgeGood(session);

@@ -63,18 +63,27 @@ internal sealed class ResendModel(ReferenceModel model)
 
     /// <summary>
     /// Whether a reply that answers a query is kept from its client: an error, of a backend that
-    /// said hello a moment ago and is cold.
+    /// said hello a moment ago, or that has given nothing else when another has.
     /// </summary>
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
-        !session.IsRetired && AnswerList.IsError(reply) && IsStarting(session)
+        !session.IsRetired && AnswerList.IsError(reply)
+        && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count < SpecifiedLimits.MostHeld;
 
-    /// <summary>Whether its backend said hello a moment ago, and is cold.</summary>
+    /// <summary>Whether its backend said hello a moment ago.</summary>
     public bool IsStarting(ExpectedSession session) =>
-        model.Now - session.HelloAt < SpecifiedLimits.HoldTime
-        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe);
+        model.Now - session.HelloAt < SpecifiedLimits.HoldTime;
+
+    /// <summary>Whether somebody, be it a probe, had a good answer of it.</summary>
+    private static bool HasAnswered(ExpectedSession session) =>
+        session.Given.HasGood || session.Probes.HasAnswered;
+
+    private bool HasAnotherAnswered(ExpectedSession session) =>
+        model.Policy.Backends.Any(other => other != session.Backend
+            && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
+                Session: { } theirs } && HasAnswered(theirs));
 
     public void Hold(ExpectedSession session, ExpectedQuery query) =>
         _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
@@ -270,13 +279,17 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         var query = held.Query;
         var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt);
+        if (query.WasResent)
+        {
+            // Nobody else may have it.
+            return held.Session.Backend is { Stage: Stage.Healthy or Stage.Draining } first
+                && first.Session == held.Session && model.Flights.TryPut(first, same.Resent());
+        }
         if (model.Flights.Choose(same) is not { } chosen)
             return false;
         var isSame = chosen.Session == held.Session;
-        if (isSame && model.Flights.TryPut(chosen, query.WasResent ? same.Resent() : same))
+        if (isSame && model.Flights.TryPut(chosen, same))
             return true;
-        if (query.WasResent)
-            return false;
         return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
             : model.Flights.Give(chosen, same.Resent())) != null;
     }

@@ -2,6 +2,9 @@
 // REFUSED. A backend that has lost its database says hello, answers heartbeats, and fails every
 // query; this is how that shows without a probe.
 //
+// A session that has given nothing but errors is not trusted with clients for a second after each:
+// so it is tried, by one query a second or so, until it has something to answer with.
+//
 // Alone the share means nothing: a name that nobody serves is REFUSED everywhere. So a backend
 // fails when its share is far above another's, and no longer when it is near all of them again;
 // Backends compares them. A record without an answer for ten seconds is forgotten: a backend that
@@ -23,6 +26,7 @@ internal sealed class AnswerRecord
     private readonly Timer _timer;
     private UInt128 _recent;
     private Instant _lastAt;
+    private Instant _distrustedUntil;
 
     /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
     public AnswerRecord(Timers timers, Action<Instant> onForgotten)
@@ -60,6 +64,22 @@ internal sealed class AnswerRecord
         return IsFailing ? !isFailure && now - FailingSince >= Limits.AnswerMemory
             : isFailure && Answers >= Limits.LeastAnswers
             && Failed * 100 >= Limits.FailingMargin * Answers;
+    }
+
+    /// <summary>It gave an answer that is neither SERVFAIL nor REFUSED.</summary>
+    public bool HasGood { get; private set; }
+
+    /// <summary>
+    /// Its last answer is an error, no longer ago than Limits.DistrustTime, and it has given no
+    /// other: it may have nothing to answer with.
+    /// </summary>
+    public bool IsDistrusted(Instant now) => !HasGood && now < _distrustedUntil;
+
+    /// <summary>It answered so, whether that is to be remembered or not.</summary>
+    public void OnAnswer(Instant now, bool isFailure)
+    {
+        HasGood |= !isFailure;
+        _distrustedUntil = now + Limits.DistrustTime;
     }
 
     /// <summary>Whether there are answers enough to compare with.</summary>
@@ -102,6 +122,8 @@ internal sealed class AnswerRecord
     {
         EndFailing();
         Clear();
+        HasGood = false;
+        _distrustedUntil = Instant.Zero;
     }
 
     private void OnDue(Instant now)

@@ -180,12 +180,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private bool IsStuck => _session.IsStuck || _refusedQuery;
 
     /// <summary>
-    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up, and
+    /// it has not just given an error as its only kind of answer.
     /// </summary>
-    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
+    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered
+        : now >= _warmAt && !_answers.IsDistrusted(now);
 
-    /// <summary>It said hello a moment ago, is cold, and may lack its data still.</summary>
-    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime && !IsWarm(now);
+    /// <summary>A query or a probe had a good answer on this session.</summary>
+    public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;
+
+    /// <summary>It said hello a moment ago, and may lack its data still.</summary>
+    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime;
+
+    /// <summary>
+    /// An error of it says nothing yet: it is starting, or has given nothing else and another has.
+    /// </summary>
+    public bool MayErr(Instant now) =>
+        IsStarting(now) || (!HasGoodAnswer && _reports.HasAnotherAnswers(this));
 
     /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
     public long Sessions => _connectsStarted;
@@ -565,7 +576,12 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
     {
-        if (DnsQuestion.HasHeader(reply) && _answers.Add(now, DnsQuestion.IsFailure(reply)))
+        if (!DnsQuestion.HasHeader(reply))
+            return;
+        var isFailure = DnsQuestion.IsFailure(reply);
+        _answers.OnAnswer(now, isFailure);
+        // What it says while it starts is not held against it.
+        if (!IsStarting(now) && _answers.Add(now, isFailure))
             _reports.OnDoubt(now, this);
     }
 
@@ -686,11 +702,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            // What it says while it starts is not held against it.
-            var starting = IsStarting(now) ? this : null;
             if (!_prober.TryTake(now, in frame)
-                && _reports.OnReply(now, in frame, _session.InFlight, starting)
-                && starting is null)
+                && _reports.OnReply(now, in frame, _session.InFlight, this))
             {
                 OnAnswer(now, frame.Payload);
             }

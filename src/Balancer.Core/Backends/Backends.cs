@@ -183,6 +183,22 @@ internal sealed class Backends
             backend.EndFailing(now);
     }
 
+    /// <summary>
+    /// Whether another backend that clients can go to has given a good answer.
+    /// </summary>
+    public bool HasAnotherAnswers(Backend than)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != than && backend.State == BackendState.Healthy && backend.IsAtEase
+                && backend.HasGoodAnswer)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>One may hang: asks the others for a heartbeat that owe no answer.</summary>
     public void AskOthers(Instant now, Backend? doubtful)
     {

@@ -17,10 +17,15 @@ internal interface IBackendReports
 
     /// <summary>
     /// An OUTBOUND_UDP frame came; its payload lives until the call returns. It answers one of the
-    /// queries in flight on its session, or none; which of both is returned. `starting` is the
-    /// backend if it has just said hello and its errors may pass; else null.
+    /// queries in flight on its session, or none; which of both is returned. `from` is the backend
+    /// whose session it is, null for one that retired.
     /// </summary>
-    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? starting);
+    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? from);
+
+    /// <summary>
+    /// Whether another backend that clients can go to has given a good answer.
+    /// </summary>
+    bool HasAnotherAnswers(Backend than);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.

@@ -158,7 +158,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             frames++;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
-                _reports.OnReply(now, in frame, _session.InFlight, starting: null);
+                _reports.OnReply(now, in frame, _session.InFlight, from: null);
             }
             else if (status == FrameStatus.Frame && frame.Type == FrameType.ServerHeartbeat)
             {

@@ -1,7 +1,7 @@
-// Owns the queries whose answer was not passed on: a backend that has just said hello, and was
-// chosen since nobody warm is there, answered them with SERVFAIL or REFUSED, as Binder does until
-// it has its data. A tenth of a second later they are asked again; Resends does that. An error that
-// comes when the backend is warm, or the query is two seconds old, is passed on as it is.
+// Owns the queries whose answer was not passed on: a backend that has just said hello, or has given
+// nothing but errors since and is not the only one, answered them with SERVFAIL or REFUSED, as
+// Binder does until it has its data. A tenth of a second later they are asked again; Resends does
+// that. An error that comes when the query is two seconds old is passed on as it is.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
 // most; the timer is armed exactly while some wait and none is due; a query that waits here is in

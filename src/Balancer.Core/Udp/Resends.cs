@@ -203,22 +203,29 @@ internal sealed class Resends
         now - endedAt >= Limits.LossDelay;
 
     /// <summary>
-    /// Asks whom the policy sends the client to now: the same backend, or another once.
+    /// Asks whom the policy sends the client to now: the same backend, or another once; after that
+    /// the same.
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held)
     {
-        if (_forwarding.Choose(now, held.Query with { WasResent = false }) is not { } chosen)
+        if (held.Query.WasResent)
+        {
+            return IsThere(held.Backend, held.Session)
+                && held.Backend.TryForward(now, held.Query, held.Packet);
+        }
+        if (_forwarding.Choose(now, held.Query) is not { } chosen)
             return false;
         var again = held.Query with { WasResent = true };
         if (chosen == held.Backend && chosen.Sessions == held.Session)
         {
             return chosen.TryForward(now, held.Query, held.Packet)
-                || (!held.Query.WasResent
-                    && _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null);
+                || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
         }
-        return !held.Query.WasResent
-            && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
+        return _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
+
+    private static bool IsThere(Backend backend, long session) => backend.Sessions == session
+        && backend.State is BackendState.Healthy or BackendState.Draining;
 
     private void SendLost(Instant now, Instant endedAt, InFlight queries)
     {

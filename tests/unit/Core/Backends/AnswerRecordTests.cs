@@ -244,11 +244,15 @@ public sealed class AnswerRecordTests : CoreTest
         Assert.Equal(0, Count(Counter.BackendsFailing));
     }
 
+    /// <summary>Each has given a good answer, and what it says now is remembered.</summary>
     private SimBackend[] Backends(params string[] names)
     {
         var backends = HealthyBackends(names);
+        for (var client = 0; client < names.Length; client++)
+            Ask(900 + client);
         foreach (var backend in backends)
             backend.EchoesQueries = false;
+        Run(Limits.HoldTime.TotalSeconds);
         return backends;
     }
 
