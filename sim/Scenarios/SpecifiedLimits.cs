@@ -134,6 +134,9 @@ public static class SpecifiedLimits
     public const int QueriesOfACopy = 10;
     public const int LeastCopies = 50;
 
+    /// <summary>How long copies wait that would have been more.</summary>
+    public static readonly Duration BudgetPause = Milliseconds(100);
+
     // ---- Suspicion ----
 
     /// <summary>How long a backend may be silent when it was asked.</summary>

@@ -357,6 +357,9 @@ public static class Limits
     /// </summary>
     public const int LeastResendBudget = 50;
 
+    /// <summary>When it is looked again whether there is room for more. Ours.</summary>
+    public static readonly Duration BudgetPause = Duration.FromMilliseconds(100);
+
     // ---- Quarantine ----
 
     /// <summary>Two deaths of backends count together if no more is between them. Ours.</summary>

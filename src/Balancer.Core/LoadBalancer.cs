@@ -211,7 +211,7 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnHealthy(Instant now)
     {
         _remotes.OnBackendHealthy(now);
-        _resends.OnAtEase(_backends.All);
+        _resends.OnHealthy(now, _backends.All);
         _tcp.LookAround();
     }
 
@@ -238,17 +238,17 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDoubtful(Instant now, Backend? doubtful) =>
         _backends.AskOthers(now, doubtful);
 
-    void IBackendReports.OnSuspected(InFlight inFlight)
+    void IBackendReports.OnSuspected(Instant now, InFlight inFlight)
     {
-        _resends.OnSuspected(inFlight);
+        _resends.OnSuspected(now, inFlight);
         _tcp.LookAround();
     }
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnAtEase()
+    void IBackendReports.OnAtEase(Instant now)
     {
-        _resends.OnAtEase(_backends.All);
+        _resends.OnAtEase(now, _backends.All);
         _tcp.LookAround();
     }
 

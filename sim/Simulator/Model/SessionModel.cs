@@ -187,7 +187,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (backend.HasPath)
         {
             model.Outage.OnHealthy();
-            model.Resends.LookAgain();
+            model.Resends.OnHealthy();
             model.Connections.OnBackendsChanged();
         }
         else

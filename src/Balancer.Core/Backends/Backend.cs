@@ -540,7 +540,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
-        _reports.OnSuspected(InFlight);
+        _reports.OnSuspected(now, InFlight);
     }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect)
@@ -548,7 +548,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
-        _reports.OnAtEase();
+        _reports.OnAtEase(now);
     }
 
     // ---- Probes ----
@@ -656,7 +656,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _refusedQuery = false;
         _stuck.OnDrained(now);
         if (wasStuck)
-            _reports.OnAtEase();
+            _reports.OnAtEase(now);
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;

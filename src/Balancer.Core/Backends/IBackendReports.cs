@@ -47,7 +47,7 @@ internal interface IBackendReports
     void OnDoubtful(Instant now, Backend? doubtful);
 
     /// <summary>A session became suspect: others should have what it has in flight.</summary>
-    void OnSuspected(InFlight inFlight);
+    void OnSuspected(Instant now, InFlight inFlight);
 
     /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
@@ -57,5 +57,5 @@ internal interface IBackendReports
     /// <summary>
     /// A suspect backend is trusted again, or one that was stuck has taken everything.
     /// </summary>
-    void OnAtEase();
+    void OnAtEase(Instant now);
 }

@@ -126,7 +126,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     }
 
     void ISuspect.OnSuspected(Instant now, Duration silent) =>
-        _reports.OnSuspected(_session.InFlight);
+        _reports.OnSuspected(now, _session.InFlight);
 
     void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalk();
 
