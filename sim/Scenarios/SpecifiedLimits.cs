@@ -186,6 +186,9 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration ShareMemory = Seconds(10);
 
+    /// <summary>For how long nothing is answered by who is mute.</summary>
+    public static readonly Duration VainTime = Seconds(2);
+
     // ---- Held answers ----
 
     public static readonly Duration HoldTime = Seconds(2);

@@ -426,6 +426,17 @@ public static class Limits
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
     /// <summary>
+    /// For how long a backend answers none of its queries, of which there are LeastAnswers, until
+    /// it is mute, if another answers. Ours: longer than a recursive query takes.
+    /// </summary>
+    public static readonly Duration VainTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// How long a backend is mute at most: AnswerMemory first, and twice as long each time. Ours.
+    /// </summary>
+    public static readonly Duration LongestMute = Duration.FromSeconds(320);
+
+    /// <summary>
     /// How long the queries of a session that ended wait before they are sent again. Ours: backends
     /// that end together are known by then, or in doubt (DoubtTime), and no client minds.
     /// </summary>

@@ -439,7 +439,7 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         var copy = query.Again();
         var other = model.Flights.Choose(copy);
-        if (other == null || other.IsSilent)
+        if (other == null || other.IsSilent || other.Session == walk.Session)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))

@@ -121,7 +121,10 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Replies.OnFrame();
         }
         if (session.Evidence == null)
+        {
             model.Suspicion.OnWasRead(session);
+            model.Failing.OnWasRead(session);
+        }
     }
 
     private void OnFrame(ExpectedSession session, in SeenFrame frame)

@@ -11,7 +11,11 @@
 // gets no clients any more would never get any again otherwise. It fails for ten seconds at least,
 // so that no client can make it change all the time.
 //
-// What always holds: a backend fails only with a record, and the timer is armed exactly while it
+// A backend may also answer heartbeats and no query, or with ids that nobody asked with. One that
+// was given twenty queries and more, for two seconds, and answered none, fails for ten seconds, or
+// until it answers one, and so for twice as long each time; its clients are not with it then.
+//
+// What always holds: a backend fails only with a record, or mute, and the timer is armed exactly while it
 // fails; an answer costs a few nanoseconds and allocates nothing.
 
 using System;
@@ -27,6 +31,10 @@ internal sealed class AnswerRecord
     private UInt128 _recent;
     private Instant _lastAt;
     private Instant _distrustedUntil;
+    private Instant _answeredAt = Instant.Zero - Limits.AnswerMemory;
+    private Instant _vainSince;
+    private int _inVain;
+    private Duration _muteTime = Limits.AnswerMemory;
 
     /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
     public AnswerRecord(Timers timers, Action<Instant> onForgotten)
@@ -43,6 +51,12 @@ internal sealed class AnswerRecord
     public int Failed { get; private set; }
 
     public bool IsFailing { get; private set; }
+
+    /// <summary>It fails because it answers no query at all.</summary>
+    public bool IsMute { get; private set; }
+
+    /// <summary>Queries that it was given since it answered one.</summary>
+    public int InVain => _inVain;
 
     /// <summary>Since when; means something while IsFailing.</summary>
     public Instant FailingSince { get; private set; }
@@ -74,6 +88,38 @@ internal sealed class AnswerRecord
     /// other: it may have nothing to answer with.
     /// </summary>
     public bool IsDistrusted(Instant now) => !HasGood && now < _distrustedUntil;
+
+    /// <summary>It was given a query.</summary>
+    public void OnQuery(Instant now)
+    {
+        if (_inVain++ == 0)
+            _vainSince = now;
+    }
+
+    /// <summary>Whether it has answered none of so many queries for so long.</summary>
+    public bool AnswersNothing(Instant now) => _inVain >= Limits.LeastAnswers && !IsFailing
+        && now - _vainSince >= Limits.VainTime;
+
+    /// <summary>Whether it answered a query lately.</summary>
+    public bool AnswersAtAll(Instant now) => now - _answeredAt < Limits.AnswerMemory;
+
+    /// <summary>It answers nothing, and another does.</summary>
+    public void BeginMute(Instant now)
+    {
+        Verify.That(!IsFailing, "a backend that fails is not found mute");
+        (IsFailing, IsMute, FailingSince) = (true, true, now);
+        _timers.Arm(_timer, now + _muteTime);
+        _muteTime = Duration.Min(_muteTime + _muteTime, Limits.LongestMute);
+    }
+
+    /// <summary>A reply of it answered a query; true if it was mute.</summary>
+    public bool OnMatch(Instant now)
+    {
+        _inVain = 0;
+        _answeredAt = now;
+        _muteTime = Limits.AnswerMemory;
+        return IsMute;
+    }
 
     /// <summary>It answered so, whether that is to be remembered or not.</summary>
     public void OnAnswer(Instant now, bool isFailure)
@@ -114,7 +160,8 @@ internal sealed class AnswerRecord
     public void EndFailing()
     {
         _timers.Disarm(_timer);
-        IsFailing = false;
+        (IsFailing, IsMute) = (false, false);
+        _inVain = 0;
     }
 
     /// <summary>The session ended or was replaced: the next one has a clean record.</summary>
@@ -123,12 +170,14 @@ internal sealed class AnswerRecord
         EndFailing();
         Clear();
         HasGood = false;
+        _muteTime = Limits.AnswerMemory;
+        _answeredAt = Instant.Zero - Limits.AnswerMemory;
         _distrustedUntil = Instant.Zero;
     }
 
     private void OnDue(Instant now)
     {
-        if (now - _lastAt < Limits.AnswerMemory)
+        if (!IsMute && now - _lastAt < Limits.AnswerMemory)
         {
             _timers.Arm(_timer, _lastAt + Limits.AnswerMemory);
             return;

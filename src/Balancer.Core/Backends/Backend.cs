@@ -165,7 +165,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// <summary>What its last answers were.</summary>
     public AnswerRecord Answers => _answers;
 
-    /// <summary>Its answers are far worse than another's.</summary>
+    /// <summary>It answers no query at all.</summary>
+    public bool IsMute => _answers.IsMute;
+
+    /// <summary>Its answers are far worse than another's, or it gives none.</summary>
     public bool IsFailing => _answers.IsFailing;
 
     /// <summary>It failed probes, and is not back.</summary>
@@ -499,6 +502,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
             return false;
         }
         _suspicion.OnQuery(now);
+        _answers.OnQuery(now);
         _udpQueries++;
         _flushList.Add(this);
         return true;
@@ -576,6 +580,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
     {
+        if (_answers.OnMatch(now))
+            EndFailing(now);
         if (!DnsQuestion.HasHeader(reply))
             return;
         var isFailure = DnsQuestion.IsFailure(reply);
@@ -592,6 +598,15 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _services.Counters.Add(Counter.BackendsFailing);
         _services.Log.Write(new LogEvent.BackendFailing(Id, Path, _answers.Failed,
             _answers.Answers, than.Id, than.Answers.Failed, than.Answers.Answers));
+    }
+
+    /// <summary>It answers no query, and another does: its clients go to others.</summary>
+    public void BeginMute(Instant now)
+    {
+        _services.Counters.Add(Counter.BackendsFailing);
+        _services.Log.Write(new LogEvent.BackendMute(Id, Path, _answers.InVain));
+        _answers.BeginMute(now);
+        _reports.OnSuspected(now, InFlight);
     }
 
     /// <summary>They are like the others' again, or are forgotten.</summary>
@@ -675,6 +690,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
             _suspicion.OnRead(now);
+            if (_answers.AnswersNothing(now))
+                _reports.OnDoubt(now, this);
             return frames;
         }
         if (result.Status != IoStatus.WouldBlock)

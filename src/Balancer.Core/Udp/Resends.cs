@@ -386,7 +386,7 @@ internal sealed class Resends
         }
         var other = _forwarding.Choose(now, query with { WasResent = true });
         // To one that is silent too it would go in vain, and it can go nowhere after that.
-        if (other is null or { IsSilent: true })
+        if (other is null or { IsSilent: true } || other.InFlight == suspect)
             return;
         if (!IsInBudget(now))
         {

@@ -43,6 +43,7 @@ internal static class Reactions
         typeof(LogEvent.QueryQuarantined), typeof(LogEvent.BackendAcceptQueueFull),
         typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
         typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
+        typeof(LogEvent.BackendMute),
     ];
 
     private static readonly FrozenDictionary<Type, int> LineNumbers =

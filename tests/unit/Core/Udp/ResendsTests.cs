@@ -810,6 +810,7 @@ public sealed class ResendsTests : CoreTest
             Assert.Equal(50 * (round + 1), Count(Counter.ResendsFromSuspect));
             backends[0].AnswersHeartbeats = true;
             backends[0].Control!.SendHeartbeat();
+            backends[0].Reply(Client(1), Query(79));
             Run(11.5);
             Assert.False(Snapshot("5301").IsSuspect);
         }
