@@ -137,6 +137,9 @@ public static class SpecifiedLimits
     public const int QueriesOfACopy = 10;
     public const int LeastCopies = 50;
 
+    /// <summary>How long copies wait that would have been more.</summary>
+    public static readonly Duration BudgetPause = Milliseconds(100);
+
     // ---- Suspicion ----
 
     /// <summary>How long a backend may be silent when it was asked.</summary>
@@ -186,11 +189,17 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration ShareMemory = Seconds(10);
 
+    /// <summary>For how long nothing is answered by who is mute.</summary>
+    public static readonly Duration VainTime = Seconds(2);
+
     // ---- Held answers ----
 
     public static readonly Duration HoldTime = Seconds(2);
     public static readonly Duration AskAgainAfter = Milliseconds(100);
     public const int MostHeld = 4096;
+
+    /// <summary>How long who has given nothing but errors gets no clients after each.</summary>
+    public static readonly Duration DistrustTime = Seconds(1);
 
     // ---- Probes ----
 

@@ -153,7 +153,10 @@ public enum Counter
     /// <summary>Queries sent to a second backend because the first is suspect.</summary>
     ResendsFromSuspect,
 
-    /// <summary>Queries of suspect backends not sent again: too many were lately.</summary>
+    /// <summary>Queries asked again because their answer was held.</summary>
+    ResendsAfterError,
+
+    /// <summary>Queries of suspect backends not sent again at once: too many were lately.</summary>
     ResendsOverBudget,
 
     /// <summary>Queries that the second backend has answered first.</summary>

@@ -363,6 +363,9 @@ public static class Limits
     /// </summary>
     public const int LeastResendBudget = 50;
 
+    /// <summary>When it is looked again whether there is room for more. Ours.</summary>
+    public static readonly Duration BudgetPause = Duration.FromMilliseconds(100);
+
     // ---- Quarantine ----
 
     /// <summary>Two deaths of backends count together if no more is between them. Ours.</summary>
@@ -429,6 +432,17 @@ public static class Limits
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
     /// <summary>
+    /// For how long a backend answers none of its queries, of which there are LeastAnswers, until
+    /// it is mute, if another answers. Ours: longer than a recursive query takes.
+    /// </summary>
+    public static readonly Duration VainTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// How long a backend is mute at most: AnswerMemory first, and twice as long each time. Ours.
+    /// </summary>
+    public static readonly Duration LongestMute = Duration.FromSeconds(320);
+
+    /// <summary>
     /// How long the queries of a session that ended wait before they are sent again. Ours: backends
     /// that end together are known by then, or in doubt (DoubtTime), and no client minds.
     /// </summary>
@@ -441,6 +455,12 @@ public static class Limits
     /// than what a client waits before it asks again.
     /// </summary>
     public static readonly Duration HoldTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// How long a backend that has given nothing but errors since its hello gets no clients after
+    /// each. Ours: it is tried once a second or so, until it has its data.
+    /// </summary>
+    public static readonly Duration DistrustTime = Duration.FromSeconds(1);
 
     /// <summary>When the query is asked again. Ours.</summary>
     public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);

@@ -214,15 +214,17 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnHealthy(Instant now)
     {
         _remotes.OnBackendHealthy(now);
-        _resends.OnAtEase(_backends.All);
+        _resends.OnHealthy(now, _backends.All);
         _tcp.LookAround();
     }
 
     bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
 
     bool IBackendReports.OnReply(
-        Instant now, in Frame reply, InFlight inFlight, Backend? starting) =>
-        _udp.OnReply(now, in reply, inFlight, starting);
+        Instant now, in Frame reply, InFlight inFlight, Backend? from) =>
+        _udp.OnReply(now, in reply, inFlight, from);
+
+    bool IBackendReports.HasAnotherAnswers(Backend than) => _backends.HasAnotherAnswers(than);
 
     void IBackendReports.OnSessionLost(Instant now, Backend backend, InFlight inFlight)
     {
@@ -236,17 +238,20 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
-    void IBackendReports.OnSuspected(InFlight inFlight)
+    void IBackendReports.OnDoubtful(Instant now, Backend? doubtful) =>
+        _backends.AskOthers(now, doubtful);
+
+    void IBackendReports.OnSuspected(Instant now, InFlight inFlight)
     {
-        _resends.OnSuspected(inFlight);
+        _resends.OnSuspected(now, inFlight);
         _tcp.LookAround();
     }
 
     void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
-    void IBackendReports.OnAtEase()
+    void IBackendReports.OnAtEase(Instant now)
     {
-        _resends.OnAtEase(_backends.All);
+        _resends.OnAtEase(now, _backends.All);
         _tcp.LookAround();
     }
 

@@ -87,6 +87,10 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
             ("answers", e.Answers), ("other_be_id", e.Other.Value),
             ("other_failed", e.OtherFailed), ("other_answers", e.OtherAnswers)));
+        Say((LogEvent.BackendMute e) => new(
+            $"backend {e.Id} answered none of the last {e.Queries} queries, and others answer"
+            + " theirs; its clients go to other backends",
+            ("be_id", e.Id.Value), ("be_path", e.Path), ("queries", e.Queries)));
         Say((LogEvent.BackendNoLongerFailing e) => new(
             $"backend {e.Id} is no longer failing after {Rounded(e.Lasted)}: "
             + (e.Answers == 0 ? "it gave no more answers"

@@ -1,6 +1,7 @@
 // Claims that every number that the core exports equals an independent recount: all counters in
 // every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
-// remote's snapshot tells at the end, and every 4,096th turn.
+// remote's snapshot tells at the end, and every 4,096th turn. And that what backends were given adds
+// up to what was forwarded and sent again.
 //
 // The lines of the log are held to the same: each tells what happened, by its true names and
 // numbers, in the turn in which it happened, and so does the status report that an operator asks
@@ -20,6 +21,7 @@ internal sealed class S12Accounting() : Check("S12")
     private const long TurnsBetweenRemotes = 4096;
 
     private readonly LogSums _sums = new();
+    private bool _hasForgotten;
 
     public override bool Claims(Finding finding) => finding is Finding.Untrue;
 
@@ -42,7 +44,11 @@ internal sealed class S12Accounting() : Check("S12")
             CompareRemotes(core);
     }
 
-    public override void OnLogged(Instant now, ILogEvent logged) => _sums.OnLogged(logged);
+    public override void OnLogged(Instant now, ILogEvent logged)
+    {
+        _hasForgotten |= logged is LogEvent.BackendForgotten;
+        _sums.OnLogged(logged);
+    }
 
     public override void OnEnded(Instant now, LoadBalancer core)
     {
@@ -62,8 +68,18 @@ internal sealed class S12Accounting() : Check("S12")
                 + $" it should be {Model.Policy.Backends.Count}");
             return;
         }
+        var given = 0L;
         for (var i = 0; i < shown.Length; i++)
+        {
+            given += shown[i].UdpQueries;
             Compare(shown[i], Model.Policy.Backends[i]);
+        }
+        var all = core.Counters[Counter.QueriesForwarded]
+            + core.Counters[Counter.ResendsAfterLoss]
+            + core.Counters[Counter.ResendsFromSuspect]
+            + core.Counters[Counter.ResendsAfterError];
+        if (given > all || (given < all && !_hasForgotten))
+            Fail($"backends were given {given} queries; {all} were forwarded or sent again");
     }
 
     private void Compare(BackendSnapshot logged, ExpectedBackend real)

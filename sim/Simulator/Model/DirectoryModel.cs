@@ -301,7 +301,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
-        model.Resends.LookAgain();
+        model.Resends.OnHealthy();
         model.Connections.OnBackendsChanged();
     }
 

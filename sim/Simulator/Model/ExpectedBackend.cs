@@ -135,7 +135,10 @@ internal sealed class ExpectedBackend(
     /// <summary>Suspect, and nothing came since.</summary>
     public bool IsSilent => Session is { Silence.Phase: Silence.Phases.Suspect };
 
-    /// <summary>Its answers are far worse than another's.</summary>
+    /// <summary>It answers nothing.</summary>
+    public bool IsMute => Session is { Given.IsMute: true };
+
+    /// <summary>Its answers are far worse than another's, or there are none.</summary>
     public bool IsFailing => Session is { Given.FailingSince: not null };
 
     /// <summary>It failed probes, and has not answered enough since.</summary>

@@ -27,6 +27,20 @@ internal sealed class AnswerList
 
     public Instant LastAt { get; private set; }
 
+    /// <summary>It gave an answer that is no error.</summary>
+    public bool HasGood { get; private set; }
+
+    /// <summary>
+    /// Until when clients keep away from it, since it gave an error and nothing better yet.
+    /// </summary>
+    public Instant ErredUntil { get; private set; }
+
+    public void Note(Instant now, bool isFailure)
+    {
+        HasGood |= !isFailure;
+        ErredUntil = HasGood ? Instant.Zero : now + SpecifiedLimits.DistrustTime;
+    }
+
     public int Count => _failures.Count;
 
     public int Failed => _failures.Count(isFailure => isFailure);
@@ -39,6 +53,33 @@ internal sealed class AnswerList
 
     /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
     public long DueOrder { get; set; }
+
+    /// <summary>It fails because it answers nothing.</summary>
+    public bool IsMute { get; set; }
+
+    /// <summary>Queries that it was given and left, and since when.</summary>
+    public int Left { get; private set; }
+
+    public Instant LeftSince { get; private set; }
+
+    /// <summary>How often it was mute since it answered a query.</summary>
+    public int TimesMute { get; set; }
+
+    /// <summary>When it last answered a query; null for never.</summary>
+    public Instant? AnsweredAt { get; private set; }
+
+    public void OnGiven(Instant now)
+    {
+        LeftSince = Left == 0 ? now : LeftSince;
+        Left++;
+    }
+
+    public void OnAnswered(Instant now)
+    {
+        (Left, TimesMute, AnsweredAt) = (0, 0, now);
+    }
+
+    public void ForgetLeft() => Left = 0;
 
     public void Add(Instant now, bool isFailure)
     {
@@ -69,15 +110,53 @@ internal sealed class FailingModel(ReferenceModel model)
     /// <summary>A reply answered one of a session's queries, first or not.</summary>
     public void OnAnswer(ExpectedSession session, ReadOnlySpan<byte> reply)
     {
-        if (session.IsRetired || reply.Length < 12 || model.Resends.IsStarting(session))
+        if (session.IsRetired)
+            return;
+        session.Given.OnAnswered(model.Now);
+        if (session.Given.IsMute)
+            End(session);
+        if (reply.Length < 12)
             return;
         var isFailure = AnswerList.IsError(reply);
+        session.Given.Note(model.Now, isFailure);
+        if (model.Resends.IsStarting(session))
+            return;
         session.Given.Add(model.Now, isFailure);
         if (session.Given.FailingSince == null && isFailure)
             JudgeGood(session);
         else if (session.Given.FailingSince is { } since && !isFailure
             && model.Now - since >= SpecifiedLimits.ShareMemory)
             JudgeFailing(session);
+    }
+
+    /// <summary>
+    /// Something of it was read: who answers none of 20 queries for two seconds is mute, if another
+    /// answers that clients can go to.
+    /// </summary>
+    public void OnWasRead(ExpectedSession session)
+    {
+        var answers = session.Given;
+        if (session.IsRetired || answers.Left < SpecifiedLimits.AnswersToJudgeBy
+            || answers.FailingSince != null
+            || model.Now < answers.LeftSince + SpecifiedLimits.VainTime
+            || !model.Policy.Backends.Any(other => other != session.Backend
+                && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
+                    IsFailing: false, Session.Given.AnsweredAt: { } at }
+                && model.Now < at + SpecifiedLimits.ShareMemory))
+        {
+            return;
+        }
+        model.Counters.Add(Counter.BackendsFailing);
+        model.Lines.Owe(new LogEvent.BackendMute(
+            session.Backend.Name, session.Backend.Path, answers.Left));
+        answers.IsMute = true;
+        answers.FailingSince = model.Now;
+        var time = new Duration(
+            SpecifiedLimits.ShareMemory.Nanoseconds << Math.Min(5, answers.TimesMute++));
+        answers.DueAt = model.Now + time;
+        answers.DueOrder = model.Deadlines.NextOrder();
+        model.Resends.OnSuspected(session);
+        model.Connections.OnBackendsChanged();
     }
 
     public static void OnSessionOver(ExpectedSession session)
@@ -92,7 +171,7 @@ internal sealed class FailingModel(ReferenceModel model)
     {
         var answers = session.Given;
         answers.DueAt = Instant.Never;
-        if (answers.IsOld(model.Now))
+        if (answers.IsMute || answers.IsOld(model.Now))
         {
             answers.Forget();
             End(session);
@@ -149,6 +228,8 @@ internal sealed class FailingModel(ReferenceModel model)
             session.Backend.Path, answers.Failed, answers.Count,
             model.Now - answers.FailingSince!.Value));
         answers.FailingSince = null;
+        answers.IsMute = false;
+        answers.ForgetLeft();
         answers.DueAt = Instant.Never;
     }
 

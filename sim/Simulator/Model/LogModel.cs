@@ -52,7 +52,7 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.DirectoryAnswering or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
         or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
-        or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing
+        or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing or LogEvent.BackendMute
         or LogEvent.QueriesResent or LogEvent.QueryQuarantined
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -346,7 +346,7 @@ internal sealed class PolicyModel(bool probes)
         backend.IsSilent || backend.IsStuck ? WorstRank
         : backend.IsSuspect ? ProvingRank
         : backend.IsDownByProbe ? 3
-        : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
+        : backend.IsMute ? 2 : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
 
     private int BestRank(Instant now, ExpectedBackend? except = null)
     {

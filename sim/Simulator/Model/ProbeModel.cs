@@ -57,7 +57,8 @@ internal sealed class ProbeModel(ReferenceModel model)
 
     /// <summary>Whether a backend may have clients, as far as it was just started.</summary>
     public static bool IsWarm(ExpectedBackend backend, Instant now, bool probes) => probes
-        ? backend.Session is { Probes.HasAnswered: true } : now >= backend.WarmAt;
+        ? backend.Session is { Probes.HasAnswered: true }
+        : now >= backend.WarmAt && !(now < backend.Session?.Given.ErredUntil);
 
     public void OnHello(ExpectedSession session)
     {

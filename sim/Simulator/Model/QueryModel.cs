@@ -122,6 +122,7 @@ internal sealed class QueryModel(ReferenceModel model)
         backend.UdpQueries++;
         Enter(session, query);
         model.Suspicion.OnQuery(session);
+        session.Given.OnGiven(model.Now);
         return true;
     }
 

@@ -96,6 +96,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         {
             model.Counters.Add(Counter.RepliesHeld);
             model.Resends.Hold(session, query);
+            model.Failing.OnAnswer(session, payload);
             return;
         }
         if (!AnswerList.IsError(payload))

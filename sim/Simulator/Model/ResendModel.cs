@@ -27,17 +27,30 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Dictionary<long, long> _forwarded = [];
     private readonly Dictionary<long, long> _copied = [];
     private readonly Queue<HeldQuery> _held = new();
+    private readonly Queue<Lost> _waiting = new();
     private Walk? _lastOver;
+
+    private readonly Queue<Walk> _beyondBudget = new();
+
+    /// <summary>When copies may be made again that were too many.</summary>
+    private Instant _budgetAt;
     private int _left;
     private bool _isOver;
 
     private sealed class Lost(
         ExpectedBackend backend, Queue<ExpectedQuery> queries, Instant endedAt)
     {
-        public Instant EndedAt => endedAt;
+        /// <summary>Who came less than 5 s before may be sent again.</summary>
+        public Instant AsOf { get; set; } = endedAt;
 
         /// <summary>Others that end at the same time are known by then.</summary>
-        public Instant DueAt => endedAt + SpecifiedLimits.LostWaitFor;
+        public Instant DueAt { get; set; } = endedAt + SpecifiedLimits.LostWaitFor;
+
+        /// <summary>Who found nobody healthy waits until then.</summary>
+        public Instant WaitsUntil { get; } = endedAt + SpecifiedLimits.ResendTime;
+
+        public Queue<ExpectedQuery> Waiting { get; } = new();
+
         public BackendId Id => backend.Name;
 
         /// <summary>The stop itself ended the session, and no record is owed.</summary>
@@ -49,39 +62,66 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private sealed record HeldQuery(ExpectedSession Session, ExpectedQuery Query, Instant DueAt);
 
-    private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries);
+    private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries)
+    {
+        /// <summary>Some were beyond the budget, so there is another walk.</summary>
+        public bool IsCutShort { get; set; }
+
+        public void Begin()
+        {
+            IsCutShort = false;
+            Queries.Clear();
+            foreach (var query in Session.InFlight.NewestFirst)
+                Queries.Enqueue(query);
+        }
+    }
 
     /// <summary>Told of each query whose session ended.</summary>
     public Action<ExpectedSession, ExpectedQuery>? OnCut { get; set; }
 
-    /// <summary>Queries whose session ended wait, or some whose answers are held.</summary>
+    /// <summary>
+    /// Queries whose session ended wait, or some whose answers are held; who waits for somebody
+    /// healthy is not waited for.
+    /// </summary>
     public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
 
     /// <summary>All that wait.</summary>
     public IEnumerable<ExpectedQuery> Waiting =>
-        _lost.SelectMany(lost => lost.Queries).Concat(_held.Select(held => held.Query));
+        _lost.Concat(_waiting).SelectMany(lost => lost.Queries.Concat(lost.Waiting))
+            .Concat(_held.Select(held => held.Query));
 
     /// <summary>
     /// Whether a reply that answers a query is kept from its client: an error, of a backend that
-    /// said hello a moment ago and is cold.
+    /// said hello a moment ago, or that has given nothing else when another has.
     /// </summary>
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
-        !session.IsRetired && AnswerList.IsError(reply) && IsStarting(session)
+        !session.IsRetired && AnswerList.IsError(reply)
+        && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count < SpecifiedLimits.MostHeld;
 
-    /// <summary>Whether its backend said hello a moment ago, and is cold.</summary>
+    /// <summary>Whether its backend said hello a moment ago.</summary>
     public bool IsStarting(ExpectedSession session) =>
-        model.Now - session.HelloAt < SpecifiedLimits.HoldTime
-        && !ProbeModel.IsWarm(session.Backend, model.Now, model.Scenario.Kernel.Probe);
+        model.Now - session.HelloAt < SpecifiedLimits.HoldTime;
+
+    /// <summary>Whether somebody, be it a probe, had a good answer of it.</summary>
+    private static bool HasAnswered(ExpectedSession session) =>
+        session.Given.HasGood || session.Probes.HasAnswered;
+
+    private bool HasAnotherAnswered(ExpectedSession session) =>
+        model.Policy.Backends.Any(other => other != session.Backend
+            && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
+                Session: { } theirs } && HasAnswered(theirs));
 
     public void Hold(ExpectedSession session, ExpectedQuery query) =>
         _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
 
     /// <summary>Something is left for the next turn.</summary>
     public bool HasWork => (_lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
+        || (_waiting.TryPeek(out var waiting) && waiting.WaitsUntil <= model.Now)
         || _walks.Count > 0
+        || (_beyondBudget.Count > 0 && _budgetAt <= model.Now)
         || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
 
     private long Second => model.Now.Nanoseconds / 1_000_000_000;
@@ -126,23 +166,26 @@ internal sealed class ResendModel(ReferenceModel model)
         });
     }
 
-    public void OnSuspected(ExpectedSession session)
+    public void OnSuspected(ExpectedSession session) =>
+        OnSuspected(_walks.Concat(_beyondBudget).FirstOrDefault(walk => walk.Session == session)
+            ?? new Walk(session, new Queue<ExpectedQuery>()));
+
+    private void OnSuspected(Walk walk)
     {
-        var walk = _walks.FirstOrDefault(walk => walk.Session == session);
-        if (walk == null)
-            _walks.Enqueue(walk = new Walk(session, new Queue<ExpectedQuery>()));
-        walk.Queries.Clear();
-        foreach (var query in session.InFlight.NewestFirst)
-            walk.Queries.Enqueue(query);
+        if (!_walks.Contains(walk))
+            _walks.Enqueue(walk);
+        walk.Begin();
     }
 
     /// <summary>What it has is not sent to others any more.</summary>
     public void EndWalk(ExpectedSession session)
     {
-        foreach (var walk in _walks)
+        foreach (var walk in _walks.Concat(_beyondBudget))
         {
-            if (walk.Session == session)
-                walk.Queries.Clear();
+            if (walk.Session != session)
+                continue;
+            walk.Queries.Clear();
+            walk.IsCutShort = false;
         }
     }
 
@@ -151,6 +194,22 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         EndWalk(session);
         LookAgain();
+    }
+
+    /// <summary>Somebody is there who may take what found nobody.</summary>
+    public void OnHealthy()
+    {
+        while (_waiting.TryDequeue(out var waiting))
+            TakeUp(waiting);
+        LookAgain();
+    }
+
+    private void TakeUp(Lost waiting)
+    {
+        (waiting.AsOf, waiting.DueAt) = (model.Now, model.Now);
+        while (waiting.Waiting.TryDequeue(out var query))
+            waiting.Queries.Enqueue(query);
+        _lost.Enqueue(waiting);
     }
 
     /// <summary>Somebody is there who may take what those have that are suspect.</summary>
@@ -171,24 +230,25 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
     public void OnStopped()
     {
-        foreach (var lost in _lost.Where(lost => !lost.IsOfStop))
+        foreach (var lost in _lost.Concat(_waiting).Where(lost => !lost.IsOfStop))
         {
             model.Report(Finding.Untrue, "the log does not have what became of"
-                + $" {lost.Queries.Count} queries of backend {lost.Id}");
+                + $" {lost.Queries.Count + lost.Waiting.Count} queries of backend {lost.Id}");
         }
         LoseAll();
         foreach (var held in _held)
             model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
         _held.Clear();
         _walks.Clear();
+        _beyondBudget.Clear();
     }
 
     /// <summary>What is left of sessions that ended is lost, and that is logged.</summary>
     private void LoseAll()
     {
-        while (_lost.TryDequeue(out var lost))
+        while (_lost.TryDequeue(out var lost) || _waiting.TryDequeue(out lost))
         {
-            foreach (var query in lost.Queries)
+            foreach (var query in lost.Queries.Concat(lost.Waiting))
             {
                 if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
                     lost.LostForGood++;
@@ -211,8 +271,11 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>A session's are done, as the log has it.</summary>
     public void FinishTo(LogEvent.QueriesResent logged)
     {
-        if (model.Life.IsStopDue)
+        if (model.Life.IsStopDue
+            || (model.Life.IsStopping && !HasUnsent && _waiting.Count > 0))
+        {
             LoseAll();
+        }
         while (!model.Lines.IsOwed(logged) && TryStep())
             model.Arrivals.ReportUntold();
     }
@@ -223,6 +286,8 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_isOver)
             return false;
         model.Deadlines.ServeAll();
+        while (_waiting.TryPeek(out var over) && over.WaitsUntil <= model.Now)
+            TakeUp(_waiting.Dequeue());
         if (_left > 0 && _held.TryPeek(out var held) && held.DueAt <= model.Now)
         {
             _left--;
@@ -239,19 +304,40 @@ internal sealed class ResendModel(ReferenceModel model)
                 return true;
             }
             _lost.Dequeue();
+            if (lost.Waiting.Count > 0)
+            {
+                _waiting.Enqueue(lost);
+                continue;
+            }
             model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
             return true;
         }
+        while (_budgetAt <= model.Now && _beyondBudget.TryDequeue(out var beyond))
+        {
+            if (beyond.IsCutShort)
+                OnSuspected(beyond);
+        }
         while (_left > 0 && _walks.TryPeek(out var walk))
         {
-            if (!walk.Queries.TryDequeue(out var query))
+            if (!walk.Queries.TryPeek(out var query))
             {
                 _walks.Dequeue();
+                if (!walk.IsCutShort)
+                    continue;
+                if (_beyondBudget.Count == 0)
+                    _budgetAt = model.Now + SpecifiedLimits.BudgetPause;
+                if (!_beyondBudget.Contains(walk))
+                    _beyondBudget.Enqueue(walk);
             }
-            else if (!query.IsGone)
+            else if (query.IsGone)
+            {
+                walk.Queries.Dequeue();
+            }
+            else
             {
                 _left--;
-                CopyToAnother(walk.Session, query);
+                walk.Queries.Dequeue();
+                CopyToAnother(walk, query);
                 return true;
             }
         }
@@ -262,21 +348,33 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         if (model.Quarantine.IsRefused(held.Query.Packet))
             Refuse(held.Query);
-        else if (!TryAskAgain(held))
+        else if (TryAskAgain(held, out var waits))
+            model.Counters.Add(Counter.ResendsAfterError);
+        else if (waits)
+            _held.Enqueue(held with { DueAt = model.Now + SpecifiedLimits.AskAgainAfter });
+        else
             model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
     }
 
-    private bool TryAskAgain(HeldQuery held)
+    private bool TryAskAgain(HeldQuery held, out bool waits)
     {
+        waits = false;
         var query = held.Query;
         var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt);
-        if (model.Flights.Choose(same) is not { } chosen)
-            return false;
-        var isSame = chosen.Session == held.Session;
-        if (isSame && model.Flights.TryPut(chosen, query.WasResent ? same.Resent() : same))
-            return true;
         if (query.WasResent)
+        {
+            // Nobody else may have it.
+            return held.Session.Backend is { Stage: Stage.Healthy or Stage.Draining } first
+                && first.Session == held.Session && model.Flights.TryPut(first, same.Resent());
+        }
+        if (model.Flights.Choose(same) is not { } chosen)
+        {
+            waits = query.MayBeSentAgain(model.Now);
             return false;
+        }
+        var isSame = chosen.Session == held.Session;
+        if (isSame && model.Flights.TryPut(chosen, same))
+            return true;
         return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
             : model.Flights.Give(chosen, same.Resent())) != null;
     }
@@ -287,13 +385,32 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             lost.LostForGood += Refuse(query) ? 1 : 0;
         }
-        else if (query.MayBeSentAgain(lost.EndedAt) && TrySend(query))
+        else if (query.MayBeSentAgain(lost.AsOf))
+        {
+            SendAgain(lost, query);
+        }
+        else if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
+        {
+            lost.LostForGood++;
+        }
+    }
+
+    private void SendAgain(Lost lost, ExpectedQuery query)
+    {
+        var again = query.Again();
+        var first = model.Flights.Choose(again);
+        if (first == null && query.MayBeSentAgain(model.Now))
+        {
+            lost.Waiting.Enqueue(query);
+        }
+        else if (first != null && model.Flights.Give(first, again) != null)
         {
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
-        else if (model.Flights.LeaveUnanswered(query, Counter.UnansweredLost))
+        else
         {
+            model.Flights.LeaveUnanswered(query, Counter.UnansweredLost);
             lost.LostForGood++;
         }
     }
@@ -308,14 +425,7 @@ internal sealed class ResendModel(ReferenceModel model)
         return true;
     }
 
-    private bool TrySend(ExpectedQuery query)
-    {
-        var again = query.Again();
-        return model.Flights.Choose(again) is { } first
-            && model.Flights.Give(first, again) != null;
-    }
-
-    private void CopyToAnother(ExpectedSession suspect, ExpectedQuery query)
+    private void CopyToAnother(Walk walk, ExpectedQuery query)
     {
         if (!query.MayBeSentAgain(model.Now))
             return;
@@ -329,12 +439,16 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         var copy = query.Again();
         var other = model.Flights.Choose(copy);
-        if (other == null || other.IsSilent)
+        if (other == null || other.IsSilent || other.Session == walk.Session)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
             model.Counters.Add(Counter.ResendsOverBudget, query.WasOverBudget ? 0 : 1);
+            // One that was counted is met by a later walk: none behind it is new.
+            if (query.WasOverBudget)
+                walk.Queries.Clear();
+            walk.IsCutShort = true;
             query.WasOverBudget = true;
             model.Flights.OnGivenUp?.Invoke(query);
             return;

@@ -121,7 +121,10 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Replies.OnFrame();
         }
         if (session.Evidence == null)
+        {
             model.Suspicion.OnWasRead(session);
+            model.Failing.OnWasRead(session);
+        }
     }
 
     private void OnFrame(ExpectedSession session, in SeenFrame frame)
@@ -187,7 +190,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (backend.HasPath)
         {
             model.Outage.OnHealthy();
-            model.Resends.LookAgain();
+            model.Resends.OnHealthy();
             model.Connections.OnBackendsChanged();
         }
         else
@@ -306,10 +309,10 @@ internal sealed class SessionModel(ReferenceModel model)
         session.HeartbeatEnd = session.Written + session.Owed.Count;
     }
 
-    /// <summary>Whether a heartbeat is due because the backend is silent.</summary>
+    /// <summary>Whether a heartbeat is due because the backend, or another, is silent.</summary>
     private bool IsAsked(ExpectedSession session)
     {
-        model.Deadlines.ServeSilenceOf(session);
+        model.Deadlines.ServeUntil(() => session.OwesQuestion);
         return session.OwesQuestion;
     }
 

@@ -44,6 +44,9 @@ internal sealed class Silence
 
     public Instant SuspectSince { get; set; }
 
+    /// <summary>When it was last asked because another may hang; null for never.</summary>
+    public Instant? AskedBesideAt { get; set; }
+
     public Instant ProvingSince { get; set; }
 
     /// <summary>When it was last trusted again; null for never.</summary>
@@ -190,6 +193,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             case Silence.Phases.Waiting:
                 silence.Phase = Silence.Phases.Asked;
                 Ask(session);
+                AskOthers(session);
                 break;
             case Silence.Phases.Asked:
                 Suspect(session);
@@ -216,6 +220,27 @@ internal sealed class SuspicionModel(ReferenceModel model)
         else
             session.OwesQuestion = !session.HasHeartbeatOut;
         LookAgain(session.Silence);
+    }
+
+    /// <summary>
+    /// One may hang: of the others that clients can go to, those are asked that have nothing to
+    /// answer, or only what they left long ago, each once in so long.
+    /// </summary>
+    private void AskOthers(ExpectedSession doubtful)
+    {
+        foreach (var other in model.Policy.Backends)
+        {
+            if (other is not { Stage: Stage.Healthy, Session: { } session } || session == doubtful
+                || !(session.Silence.Phase == Silence.Phases.Idle || session.Silence.WaitsForOld)
+                || model.Now < session.Silence.AskedBesideAt + SpecifiedLimits.SilenceTime)
+            {
+                continue;
+            }
+            session.Silence.AskedBesideAt = model.Now;
+            session.Silence.Since = model.Now;
+            session.Silence.Phase = Silence.Phases.Asked;
+            Ask(session);
+        }
     }
 
     private void Suspect(ExpectedSession session)

@@ -2,13 +2,20 @@
 // REFUSED. A backend that has lost its database says hello, answers heartbeats, and fails every
 // query; this is how that shows without a probe.
 //
+// A session that has given nothing but errors is not trusted with clients for a second after each:
+// so it is tried, by one query a second or so, until it has something to answer with.
+//
 // Alone the share means nothing: a name that nobody serves is REFUSED everywhere. So a backend
 // fails when its share is far above another's, and no longer when it is near all of them again;
 // Backends compares them. A record without an answer for ten seconds is forgotten: a backend that
 // gets no clients any more would never get any again otherwise. It fails for ten seconds at least,
 // so that no client can make it change all the time.
 //
-// What always holds: a backend fails only with a record, and the timer is armed exactly while it
+// A backend may also answer heartbeats and no query, or with ids that nobody asked with. One that
+// was given twenty queries and more, for two seconds, and answered none, fails for ten seconds, or
+// until it answers one, and so for twice as long each time; its clients are not with it then.
+//
+// What always holds: a backend fails only with a record, or mute, and the timer is armed exactly while it
 // fails; an answer costs a few nanoseconds and allocates nothing.
 
 using System;
@@ -23,6 +30,11 @@ internal sealed class AnswerRecord
     private readonly Timer _timer;
     private UInt128 _recent;
     private Instant _lastAt;
+    private Instant _distrustedUntil;
+    private Instant _answeredAt = Instant.Zero - Limits.AnswerMemory;
+    private Instant _vainSince;
+    private int _inVain;
+    private Duration _muteTime = Limits.AnswerMemory;
 
     /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
     public AnswerRecord(Timers timers, Action<Instant> onForgotten)
@@ -39,6 +51,12 @@ internal sealed class AnswerRecord
     public int Failed { get; private set; }
 
     public bool IsFailing { get; private set; }
+
+    /// <summary>It fails because it answers no query at all.</summary>
+    public bool IsMute { get; private set; }
+
+    /// <summary>Queries that it was given since it answered one.</summary>
+    public int InVain => _inVain;
 
     /// <summary>Since when; means something while IsFailing.</summary>
     public Instant FailingSince { get; private set; }
@@ -60,6 +78,54 @@ internal sealed class AnswerRecord
         return IsFailing ? !isFailure && now - FailingSince >= Limits.AnswerMemory
             : isFailure && Answers >= Limits.LeastAnswers
             && Failed * 100 >= Limits.FailingMargin * Answers;
+    }
+
+    /// <summary>It gave an answer that is neither SERVFAIL nor REFUSED.</summary>
+    public bool HasGood { get; private set; }
+
+    /// <summary>
+    /// Its last answer is an error, no longer ago than Limits.DistrustTime, and it has given no
+    /// other: it may have nothing to answer with.
+    /// </summary>
+    public bool IsDistrusted(Instant now) => !HasGood && now < _distrustedUntil;
+
+    /// <summary>It was given a query.</summary>
+    public void OnQuery(Instant now)
+    {
+        if (_inVain++ == 0)
+            _vainSince = now;
+    }
+
+    /// <summary>Whether it has answered none of so many queries for so long.</summary>
+    public bool AnswersNothing(Instant now) => _inVain >= Limits.LeastAnswers && !IsFailing
+        && now - _vainSince >= Limits.VainTime;
+
+    /// <summary>Whether it answered a query lately.</summary>
+    public bool AnswersAtAll(Instant now) => now - _answeredAt < Limits.AnswerMemory;
+
+    /// <summary>It answers nothing, and another does.</summary>
+    public void BeginMute(Instant now)
+    {
+        Verify.That(!IsFailing, "a backend that fails is not found mute");
+        (IsFailing, IsMute, FailingSince) = (true, true, now);
+        _timers.Arm(_timer, now + _muteTime);
+        _muteTime = Duration.Min(_muteTime + _muteTime, Limits.LongestMute);
+    }
+
+    /// <summary>A reply of it answered a query; true if it was mute.</summary>
+    public bool OnMatch(Instant now)
+    {
+        _inVain = 0;
+        _answeredAt = now;
+        _muteTime = Limits.AnswerMemory;
+        return IsMute;
+    }
+
+    /// <summary>It answered so, whether that is to be remembered or not.</summary>
+    public void OnAnswer(Instant now, bool isFailure)
+    {
+        HasGood |= !isFailure;
+        _distrustedUntil = now + Limits.DistrustTime;
     }
 
     /// <summary>Whether there are answers enough to compare with.</summary>
@@ -94,7 +160,8 @@ internal sealed class AnswerRecord
     public void EndFailing()
     {
         _timers.Disarm(_timer);
-        IsFailing = false;
+        (IsFailing, IsMute) = (false, false);
+        _inVain = 0;
     }
 
     /// <summary>The session ended or was replaced: the next one has a clean record.</summary>
@@ -102,11 +169,15 @@ internal sealed class AnswerRecord
     {
         EndFailing();
         Clear();
+        HasGood = false;
+        _muteTime = Limits.AnswerMemory;
+        _answeredAt = Instant.Zero - Limits.AnswerMemory;
+        _distrustedUntil = Instant.Zero;
     }
 
     private void OnDue(Instant now)
     {
-        if (now - _lastAt < Limits.AnswerMemory)
+        if (!IsMute && now - _lastAt < Limits.AnswerMemory)
         {
             _timers.Arm(_timer, _lastAt + Limits.AnswerMemory);
             return;

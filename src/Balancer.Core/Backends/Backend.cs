@@ -165,7 +165,10 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// <summary>What its last answers were.</summary>
     public AnswerRecord Answers => _answers;
 
-    /// <summary>Its answers are far worse than another's.</summary>
+    /// <summary>It answers no query at all.</summary>
+    public bool IsMute => _answers.IsMute;
+
+    /// <summary>Its answers are far worse than another's, or it gives none.</summary>
     public bool IsFailing => _answers.IsFailing;
 
     /// <summary>It failed probes, and is not back.</summary>
@@ -180,12 +183,23 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private bool IsStuck => _session.IsStuck || _refusedQuery;
 
     /// <summary>
-    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up.
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up, and
+    /// it has not just given an error as its only kind of answer.
     /// </summary>
-    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered : now >= _warmAt;
+    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered
+        : now >= _warmAt && !_answers.IsDistrusted(now);
 
-    /// <summary>It said hello a moment ago, is cold, and may lack its data still.</summary>
-    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime && !IsWarm(now);
+    /// <summary>A query or a probe had a good answer on this session.</summary>
+    public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;
+
+    /// <summary>It said hello a moment ago, and may lack its data still.</summary>
+    private bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime;
+
+    /// <summary>
+    /// An error of it says nothing yet: it is starting, or has given nothing else and another has.
+    /// </summary>
+    public bool MayErr(Instant now) =>
+        IsStarting(now) || (!HasGoodAnswer && _reports.HasAnotherAnswers(this));
 
     /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
     public long Sessions => _connectsStarted;
@@ -491,6 +505,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
             return false;
         }
         _suspicion.OnQuery(now);
+        _answers.OnQuery(now);
         _udpQueries++;
         _flushList.Add(this);
         return true;
@@ -509,9 +524,18 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     // ---- Suspicion ----
 
+    /// <summary>Another may hang: whether this one is alive is to be known soon.</summary>
+    public void AskBeside(Instant now)
+    {
+        if (State == BackendState.Healthy)
+            _suspicion.AskBeside(now);
+    }
+
     bool ISuspect.HasUnread => _turn.IsReadable;
 
     Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
+
+    void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, this);
 
     void ISuspect.AskForHeartbeat(Instant now)
     {
@@ -523,7 +547,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
-        _reports.OnSuspected(InFlight);
+        _reports.OnSuspected(now, InFlight);
     }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect)
@@ -531,7 +555,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
-        _reports.OnAtEase();
+        _reports.OnAtEase(now);
     }
 
     // ---- Probes ----
@@ -559,7 +583,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
     {
-        if (DnsQuestion.HasHeader(reply) && _answers.Add(now, DnsQuestion.IsFailure(reply)))
+        if (_answers.OnMatch(now))
+            EndFailing(now);
+        if (!DnsQuestion.HasHeader(reply))
+            return;
+        var isFailure = DnsQuestion.IsFailure(reply);
+        _answers.OnAnswer(now, isFailure);
+        // What it says while it starts is not held against it.
+        if (!IsStarting(now) && _answers.Add(now, isFailure))
             _reports.OnDoubt(now, this);
     }
 
@@ -570,6 +601,15 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _services.Counters.Add(Counter.BackendsFailing);
         _services.Log.Write(new LogEvent.BackendFailing(Id, Path, _answers.Failed,
             _answers.Answers, than.Id, than.Answers.Failed, than.Answers.Answers));
+    }
+
+    /// <summary>It answers no query, and another does: its clients go to others.</summary>
+    public void BeginMute(Instant now)
+    {
+        _services.Counters.Add(Counter.BackendsFailing);
+        _services.Log.Write(new LogEvent.BackendMute(Id, Path, _answers.InVain));
+        _answers.BeginMute(now);
+        _reports.OnSuspected(now, InFlight);
     }
 
     /// <summary>They are like the others' again, or are forgotten.</summary>
@@ -634,7 +674,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _refusedQuery = false;
         _stuck.OnDrained(now);
         if (wasStuck)
-            _reports.OnAtEase();
+            _reports.OnAtEase(now);
     }
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
@@ -653,6 +693,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
             _suspicion.OnRead(now);
+            if (_answers.AnswersNothing(now))
+                _reports.OnDoubt(now, this);
             return frames;
         }
         if (result.Status != IoStatus.WouldBlock)
@@ -680,11 +722,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         if (frame.Type == FrameType.OutboundUdp)
         {
-            // What it says while it starts is not held against it.
-            var starting = IsStarting(now) ? this : null;
             if (!_prober.TryTake(now, in frame)
-                && _reports.OnReply(now, in frame, _session.InFlight, starting)
-                && starting is null)
+                && _reports.OnReply(now, in frame, _session.InFlight, this))
             {
                 OnAnswer(now, frame.Payload);
             }

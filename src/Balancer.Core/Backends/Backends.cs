@@ -51,7 +51,7 @@ internal sealed class Backends
         Cold,
 
         /// <summary>
-        /// Its answers are far worse than another's; neither suspect nor stuck.
+        /// Its answers are far worse than another's, or it gives none; neither suspect nor stuck.
         /// </summary>
         Failing,
 
@@ -156,11 +156,18 @@ internal sealed class Backends
 
     /// <summary>
     /// Compares a backend's answers with those of each other healthy one that gave enough: it fails
-    /// when they are far worse than one's, and no longer when they are near them all.
+    /// when they are far worse than one's, and no longer when they are near them all; or when it
+    /// gives none and another does.
     /// </summary>
     public void Judge(Instant now, Backend backend)
     {
         var answers = backend.Answers;
+        if (answers.AnswersNothing(now))
+        {
+            if (AnotherAnswers(now, backend))
+                backend.BeginMute(now);
+            return;
+        }
         var isCompared = answers.IsLow;
         foreach (var other in All)
         {
@@ -181,6 +188,45 @@ internal sealed class Backends
         }
         if (backend.IsFailing && isCompared)
             backend.EndFailing(now);
+    }
+
+    /// <summary>
+    /// Whether another backend that clients can go to has given a good answer.
+    /// </summary>
+    public bool HasAnotherAnswers(Backend than)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != than && backend.State == BackendState.Healthy && backend.IsAtEase
+                && backend.HasGoodAnswer)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool AnotherAnswers(Instant now, Backend than)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != than && backend.State == BackendState.Healthy && backend.IsAtEase
+                && !backend.IsFailing && backend.Answers.AnswersAtAll(now))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>One may hang: asks the others for a heartbeat that owe no answer.</summary>
+    public void AskOthers(Instant now, Backend? doubtful)
+    {
+        foreach (var backend in All)
+        {
+            if (backend != doubtful)
+                backend.AskBeside(now);
+        }
     }
 
     /// <summary>Whether a reply may still come that somebody waits for.</summary>
@@ -315,7 +361,7 @@ internal sealed class Backends
         backend.IsProving ? Rank.Proving
         : !backend.IsAtEase ? Rank.Uneasy
         : backend.IsDownByProbe ? Rank.Down
-        : backend.IsFailing && !mayFail ? Rank.Failing
+        : backend.IsMute || (backend.IsFailing && !mayFail) ? Rank.Failing
         : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
 
     /// <summary>The best rank that a healthy backend has; the worst if there is none.</summary>

@@ -17,10 +17,15 @@ internal interface IBackendReports
 
     /// <summary>
     /// An OUTBOUND_UDP frame came; its payload lives until the call returns. It answers one of the
-    /// queries in flight on its session, or none; which of both is returned. `starting` is the
-    /// backend if it has just said hello and its errors may pass; else null.
+    /// queries in flight on its session, or none; which of both is returned. `from` is the backend
+    /// whose session it is, null for one that retired.
     /// </summary>
-    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? starting);
+    bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? from);
+
+    /// <summary>
+    /// Whether another backend that clients can go to has given a good answer.
+    /// </summary>
+    bool HasAnotherAnswers(Backend than);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
@@ -35,8 +40,14 @@ internal interface IBackendReports
     /// </summary>
     void OnDied(Instant now, Backend backend);
 
+    /// <summary>
+    /// A backend, or if null a session that retired, owes an answer for so long that it may be
+    /// suspect soon: whether the others are alive should be known by then.
+    /// </summary>
+    void OnDoubtful(Instant now, Backend? doubtful);
+
     /// <summary>A session became suspect: others should have what it has in flight.</summary>
-    void OnSuspected(InFlight inFlight);
+    void OnSuspected(Instant now, InFlight inFlight);
 
     /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
@@ -46,5 +57,5 @@ internal interface IBackendReports
     /// <summary>
     /// A suspect backend is trusted again, or one that was stuck has taken everything.
     /// </summary>
-    void OnAtEase();
+    void OnAtEase(Instant now);
 }

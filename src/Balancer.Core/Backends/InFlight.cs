@@ -220,10 +220,24 @@ internal sealed class InFlight
     // ---- Sending again ----
 
     /// <summary>Starts a walk from the newest query to the oldest.</summary>
-    public void BeginWalk() => Cursor = _newest;
+    public void BeginWalk()
+    {
+        Cursor = _newest;
+        IsCutShort = false;
+    }
 
     /// <summary>Ends a walk; nothing happens if there is none.</summary>
-    public void EndWalk() => Cursor = 0;
+    public void EndWalk()
+    {
+        Cursor = 0;
+        IsCutShort = false;
+    }
+
+    /// <summary>Ends a walk that is to begin again when the budget has room.</summary>
+    public void CutShort() => (Cursor, IsCutShort) = (0, true);
+
+    /// <summary>The budget had no room for some of those that the last walk passed.</summary>
+    public bool IsCutShort { get; private set; }
 
     /// <summary>
     /// Copies the query at the cursor and moves on. `packet` has room for Limits.MaxUdpPayload
@@ -272,6 +286,7 @@ internal sealed class InFlight
     {
         var isNew = !_entries[index].WasOverBudget;
         _entries[index].WasOverBudget = true;
+        IsCutShort |= isNew;
         return isNew;
     }
 

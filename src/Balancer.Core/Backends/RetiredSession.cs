@@ -108,6 +108,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     Instant ISuspect.NewestQueryAt => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
 
+    void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, doubtful: null);
+
     void ISuspect.AskForHeartbeat(Instant now)
     {
         if (_askedAt != Instant.Never)
@@ -124,7 +126,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     }
 
     void ISuspect.OnSuspected(Instant now, Duration silent) =>
-        _reports.OnSuspected(_session.InFlight);
+        _reports.OnSuspected(now, _session.InFlight);
 
     void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalk();
 
@@ -156,7 +158,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             frames++;
             if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
             {
-                _reports.OnReply(now, in frame, _session.InFlight, starting: null);
+                _reports.OnReply(now, in frame, _session.InFlight, from: null);
             }
             else if (status == FrameStatus.Frame && frame.Type == FrameType.ServerHeartbeat)
             {

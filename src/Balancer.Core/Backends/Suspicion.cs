@@ -15,6 +15,9 @@
 // sent 100 ms after it. As long as there are only such, the next heartbeat is sent after 200 ms,
 // then after 400, and so on, and at once 100 ms after a newer query.
 //
+// When one is asked because a query brought nothing, all the others are asked that owe no answer:
+// what hangs may not hang alone, and when this one is suspect it must be known who is alive.
+//
 // One timer does it all. It is left armed when a byte comes, because a busy backend sends one for
 // every query, and finds out for itself that there is nothing to do.
 //
@@ -41,6 +44,9 @@ internal interface ISuspect
     /// </summary>
     Instant NewestQueryAt { get; }
 
+    /// <summary>It owes an answer for so long that it may be suspect soon.</summary>
+    void OnDoubtful(Instant now);
+
     /// <summary>Sends a heartbeat, unless one is out.</summary>
     void AskForHeartbeat(Instant now);
 
@@ -65,6 +71,7 @@ internal sealed class Suspicion
     private Instant _since;
     private Instant _suspectSince;
     private Instant _provingSince;
+    private Instant _askedBesideAt = BeforeAll;
     private Instant _trustedAt = Instant.Never;
     private Duration _proof;
     private bool _wasAsked;
@@ -140,6 +147,25 @@ internal sealed class Suspicion
     }
 
     /// <summary>
+    /// Another may hang: asks it for a heartbeat, if nothing is waited for that shows soon whether
+    /// it does too, and if it was not asked so less than Limits.SilenceTime ago.
+    /// </summary>
+    public void AskBeside(Instant now)
+    {
+        if ((_phase != Phase.Idle && !(_phase == Phase.Waiting && _wait != Limits.SilenceTime))
+            || now - _askedBesideAt < Limits.SilenceTime)
+        {
+            return;
+        }
+        _askedBesideAt = now;
+        _since = now;
+        _phase = Phase.Asked;
+        _wasAsked = true;
+        _timers.Arm(_timer, now + Limits.SilenceTime);
+        _watched.AskForHeartbeat(now);
+    }
+
+    /// <summary>
     /// It took a TCP connection, so it is alive; only queries are waited for, if there are any.
     /// </summary>
     public void OnConnectionTaken()
@@ -210,6 +236,7 @@ internal sealed class Suspicion
         _proof = Duration.Zero;
         _oldUntil = BeforeAll;
         _longWait = FirstLongWait;
+        _askedBesideAt = BeforeAll;
     }
 
     private void OnDue(Instant now)
@@ -247,10 +274,13 @@ internal sealed class Suspicion
         }
         else
         {
-            if (_phase == Phase.Waiting)
+            var isFirst = _phase == Phase.Waiting;
+            if (isFirst)
                 _phase = Phase.Asked;
             _wasAsked = true;
             _timers.Arm(_timer, now + Limits.SilenceTime);
+            if (isFirst)
+                _watched.OnDoubtful(now);
             // The session may end by this.
             _watched.AskForHeartbeat(now);
         }

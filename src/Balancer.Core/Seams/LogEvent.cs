@@ -183,6 +183,15 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// A backend answers heartbeats, and none of its last queries; others answer theirs.
+    /// </summary>
+    public readonly record struct BackendMute(BackendId Id, string Path, int Queries) : ILogEvent
+    {
+        public static string Name => "backend_mute";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>
     /// A backend's answers are like the others' again, or it gave none for a while.
     /// </summary>
     public readonly record struct BackendNoLongerFailing(BackendId Id, string Path, int Failed,

@@ -1,11 +1,10 @@
-// Owns the queries whose answer was not passed on: a backend that has just said hello, and was
-// chosen since nobody warm is there, answered them with SERVFAIL or REFUSED, as Binder does until
-// it has its data. A tenth of a second later they are asked again; Resends does that. An error that
-// comes when the backend is warm, or the query is two seconds old, is passed on as it is.
+// Owns the queries whose answer was not passed on: a backend that has just said hello, or has given
+// nothing but errors since and is not the only one, answered them with SERVFAIL or REFUSED, as
+// Binder does until it has its data. A tenth of a second later they are asked again; Resends does
+// that. An error that comes when the query is two seconds old is passed on as it is.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
-// most; the timer is armed exactly while some wait and none is due; a query that waits here is in
-// flight nowhere.
+// most; a query that waits here is in flight nowhere.
 
 using System;
 using System.Collections.Generic;
@@ -24,29 +23,23 @@ internal readonly record struct Held(
 /// <summary>Queries that wait to be asked again.</summary>
 internal sealed class Holds
 {
-    private readonly Timers _timers;
-    private readonly Timer _timer;
     private readonly Queue<Held> _held = new();
-
-    public Holds(Timers timers)
-    {
-        _timers = timers;
-        _timer = new Timer(_ => HasDue = true);
-    }
 
     public int Count => _held.Count;
 
     public bool IsFull => _held.Count == Limits.HeldQueries;
 
-    /// <summary>The first is due.</summary>
-    public bool HasDue { get; private set; }
+    /// <summary>When the first is due; Never if there is none.</summary>
+    public Instant FirstDueAt => _held.TryPeek(out var first) ? first.DueAt : Instant.Never;
 
-    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, Backend asked)
+    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, Backend asked) =>
+        Add(now, new Held(default, query, packet.ToArray(), asked, asked.Sessions));
+
+    /// <summary>Keeps one that was taken for another such time.</summary>
+    public void Add(Instant now, in Held held)
     {
         Verify.That(!IsFull, "who adds one looks whether there is room");
-        _held.Enqueue(new Held(
-            now + Limits.HoldDelay, query, packet.ToArray(), asked, asked.Sessions));
-        WaitForFirst(now);
+        _held.Enqueue(held with { DueAt = now + Limits.HoldDelay });
     }
 
     /// <summary>Takes the first that is due; false if none is.</summary>
@@ -55,7 +48,6 @@ internal sealed class Holds
         if (!_held.TryPeek(out held) || held.DueAt > now)
             return false;
         _held.Dequeue();
-        WaitForFirst(now);
         return true;
     }
 
@@ -64,17 +56,6 @@ internal sealed class Holds
     {
         var count = _held.Count;
         _held.Clear();
-        _timers.Disarm(_timer);
-        HasDue = false;
         return count;
-    }
-
-    private void WaitForFirst(Instant now)
-    {
-        HasDue = _held.TryPeek(out var first) && first.DueAt <= now;
-        if (HasDue || _held.Count == 0)
-            _timers.Disarm(_timer);
-        else if (!_timer.IsArmed)
-            _timers.Arm(_timer, first.DueAt);
     }
 }

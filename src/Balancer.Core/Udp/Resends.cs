@@ -5,12 +5,17 @@
 //
 // What a session leaves waits for a moment before it is sent again. Backends often end together,
 // and the ends of their sessions come one after the other; what would be sent at once to the one
-// that ends next would be lost, since it may go to a second backend only.
+// that ends next would be lost, since it may go to a second backend only. What finds no backend at
+// all is kept for as long as it may be sent, in the table that it was in flight in, until one says
+// hello. And copies that the budget has no room for wait until it has.
+//
+// One timer is armed for the first of all that waits.
 //
 // What always holds: a query is sent to another backend once at most; one whose session ended is
 // sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay
 // within the budget, so an overload does not double itself; a table of a session that ended belongs
-// to this list, and nobody else touches it.
+// to this list, and nobody else touches it; while something waits that is not due, and nothing is
+// due, the timer is armed.
 
 using System;
 using System.Collections.Generic;
@@ -27,21 +32,19 @@ internal sealed class Resends
     private readonly FirstMessages _messages;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
-    private readonly Queue<(BackendId Id, InFlight Queries, Instant EndedAt)> _lost = new();
+    private readonly bool _answersWithoutBackend;
+    private readonly Queue<Loss> _lost = new();
+    private readonly Queue<Loss> _kept = new();
     private readonly Timers _timers;
-    private readonly Timer _lossTimer;
-    private bool _hasDueLoss;
-
-    /// <summary>Those of the session that was lost first are being looked at.</summary>
-    private bool _hasBegunLoss;
+    private readonly Timer _timer;
     private InFlight? _lastEnded;
     private readonly Queue<InFlight> _suspects = new(2 * Limits.MaxBackends);
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
-    private readonly Holds _holds;
-    private long _resent;
-    private long _lostForGood;
+    private readonly Holds _holds = new();
+    private readonly Queue<InFlight> _cutShort = new();
+    private Instant _copiesAt;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
         FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
@@ -53,16 +56,40 @@ internal sealed class Resends
         _forwarding = forwarding;
         _counters = services.Counters;
         _log = services.Log;
-        _holds = new Holds(services.Timers);
+        _answersWithoutBackend = services.Options.AnswersWithoutBackend;
         _timers = services.Timers;
-        _lossTimer = new Timer(_ => _hasDueLoss = true);
+        _timer = new Timer(_ => HasWork = true);
+    }
+
+    /// <summary>A session that ended with queries in flight.</summary>
+    private sealed class Loss(BackendId id, InFlight queries, Instant endedAt)
+    {
+        public BackendId Id => id;
+
+        public InFlight Queries => queries;
+
+        /// <summary>Queries that came Limits.ResendTime before are too old.</summary>
+        public Instant JudgedAt { get; set; } = endedAt;
+
+        public Instant DueAt { get; set; } = endedAt + Limits.LossDelay;
+
+        /// <summary>None of them may be sent again from then on.</summary>
+        public Instant OverAt { get; } = endedAt + Limits.ResendTime;
+
+        /// <summary>They are being looked at.</summary>
+        public bool HasBegun { get; set; }
+
+        public long Resent { get; set; }
+
+        public long Lost { get; set; }
     }
 
     /// <summary>Queries are to be sent again.</summary>
-    public bool HasWork => _hasDueLoss || _suspects.Count > 0 || _holds.HasDue;
+    public bool HasWork { get; private set; }
 
     /// <summary>
-    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again.
+    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again; but for
+    /// those that find no backend, which nobody can wait for.
     /// </summary>
     public bool HasUnsent => _lost.Count > 0 || _holds.Count > 0;
 
@@ -77,8 +104,8 @@ internal sealed class Resends
             return;
         // It may be among the suspects still; what it has is looked at when its delay is over.
         queries.EndWalk();
-        _lost.Enqueue((id, queries, now));
-        WaitForFirstLoss(now);
+        _lost.Enqueue(new Loss(id, queries, now));
+        WaitForFirst(now);
     }
 
     /// <summary>The session that was lost last ended because its backend died.</summary>
@@ -102,73 +129,89 @@ internal sealed class Resends
             return false;
         }
         _holds.Add(now, in query, _packet.AsSpan(0, length), asked);
+        WaitForFirst(now);
         return true;
     }
 
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
-    public void OnSuspected(InFlight suspect)
+    public void OnSuspected(Instant now, InFlight suspect)
     {
         suspect.BeginWalk();
         if (!_suspects.Contains(suspect))
             _suspects.Enqueue(suspect);
+        WaitForFirst(now);
+    }
+
+    /// <summary>A backend is healthy: it may take what found none.</summary>
+    public void OnHealthy(Instant now, ReadOnlySpan<Backend> backends)
+    {
+        while (_kept.TryDequeue(out var kept))
+            LookAgain(now, kept);
+        OnAtEase(now, backends);
+        WaitForFirst(now);
     }
 
     /// <summary>
     /// A backend is at ease again: it may take what others have that are suspect still, and that
     /// nobody could take when they became so or were given it.
     /// </summary>
-    public void OnAtEase(ReadOnlySpan<Backend> backends)
+    public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {
         foreach (var backend in backends)
         {
             if (backend.IsSuspect)
-                OnSuspected(backend.InFlight);
+                OnSuspected(now, backend.InFlight);
             if (backend.RetiredSuspect is { } retired)
-                OnSuspected(retired);
+                OnSuspected(now, retired);
         }
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>
     public void Stop()
     {
-        while (_lost.TryDequeue(out var lost))
+        while (_lost.TryDequeue(out var lost) || _kept.TryDequeue(out lost))
         {
             var before = _counters[Counter.UnansweredLost];
             lost.Queries.DropAll();
-            LogDone(lost.Id, _lostForGood + _counters[Counter.UnansweredLost] - before);
+            lost.Lost += _counters[Counter.UnansweredLost] - before;
+            LogDone(lost);
         }
-        _timers.Disarm(_lossTimer);
-        _hasDueLoss = false;
+        _timers.Disarm(_timer);
+        HasWork = false;
         _suspects.Clear();
+        _cutShort.Clear();
         _counters.Add(Counter.UnansweredLost, _holds.Clear());
     }
 
     /// <summary>Looks at a turn's share of them.</summary>
     public void DoWork(Instant now)
     {
+        while (_kept.TryPeek(out var kept) && kept.OverAt <= now)
+            LookAgain(now, _kept.Dequeue());
         var left = Limits.ResendsPerTurn;
         for (; left > 0 && _holds.TryTake(now, out var held); left--)
+            AskAgain(now, in held);
+        while (left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= now)
         {
-            if (_quarantine.IsRefused(now, held.Packet))
-                Refuse(held.Query, held.Packet);
-            else if (!TryAskAgain(now, in held))
-                _counters.Add(Counter.UnansweredLost);
-        }
-        while (left > 0 && _lost.TryPeek(out var lost) && IsDue(now, lost.EndedAt))
-        {
-            if (!_hasBegunLoss)
+            if (!lost.HasBegun)
                 lost.Queries.BeginWalk();
-            _hasBegunLoss = true;
+            lost.HasBegun = true;
             if (lost.Queries.Cursor != 0)
             {
                 left--;
-                SendLost(now, lost.EndedAt, lost.Queries);
+                SendLost(now, lost);
                 continue;
             }
             _lost.Dequeue();
-            _hasBegunLoss = false;
-            LogDone(lost.Id, _lostForGood);
-            WaitForFirstLoss(now);
+            if (lost.Queries.Count > 0)
+                _kept.Enqueue(lost);
+            else
+                LogDone(lost);
+        }
+        while (_copiesAt <= now && _cutShort.TryDequeue(out var waiting))
+        {
+            if (waiting.IsCutShort)
+                OnSuspected(now, waiting);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
@@ -178,71 +221,147 @@ internal sealed class Resends
                 CopyToAnother(now, suspect);
                 continue;
             }
-            _suspects.Dequeue();
+            if (_suspects.Dequeue().IsCutShort)
+                WaitForBudget(now, suspect);
         }
         _ownAnswers.Flush();
+        WaitForFirst(now);
     }
 
-    /// <summary>No more is done for the session that was the first to be lost.</summary>
-    private void LogDone(BackendId id, long lost)
+    /// <summary>No more is done for a session that ended.</summary>
+    private void LogDone(Loss lost) =>
+        _log.Write(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.Lost));
+
+    private void LookAgain(Instant now, Loss kept)
     {
-        _log.Write(new LogEvent.QueriesResent(id, _resent, lost));
-        (_resent, _lostForGood) = (0, 0);
+        (kept.JudgedAt, kept.DueAt, kept.HasBegun) = (now, now, false);
+        _lost.Enqueue(kept);
     }
 
-    private void WaitForFirstLoss(Instant now)
+    private void WaitForBudget(Instant now, InFlight suspect)
     {
-        _hasDueLoss = _lost.TryPeek(out var first) && IsDue(now, first.EndedAt);
-        if (_hasDueLoss || _lost.Count == 0)
-            _timers.Disarm(_lossTimer);
-        else if (!_lossTimer.IsArmed)
-            _timers.Arm(_lossTimer, first.EndedAt + Limits.LossDelay);
+        if (_cutShort.Count == 0)
+            _copiesAt = now + Limits.BudgetPause;
+        if (!_cutShort.Contains(suspect))
+            _cutShort.Enqueue(suspect);
     }
 
-    private static bool IsDue(Instant now, Instant endedAt) =>
-        now - endedAt >= Limits.LossDelay;
+    private void WaitForFirst(Instant now)
+    {
+        var first = _holds.FirstDueAt;
+        if (_lost.TryPeek(out var lost))
+            first = Instant.Min(first, lost.DueAt);
+        if (_kept.TryPeek(out var kept))
+            first = Instant.Min(first, kept.OverAt);
+        if (_cutShort.Count > 0)
+            first = Instant.Min(first, _copiesAt);
+        if (_suspects.Count > 0)
+            first = now;
+        HasWork = first <= now;
+        if (HasWork || first == Instant.Never)
+            _timers.Disarm(_timer);
+        else if (!_timer.IsArmed || _timer.Deadline != first)
+            _timers.Arm(_timer, first);
+    }
+
+    private void AskAgain(Instant now, in Held held)
+    {
+        if (_quarantine.IsRefused(now, held.Packet))
+            Refuse(held.Query, held.Packet);
+        else if (TryAskAgain(now, in held, out var isKept))
+            _counters.Add(Counter.ResendsAfterError);
+        else if (!isKept)
+            _counters.Add(Counter.UnansweredLost);
+    }
 
     /// <summary>
-    /// Asks whom the policy sends the client to now: the same backend, or another once.
+    /// Asks whom the policy sends the client to now: the same backend, or another once; after that
+    /// the same.
     /// </summary>
-    private bool TryAskAgain(Instant now, in Held held)
+    private bool TryAskAgain(Instant now, in Held held, out bool isKept)
     {
-        if (_forwarding.Choose(now, held.Query with { WasResent = false }) is not { } chosen)
+        isKept = false;
+        if (held.Query.WasResent)
+        {
+            return IsThere(held.Backend, held.Session)
+                && held.Backend.TryForward(now, held.Query, held.Packet);
+        }
+        if (_forwarding.Choose(now, held.Query) is not { } chosen)
+        {
+            isKept = MayBeKept(now, held.Query, held.Packet);
+            if (isKept)
+                _holds.Add(now, in held);
             return false;
+        }
         var again = held.Query with { WasResent = true };
         if (chosen == held.Backend && chosen.Sessions == held.Session)
         {
             return chosen.TryForward(now, held.Query, held.Packet)
-                || (!held.Query.WasResent
-                    && _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null);
+                || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
         }
-        return !held.Query.WasResent
-            && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
+        return _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
-    private void SendLost(Instant now, Instant endedAt, InFlight queries)
+    private static bool IsThere(Backend backend, long session) => backend.Sessions == session
+        && backend.State is BackendState.Healthy or BackendState.Draining;
+
+    private void SendLost(Instant now, Loss lost)
     {
+        var queries = lost.Queries;
         var query = queries.Next(_packet, out var index, out var length);
-        queries.Drop(index);
-        if (query.Pair != 0 && !_pairs.IsLostWithout(query.Pair))
-            return;
         var packet = _packet.AsSpan(0, length);
-        if (_quarantine.IsRefused(now, packet))
+        if (query.Pair != 0 && !_pairs.IsLostWithout(query.Pair))
         {
-            Refuse(in query, packet);
-            _lostForGood++;
+            queries.Drop(index);
         }
-        else if (query.Pair == 0 && MayBeSentAgain(endedAt, in query, packet)
-            && TrySend(now, in query, packet))
+        else if (_quarantine.IsRefused(now, packet))
+        {
+            queries.Drop(index);
+            Refuse(in query, packet);
+            lost.Lost++;
+        }
+        else if (query.Pair == 0 && MayBeSentAgain(lost.JudgedAt, in query, packet))
+        {
+            SendAgain(now, lost, index, in query, packet);
+        }
+        else
+        {
+            queries.Drop(index);
+            _counters.Add(Counter.UnansweredLost);
+            lost.Lost++;
+        }
+    }
+
+    private void SendAgain(
+        Instant now, Loss lost, int index, in Query query, ReadOnlySpan<byte> packet)
+    {
+        var again = query with { WasResent = true };
+        var first = _forwarding.Choose(now, in again);
+        if (first is null && MayBeKept(now, in query, packet))
+            return;
+        lost.Queries.Drop(index);
+        if (first is not null
+            && _forwarding.TryForward(now, first, in again, packet) is not null)
         {
             _counters.Add(Counter.ResendsAfterLoss);
-            _resent++;
+            lost.Resent++;
         }
         else
         {
             _counters.Add(Counter.UnansweredLost);
-            _lostForGood++;
+            lost.Lost++;
         }
+    }
+
+    /// <summary>
+    /// No backend is healthy: whether a query waits for one, or else is answered so, if it may be.
+    /// </summary>
+    private bool MayBeKept(Instant now, in Query query, ReadOnlySpan<byte> packet)
+    {
+        if (!_answersWithoutBackend)
+            return MayBeSentAgain(now, in query, packet);
+        _ownAnswers.Add(query.Client, query.Local, packet, ResponseCode.ServerFailure);
+        return false;
     }
 
     /// <summary>Its question was not refused when it came, and is now.</summary>
@@ -250,13 +369,6 @@ internal sealed class Resends
     {
         _counters.Add(Counter.UnansweredQuarantined);
         _ownAnswers.Add(query.Client, query.Local, packet, ResponseCode.Refused);
-    }
-
-    private bool TrySend(Instant now, in Query query, ReadOnlySpan<byte> packet)
-    {
-        var again = query with { WasResent = true };
-        return _forwarding.Choose(now, in again) is { } first
-            && _forwarding.TryForward(now, first, in again, packet) is not null;
     }
 
     private void CopyToAnother(Instant now, InFlight suspect)
@@ -274,12 +386,17 @@ internal sealed class Resends
         }
         var other = _forwarding.Choose(now, query with { WasResent = true });
         // To one that is silent too it would go in vain, and it can go nowhere after that.
-        if (other is null or { IsSilent: true })
+        if (other is null or { IsSilent: true } || other.InFlight == suspect)
             return;
         if (!IsInBudget(now))
         {
             if (suspect.TryNoteOverBudget(index))
+            {
                 _counters.Add(Counter.ResendsOverBudget);
+                return;
+            }
+            // It and those behind it were counted when the walk came here first.
+            suspect.CutShort();
             return;
         }
         var pair = _pairs.Make();

@@ -192,7 +192,7 @@ internal sealed class UdpProxy
     // ---- Replies ----
 
     /// <summary>An OUTBOUND_UDP frame of a live session; see IBackendReports.</summary>
-    public bool OnReply(Instant now, in Frame frame, InFlight inFlight, Backend? starting)
+    public bool OnReply(Instant now, in Frame frame, InFlight inFlight, Backend? from)
     {
         _counters.Add(Counter.RepliesReceived);
         if (frame.Length > Limits.MaxUdpPayload)
@@ -203,7 +203,7 @@ internal sealed class UdpProxy
             _counters.Add(Counter.RepliesToPortTooLarge);
         else
             return Answer(now, new Endpoint(frame.Address, (ushort)frame.Port), frame.Payload,
-                inFlight, starting);
+                inFlight, from);
         return false;
     }
 
@@ -229,10 +229,10 @@ internal sealed class UdpProxy
     }
 
     private bool Answer(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
-        InFlight inFlight, Backend? starting)
+        InFlight inFlight, Backend? from)
     {
-        if (starting is null || !DnsQuestion.IsFailure(reply)
-            || !_resends.TryHold(now, client, reply, inFlight, starting))
+        if (from is null || !DnsQuestion.IsFailure(reply) || !from.MayErr(now)
+            || !_resends.TryHold(now, client, reply, inFlight, from))
         {
             return Deliver(now, client, reply, inFlight);
         }

@@ -62,6 +62,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 1)),
         Of(new LogEvent.BackendSuspected(Backend, Path, Duration.FromMilliseconds(200), 37)),
         Of(new LogEvent.BackendFailing(Backend, Path, 96, 100, new BackendId(5303), 3, 100)),
+        Of(new LogEvent.BackendMute(Backend, Path, 41)),
         Of(new LogEvent.BackendNoLongerFailing(
             Backend, Path, 7, 100, Duration.FromMilliseconds(12_345))),
         Of(new LogEvent.BackendNoLongerFailing(Backend, Path, 0, 0, Duration.FromSeconds(10))),

@@ -44,6 +44,7 @@ internal static class Reactions
         typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
         typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
         typeof(LogEvent.DirectoryNotAnswering), typeof(LogEvent.DirectoryAnswering),
+        typeof(LogEvent.BackendMute),
     ];
 
     private static readonly FrozenDictionary<Type, int> LineNumbers =

@@ -244,11 +244,84 @@ public sealed class AnswerRecordTests : CoreTest
         Assert.Equal(0, Count(Counter.BackendsFailing));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnswersHeartbeatsAlone_OrWithIdsOfItsOwn_ItsClientsGoToOthers(bool answersWrongly)
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        if (answersWrongly)
+            backends[1].Answers = query => [0xff, 0xee, .. query.Skip(2)];
+        Ask(1);
+        Ask(2);
+        Assert.Equal(5302, Remote(2)!.Value.Primary.Value);
+        for (var n = 0; n < 30; n++)
+        {
+            Ask(2, Query(n));
+            Ask(1, Query(n));
+            Run(0.1);
+        }
+
+        Assert.True(Snapshot("5302").IsFailing);
+        var mute = Log.Last<LogEvent.BackendMute>();
+        Assert.Equal(5302, mute.Id.Value);
+        Assert.InRange(mute.Queries, 20, 25);
+        var before = backends[1].QueryCount;
+        Ask(2, Query(77));
+        Assert.Equal(before, backends[1].QueryCount);
+        Assert.Equal((Client(2), 77),
+            (Kernel.Datagrams.Sent[^1].To, Kernel.Datagrams.Sent[^1].Payload[1]));
+        // What it had is answered by the other, too.
+        Assert.All(Enumerable.Range(0, 30), n => Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(2) && sent.Payload[1] == n));
+        Run(10);
+        Assert.False(Snapshot("5302").IsFailing);
+        backends[1].Answers = query => query;
+        Ask(2, Query(78));
+        Assert.Equal(before + 1, backends[1].QueryCount);
+    }
+
+    [Fact]
+    public void NobodyAnswers_NobodyIsMute()
+    {
+        Backends("5301", "5302");
+        Run(10);
+        for (var n = 0; n < 150; n++)
+        {
+            Ask(1 + n % 2, Query(n));
+            Run(0.1);
+        }
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void MuteAgain_ForTwiceAsLong()
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        for (var n = 0; n < 500; n++)
+        {
+            Ask(1, Query(n));
+            Ask(2, Query(n));
+            Run(0.1);
+        }
+
+        var times = Log.Of<LogEvent.BackendNoLongerFailing>()
+            .Select(line => line.Lasted.TotalSeconds);
+        Assert.Equal([10, 20], times);
+    }
+
+    /// <summary>Each has given a good answer, and what it says now is remembered.</summary>
     private SimBackend[] Backends(params string[] names)
     {
         var backends = HealthyBackends(names);
+        for (var client = 0; client < names.Length; client++)
+            Ask(900 + client);
         foreach (var backend in backends)
             backend.EchoesQueries = false;
+        Run(Limits.HoldTime.TotalSeconds);
         return backends;
     }
 

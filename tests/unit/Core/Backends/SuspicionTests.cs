@@ -46,6 +46,44 @@ public sealed class SuspicionTests
     }
 
     [Fact]
+    public void AnotherMayHang_SilentForOneTimeAfterTheHeartbeat_IsSuspect()
+    {
+        _suspicion.AskBeside(Now);
+        Assert.Equal(1, _backend.Asked);
+        Pass(0.099);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.001);
+
+        Assert.Equal([Seconds(0.1)], _backend.Suspected);
+        Assert.Equal(0, _backend.Doubted);
+    }
+
+    [Fact]
+    public void AnotherMayHang_ItIsAskedOnceInThatTime()
+    {
+        for (var n = 0; n < 100; n++)
+        {
+            _suspicion.AskBeside(Now);
+            Byte();
+            Pass(0.01);
+        }
+
+        Assert.Equal(10, _backend.Asked);
+    }
+
+    [Fact]
+    public void AnotherMayHang_OneThatIsWaitedForIsAskedInItsOwnTime()
+    {
+        Query();
+        Pass(0.05);
+        _suspicion.AskBeside(Now);
+        Assert.Equal(0, _backend.Asked);
+        Pass(0.05);
+
+        Assert.Equal((1, 1), (_backend.Asked, _backend.Doubted));
+    }
+
+    [Fact]
     public void ByteInTime_EndsTheWaitUntilTheNextQuery()
     {
         Query();
@@ -432,6 +470,10 @@ public sealed class SuspicionTests
         public List<Duration> Suspected { get; } = [];
 
         public List<Duration> Trusted { get; } = [];
+
+        public int Doubted { get; private set; }
+
+        public void OnDoubtful(Instant now) => Doubted++;
 
         public void AskForHeartbeat(Instant now) => Asked++;
 

@@ -75,11 +75,11 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void WarmUpIsOver_TheErrorIsPassedOn()
+    public void TwoSecondsOld_TheErrorIsPassedOn()
     {
         Backend("5301", ServerFailure);
         Ask(1);
-        Run(0.95);
+        Run(1.9);
         Assert.Empty(Kernel.Datagrams.Sent);
         Run(0.2);
 
@@ -88,14 +88,87 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void WarmOne_IsBelievedAtOnce()
+    public void OneThatSaidHelloLongAgo_IsBelievedAtOnce()
     {
         Backend("5301", ServerFailure);
-        Run(1.1);
+        Run(2.1);
         Ask(1);
 
         Assert.Single(Kernel.Datagrams.Sent);
         Assert.Equal(0, Count(Counter.RepliesHeld));
+    }
+
+    [Theory]
+    [InlineData(1.1)]
+    [InlineData(2.5)]
+    [InlineData(30)]
+    public void OneThatWasRestartedHasNoData_ItsClientsHearTheOther(double later)
+    {
+        var poor = Backend("5301", Good);
+        var rich = new SimBackend(Kernel, "5302") { EchoesQueries = true };
+        Run(2.1);
+        for (var client = 1; client <= 20; client++)
+            Ask(client);
+        poor.Stop();
+        Run(1);
+        for (var client = 1; client <= 10; client++)
+            Ask(client);
+        poor = new SimBackend(Kernel, "5301") { Answers = AnswerOf };
+        _code = ServerFailure;
+        Run(0.1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Run(later);
+        for (var n = 0; n < 200; n++)
+        {
+            Ask(1 + n % 20);
+            Run(0.02);
+        }
+        Run(0.2);
+
+        Assert.Equal(230, Kernel.Datagrams.Sent.Count);
+        Assert.All(Kernel.Datagrams.Sent, reply => Assert.Equal(Good, reply.Payload[3] & 0xf));
+        Assert.InRange(poor.QueryCount, 1, 12);
+        _code = Good;
+        Run(1.1);
+        var before = poor.QueryCount;
+        for (var client = 1; client <= 20; client++)
+            Ask(client);
+        // A rebalance may have moved one to it.
+        Assert.InRange(poor.QueryCount - before, 5, 6);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void NobodyHasGivenAGoodAnswer_ErrorsArePassedOnAfterTwoSeconds()
+    {
+        Backend("5301", Refused);
+        Backend("5302", Refused);
+        Run(2.1);
+        for (var client = 1; client <= 4; client++)
+            Ask(client);
+
+        Assert.Equal(4, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(0, Count(Counter.RepliesHeld));
+    }
+
+    [Fact]
+    public void AskedOfAnotherAndThePolicyChanges_TheOtherIsAskedAgain()
+    {
+        var first = Backend("5301", ServerFailure);
+        var other = Backend("5302", ServerFailure);
+        Ask(1);
+        first.Crash();
+        Run(0.15);
+        Assert.Equal(1, other.QueryCount);
+        first.Rebind();
+        Run(0.3);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        _code = Good;
+        Run(0.2);
+
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+        Assert.Equal(1, first.QueryCount);
     }
 
     [Fact]

@@ -152,6 +152,51 @@ public sealed class ResendsTests : CoreTest
         Assert.Equal(7, Kernel.Datagrams.Sent.Count);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TheNextHangsTooAndHasNoQuery_AThirdAnswersAtOnce(int times)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Ask(1);
+        for (var n = 1; n < times; n++)
+        {
+            backends[0].EchoesQueries = false;
+            Ask(1, Query(50));
+            Run(0.15);
+            backends[0].EchoesQueries = true;
+        }
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1, Query(7));
+        Run(0.21);
+
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.True(Snapshot("5302").IsSuspect);
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+        Assert.Equal(0, backends[1].QueryCount);
+    }
+
+    [Fact]
+    public void ManyOweAnAnswer_TheOthersAreAskedEvery100Milliseconds()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303", "5304");
+        for (var client = 1; client <= 4; client++)
+            Ask(client);
+        for (var n = 0; n < 3; n++)
+            backends[n].EchoesQueries = false;
+        for (var n = 0; n < 100; n++)
+        {
+            Ask(1 + n % 3, Query(n));
+            Run(0.009);
+        }
+
+        Assert.InRange(Log.Of<LogEvent.HeartbeatSent>()
+            .Count(sent => sent.Id.Value == 5304), 1, 10);
+        Assert.Equal(0, Count(Counter.BackendsSuspected));
+    }
+
     [Fact]
     public void AllHangAndOneIsTrustedAgain_ItGetsWhatTheOthersHave()
     {
@@ -247,6 +292,74 @@ public sealed class ResendsTests : CoreTest
         AssertNothingInFlight();
     }
 
+    [Theory]
+    [InlineData(0.1, 0, 1)]
+    [InlineData(4.5, 0, 1)]
+    [InlineData(4.5, 1, 0)]
+    [InlineData(5.5, 0, 0)]
+    public void NobodyIsHealthy_WaitsForOneUntilItIsFiveSecondsOld(
+        double later, double age, int answered)
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1);
+        Run(age);
+        backends[1].Crash();
+        backends[0].Crash();
+        Run(later);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        Assert.Equal(later < 5 ? 0 : 1, Count(Counter.UnansweredLost));
+        backends[1].Rebind();
+        Run(0.05);
+
+        Assert.Equal(answered, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(1 - answered, Count(Counter.UnansweredLost));
+        Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), answered, 1 - answered),
+            Assert.Single(Log.Of<LogEvent.QueriesResent>()));
+        AssertNothingInFlight();
+    }
+
+    [Fact]
+    public void NobodyIsHealthyTwice_NoThirdGetsIt()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Silence(backends[0]);
+        Silence(backends[1]);
+        Ask(1);
+        backends[1].Crash();
+        backends[0].Crash();
+        Run(0.5);
+        backends[1].Rebind();
+        Run(0.1);
+        Assert.Equal(1, backends[1].QueryCount);
+        backends[1].Crash();
+        Run(0.1);
+        backends[0].Rebind();
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(1, backends[0].QueryCount);
+        // Two backends have died of it, or so it seems.
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
+    }
+
+    [Fact]
+    public void NobodyIsHealthyAtAStop_IsLost()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Silence(backend);
+        Ask(1);
+        backend.Crash();
+        Run(0.1);
+        Kernel.RequestStop();
+        Run(0.1);
+
+        Assert.True(Balancer.HasStopped);
+        Assert.Equal(1, Count(Counter.UnansweredLost));
+        Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), 0, 1),
+            Assert.Single(Log.Of<LogEvent.QueriesResent>()));
+    }
+
     [Fact]
     public void NoOtherBackend_IsLost()
     {
@@ -254,7 +367,7 @@ public sealed class ResendsTests : CoreTest
         backend.EchoesQueries = false;
         Ask(1);
         backend.Crash();
-        Run(0.03);
+        Run(5.1);
 
         Assert.Equal(1, Count(Counter.UnansweredLost));
         Assert.Equal(0, Count(Counter.QueriesWithoutBackend));
@@ -662,6 +775,27 @@ public sealed class ResendsTests : CoreTest
     }
 
     [Fact]
+    public void BudgetHasRoomAgain_CopiesThatWaitAreSent()
+    {
+        const int Silent = 60;
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Ask(2);
+        Silence(backends[0]);
+        for (var n = 0; n < Silent; n++)
+            Kernel.InjectDatagram(Client(1), Query(n));
+        Run(0.3);
+        Assert.Equal(50, Count(Counter.ResendsFromSuspect));
+        for (var n = 0; n < 1000; n++)
+            Ask(2, Query(n));
+        Run(0.1);
+
+        Assert.Equal(Silent, Count(Counter.ResendsFromSuspect));
+        Assert.Equal(Silent - 50, Count(Counter.ResendsOverBudget));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
     public void BudgetThatIsSpent_IsThereAgainTenSecondsLater()
     {
         var backends = HealthyBackends("5301", "5302");
@@ -676,6 +810,7 @@ public sealed class ResendsTests : CoreTest
             Assert.Equal(50 * (round + 1), Count(Counter.ResendsFromSuspect));
             backends[0].AnswersHeartbeats = true;
             backends[0].Control!.SendHeartbeat();
+            backends[0].Reply(Client(1), Query(79));
             Run(11.5);
             Assert.False(Snapshot("5301").IsSuspect);
         }
