@@ -169,7 +169,7 @@ public static class Limits
     /// <summary>
     /// Descriptors that must be free when all is made that a start makes, or the start fails: two
     /// for each of two backends, one for a session that is replaced, one for a scan and two for a
-    /// TCP connection. With fewer it would seem to serve, and one thing or another would never work.
+    /// TCP connection. With fewer it would seem to serve, and one thing or another would not work.
     /// </summary>
     public const int LeastFreeDescriptors = 8;
 

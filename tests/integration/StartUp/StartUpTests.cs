@@ -67,15 +67,16 @@ public sealed class StartUpTests : IDisposable
             Assert.Contains("EMFILE", Assert.Single(refused.Errors), StringComparison.Ordinal);
             return;
         }
-        using var one = new FakeBinderProcess(_folder["5301"]);
         using var two = new FakeBinderProcess(_folder["5302"]);
-        using var balancer = BalancerProcess.Start(_folder.FullName, by: limited);
-        balancer.WaitHealthy(5301, 5302);
         using var host = new UdpHost();
-        host.Who(balancer.Endpoint);
-        using (var client = new TcpHost(balancer.Endpoint))
+        using var balancer = BalancerProcess.Start(_folder.FullName, by: limited);
+        using (new FakeBinderProcess(_folder["5301"]))
+        {
+            balancer.WaitHealthy(5301, 5302);
+            host.Who(balancer.Endpoint);
+            using var client = new TcpHost(balancer.Endpoint);
             client.Who();
-        one.Dispose();
+        }
         using var again = new FakeBinderProcess(_folder["5301"]);
         balancer.WaitFor(Log.Healthy, 5301, nth: 2);
         Assert.Empty(balancer.All(Log.AcceptFailed));
