@@ -2,9 +2,9 @@
 // be read, and the lookup of paths that ConnectBackend does. File systems promise no order, so the
 // order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
 //
-// A scan is asked for, and may be answered later, or not for as long as the directory hangs. What it
-// tells is what was there when it was asked for. While the directory hangs nobody knows what is in
-// it, but what a backend's path leads to is known, and connected to.
+// A scan is asked for, and may be answered later, or not for as long as the directory hangs. What
+// it tells is what was there when it was asked for. While the directory hangs nobody knows what is
+// in it, but what a backend's path leads to is known, and connected to.
 //
 // What always holds: a scan tells each name once; a link that leads nowhere is told, and not a
 // socket. Each change

@@ -39,6 +39,8 @@ public sealed class SimNetwork : INetwork
 
     public SocketHandle Listener { get; }
 
+    public long DatagramsDropped => _kernel.Datagrams.Lost;
+
     /// <summary>
     /// How long the process stood still at the start of the last Wait; zero as a rule.
     /// </summary>

@@ -224,6 +224,12 @@ public enum Counter
 
     /// <summary>Turns that began much later than the wait before was to end.</summary>
     Standstills,
+
+    /// <summary>
+    /// Datagrams that the kernel dropped before they were received, as its own count has it when a
+    /// report is written: mostly for want of room in the receive buffer.
+    /// </summary>
+    DatagramsDroppedByKernel,
 }
 
 /// <summary>

@@ -167,6 +167,13 @@ public static class Limits
     public static readonly Duration ScanDebounce = Duration.FromMilliseconds(10);
 
     /// <summary>
+    /// Descriptors that must be free when all is made that a start makes, or the start fails: two
+    /// for each of two backends, one for a session that is replaced, one for a scan and two for a
+    /// TCP connection. With fewer it would seem to serve, and one thing or another would not work.
+    /// </summary>
+    public const int LeastFreeDescriptors = 8;
+
+    /// <summary>
     /// For how long the directory may leave a scan unanswered before that is logged: far longer
     /// than any that works takes, and shorter than the time between two scans.
     /// </summary>

@@ -157,6 +157,7 @@ public sealed class LoadBalancer : IBackendReports
             case NetworkEventKind.StatusRequested:
                 // What was gathered in this turn goes first, so that what is logged adds up.
                 _udp.Flush(now);
+                CountDropped();
                 _status.Start(now);
                 break;
             case NetworkEventKind.StopRequested:
@@ -194,6 +195,13 @@ public sealed class LoadBalancer : IBackendReports
         _udp.Flush(now);
         _tcp.Serve(now);
         GoOnStopping(now);
+    }
+
+    /// <summary>Takes the kernel's count over, which nobody needs between reports.</summary>
+    private void CountDropped()
+    {
+        const Counter Dropped = Counter.DatagramsDroppedByKernel;
+        Counters.Add(Dropped, _network.DatagramsDropped - Counters[Dropped]);
     }
 
     private void OnReady(Instant now, SocketHandle handle, Readiness ready)
@@ -316,6 +324,7 @@ public sealed class LoadBalancer : IBackendReports
             backend.Shutdown(now);
         _quarantine.Stop();
         _gates.Settle(now);
+        CountDropped();
         _log.Write(new LogEvent.Stopped(Counters));
     }
 }

@@ -22,6 +22,7 @@ internal sealed unsafe class DatagramCalls : IDisposable
     private readonly List<DatagramVectors> _sending = [];
     private bool _canReceiveBatches;
     private bool _canSendBatches;
+    private long _dropped;
 
     /// <param name="fd">The bound UDP socket, closed by its owner.</param>
     /// <param name="boundTo">The address it is bound to.</param>
@@ -51,6 +52,23 @@ internal sealed unsafe class DatagramCalls : IDisposable
             ReadHeader(vectors, i, ref batch.Headers[i]);
         batch.SetCount(count);
         return IoResult.Ok(count);
+    }
+
+    /// <summary>
+    /// What the kernel dropped since the start, by its own count; that has 32 bits, and is read
+    /// often enough to see it wrap.
+    /// </summary>
+    internal long ReadDropped()
+    {
+        var info = stackalloc uint[C.SK_MEMINFO_VARS];
+        var length = (uint)(C.SK_MEMINFO_VARS * sizeof(uint));
+        // Before Linux 4.12 there is no such option.
+        if (LibC.GetSockOpt(_fd, C.SOL_SOCKET, C.SO_MEMINFO, info, &length) == 0
+            && length > C.SK_MEMINFO_DROPS * sizeof(uint))
+        {
+            _dropped += unchecked(info[C.SK_MEMINFO_DROPS] - (uint)_dropped);
+        }
+        return _dropped;
     }
 
     internal IoResult Send(DatagramBatch batch, int first)

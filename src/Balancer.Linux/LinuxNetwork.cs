@@ -18,6 +18,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Globalization;
 using Balancer.Core;
 using Balancer.Linux.Interop;
 
@@ -68,6 +69,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     public SocketHandle DatagramSocket { get; }
 
     public SocketHandle Listener { get; }
+
+    public long DatagramsDropped => _datagrams.ReadDropped();
 
     /// <summary>What the system refused at start that the balancer can be without.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
@@ -120,6 +123,29 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             urgent?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Throws NetworkSetupException unless so many descriptors more can be made: called when all is
+    /// made that a start makes, so that a limit that is too low is said at once.
+    /// </summary>
+    public static void RequireDescriptors(int count)
+    {
+        Span<int> made = stackalloc int[count];
+        var free = 0;
+        var errno = 0;
+        while (free < count && errno == 0)
+        {
+            made[free] = LibC.EventFd(0, C.EFD_CLOEXEC);
+            errno = made[free] < 0 ? LibC.Errno : 0;
+            free += errno == 0 ? 1 : 0;
+        }
+        foreach (var fd in made[..free])
+            _ = LibC.Close(fd);
+        if (errno == 0)
+            return;
+        throw NetworkSetupException.For(string.Create(CultureInfo.InvariantCulture,
+            $"cannot serve with {free} open files more (ulimit -n), {count} are needed"), errno);
     }
 
     /// <summary>

@@ -77,7 +77,9 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         return count;
     }
 
-    /// <summary>Closes a session that does not refuse them; its peer sees the end at once.</summary>
+    /// <summary>
+    /// Closes a session that does not refuse them; its peer sees the end at once.
+    /// </summary>
     internal void CloseSession(int fd)
     {
         _ = LibC.Shutdown(fd, C.SHUT_RDWR);

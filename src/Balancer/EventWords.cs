@@ -129,7 +129,7 @@ internal static class EventWords
         Say((LogEvent.DirectoryReadable e) =>
             new($"socket directory {e.Path} is readable again", ("directory", e.Path)));
         Say((LogEvent.DirectoryNotAnswering e) => new(
-            $"socket directory {e.Path} does not answer for {Rounded(e.Since)}; keeping all"
+            $"socket directory {e.Path} has not answered for {Rounded(e.Since)}; keeping all"
             + " backends", ("directory", e.Path)));
         Say((LogEvent.DirectoryAnswering e) => new(
             $"socket directory {e.Path} answered after {Rounded(e.After)}",

@@ -95,6 +95,7 @@ void Balance()
         Warn(lacking);
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
+    LinuxNetwork.RequireDescriptors(Limits.LeastFreeDescriptors);
 
     var balancer = new LoadBalancer(network, directory, log,
         options.Balancer with { HashKey = (ulong)Random.Shared.NextInt64() });

@@ -109,6 +109,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public SocketHandle Listener => Kernel.Network.Listener;
 
+    public long DatagramsDropped => Kernel.Network.DatagramsDropped;
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         TellLog();

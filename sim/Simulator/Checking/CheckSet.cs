@@ -221,6 +221,8 @@ public sealed class CheckSet : RunObserver
     {
         if (queued)
             _model.OnDatagramQueued();
+        else
+            _model.OnDatagramDropped();
         foreach (var check in _checks)
             check.OnClientSent(now, client, from, payload, queued);
         Conclude(now);

@@ -93,6 +93,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
                 break;
             case LogEvent.Stopped:
                 HasStopped = true;
+                model.CountDropped();
                 model.Resends.OnStopped();
                 break;
         }

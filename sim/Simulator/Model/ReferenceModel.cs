@@ -37,6 +37,7 @@ internal sealed class ReferenceModel
     private bool _wokenEarly;
     private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
+    private long _datagramsDropped;
 
     public ReferenceModel(Scenario scenario, FindingHandler report)
     {
@@ -325,6 +326,13 @@ internal sealed class ReferenceModel
 
     /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
     public void OnDatagramQueued() => _datagramsQueued++;
+
+    /// <summary>A client's datagram found the socket's queue full.</summary>
+    public void OnDatagramDropped() => _datagramsDropped++;
+
+    /// <summary>A report tells by now what the kernel has dropped.</summary>
+    public void CountDropped() =>
+        Counters[Counter.DatagramsDroppedByKernel] = _datagramsDropped;
 
     public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {

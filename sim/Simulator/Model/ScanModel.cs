@@ -2,8 +2,8 @@
 // was told or a session that was begun, and at once when the operator asks; one that is asked for
 // while another is open follows that one.
 //
-// A scan may have to wait for the directory. Then nothing is asked of it until it has answered; when
-// it has not for long, that is told once, and so is that it has in the end.
+// A scan may have to wait for the directory. Then nothing is asked of it until it has answered;
+// when it has not for long, that is told once, and so is that it has in the end.
 //
 // What always holds: exactly one of two is true - a scan is open, or it is known when one is due.
 

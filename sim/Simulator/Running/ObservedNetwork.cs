@@ -31,6 +31,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public SocketHandle Listener => _inner.Listener;
 
+    public long DatagramsDropped => kernel.Network.DatagramsDropped;
+
     private Instant Now => kernel.Clock.Now;
 
     public int Wait(Instant until, Span<NetworkEvent> events)

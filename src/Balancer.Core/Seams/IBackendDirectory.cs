@@ -47,8 +47,8 @@ public interface IBackendDirectory
 
     /// <summary>
     /// Takes the next entry in whatever order the file system has: Ok, EndOfStream, or why the
-    /// reading broke off; WouldBlock as for OpenScan. "." and ".." are not reported, nor is one that
-    /// vanished since.
+    /// reading broke off; WouldBlock as for OpenScan. "." and ".." are not reported, nor is one
+    /// that vanished since.
     /// </summary>
     IoResult NextEntry(out DirectoryEntry entry);
 

@@ -162,6 +162,12 @@ public interface INetwork
     SocketHandle Listener { get; }
 
     /// <summary>
+    /// Datagrams that came for the UDP socket since the start and were dropped by the kernel before
+    /// they could be received; 0 where it does not say. Only grows.
+    /// </summary>
+    long DatagramsDropped { get; }
+
+    /// <summary>
     /// Waits for events, until the instant on IClock's clock at the latest (at once when it has
     /// passed). Fills the span from its start and returns how many; 0 when the time came first.
     /// May wake early, with or without events; an interrupted one may say nothing of what is ready.

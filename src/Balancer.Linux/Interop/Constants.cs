@@ -24,6 +24,8 @@ internal static class C
     internal const int SO_SNDBUFFORCE = 32;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MEMINFO = 55;
+    internal const int SK_MEMINFO_DROPS = 8;
+    internal const int SK_MEMINFO_VARS = 9;
     internal const int SO_PASSRIGHTS = 83;
     internal const int SCM_RIGHTS = 1;
 

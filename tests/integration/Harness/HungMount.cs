@@ -26,7 +26,8 @@ public sealed class HungMount : IDisposable
         _folder = folder;
         _server = new FileStream(
             "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-        var options = $"fd={_server.SafeFileHandle.DangerousGetHandle()},rootmode=40000,user_id=0,group_id=0";
+        var fd = _server.SafeFileHandle.DangerousGetHandle();
+        var options = $"fd={fd},rootmode=40000,user_id=0,group_id=0";
         if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)
             throw new Win32Exception();
         var request = new byte[65_536];

@@ -124,6 +124,33 @@ public sealed class LinuxNetworkTests : IDisposable
     }
 
     [Fact]
+    public void Replies_LeaveWithoutPathMtuDiscovery()
+    {
+        var fd = Network.DescriptorOf(Network.DatagramSocket);
+        Assert.Equal(
+            C.IP_PMTUDISC_OMIT, Posix.SocketOption(fd, C.IPPROTO_IP, C.IP_MTU_DISCOVER));
+    }
+
+    [Fact]
+    public void DatagramsThatFindNoRoom_AreCounted()
+    {
+        using var network = LinuxNetwork.Open(new LinuxNetworkOptions
+        {
+            Address = Ipv4.Loopback, Port = 0, DatagramBufferBytes = 4096,
+        });
+        Assert.Equal(0, network.DatagramsDropped);
+        using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
+        for (var i = 0; i < 200; i++)
+            peer.Send(network.ListenEndpoint, new byte[512]);
+        var batch = new DatagramBatch();
+        var received = 0;
+        while (network.ReceiveDatagrams(batch) is { IsOk: true } some)
+            received += some.Count;
+        Assert.InRange(received, 1, 199);
+        Assert.Equal(200 - received, network.DatagramsDropped);
+    }
+
+    [Fact]
     public void UdpBuffers_AreAsLargeAsWanted_OrAWarningSaysWhy()
     {
         var fd = Network.DescriptorOf(Network.DatagramSocket);

@@ -44,6 +44,45 @@ public sealed class StartUpTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    /// <summary>At any limit of open files it serves, or says at once that it cannot.</summary>
+    [Theory]
+    [InlineData(64, true)]
+    [InlineData(63, true)]
+    [InlineData(24, true)]
+    [InlineData(16, false)]
+    [InlineData(12, false)]
+    [InlineData(11, false)]
+    [InlineData(10, false)]
+    [InlineData(8, false)]
+    [InlineData(5, false)]
+    public void LimitOfOpenFiles_IsServedWithOrSaid(int limit, bool serves)
+    {
+        string[] limited = ["bash", "-c", $"ulimit -n {limit}; exec \"$@\"", "bash"];
+        if (!serves)
+        {
+            using var refused = new ManagedProcess("bash", [.. limited[1..], Places.Bbal, "-s",
+                _folder.FullName, "-b", "127.0.0.1", "-p",
+                Ports.Next().ToString(CultureInfo.InvariantCulture)]);
+            Assert.Equal(1, refused.WaitForExit());
+            Assert.Contains("EMFILE", Assert.Single(refused.Errors), StringComparison.Ordinal);
+            return;
+        }
+        using var two = new FakeBinderProcess(_folder["5302"]);
+        using var host = new UdpHost();
+        using var balancer = BalancerProcess.Start(_folder.FullName, by: limited);
+        using (new FakeBinderProcess(_folder["5301"]))
+        {
+            balancer.WaitHealthy(5301, 5302);
+            host.Who(balancer.Endpoint);
+            using var client = new TcpHost(balancer.Endpoint);
+            client.Who();
+        }
+        using var again = new FakeBinderProcess(_folder["5301"]);
+        balancer.WaitFor(Log.Healthy, 5301, nth: 2);
+        Assert.Empty(balancer.All(Log.AcceptFailed));
+        Assert.Equal(0, balancer.Stop());
+    }
+
     [Fact]
     public void UdpPortTakenByAnother_FailsThoughTheTcpPortIsFree()
     {

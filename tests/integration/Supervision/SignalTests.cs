@@ -115,10 +115,13 @@ public sealed class SignalTests : IDisposable
         }
     }
 
-    /// <summary>The loop, the runtime's collector and the log; and signals, where needed.</summary>
+    /// <summary>
+    /// The loop, the runtime's collector, the log and the directory; and signals and what backends
+    /// pass, where needed.
+    /// </summary>
     [TheoryNeedingRoot]
-    [InlineData("0", 3)]
-    [InlineData("1", 4)]
+    [InlineData("0", 4)]
+    [InlineData("1", 6)]
     public void WhereNoMoreThreadCanBeMade_SignalsAreObeyed(string onFallbacks, int threads)
     {
         using var balancer = BalancerProcess.Start(_folder.FullName, by: AsUserWith(threads),
@@ -130,8 +133,11 @@ public sealed class SignalTests : IDisposable
 
     [TheoryNeedingRoot]
     [InlineData("0", 2, "log")]
+    [InlineData("0", 3, "directory")]
     [InlineData("1", 2, "signals")]
     [InlineData("1", 3, "log")]
+    [InlineData("1", 4, "closer")]
+    [InlineData("1", 5, "directory")]
     public void WhereAThreadOfTheStartCannotBeMade_OneLineSaysSo(
         string onFallbacks, int threads, string which)
     {

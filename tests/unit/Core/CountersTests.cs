@@ -32,6 +32,7 @@ public sealed class CountersTests
                 Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
                 Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
                 Counter.ResendsAfterError,
+                Counter.DatagramsDroppedByKernel,
             });
         }
     }

@@ -52,6 +52,8 @@ internal sealed class ScriptedNetwork : INetwork
 
     public SocketHandle Listener { get; } = new(1, 1);
 
+    public long DatagramsDropped => 0;
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         RoomForEvents = events.Length;

@@ -74,18 +74,50 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void EntryThatVanishesMidScan_IsNotTold()
+    public void EntryThatVanishesMidScan_IsToldAsItWas()
     {
         Directory.Bind("a");
         Directory.Bind("b");
         Directory.OpenScan();
         Directory.Unlink("b");
+        Assert.Equal(["a", "b"], Rest().Select(entry => entry.Name));
+        Directory.CloseScan();
+        Assert.Equal("a", Assert.Single(Scan()).Name);
+    }
+
+    [Fact]
+    public void DirectoryThatHangs_AnswersAtItsEndWithWhatWasThereAtTheBeginning()
+    {
+        Directory.Bind("a");
+        Directory.Hangs = true;
+        Assert.Equal(IoStatus.WouldBlock, Directory.OpenScan().Status);
+        Assert.Equal(IoStatus.WouldBlock, Directory.Look("a"u8).Status);
+        Directory.Bind("b");
+        Assert.DoesNotContain(_host.Poll(), e => e.Kind == NetworkEventKind.DirectoryAnswered);
+        Directory.Hangs = false;
+        Assert.Contains(_host.Poll(), e => e.Kind == NetworkEventKind.DirectoryAnswered);
+        Assert.True(Directory.OpenScan().IsOk);
         Assert.Equal("a", Assert.Single(Rest()).Name);
         Directory.CloseScan();
     }
 
     [Fact]
-    public void EntryReplacedMidScan_IsToldOnceAsTheNewOne()
+    public void DirectoryThatHangsInAScan_IsReadOnAtItsEnd()
+    {
+        Directory.Bind("a");
+        Directory.Bind("b");
+        Assert.True(Directory.OpenScan().IsOk);
+        Assert.True(Directory.NextEntry(out _).IsOk);
+        Directory.Hangs = true;
+        Assert.Equal(IoStatus.WouldBlock, Directory.NextEntry(out _).Status);
+        Directory.Hangs = false;
+        Assert.Contains(_host.Poll(), e => e.Kind == NetworkEventKind.DirectoryAnswered);
+        Assert.Equal("b", Assert.Single(Rest()).Name);
+        Directory.CloseScan();
+    }
+
+    [Fact]
+    public void EntryReplacedMidScan_IsToldOnceAsTheOldOne()
     {
         Directory.Bind("a");
         Directory.Bind("b");
@@ -96,8 +128,8 @@ public sealed class DirectoryTests
         var logged = Assert.Single(Rest());
         Directory.CloseScan();
         Assert.Equal("b", logged.Name);
-        Assert.Equal(logged, Scan()[1]);
-        Assert.Equal(1002ul, logged.Identity.Inode);
+        Assert.Equal(1001ul, logged.Identity.Inode);
+        Assert.Equal(1002ul, Scan()[1].Identity.Inode);
     }
 
     [Fact]

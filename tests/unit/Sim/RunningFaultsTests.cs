@@ -46,6 +46,7 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.ClockStall, -1)]
     [InlineData(FaultKind.OperatorRescan, -1)]
     [InlineData(FaultKind.OperatorStatus, -1)]
+    [InlineData(FaultKind.DirectoryHangs, -1)]
     public void EachKind_IsToldCountedAndSurvived(FaultKind kind, int target)
     {
         var result = Run(Fault(kind, 10, 4, target, amount: 3));

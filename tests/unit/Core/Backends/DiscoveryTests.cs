@@ -161,28 +161,6 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
-    public void DirectoryHangsInTheMiddleOfAScan_NobodyIsMissedAndTheScanGoesOn()
-    {
-        HealthyBackends("5301");
-        for (var i = 0; i < 3 * Limits.EntriesPerTurn; i++)
-            Kernel.Directory.Create($"stray-{i}", SimEntryKind.File);
-        Kernel.RequestRescan();
-        var calls = Kernel.Calls[SimCall.NextEntry];
-        while (Kernel.Calls[SimCall.NextEntry] == calls)
-            Run(0.000_001);
-        Kernel.Directory.Hangs = true;
-        Run(30);
-        Assert.True(Kernel.Directory.IsScanning);
-        Assert.Equal(BackendState.Healthy, State("5301"));
-        Assert.Single(Log.Of<LogEvent.DirectoryNotAnswering>());
-
-        Kernel.Directory.Hangs = false;
-        Run(0.1);
-        Assert.False(Kernel.Directory.IsScanning);
-        Assert.Single(Log.Of<LogEvent.DirectoryAnswering>());
-    }
-
-    [Fact]
     public void BackendThatRestartsWhileAScanIsOut_KeepsItsNewSession()
     {
         var backend = HealthyBackends("5301")[0];
