@@ -140,6 +140,9 @@ public static class SpecifiedLimits
     /// <summary>How long copies wait that would have been more.</summary>
     public static readonly Duration BudgetPause = Milliseconds(100);
 
+    /// <summary>Of a session that takes no bytes any more: 16 reads of 16 KB.</summary>
+    public const int RepliesOfARest = 16 * 16_384 / 16;
+
     // ---- Suspicion ----
 
     /// <summary>How long a backend may be silent when it was asked.</summary>

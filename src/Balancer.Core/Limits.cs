@@ -155,6 +155,12 @@ public static class Limits
     /// </summary>
     public const int FramesOfAVisit = 2;
 
+    /// <summary>
+    /// Reads, each of ReadBytes at most, of what a session has left whose stream takes nothing any
+    /// more. Ours: more than the kernel buffers of it.
+    /// </summary>
+    public const int LastReads = 16;
+
     // ---- The directory ----
 
     /// <summary>Between scans that nothing asked for; the original's.</summary>

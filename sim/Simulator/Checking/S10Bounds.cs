@@ -32,7 +32,9 @@ internal sealed class S10Bounds() : Check("S10")
             Fail($"{Model.AcceptedInTurn} connections were accepted in one turn");
         if (Model.RelayedInTurn > SpecifiedLimits.RelayedOfATurn)
             Fail($"{Model.RelayedInTurn} bytes of TCP connections were read in one turn");
-        if (Model.Replies.InTurn > shares * SpecifiedLimits.RepliesOfATurn)
+        // And what is left of each session that takes no bytes any more.
+        if (Model.Replies.InTurn > shares * SpecifiedLimits.RepliesOfATurn
+            + Model.Replies.Rests * SpecifiedLimits.RepliesOfARest)
             Fail($"{Model.Replies.InTurn} replies were taken in one turn");
         var sessions = 0;
         foreach (var backend in Model.Policy.Backends)

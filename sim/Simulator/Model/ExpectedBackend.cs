@@ -291,6 +291,9 @@ internal sealed class ExpectedSession(
 
     public Evidence? Evidence { get; set; }
 
+    /// <summary>A write failed, and what it said before may be read.</summary>
+    public bool MayHaveRest { get; set; }
+
     /// <summary>Another socket took its place; only its replies count any more.</summary>
     public bool IsRetired { get; set; }
 

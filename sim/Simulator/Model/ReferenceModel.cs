@@ -451,9 +451,12 @@ internal sealed class ReferenceModel
                 session.Reads++;
                 (session.LastReadAt, session.LastReadIn) = (Now, Turn);
             }
-            Replies.OnSessionRead(session);
+            var isRest = session.MayHaveRest;
+            if (!isRest)
+                Replies.OnSessionRead(session);
             _sessions.OnRead(session, result, bytes);
-            Replies.OnSessionWasRead(session, bytes.Length);
+            if (!isRest)
+                Replies.OnSessionWasRead(session, bytes.Length);
         }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {

@@ -30,10 +30,16 @@ internal sealed class ReplyModel(ReferenceModel model)
     /// <summary>Replies that this turn decoded, whatever became of them.</summary>
     public int InTurn { get; private set; }
 
+    /// <summary>Sessions of which the rest may be read in this turn.</summary>
+    public int Rests { get; private set; }
+
+    public void OnRest(bool mayHave) => Rests += mayHave ? 1 : 0;
+
     public void OnTurnBegan()
     {
         _ofTurn = 0;
         InTurn = 0;
+        Rests = 0;
         _sessionReads = 0;
         _mayTake = SpecifiedLimits.RepliesOfATurn;
     }

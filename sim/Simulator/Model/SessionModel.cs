@@ -103,7 +103,11 @@ internal sealed class SessionModel(ReferenceModel model)
     public void OnRead(ExpectedSession session, IoResult result, ReadOnlySpan<byte> bytes)
     {
         if (session.Evidence != null)
+        {
+            if (session.MayHaveRest && result.IsOk)
+                TakeRest(session, bytes);
             return;
+        }
         if (!result.IsOk)
         {
             if (result.Status != IoStatus.WouldBlock)
@@ -124,6 +128,26 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             model.Suspicion.OnWasRead(session);
             model.Failing.OnWasRead(session);
+        }
+    }
+
+    /// <summary>
+    /// A write failed: replies that its process wrote before are taken all the same, up to anything
+    /// that is neither that nor a heartbeat.
+    /// </summary>
+    private void TakeRest(ExpectedSession session, ReadOnlySpan<byte> bytes)
+    {
+        while (session.MayHaveRest && session.Decoder.TryNext(ref bytes, out var frame))
+        {
+            if (frame.Type == SeenFrame.OutboundUdp && frame.Length <= 65_535)
+            {
+                if (!model.Probes.TryTake(session, in frame))
+                    model.Replies.OnReply(session, in frame);
+            }
+            else
+            {
+                session.MayHaveRest = frame.Type == SeenFrame.ServerHeartbeat;
+            }
         }
     }
 
@@ -354,6 +378,9 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         else if (!result.IsOk)
         {
+            session.MayHaveRest =
+                session is { Evidence: null, HasHello: true, IsRetired: false };
+            model.Replies.OnRest(session.MayHaveRest);
             Ends(session, Evidence.CauseOf(result, FaultCause.WriteFailed), result);
         }
         else if (!session.IsLost)

@@ -661,11 +661,39 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         var wasStuck = IsStuck;
         var result = _session.Flush();
         if (!result.IsOk)
-            OnFault(now, Fault.OfWrite(result));
+            OnWriteFailed(now, result);
         else if (_session.QueuedBytes == 0)
             OnDrained(now, wasStuck);
         else if (_session.BytesTaken > taken || !_stallTimeout.IsArmed)
             _services.Timers.Arm(_stallTimeout, now + Limits.StallTimeout);
+    }
+
+    /// <summary>
+    /// The stream takes nothing any more. What its process answered before it ended may lie unread,
+    /// so that is taken first.
+    /// </summary>
+    private void OnWriteFailed(Instant now, IoResult why)
+    {
+        for (var n = 0; n < Limits.LastReads && State != BackendState.AwaitingHello; n++)
+        {
+            var result = _services.Network.Read(_session.Stream, _services.ReadBuffer);
+            if (!result.IsOk || !TryTakeReplies(now, _services.ReadBuffer.AsSpan(0, result.Count)))
+                break;
+        }
+        OnFault(now, Fault.OfWrite(why));
+    }
+
+    /// <summary>Takes replies, and heartbeats for nothing; false if anything else came.</summary>
+    private bool TryTakeReplies(Instant now, ReadOnlySpan<byte> input)
+    {
+        while (true)
+        {
+            var status = _session.Reader.Next(ref input, out var frame);
+            if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
+                OnFrame(now, in frame);
+            else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
+                return status == FrameStatus.Incomplete;
+        }
     }
 
     private void OnDrained(Instant now, bool wasStuck)

@@ -292,6 +292,24 @@ public sealed class ResendsTests : CoreTest
         AssertNothingInFlight();
     }
 
+    [Fact]
+    public void BackendAnswersAndDies_WhatAWriteFindsUnreadIsDelivered()
+    {
+        const int Asked = 250;
+        var backend = HealthyBackends("5301")[0];
+        backend.EchoesQueries = false;
+        for (var n = 0; n < Asked; n++)
+            Ask(n, Query(n));
+        foreach (var query in backend.Queries.ToArray())
+            SimBackend.Reply(query, query.Payload);
+        backend.Crash();
+        Kernel.InjectDatagram(Client(1), Query(Asked));
+        Run(0.03);
+
+        Assert.Equal(Asked, Kernel.Datagrams.Sent.Count);
+        AssertCountersAddUp();
+    }
+
     [Theory]
     [InlineData(0.1, 0, 1)]
     [InlineData(4.5, 0, 1)]
