@@ -233,6 +233,9 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
+    void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend) =>
+        _resends.OnHang(now, suspectedAt, backend);
+
     void IBackendReports.OnSuspected(InFlight inFlight)
     {
         _resends.OnSuspected(inFlight);

@@ -157,7 +157,7 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 7 * Policy.Backends.Count
+    public int MostTimers => OwnTimers + Connections.Open.Count + 8 * Policy.Backends.Count
         + 3 * Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
@@ -594,7 +594,8 @@ internal sealed class ReferenceModel
             ServeSilenceOf(suspected.Id, suspected);
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
-        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe)
+        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe
+            or LogEvent.QueryQuarantined)
             Deadlines.ServeUntil(() => Lines.IsOwed(logged));
         Lines.OnLogged(logged);
         Repeats.OnLogged(logged);

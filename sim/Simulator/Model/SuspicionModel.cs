@@ -44,6 +44,12 @@ internal sealed class Silence
 
     public Instant SuspectSince { get; set; }
 
+    /// <summary>When it is looked for what may have hung it; Never for not.</summary>
+    public Instant HangAt { get; set; } = Instant.Never;
+
+    /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
+    public long HangOrder { get; set; }
+
     public Instant ProvingSince { get; set; }
 
     /// <summary>When it was last trusted again; null for never.</summary>
@@ -155,6 +161,15 @@ internal sealed class SuspicionModel(ReferenceModel model)
     {
         session.Silence.Phase = Silence.Phases.Idle;
         session.Silence.DueAt = Instant.Never;
+        session.Silence.HangAt = Instant.Never;
+    }
+
+    /// <summary>It is suspect for a while; if it is silent, something may have hung it.</summary>
+    public void OnHangDue(ExpectedSession session)
+    {
+        session.Silence.HangAt = Instant.Never;
+        if (session.Silence.Phase == Silence.Phases.Suspect)
+            model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
     }
 
     /// <summary>Its time has come.</summary>
@@ -233,6 +248,8 @@ internal sealed class SuspicionModel(ReferenceModel model)
             model.Counters.Add(Counter.BackendsSuspected);
             model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
                 session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
+            silence.HangAt = model.Now + SpecifiedLimits.HangTime;
+            silence.HangOrder = model.Deadlines.NextOrder();
         }
         model.Resends.OnSuspected(session);
         model.Connections.OnBackendsChanged();
@@ -243,6 +260,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var silence = session.Silence;
         silence.Phase = Silence.Phases.Idle;
         silence.DueAt = Instant.Never;
+        silence.HangAt = Instant.Never;
         silence.TrustedAt = model.Now;
         if (session.IsRetired)
         {

@@ -87,7 +87,9 @@ internal sealed class Resends
         Verify.That(_lastEnded is not null, "a backend died when its session ended");
         if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
             return;
-        _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        if (!_lastEnded.WasJudged)
+            _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        _lastEnded = null;
     }
 
     /// <summary>
@@ -104,6 +106,10 @@ internal sealed class Resends
         _holds.Add(now, in query, _packet.AsSpan(0, length), asked);
         return true;
     }
+
+    /// <summary>A backend hangs, and was suspect from then on.</summary>
+    public void OnHang(Instant now, Instant suspectedAt, Backend backend) =>
+        _quarantine.OnHang(now, suspectedAt, backend, _messages.InFlight);
 
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(InFlight suspect)
@@ -167,6 +173,8 @@ internal sealed class Resends
             }
             _lost.Dequeue();
             _hasBegunLoss = false;
+            if (_lastEnded == lost.Queries)
+                _lastEnded = null;
             LogDone(lost.Id, _lostForGood);
             WaitForFirstLoss(now);
         }
