@@ -416,7 +416,7 @@ internal sealed class ReferenceModel
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
-        if (Connections.TryTakeConnect(path, result, stream, out var connection))
+        if (Connections.Handshakes.TryTakeConnect(path, result, stream, out var connection))
         {
             if (result.IsOk)
                 Sockets.Own(stream, connection!);
@@ -604,7 +604,7 @@ internal sealed class ReferenceModel
         switch (logged)
         {
             case LogEvent.ConnectionOpened opened:
-                Connections.OnOpenedLine(opened);
+                Connections.Handshakes.OnOpenedLine(opened);
                 break;
             case LogEvent.HeartbeatSent sent:
                 _sessions.OnHeartbeatSent(sent.Id);

@@ -252,7 +252,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             silence.HangOrder = model.Deadlines.NextOrder();
         }
         model.Resends.OnSuspected(session);
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     private void Trust(ExpectedSession session)
@@ -271,7 +271,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));
         model.Resends.OnTrusted(session);
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     private void LookAgain(Silence silence)
