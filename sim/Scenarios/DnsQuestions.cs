@@ -7,6 +7,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Globalization;
+using Balancer.Core;
 
 namespace Simulation.Scenarios;
 
@@ -18,6 +19,17 @@ public static class DnsQuestions
 
     /// <summary>The largest payload of a UDP datagram over IPv4.</summary>
     public const int MaxPayload = 65_507;
+
+    /// <summary>
+    /// Killers with this number and the next ones do not end the simulator's backends, but hang
+    /// them.
+    /// </summary>
+    public const int FirstHanger = 1000;
+
+    private const int Hangers = 1000;
+
+    /// <summary>How long they do; the balancer ends a session sooner than that.</summary>
+    public static readonly Duration HangTime = Duration.FromSeconds(30L);
 
     private const int HeaderBytes = 12;
 
@@ -31,6 +43,9 @@ public static class DnsQuestions
 
     /// <summary>The first label of a question that ends backends.</summary>
     private static ReadOnlySpan<byte> KillerLabel => "\u0006killer"u8;
+
+    /// <summary>The first label of one that hangs them.</summary>
+    private static ReadOnlySpan<byte> HangerLabel => "\u0006hanger"u8;
 
     /// <summary>The first label of a question that ends fake-binder.</summary>
     private static ReadOnlySpan<byte> FakeBinderLabel => "\u0005crash"u8;
@@ -85,11 +100,11 @@ public static class DnsQuestions
 
     /// <summary>
     /// Makes a question that ends the simulator's backends one that ends a process of fake-binder;
-    /// returns how long it is then. Others stay as they are.
+    /// returns how long it is then. Others stay as they are, those included that hang backends.
     /// </summary>
     public static int MakeDeadly(Span<byte> message)
     {
-        if (!IsKiller(message))
+        if (!HasFirst(message, KillerLabel))
             return message.Length;
         FakeBinderLabel.CopyTo(message[HeaderBytes..]);
         message[(HeaderBytes + KillerLabel.Length)..].CopyTo(
@@ -107,9 +122,12 @@ public static class DnsQuestions
         return rest < message.Length && message[rest..].StartsWith(Rest);
     }
 
-    /// <summary>Whether a message is a question that ends backends.</summary>
+    /// <summary>Whether a message is a question that ends backends, or hangs them.</summary>
     public static bool IsKiller(ReadOnlySpan<byte> message) =>
-        message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(KillerLabel);
+        HasFirst(message, KillerLabel) || HasFirst(message, HangerLabel);
+
+    private static bool HasFirst(ReadOnlySpan<byte> message, ReadOnlySpan<byte> label) =>
+        message.Length > HeaderBytes && message[HeaderBytes..].StartsWith(label);
 
     /// <summary>
     /// Where in the bytes that a backend read the frame of the first killer begins, or over TCP its
@@ -117,10 +135,21 @@ public static class DnsQuestions
     /// </summary>
     public static int FindKiller(ReadOnlySpan<byte> read)
     {
-        var at = read.IndexOf(KillerLabel);
+        var at = IndexOfLabel(read);
         if (IsMessage(read, at - HeaderBytes - LengthBytes))
             return at - HeaderBytes - LengthBytes;
         return at < FrameHeaderBytes + HeaderBytes ? -1 : at - FrameHeaderBytes - HeaderBytes;
+    }
+
+    /// <summary>Whether the first killer in the bytes hangs a backend.</summary>
+    public static bool IsHanger(ReadOnlySpan<byte> read) =>
+        IndexOfLabel(read) is >= 0 and var at && read[at..].StartsWith(HangerLabel);
+
+    private static int IndexOfLabel(ReadOnlySpan<byte> read)
+    {
+        var killer = read.IndexOf(KillerLabel);
+        var hanger = read.IndexOf(HangerLabel);
+        return killer < 0 || (hanger >= 0 && hanger < killer) ? hanger : killer;
     }
 
     /// <summary>A killer's message is there behind its length, as over TCP.</summary>
@@ -138,7 +167,8 @@ public static class DnsQuestions
         BinaryPrimitives.WriteUInt16BigEndian(into, id);
         into[2] = 1; // RD
         into[5] = 1; // One question.
-        KillerLabel.CopyTo(into[HeaderBytes..]);
+        (which is >= FirstHanger and < FirstHanger + Hangers ? HangerLabel : KillerLabel)
+            .CopyTo(into[HeaderBytes..]);
         var at = HeaderBytes + KillerLabel.Length;
         at += WriteLabel(into[at..], (byte)'k', which);
         Rest.CopyTo(into[at..]);

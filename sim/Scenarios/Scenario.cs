@@ -160,7 +160,8 @@ public enum QueryKind
     Response,
 
     /// <summary>
-    /// A question that ends the backend that reads it; `Bytes` says which of them, so several
+    /// A question that ends the backend that reads it, or hangs it, from
+    /// DnsQuestions.FirstHanger on; `Bytes` says which of them, so several
     /// queries can ask the same.
     /// </summary>
     Killer,

@@ -104,7 +104,8 @@ internal static class ScenarioFields
         FileFields.Make<QueryPlan, QueryKind>("kind", FileValues.Name<QueryKind>(), "question",
             q => q.Kind, (q, v) => q with { Kind = v },
             "A proper question; bytes at random with QR clear; a proper header with QR set; or a"
-                + " question that ends the backend that reads it, `bytes` being its number."),
+                + " question that ends the backend that reads it, or hangs it from number 1000 on,"
+                + " `bytes` being its number."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
             "Its size; a shorter question is padded to it, a longer one keeps its own."),
@@ -156,7 +157,8 @@ internal static class ScenarioFields
             "When the manners resets and leaves act, counted from its connect."),
         FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
             c => c.Killer, (c, v) => c with { Killer = v },
-            "Its last question ends the process that reads it: the number of that question, from 1;"
+            "Its last question ends the process that reads it, or hangs it from 1001 on: the number"
+                + " of that question, from 1;"
                 + " a `killer` over UDP with one byte less is the same. 0 for none."),
     ];
 

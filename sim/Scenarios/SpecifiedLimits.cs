@@ -229,6 +229,15 @@ public static class SpecifiedLimits
     /// <summary>Deaths that count for one query.</summary>
     public const int DeathsRemembered = 64;
 
+    /// <summary>How long it is suspect, and silent, when something may have hung it.</summary>
+    public static readonly Duration HangTime = Milliseconds(300);
+
+    /// <summary>Queries that may be what a backend hangs of, the first that it owes.</summary>
+    public const int FirstOfAHang = 16;
+
+    /// <summary>Deaths after which what cannot be named excuses nobody.</summary>
+    public const int SureDeaths = 4;
+
     /// <summary>Every so many answers one is remembered.</summary>
     public const int AnswersOfASample = 8;
 

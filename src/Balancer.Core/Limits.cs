@@ -402,6 +402,24 @@ public static class Limits
     public const int QuarantineDeaths = 64;
 
     /// <summary>
+    /// Deaths after which a query is refused though something that cannot be named may be the
+    /// cause. Ours: nobody answered it in between, so it is missed by nobody.
+    /// </summary>
+    public const int QuarantineSureDeaths = 4;
+
+    /// <summary>
+    /// How long a backend is silent when something may have hung it, since it became suspect. Ours:
+    /// others answer by then what they were sent in its place, and clients ask again later.
+    /// </summary>
+    public static readonly Duration QuarantineHangTime = Duration.FromMilliseconds(300);
+
+    /// <summary>
+    /// Queries that may have hung a backend, the first that nobody answered. Ours: what it had read
+    /// together with the culprit.
+    /// </summary>
+    public const int QuarantineHangs = 16;
+
+    /// <summary>
     /// Of the answers, one in so many is remembered. Ours: that costs 10 ns each.
     /// </summary>
     public const int QuarantineSample = 8;

@@ -249,6 +249,9 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDoubtful(Instant now, Backend? doubtful) =>
         _backends.AskOthers(now, doubtful);
 
+    void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend) =>
+        _resends.OnHang(now, suspectedAt, backend);
+
     void IBackendReports.OnSuspected(Instant now, InFlight inFlight)
     {
         _resends.OnSuspected(now, inFlight);

@@ -114,7 +114,7 @@ internal static class EventWords
 
         Say((LogEvent.QueryQuarantined e) => new(
             $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}:"
-            + $" backends died while it was in flight, the last of them {e.Id}",
+            + $" backends died or hung while it was in flight, the last of them {e.Id}",
             ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
             ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
             ("query", Convert.ToHexString(e.Query))));

@@ -56,6 +56,9 @@ internal abstract class Check(string id)
 
     public virtual void OnHealed(Instant now) { }
 
+    /// <summary>A backend process read bytes that the balancer wrote.</summary>
+    public virtual void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes) { }
+
     public virtual void OnEnded(Instant now, LoadBalancer core) { }
 
     /// <summary>Says that the claim does not hold; later ones are not listened to.</summary>

@@ -242,6 +242,13 @@ public sealed class CheckSet : RunObserver
         Conclude(now);
     }
 
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        foreach (var check in _checks)
+            check.OnBackendRead(now, backend, bytes);
+    }
+
     public override void OnHealed(Instant now)
     {
         _model.OnHealed();

@@ -43,7 +43,7 @@ internal sealed class L3Connections() : Check("L3")
     private Instant Due(ExpectedConnection connection) => connection.IsRelaying
         ? Instant.Min(Model.Connections.IdleEnd(connection),
             connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime)
-        : Model.Connections.HandshakeEnd(connection);
+        : Model.Connections.Handshakes.HandshakeEnd(connection);
 
     private ExpectedConnection? Find(Instant now)
     {

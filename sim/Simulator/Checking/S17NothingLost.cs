@@ -11,7 +11,7 @@
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
-//    nor stuck to the model, with an empty script, and not paused by a fault;
+//    nor stuck to the model, with an empty script, and not paused by a fault or hung by a query;
 //  - the backend that the policy sends it to second was not good for the whole of that time;
 //  - the query is none that every backend answers, or it ends backends; it was 5 s old when the
 //    session ended or was silent for so long, or when the process went on; it was refused, made
@@ -173,13 +173,24 @@ internal sealed class S17NothingLost() : Check("S17")
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
-        if (fault.Kind != FaultKind.BackendPause || !began)
-            return;
-        var until = _pausedUntil.GetValueOrDefault(fault.Target);
-        _pausedUntil[fault.Target] = Instant.Max(until, now + fault.For);
+        if (fault.Kind == FaultKind.BackendPause && began)
+            Pause(now, fault.Target, fault.For);
+    }
+
+    /// <summary>A query may hang the backend that reads it.</summary>
+    public override void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes)
+    {
+        if (DnsQuestions.FindKiller(bytes) is >= 0 and var at && DnsQuestions.IsHanger(bytes[at..]))
+            Pause(now, backend, DnsQuestions.HangTime);
+    }
+
+    private void Pause(Instant now, int backend, Duration time)
+    {
+        var until = _pausedUntil.GetValueOrDefault(backend);
+        _pausedUntil[backend] = Instant.Max(until, now + time);
         foreach (var (session, streak) in _good)
         {
-            if (session.Backend.PlanId == fault.Target)
+            if (session.Backend.PlanId == backend)
                 streak.End(Instant.Max(Model.Now, now - Step));
         }
     }

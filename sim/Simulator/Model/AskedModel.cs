@@ -67,7 +67,7 @@ internal sealed class AskedModel(ReferenceModel model)
             return;
         connection.Ask = null;
         if (_inFlight.Remove(ask) && ask.Message != null)
-            model.Quarantine.OnAnswered(ask.Message);
+            model.Quarantine.OnAnswered(ask.Message, default);
     }
 
     private void Note(ExpectedConnection connection, byte[]? message)

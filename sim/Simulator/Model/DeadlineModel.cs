@@ -15,6 +15,8 @@ namespace Simulation.Model;
 /// <summary>Serves the deadlines that show in no call.</summary>
 internal sealed class DeadlineModel(ReferenceModel model)
 {
+    private static readonly object Hang = new();
+
     private long _order;
 
     /// <summary>A number for a deadline that is set now; the next one is higher.</summary>
@@ -73,6 +75,8 @@ internal sealed class DeadlineModel(ReferenceModel model)
                 (owner, what) = (session, session.InFlight);
             if (IsFirst(session.Silence.DueAt, session.Silence.DueOrder))
                 (owner, what) = (session, session.Silence);
+            if (IsFirst(session.Silence.HangAt, session.Silence.HangOrder))
+                (owner, what) = (session, Hang);
             if (IsFirst(session.Given.DueAt, session.Given.DueOrder))
                 (owner, what) = (session, session.Given);
             if (IsFirst(session.Probes.DueAt, session.Probes.DueOrder))
@@ -89,6 +93,8 @@ internal sealed class DeadlineModel(ReferenceModel model)
             return null;
         if (what == owner.Silence)
             model.Suspicion.OnDue(owner);
+        else if (what == Hang)
+            model.Suspicion.OnHangDue(owner);
         else if (what == owner.Given)
             model.Failing.OnDue(owner);
         else if (what == owner.Probes)

@@ -302,7 +302,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
         model.Resends.OnHealthy();
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     private void OnReturned(ExpectedBackend backend)

@@ -156,7 +156,7 @@ internal sealed class FailingModel(ReferenceModel model)
         answers.DueAt = model.Now + time;
         answers.DueOrder = model.Deadlines.NextOrder();
         model.Resends.OnSuspected(session);
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     public static void OnSessionOver(ExpectedSession session)

@@ -7,6 +7,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Text;
 using Balancer.Core;
 using Simulation.Scenarios;
@@ -43,6 +44,10 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     public byte[] Packet => packet;
     public Instant ArrivedAt => arrivedAt;
     public Instant SentAt { get; set; }
+
+    /// <summary>Where its frame ends in what its session is sent.</summary>
+    public long FrameEnd { get; set; }
+
     public ExpectedPair? Pair { get; set; }
     public bool WasResent { get; init; }
 
@@ -120,6 +125,24 @@ internal sealed class FlightModel
     private int _blocks;
 
     public int Count => _queries.Count;
+
+    /// <summary>Of the queries that it answered, the one that it was sent last.</summary>
+    public ExpectedQuery? LastAnswered { get; private set; }
+
+    /// <summary>What hung it was looked for, and it has answered nothing newer since.</summary>
+    public bool WasJudged { get; set; }
+
+    public void OnAnswered(ExpectedQuery query)
+    {
+        if (query.FrameEnd <= (LastAnswered?.FrameEnd ?? 0))
+            return;
+        LastAnswered = query;
+        WasJudged = false;
+    }
+
+    /// <summary>What it was sent, in the order of that, and answered nothing behind.</summary>
+    public IEnumerable<ExpectedQuery> Unanswered(long written) => _queries.Where(
+        query => query.FrameEnd > (LastAnswered?.FrameEnd ?? 0) && query.FrameEnd <= written);
 
     /// <summary>When the next look at those that are due is taken; Never for none.</summary>
     public Instant TimeOutAt { get; set; } = Instant.Never;

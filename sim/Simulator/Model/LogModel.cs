@@ -18,15 +18,16 @@ internal sealed class LogModel(ReferenceModel model)
 
     public void Owe(object line) => _owed.Add(line);
 
-    public bool IsOwed(ILogEvent line) => _owed.Contains(line);
+    public bool IsOwed(ILogEvent logged) => _owed.Contains(LineOf(logged));
+
+    private static object LineOf(ILogEvent logged) =>
+        logged is LogEvent.QueryQuarantined refused ? RefusalLine.Of(refused) : logged;
 
     public void OnLogged(ILogEvent logged)
     {
         if (!IsExact(logged))
             return;
-        object line = logged is LogEvent.QueryQuarantined refused
-            ? RefusalLine.Of(refused) : logged;
-        if (!_owed.Remove(line))
+        if (!_owed.Remove(LineOf(logged)))
         {
             model.Report(Finding.Untrue, $"the log has {logged}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");

@@ -61,7 +61,8 @@ internal sealed class LoggedEvents(
             ServeSilenceOf(suspected.Id, suspected);
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
-        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe)
+        else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe
+            or LogEvent.QueryQuarantined)
             model.Deadlines.ServeUntil(() => model.Lines.IsOwed(logged));
         model.Lines.OnLogged(logged);
         model.Repeats.OnLogged(logged);
@@ -70,7 +71,7 @@ internal sealed class LoggedEvents(
         switch (logged)
         {
             case LogEvent.ConnectionOpened opened:
-                model.Connections.OnOpenedLine(opened);
+                model.Connections.Handshakes.OnOpenedLine(opened);
                 break;
             case LogEvent.HeartbeatSent sent:
                 sessions.OnHeartbeatSent(sent.Id);

@@ -35,8 +35,22 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     private sealed class Case
     {
-        /// <summary>Which deaths it was there at.</summary>
-        public List<int> Deaths { get; } = [];
+        /// <summary>
+        /// Which deaths it was there at. One that was at the same time as the last one that counts
+        /// does not.
+        /// </summary>
+        public List<(int Number, bool Counts)> Deaths { get; } = [];
+
+        public int Counted => Deaths.Count(death => death.Counts);
+
+        /// <summary>When the last one that counts was.</summary>
+        public Instant CountedAt { get; set; }
+
+        /// <summary>The longest life of those that died together then.</summary>
+        public Duration OutlivedThen { get; set; }
+
+        /// <summary>A TCP client asked it, too.</summary>
+        public bool IsOverTcp { get; set; }
 
         /// <summary>How long the backends lived on with it, one and all.</summary>
         public Duration Outlived { get; set; }
@@ -84,12 +98,19 @@ internal sealed class QuarantineModel(ReferenceModel model)
         return answer;
     }
 
-    public void OnAnswered(byte[] query)
+    public void OnAnswered(byte[] query, ReadOnlySpan<byte> reply)
     {
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
         var key = KeyOf(query);
+        var isCut = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
+        if (isCut)
+        {
+            if (_cases.TryGetValue(key, out var held) && !held.IsOverTcp)
+                _cases.Remove(key);
+            return;
+        }
         _cases.Remove(key);
         if (isRemembered)
             _remembered.Enqueue(key);
@@ -106,19 +127,20 @@ internal sealed class QuarantineModel(ReferenceModel model)
     {
         _deaths++;
         foreach (var held in _cases.Values)
-            held.Deaths.RemoveAll(death => death <= _deaths - SpecifiedLimits.DeathsRemembered);
+            DropOld(held);
         ForgetOld();
         var walked = queries.Take(SpecifiedLimits.RefusalCases).ToArray();
         var overUdp = walked
             .Where(query => query.Pair is not { IsAnswered: true })
             .Select(query => new Suspect(
-                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet));
+                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false));
         var overTcp = asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
-            KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!));
+            KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true));
         // What nobody can name may have done it, and what is refused now may have.
         var excused = Instant.Zero;
+        var nameless = Instant.Zero;
         foreach (var ask in asks.Where(ask => ask.Message == null))
-            excused = Instant.Max(excused, ask.SentAt);
+            nameless = Instant.Max(nameless, ask.SentAt);
         foreach (var query in walked.Where(query => query.Pair is { IsAnswered: true }))
         {
             if (_cases.TryGetValue(KeyOf(query.Packet), out var late)
@@ -128,6 +150,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 excused = Instant.Max(excused, late.RefusedUntil - late.Term);
             }
         }
+        var answered = new HashSet<string>(_remembered);
         var present = new List<(Suspect Newest, Instant SentAt)>();
         var unremembered = Instant.Zero;
         foreach (var same in overUdp.Concat(overTcp).GroupBy(suspect => suspect.Key))
@@ -142,20 +165,68 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 var first = same.Min(suspect => suspect.SentAt);
                 present.Add((same.First(), first));
-                Charge(same.Key, model.Now - first);
+                Charge(same.Key, first, isAnswered: answered.Contains(same.Key));
+                _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
             }
             else
             {
                 unremembered = Instant.Max(unremembered, same.Max(suspect => suspect.SentAt));
             }
         }
-        var culprit = Culprit(present, unremembered);
-        if (culprit is var (newest, sentAt) && sentAt > excused)
+        var culprit = Culprit(present, unremembered, answered);
+        if (culprit is var (newest, sentAt) && sentAt > excused && (sentAt > nameless
+            || _cases[newest.Key].Counted >= SpecifiedLimits.SureDeaths))
+        {
             Convict(backend, newest);
+        }
+    }
+
+    /// <summary>
+    /// A backend is silent for a while: it hangs, perhaps of one of the first that it was sent
+    /// behind everything that it answered.
+    /// </summary>
+    public void OnHang(ExpectedSession session, List<ExpectedAsk> asks)
+    {
+        _deaths++;
+        foreach (var held in _cases.Values)
+            DropOld(held);
+        ForgetOld();
+        session.InFlight.WasJudged = true;
+        var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
+        asks = asks.FindAll(ask => ask.SentAt >= since);
+        var needed = asks.Exists(ask => ask.Message == null) ? SpecifiedLimits.SureDeaths : 0;
+        var all = session.InFlight.Unanswered(session.Written)
+            .Where(query => query.Pair is not { IsAnswered: true })
+            .Take(SpecifiedLimits.FirstOfAHang)
+            .Select(query => new Suspect(
+                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false))
+            .Concat(asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
+                KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true)))
+            .ToArray();
+        var charged = new List<Suspect>();
+        foreach (var same in all.GroupBy(suspect => suspect.Key))
+        {
+            var isKnown = _cases.TryGetValue(same.Key, out var known);
+            if (isKnown ? model.Now < known!.RefusedUntil
+                : _cases.Count >= SpecifiedLimits.RefusalCases)
+            {
+                continue;
+            }
+            charged.Add(same.First());
+            Charge(same.Key, same.Min(suspect => suspect.SentAt), session.Silence.SuspectSince);
+            _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
+        }
+        foreach (var suspect in charged)
+        {
+            var held = _cases[suspect.Key];
+            var enough = Math.Max(needed, _remembered.Contains(suspect.Key) ? 3 : 2);
+            if (held.Counted + (held.WasRefused ? 1 : 0) >= enough)
+                Convict(session.Backend, suspect);
+        }
     }
 
     private readonly record struct Suspect(
-        string Key, Endpoint Client, Instant SentAt, byte[] Packet);
+        string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp);
 
     /// <summary>A datagram left: whether it is the answer that is due.</summary>
     public bool OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
@@ -212,7 +283,20 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
     }
 
-    private void Charge(string key, Duration outlived)
+    /// <summary>Deaths that are too many take their share of the time along.</summary>
+    private void DropOld(Case held)
+    {
+        while (held.Deaths.Count > 0
+            && held.Deaths[0].Number <= _deaths - SpecifiedLimits.DeathsRemembered)
+        {
+            if (held.Deaths[0].Counts)
+                held.Outlived -= new Duration(held.Outlived.Nanoseconds / held.Counted);
+            held.Deaths.RemoveAt(0);
+        }
+    }
+
+    private void Charge(
+        string key, Instant sentAt, Instant? suspectSince = null, bool isAnswered = false)
     {
         if (!_cases.TryGetValue(key, out var held))
             _cases.Add(key, held = new Case());
@@ -222,8 +306,24 @@ internal sealed class QuarantineModel(ReferenceModel model)
             held.Deaths.Clear();
             held.Outlived = Duration.Zero;
         }
-        held.Deaths.Add(_deaths);
-        held.Outlived += outlived;
+        // What all ask is everywhere when backends die together, so another died of it only if it
+        // was sent since; what hangs is copied as soon as that is noticed.
+        var isSame = held.Deaths.Count > 0 && (suspectSince != null ? sentAt < held.CountedAt
+            : isAnswered && sentAt <= held.CountedAt
+                && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
+        var longest = model.Now - sentAt;
+        if (isSame)
+        {
+            longest = Duration.Max(longest, held.OutlivedThen);
+            held.Outlived -= held.OutlivedThen;
+        }
+        else
+        {
+            held.CountedAt = suspectSince ?? model.Now;
+        }
+        held.Deaths.Add((_deaths, !isSame));
+        held.OutlivedThen = longest;
+        held.Outlived += longest;
         held.DiedAt = model.Now;
     }
 
@@ -232,7 +332,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
     /// deaths, and left its backends the shortest lives.
     /// </summary>
     private (Suspect, Instant)? Culprit(
-        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered)
+        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered,
+        HashSet<string> answered)
     {
         if (present.Count == 0)
             return null;
@@ -240,11 +341,10 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var last = present.FindAll(one => one.SentAt == latest);
         if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused)
             return last[0];
-        var answered = new HashSet<string>(_remembered);
         return present
-            .Where(one => _cases[one.Newest.Key].Deaths.Count
+            .Where(one => _cases[one.Newest.Key].Counted
                 > (answered.Contains(one.Newest.Key) ? 2 : 1))
-            .OrderByDescending(one => _cases[one.Newest.Key].Deaths.Count)
+            .OrderByDescending(one => _cases[one.Newest.Key].Counted)
             .ThenBy(one => _cases[one.Newest.Key].Outlived)
             .Select(one => ((Suspect, Instant)?)one)
             .FirstOrDefault();
@@ -255,9 +355,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var convict = _cases[query.Key];
         foreach (var (key, held) in _cases.ToArray())
         {
-            var isHere = held.Deaths.Contains(_deaths);
-            var others = held.Deaths.Except(convict.Deaths).Count();
-            if (held.WasRefused && !isHere && others < Math.Min(2, held.Deaths.Count))
+            var numbers = convict.Deaths.Select(death => death.Number).ToHashSet();
+            var isHere = held.Deaths.Exists(death => death.Number == _deaths);
+            var shares = held.Deaths.Exists(death => numbers.Contains(death.Number));
+            var others = held.Deaths.Count(
+                death => death.Counts && !numbers.Contains(death.Number));
+            if (held.WasRefused && !isHere && shares && others < 2)
                 _cases.Remove(key);
         }
         var term = convict.Term + convict.Term;

@@ -119,6 +119,7 @@ internal sealed class QueryModel(ReferenceModel model)
         BinaryPrimitives.WriteUInt32LittleEndian(head[12..], (uint)query.Packet.Length);
         session.Owed.Append(head);
         session.Owed.Append(query.Packet);
+        query.FrameEnd = session.Written + session.Owed.Count;
         backend.UdpQueries++;
         Enter(session, query);
         model.Suspicion.OnQuery(session);

@@ -154,7 +154,7 @@ internal sealed class ReferenceModel
     /// <summary>
     /// Deadlines that the balancer can have at most; a turn serves a bounded number.
     /// </summary>
-    public int MostTimers => OwnTimers + Connections.Open.Count + 7 * Policy.Backends.Count
+    public int MostTimers => OwnTimers + Connections.Open.Count + 8 * Policy.Backends.Count
         + 3 * Retired.Count + Repeats.Waiting + Stuck.Waiting;
 
     public int ReceivedInTurn { get; private set; }
@@ -423,7 +423,7 @@ internal sealed class ReferenceModel
         Now = Shown(now);
         Deeds++;
         Arrivals.Drain();
-        if (Connections.TryTakeConnect(path, result, stream, out var connection))
+        if (Connections.Handshakes.TryTakeConnect(path, result, stream, out var connection))
         {
             if (result.IsOk)
                 Sockets.Own(stream, connection!);

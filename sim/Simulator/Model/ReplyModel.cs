@@ -98,6 +98,7 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
+        session.InFlight.OnAnswered(query);
         if (model.Resends.MayHold(session, query, payload))
         {
             model.Counters.Add(Counter.RepliesHeld);
@@ -106,7 +107,7 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         if (!AnswerList.IsError(payload))
-            model.Quarantine.OnAnswered(query.Packet);
+            model.Quarantine.OnAnswered(query.Packet, payload);
         model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())
         {

@@ -143,8 +143,12 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_lastOver is { } last && last.Session.Backend == backend)
         {
             var asks = model.Asked.InFlightOn(last.Session);
-            if (last.Queries.Count > 0 || asks.Count > 0)
-                model.Quarantine.OnDeath(backend, last.Queries, asks);
+            if ((last.Queries.Count > 0 || asks.Count > 0) && !last.Session.InFlight.WasJudged)
+            {
+                // What the kernel did not take of the session did nothing.
+                var taken = last.Queries.Where(query => query.FrameEnd <= last.Session.Written);
+                model.Quarantine.OnDeath(backend, taken, asks);
+            }
         }
         _lastOver = null;
     }

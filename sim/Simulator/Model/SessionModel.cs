@@ -215,7 +215,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             model.Outage.OnHealthy();
             model.Resends.OnHealthy();
-            model.Connections.OnBackendsChanged();
+            model.Connections.Handshakes.OnBackendsChanged();
         }
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
@@ -258,7 +258,7 @@ internal sealed class SessionModel(ReferenceModel model)
             return;
         backend.Session = null;
         backend.SessionsEnded++;
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
         model.Stuck.OnSessionOver(backend);
@@ -397,7 +397,7 @@ internal sealed class SessionModel(ReferenceModel model)
             if (!wasStuck)
                 return;
             model.Resends.LookAgain();
-            model.Connections.OnBackendsChanged();
+            model.Connections.Handshakes.OnBackendsChanged();
         }
     }
 

@@ -47,6 +47,12 @@ internal sealed class Silence
     /// <summary>When it was last asked because another may hang; null for never.</summary>
     public Instant? AskedBesideAt { get; set; }
 
+    /// <summary>When it is looked for what may have hung it; Never for not.</summary>
+    public Instant HangAt { get; set; } = Instant.Never;
+
+    /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
+    public long HangOrder { get; set; }
+
     public Instant ProvingSince { get; set; }
 
     /// <summary>When it was last trusted again; null for never.</summary>
@@ -158,6 +164,15 @@ internal sealed class SuspicionModel(ReferenceModel model)
     {
         session.Silence.Phase = Silence.Phases.Idle;
         session.Silence.DueAt = Instant.Never;
+        session.Silence.HangAt = Instant.Never;
+    }
+
+    /// <summary>It is suspect for a while; if it is silent, something may have hung it.</summary>
+    public void OnHangDue(ExpectedSession session)
+    {
+        session.Silence.HangAt = Instant.Never;
+        if (session.Silence.Phase == Silence.Phases.Suspect)
+            model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
     }
 
     /// <summary>Its time has come.</summary>
@@ -258,9 +273,11 @@ internal sealed class SuspicionModel(ReferenceModel model)
             model.Counters.Add(Counter.BackendsSuspected);
             model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
                 session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
+            silence.HangAt = model.Now + SpecifiedLimits.HangTime;
+            silence.HangOrder = model.Deadlines.NextOrder();
         }
         model.Resends.OnSuspected(session);
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     private void Trust(ExpectedSession session)
@@ -268,6 +285,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var silence = session.Silence;
         silence.Phase = Silence.Phases.Idle;
         silence.DueAt = Instant.Never;
+        silence.HangAt = Instant.Never;
         silence.TrustedAt = model.Now;
         if (session.IsRetired)
         {
@@ -278,7 +296,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));
         model.Resends.OnTrusted(session);
-        model.Connections.OnBackendsChanged();
+        model.Connections.Handshakes.OnBackendsChanged();
     }
 
     private void LookAgain(Silence silence)

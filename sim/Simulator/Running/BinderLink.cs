@@ -25,6 +25,7 @@ internal sealed class BinderLink
     private readonly SocketHandle _name;
     private readonly Action _onDeadline;
     private long? _scheduledNs;
+    private bool _hung;
 
     public BinderLink(BinderProcess process, SimStream stream, BinderSession session)
     {
@@ -48,6 +49,8 @@ internal sealed class BinderLink
     /// <summary>Goes on with all that there is to do, after a pause too.</summary>
     public void GoOn()
     {
+        if (_hung && _process.IsActive)
+            End(reset: true);
         Follow();
         if (!IsOver && _process.IsActive)
             OnDeadline();
@@ -100,9 +103,23 @@ internal sealed class BinderLink
             var killer = DnsQuestions.FindKiller(bytes);
             _session.OnBytes(_process.Now.Nanoseconds, killer < 0 ? bytes : bytes[..killer]);
             Follow();
-            if (killer >= 0 && !IsOver)
+            if (killer < 0 || IsOver)
+                continue;
+            if (DnsQuestions.IsHanger(bytes[killer..]))
+                Hang();
+            else
                 _process.CrashByScript();
         }
+    }
+
+    /// <summary>
+    /// The process does nothing until long after its sessions must have been ended. What was read
+    /// behind the question is lost, so this one goes no further.
+    /// </summary>
+    private void Hang()
+    {
+        _hung = true;
+        _process.PauseUntil(_process.Now + DnsQuestions.HangTime);
     }
 
     private bool CanRead() => !IsOver && _process.IsActive && _session.Reads

@@ -52,6 +52,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private readonly Timer _heartbeat;
     private readonly Timer _heartbeatTimeout;
     private readonly Timer _stallTimeout;
+    private readonly Timer _hang;
+    private Instant _suspectedAt;
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private Instant _warmAt;
@@ -93,6 +95,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
         _heartbeat = new Timer(OnHeartbeatDue);
         _heartbeatTimeout = new Timer(OnHeartbeatOverdue);
         _stallTimeout = new Timer(OnStallDue);
+        _hang = new Timer(OnHangDue);
     }
 
     public BackendId Id { get; }
@@ -453,6 +456,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     /// <summary>What was queued for the session is gone, or is the retired session's.</summary>
     private void OnQueueGone(Instant now)
     {
+        _services.Timers.Disarm(_hang);
         _refusedQuery = false;
         _stuck.OnSessionEnded(now);
         _suspicion.OnSessionEnded();
@@ -547,15 +551,24 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     {
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(Id, Path, silent, InFlight.Count));
+        _suspectedAt = now;
+        _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);
     }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect)
     {
+        _services.Timers.Disarm(_hang);
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
         _reports.OnAtEase(now);
+    }
+
+    private void OnHangDue(Instant now)
+    {
+        if (IsSilent)
+            _reports.OnHang(now, _suspectedAt, this);
     }
 
     // ---- Probes ----

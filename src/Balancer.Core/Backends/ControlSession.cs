@@ -65,6 +65,7 @@ internal sealed class ControlSession(
         _mayTry = false;
         _heartbeatEnd = 0;
         BytesTaken = 0;
+        InFlight.Begin();
         _network.MakeUrgent(stream);
         _network.SetInterest(stream, Readiness.Read);
     }
@@ -103,7 +104,7 @@ internal sealed class ControlSession(
         if (!HasRoomFor(payload))
             return false;
         FrameWriter.WriteInboundUdp(_queue, query.Client, payload);
-        InFlight.Add(now, in query, payload);
+        InFlight.Add(now, in query, payload, BytesTaken + _queue.Count);
         return true;
     }
 
@@ -144,6 +145,7 @@ internal sealed class ControlSession(
                 return result;
             _queue.Consume(result.Count);
             BytesTaken += result.Count;
+            InFlight.BytesTaken = BytesTaken;
             if (result.Count < front)
             {
                 if (_flow == FlowState.Open)

@@ -40,6 +40,10 @@ internal static class DnsQuestion
     public static bool IsFailure(ReadOnlySpan<byte> reply) => HasHeader(reply)
         && (reply[3] & 0xf) is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
 
+    /// <summary>Whether a reply says that there is more, to be asked for over TCP.</summary>
+    public static bool IsTruncated(ReadOnlySpan<byte> reply) =>
+        HasHeader(reply) && (reply[2] & 0x02) != 0;
+
     /// <summary>
     /// Whether its opcode is QUERY, the one that is safe to be carried out twice.
     /// </summary>

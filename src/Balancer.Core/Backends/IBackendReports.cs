@@ -50,6 +50,11 @@ internal interface IBackendReports
     void OnSuspected(Instant now, InFlight inFlight);
 
     /// <summary>
+    /// A backend is silent for a while since it became suspect: something may have hung it.
+    /// </summary>
+    void OnHang(Instant now, Instant suspectedAt, Backend backend);
+
+    /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
     /// </summary>
     void OnDoubt(Instant now, Backend backend);

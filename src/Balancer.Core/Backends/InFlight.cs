@@ -44,6 +44,7 @@ internal readonly record struct Query(
 internal sealed class InFlight
 {
     private const int FirstEntries = 64;
+    private const int NoLink = -1;
 
     private readonly Services _services;
     private readonly QueryPairs _pairs;
@@ -59,6 +60,17 @@ internal sealed class InFlight
     private int _freeBlocks;
     private int _oldest;
     private int _newest;
+
+    /// <summary>Where the frame of the last query ends that was answered.</summary>
+    private long _answeredEnd;
+
+    /// <summary>Where it ended when the session was judged; -1 if it never was.</summary>
+    private long _judgedEnd = -1;
+
+    /// <summary>
+    /// None that is newer awaits a reply; 0 if that is not known, NoLink if none does at all.
+    /// </summary>
+    private int _awaited;
 
     public InFlight(Services services, QueryPairs pairs, Quarantine quarantine)
     {
@@ -77,6 +89,7 @@ internal sealed class InFlight
         public Ipv4 Local;
         public ushort Port;
         public ushort Id;
+        public long FrameEnd;
         public int Pair;
         public int NextAlike;
         public int Older;
@@ -100,8 +113,30 @@ internal sealed class InFlight
     /// </summary>
     public int Cursor { get; private set; }
 
-    /// <summary>Adds a query that was put into the session's queue.</summary>
-    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet)
+    /// <summary>Bytes of the session that the kernel took; kept by ControlSession.</summary>
+    public long BytesTaken { get; set; }
+
+    /// <summary>When the last of the queries was sent that were answered.</summary>
+    public Instant AnsweredAt { get; private set; }
+
+    /// <summary>
+    /// What it was sent was charged because it hung, and it answered nothing newer since.
+    /// </summary>
+    public bool WasJudged => _judgedEnd == _answeredEnd;
+
+    /// <summary>Another session begins; nothing is in flight.</summary>
+    public void Begin()
+    {
+        Verify.That(Count == 0, "a session begins with nothing in flight");
+        (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
+        AnsweredAt = Instant.Zero;
+    }
+
+    /// <summary>
+    /// Adds a query that was put into the session's queue. `frameEnd` is where its frame ends,
+    /// counted in bytes from the session's first.
+    /// </summary>
+    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, long frameEnd)
     {
         GrowIfFull();
         var id = DnsQuestion.IdOf(packet);
@@ -113,6 +148,7 @@ internal sealed class InFlight
         ref var entry = ref _entries[index];
         entry.SentAt = now;
         entry.ArrivedAt = query.ArrivedAt;
+        entry.FrameEnd = frameEnd;
         entry.Client = query.Client.Address;
         entry.Local = query.Local;
         entry.Port = query.Client.Port;
@@ -131,6 +167,7 @@ internal sealed class InFlight
         else
             _oldest = index + 1;
         _newest = index + 1;
+        _awaited = 0;
         Count++;
         if (!_timeOut.IsArmed)
             _services.Timers.Arm(_timeOut, now + Limits.InFlightTime);
@@ -152,8 +189,9 @@ internal sealed class InFlight
         local = entry.Local;
         // A cold backend answers SERVFAIL to what will end it as soon as it has its data.
         if (!DnsQuestion.IsFailure(reply) && _quarantine.WantsAnswer())
-            Clear(in entry);
+            Clear(in entry, DnsQuestion.IsTruncated(reply));
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
+        NoteAnswered(in entry);
         Remove(found - 1, ref bucket);
         if (pair != 0 && !_pairs.TryAnswer(pair))
             return ReplyMatch.Duplicate;
@@ -185,35 +223,69 @@ internal sealed class InFlight
         }
         length = entry.Length;
         query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
+        NoteAnswered(in entry);
         Remove(found - 1, ref bucket);
         return true;
     }
 
-    private void Clear(in Entry entry)
+    private void NoteAnswered(in Entry entry)
+    {
+        if (entry.FrameEnd <= _answeredEnd)
+            return;
+        _answeredEnd = entry.FrameEnd;
+        AnsweredAt = entry.SentAt;
+    }
+
+    /// <summary>
+    /// Finds the first of the queries that nobody answered, that the kernel took, and that were
+    /// sent after all that were answered here, the oldest first; how many. They are charged now.
+    /// </summary>
+    public int Judge(Span<int> indexes)
+    {
+        _judgedEnd = _answeredEnd;
+        var count = 0;
+        for (var link = _oldest; link != 0 && count < indexes.Length;)
+        {
+            ref var entry = ref _entries[link - 1];
+            if (entry.FrameEnd > BytesTaken)
+                break;
+            if (entry.FrameEnd > _answeredEnd && !_pairs.IsAnswered(entry.Pair))
+                indexes[count++] = link - 1;
+            link = entry.Newer;
+        }
+        return count;
+    }
+
+    private void Clear(in Entry entry, bool isTruncated)
     {
         if (IsInOneBlock(in entry))
         {
-            _quarantine.OnAnswered(FirstBlockOf(in entry));
+            _quarantine.OnAnswered(FirstBlockOf(in entry), isTruncated);
             return;
         }
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
         Load(in entry, packet);
-        _quarantine.OnAnswered(packet[..entry.Length]);
+        _quarantine.OnAnswered(packet[..entry.Length], isTruncated);
     }
 
     /// <summary>
-    /// Whether a query is in flight that came less than Limits.StopGrace ago and is unanswered.
+    /// Whether a query is in flight that came less than Limits.StopGrace ago and is unanswered. A
+    /// stop asks every turn, so each call goes on where the last one ended.
     /// </summary>
     public bool AwaitsReply(Instant now)
     {
-        for (var link = _newest; link != 0; link = _entries[link - 1].Older)
+        // What was passed over is answered or too old, and stays so.
+        if (_awaited == 0)
+            _awaited = _newest;
+        for (; _awaited > 0; _awaited = _entries[_awaited - 1].Older)
         {
-            ref var entry = ref _entries[link - 1];
+            ref var entry = ref _entries[_awaited - 1];
             if (now - entry.SentAt >= Limits.StopGrace)
                 return false;
             if (now - entry.ArrivedAt < Limits.StopGrace && !_pairs.IsAnswered(entry.Pair))
                 return true;
         }
+        _awaited = NoLink;
         return false;
     }
 
@@ -258,6 +330,9 @@ internal sealed class InFlight
 
     /// <summary>When the query at the index was put into the session's queue.</summary>
     public Instant SentAt(int index) => _entries[index].SentAt;
+
+    /// <summary>Whether the kernel took the whole frame of the query at the index.</summary>
+    public bool WasTaken(int index) => _entries[index].FrameEnd <= BytesTaken;
 
     /// <summary>Whether another, or the balancer, has answered the query at the index.</summary>
     public bool IsAnswered(int index) => _pairs.IsAnswered(_entries[index].Pair);
@@ -466,6 +541,8 @@ internal sealed class InFlight
             _newest = entry.Older;
         if (Cursor == index + 1)
             Cursor = entry.Older;
+        if (_awaited == index + 1)
+            _awaited = entry.Older;
         FreeBlocks(entry.FirstBlock);
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;

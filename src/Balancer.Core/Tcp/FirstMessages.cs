@@ -129,7 +129,7 @@ internal sealed class FirstMessages(Quarantine quarantine)
             return;
         var message = ticket.Message!;
         if (message.HasName && quarantine.WantsAnswer())
-            quarantine.OnAnswered(message.Packet);
+            quarantine.OnAnswered(message.Packet, isTruncated: false);
         Remove(ticket);
     }
 

@@ -1,24 +1,13 @@
-// Owns one proxied TCP connection: a client's stream, a backend's stream of its own, the handshake
-// between them and the relaying after it.
+// Owns one proxied TCP connection: a client's stream, a backend's stream of its own, and the
+// relaying between them, its times and its end.
 //
-//   AwaitingOk ── INBOUND_TCP_OK ──→ Relaying ── both directions finished ──→ Ended
-//     │ ▲ │ ▲                           │
-//     │ │ │ └ refused, or its backend   └ a side failed, idle, too old ─────→ Ended
-//     │ │ │   is suspect: one more backend
-//     │ │ └ 10 s, or nobody takes it ───────────────────────────────────────→ Ended
-//     ▼ │
-//   AwaitingRoom: an accept queue was full ── 10 s ─────────────────────────→ Ended
+//   ShakingHands ── INBOUND_TCP_OK ──→ Relaying ── both directions finished ──→ Ended
+//     │                                   └ a side failed, idle, too old ─────→ Ended
+//     └ 10 s, or nobody takes it ─────────────────────────────────────────────→ Ended
 //
-// A backend whose accept queue is full has refused nothing: it is busy. Another is asked at once,
-// and then one after the other, ever more slowly, for as long as a handshake may take.
-//
-// The client is not read before INBOUND_TCP_OK: its bytes wait in the kernel, so a backend that
-// goes away before that has consumed nothing and another can be tried. Of the backend exactly the
-// four bytes of INBOUND_TCP_OK are read first, so what follows them needs no special care.
-//
-// The client's first message is kept back until it is whole, if it is short, and then looked at: if
-// backends have died of it, the client is answered by the balancer and told the end, the backend's
-// stream is closed, and what the client still sends is thrown away.
+// Which backend takes it is TcpHandshake's business; what the client asks, ClientQuestion's. If
+// its first message is refused, the client is answered by the balancer and told the end, the
+// backend's stream is closed, and what the client still sends is thrown away.
 //
 // What happened to its streams is only noted; the work is done when its turn comes (Visit), which
 // may be some turns of the loop later while many are busy. A stream that is reported again before
@@ -28,13 +17,11 @@
 // The object is used for one connection after another, told apart by their ids; what refers to one
 // from outside is the handle of a stream, whose generation differs.
 //
-// What always holds: a handshake that fails says nothing about the backend's control session and
-// touches nothing of it; both streams and the timer end with the connection; each direction ends
-// by itself, after its last byte; a deadline that passed makes it have something to do; nothing of
-// a connection is left in the object when the next one begins.
+// What always holds: both streams and the timer end with the connection; each direction ends by
+// itself, after its last byte; a deadline that passed makes it have something to do; nothing of a
+// connection is left in the object when the next one begins.
 
 using System;
-using System.Buffers.Binary;
 using System.Collections.Generic;
 
 namespace Balancer.Core;
@@ -55,31 +42,16 @@ internal struct ProxySide
 /// <summary>One proxied connection after another.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
-    private const int MessageLengthBytes = 2;
-
     private readonly Services _services;
     private readonly TcpProxies _set;
-    private readonly FirstMessages _messages;
     private readonly RelayDirection _toBackend;
     private readonly RelayDirection _toClient;
+    private readonly TcpHandshake _handshake;
+    private readonly ClientQuestion _question;
     private readonly Timer _timer;
     private ProxyState _state = ProxyState.Ended;
     private ProxySide _client;
     private ProxySide _server;
-    private Backend? _backend;
-    private long _sessionsEnded;
-    private long _session;
-    private MessageTicket _asked;
-
-    /// <summary>What the backend had sent before it was asked answers nothing.</summary>
-    private long _wholeBefore;
-    private bool _hasName;
-    private bool _isRefused;
-    private int _tries;
-    private bool _wasFull;
-    private Duration _fullDelay;
-    private int _okBytes;
-    private uint _okFrame;
     private Instant _acceptedAt;
     private Instant _lastActivity;
 
@@ -88,19 +60,19 @@ internal sealed class TcpProxy : IStreamOwner
         Services services, TcpProxies set, FirstMessages messages, TcpClient client)
     {
         Client = client;
-        _messages = messages;
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
         _toBackend = new RelayDirection(services.Network);
         _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
+        _handshake = new TcpHandshake(services, set, this);
+        _question = new ClientQuestion(messages, _toBackend, _toClient);
         _timer = new Timer(OnTimerDue);
     }
 
     private enum ProxyState
     {
-        AwaitingRoom,
-        AwaitingOk,
+        ShakingHands,
         Relaying,
         Ended,
     }
@@ -127,8 +99,20 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>
     /// It waits for a backend that is suspect or whose session ended.
     /// </summary>
-    public bool ShouldLeave => _state == ProxyState.AwaitingOk
-        && (_backend!.IsSuspect || _backend.SessionsEnded != _sessionsEnded);
+    public bool ShouldLeave => IsShakingHands && _handshake.ShouldLeave;
+
+    /// <summary>No backend has taken it yet.</summary>
+    public bool IsShakingHands => _state == ProxyState.ShakingHands;
+
+    /// <summary>The stream to the backend; None while there is none.</summary>
+    public SocketHandle BackendStream => _server.Stream;
+
+    /// <summary>What goes to the backend; the handshake's bytes come first.</summary>
+    public RelayDirection ToBackend => _toBackend;
+
+    /// <summary>When its handshake must be over.</summary>
+    public Instant HandshakeEnd =>
+        _services.Standstill.Extend(_acceptedAt + Limits.TcpHandshakeTimeout);
 
     /// <summary>Bytes of memory that its queues have grown to.</summary>
     public int QueueMemory => _toBackend.Queue.Memory + _toClient.Queue.Memory;
@@ -144,25 +128,20 @@ internal sealed class TcpProxy : IStreamOwner
         Verify.That(_client.Stream.IsNone && _server.Stream.IsNone,
             "a connection begins without streams");
         (Id, Peer, Client) = (id, peer, client);
-        _state = ProxyState.AwaitingOk;
+        _state = ProxyState.ShakingHands;
         _client = new ProxySide { Stream = stream };
         WasRelayed = false;
-        _tries = 0;
-        _wasFull = false;
-        _fullDelay = Limits.FirstFullDelay;
         _acceptedAt = now;
         _lastActivity = now;
-        _asked = default;
-        _isRefused = false;
-        ForgetHandshake();
+        _handshake.Reset();
         _toBackend.Begin(source: stream);
-        _toBackend.KeepBack();
+        _question.Begin();
         _toClient.Begin(source: SocketHandle.None);
         _toClient.Sink = stream;
         _services.Owners.Add(stream, this);
         // Nothing is read yet, but a client that resets is let go at once.
         _services.Network.SetInterest(stream, Readiness.HangUp);
-        TryBackend(now, backend);
+        _handshake.Begin(now, backend);
     }
 
     /// <summary>
@@ -200,14 +179,12 @@ internal sealed class TcpProxy : IStreamOwner
         // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
-        if (ShouldLeave && _set.ChooseBetter(now, _backend!) is { } better)
-            Leave(now, better);
+        if (ShouldLeave && _set.ChooseBetter(now, _handshake.Backend!) is { } better)
+            _handshake.Leave(now, better);
         if (_state == ProxyState.Relaying)
             EndOrWait();
-        else if (_state == ProxyState.AwaitingOk)
+        else if (IsShakingHands)
             WaitForOk();
-        else if (_state == ProxyState.AwaitingRoom)
-            WaitFor(ref _client, Readiness.HangUp);
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
         return (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
@@ -217,7 +194,7 @@ internal sealed class TcpProxy : IStreamOwner
     public void End(Counter how, IoResult why)
     {
         Verify.That(_state != ProxyState.Ended, "a connection ends once");
-        if (_isRefused)
+        if (_question.IsRefused)
             how = Counter.ConnectionsQuarantined;
         var wasRelaying = _state == ProxyState.Relaying;
         _state = ProxyState.Ended;
@@ -265,183 +242,47 @@ internal sealed class TcpProxy : IStreamOwner
             side.Stream, side.IsHeld ? wanted & ~side.Pending : wanted);
     }
 
-    // ---- The handshake ----
+    // ---- For its handshake ----
 
-    private void TryBackend(Instant now, Backend backend)
+    /// <summary>A backend is asked: this is the stream to it.</summary>
+    public void TakeBackendStream(SocketHandle stream)
     {
-        _backend = backend;
-        _sessionsEnded = backend.SessionsEnded;
-        _session = backend.SessionNumber;
-        _services.Log.Write(new LogEvent.ConnectionOpened(Id, Peer, backend.Id));
-        var result = _services.Network.ConnectBackend(backend.PathBytes, out var stream);
-        if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
-        {
-            _set.OnWithoutResources(now, this, result);
-            End(Counter.ConnectionsWithoutResources, result);
-            return;
-        }
-        if (result.Status == IoStatus.WouldBlock)
-        {
-            OnFull(now, backend, result);
-            return;
-        }
-        _tries++;
-        if (!result.IsOk)
-        {
-            OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
-            return;
-        }
-        _state = ProxyState.AwaitingOk;
-        backend.OnConnectionWaits(now);
-        _services.Timers.Arm(_timer, HandshakeEnd);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
         _services.Owners.Add(stream, this);
-        FrameWriter.WriteInboundTcp(_toBackend.Queue, Peer);
-        WriteHandshake(now);
     }
 
-    /// <summary>Its accept queue is full: another is tried at once, the first time.</summary>
-    private void OnFull(Instant now, Backend full, IoResult why)
-    {
-        _state = ProxyState.AwaitingRoom;
-        _set.OnFull(now, this, full, why);
-        var isFirst = !_wasFull;
-        _wasFull = true;
-        if (isFirst && _set.ChooseBeside(now, full) is { } other)
-            TryBackend(now, other);
-        else
-            AwaitRoom(now, NextFullDelay());
-    }
-
-    /// <summary>How long it waits; the first delay is for the first time that it waits.</summary>
-    private Duration NextFullDelay()
-    {
-        var delay = _fullDelay;
-        _fullDelay = Duration.Min(delay + delay, Limits.LongestFullDelay);
-        return delay;
-    }
-
-    private void AwaitRoom(Instant now, Duration delay) => _services.Timers.Arm(
-        _timer, Instant.Min(now + delay, HandshakeEnd));
-
-    /// <summary>Asks another, or the same if there is none, or waits for one to be there.</summary>
-    private void TryAgain(Instant now)
-    {
-        var full = _backend!;
-        var next = _set.ChooseBeside(now, full)
-            ?? (full.State == BackendState.Healthy ? full : null);
-        if (next is not null)
-            TryBackend(now, next);
-        else
-            AwaitRoom(now, Limits.LongestFullDelay);
-    }
-
-    /// <summary>Waits no longer for its backend, which may never answer.</summary>
-    private void Leave(Instant now, Backend better)
-    {
-        DropBackendStream();
-        ForgetHandshake();
-        _services.Counters.Add(Counter.ConnectionsMoved);
-        // Who did not answer has not refused it.
-        _tries--;
-        TryBackend(now, better);
-    }
-
-    private void WriteHandshake(Instant now)
-    {
-        var written = _toBackend.OnSinkWritable();
-        if (written.Status != RelayStatus.Ok)
-        {
-            OnRefused(now, Fault.OfWrite(written.Why));
-            return;
-        }
-        WaitForOk();
-    }
-
-    private void WaitForOk()
-    {
-        WaitFor(ref _client, Readiness.HangUp);
-        WaitFor(ref _server,
-            _toBackend.WantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
-    }
-
-    private void OnHandshakeReady(Instant now, Readiness ready)
-    {
-        if ((ready & Readiness.Write) != 0 && _toBackend.WantsWrite)
-        {
-            var stream = _server.Stream;
-            WriteHandshake(now);
-            if (_state != ProxyState.AwaitingOk || _server.Stream != stream)
-                return;
-        }
-        if ((ready & (Readiness.Read | Readiness.HangUp)) != 0)
-            ReadOk(now);
-    }
-
-    private void ReadOk(Instant now)
-    {
-        Span<byte> ok = stackalloc byte[Frames.TypeBytes];
-        BinaryPrimitives.WriteUInt32LittleEndian(ok, _okFrame);
-        var result = _services.Network.Read(_server.Stream, ok[_okBytes..]);
-        if (result.Status == IoStatus.WouldBlock)
-            return;
-        if (!result.IsOk)
-        {
-            OnRefused(now, Fault.OfRead(result));
-            return;
-        }
-        _okFrame = BinaryPrimitives.ReadUInt32LittleEndian(ok);
-        _okBytes += result.Count;
-        if (_okBytes < Frames.TypeBytes)
-            return;
-        if (_okFrame != (uint)FrameType.InboundTcpOk)
-        {
-            OnRefused(now, new Fault(FaultCause.NotTcpOk, Detail: _okFrame));
-            return;
-        }
-        _state = ProxyState.Relaying;
-        WasRelayed = true;
-        _lastActivity = now;
-        ArmTimer();
-        _backend!.OnConnectionTaken(_sessionsEnded);
-        _set.OnRelaying(this, _backend);
-    }
-
-    /// <summary>This backend did not take it, and consumed nothing: try one more, or end.</summary>
-    private void OnRefused(Instant now, Fault why)
-    {
-        var refused = _backend!;
-        _set.OnRefused(now, this, refused, why);
-        DropBackendStream();
-        ForgetHandshake();
-        var next = _tries < Limits.TcpBackendTries
-            ? _set.ChooseAgain(now, refused)
-            : null;
-        if (next is null)
-        {
-            End(Counter.ConnectionsRefusedByBackend, why.Io);
-            return;
-        }
-        _services.Counters.Add(Counter.ConnectionsRetried);
-        TryBackend(now, next);
-    }
-
-    private void ForgetHandshake()
-    {
-        _toBackend.Queue.Clear();
-        _okBytes = 0;
-        _okFrame = 0;
-    }
-
-    private void DropBackendStream()
+    /// <summary>Closes the stream to the backend, if there is one.</summary>
+    public void DropBackendStream()
     {
         if (_server.Stream.IsNone)
             return;
         _services.Owners.Remove(_server.Stream);
         _services.Network.Close(_server.Stream);
         _server = default;
+    }
+
+    /// <summary>It has something to do then, whatever happens until then.</summary>
+    public void ArmTimer(Instant deadline) => _services.Timers.Arm(_timer, deadline);
+
+    /// <summary>Says what to wait for, for as long as no backend has taken it.</summary>
+    public void WaitForOk()
+    {
+        WaitFor(ref _client, Readiness.HangUp);
+        if (_server.Stream.IsNone)
+            return;
+        WaitFor(ref _server,
+            _toBackend.WantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
+    }
+
+    /// <summary>A backend took it.</summary>
+    public void BeginRelaying(Instant now)
+    {
+        _state = ProxyState.Relaying;
+        WasRelayed = true;
+        _lastActivity = now;
+        ArmTimer();
     }
 
     // ---- Relaying ----
@@ -458,8 +299,8 @@ internal sealed class TcpProxy : IStreamOwner
         var ready = TakePending(ref _server);
         if (ready == Readiness.None)
             return;
-        if (_state == ProxyState.AwaitingOk)
-            OnHandshakeReady(now, ready);
+        if (IsShakingHands)
+            _handshake.OnReady(now, _server.Stream, ready);
         else
             OnBackendReady(now, ready);
     }
@@ -488,14 +329,40 @@ internal sealed class TcpProxy : IStreamOwner
         var readBefore = _toClient.BytesRead;
         if ((ready & Readiness.Read) != 0)
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
-        if (!_asked.IsNone && _toClient.BytesRead > readBefore && IsAnswered)
-        {
-            _messages.OnAnswered(_asked);
-            _asked = default;
-        }
+        if (_toClient.BytesRead > readBefore)
+            _question.OnBackendRead();
         // A hang-up while bytes wait for the backend shows itself in the write.
         if (Settle(result, _toClient) && (ready & (Readiness.Write | Readiness.HangUp)) != 0)
             Settle(_toBackend.OnSinkWritable(), _toBackend);
+    }
+
+    /// <summary>Reads the client; whether the connection goes on.</summary>
+    private bool ReadClient(Instant now)
+    {
+        var readBefore = _toBackend.BytesRead;
+        var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
+        if (_toBackend.KeepsBack)
+            return Settle(result, _toBackend) && JudgeFirst(now);
+        if (_toBackend.BytesRead > readBefore && !_toBackend.IsSinkLost)
+            _question.OnMore(now, Peer, _handshake);
+        return Settle(result, _toBackend);
+    }
+
+    /// <summary>
+    /// Passes the first message on, or answers it in the backend's place, when it is time; whether
+    /// the connection goes on.
+    /// </summary>
+    private bool JudgeFirst(Instant now)
+    {
+        Span<byte> answer = stackalloc byte[ClientQuestion.MaxAnswerBytes];
+        var fate = _question.Judge(now, Peer, _handshake, answer, out var length);
+        if (fate == FirstMessageFate.IsAwaited)
+            return true;
+        if (fate == FirstMessageFate.IsPassedOn)
+            return Settle(_toBackend.PassOn(), _toBackend);
+        DropBackendStream();
+        _toBackend.LoseSink();
+        return Settle(_toClient.EndWith(answer[..length]), _toClient);
     }
 
     /// <summary>Ends the connection if a side failed; whether it goes on.</summary>
@@ -549,93 +416,17 @@ internal sealed class TcpProxy : IStreamOwner
         (from.WantsRead ? Readiness.Read : Readiness.None)
         | (to.WantsWrite ? Readiness.Write : Readiness.None);
 
-    // ---- What the client asks ----
-
-    /// <summary>What has a name is the first message; else all that was asked counts.</summary>
-    private bool IsAnswered => _hasName
-        ? _toClient.Whole > _wholeBefore
-        : _toClient.Whole >= _toBackend.Whole && !_toBackend.IsInside;
-
-    /// <summary>Reads the client; whether the connection goes on.</summary>
-    private bool ReadClient(Instant now)
-    {
-        var readBefore = _toBackend.BytesRead;
-        var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
-        if (_toBackend.KeepsBack)
-            return Settle(result, _toBackend) && JudgeFirst(now);
-        if (_toBackend.BytesRead > readBefore && !_toBackend.IsSinkLost)
-            Note(now, default);
-        return Settle(result, _toBackend);
-    }
-
-    /// <summary>
-    /// Looks at the first message as soon as it is whole, too long, or never will be whole; whether
-    /// the connection goes on.
-    /// </summary>
-    private bool JudgeFirst(Instant now)
-    {
-        Span<byte> kept = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
-        kept = kept[.._toBackend.PeekKept(kept)];
-        var isUnknown = kept.Length < MessageLengthBytes;
-        var length = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(kept);
-        var end = MessageLengthBytes + length;
-        var isPart = isUnknown || (length <= Limits.FirstMessageBytes && kept.Length < end);
-        if (isPart && !_toBackend.HasSourceEnded)
-            return true;
-        var message = isPart || kept.Length < end ? default : kept[MessageLengthBytes..end];
-        // A backend that spoke first, or ended, leaves no room for an answer of the balancer's.
-        if (!message.IsEmpty && _toClient.IsUntouched && _messages.IsRefused(now, message))
-            return Refuse(message);
-        if (!kept.IsEmpty)
-            Note(now, _toBackend.Kept == end ? message : default);
-        return Settle(_toBackend.PassOn(), _toBackend);
-    }
-
-    /// <summary>It is passed on: a first message that is alone, or whatever else.</summary>
-    private void Note(Instant now, ReadOnlySpan<byte> message)
-    {
-        _messages.Remove(_asked);
-        _hasName = !message.IsEmpty;
-        _wholeBefore = _toClient.Whole;
-        _asked = _messages.Add(now, new Asked
-        {
-            Client = Peer,
-            Backend = _backend!,
-            Session = _session,
-            HasName = _hasName,
-            Packet = message,
-        });
-    }
-
-    /// <summary>Answers it in the backend's place; whether the connection goes on.</summary>
-    private bool Refuse(ReadOnlySpan<byte> message)
-    {
-        _isRefused = true;
-        DropBackendStream();
-        _toBackend.LoseSink();
-        Span<byte> answer = stackalloc byte[MessageLengthBytes + Limits.FirstMessageBytes];
-        if (!DnsQuestion.IsQuery(message))
-            return Settle(_toClient.EndWith([]), _toClient);
-        var length = DnsQuestion.WriteError(
-            message, (byte)ResponseCode.Refused, answer[MessageLengthBytes..]);
-        BinaryPrimitives.WriteUInt16BigEndian(answer, (ushort)length);
-        return Settle(_toClient.EndWith(answer[..(MessageLengthBytes + length)]), _toClient);
-    }
-
     // ---- Its time ----
-
-    private Instant HandshakeEnd =>
-        _services.Standstill.Extend(_acceptedAt + Limits.TcpHandshakeTimeout);
 
     private Instant IdleEnd =>
         _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
 
-    private void ArmTimer() => _services.Timers.Arm(_timer, Instant.Min(
-        IdleEnd, _acceptedAt + _services.Options.TcpLifetime));
+    private void ArmTimer() =>
+        ArmTimer(Instant.Min(IdleEnd, _acceptedAt + _services.Options.TcpLifetime));
 
     /// <summary>It would be ended because nothing came for too long.</summary>
     private bool IsOverdue(Instant now) =>
-        (_state == ProxyState.AwaitingOk && now >= HandshakeEnd)
+        (IsShakingHands && !_handshake.AwaitsRoom && now >= HandshakeEnd)
         || (_state == ProxyState.Relaying && now >= IdleEnd);
 
     /// <summary>
@@ -643,9 +434,9 @@ internal sealed class TcpProxy : IStreamOwner
     /// </summary>
     private void Look(Instant now)
     {
-        if (_state == ProxyState.AwaitingOk)
+        if (IsShakingHands)
         {
-            ReadOk(now);
+            _handshake.ReadOk(now);
             return;
         }
         var (lastActivity, seen) = (_lastActivity, Seen);
@@ -675,10 +466,8 @@ internal sealed class TcpProxy : IStreamOwner
             return;
         if (_state != ProxyState.Relaying && now >= HandshakeEnd)
             End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
-        else if (_state == ProxyState.AwaitingRoom)
-            TryAgain(now);
-        else if (_state == ProxyState.AwaitingOk)
-            _services.Timers.Arm(_timer, HandshakeEnd);
+        else if (IsShakingHands)
+            _handshake.OnDeadline(now);
         else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= IdleEnd)

@@ -3,6 +3,8 @@
 // Binder does until it has its data. A tenth of a second later they are asked again; Resends does
 // that. An error that comes when the query is two seconds old is passed on as it is.
 //
+// Each has a copy of its packet made for it, since all of it lasts no longer than a restart.
+//
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
 // most; a query that waits here is in flight nowhere.
 

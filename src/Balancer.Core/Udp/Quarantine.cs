@@ -8,12 +8,20 @@
 // after two more deaths, or after one if it was sent to that backend after everything else.
 //
 // What TCP clients asked counts the same way, as far as it can be named (FirstMessages). If what
-// cannot be named was passed on last before a backend died, nobody is refused for that death. Nor
+// cannot be named was passed on last before a backend died, nobody is refused for that death, but
+// who was in flight at four, since such a message may be there at any time. Nor
 // is anybody if the death may be due to a query that is refused by now and was sent before: only
 // what was sent after it was refused can be charged then.
 //
-// What was answered lately needs a third death: when two backends are killed together, a name that
-// everybody asks is in flight on both. What was answered is known by every eighth answer.
+// What a backend's kernel never took it cannot have died of. What was answered lately needs a third
+// death, and backends that die at the same time count as one for it, unless it was sent to the next
+// after the first had died: a name that everybody asks is in flight wherever a backend is killed,
+// and on all when somebody kills all. What was answered is known by every eighth answer.
+//
+// A query may also hang a backend, which is then silent. Of what it was sent after the last query
+// that it answered, the first few are charged a moment later, if no other has answered them by
+// then. Such a query is refused when another backend hung, or died, of it before it was sent to
+// this one: it is never sent to a third, and whatever others ask is answered by the third.
 //
 // One at most is refused for one death, so a client cannot have other people's names refused by
 // sending them along. If the guess was wrong, the culprit ends another backend and is refused for
@@ -52,6 +60,9 @@ internal sealed class Quarantine
     /// <summary>What was sent until then is not refused for the death that is looked at.</summary>
     private Instant _hidden;
 
+    /// <summary>When the last was passed on that cannot be named.</summary>
+    private Instant _unread;
+
     /// <summary>When the last was sent for which there is no room among the cases.</summary>
     private Instant _unnamed;
 
@@ -69,24 +80,44 @@ internal sealed class Quarantine
 
         public Instant DiedAt;
 
+        /// <summary>The death that it was last looked for at.</summary>
+        public long LookedAt;
+
+        /// <summary>Of what is alike there, when the first was sent.</summary>
+        public Instant SentAt;
+
+        /// <summary>
+        /// When the last death that counts for it was; others may have followed at once.
+        /// </summary>
+        public Instant CountedAt;
+
         /// <summary>
         /// The deaths that it was in flight at, each within a minute of the one before: bit n is
         /// that with the number Death - n.
         /// </summary>
         public ulong History;
 
-        /// <summary>How long these backends outlived it, all together.</summary>
+        /// <summary>Those of them that do not count, since they were at the same time.</summary>
+        public ulong Together;
+
+        /// <summary>How long these backends outlived it, added up over the deaths.</summary>
         public Duration Outlived;
 
         /// <summary>How long the last of them did.</summary>
         public Duration OutlivedLast;
+
+        /// <summary>The longest of those that died at the same time as the last one.</summary>
+        public Duration OutlivedTogether;
+
+        /// <summary>A message over TCP was in flight at one of them.</summary>
+        public bool IsOverTcp;
 
         /// <summary>How long it was refused the last time; zero if it never was.</summary>
         public Duration Term;
 
         public Instant RefusedUntil;
 
-        public int Deaths => BitOperations.PopCount(History);
+        public int Deaths => BitOperations.PopCount(History & ~Together);
 
         /// <summary>When it is forgotten, if nothing comes before.</summary>
         public Instant RememberedUntil => Term > Duration.Zero
@@ -94,19 +125,58 @@ internal sealed class Quarantine
             : DiedAt + Limits.QuarantineMemory;
 
         /// <summary>Its history with bit n for the death with the number last - n.</summary>
-        public ulong HistoryAt(long last) =>
-            last - Death < Limits.QuarantineDeaths ? History << (int)(last - Death) : 0;
+        public ulong HistoryAt(long last) => Shifted(History, last);
 
-        /// <summary>It was in flight at one more death.</summary>
-        public void Begin(Instant now, long death)
+        /// <summary>As HistoryAt, of the deaths that do not count.</summary>
+        public ulong TogetherAt(long last) => Shifted(Together, last);
+
+        private ulong Shifted(ulong deaths, long last) =>
+            last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
+
+        /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
+        public void Begin(Instant now, long death, bool wasAnswered)
+        {
+            ForgetPaid(now, death);
+            var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
+                && now - CountedAt < Limits.LossDelay;
+            Add(now, death, countedAt: now, isTogether);
+        }
+
+        /// <summary>It may have hung a backend, which was suspect from then on.</summary>
+        public void BeginHang(Instant now, long death, Instant suspectedAt)
+        {
+            ForgetPaid(now, death);
+            // A copy of what hangs is sent when that is noticed, and not before.
+            Add(now, death, suspectedAt, isTogether: History != 0 && SentAt < CountedAt);
+        }
+
+        private void ForgetPaid(Instant now, long death)
         {
             // What was before its term has been paid for.
             var isOld = now - DiedAt > Limits.QuarantineMemory || DiedAt < RefusedUntil;
-            History = isOld ? 1 : HistoryAt(death) | 1;
-            Outlived = isOld ? Duration.Zero : Outlived;
-            OutlivedLast = Duration.Zero;
+            MoveTo(isOld ? Death + Limits.QuarantineDeaths : death);
+        }
+
+        private void Add(Instant now, long death, Instant countedAt, bool isTogether)
+        {
+            OutlivedLast = now - SentAt;
+            var before = isTogether ? OutlivedTogether : Duration.Zero;
+            OutlivedTogether = Duration.Max(before, OutlivedLast);
+            Outlived += OutlivedTogether - before;
+            History |= 1;
+            Together |= isTogether ? 1ul : 0;
+            CountedAt = isTogether ? CountedAt : countedAt;
             Death = death;
             DiedAt = now;
+        }
+
+        /// <summary>Forgets the deaths that are too many by then, with their share.</summary>
+        private void MoveTo(long death)
+        {
+            var deaths = Deaths;
+            (History, Together) = (HistoryAt(death), TogetherAt(death));
+            for (; deaths > Deaths; deaths--)
+                Outlived -= new Duration(Outlived.Nanoseconds / deaths);
         }
     }
 
@@ -129,10 +199,19 @@ internal sealed class Quarantine
     public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => now < _refusesUntil
         && _cases.TryGetValue(Of(query), out var found) && now < found.RefusedUntil;
 
-    /// <summary>A backend answered a query, so it is not what ends backends.</summary>
-    public void OnAnswered(ReadOnlySpan<byte> query)
+    /// <summary>
+    /// A backend answered a query, so it is not what ends backends. A truncated answer says nothing
+    /// of the same question over TCP, which is asked because of it.
+    /// </summary>
+    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated)
     {
         var fingerprint = Of(query);
+        if (isTruncated)
+        {
+            if (_cases.TryGetValue(fingerprint, out var found) && !found.IsOverTcp)
+                _cases.Remove(fingerprint);
+            return;
+        }
         _cases.Remove(fingerprint);
         if (IsSample)
             _answered[_sampled++ % _answered.Length] = fingerprint;
@@ -150,13 +229,63 @@ internal sealed class Quarantine
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
         _hidden = Instant.Zero;
+        _unread = Instant.Zero;
         _unnamed = Instant.Zero;
-        Charge(now, queries);
-        Charge(now, backend, messages);
-        if (FindCulprit(now) is { } culprit && culprit.Case.OutlivedLast < now - _hidden)
+        Look(now, queries);
+        Look(now, backend, messages);
+        foreach (var suspect in _suspects)
+        {
+            suspect.Case.Begin(
+                now, _deaths, _answeredLately.Contains(suspect.Fingerprint));
+        }
+        if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
+    }
+
+    /// <summary>
+    /// A backend hangs, and was suspect from then on; these are all messages that TCP clients sent.
+    /// If it hangs of one, or of a query, it answered nothing that it was sent after that.
+    /// </summary>
+    public void OnHang(Instant now, Instant suspectedAt, Backend backend,
+        LinkedList<FirstMessage> messages)
+    {
+        _deaths++;
+        ForgetOld(now);
+        var queries = backend.InFlight;
+        Span<int> first = stackalloc int[Limits.QuarantineHangs];
+        foreach (var index in first[..queries.Judge(first)])
+            Look(now, queries.SentAt(index), queries.PacketOf(index, _packet), index, null);
+        var isHidden = false;
+        foreach (var message in messages)
+        {
+            if (!message.IsAt(now, backend) || message.SentAt < queries.AnsweredAt)
+                continue;
+            if (message.HasName)
+                Look(now, message.SentAt, message.Packet, 0, message);
+            else
+                isHidden = true;
+        }
+        foreach (var suspect in _suspects)
+            suspect.Case.BeginHang(now, _deaths, suspectedAt);
+        foreach (var suspect in _suspects)
+        {
+            if (IsSureOf(in suspect, isHidden))
+                Convict(now, backend.Id, in suspect, queries);
+        }
+        _suspects.Clear();
+        ArmForget(now + Limits.QuarantineMemory);
+    }
+
+    /// <summary>
+    /// Whether enough backends hung or died of it; a term that it had counts as one.
+    /// </summary>
+    private bool IsSureOf(in Suspect suspect, bool isHidden)
+    {
+        var needed = isHidden ? Limits.QuarantineSureDeaths
+            : Array.IndexOf(_answered, suspect.Fingerprint) < 0 ? 2 : 3;
+        return suspect.Case.Deaths + (suspect.Case.Term > Duration.Zero ? 1 : 0) >= needed;
     }
 
     /// <summary>The balancer stops: no timer is left.</summary>
@@ -164,36 +293,39 @@ internal sealed class Quarantine
 
     // ---- Who was there ----
 
-    private void Charge(Instant now, InFlight queries)
+    private void Look(Instant now, InFlight queries)
     {
         queries.BeginWalk();
-        for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases; n++)
+        for (var n = 0; queries.Cursor != 0 && n < Limits.QuarantineCases;)
         {
             queries.Next(_packet, out var index, out var length);
+            if (!queries.WasTaken(index))
+                continue;
+            n++;
             var sentAt = queries.SentAt(index);
             var packet = _packet.AsSpan(0, length);
             if (!queries.IsAnswered(index))
-                Charge(now, sentAt, packet, index, null);
+                Look(now, sentAt, packet, index, null);
             else if (_cases.TryGetValue(Of(packet), out var found))
                 TryExcuse(now, found, sentAt);
         }
         queries.EndWalk();
     }
 
-    private void Charge(Instant now, Backend backend, LinkedList<FirstMessage> messages)
+    private void Look(Instant now, Backend backend, LinkedList<FirstMessage> messages)
     {
         foreach (var message in messages)
         {
             if (!message.IsAt(now, backend))
                 continue;
             if (message.HasName)
-                Charge(now, message.SentAt, message.Packet, 0, message);
+                Look(now, message.SentAt, message.Packet, 0, message);
             else
-                _hidden = Instant.Max(_hidden, message.SentAt);
+                _unread = Instant.Max(_unread, message.SentAt);
         }
     }
 
-    private void Charge(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
+    private void Look(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
         FirstMessage? message)
     {
         var fingerprint = Of(packet);
@@ -209,18 +341,13 @@ internal sealed class Quarantine
         }
         if (TryExcuse(now, found, sentAt))
             return;
-        if (found.Death != _deaths)
-        {
-            found.Begin(now, _deaths);
-            _suspects.Add(new Suspect(fingerprint, found, query, message));
-        }
+        found.IsOverTcp |= message is not null;
         // Of several that are alike, the backend met the oldest first.
-        var outlived = now - sentAt;
-        if (outlived > found.OutlivedLast)
-        {
-            found.Outlived += outlived - found.OutlivedLast;
-            found.OutlivedLast = outlived;
-        }
+        var isFirst = found.LookedAt != _deaths;
+        found.SentAt = isFirst ? sentAt : Instant.Min(found.SentAt, sentAt);
+        found.LookedAt = _deaths;
+        if (isFirst)
+            _suspects.Add(new Suspect(fingerprint, found, query, message));
     }
 
     /// <summary>
@@ -274,6 +401,10 @@ internal sealed class Quarantine
         return last;
     }
 
+    /// <summary>Whether it was sent after all that may hide somebody else.</summary>
+    private bool MayBeRefused(Case culprit) => culprit.SentAt > _hidden
+        && (culprit.SentAt > _unread || culprit.Deaths >= Limits.QuarantineSureDeaths);
+
     private static bool IsMoreSuspect(Case one, Case other) => one.Deaths != other.Deaths
         ? one.Deaths > other.Deaths
         : one.Outlived < other.Outlived;
@@ -309,7 +440,8 @@ internal sealed class Quarantine
         var history = other.HistoryAt(_deaths);
         return other.Term > Duration.Zero && other.Death != _deaths
             && (history & convict.History) != 0
-            && BitOperations.PopCount(history & ~convict.History) < 2;
+            && BitOperations.PopCount(history & ~other.TogetherAt(_deaths)
+                & ~convict.History) < 2;
     }
 
     private ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, _services.Options.HashKey);

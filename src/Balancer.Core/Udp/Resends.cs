@@ -114,7 +114,9 @@ internal sealed class Resends
         Verify.That(_lastEnded is not null, "a backend died when its session ended");
         if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
             return;
-        _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        if (!_lastEnded.WasJudged)
+            _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        _lastEnded = null;
     }
 
     /// <summary>
@@ -132,6 +134,10 @@ internal sealed class Resends
         WaitForFirst(now);
         return true;
     }
+
+    /// <summary>A backend hangs, and was suspect from then on.</summary>
+    public void OnHang(Instant now, Instant suspectedAt, Backend backend) =>
+        _quarantine.OnHang(now, suspectedAt, backend, _messages.InFlight);
 
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(Instant now, InFlight suspect)
@@ -203,6 +209,8 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
+            if (_lastEnded == lost.Queries)
+                _lastEnded = null;
             if (lost.Queries.Count > 0)
                 _kept.Enqueue(lost);
             else

@@ -5,7 +5,8 @@
 //
 // What always holds: a datagram is in exactly one counter, and so is a reply; nothing is
 // remembered of a source before its datagram has passed every check; a send that fails costs the
-// reply that it failed for, never the balancer and never the next one; nothing is allocated.
+// reply that it failed for, never the balancer and never the next one; nothing is allocated for a
+// query or a reply, unless that is an error of a cold backend, which is held (Holds).
 
 using System;
 

@@ -1,5 +1,6 @@
-// A question that ends whoever reads it, asked over UDP, over TCP and over both, while others have
-// a thousand queries a second in flight: how many backends it ends, and who is refused besides.
+// A question that ends, or hangs, whoever reads it, asked over UDP, over TCP and over both, while
+// others have a thousand queries a second in flight: how many backends it ends, and who is refused
+// besides.
 
 using System;
 using System.Collections.Generic;
@@ -40,6 +41,26 @@ public sealed class KillerTests
             refused => Assert.True(IsKiller(refused.Event.Query)));
     }
 
+    [Theory]
+    [InlineData(true, false, 6)]
+    [InlineData(false, true, 4)]
+    public void Hanger_HangsTwoBackendsAMinuteAndThenAtATerm(bool overUdp, bool overTcp, int most)
+    {
+        var scenario = World(overUdp, overTcp, hangs: true);
+
+        Assert.Null(ScenarioRun.Execute(scenario, _witness, new CheckSet(scenario)).Violation);
+
+        var hangs = _witness.Logged<LogEvent.BackendSuspected>().Select(logged => logged.At)
+            .Where(at => at < At(215)).ToList();
+        Assert.Equal(2, hangs.Count(at => at < At(60)));
+        // A copy of what came over UDP is sent before the first hang is judged.
+        Assert.InRange(hangs.Count, 3, most);
+        // What the second one read together with the culprit cannot be told from it.
+        var refused = _witness.Logged<LogEvent.QueryQuarantined>().ToList();
+        Assert.Contains(refused, one => one.Event.Query.AsSpan().IndexOf("hanger"u8) > 0);
+        Assert.InRange(refused.Count, 1, 2 * Limits.QuarantineHangs);
+    }
+
     [Fact]
     public void KillerBehindAnotherQuestion_HasNobodyRefused()
     {
@@ -64,7 +85,7 @@ public sealed class KillerTests
     private static bool IsKiller(byte[] query) =>
         query.AsSpan().IndexOf("killer"u8) > 0;
 
-    private static Scenario World(bool overUdp, bool overTcp) => new()
+    private static Scenario World(bool overUdp, bool overTcp, bool hangs = false) => new()
     {
         Seed = 3,
         HealAt = At(215),
@@ -79,13 +100,14 @@ public sealed class KillerTests
             .. Enumerable.Range(0, Hosts).Select(Busy),
             new UdpClientPlan(400, Ipv4.From(10, 3, 0, 1), Retries: false,
                 overUdp ? [.. Times(1.3).Select(at => new QueryPlan(
-                    at, 4000, QueryKind.Killer, 0))] : []),
+                    at, 4000, QueryKind.Killer, hangs ? DnsQuestions.FirstHanger : 0))] : []),
         ],
         TcpClients =
         [
             .. Times(1.7).Where(_ => overTcp).Select((at, n) => new TcpClientPlan(
                 1000 + n, Ipv4.From(10, 5, 0, 1), (ushort)(10_000 + n), at, Queries: 1,
-                ChunkBytes: 65_536, TcpManner.Proper, Duration.Zero, Killer: 1)),
+                ChunkBytes: 65_536, TcpManner.Proper, Duration.Zero,
+                Killer: 1 + (hangs ? DnsQuestions.FirstHanger : 0))),
         ],
     };
 

@@ -112,6 +112,50 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
+    /// <summary>It is asked over TCP because the answer over UDP was truncated.</summary>
+    [Theory]
+    [InlineData(0x02, 1)]
+    [InlineData(0x00, 0)]
+    public void TruncatedAnswerOverUdpInBetween_ClearsNothing(byte flag, int begun)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            Ask(1, Killer);
+            var asked = _backends.SelectMany(backend => backend.Queries).Last();
+            var reply = asked.Payload.ToArray();
+            reply[2] |= (byte)(0x80 | flag);
+            foreach (var backend in _backends.Where(backend => backend.Queries.Contains(asked)))
+                backend.Reply(Client(1), reply);
+            Run(0.01);
+            Assert.Equal(n + 1, Count(Counter.RepliesSent));
+            AskOverTcp(1, Killer);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(begun, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void TruncatedAnswerToWhatWasAskedOverUdpOnly_ClearsIt()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            Ask(1, Killer);
+            var victim = _backends.Single(backend => backend.Control is { } control
+                && backend.Queries.Any(query => query.Session == control));
+            Kill(victim);
+            var asked = _backends.SelectMany(backend => backend.Queries).MaxBy(query => query.At)!;
+            var reply = asked.Payload.ToArray();
+            reply[2] |= 0x82;
+            SimBackend.Reply(asked, reply);
+            Run(0.01);
+            Assert.Equal(n + 1, Count(Counter.RepliesSent));
+            Kill(_backends.Single(backend => backend.Queries.Contains(asked)));
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
     [Fact]
     public void AnswerInPart_ClearsNothing()
     {
@@ -225,6 +269,25 @@ public sealed class FirstMessagesTests : CoreTest
         }
 
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>Whoever sends something behind another message hides nobody for long.</summary>
+    [Fact]
+    public void MessageBehindAnother_HidesOthersForThreeDeaths()
+    {
+        for (var n = 0; n < 4; n++)
+        {
+            Assert.Equal(0, Count(Counter.QuarantinesBegun));
+            AskOverTcp(1, Killer);
+            var client = Connect(1);
+            client.Send([.. Framed(QueryFor("first")), .. Framed(QueryFor("behind"))]);
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Ask(1, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
     }
 
     [Fact]

@@ -338,6 +338,203 @@ public sealed class QuarantineTests : CoreTest
         AssertRefused(Killer, true);
     }
 
+    [Fact]
+    public void NeverTakenByTheKernel_IsNotCharged()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var victim = BackendOf(1, QueryFor($"other{n}"));
+            Answer(QueryFor($"other{n}"));
+            victim.Crash();
+            // Forwarded in the turn that sees the end, so it is in the session's queue only.
+            Ask(1, QueryFor("innocent"));
+            Assert.Equal(n, Count(Counter.ResendsAfterLoss));
+            victim.Rebind();
+            Run(0.1);
+            Assert.Equal(n + 1, Count(Counter.ResendsAfterLoss));
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AllKilledAtOnceAgainAndAgain_ANameThatAllAskIsNotRefused()
+    {
+        AnswerOften(QueryFor("popular"));
+        for (var n = 0; n < 2; n++)
+        {
+            AskAll(QueryFor("popular"));
+            Assert.All(_backends.Values,
+                backend => Assert.True(Has(backend, QueryFor("popular"))));
+            KillAll();
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void OnTwoAtOnceAndNeverAnswered_IsRefused()
+    {
+        AskAll(Killer);
+        KillAll();
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnsweredLatelyAndOnAllAtOnceThreeTimes_IsRefused()
+    {
+        AnswerOften(Killer);
+        for (var n = 0; n < 3; n++)
+        {
+            AskAll(Killer);
+            KillAll();
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void DeathsAtOnce_TheLongestLifeCountsOnce()
+    {
+        // The innocent query outlives the killer on the first of them alone.
+        AnswerOften(QueryFor("innocent"));
+        AnswerOften(Killer);
+        for (var n = 0; n < 3; n++)
+        {
+            Ask(1, QueryFor("innocent"));
+            Run(0.1);
+            AskAll(Killer);
+            AskAll(QueryFor("innocent"));
+            KillAll();
+        }
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void AskedAgainAtOnceAndTheNextDies_CountsForEach()
+    {
+        AnswerOften(Killer);
+        // A client that hears of the end at once asks again at once.
+        for (var n = 0; n < 3; n++)
+        {
+            var client = Enumerable.Range(10 * n + 1, 9).First(client =>
+                BackendOf(client, QueryFor($"c{client}")).Control is not null);
+            BackendOf(client, Killer).Crash();
+            Run(0.001);
+        }
+        Run(0.1);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    // ---- Hangs ----
+
+    [Fact]
+    public void HangsTwoBackends_IsRefusedWhenAskedAgain()
+    {
+        HangWith(Killer);
+        Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        var third = _backends.Values.Single(backend => backend.Reads);
+
+        Ask(1, Killer);
+
+        Assert.False(Has(third, Killer));
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void HangsWhileOthersAsk_AloneIsRefused()
+    {
+        HangWith(Killer, isBusy: true);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+        Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
+    }
+
+    /// <summary>Nobody can tell the two apart until one of them is answered.</summary>
+    [Fact]
+    public void HangsBehindAQueryThatNobodyAnswers_BothAreRefusedUntilOneIsAnswered()
+    {
+        var first = BackendOf(1, QueryFor("slow"));
+        var slow = first.Queries[^1];
+        HangWith(Killer);
+        AssertRefused(QueryFor("slow"), true);
+        AssertRefused(Killer, true);
+
+        first.Resume();
+        SimBackend.Reply(slow, slow.Payload);
+        Run(0.01);
+
+        AssertRefused(QueryFor("slow"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void TwoStoppedAtOnceWhileOthersAsk_NobodyIsRefused()
+    {
+        foreach (var backend in _backends.Values)
+            backend.EchoesQueries = true;
+        for (var n = 0; n < 50; n++)
+            AskAll(QueryFor($"n{n % 5}"));
+        foreach (var backend in _backends.Values.Take(2))
+            backend.Hang();
+        for (var n = 0; n < 100; n++)
+        {
+            for (var client = 1; client <= 3; client++)
+                Ask(client, QueryFor($"n{(n + client) % 5}"));
+            Run(0.01);
+        }
+
+        Assert.Equal(2, Count(Counter.BackendsSuspected));
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AllStoppedAtOnce_TheNameThatAllAskIsNotRefused()
+    {
+        AskAll(QueryFor("popular"));
+        foreach (var backend in _backends.Values)
+            backend.Hang();
+        Run(3);
+
+        Assert.Equal(3, Count(Counter.BackendsSuspected));
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnswerAfterAll_ClearsWhatIsRefusedForAHang()
+    {
+        var first = BackendOf(1, Killer);
+        var asked = first.Queries[^1];
+        HangWith(null);
+        AssertRefused(Killer, true);
+        first.Resume();
+        SimBackend.Reply(asked, asked.Payload);
+        Run(0.01);
+
+        AssertRefused(Killer, false);
+    }
+
+    [Fact]
+    public void HungAndThenKilled_CountsOnce()
+    {
+        var first = BackendOf(1, Killer);
+        first.Hang();
+        Run(0.25);
+        Answer(QueryFor("nothing"));
+        Assert.Equal(1, Count(Counter.BackendsSuspected));
+        Kill(first);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
     // ---- Wrong guesses ----
 
     [Fact]
@@ -460,7 +657,7 @@ public sealed class QuarantineTests : CoreTest
         var quarantine = new Quarantine(services);
         var queries = new InFlight(services, new QueryPairs(), quarantine);
         var died = Instant.Zero + Seconds(5);
-        queries.Add(died, new Query(Client(1), Ipv4.Any, died), Killer);
+        queries.Add(died, new Query(Client(1), Ipv4.Any, died), Killer, 0);
         var wanted = () => Enumerable.Range(0, 80).Count(_ => quarantine.WantsAnswer());
         Assert.Equal(10, wanted());
 
@@ -541,6 +738,59 @@ public sealed class QuarantineTests : CoreTest
         if (rebinds)
             victim.Rebind();
         Run(0.1);
+    }
+
+    /// <summary>
+    /// Asks a query, and whoever reads it hangs, for a second and a half. When it is busy, six
+    /// others ask a hundred times a second meanwhile, and are answered by those that live.
+    /// </summary>
+    private void HangWith(byte[]? query, bool isBusy = false)
+    {
+        var answered = _backends.Values.ToDictionary(backend => backend, _ => 0);
+        var all = query ?? Killer;
+        if (query is not null)
+            Ask(1, query);
+        for (var n = 0; n < 150; n++)
+        {
+            foreach (var backend in _backends.Values.Where(backend => backend.Reads))
+            {
+                for (; answered[backend] < backend.Queries.Count; answered[backend]++)
+                {
+                    var asked = backend.Queries[answered[backend]];
+                    if (asked.Payload.AsSpan(2).SequenceEqual(all.AsSpan(2)))
+                    {
+                        backend.Hang();
+                        break;
+                    }
+                    if (isBusy)
+                        SimBackend.Reply(asked, asked.Payload);
+                }
+            }
+            for (var client = 1; client <= 6 && isBusy; client++)
+                Ask(client, QueryFor($"other{n}of{client}"));
+            Run(isBusy ? 0.004 : 0.01);
+        }
+    }
+
+    /// <summary>So often that it is remembered as answered lately.</summary>
+    private void AnswerOften(byte[] query)
+    {
+        for (var n = 0; n < Limits.QuarantineSample; n++)
+        {
+            Ask(1, query);
+            Answer(query);
+        }
+    }
+
+    /// <summary>All die in one turn, and are back soon.</summary>
+    private void KillAll()
+    {
+        foreach (var backend in _backends.Values)
+            backend.Crash();
+        Run(0.05);
+        foreach (var backend in _backends.Values)
+            backend.Rebind();
+        Run(2);
     }
 
     private void Answer(byte[] query)
