@@ -50,7 +50,7 @@ public sealed record Scenario
 
     public ImmutableArray<FaultPlan> Faults { get; init; } = [];
 
-    /// <summary>The scenario with more faults, in the order of time, and more UDP clients.</summary>
+    /// <summary>The scenario with more faults, in order of time, and more clients.</summary>
     internal Scenario Adding(
         IEnumerable<FaultPlan> faults, IEnumerable<UdpClientPlan> clients) => this with
         {

@@ -157,7 +157,9 @@ public sealed class LoadBalancer : IBackendReports
             case NetworkEventKind.StatusRequested:
                 // What was gathered in this turn goes first, so that what is logged adds up.
                 _udp.Flush(now);
-                CountDropped();
+                // A request while a report goes on begins none.
+                if (!_status.HasWork)
+                    CountDropped();
                 _status.Start(now);
                 break;
             case NetworkEventKind.StopRequested:

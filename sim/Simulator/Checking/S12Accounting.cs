@@ -1,7 +1,7 @@
 // Claims that every number that the core exports equals an independent recount: all counters in
 // every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
-// remote's snapshot tells at the end, and every 4,096th turn. And that what backends were given adds
-// up to what was forwarded and sent again.
+// remote's snapshot tells at the end, and every 4,096th turn. And that what backends were given
+// adds up to what was forwarded and sent again.
 //
 // The lines of the log are held to the same: each tells what happened, by its true names and
 // numbers, in the turn in which it happened, and so does the status report that an operator asks

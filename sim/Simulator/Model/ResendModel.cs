@@ -275,13 +275,13 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>A session's are done, as the log has it.</summary>
     public void FinishTo(LogEvent.QueriesResent logged)
     {
-        if (model.Life.IsStopDue
-            || (model.Life.IsStopping && !HasUnsent && _waiting.Count > 0))
-        {
+        if (model.Life.IsStopDue)
             LoseAll();
-        }
         while (!model.Lines.IsOwed(logged) && TryStep())
             model.Arrivals.ReportUntold();
+        // A stop does not wait for what finds nobody, be it found out in this very turn.
+        if (!model.Lines.IsOwed(logged) && model.Life.IsStopping && !HasUnsent)
+            LoseAll();
     }
 
     /// <summary>Looks at the next one; false if none is left for this turn.</summary>

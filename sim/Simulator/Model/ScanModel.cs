@@ -23,6 +23,7 @@ internal sealed class ScanModel(ReferenceModel model)
     private bool _isOwed;
     private bool _isToldLate;
     private Instant _waitsSince;
+    private Instant _lastTurnAt;
 
     /// <summary>The scan that is open has entries that can be read now.</summary>
     public bool HasWork => _isOpen && !_isWaiting;
@@ -69,7 +70,8 @@ internal sealed class ScanModel(ReferenceModel model)
         if (isWaiting)
             OnWaits();
         else if (isAgain && !_isOpen)
-            _again |= model.Now >= _due;
+            // If its own time came in this very turn, that is served after what was told.
+            _again |= _lastTurnAt >= _due;
         // One that failed is over already, and what asked for another came behind it.
         if (!_isOpen && _again)
             _due = model.Now + SpecifiedLimits.ScanDelay;
@@ -125,6 +127,7 @@ internal sealed class ScanModel(ReferenceModel model)
 
     public void OnTurnEnded(int timers)
     {
+        _lastTurnAt = model.Now;
         if (_isOwed && !model.Life.HasStopped)
             model.Report(Finding.Scan, "the directory answered, and the scan does not go on");
         if (_isWaiting && !_isToldLate && !model.Life.HasStopped

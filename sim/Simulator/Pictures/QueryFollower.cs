@@ -1,8 +1,9 @@
 // Owns the following of UDP queries through a run: from the client into the balancer, into which
 // backend's stream, and back out. A query is known by its source and its first two bytes, which
 // are its id. A retry has the same, so that which attempt is meant is told by where it can be: what
-// is written to a stream was received in this turn, or since the stream has had bytes waiting; what
-// is sent to a client was read from the stream that its attempt went to. Then it is the oldest.
+// is written to a stream was received in this turn, or since the stream has had bytes waiting, or
+// else has waited for a backend; what is sent to a client was read from the stream that its attempt
+// went to. Then it is the oldest.
 //
 // What always holds: each datagram of a client is one mark, lost on its way or not; one that is in
 // no stream by the end of the run is explained by the counters that rose in the turn that received
@@ -190,15 +191,18 @@ internal sealed class QueryFollower(Story story)
         Instant now, Session session, Endpoint source, ReadOnlySpan<byte> payload)
     {
         var since = session.WaitsSince ?? _turn;
-        var found = Find(source, payload, mark =>
-            mark.Received != Instant.Never && mark.Turn >= since
-            && mark.Forwarded == Instant.Never && mark.Dropped == null);
+        // What was in the queue of a backend that died unread is written to another one later.
+        var found = Find(source, payload, mark => IsToBeForwarded(mark) && mark.Turn >= since)
+            ?? Find(source, payload, IsToBeForwarded);
         if (found is null)
             return;
         found.Forwarded = now;
         found.Backend = session.Lane;
         found.Session = session;
     }
+
+    private static bool IsToBeForwarded(QueryMark mark) => mark.Received != Instant.Never
+        && mark.Forwarded == Instant.Never && mark.Dropped == null;
 
     private QueryMark NewMark(Instant now, in ClientDatagram datagram)
     {

@@ -15,8 +15,8 @@
 // was given twenty queries and more, for two seconds, and answered none, fails for ten seconds, or
 // until it answers one, and so for twice as long each time; its clients are not with it then.
 //
-// What always holds: a backend fails only with a record, or mute, and the timer is armed exactly while it
-// fails; an answer costs a few nanoseconds and allocates nothing.
+// What always holds: a backend fails only with a record, or mute, and the timer is armed exactly
+// while it fails; an answer costs a few nanoseconds and allocates nothing.
 
 using System;
 

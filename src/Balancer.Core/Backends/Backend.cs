@@ -186,8 +186,8 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     private bool IsStuck => _session.IsStuck || _refusedQuery;
 
     /// <summary>
-    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up, and
-    /// it has not just given an error as its only kind of answer.
+    /// It answered a probe since its hello; without probes, that is longer ago than the warm-up,
+    /// and it has not just given an error as its only kind of answer.
     /// </summary>
     public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered
         : now >= _warmAt && !_answers.IsDistrusted(now);

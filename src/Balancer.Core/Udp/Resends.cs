@@ -88,8 +88,8 @@ internal sealed class Resends
     public bool HasWork { get; private set; }
 
     /// <summary>
-    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again; but for
-    /// those that find no backend, which nobody can wait for.
+    /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again; but
+    /// not those that find no backend, which nobody can wait for.
     /// </summary>
     public bool HasUnsent => _lost.Count > 0 || _holds.Count > 0;
 

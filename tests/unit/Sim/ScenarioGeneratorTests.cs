@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 2468549280118500749)]
+    [InlineData(1, Profile.Swarm, 889547149271054295)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
     [InlineData(3, Profile.Restart, 11008629084956237952)]
-    [InlineData(4, Profile.Tcp, 5132984097395858006)]
+    [InlineData(4, Profile.Tcp, 4928378196976443722)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 
