@@ -19,6 +19,7 @@ internal sealed class ScanModel(ReferenceModel model)
     private bool _isOpen;
     private bool _again;
     private bool _wasAsked;
+    private bool _wasAskedBehind;
     private bool _isWaiting;
     private bool _isOwed;
     private bool _isToldLate;
@@ -40,7 +41,9 @@ internal sealed class ScanModel(ReferenceModel model)
     /// <summary>The operator asked.</summary>
     public void AtOnce()
     {
-        _again |= _isOpen;
+        // What the directory answered in this turn is read first, and that scan may be over then.
+        _wasAskedBehind = _isOwed;
+        _again |= _isOpen && !_isOwed;
         _wasAsked = !_isOpen;
     }
 
@@ -76,6 +79,9 @@ internal sealed class ScanModel(ReferenceModel model)
         if (!_isOpen && _again)
             _due = model.Now + SpecifiedLimits.ScanDelay;
         _again &= _isOpen;
+        _again |= _wasAskedBehind && _isOpen;
+        _wasAsked |= _wasAskedBehind && !_isOpen;
+        _wasAskedBehind = false;
     }
 
     /// <summary>The directory was asked and has not answered yet.</summary>

@@ -114,8 +114,11 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.Phase = Silence.Phases.Waiting;
         silence.Since = model.Now;
         silence.Wait = time;
-        if (silence.DueAt == Instant.Never)
+        if (silence.DueAt == Instant.Never
+            || silence.DueAt > model.Now + SpecifiedLimits.SilenceTime)
+        {
             LookAgain(silence);
+        }
     }
 
     /// <summary>A read brought a byte or more.</summary>

@@ -179,7 +179,8 @@ internal sealed class Suspicion
         _phase = Phase.Waiting;
         _since = now;
         _wait = time;
-        if (!_timer.IsArmed)
+        // After a standstill it is armed for later.
+        if (!_timer.IsArmed || _timer.Deadline > now + Limits.SilenceTime)
             _timers.Arm(_timer, now + Limits.SilenceTime);
     }
 
