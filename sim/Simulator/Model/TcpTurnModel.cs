@@ -4,7 +4,8 @@
 // on them all is reckoned from the bytes that visits read and a price for each.
 //
 // What always holds: no visit is counted that was none, so what is reckoned is never too much; a
-// connection that goes on unasked, because a read came full, is not known to wait.
+// connection that goes on unasked, because a read came full or a backend's state changed, is not
+// known to wait.
 
 using System.Collections.Generic;
 using Balancer.Core;
@@ -70,6 +71,12 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     {
         if (connection.IsWaiting)
             Visit(connection);
+        else if (connection != _visited
+            && _clients.TryGetValue(connection.From.Address, out var client))
+        {
+            // It was looked at because a backend's state changed, and that was its client's turn.
+            client.Since = _visits;
+        }
     }
 
     private void Visit(ExpectedConnection connection)
