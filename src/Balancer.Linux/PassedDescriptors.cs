@@ -74,6 +74,8 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         var count = LibC.RecvMsg(fd, &message, C.MSG_DONTWAIT | C.MSG_CMSG_CLOEXEC);
         if (count >= 0 && message.ControlLength >= (nuint)sizeof(ControlHeader))
             hasPassed = CloseAll(message.ControlLength);
+        // Where there was no room for all of them, the kernel closed the rest.
+        hasPassed |= count >= 0 && (message.Flags & C.MSG_CTRUNC) != 0;
         return count;
     }
 
@@ -114,13 +116,7 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         var bytes = Math.Min(header->Length, controlBytes) - (nuint)sizeof(ControlHeader);
         var passed = (int*)(_control + sizeof(ControlHeader));
         for (nuint i = 0; i < bytes / sizeof(int); i++)
-        {
-            // A close that has nothing to wait for keeps nobody waiting.
-            var linger = default(Linger);
-            _ = LibC.SetSockOpt(
-                passed[i], C.SOL_SOCKET, C.SO_LINGER, &linger, (uint)sizeof(Linger));
             Close(passed[i]);
-        }
         return true;
     }
 

@@ -63,7 +63,7 @@ internal static class SessionChecks
         foreach (var at in session.Heartbeats)
         {
             // A balancer that stood still after it read its clock is early by that.
-            if (at - last < EarliestNs && !MayBeSilent(session, at)
+            if (at - last < EarliestNs && !MayOneBeSilent(seen, at)
                 && !RealChecks.WasInTrouble(seen, -1, last, at))
                 return FailHeartbeat(seen, session, last, at, "was sent a heartbeat");
             last = at;
@@ -81,6 +81,15 @@ internal static class SessionChecks
         }
         return null;
     }
+
+    /// <summary>
+    /// When one may hang, all are asked; a TCP connection that waits for its backend shows that too.
+    /// </summary>
+    private static bool MayOneBeSilent(Observations seen, long at) =>
+        seen.Sessions().Any(session => MayBeSilent(session, at))
+        || seen.Connections.Any(connection => connection.ConnectedAt <= at
+            && connection.Got.Count == 0
+            && (connection.EndedAt == 0 || connection.EndedAt > at - JustNowNs));
 
     /// <summary>
     /// Whether the balancer may have had no byte for 100 ms with a query in flight: one was read
@@ -148,7 +157,7 @@ internal static class SessionChecks
         long until, string what) => RealChecks.Fail(seen, "S8", until,
             $"backend {RealChecks.Name(seen, session.Backend)} {what} from "
             + $"{RealChecks.Moment(seen, from)} to {RealChecks.Moment(seen, until)}; it is due 5 s"
-            + " after the hello, then 5 s after each answer, and when it is silent about a query",
+            + " after the hello, then 5 s after each answer, and when one is silent about a query",
             session.Backend);
 
     public static Violation? Attribution(Observations seen)

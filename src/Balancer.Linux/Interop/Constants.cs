@@ -44,6 +44,7 @@ internal static class C
     internal const int TCP_KEEPINTVL = 5;
     internal const int TCP_KEEPCNT = 6;
 
+    internal const int MSG_CTRUNC = 0x8;
     internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_NOSIGNAL = 0x4000;
@@ -113,6 +114,7 @@ internal static class C
     internal const int AT_STATX_DONT_SYNC = 0x4000;
     internal const ulong RESOLVE_CACHED = 0x20;
     internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_NLINK = 0x4;
     internal const uint STATX_MTIME = 0x40;
     internal const uint STATX_INO = 0x100;
     internal const uint STATX_BTIME = 0x800;

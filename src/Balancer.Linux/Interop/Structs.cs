@@ -124,6 +124,7 @@ internal struct ResourceLimit
 internal struct FileStatus
 {
     [FieldOffset(0)] internal uint Mask;
+    [FieldOffset(16)] internal uint Links;
     [FieldOffset(28)] internal ushort Mode;
     [FieldOffset(32)] internal ulong Inode;
     [FieldOffset(80)] internal long BirthSeconds;

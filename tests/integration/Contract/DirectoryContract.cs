@@ -72,6 +72,17 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
+    public void Look_SocketThatAScanSawWasUnlinked_IsNotFound()
+    {
+        using var socket = _world.Listen("5301");
+        Assert.Single(Scan());
+        _world.Delete("5301");
+        Assert.Equal(IoStatus.NotFound, Directory.Look("5301"u8).Status);
+        using var next = _world.Listen("5301");
+        Assert.True(Directory.Look("5301"u8).IsOk);
+    }
+
+    [Fact]
     public void Scan_ManyEntries_ListsEachOnce()
     {
         var names = Enumerable.Range(0, 2000)

@@ -78,7 +78,8 @@ public sealed class ReplyDropTests : IDisposable
     public void ReplyOfUpTo1500Bytes_IsSentAsItIs(int bytes)
     {
         var payload = new byte[bytes];
-        Array.Fill(payload, (byte)0xa5);
+        // A response, and no SERVFAIL or REFUSED, which would be held.
+        Array.Fill(payload, (byte)0xa0);
         AnswerTheQuery(payload);
         _session.Write(Frame.Reply(_query, payload));
 
