@@ -1,5 +1,5 @@
 // Owns the standing session to one backend while it lasts: the stream, the bytes that wait for it,
-// and the frames that come out of it. Which frame may come when is Backend's business.
+// and the frames that come out of it. Which frame may come when is BackendSession's business.
 //
 // What always holds: queries leave ControlReserveBytes of the queue free, and at most one hello and
 // one heartbeat wait, so both always fit, whatever the backend does; a flush is one write, or two

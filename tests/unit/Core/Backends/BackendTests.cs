@@ -1,4 +1,4 @@
-// Backend: its states, heartbeats, faults and back-off (docs/behaviour.md, section 3).
+// A backend and its session: states, heartbeats, faults, back-off (docs/behaviour.md, section 3).
 
 using System.Linq;
 using Balancer.Core;
