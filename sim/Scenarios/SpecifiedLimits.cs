@@ -192,6 +192,9 @@ public static class SpecifiedLimits
     /// </summary>
     public static readonly Duration ShareMemory = Seconds(10);
 
+    /// <summary>Of the oldest queries, how many are looked at for that.</summary>
+    public const int LooksForMute = 64;
+
     /// <summary>For how long nothing is answered by who is mute.</summary>
     public static readonly Duration VainTime = Seconds(2);
 

@@ -463,10 +463,16 @@ public static class Limits
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
     /// <summary>
-    /// For how long a backend answers none of its queries, of which there are LeastAnswers, until
-    /// it is mute, if another answers. Ours: longer than a recursive query takes.
+    /// For how long a backend answers no query, while LeastAnswers that are as old are in flight,
+    /// until it is mute, if another answers. Ours: longer than a recursive query takes.
     /// </summary>
     public static readonly Duration VainTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// Of the oldest queries in flight so many are looked at for those. Ours: what is in flight may
+    /// be what no backend answers, and a look takes microseconds so.
+    /// </summary>
+    public const int MuteLooks = 64;
 
     /// <summary>
     /// How long a backend is mute at most: AnswerMemory first, and twice as long each time. Ours.

@@ -88,12 +88,12 @@ internal static class EventWords
             ("answers", e.Answers), ("other_be_id", e.Other.Value),
             ("other_failed", e.OtherFailed), ("other_answers", e.OtherAnswers)));
         Say((LogEvent.BackendMute e) => new(
-            $"backend {e.Id} answered none of the last {e.Queries} queries, and others answer"
+            $"backend {e.Id} answers no query, of {e.Queries} in flight, and others answer"
             + " theirs; its clients go to other backends",
             ("be_id", e.Id.Value), ("be_path", e.Path), ("queries", e.Queries)));
         Say((LogEvent.BackendNoLongerFailing e) => new(
             $"backend {e.Id} is no longer failing after {Rounded(e.Lasted)}: "
-            + (e.Answers == 0 ? "it gave no more answers"
+            + (e.Answers == 0 ? "no recent answers are on record"
                 : $"{e.Failed} of its last {e.Answers} answers were SERVFAIL or REFUSED"),
             ("be_id", e.Id.Value), ("be_path", e.Path), ("failed", e.Failed),
             ("answers", e.Answers), ("failing_s", Seconds(e.Lasted))));

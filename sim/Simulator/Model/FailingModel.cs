@@ -35,10 +35,13 @@ internal sealed class AnswerList
     /// </summary>
     public Instant ErredUntil { get; private set; }
 
-    public void Note(Instant now, bool isFailure)
+    public void Note(Instant now, int code)
     {
-        HasGood |= !isFailure;
-        ErredUntil = HasGood ? Instant.Zero : now + SpecifiedLimits.DistrustTime;
+        HasGood |= code is 0 or 3;
+        if (HasGood)
+            ErredUntil = Instant.Zero;
+        else if (code == 2)
+            ErredUntil = now + SpecifiedLimits.DistrustTime;
     }
 
     public int Count => _failures.Count;
@@ -57,29 +60,16 @@ internal sealed class AnswerList
     /// <summary>It fails because it answers nothing.</summary>
     public bool IsMute { get; set; }
 
-    /// <summary>Queries that it was given and left, and since when.</summary>
-    public int Left { get; private set; }
-
-    public Instant LeftSince { get; private set; }
-
     /// <summary>How often it was mute since it answered a query.</summary>
     public int TimesMute { get; set; }
 
     /// <summary>When it last answered a query; null for never.</summary>
     public Instant? AnsweredAt { get; private set; }
 
-    public void OnGiven(Instant now)
-    {
-        LeftSince = Left == 0 ? now : LeftSince;
-        Left++;
-    }
-
     public void OnAnswered(Instant now)
     {
-        (Left, TimesMute, AnsweredAt) = (0, 0, now);
+        (TimesMute, AnsweredAt) = (0, now);
     }
-
-    public void ForgetLeft() => Left = 0;
 
     public void Add(Instant now, bool isFailure)
     {
@@ -118,7 +108,7 @@ internal sealed class FailingModel(ReferenceModel model)
         if (reply.Length < 12)
             return;
         var isFailure = AnswerList.IsError(reply);
-        session.Given.Note(model.Now, isFailure);
+        session.Given.Note(model.Now, reply[3] & 0xf);
         if (model.Resends.IsStarting(session))
             return;
         session.Given.Add(model.Now, isFailure);
@@ -130,15 +120,15 @@ internal sealed class FailingModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Something of it was read: who answers none of 20 queries for two seconds is mute, if another
-    /// answers that clients can go to.
+    /// Something of it was read: who answered nothing for two seconds, and has 20 queries that are
+    /// older and that anybody would answer, is mute, if another answers that clients can go to.
     /// </summary>
     public void OnWasRead(ExpectedSession session)
     {
         var answers = session.Given;
-        if (session.IsRetired || answers.Left < SpecifiedLimits.AnswersToJudgeBy
-            || answers.FailingSince != null
-            || model.Now < answers.LeftSince + SpecifiedLimits.VainTime
+        if (session.IsRetired || answers.FailingSince != null || model.Scenario.Kernel.Probe
+            || (answers.AnsweredAt is { } last && model.Now < last + SpecifiedLimits.VainTime)
+            || Left(session) < SpecifiedLimits.AnswersToJudgeBy
             || !model.Policy.Backends.Any(other => other != session.Backend
                 && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
                     IsFailing: false, Session.Given.AnsweredAt: { } at }
@@ -148,7 +138,7 @@ internal sealed class FailingModel(ReferenceModel model)
         }
         model.Counters.Add(Counter.BackendsFailing);
         model.Lines.Owe(new LogEvent.BackendMute(
-            session.Backend.Name, session.Backend.Path, answers.Left));
+            session.Backend.Name, session.Backend.Path, session.InFlight.Count));
         answers.IsMute = true;
         answers.FailingSince = model.Now;
         var time = new Duration(
@@ -158,6 +148,13 @@ internal sealed class FailingModel(ReferenceModel model)
         model.Resends.OnSuspected(session);
         model.Connections.Handshakes.OnBackendsChanged();
     }
+
+    /// <summary>Of its oldest queries, those that are old and that anybody would answer.</summary>
+    private int Left(ExpectedSession session) => session.InFlight.OldestFirst
+        .Take(SpecifiedLimits.LooksForMute)
+        .TakeWhile(query => model.Now >= query.SentAt + SpecifiedLimits.VainTime)
+        .Count(query => query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
+            && query.Question != null);
 
     public static void OnSessionOver(ExpectedSession session)
     {
@@ -223,13 +220,14 @@ internal sealed class FailingModel(ReferenceModel model)
     private void End(ExpectedSession session)
     {
         var answers = session.Given;
+        if (answers.IsMute && !session.Silence.IsSuspect)
+            model.Resends.EndWalk(session);
         model.Counters.Add(Counter.BackendsNoLongerFailing);
         model.Lines.Owe(new LogEvent.BackendNoLongerFailing(session.Backend.Name,
             session.Backend.Path, answers.Failed, answers.Count,
             model.Now - answers.FailingSince!.Value));
         answers.FailingSince = null;
         answers.IsMute = false;
-        answers.ForgetLeft();
         answers.DueAt = Instant.Never;
     }
 

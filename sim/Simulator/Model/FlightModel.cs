@@ -154,6 +154,8 @@ internal sealed class FlightModel
 
     public ExpectedQuery? Newest => _queries.Last?.Value;
 
+    public IEnumerable<ExpectedQuery> OldestFirst => _queries;
+
     /// <summary>All of them, the one that was sent last first.</summary>
     public List<ExpectedQuery> NewestFirst
     {

@@ -123,7 +123,6 @@ internal sealed class QueryModel(ReferenceModel model)
         backend.UdpQueries++;
         Enter(session, query);
         model.Suspicion.OnQuery(session);
-        session.Given.OnGiven(model.Now);
         return true;
     }
 

@@ -51,6 +51,11 @@ internal sealed class ResendModel(ReferenceModel model)
 
         public Queue<ExpectedQuery> Waiting { get; } = new();
 
+        /// <summary>The first was looked at; and since then a backend said hello.</summary>
+        public bool HasBegun { get; set; }
+
+        public bool IsAnotherThere { get; set; }
+
         public BackendId Id => backend.Name;
 
         /// <summary>The stop itself ended the session, and no record is owed.</summary>
@@ -96,7 +101,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         !session.IsRetired && AnswerList.IsError(reply)
-        && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
+        && !HasAnswered(session) && (IsStarting(session) || HasAnotherAnswered(session))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count < SpecifiedLimits.MostHeld;
@@ -203,6 +208,8 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>Somebody is there who may take what found nobody.</summary>
     public void OnHealthy()
     {
+        foreach (var lost in _lost)
+            lost.IsAnotherThere = lost.HasBegun;
         while (_waiting.TryDequeue(out var waiting))
             TakeUp(waiting);
         LookAgain();
@@ -211,6 +218,7 @@ internal sealed class ResendModel(ReferenceModel model)
     private void TakeUp(Lost waiting)
     {
         (waiting.AsOf, waiting.DueAt) = (model.Now, model.Now);
+        (waiting.HasBegun, waiting.IsAnotherThere) = (false, false);
         while (waiting.Waiting.TryDequeue(out var query))
             waiting.Queries.Enqueue(query);
         _lost.Enqueue(waiting);
@@ -301,6 +309,7 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         while (_left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
         {
+            lost.HasBegun = true;
             if (lost.Queries.TryDequeue(out var query))
             {
                 _left--;
@@ -310,7 +319,10 @@ internal sealed class ResendModel(ReferenceModel model)
             _lost.Dequeue();
             if (lost.Waiting.Count > 0)
             {
-                _waiting.Enqueue(lost);
+                if (lost.IsAnotherThere)
+                    TakeUp(lost);
+                else
+                    _waiting.Enqueue(lost);
                 continue;
             }
             model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));

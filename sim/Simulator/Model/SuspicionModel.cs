@@ -258,6 +258,8 @@ internal sealed class SuspicionModel(ReferenceModel model)
             session.Silence.Since = model.Now;
             session.Silence.Phase = Silence.Phases.Asked;
             Ask(session);
+            session.Silence.DueAt = model.Now
+                + SpecifiedLimits.SilenceTime + SpecifiedLimits.SilenceTime;
         }
     }
 

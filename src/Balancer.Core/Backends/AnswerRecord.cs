@@ -2,8 +2,8 @@
 // REFUSED. A backend that has lost its database says hello, answers heartbeats, and fails every
 // query; this is how that shows without a probe.
 //
-// A session that has given nothing but errors is not trusted with clients for a second after each:
-// so it is tried, by one query a second or so, until it has something to answer with.
+// A session that has given no good answer yet is not trusted with clients for a second after each
+// SERVFAIL: so it is tried about once a second, until it has something to answer with.
 //
 // Alone the share means nothing: a name that nobody serves is REFUSED everywhere. So a backend
 // fails when its share is far above another's, and no longer when it is near all of them again;
@@ -11,9 +11,11 @@
 // gets no clients any more would never get any again otherwise. It fails for ten seconds at least,
 // so that no client can make it change all the time.
 //
-// A backend may also answer heartbeats and no query, or with ids that nobody asked with. One that
-// was given twenty queries and more, for two seconds, and answered none, fails for ten seconds, or
-// until it answers one, and so for twice as long each time; its clients are not with it then.
+// A backend may also answer heartbeats and no query, or with ids that nobody asked with. When
+// twenty queries that any backend answers are in flight for two seconds and it answered none in
+// that time, it fails for ten seconds, or until it answers one, and so for twice as long each time;
+// its clients are not with it then. InFlight looks for those twenty; what no Binder answers, since
+// it cannot be read, is none of them, or any client could have a backend avoided.
 //
 // What always holds: a backend fails only with a record, or mute, and the timer is armed exactly
 // while it fails; an answer costs a few nanoseconds and allocates nothing.
@@ -32,8 +34,6 @@ internal sealed class AnswerRecord
     private Instant _lastAt;
     private Instant _distrustedUntil;
     private Instant _answeredAt = Instant.Zero - Limits.AnswerMemory;
-    private Instant _vainSince;
-    private int _inVain;
     private Duration _muteTime = Limits.AnswerMemory;
 
     /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
@@ -54,9 +54,6 @@ internal sealed class AnswerRecord
 
     /// <summary>It fails because it answers no query at all.</summary>
     public bool IsMute { get; private set; }
-
-    /// <summary>Queries that it was given since it answered one.</summary>
-    public int InVain => _inVain;
 
     /// <summary>Since when; means something while IsFailing.</summary>
     public Instant FailingSince { get; private set; }
@@ -80,25 +77,20 @@ internal sealed class AnswerRecord
             && Failed * 100 >= Limits.FailingMargin * Answers;
     }
 
-    /// <summary>It gave an answer that is neither SERVFAIL nor REFUSED.</summary>
+    /// <summary>
+    /// It gave an answer of somebody who has data: NOERROR or NXDOMAIN. NOTIMP and FORMERR need none.
+    /// </summary>
     public bool HasGood { get; private set; }
 
     /// <summary>
-    /// Its last answer is an error, no longer ago than Limits.DistrustTime, and it has given no
-    /// other: it may have nothing to answer with.
+    /// It gave SERVFAIL no longer ago than Limits.DistrustTime, and no good answer yet: it may have
+    /// nothing to answer with. REFUSED may be right, so no client can use it to keep others away.
     /// </summary>
     public bool IsDistrusted(Instant now) => !HasGood && now < _distrustedUntil;
 
-    /// <summary>It was given a query.</summary>
-    public void OnQuery(Instant now)
-    {
-        if (_inVain++ == 0)
-            _vainSince = now;
-    }
-
-    /// <summary>Whether it has answered none of so many queries for so long.</summary>
-    public bool AnswersNothing(Instant now) => _inVain >= Limits.LeastAnswers && !IsFailing
-        && now - _vainSince >= Limits.VainTime;
+    /// <summary>Whether it does not fail and has answered no query for a while.</summary>
+    public bool MayBeMute(Instant now) =>
+        !IsFailing && now - _answeredAt >= Limits.VainTime;
 
     /// <summary>Whether it answered a query lately.</summary>
     public bool AnswersAtAll(Instant now) => now - _answeredAt < Limits.AnswerMemory;
@@ -115,17 +107,17 @@ internal sealed class AnswerRecord
     /// <summary>A reply of it answered a query; true if it was mute.</summary>
     public bool OnMatch(Instant now)
     {
-        _inVain = 0;
         _answeredAt = now;
         _muteTime = Limits.AnswerMemory;
         return IsMute;
     }
 
     /// <summary>It answered so, whether that is to be remembered or not.</summary>
-    public void OnAnswer(Instant now, bool isFailure)
+    public void OnAnswer(Instant now, ResponseCode code)
     {
-        HasGood |= !isFailure;
-        _distrustedUntil = now + Limits.DistrustTime;
+        HasGood |= code is ResponseCode.NoError or ResponseCode.NameError;
+        if (code == ResponseCode.ServerFailure)
+            _distrustedUntil = now + Limits.DistrustTime;
     }
 
     /// <summary>Whether there are answers enough to compare with.</summary>
@@ -161,7 +153,6 @@ internal sealed class AnswerRecord
     {
         _timers.Disarm(_timer);
         (IsFailing, IsMute) = (false, false);
-        _inVain = 0;
     }
 
     /// <summary>The session ended or was replaced: the next one has a clean record.</summary>

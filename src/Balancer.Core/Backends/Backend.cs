@@ -162,14 +162,17 @@ internal sealed class Backend
     /// </summary>
     public bool IsWarm(Instant now) => _session.IsWarm(now);
 
+    /// <summary>It answers none of many queries that any backend answers.</summary>
+    public bool AnswersNothing(Instant now) => _session.AnswersNothing(now);
+
     /// <summary>A query or a probe had a good answer on this session.</summary>
     public bool HasGoodAnswer => _session.HasGoodAnswer;
 
     /// <summary>
     /// An error of it says nothing yet: it is starting, or has given nothing else and another has.
     /// </summary>
-    public bool MayErr(Instant now) => _session.IsStarting(now)
-        || (!HasGoodAnswer && _reports.HasAnotherAnswers(this));
+    public bool MayErr(Instant now) => !HasGoodAnswer
+        && (_session.IsStarting(now) || _reports.HasAnotherAnswers(this));
 
     // ---- What it is given ----
 
@@ -230,7 +233,7 @@ internal sealed class Backend
     public void BeginMute(Instant now)
     {
         _services.Counters.Add(Counter.BackendsFailing);
-        _services.Log.Write(new LogEvent.BackendMute(Id, Path, Answers.InVain));
+        _services.Log.Write(new LogEvent.BackendMute(Id, Path, InFlight.Count));
         Answers.BeginMute(now);
         _reports.OnSuspected(now, InFlight);
     }
@@ -238,6 +241,9 @@ internal sealed class Backend
     /// <summary>They are like the others' again, or are forgotten.</summary>
     public void EndFailing(Instant now)
     {
+        // What a suspect backend has goes on being copied.
+        if (IsMute && !IsSuspect)
+            InFlight.EndWalk();
         Answers.EndFailing();
         _services.Counters.Add(Counter.BackendsNoLongerFailing);
         _services.Log.Write(new LogEvent.BackendNoLongerFailing(

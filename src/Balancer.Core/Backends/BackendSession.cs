@@ -253,7 +253,6 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             return false;
         }
         _suspicion.OnQuery(now);
-        _answers.OnQuery(now);
         _flushList.Add(this);
         return true;
     }
@@ -343,7 +342,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
             _suspicion.OnRead(now);
-            if (_answers.AnswersNothing(now))
+            if (AnswersNothing(now))
                 _reports.OnDoubt(now, _backend);
             return frames;
         }
@@ -351,6 +350,12 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _backend.OnFault(now, Fault.OfRead(result));
         return 0;
     }
+
+    /// <summary>
+    /// It answers none of many queries that any backend answers; with probes, they tell.
+    /// </summary>
+    public bool AnswersNothing(Instant now) => !_prober.IsOn && _answers.MayBeMute(now)
+        && _control.InFlight.AreUnanswered(now - Limits.VainTime, Limits.LeastAnswers);
 
     private int ReadFrames(Instant now, ReadOnlySpan<byte> input)
     {
@@ -422,7 +427,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!DnsQuestion.HasHeader(reply))
             return;
         var isFailure = DnsQuestion.IsFailure(reply);
-        _answers.OnAnswer(now, isFailure);
+        _answers.OnAnswer(now, DnsQuestion.CodeOf(reply));
         // What it says while it starts is not held against it.
         if (!IsStarting(now) && _answers.Add(now, isFailure))
             _reports.OnDoubt(now, _backend);

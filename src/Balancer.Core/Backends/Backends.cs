@@ -162,7 +162,7 @@ internal sealed class Backends
     public void Judge(Instant now, Backend backend)
     {
         var answers = backend.Answers;
-        if (answers.AnswersNothing(now))
+        if (backend.AnswersNothing(now))
         {
             if (AnotherAnswers(now, backend))
                 backend.BeginMute(now);

@@ -40,6 +40,9 @@ internal static class DnsQuestion
     public static bool IsFailure(ReadOnlySpan<byte> reply) => HasHeader(reply)
         && (reply[3] & 0xf) is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
 
+    /// <summary>What a reply that has a header says that became of its query.</summary>
+    public static ResponseCode CodeOf(ReadOnlySpan<byte> reply) => (ResponseCode)(reply[3] & 0xf);
+
     /// <summary>Whether a reply says that there is more, to be asked for over TCP.</summary>
     public static bool IsTruncated(ReadOnlySpan<byte> reply) =>
         HasHeader(reply) && (reply[2] & 0x02) != 0;

@@ -256,6 +256,30 @@ internal sealed class InFlight
         return count;
     }
 
+    /// <summary>
+    /// Whether so many of the oldest were sent by then that any backend answers: they have opcode
+    /// QUERY and a question that can be read.
+    /// </summary>
+    public bool AreUnanswered(Instant sentBy, int least)
+    {
+        if (Count < least)
+            return false;
+        Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
+        var left = least;
+        var looks = Limits.MuteLooks;
+        for (var link = _oldest; link != 0 && left > 0 && looks > 0; looks--)
+        {
+            ref var entry = ref _entries[link - 1];
+            if (entry.SentAt > sentBy)
+                return false;
+            var query = PacketOf(link - 1, packet);
+            if (DnsQuestion.IsQuery(query) && DnsQuestion.LengthOf(query) > 0)
+                left--;
+            link = entry.Newer;
+        }
+        return left == 0;
+    }
+
     private void Clear(in Entry entry, bool isTruncated)
     {
         if (IsInOneBlock(in entry))

@@ -161,7 +161,8 @@ internal sealed class Suspicion
         _since = now;
         _phase = Phase.Asked;
         _wasAsked = true;
-        _timers.Arm(_timer, now + Limits.SilenceTime);
+        // It owes nothing, so a short pause is no more to it than to any other.
+        _timers.Arm(_timer, now + Limits.SilenceTime + Limits.SilenceTime);
         _watched.AskForHeartbeat(now);
     }
 

@@ -16,22 +16,27 @@ internal sealed class Forwarding(Remotes remotes)
 {
     /// <summary>
     /// Gives a query to a backend that was chosen for it, or to another if that takes no more for
-    /// now; to which, or null if none takes it.
+    /// now; to which, or null if none takes it. One whose session has it already (`inFlight`) is
+    /// not among the others.
     /// </summary>
-    public Backend? TryForward(
-        Instant now, Backend first, in Query query, ReadOnlySpan<byte> packet) =>
-        first.TryForward(now, in query, packet) ? first : TryOthers(now, first, in query, packet);
+    public Backend? TryForward(Instant now, Backend first, in Query query,
+        ReadOnlySpan<byte> packet, InFlight? inFlight = null) =>
+        first.TryForward(now, in query, packet)
+            ? first : TryOthers(now, first, in query, packet, inFlight);
 
     /// <summary>As TryForward, when the first has just refused it.</summary>
-    public Backend? TryOthers(
-        Instant now, Backend first, in Query query, ReadOnlySpan<byte> packet)
+    public Backend? TryOthers(Instant now, Backend first, in Query query,
+        ReadOnlySpan<byte> packet, InFlight? inFlight = null)
     {
         var asked = first;
         for (var goesOn = true; goesOn;)
         {
             var other = Choose(now, in query);
-            if (other is null || other == first || other == asked || IsInVain(other, in query))
+            if (other is null || other == first || other == asked || IsInVain(other, in query)
+                || other.InFlight == inFlight)
+            {
                 break;
+            }
             goesOn = other.IsAtEase;
             if (other.TryForward(now, in query, packet))
                 return other;

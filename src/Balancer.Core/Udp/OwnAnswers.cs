@@ -15,7 +15,9 @@ namespace Balancer.Core;
 /// <summary>The error of an answer, as DNS numbers it (RFC 1035, 4.1.1).</summary>
 internal enum ResponseCode : byte
 {
+    NoError = 0,
     ServerFailure = 2,
+    NameError = 3,
     Refused = 5,
 }
 

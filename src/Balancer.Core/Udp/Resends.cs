@@ -79,6 +79,9 @@ internal sealed class Resends
         /// <summary>They are being looked at.</summary>
         public bool HasBegun { get; set; }
 
+        /// <summary>A backend said hello since that began.</summary>
+        public bool IsAnotherThere { get; set; }
+
         public long Resent { get; set; }
 
         public long Lost { get; set; }
@@ -100,10 +103,10 @@ internal sealed class Resends
     public void OnSessionLost(Instant now, BackendId id, InFlight queries)
     {
         _lastEnded = queries;
-        if (queries.Count == 0)
-            return;
         // It may be among the suspects still; what it has is looked at when its delay is over.
         queries.EndWalk();
+        if (queries.Count == 0)
+            return;
         _lost.Enqueue(new Loss(id, queries, now));
         WaitForFirst(now);
     }
@@ -151,6 +154,8 @@ internal sealed class Resends
     /// <summary>A backend is healthy: it may take what found none.</summary>
     public void OnHealthy(Instant now, ReadOnlySpan<Backend> backends)
     {
+        foreach (var lost in _lost)
+            lost.IsAnotherThere = true;
         while (_kept.TryDequeue(out var kept))
             LookAgain(now, kept);
         OnAtEase(now, backends);
@@ -200,8 +205,10 @@ internal sealed class Resends
         while (left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= now)
         {
             if (!lost.HasBegun)
+            {
                 lost.Queries.BeginWalk();
-            lost.HasBegun = true;
+                (lost.HasBegun, lost.IsAnotherThere) = (true, false);
+            }
             if (lost.Queries.Cursor != 0)
             {
                 left--;
@@ -211,10 +218,12 @@ internal sealed class Resends
             _lost.Dequeue();
             if (_lastEnded == lost.Queries)
                 _lastEnded = null;
-            if (lost.Queries.Count > 0)
-                _kept.Enqueue(lost);
-            else
+            if (lost.Queries.Count == 0)
                 LogDone(lost);
+            else if (lost.IsAnotherThere)
+                LookAgain(now, lost);
+            else
+                _kept.Enqueue(lost);
         }
         while (_copiesAt <= now && _cutShort.TryDequeue(out var waiting))
         {
@@ -409,7 +418,7 @@ internal sealed class Resends
         }
         var pair = _pairs.Make();
         var copy = query with { Pair = pair, WasResent = true };
-        if (_forwarding.TryForward(now, other, in copy, packet) is null)
+        if (_forwarding.TryForward(now, other, in copy, packet, suspect) is null)
         {
             _pairs.Discard(pair);
             return;
