@@ -1,9 +1,11 @@
 // Claims that every core backend is healthy within 65 s of the healing, or of the end of a stall
-// that outlasts it: a hello's 30 s, the longest back-off's 32 s, and 3 to spare.
+// that outlasts it, or of the last time that a query hung one: a hello's 30 s, the longest
+// back-off's 32 s, and 3 to spare.
 //
 // It knows by the hellos that were read; the core's own view must agree. Backends whose path is too
 // long to be connected to are owed nothing.
 
+using System;
 using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Model;
@@ -17,6 +19,7 @@ internal sealed class L2Healthy() : Check("L2")
 
     private readonly HashSet<int> _healthy = [];
     private Instant _due = Instant.Never;
+    private Instant _hungUntil;
     private bool _isJudged;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
@@ -25,6 +28,7 @@ internal sealed class L2Healthy() : Check("L2")
             return;
         if (_due == Instant.Never)
             _due = now + Owed;
+        _due = Instant.Max(_due, _hungUntil + Owed);
         foreach (var backend in Model.Policy.Backends)
         {
             if (backend is { IsCore: true, Stage: Stage.Healthy }
@@ -35,6 +39,12 @@ internal sealed class L2Healthy() : Check("L2")
         }
         if (now > _due + Model.Lateness)
             Judge(now);
+    }
+
+    public override void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes)
+    {
+        if (DnsQuestions.FindKiller(bytes) is >= 0 and var at && DnsQuestions.IsHanger(bytes[at..]))
+            _hungUntil = now + DnsQuestions.HangTime;
     }
 
     private void Note(ExpectedBackend backend, LoadBalancer core)
