@@ -559,6 +559,7 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
     void ISuspect.OnTrusted(Instant now, Duration suspect)
     {
         _services.Timers.Disarm(_hang);
+        _session.InFlight.OnTrusted();
         _session.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(Id, Path, suspect));
@@ -567,7 +568,14 @@ internal sealed class Backend : IStreamOwner, ISessionReader, ISuspect, IProbed
 
     private void OnHangDue(Instant now)
     {
-        if (IsSilent)
+        if (!IsSilent)
+            return;
+        var spared = _services.Standstill.ExtendShort(now);
+        if (now - _hang.Deadline > Limits.LatenessAllowed || _turn.IsReadable)
+            _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
+        else if (spared > now)
+            _services.Timers.Arm(_hang, spared);
+        else
             _reports.OnHang(now, _suspectedAt, this);
     }
 
