@@ -6,8 +6,8 @@
 // sent to the backend that died. Whoever is refused has a list of the deaths that this is for, and
 // is let go when another is refused who was there at so many of these that one is left at most.
 //
-// What always holds: one query at most is refused for one death; what a backend answered has no
-// case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
+// What always holds: one query at most is refused for a death or a hang; what was answered has
+// no case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
 
 using System;
 using System.Collections.Generic;
