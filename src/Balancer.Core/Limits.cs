@@ -414,8 +414,8 @@ public static class Limits
     public static readonly Duration QuarantineHangTime = Duration.FromMilliseconds(300);
 
     /// <summary>
-    /// Queries that may have hung a backend, the first that nobody answered. Ours: what it had read
-    /// together with the culprit.
+    /// Queries over UDP and TCP that may have hung a backend, the first that nobody answered. Ours:
+    /// what it had read together with the culprit.
     /// </summary>
     public const int QuarantineHangs = 16;
 

@@ -6,8 +6,8 @@
 // sent to the backend that died. Whoever is refused has a list of the deaths that this is for, and
 // is let go when another is refused who was there at so many of these that one is left at most.
 //
-// What always holds: one query at most is refused for one death; what a backend answered has no
-// case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
+// What always holds: one query at most is refused for a death or a hang; what was answered has
+// no case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
 
 using System;
 using System.Collections.Generic;
@@ -45,6 +45,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         /// <summary>When the last one that counts was.</summary>
         public Instant CountedAt { get; set; }
+
+        /// <summary>Who it was.</summary>
+        public int CountedOn { get; set; }
 
         /// <summary>The longest life of those that died together then.</summary>
         public Duration OutlivedThen { get; set; }
@@ -165,7 +168,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 var first = same.Min(suspect => suspect.SentAt);
                 present.Add((same.First(), first));
-                Charge(same.Key, first, isAnswered: answered.Contains(same.Key));
+                Charge(same.Key, first, backend, isAnswered: answered.Contains(same.Key));
                 _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
             }
             else
@@ -196,15 +199,28 @@ internal sealed class QuarantineModel(ReferenceModel model)
         asks = asks.FindAll(ask => ask.SentAt >= since);
         var needed = asks.Exists(ask => ask.Message == null) ? SpecifiedLimits.SureDeaths : 0;
         var all = session.InFlight.Unanswered(session.Written)
-            .Where(query => query.Pair is not { IsAnswered: true })
-            .Take(SpecifiedLimits.FirstOfAHang)
-            .Select(query => new Suspect(
-                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false))
-            .Concat(asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
-                KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true)))
-            .ToArray();
-        var charged = new List<Suspect>();
-        foreach (var same in all.GroupBy(suspect => suspect.Key))
+            .Take(SpecifiedLimits.RefusalCases)
+            .Select(query => (query.Pair is { IsAnswered: true }, new Suspect(
+                KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false)))
+            .Concat(asks.Where(ask => ask.Message != null).Select(ask => (false, new Suspect(
+                KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true))));
+        var first = new List<Suspect>();
+        var excused = Instant.Zero;
+        foreach (var (isAnswered, suspect) in all.OrderBy(one => one.Item2.SentAt.Nanoseconds))
+        {
+            if (first.Count == SpecifiedLimits.FirstOfAHang)
+                break;
+            if (!isAnswered)
+                first.Add(suspect);
+            // It was sent before that was known, and may be what hangs this one.
+            if (_cases.TryGetValue(suspect.Key, out var late) && model.Now < late.RefusedUntil)
+            {
+                excused = Instant.Max(excused, suspect.SentAt);
+                excused = Instant.Max(excused, late.RefusedUntil - late.Term);
+            }
+        }
+        var charged = new List<(Suspect Suspect, Instant SentAt)>();
+        foreach (var same in first.GroupBy(suspect => suspect.Key))
         {
             var isKnown = _cases.TryGetValue(same.Key, out var known);
             if (isKnown ? model.Now < known!.RefusedUntil
@@ -212,17 +228,18 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 continue;
             }
-            charged.Add(same.First());
-            Charge(same.Key, same.Min(suspect => suspect.SentAt), session.Silence.SuspectSince);
+            charged.Add((same.First(), same.First().SentAt));
+            Charge(same.Key, same.First().SentAt, session.Backend, session.Silence.SuspectSince);
             _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
         }
-        foreach (var suspect in charged)
-        {
-            var held = _cases[suspect.Key];
-            var enough = Math.Max(needed, _remembered.Contains(suspect.Key) ? 3 : 2);
-            if (held.Counted + (held.WasRefused ? 1 : 0) >= enough)
-                Convict(session.Backend, suspect);
-        }
+        // One only, which is the one that it reached first.
+        var culprit = charged.FindIndex(one => one.SentAt > excused && IsSure(one.Suspect.Key));
+        if (culprit >= 0)
+            Convict(session.Backend, charged[culprit].Suspect);
+
+        bool IsSure(string key) =>
+            _cases[key].Counted + (_cases[key].WasRefused ? 1 : 0)
+                >= Math.Max(needed, _remembered.Contains(key) ? 3 : 2);
     }
 
     private readonly record struct Suspect(
@@ -295,8 +312,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
     }
 
-    private void Charge(
-        string key, Instant sentAt, Instant? suspectSince = null, bool isAnswered = false)
+    private void Charge(string key, Instant sentAt, ExpectedBackend backend,
+        Instant? suspectSince = null, bool isAnswered = false)
     {
         if (!_cases.TryGetValue(key, out var held))
             _cases.Add(key, held = new Case());
@@ -307,8 +324,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
             held.Outlived = Duration.Zero;
         }
         // What all ask is everywhere when backends die together, so another died of it only if it
-        // was sent since; what hangs is copied as soon as that is noticed.
-        var isSame = held.Deaths.Count > 0 && (suspectSince != null ? sentAt < held.CountedAt
+        // was sent since; what hangs is copied as soon as that is noticed, and hangs another.
+        var isSame = held.Deaths.Count > 0 && (suspectSince != null
+            ? sentAt < held.CountedAt || backend.Id == held.CountedOn
             : isAnswered && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
         var longest = model.Now - sentAt;
@@ -320,6 +338,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         else
         {
             held.CountedAt = suspectSince ?? model.Now;
+            held.CountedOn = backend.Id;
         }
         held.Deaths.Add((_deaths, !isSame));
         held.OutlivedThen = longest;

@@ -173,9 +173,23 @@ internal sealed class SuspicionModel(ReferenceModel model)
     /// <summary>It is suspect for a while; if it is silent, something may have hung it.</summary>
     public void OnHangDue(ExpectedSession session)
     {
-        session.Silence.HangAt = Instant.Never;
-        if (session.Silence.Phase == Silence.Phases.Suspect)
+        var silence = session.Silence;
+        var isLate = model.Now - silence.HangAt > SpecifiedLimits.LatenessAllowed;
+        silence.HangAt = Instant.Never;
+        if (silence.Phase != Silence.Phases.Suspect)
+            return;
+        if (isLate || session.IsReadable)
+            LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
+        else if (model.Now < model.Standstill.SilentUntil)
+            LookForHang(silence, model.Standstill.SilentUntil);
+        else
             model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
+    }
+
+    private void LookForHang(Silence silence, Instant at)
+    {
+        silence.HangAt = at;
+        silence.HangOrder = model.Deadlines.NextOrder();
     }
 
     /// <summary>Its time has come.</summary>
@@ -278,8 +292,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             model.Counters.Add(Counter.BackendsSuspected);
             model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
                 session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
-            silence.HangAt = model.Now + SpecifiedLimits.HangTime;
-            silence.HangOrder = model.Deadlines.NextOrder();
+            LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
         }
         model.Resends.OnSuspected(session);
         model.Connections.Handshakes.OnBackendsChanged();
@@ -298,6 +311,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             return;
         }
         model.Counters.Add(Counter.BackendsTrusted);
+        session.InFlight.WasJudged = false;
         model.Lines.Owe(new LogEvent.BackendTrusted(session.Backend.Name, session.Backend.Path,
             model.Now - silence.SuspectSince));
         model.Resends.OnTrusted(session);

@@ -469,6 +469,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     void ISuspect.OnTrusted(Instant now, Duration suspect)
     {
         _services.Timers.Disarm(_hang);
+        _control.InFlight.OnTrusted();
         _control.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
@@ -477,7 +478,14 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     private void OnHangDue(Instant now)
     {
-        if (IsSilent)
+        if (!_suspicion.IsSilent)
+            return;
+        var spared = _services.Standstill.ExtendShort(now);
+        if (now - _hang.Deadline > Limits.LatenessAllowed || _turn.IsReadable)
+            _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
+        else if (spared > now)
+            _services.Timers.Arm(_hang, spared);
+        else
             _reports.OnHang(now, _suspectedAt, _backend);
     }
 

@@ -120,7 +120,8 @@ internal sealed class InFlight
     public Instant AnsweredAt { get; private set; }
 
     /// <summary>
-    /// What it was sent was charged because it hung, and it answered nothing newer since.
+    /// What it was sent was charged because it hung, and since then it answered nothing newer and
+    /// was not trusted again.
     /// </summary>
     public bool WasJudged => _judgedEnd == _answeredEnd;
 
@@ -236,24 +237,24 @@ internal sealed class InFlight
         AnsweredAt = entry.SentAt;
     }
 
+    /// <summary>What may have hung its backend is charged now.</summary>
+    public void SetJudged() => _judgedEnd = _answeredEnd;
+
     /// <summary>
-    /// Finds the first of the queries that nobody answered, that the kernel took, and that were
-    /// sent after all that were answered here, the oldest first; how many. They are charged now.
+    /// Its backend was taken to hang, and is trusted again: if it dies now, that is another matter.
     /// </summary>
-    public int Judge(Span<int> indexes)
+    public void OnTrusted() => _judgedEnd = -1;
+
+    /// <summary>
+    /// From the oldest to the newest, as links: the next query, behind a link or from the start if
+    /// that is 0, that the kernel took and that was sent after all that were answered here.
+    /// </summary>
+    public int NextBehindAnswers(int link)
     {
-        _judgedEnd = _answeredEnd;
-        var count = 0;
-        for (var link = _oldest; link != 0 && count < indexes.Length;)
-        {
-            ref var entry = ref _entries[link - 1];
-            if (entry.FrameEnd > BytesTaken)
-                break;
-            if (entry.FrameEnd > _answeredEnd && !_pairs.IsAnswered(entry.Pair))
-                indexes[count++] = link - 1;
-            link = entry.Newer;
-        }
-        return count;
+        link = link == 0 ? _oldest : _entries[link - 1].Newer;
+        while (link != 0 && _entries[link - 1].FrameEnd <= _answeredEnd)
+            link = _entries[link - 1].Newer;
+        return link != 0 && _entries[link - 1].FrameEnd <= BytesTaken ? link : 0;
     }
 
     /// <summary>

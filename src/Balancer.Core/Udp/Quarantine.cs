@@ -20,19 +20,20 @@
 //
 // A query may also hang a backend, which is then silent. Of what it was sent after the last query
 // that it answered, the first few are charged a moment later, if no other has answered them by
-// then. Such a query is refused when another backend hung, or died, of it before it was sent to
-// this one: it is never sent to a third, and whatever others ask is answered by the third.
+// then. One of them is refused if another backend hung, or died, of it before it was sent to this
+// one: of several, the one that was sent first to this one, which it reached first.
 //
-// One at most is refused for one death, so a client cannot have other people's names refused by
-// sending them along. If the guess was wrong, the culprit ends another backend and is refused for
-// it, and whoever was refused for deaths that it explains is let go: who was in flight at fewer
-// than two others. So somebody innocent is hardly refused for longer than until the culprit comes
-// again; docs/behaviour.md, section 5, has the exceptions.
+// One at most is refused for one death or hang, so a client cannot have other people's names
+// refused by sending them along. If the guess was wrong, the culprit ends or hangs another backend
+// and is refused for it, and whoever was refused for deaths that it explains is let go: who was in
+// flight at fewer than two others. So somebody innocent is hardly refused for longer than until the
+// culprit comes again; docs/behaviour.md, section 5, has the exceptions.
 //
 // What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
 // time is over; while there are none, a query costs nothing here, and every eighth reply little,
 // and while there are some, each reply is looked up; a query costs nothing until one is refused,
-// and is looked up then until that term is over; nothing is allocated but when a backend dies.
+// and is looked up then until that term is over; nothing is allocated but when a backend
+// dies or hangs.
 
 using System;
 using System.Collections.Generic;
@@ -57,7 +58,7 @@ internal sealed class Quarantine
     /// <summary>Nothing is refused from then on.</summary>
     private Instant _refusesUntil;
 
-    /// <summary>What was sent until then is not refused for the death that is looked at.</summary>
+    /// <summary>What was sent until then is not refused for what is looked at.</summary>
     private Instant _hidden;
 
     /// <summary>When the last was passed on that cannot be named.</summary>
@@ -90,6 +91,9 @@ internal sealed class Quarantine
         /// When the last death that counts for it was; others may have followed at once.
         /// </summary>
         public Instant CountedAt;
+
+        /// <summary>The backend that died or hung then.</summary>
+        public BackendId CountedOn;
 
         /// <summary>
         /// The deaths that it was in flight at, each within a minute of the one before: bit n is
@@ -134,20 +138,22 @@ internal sealed class Quarantine
             last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
 
         /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
-        public void Begin(Instant now, long death, bool wasAnswered)
+        public void Begin(Instant now, long death, BackendId id, bool wasAnswered)
         {
             ForgetPaid(now, death);
             var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
                 && now - CountedAt < Limits.LossDelay;
-            Add(now, death, countedAt: now, isTogether);
+            Add(now, death, id, countedAt: now, isTogether);
         }
 
         /// <summary>It may have hung a backend, which was suspect from then on.</summary>
-        public void BeginHang(Instant now, long death, Instant suspectedAt)
+        public void BeginHang(Instant now, long death, BackendId id, Instant suspectedAt)
         {
             ForgetPaid(now, death);
-            // A copy of what hangs is sent when that is noticed, and not before.
-            Add(now, death, suspectedAt, isTogether: History != 0 && SentAt < CountedAt);
+            // A copy of what hangs is sent when that is noticed, and not before; and a backend that
+            // is stopped again and again hangs of nothing that it holds.
+            var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == id);
+            Add(now, death, id, suspectedAt, isTogether);
         }
 
         private void ForgetPaid(Instant now, long death)
@@ -157,7 +163,8 @@ internal sealed class Quarantine
             MoveTo(isOld ? Death + Limits.QuarantineDeaths : death);
         }
 
-        private void Add(Instant now, long death, Instant countedAt, bool isTogether)
+        private void Add(
+            Instant now, long death, BackendId id, Instant countedAt, bool isTogether)
         {
             OutlivedLast = now - SentAt;
             var before = isTogether ? OutlivedTogether : Duration.Zero;
@@ -165,7 +172,8 @@ internal sealed class Quarantine
             Outlived += OutlivedTogether - before;
             History |= 1;
             Together |= isTogether ? 1ul : 0;
-            CountedAt = isTogether ? CountedAt : countedAt;
+            if (!isTogether)
+                (CountedAt, CountedOn) = (countedAt, id);
             Death = death;
             DiedAt = now;
         }
@@ -236,7 +244,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
-                now, _deaths, _answeredLately.Contains(suspect.Fingerprint));
+                now, _deaths, backend.Id, _answeredLately.Contains(suspect.Fingerprint));
         }
         if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
@@ -253,26 +261,16 @@ internal sealed class Quarantine
     {
         _deaths++;
         ForgetOld(now);
-        var queries = backend.InFlight;
-        Span<int> first = stackalloc int[Limits.QuarantineHangs];
-        foreach (var index in first[..queries.Judge(first)])
-            Look(now, queries.SentAt(index), queries.PacketOf(index, _packet), index, null);
-        var isHidden = false;
-        foreach (var message in messages)
+        _hidden = Instant.Zero;
+        LookAtFirst(now, backend, messages, out var isUnread);
+        foreach (var suspect in _suspects)
+            suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt);
+        foreach (var suspect in _suspects)
         {
-            if (!message.IsAt(now, backend) || message.SentAt < queries.AnsweredAt)
+            if (suspect.Case.SentAt <= _hidden || !IsSureOf(in suspect, isUnread))
                 continue;
-            if (message.HasName)
-                Look(now, message.SentAt, message.Packet, 0, message);
-            else
-                isHidden = true;
-        }
-        foreach (var suspect in _suspects)
-            suspect.Case.BeginHang(now, _deaths, suspectedAt);
-        foreach (var suspect in _suspects)
-        {
-            if (IsSureOf(in suspect, isHidden))
-                Convict(now, backend.Id, in suspect, queries);
+            Convict(now, backend.Id, in suspect, backend.InFlight);
+            break;
         }
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
@@ -281,9 +279,9 @@ internal sealed class Quarantine
     /// <summary>
     /// Whether enough backends hung or died of it; a term that it had counts as one.
     /// </summary>
-    private bool IsSureOf(in Suspect suspect, bool isHidden)
+    private bool IsSureOf(in Suspect suspect, bool isUnread)
     {
-        var needed = isHidden ? Limits.QuarantineSureDeaths
+        var needed = isUnread ? Limits.QuarantineSureDeaths
             : Array.IndexOf(_answered, suspect.Fingerprint) < 0 ? 2 : 3;
         return suspect.Case.Deaths + (suspect.Case.Term > Duration.Zero ? 1 : 0) >= needed;
     }
@@ -324,6 +322,75 @@ internal sealed class Quarantine
                 _unread = Instant.Max(_unread, message.SentAt);
         }
     }
+
+    /// <summary>
+    /// Looks, in the order of sending, at the first of the queries and messages that a backend got
+    /// after the last query that it answered, and that nobody has answered.
+    /// </summary>
+    private void LookAtFirst(Instant now, Backend backend, LinkedList<FirstMessage> messages,
+        out bool isUnread)
+    {
+        var queries = backend.InFlight;
+        queries.SetJudged();
+        isUnread = false;
+        foreach (var sent in messages)
+            isUnread |= !sent.HasName && MayHang(now, backend, sent);
+        var link = queries.NextBehindAnswers(0);
+        var message = FirstThatMayHang(now, backend, messages.First);
+        var mostQueries = Limits.QuarantineCases;
+        for (var left = Limits.QuarantineHangs; left > 0;)
+        {
+            var isQuery = link != 0 && mostQueries > 0 && (message is null
+                || queries.SentAt(link - 1) <= message.Value.SentAt);
+            if (isQuery)
+            {
+                left -= LookAt(now, queries, link - 1) ? 1 : 0;
+                link = queries.NextBehindAnswers(link);
+                mostQueries--;
+            }
+            else if (message is not null)
+            {
+                left--;
+                Look(now, message.Value.SentAt, message.Value.Packet, 0, message.Value);
+                message = FirstThatMayHang(now, backend, message.Next);
+            }
+            else
+            {
+                break;
+            }
+        }
+    }
+
+    /// <summary>Looks at a query of a backend that hangs; false if another answered it.</summary>
+    private bool LookAt(Instant now, InFlight queries, int index)
+    {
+        var sentAt = queries.SentAt(index);
+        if (!queries.IsAnswered(index))
+        {
+            Look(now, sentAt, queries.PacketOf(index, _packet), index, null);
+            return true;
+        }
+        if (now < _refusesUntil
+            && _cases.TryGetValue(Of(queries.PacketOf(index, _packet)), out var found))
+        {
+            TryExcuse(now, found, sentAt);
+        }
+        return false;
+    }
+
+    private static LinkedListNode<FirstMessage>? FirstThatMayHang(
+        Instant now, Backend backend, LinkedListNode<FirstMessage>? message)
+    {
+        while (message is not null
+            && !(message.Value.HasName && MayHang(now, backend, message.Value)))
+        {
+            message = message.Next;
+        }
+        return message;
+    }
+
+    private static bool MayHang(Instant now, Backend backend, FirstMessage message) =>
+        message.IsAt(now, backend) && message.SentAt >= backend.InFlight.AnsweredAt;
 
     private void Look(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
         FirstMessage? message)

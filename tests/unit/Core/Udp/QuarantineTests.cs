@@ -458,22 +458,162 @@ public sealed class QuarantineTests : CoreTest
         Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
     }
 
-    /// <summary>Nobody can tell the two apart until one of them is answered.</summary>
+    /// <summary>What was sent last to the first backend is sent first to the second.</summary>
     [Fact]
-    public void HangsBehindAQueryThatNobodyAnswers_BothAreRefusedUntilOneIsAnswered()
+    public void HangsBehindQueriesThatNobodyAnswers_AloneIsRefused()
     {
-        var first = BackendOf(1, QueryFor("slow"));
-        var slow = first.Queries[^1];
+        for (var n = 0; n < 10; n++)
+            Ask(1, QueryFor($"slow{n}"));
         HangWith(Killer);
-        AssertRefused(QueryFor("slow"), true);
-        AssertRefused(Killer, true);
 
-        first.Resume();
-        SimBackend.Reply(slow, slow.Payload);
+        Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+        for (var n = 0; n < 10; n++)
+            AssertRefused(QueryFor($"slow{n}"), false);
+    }
+
+    [Fact]
+    public void HangsBeforeOthersThatNobodyAnswers_OneOfThemIsRefusedUntilItHangsAThird()
+    {
+        BackendOf(1, Killer).Hang();
+        for (var n = 0; n < 10; n++)
+            Ask(1, QueryFor($"slow{n}"));
+        HangWith(null);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(QueryFor("slow9"), true);
+        var third = _backends.Values.Single(backend => backend.Reads);
+
+        HangWith(Killer);
+
+        Assert.False(third.Reads);
+        Assert.Equal(2, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+        AssertRefused(QueryFor("slow9"), false);
+    }
+
+    /// <summary>What is answered afterwards is charged no more; nobody is left to be.</summary>
+    [Theory]
+    [InlineData(15, 1)]
+    [InlineData(16, 0)]
+    public void SentBehindSixteenOverUdpAndTcp_IsNotCharged(int before, int begun)
+    {
+        var first = BackendOf(1, QueryFor("first"));
+        Answer(QueryFor("first"));
+        for (var n = 0; n < before; n++)
+        {
+            if (n % 2 == 0)
+                AskOverTcp(1, QueryFor($"name{n}"));
+            else
+                Ask(1, QueryFor($"name{n}"));
+        }
+        AskOverTcp(1, Killer);
+        first.Hang();
+        Ask(1, QueryFor("behind"));
+        Run(0.6);
+        Assert.Equal(1, Count(Counter.BackendsSuspected));
+        foreach (var backend in _backends.Values.Where(backend => backend != first))
+        {
+            foreach (var query in backend.Queries.ToArray())
+                SimBackend.Reply(query, query.Payload);
+        }
         Run(0.01);
+        var second = BackendOf(1, QueryFor("other"));
+        Assert.NotEqual(first, second);
+        SimBackend.Reply(second.Queries[^1], second.Queries[^1].Payload);
+        Run(0.01);
+        AskOverTcp(1, Killer);
+        second.Hang();
+        Ask(1, QueryFor("last"));
+        Run(0.6);
 
-        AssertRefused(QueryFor("slow"), false);
+        Assert.Equal(2, Count(Counter.BackendsSuspected));
+        Assert.Equal(begun, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>The third hangs of a copy from before the query was refused.</summary>
+    [Fact]
+    public void HangsOfACopyFromBeforeItWasRefused_NobodyIsPutInItsPlace()
+    {
+        var third = BackendOf(3, Killer);
+        var first = BackendOf(1, QueryFor("innocent"));
+        Ask(1, Killer);
+        first.Hang();
+        Run(0.6);
+        var second = _backends.Values.Single(backend => backend != first && backend != third);
+        Assert.True(Has(second, Killer));
+        Ask(3, QueryFor("innocent"));
+        Assert.True(Has(third, QueryFor("innocent")));
+        second.Hang();
+        Run(1.5);
         AssertRefused(Killer, true);
+        third.Hang();
+        Ask(3, QueryFor("other"));
+        Assert.True(Has(third, Killer));
+        Run(0.6);
+
+        Assert.Equal(3, Count(Counter.BackendsSuspected));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(QueryFor("innocent"), false);
+    }
+
+    [Fact]
+    public void SameBackendHangsAgain_CountsOnce()
+    {
+        var first = BackendOf(1, Killer);
+        first.Hang();
+        Run(0.6);
+        first.Resume();
+        // What was sent before times out.
+        Run(11);
+        Assert.False(Snapshot(first.Name).IsSuspect);
+        var client = Enumerable.Range(20, 9)
+            .First(client => BackendOf(client, QueryFor($"whose{client}")) == first);
+        Answer(QueryFor($"whose{client}"));
+        Ask(client, Killer);
+        Assert.Equal(first, WhoHas(Killer));
+        first.Hang();
+        Run(0.6);
+
+        Assert.Equal(2, Count(Counter.BackendsSuspected));
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void HungAndTrustedAgain_ADeathAfterThatCounts()
+    {
+        var first = BackendOf(1, Killer);
+        first.Hang();
+        Run(0.7);
+        Assert.True(Snapshot(first.Name).IsSuspect);
+        first.Resume();
+        Run(0.5);
+        Assert.False(Snapshot(first.Name).IsSuspect);
+        Kill(first);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+    }
+
+    /// <summary>The backend goes on a moment after the balancer, and dies of something else.</summary>
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0.4, 0)]
+    [InlineData(2, 0)]
+    public void BalancerStandsStillWhileABackendIsSilent_NobodyIsCharged(double still, int begun)
+    {
+        var first = BackendOf(1, Killer);
+        first.Hang();
+        Run(0.25);
+        Assert.True(Snapshot(first.Name).IsSuspect);
+        Kernel.Faults.Stall = Seconds(still);
+        Run(0.28 + still);
+        first.Resume();
+        Run(0.5);
+        Assert.False(Snapshot(first.Name).IsSuspect);
+        Kill(first);
+
+        Assert.Equal(begun, Count(Counter.QuarantinesBegun));
     }
 
     [Fact]
@@ -661,7 +801,9 @@ public sealed class QuarantineTests : CoreTest
         var wanted = () => Enumerable.Range(0, 80).Count(_ => quarantine.WantsAnswer());
         Assert.Equal(10, wanted());
 
-        quarantine.OnDeath(died, null!, queries, new LinkedList<FirstMessage>());
+        var backend = new Backend(services, null!, new FlushList(), null!, new QueryPairs(),
+            quarantine, new BackendId(1), 1, "d"u8, "b"u8);
+        quarantine.OnDeath(died, backend, queries, new LinkedList<FirstMessage>());
         Assert.Equal(80, wanted());
         queries.OnSessionEnded();
         timers.RunDue(died + Seconds(61), 10);
@@ -691,6 +833,14 @@ public sealed class QuarantineTests : CoreTest
         _id++;
         (asked[0], asked[1]) = ((byte)(_id >> 8), (byte)_id);
         base.Ask(client, asked);
+    }
+
+    private void AskOverTcp(int host, byte[] query)
+    {
+        var client = Kernel.ConnectClient(Client(host) with { Port = (ushort)(2000 + ++_id) });
+        Run(0.001);
+        client.Send([0, (byte)query.Length, .. query]);
+        Run(0.01);
     }
 
     /// <summary>The backend that lives and was sent this question last, or null.</summary>
