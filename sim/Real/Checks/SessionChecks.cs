@@ -83,7 +83,7 @@ internal static class SessionChecks
     }
 
     /// <summary>
-    /// When one may hang, all are asked; a TCP connection that waits for its backend shows that too.
+    /// When one may hang, all are asked; a TCP connection that waits for its backend shows it too.
     /// </summary>
     private static bool MayOneBeSilent(Observations seen, long at) =>
         seen.Sessions().Any(session => MayBeSilent(session, at))

@@ -57,6 +57,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Its backend's accept queue was full: it is tried again, not earlier.</summary>
     public Instant? RetryFrom { get; set; }
 
+    /// <summary>The turn in which a backend refused it last; 0 for none.</summary>
+    public long RefusedIn { get; set; }
+
     /// <summary>The latest that it is tried again, if there is anybody to try.</summary>
     public Instant RetryBy { get; set; }
 

@@ -21,6 +21,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private ExpectedConnection? _connecting;
     private ExpectedBackend? _connectTo;
     private bool _backendsChanged;
+    private long _changedIn;
     private long _lastId;
 
     /// <summary>A connection was accepted; it is connected to nobody yet.</summary>
@@ -82,7 +83,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     }
 
     /// <summary>A backend is suspect, or is not any more, or has a session, or has none.</summary>
-    public void OnBackendsChanged() => _backendsChanged = true;
+    public void OnBackendsChanged() => (_backendsChanged, _changedIn) = (true, model.Turn);
 
     /// <summary>The core told which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
@@ -143,8 +144,10 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 continue;
             if (connection.RetryFrom != null)
                 JudgePutOff(connection);
-            else if (backendsChanged && connection.ShouldLeave && model.Policy.IsWorthIt(
-                model.Now, connection.Backend!, needsBetter: true))
+            else if (backendsChanged && connection.ShouldLeave
+                // The better one may be who has refused it since.
+                && connection.RefusedIn < _changedIn
+                && model.Policy.IsWorthIt(model.Now, connection.Backend!, needsBetter: true))
             {
                 connections.ReportRelay(connection,
                     $"it still waits for {connection.Backend}, which is suspect"
@@ -210,6 +213,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     public void OnRefused(ExpectedConnection connection, Fault why)
     {
         var refused = connection.Backend?.Id ?? 0;
+        connection.RefusedIn = model.Turn;
         model.Repeats.OnCondition(Repeat.RefusedByBackend, refused,
             new LogEvent.ConnectionRefusedByBackend(
                 connection.Id, new BackendId(refused), why, 0));

@@ -29,6 +29,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer, int Batch)> _answers = new();
     private readonly Queue<string> _remembered = new();
     private int _deaths;
+    private long _order;
     private long _answersSeen;
     private long _lastTurn;
     private int _lateOfTurn;
@@ -45,6 +46,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         /// <summary>When the last one that counts was.</summary>
         public Instant CountedAt { get; set; }
+
+        /// <summary>Of two, the first that hung with them got the lower one first.</summary>
+        public long FirstOrder { get; set; }
 
         /// <summary>Who it was.</summary>
         public int CountedOn { get; set; }
@@ -206,12 +210,17 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true))));
         var first = new List<Suspect>();
         var excused = Instant.Zero;
+        var unanswered = 0;
         foreach (var (isAnswered, suspect) in all.OrderBy(one => one.Item2.SentAt.Nanoseconds))
         {
-            if (first.Count == SpecifiedLimits.FirstOfAHang)
-                break;
-            if (!isAnswered)
+            // Behind the first ones, those that are charged with a hang or a death already.
+            if (!isAnswered && (unanswered++ < SpecifiedLimits.FirstOfAHang
+                || _cases.ContainsKey(suspect.Key)))
+            {
                 first.Add(suspect);
+            }
+            if (!isAnswered && !first.Contains(suspect))
+                continue;
             // It was sent before that was known, and may be what hangs this one.
             if (_cases.TryGetValue(suspect.Key, out var late) && model.Now < late.RefusedUntil)
             {
@@ -232,10 +241,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
             Charge(same.Key, same.First().SentAt, session.Backend, session.Silence.SuspectSince);
             _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
         }
-        // One only, which is the one that it reached first.
-        var culprit = charged.FindIndex(one => one.SentAt > excused && IsSure(one.Suspect.Key));
-        if (culprit >= 0)
-            Convict(session.Backend, charged[culprit].Suspect);
+        // One only, which is the one that the first backend got first: the next got copies, the
+        // newest first.
+        var sure = charged.FindAll(one => one.SentAt > excused && IsSure(one.Suspect.Key));
+        if (sure.Count > 0)
+        {
+            Convict(session.Backend, sure.MinBy(
+                one => _cases[one.Suspect.Key].FirstOrder).Suspect);
+        }
 
         bool IsSure(string key) =>
             _cases[key].Counted + (_cases[key].WasRefused ? 1 : 0)
@@ -329,6 +342,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             ? sentAt < held.CountedAt || backend.Id == held.CountedOn
             : isAnswered && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
+        if (held.Deaths.Count == 0 && suspectSince != null)
+            held.FirstOrder = ++_order;
         var longest = model.Now - sentAt;
         if (isSame)
         {

@@ -61,18 +61,21 @@ internal sealed class QueryModel(ReferenceModel model)
     /// Puts a query into the queue of the backend that should have it, or of somebody else while
     /// they refuse; who took it, null for nobody.
     /// </summary>
-    public ExpectedBackend? Give(ExpectedBackend first, ExpectedQuery query) =>
-        TryPut(first, query) ? first : GiveToOthers(first, query);
+    public ExpectedBackend? Give(
+        ExpectedBackend first, ExpectedQuery query, ExpectedSession? not = null) =>
+        TryPut(first, query) ? first : GiveToOthers(first, query, not);
 
     /// <summary>
     /// One has refused: others come before it now, each once, and last one that is suspect or
-    /// stuck. A query that somebody silent has already is not given to another such.
+    /// stuck. A query that somebody silent has already is not given to another such, and none to
+    /// the session that has it.
     /// </summary>
-    public ExpectedBackend? GiveToOthers(ExpectedBackend refused, ExpectedQuery query)
+    public ExpectedBackend? GiveToOthers(
+        ExpectedBackend refused, ExpectedQuery query, ExpectedSession? not = null)
     {
         var askedLast = refused;
         while (Choose(query) is { } other && other != refused && other != askedLast
-            && (query.Pair == null || !other.IsSilent))
+            && (not == null || other.Session != not) && (query.Pair == null || !other.IsSilent))
         {
             var isLast = other.IsStuck || other.IsSuspect;
             if (TryPut(other, query))

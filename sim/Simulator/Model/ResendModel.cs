@@ -470,7 +470,7 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         }
         copy.Pair = new ExpectedPair();
-        if (model.Flights.Give(other, copy) == null)
+        if (model.Flights.Give(other, copy, walk.Session) == null)
             return;
         query.Pair = copy.Pair;
         model.Counters.Add(Counter.ResendsFromSuspect);

@@ -78,7 +78,7 @@ internal sealed class AnswerRecord
     }
 
     /// <summary>
-    /// It gave an answer of somebody who has data: NOERROR or NXDOMAIN. NOTIMP and FORMERR need none.
+    /// It gave an answer of somebody who has data: NOERROR or NXDOMAIN. Others need none.
     /// </summary>
     public bool HasGood { get; private set; }
 

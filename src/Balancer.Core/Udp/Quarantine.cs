@@ -54,6 +54,7 @@ internal sealed class Quarantine
     private long _matched;
     private long _sampled;
     private long _deaths;
+    private long _order;
 
     /// <summary>Nothing is refused from then on.</summary>
     private Instant _refusesUntil;
@@ -91,6 +92,9 @@ internal sealed class Quarantine
         /// When the last death that counts for it was; others may have followed at once.
         /// </summary>
         public Instant CountedAt;
+
+        /// <summary>Of two, the first backend that they may have hung got the lower first.</summary>
+        public long FirstOrder;
 
         /// <summary>The backend that died or hung then.</summary>
         public BackendId CountedOn;
@@ -147,9 +151,12 @@ internal sealed class Quarantine
         }
 
         /// <summary>It may have hung a backend, which was suspect from then on.</summary>
-        public void BeginHang(Instant now, long death, BackendId id, Instant suspectedAt)
+        public void BeginHang(
+            Instant now, long death, BackendId id, Instant suspectedAt, long order)
         {
             ForgetPaid(now, death);
+            if (History == 0)
+                FirstOrder = order;
             // A copy of what hangs is sent when that is noticed, and not before; and a backend that
             // is stopped again and again hangs of nothing that it holds.
             var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == id);
@@ -264,14 +271,21 @@ internal sealed class Quarantine
         _hidden = Instant.Zero;
         LookAtFirst(now, backend, messages, out var isUnread);
         foreach (var suspect in _suspects)
-            suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt);
-        foreach (var suspect in _suspects)
+            suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt, ++_order);
+        // The first backend got them in the order in which they came; the next one got copies of
+        // them, the newest first.
+        var culprit = -1;
+        for (var n = 0; n < _suspects.Count; n++)
         {
-            if (suspect.Case.SentAt <= _hidden || !IsSureOf(in suspect, isUnread))
-                continue;
-            Convict(now, backend.Id, in suspect, backend.InFlight);
-            break;
+            var held = _suspects[n].Case;
+            if (held.SentAt > _hidden && IsSureOf(_suspects[n], isUnread)
+                && (culprit < 0 || held.FirstOrder < _suspects[culprit].Case.FirstOrder))
+            {
+                culprit = n;
+            }
         }
+        if (culprit >= 0)
+            Convict(now, backend.Id, _suspects[culprit], backend.InFlight);
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
     }
@@ -338,20 +352,20 @@ internal sealed class Quarantine
         var link = queries.NextBehindAnswers(0);
         var message = FirstThatMayHang(now, backend, messages.First);
         var mostQueries = Limits.QuarantineCases;
-        for (var left = Limits.QuarantineHangs; left > 0;)
+        for (var left = Limits.QuarantineHangs;;)
         {
             var isQuery = link != 0 && mostQueries > 0 && (message is null
                 || queries.SentAt(link - 1) <= message.Value.SentAt);
             if (isQuery)
             {
-                left -= LookAt(now, queries, link - 1) ? 1 : 0;
+                left -= LookAt(now, queries, link - 1, left > 0) ? 1 : 0;
                 link = queries.NextBehindAnswers(link);
                 mostQueries--;
             }
             else if (message is not null)
             {
-                left--;
-                Look(now, message.Value.SentAt, message.Value.Packet, 0, message.Value);
+                if (left-- > 0 || _cases.ContainsKey(Of(message.Value.Packet)))
+                    Look(now, message.Value.SentAt, message.Value.Packet, 0, message.Value);
                 message = FirstThatMayHang(now, backend, message.Next);
             }
             else
@@ -361,13 +375,18 @@ internal sealed class Quarantine
         }
     }
 
-    /// <summary>Looks at a query of a backend that hangs; false if another answered it.</summary>
-    private bool LookAt(Instant now, InFlight queries, int index)
+    /// <summary>
+    /// Looks at a query of a backend that hangs, if it is not new or new ones are still taken;
+    /// false if another answered it.
+    /// </summary>
+    private bool LookAt(Instant now, InFlight queries, int index, bool takesNew)
     {
         var sentAt = queries.SentAt(index);
         if (!queries.IsAnswered(index))
         {
-            Look(now, sentAt, queries.PacketOf(index, _packet), index, null);
+            var packet = queries.PacketOf(index, _packet);
+            if (takesNew || _cases.ContainsKey(Of(packet)))
+                Look(now, sentAt, packet, index, null);
             return true;
         }
         if (now < _refusesUntil

@@ -42,9 +42,10 @@ public sealed class KillerTests
     }
 
     [Theory]
-    [InlineData(true, false, 6)]
-    [InlineData(false, true, 4)]
-    public void Hanger_HangsTwoBackendsAMinuteAndThenAtATerm(bool overUdp, bool overTcp, int most)
+    [InlineData(true, false, 4, 8)]
+    [InlineData(false, true, 2, 4)]
+    public void Hanger_HangsFewBackendsAMinuteAndThenAtATerm(
+        bool overUdp, bool overTcp, int mostAtFirst, int most)
     {
         var scenario = World(overUdp, overTcp, hangs: true);
 
@@ -52,7 +53,9 @@ public sealed class KillerTests
 
         var hangs = _witness.Logged<LogEvent.BackendSuspected>().Select(logged => logged.At)
             .Where(at => at < At(215)).ToList();
-        Assert.Equal(2, hangs.Count(at => at < At(60)));
+        // Fifty queries wait on each backend, some before it and some behind it, and the next
+        // backend gets their copies; only one of them is refused for a hang, and it may be another.
+        Assert.InRange(hangs.Count(at => at < At(60)), 2, mostAtFirst);
         // A copy of what came over UDP is sent before the first hang is judged.
         Assert.InRange(hangs.Count, 3, most);
         // What the second one read together with the culprit cannot be told from it.

@@ -46,15 +46,16 @@ public sealed class SuspicionTests
     }
 
     [Fact]
-    public void AnotherMayHang_SilentForOneTimeAfterTheHeartbeat_IsSuspect()
+    public void AnotherMayHang_SilentForTwiceTheTimeAfterTheHeartbeat_IsSuspect()
     {
         _suspicion.AskBeside(Now);
         Assert.Equal(1, _backend.Asked);
-        Pass(0.099);
+        Pass(0.199);
+        Assert.True(_suspicion.IsDoubtful(Now));
         Assert.False(_suspicion.IsSuspect);
         Pass(0.001);
 
-        Assert.Equal([Seconds(0.1)], _backend.Suspected);
+        Assert.Equal([Seconds(0.2)], _backend.Suspected);
         Assert.Equal(0, _backend.Doubted);
     }
 

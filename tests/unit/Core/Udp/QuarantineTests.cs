@@ -458,12 +458,14 @@ public sealed class QuarantineTests : CoreTest
         Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
     }
 
-    /// <summary>What was sent last to the first backend is sent first to the second.</summary>
+    /// <summary>What the first backend read before it answered something did not hang it.</summary>
     [Fact]
     public void HangsBehindQueriesThatNobodyAnswers_AloneIsRefused()
     {
         for (var n = 0; n < 10; n++)
             Ask(1, QueryFor($"slow{n}"));
+        Ask(1, QueryFor("quick"));
+        Answer(QueryFor("quick"));
         HangWith(Killer);
 
         Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
@@ -474,22 +476,34 @@ public sealed class QuarantineTests : CoreTest
     }
 
     [Fact]
-    public void HangsBeforeOthersThatNobodyAnswers_OneOfThemIsRefusedUntilItHangsAThird()
+    public void HangsBeforeOthersThatNobodyAnswers_AloneIsRefused()
     {
         BackendOf(1, Killer).Hang();
         for (var n = 0; n < 10; n++)
             Ask(1, QueryFor($"slow{n}"));
         HangWith(null);
+
+        Assert.Equal(2, _backends.Values.Count(backend => !backend.Reads));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
-        AssertRefused(QueryFor("slow9"), true);
+        AssertRefused(Killer, true);
+        for (var n = 0; n < 10; n++)
+            AssertRefused(QueryFor($"slow{n}"), false);
+    }
+
+    [Fact]
+    public void HangsBehindOthersThatNobodyAnswers_OneOfThemIsRefusedUntilItHangsAThird()
+    {
+        for (var n = 0; n < 3; n++)
+            Ask(1, QueryFor($"slow{n}"));
+        HangWith(Killer);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(QueryFor("slow0"), true);
         var third = _backends.Values.Single(backend => backend.Reads);
 
         HangWith(Killer);
 
         Assert.False(third.Reads);
         Assert.Equal(2, Count(Counter.QuarantinesBegun));
-        AssertRefused(Killer, true);
-        AssertRefused(QueryFor("slow9"), false);
     }
 
     /// <summary>What is answered afterwards is charged no more; nobody is left to be.</summary>
@@ -536,8 +550,8 @@ public sealed class QuarantineTests : CoreTest
     public void HangsOfACopyFromBeforeItWasRefused_NobodyIsPutInItsPlace()
     {
         var third = BackendOf(3, Killer);
-        var first = BackendOf(1, QueryFor("innocent"));
-        Ask(1, Killer);
+        var first = BackendOf(1, Killer);
+        Ask(1, QueryFor("innocent"));
         first.Hang();
         Run(0.6);
         var second = _backends.Values.Single(backend => backend != first && backend != third);
@@ -595,7 +609,7 @@ public sealed class QuarantineTests : CoreTest
         AssertRefused(Killer, true);
     }
 
-    /// <summary>The backend goes on a moment after the balancer, and dies of something else.</summary>
+    /// <summary>The backend goes on after the balancer, and dies of something else.</summary>
     [Theory]
     [InlineData(0, 1)]
     [InlineData(0.4, 0)]
