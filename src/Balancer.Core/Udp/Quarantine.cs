@@ -93,7 +93,7 @@ internal sealed class Quarantine
         /// </summary>
         public Instant CountedAt;
 
-        /// <summary>Of two, the first backend that they may have hung got the lower first.</summary>
+        /// <summary>Of two, the first backend that they hung got the lower first.</summary>
         public long FirstOrder;
 
         /// <summary>The backend that died or hung then.</summary>
