@@ -130,8 +130,11 @@ internal sealed class FailingModel(ReferenceModel model)
             || (answers.AnsweredAt is { } last && model.Now < last + SpecifiedLimits.VainTime)
             || Left(session) < SpecifiedLimits.AnswersToJudgeBy
             || !model.Policy.Backends.Any(other => other != session.Backend
-                && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
-                    IsFailing: false, Session.Given.AnsweredAt: { } at }
+                && other is
+                {
+                    Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
+                    IsFailing: false, Session.Given.AnsweredAt: { } at
+                }
                 && model.Now < at + SpecifiedLimits.ShareMemory))
         {
             return;

@@ -116,8 +116,11 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private bool HasAnotherAnswered(ExpectedSession session) =>
         model.Policy.Backends.Any(other => other != session.Backend
-            && other is { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
-                Session: { } theirs } && HasAnswered(theirs));
+            && other is
+            {
+                Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
+                Session: { } theirs
+            } && HasAnswered(theirs));
 
     public void Hold(ExpectedSession session, ExpectedQuery query) =>
         _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));

@@ -352,7 +352,7 @@ internal sealed class Quarantine
         var link = queries.NextBehindAnswers(0);
         var message = FirstThatMayHang(now, backend, messages.First);
         var mostQueries = Limits.QuarantineCases;
-        for (var left = Limits.QuarantineHangs;;)
+        for (var left = Limits.QuarantineHangs; ;)
         {
             var isQuery = link != 0 && mostQueries > 0 && (message is null
                 || queries.SentAt(link - 1) <= message.Value.SentAt);

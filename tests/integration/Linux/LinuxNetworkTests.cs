@@ -136,7 +136,9 @@ public sealed class LinuxNetworkTests : IDisposable
     {
         using var network = LinuxNetwork.Open(new LinuxNetworkOptions
         {
-            Address = Ipv4.Loopback, Port = 0, DatagramBufferBytes = 4096,
+            Address = Ipv4.Loopback,
+            Port = 0,
+            DatagramBufferBytes = 4096,
         });
         Assert.Equal(0, network.DatagramsDropped);
         using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
