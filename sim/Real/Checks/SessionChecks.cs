@@ -63,7 +63,7 @@ internal static class SessionChecks
         foreach (var at in session.Heartbeats)
         {
             // A balancer that stood still after it read its clock is early by that.
-            if (at - last < EarliestNs && !MayOneBeSilent(seen, at)
+            if (at - last < EarliestNs && !MayOneBeSilent(seen, last, at)
                 && !RealChecks.WasInTrouble(seen, -1, last, at))
                 return FailHeartbeat(seen, session, last, at, "was sent a heartbeat");
             last = at;
@@ -84,9 +84,13 @@ internal static class SessionChecks
 
     /// <summary>
     /// When one may hang, all are asked; a TCP connection that waits for its backend shows it too.
+    /// What is sent to a backend that does not read is not seen, so one that may not is enough.
     /// </summary>
-    private static bool MayOneBeSilent(Observations seen, long at) =>
+    private static bool MayOneBeSilent(Observations seen, long last, long at) =>
         seen.Sessions().Any(session => MayBeSilent(session, at))
+        || seen.Scenario.Backends.Any(plan => plan.Script.DeafAfter != null
+            || plan.Script.HangAfter != null || plan.Script.PauseAfter != null
+            || RealChecks.WasInTrouble(seen, plan.Id, last, at, besides: Trouble.Starts))
         || seen.Connections.Any(connection => connection.ConnectedAt <= at
             && connection.Got.Count == 0
             && (connection.EndedAt == 0 || connection.EndedAt > at - JustNowNs));
