@@ -105,8 +105,14 @@ internal sealed unsafe class SocketPaths
         lock (_lock)
         {
             var at = Find(path);
+            var isUnlinked = at >= 0 && IsUnlinked(_held[at].Descriptor);
             if (at >= 0 && _walksCached)
-                return IsUnlinked(_held[at].Descriptor) ? Errno.ENOENT : Errno.EAGAIN;
+                return isUnlinked ? Errno.ENOENT : Errno.EAGAIN;
+            if (at >= 0 && !isUnlinked)
+            {
+                status->Mode = (ushort)C.S_IFSOCK;
+                return 0;
+            }
         }
         return _walksCached || _isReaderAtWork
             ? Errno.EAGAIN : Status(C.AT_FDCWD, path, 0, status);

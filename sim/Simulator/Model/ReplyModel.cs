@@ -125,7 +125,7 @@ internal sealed class ReplyModel(ReferenceModel model)
     {
         if (model.Quarantine.OnSent(in header, payload))
             return;
-        while (!IsNext(in header) && model.Resends.TryStep())
+        while (!(IsNext(in header) && IsNextPayload(payload)) && model.Resends.TryStep())
         {
             model.Arrivals.ReportUntold();
             if (model.Quarantine.OnSent(in header, payload))
@@ -146,6 +146,9 @@ internal sealed class ReplyModel(ReferenceModel model)
         Take(owed);
         model.Counters.Add(Counter.RepliesSent);
     }
+
+    private bool IsNextPayload(ReadOnlySpan<byte> payload) => _owed.TryPeek(out var owed)
+        && payload.SequenceEqual(_payloads.Bytes[..owed.Length]);
 
     /// <summary>A send failed; how many replies that cost.</summary>
     public int OnSendFailed(in DatagramHeader header, IoResult why)
