@@ -233,7 +233,7 @@ public static class SpecifiedLimits
     public const int DeathsRemembered = 64;
 
     /// <summary>How long it is suspect, and silent, when something may have hung it.</summary>
-    public static readonly Duration HangTime = Milliseconds(300);
+    public static readonly Duration HangTime = Milliseconds(150);
 
     /// <summary>Queries that may be what a backend hangs of, the first that it owes.</summary>
     public const int FirstOfAHang = 16;

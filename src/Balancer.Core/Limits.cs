@@ -409,9 +409,10 @@ public static class Limits
 
     /// <summary>
     /// How long a backend is silent when something may have hung it, since it became suspect. Ours:
-    /// others answer by then what they were sent in its place, and clients ask again later.
+    /// others answer by then what they were sent in its place; and it is less than the time in
+    /// which the next one becomes suspect, so that no third is given what hung them both.
     /// </summary>
-    public static readonly Duration QuarantineHangTime = Duration.FromMilliseconds(300);
+    public static readonly Duration QuarantineHangTime = Duration.FromMilliseconds(150);
 
     /// <summary>
     /// Queries over UDP and TCP that may have hung a backend, the first that nobody answered. Ours:
@@ -656,6 +657,8 @@ public static class Limits
             "one standstill does not use up the time of all");
         Verify.That(DoubtTime <= LossDelay && LossDelay < ResendTime,
             "what is sent again waits until the silent are in doubt");
+        Verify.That(QuarantineHangTime < SilenceTime + SilenceTime,
+            "what hangs one is charged before the next is suspect");
         Verify.That(DoubtTime < SilenceTime, "who is silent is doubted before it is asked");
         Verify.That(FirstProof > SilenceTime && LongestProof >= FirstProof, "trust takes proof");
     }

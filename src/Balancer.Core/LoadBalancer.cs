@@ -234,7 +234,7 @@ public sealed class LoadBalancer : IBackendReports
         Instant now, in Frame reply, InFlight inFlight, Backend? from) =>
         _udp.OnReply(now, in reply, inFlight, from);
 
-    bool IBackendReports.HasAnotherAnswers(Backend than) => _backends.HasAnotherAnswers(than);
+    bool IBackendReports.HasAnotherGoodAnswer(Backend than) => _backends.HasAnotherGoodAnswer(than);
 
     void IBackendReports.OnSessionLost(Instant now, Backend backend, InFlight inFlight)
     {
@@ -248,8 +248,11 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnDied(Instant now, Backend backend) =>
         _resends.OnDied(now, backend);
 
-    void IBackendReports.OnDoubtful(Instant now, Backend? doubtful) =>
-        _backends.AskOthers(now, doubtful);
+    void IBackendReports.OnDoubtful(Instant now, Backend? doubtful)
+    {
+        if (!HasStopped)
+            _backends.AskOthers(now, doubtful);
+    }
 
     void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend) =>
         _resends.OnHang(now, suspectedAt, backend);
@@ -260,7 +263,7 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.LookAround();
     }
 
-    void IBackendReports.OnDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
+    void IBackendReports.OnAnswersInDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
 
     void IBackendReports.OnAtEase(Instant now)
     {

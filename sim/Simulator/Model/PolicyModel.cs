@@ -43,6 +43,7 @@ internal sealed class PolicyModel(bool probes)
 {
     private const int WorstRank = 5;
     private const int ProvingRank = 4;
+    private const int ColdRank = 1;
 
     private readonly List<ExpectedBackend> _backends = [];
     private int _lastChosen;
@@ -171,11 +172,31 @@ internal sealed class PolicyModel(bool probes)
         var most = Math.Min(RankOf(than, now), ProvingRank - 1);
         bool Answers(ExpectedBackend backend) =>
             IsChoosable(backend, now, most) && !MayHang(backend, now);
-        var next = _backends.Find(backend => backend.Id > _lastChosen && Answers(backend))
-            ?? _backends.Find(Answers);
+        return NextOf(Answers);
+    }
+
+    private ExpectedBackend? NextOf(Predicate<ExpectedBackend> fits)
+    {
+        var next = _backends.Find(backend => backend.Id > _lastChosen && fits(backend))
+            ?? _backends.Find(fits);
         if (next != null)
             _lastChosen = next.Id;
         return next;
+    }
+
+    /// <summary>The next by id of those that take queries, be they suspect.</summary>
+    public ExpectedBackend? NextWithRoom() => NextOf(
+        backend => backend is { Stage: Stage.Healthy, IsStuck: false });
+
+    /// <summary>
+    /// The next by id of those with data who are at ease, answer, and do not fail; null for none.
+    /// </summary>
+    public ExpectedBackend? NextWithData(
+        Instant now, ExpectedBackend not, Predicate<ExpectedBackend> hasData)
+    {
+        bool Fits(ExpectedBackend backend) => backend != not && hasData(backend)
+            && IsChoosable(backend, now, ColdRank) && !MayHang(backend, now);
+        return NextOf(Fits);
     }
 
     /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>

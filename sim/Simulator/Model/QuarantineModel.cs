@@ -81,10 +81,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     /// <summary>A query that would be sent once more is refused, and answered alike.</summary>
-    public void RefuseLate(ExpectedQuery query)
+    public void RefuseLate(ExpectedQuery query) => AnswerLate(query, Refused);
+
+    /// <summary>A query that nobody takes any more gets this error.</summary>
+    public void AnswerLate(ExpectedQuery query, int error)
     {
         if (RefusalOf(query.Packet) is not { } answer)
             return;
+        answer[3] = (byte)error;
         if (_lastTurn != model.Turn)
             (_lastTurn, _lateOfTurn) = (model.Turn, 0);
         _answers.Enqueue((query.Client, query.Local, answer,
@@ -189,6 +193,18 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     /// <summary>
+    /// Whether the first few that a session was sent behind everything that it answered have one
+    /// among them that was there when another hung or died within a minute.
+    /// </summary>
+    public bool HungAnother(ExpectedSession session) =>
+        session.InFlight.Unanswered(session.Written)
+            .Take(SpecifiedLimits.RefusalCases)
+            .Where(query => query.Pair is not { IsAnswered: true })
+            .Take(SpecifiedLimits.FirstOfAHang)
+            .Any(query => _cases.TryGetValue(KeyOf(query.Packet), out var held)
+                && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether);
+
+    /// <summary>
     /// A backend is silent for a while: it hangs, perhaps of one of the first that it was sent
     /// behind everything that it answered.
     /// </summary>
@@ -238,7 +254,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 continue;
             }
             charged.Add((same.First(), same.First().SentAt));
-            Charge(same.Key, same.First().SentAt, session.Backend, session.Silence.SuspectSince);
+            Charge(same.Key, same.First().SentAt, session.Backend, session.Silence.SilentSince);
             _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
         }
         // One only, which is the one that the first backend got first: the next got copies, the
@@ -429,7 +445,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             return null;
         }
         var size = tail[3] << 8 | tail[4];
-        int[] classes = [12, 512, 513, 1233, 4097];
+        int[] classes = [0, .. Enumerable.Range(12, 502), 1233, 4097];
         var key = new StringBuilder("opt ").Append(classes.Count(least => size >= least))
             .Append(' ').Append(Convert.ToHexString(tail[5..9]));
         for (var rest = tail[OptHeaderBytes..]; rest.Length > 0;)

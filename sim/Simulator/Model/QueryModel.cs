@@ -74,7 +74,7 @@ internal sealed class QueryModel(ReferenceModel model)
         ExpectedBackend refused, ExpectedQuery query, ExpectedSession? not = null)
     {
         var askedLast = refused;
-        while (Choose(query) is { } other && other != refused && other != askedLast
+        while (NotFirst(Choose(query)) is { } other && other != refused && other != askedLast
             && (not == null || other.Session != not) && (query.Pair == null || !other.IsSilent))
         {
             var isLast = other.IsStuck || other.IsSuspect;
@@ -85,6 +85,10 @@ internal sealed class QueryModel(ReferenceModel model)
             askedLast = other;
         }
         return null;
+
+        // When all are suspect or stuck, the client's own would come first again.
+        ExpectedBackend? NotFirst(ExpectedBackend? chosen) =>
+            chosen == refused ? model.Policy.NextWithRoom() : chosen;
     }
 
     /// <summary>

@@ -102,7 +102,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         if (model.Resends.MayHold(session, query, payload))
         {
             model.Counters.Add(Counter.RepliesHeld);
-            model.Resends.Hold(session, query);
+            model.Resends.Hold(session, query, payload);
             model.Failing.OnAnswer(session, payload);
             return;
         }

@@ -27,7 +27,7 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Dictionary<long, long> _forwarded = [];
     private readonly Dictionary<long, long> _copied = [];
     private readonly Queue<HeldQuery> _held = new();
-    private readonly Queue<Lost> _waiting = new();
+    private readonly List<Lost> _waiting = [];
     private Walk? _lastOver;
 
     private readonly Queue<Walk> _beyondBudget = new();
@@ -65,16 +65,26 @@ internal sealed class ResendModel(ReferenceModel model)
         public long LostForGood { get; set; }
     }
 
-    private sealed record HeldQuery(ExpectedSession Session, ExpectedQuery Query, Instant DueAt);
+    private sealed record HeldQuery(
+        ExpectedSession Session, ExpectedQuery Query, int Error, Instant DueAt)
+    {
+        /// <summary>Nobody healthy was there when it was to be asked again.</summary>
+        public bool FoundNobody { get; init; }
+    }
 
     private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries)
     {
         /// <summary>Some were beyond the budget, so there is another walk.</summary>
         public bool IsCutShort { get; set; }
 
+        /// <summary>Somebody may take by now what this walk has passed.</summary>
+        public bool IsToBeMadeAgain { get; set; }
+
+        public bool IsUnderWay => Queries.Any(query => !query.IsGone);
+
         public void Begin()
         {
-            IsCutShort = false;
+            (IsCutShort, IsToBeMadeAgain) = (false, false);
             Queries.Clear();
             foreach (var query in Session.InFlight.NewestFirst)
                 Queries.Enqueue(query);
@@ -88,7 +98,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// Queries whose session ended wait, or some whose answers are held; who waits for somebody
     /// healthy is not waited for.
     /// </summary>
-    public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
+    public bool HasUnsent => _lost.Count > 0 || _held.Any(held => !held.FoundNobody);
 
     /// <summary>All that wait.</summary>
     public IEnumerable<ExpectedQuery> Waiting =>
@@ -122,12 +132,13 @@ internal sealed class ResendModel(ReferenceModel model)
                 Session: { } theirs
             } && HasAnswered(theirs));
 
-    public void Hold(ExpectedSession session, ExpectedQuery query) =>
-        _held.Enqueue(new HeldQuery(session, query, model.Now + SpecifiedLimits.AskAgainAfter));
+    public void Hold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
+        _held.Enqueue(new HeldQuery(
+            session, query, reply[3] & 0xf, model.Now + SpecifiedLimits.AskAgainAfter));
 
     /// <summary>Something is left for the next turn.</summary>
     public bool HasWork => (_lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
-        || (_waiting.TryPeek(out var waiting) && waiting.WaitsUntil <= model.Now)
+        || _waiting.Exists(waiting => waiting.WaitsUntil <= model.Now)
         || _walks.Count > 0
         || (_beyondBudget.Count > 0 && _budgetAt <= model.Now)
         || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
@@ -172,6 +183,8 @@ internal sealed class ResendModel(ReferenceModel model)
         foreach (var query in queries)
             OnCut?.Invoke(session, query);
         _lastOver = new Walk(session, queries);
+        if (!(session.Evidence == null && model.Life.ClosesAll))
+            model.Suspicion.AskOthers(session.Backend);
         _lost.Enqueue(new Lost(session.Backend, queries, model.Now)
         {
             IsOfStop = session.Evidence == null && model.Life.ClosesAll,
@@ -197,14 +210,15 @@ internal sealed class ResendModel(ReferenceModel model)
             if (walk.Session != session)
                 continue;
             walk.Queries.Clear();
-            walk.IsCutShort = false;
+            (walk.IsCutShort, walk.IsToBeMadeAgain) = (false, false);
         }
     }
 
     /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
     public void OnTrusted(ExpectedSession session)
     {
-        EndWalk(session);
+        if (!session.Backend.IsMute)
+            EndWalk(session);
         LookAgain();
     }
 
@@ -213,9 +227,16 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         foreach (var lost in _lost)
             lost.IsAnotherThere = lost.HasBegun;
-        while (_waiting.TryDequeue(out var waiting))
-            TakeUp(waiting);
+        while (_waiting.Count > 0)
+            TakeUpFirst();
         LookAgain();
+    }
+
+    private void TakeUpFirst()
+    {
+        var first = _waiting.MinBy(waiting => waiting.WaitsUntil.Nanoseconds)!;
+        _waiting.Remove(first);
+        TakeUp(first);
     }
 
     private void TakeUp(Lost waiting)
@@ -232,14 +253,23 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         foreach (var backend in model.Policy.Backends)
         {
-            if (backend is { IsSuspect: true, Session: { } suspect })
-                OnSuspected(suspect);
+            if (backend.Session is { } suspect && (backend.IsSilent || backend.IsMute))
+                WalkAgain(suspect);
             if (model.Retired.Find(session => session.Backend == backend) is
-                { Silence.IsSuspect: true } retired)
+                { Silence.IsSilent: true } retired)
             {
-                OnSuspected(retired);
+                WalkAgain(retired);
             }
         }
+    }
+
+    /// <summary>A walk that is under way is finished first.</summary>
+    private void WalkAgain(ExpectedSession session)
+    {
+        if (_walks.FirstOrDefault(walk => walk.Session == session) is { IsUnderWay: true } walk)
+            walk.IsToBeMadeAgain = true;
+        else
+            OnSuspected(session);
     }
 
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
@@ -251,9 +281,8 @@ internal sealed class ResendModel(ReferenceModel model)
                 + $" {lost.Queries.Count + lost.Waiting.Count} queries of backend {lost.Id}");
         }
         LoseAll();
-        foreach (var held in _held)
-            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
-        _held.Clear();
+        while (_held.TryDequeue(out var held))
+            GiveError(held);
         _walks.Clear();
         _beyondBudget.Clear();
     }
@@ -261,7 +290,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>What is left of sessions that ended is lost, and that is logged.</summary>
     private void LoseAll()
     {
-        while (_lost.TryDequeue(out var lost) || _waiting.TryDequeue(out lost))
+        foreach (var lost in _lost.Concat(_waiting.OrderBy(one => one.WaitsUntil.Nanoseconds)))
         {
             foreach (var query in lost.Queries.Concat(lost.Waiting))
             {
@@ -270,6 +299,8 @@ internal sealed class ResendModel(ReferenceModel model)
             }
             model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
         }
+        _lost.Clear();
+        _waiting.Clear();
     }
 
     /// <summary>All of this turn's are sent by now.</summary>
@@ -301,8 +332,8 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_isOver)
             return false;
         model.Deadlines.ServeAll();
-        while (_waiting.TryPeek(out var over) && over.WaitsUntil <= model.Now)
-            TakeUp(_waiting.Dequeue());
+        while (_waiting.Exists(over => over.WaitsUntil <= model.Now))
+            TakeUpFirst();
         if (_left > 0 && _held.TryPeek(out var held) && held.DueAt <= model.Now)
         {
             _left--;
@@ -325,7 +356,7 @@ internal sealed class ResendModel(ReferenceModel model)
                 if (lost.IsAnotherThere)
                     TakeUp(lost);
                 else
-                    _waiting.Enqueue(lost);
+                    _waiting.Add(lost);
                 continue;
             }
             model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
@@ -341,6 +372,8 @@ internal sealed class ResendModel(ReferenceModel model)
             if (!walk.Queries.TryPeek(out var query))
             {
                 _walks.Dequeue();
+                if (walk.IsToBeMadeAgain)
+                    OnSuspected(walk);
                 if (!walk.IsCutShort)
                     continue;
                 if (_beyondBudget.Count == 0)
@@ -370,9 +403,20 @@ internal sealed class ResendModel(ReferenceModel model)
         else if (TryAskAgain(held, out var waits))
             model.Counters.Add(Counter.ResendsAfterError);
         else if (waits)
-            _held.Enqueue(held with { DueAt = model.Now + SpecifiedLimits.AskAgainAfter });
+            _held.Enqueue(held with
+            {
+                DueAt = model.Now + SpecifiedLimits.AskAgainAfter,
+                FoundNobody = true,
+            });
         else
-            model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+            GiveError(held);
+    }
+
+    /// <summary>Nobody has a better answer for its client.</summary>
+    private void GiveError(HeldQuery held)
+    {
+        model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
+        model.Quarantine.AnswerLate(held.Query, held.Error);
     }
 
     private bool TryAskAgain(HeldQuery held, out bool waits)
@@ -386,7 +430,10 @@ internal sealed class ResendModel(ReferenceModel model)
             return held.Session.Backend is { Stage: Stage.Healthy or Stage.Draining } first
                 && first.Session == held.Session && model.Flights.TryPut(first, same.Resent());
         }
-        if (model.Flights.Choose(same) is not { } chosen)
+        var rich = model.Policy.NextWithData(
+            model.Now, not: held.Session.Backend, other => other.Session is { } theirs
+                && HasAnswered(theirs));
+        if ((rich ?? model.Flights.Choose(same)) is not { } chosen)
         {
             waits = query.MayBeSentAgain(model.Now);
             return false;

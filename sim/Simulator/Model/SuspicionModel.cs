@@ -44,6 +44,9 @@ internal sealed class Silence
 
     public Instant SuspectSince { get; set; }
 
+    /// <summary>When it was last found silent, being suspect.</summary>
+    public Instant SilentSince { get; set; }
+
     /// <summary>When it was last asked because another may hang; null for never.</summary>
     public Instant? AskedBesideAt { get; set; }
 
@@ -82,6 +85,8 @@ internal sealed class Silence
     public bool WasAsked { get; set; }
 
     public bool IsSuspect => Phase is Phases.Suspect or Phases.Proving;
+
+    public bool IsSilent => Phase == Phases.Suspect;
 }
 
 /// <summary>Follows the silence of all sessions.</summary>
@@ -138,6 +143,10 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 silence.Phase = Silence.Phases.Proving;
                 silence.ProvingSince = model.Now;
                 LookAgain(silence);
+                if (session.IsRetired)
+                    break;
+                model.Resends.LookAgain();
+                model.Connections.Handshakes.OnBackendsChanged();
                 break;
         }
     }
@@ -232,6 +241,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 break;
             case Silence.Phases.Proving when silence.WasAsked:
                 silence.Phase = Silence.Phases.Suspect;
+                OnSilent(session);
                 break;
             case Silence.Phases.Proving
                 when model.Now - silence.ProvingSince >= silence.Proof:
@@ -258,22 +268,35 @@ internal sealed class SuspicionModel(ReferenceModel model)
     /// One may hang: of the others that clients can go to, those are asked that have nothing to
     /// answer, or only what they left long ago, each once in so long.
     /// </summary>
-    private void AskOthers(ExpectedSession doubtful)
+    private void AskOthers(ExpectedSession doubtful) =>
+        AskOthers(session => session != doubtful);
+
+    /// <summary>A session ended with queries in flight; others may be gone as well.</summary>
+    public void AskOthers(ExpectedBackend ended) =>
+        AskOthers(session => session.Backend != ended);
+
+    private void AskOthers(Predicate<ExpectedSession> isMeant)
     {
         foreach (var other in model.Policy.Backends)
         {
-            if (other is not { Stage: Stage.Healthy, Session: { } session } || session == doubtful
+            if (other is not { Stage: Stage.Healthy, Session: { } session } || !isMeant(session)
                 || !(session.Silence.Phase == Silence.Phases.Idle || session.Silence.WaitsForOld)
                 || model.Now < session.Silence.AskedBesideAt + SpecifiedLimits.SilenceTime)
             {
                 continue;
             }
+            // No longer than if it had been asked for what it left, which it owes.
+            var due = model.Now + SpecifiedLimits.SilenceTime + SpecifiedLimits.SilenceTime;
+            if (session.Silence.WaitsForOld)
+            {
+                due = Instant.Min(due, session.Silence.Since + session.Silence.Wait
+                    + SpecifiedLimits.SilenceTime);
+            }
             session.Silence.AskedBesideAt = model.Now;
             session.Silence.Since = model.Now;
             session.Silence.Phase = Silence.Phases.Asked;
             Ask(session);
-            session.Silence.DueAt = model.Now
-                + SpecifiedLimits.SilenceTime + SpecifiedLimits.SilenceTime;
+            session.Silence.DueAt = due;
         }
     }
 
@@ -292,8 +315,22 @@ internal sealed class SuspicionModel(ReferenceModel model)
             model.Counters.Add(Counter.BackendsSuspected);
             model.Lines.Owe(new LogEvent.BackendSuspected(session.Backend.Name,
                 session.Backend.Path, model.Now - silence.Since, session.InFlight.Count));
-            LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
         }
+        OnSilent(session);
+    }
+
+    /// <summary>
+    /// It is suspect and silent. If what it was sent first behind its last answer is charged with
+    /// a hang already, this is another.
+    /// </summary>
+    private void OnSilent(ExpectedSession session)
+    {
+        var silence = session.Silence;
+        silence.SilentSince = model.Now;
+        if (!session.IsRetired && model.Quarantine.HungAnother(session))
+            model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
+        else if (!session.IsRetired)
+            LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
         model.Resends.OnSuspected(session);
         model.Connections.Handshakes.OnBackendsChanged();
     }

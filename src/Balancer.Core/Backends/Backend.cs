@@ -112,19 +112,18 @@ internal sealed class Backend
     /// <summary>Sessions that ended; one that retired serves its TCP connections still.</summary>
     public long SessionsEnded { get; private set; }
 
-    /// <summary>Tells its sessions apart; the last one's until the next connect.</summary>
+    /// <summary>
+    /// Tells its sessions apart: connects begun so far. The last one's until the next connect.
+    /// </summary>
     public long SessionNumber => _connectsStarted;
-
-    /// <summary>Sessions that it has had; tells whether it has another one now.</summary>
-    public long Sessions => _connectsStarted;
 
     // ---- What its session says about it ----
 
     /// <summary>The queries in flight on its session.</summary>
     public InFlight InFlight => _session.InFlight;
 
-    /// <summary>The queries in flight on its retired session, if that is suspect.</summary>
-    public InFlight? RetiredSuspect => _retired?.SuspectInFlight;
+    /// <summary>The queries in flight on its retired session, if that is silent.</summary>
+    public InFlight? RetiredSilent => _retired?.SilentInFlight;
 
     /// <summary>Whether a reply may still come that somebody waits for.</summary>
     public bool AwaitsReply(Instant now) => _session.InFlight.AwaitsReply(now)
@@ -137,6 +136,9 @@ internal sealed class Backend
 
     /// <summary>Suspect, but it answers again, and is not stuck.</summary>
     public bool IsProving => _session.IsSuspect && !_session.IsSilent && !_session.IsStuck;
+
+    /// <summary>It takes nothing for now.</summary>
+    public bool IsStuck => _session.IsStuck;
 
     /// <summary>Neither suspect nor stuck.</summary>
     public bool IsAtEase => !_session.IsSuspect && !_session.IsStuck;
@@ -172,7 +174,7 @@ internal sealed class Backend
     /// An error of it says nothing yet: it is starting, or has given nothing else and another has.
     /// </summary>
     public bool MayErr(Instant now) => !HasGoodAnswer
-        && (_session.IsStarting(now) || _reports.HasAnotherAnswers(this));
+        && (_session.IsStarting(now) || _reports.HasAnotherGoodAnswer(this));
 
     // ---- What it is given ----
 

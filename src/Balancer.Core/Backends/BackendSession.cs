@@ -138,9 +138,13 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     {
         DisarmDeadlines();
         _services.Owners.Remove(_control.Stream);
-        _reports.OnSessionLost(now, _backend, _control.TakeInFlight());
+        var lost = _control.TakeInFlight();
+        var wasAsked = lost.Count > 0;
+        _reports.OnSessionLost(now, _backend, lost);
         _control.End();
         OnQueueGone(now);
+        if (wasAsked)
+            _reports.OnDoubtful(now, _backend);
     }
 
     /// <summary>
@@ -343,7 +347,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             var frames = ReadFrames(now, buffer[..result.Count]);
             _suspicion.OnRead(now);
             if (AnswersNothing(now))
-                _reports.OnDoubt(now, _backend);
+                _reports.OnAnswersInDoubt(now, _backend);
             return frames;
         }
         if (result.Status != IoStatus.WouldBlock)
@@ -430,7 +434,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _answers.OnAnswer(now, DnsQuestion.CodeOf(reply));
         // What it says while it starts is not held against it.
         if (!IsStarting(now) && _answers.Add(now, isFailure))
-            _reports.OnDoubt(now, _backend);
+            _reports.OnAnswersInDoubt(now, _backend);
     }
 
     // ---- Silence ----
@@ -461,8 +465,21 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _services.Counters.Add(Counter.BackendsSuspected);
         _services.Log.Write(new LogEvent.BackendSuspected(
             _backend.Id, _backend.Path, silent, InFlight.Count));
+        OnSilent(now);
+    }
+
+    void ISuspect.OnSilentAgain(Instant now) => OnSilent(now);
+
+    void ISuspect.OnAnswersAgain(Instant now) => _reports.OnAtEase(now);
+
+    /// <summary>What hung another, perhaps, has hung this one, and is not given to a third.</summary>
+    private void OnSilent(Instant now)
+    {
         _suspectedAt = now;
-        _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
+        if (_quarantine.MayHaveHungAnother(now, InFlight))
+            _reports.OnHang(now, _suspectedAt, _backend);
+        else
+            _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);
     }
 
@@ -470,7 +487,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     {
         _services.Timers.Disarm(_hang);
         _control.InFlight.OnTrusted();
-        _control.InFlight.EndWalk();
+        if (!_answers.IsMute)
+            _control.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.Log.Write(new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
         _reports.OnAtEase(now);

@@ -164,7 +164,7 @@ internal sealed class Backends
         var answers = backend.Answers;
         if (backend.AnswersNothing(now))
         {
-            if (AnotherAnswers(now, backend))
+            if (DoesAnotherAnswer(now, backend))
                 backend.BeginMute(now);
             return;
         }
@@ -193,7 +193,7 @@ internal sealed class Backends
     /// <summary>
     /// Whether another backend that clients can go to has given a good answer.
     /// </summary>
-    public bool HasAnotherAnswers(Backend than)
+    public bool HasAnotherGoodAnswer(Backend than)
     {
         foreach (var backend in All)
         {
@@ -206,7 +206,7 @@ internal sealed class Backends
         return false;
     }
 
-    private bool AnotherAnswers(Instant now, Backend than)
+    private bool DoesAnotherAnswer(Instant now, Backend than)
     {
         foreach (var backend in All)
         {
@@ -271,31 +271,41 @@ internal sealed class Backends
     /// <summary>
     /// As NextInTurn, but one that is not doubtful, is at ease, and no worse than this one.
     /// </summary>
-    public Backend? NextUndoubted(Instant now, Backend doubtful)
-    {
-        var worst = RankOf(now, doubtful);
-        var first = FirstAfterLastChosen();
-        for (var n = 0; n < Count; n++)
-        {
-            var candidate = _byId[(first + n) % Count];
-            if (!IsChoosable(now, candidate, worst) || !candidate.IsAtEase
-                || candidate.IsDoubtful(now))
-            {
-                continue;
-            }
-            _lastChosen = candidate.Id;
-            return candidate;
-        }
-        return null;
-    }
+    public Backend? NextUndoubted(Instant now, Backend doubtful) =>
+        TakeTurn((now, worst: RankOf(now, doubtful)), static (candidate, limits) =>
+            IsChoosable(limits.now, candidate, limits.worst) && candidate.IsAtEase
+            && !candidate.IsDoubtful(limits.now));
 
-    private Backend? TakeTurn(Instant now, Rank best, Backend? except)
+    /// <summary>
+    /// As NextInTurn, but another than this one, at ease and not doubtful, that has given a good
+    /// answer.
+    /// </summary>
+    public Backend? NextWithData(Instant now, Backend except) =>
+        TakeTurn((now, except), static (candidate, limits) =>
+            candidate != limits.except && candidate.HasGoodAnswer
+            && IsChoosable(limits.now, candidate, Rank.Cold)
+            && !candidate.IsDoubtful(limits.now));
+
+    /// <summary>As NextInTurn, but one that is not stuck, be it suspect.</summary>
+    public Backend? NextWithRoom(Instant now) =>
+        TakeTurn(now, static (candidate, now) =>
+            !candidate.IsStuck && IsChoosable(now, candidate, Rank.Uneasy));
+
+    private Backend? TakeTurn(Instant now, Rank best, Backend? except) =>
+        TakeTurn((now, best, except), static (candidate, limits) =>
+            candidate != limits.except && IsChoosable(limits.now, candidate, limits.best));
+
+    /// <summary>
+    /// The first after the one last chosen that fits, whose turn is then over. Nothing is
+    /// allocated: what `fits` needs is handed to it.
+    /// </summary>
+    private Backend? TakeTurn<T>(T limits, Func<Backend, T, bool> fits)
     {
         var first = FirstAfterLastChosen();
         for (var n = 0; n < Count; n++)
         {
             var candidate = _byId[(first + n) % Count];
-            if (candidate != except && IsChoosable(now, candidate, best))
+            if (fits(candidate, limits))
             {
                 _lastChosen = candidate.Id;
                 return candidate;

@@ -25,7 +25,7 @@ internal interface IBackendReports
     /// <summary>
     /// Whether another backend that clients can go to has given a good answer.
     /// </summary>
-    bool HasAnotherAnswers(Backend than);
+    bool HasAnotherGoodAnswer(Backend than);
 
     /// <summary>
     /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
@@ -42,11 +42,15 @@ internal interface IBackendReports
 
     /// <summary>
     /// A backend, or if null a session that retired, owes an answer for so long that it may be
-    /// suspect soon: whether the others are alive should be known by then.
+    /// suspect soon, or its session ended with queries in flight: whether the others are alive
+    /// should be known by then, since what is sent again goes nowhere else after that.
     /// </summary>
     void OnDoubtful(Instant now, Backend? doubtful);
 
-    /// <summary>A session became suspect: others should have what it has in flight.</summary>
+    /// <summary>
+    /// A session is silent, having become suspect or again: others should have what it has in
+    /// flight.
+    /// </summary>
     void OnSuspected(Instant now, InFlight inFlight);
 
     /// <summary>
@@ -57,10 +61,10 @@ internal interface IBackendReports
     /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
     /// </summary>
-    void OnDoubt(Instant now, Backend backend);
+    void OnAnswersInDoubt(Instant now, Backend backend);
 
     /// <summary>
-    /// A suspect backend is trusted again, or one that was stuck has taken everything.
+    /// A suspect backend is trusted or answers again, or one that was stuck has taken everything.
     /// </summary>
     void OnAtEase(Instant now);
 }

@@ -44,7 +44,7 @@ internal readonly record struct Query(
 internal sealed class InFlight
 {
     private const int FirstEntries = 64;
-    private const int NoLink = -1;
+    private const int NobodyAwaits = -1;
 
     private readonly Services _services;
     private readonly QueryPairs _pairs;
@@ -68,7 +68,7 @@ internal sealed class InFlight
     private long _judgedEnd = -1;
 
     /// <summary>
-    /// None that is newer awaits a reply; 0 if that is not known, NoLink if none does at all.
+    /// None that is newer awaits a reply; 0 if that is not known, NobodyAwaits if none does at all.
     /// </summary>
     private int _awaited;
 
@@ -310,7 +310,7 @@ internal sealed class InFlight
             if (now - entry.ArrivedAt < Limits.StopGrace && !_pairs.IsAnswered(entry.Pair))
                 return true;
         }
-        _awaited = NoLink;
+        _awaited = NobodyAwaits;
         return false;
     }
 
@@ -320,14 +320,17 @@ internal sealed class InFlight
     public void BeginWalk()
     {
         Cursor = _newest;
-        IsCutShort = false;
+        (IsCutShort, IsToBeWalkedAgain) = (false, false);
     }
+
+    /// <summary>When the walk ends that is under way, another begins.</summary>
+    public void WalkAgain() => IsToBeWalkedAgain = true;
 
     /// <summary>Ends a walk; nothing happens if there is none.</summary>
     public void EndWalk()
     {
         Cursor = 0;
-        IsCutShort = false;
+        (IsCutShort, IsToBeWalkedAgain) = (false, false);
     }
 
     /// <summary>Ends a walk that is to begin again when the budget has room.</summary>
@@ -335,6 +338,11 @@ internal sealed class InFlight
 
     /// <summary>The budget had no room for some of those that the last walk passed.</summary>
     public bool IsCutShort { get; private set; }
+
+    /// <summary>
+    /// Somebody may take by now what the walk passed; an end of the walk ends that too.
+    /// </summary>
+    public bool IsToBeWalkedAgain { get; private set; }
 
     /// <summary>
     /// Copies the query at the cursor and moves on. `packet` has room for Limits.MaxUdpPayload

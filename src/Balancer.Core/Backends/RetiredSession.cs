@@ -48,8 +48,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     public bool HasEnded { get; private set; }
 
-    /// <summary>The queries in flight on it, if it is suspect; else null.</summary>
-    public InFlight? SuspectInFlight => _suspicion.IsSuspect ? _session.InFlight : null;
+    /// <summary>The queries in flight on it, if it is suspect and silent; else null.</summary>
+    public InFlight? SilentInFlight => _suspicion.IsSilent ? _session.InFlight : null;
 
     /// <summary>Whether a reply may still come on it that somebody waits for.</summary>
     public bool AwaitsReply(Instant now) => !HasEnded && _session.InFlight.AwaitsReply(now);
@@ -74,8 +74,12 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         _services.Timers.Disarm(_end);
         _suspicion.OnSessionEnded();
         _services.Owners.Remove(_session.Stream);
-        _reports.OnSessionLost(now, _backend, _session.TakeInFlight());
+        var lost = _session.TakeInFlight();
+        var wasAsked = lost.Count > 0;
+        _reports.OnSessionLost(now, _backend, lost);
         _session.End();
+        if (wasAsked)
+            _reports.OnDoubtful(now, _backend);
     }
 
     /// <summary>
@@ -127,6 +131,12 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     void ISuspect.OnSuspected(Instant now, Duration silent) =>
         _reports.OnSuspected(now, _session.InFlight);
+
+    void ISuspect.OnSilentAgain(Instant now) => _reports.OnSuspected(now, _session.InFlight);
+
+    void ISuspect.OnAnswersAgain(Instant now)
+    {
+    }
 
     void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalk();
 

@@ -53,6 +53,12 @@ internal interface ISuspect
     /// <summary>It is suspect from now on, having been silent for so long.</summary>
     void OnSuspected(Instant now, Duration silent);
 
+    /// <summary>It is suspect still, answered again for a while, and is silent.</summary>
+    void OnSilentAgain(Instant now);
+
+    /// <summary>It is suspect still, and answers again.</summary>
+    void OnAnswersAgain(Instant now);
+
     /// <summary>It is trusted again, having been suspect for so long.</summary>
     void OnTrusted(Instant now, Duration suspect);
 }
@@ -157,12 +163,16 @@ internal sealed class Suspicion
         {
             return;
         }
+        // It owes nothing, so a short pause is no more to it than to any other; or only what it was
+        // to be asked for anyway, and then it has no longer than it would have had.
+        var due = now + Limits.SilenceTime + Limits.SilenceTime;
+        if (_phase == Phase.Waiting)
+            due = Instant.Min(due, _since + _wait + Limits.SilenceTime);
         _askedBesideAt = now;
         _since = now;
         _phase = Phase.Asked;
         _wasAsked = true;
-        // It owes nothing, so a short pause is no more to it than to any other.
-        _timers.Arm(_timer, now + Limits.SilenceTime + Limits.SilenceTime);
+        _timers.Arm(_timer, due);
         _watched.AskForHeartbeat(now);
     }
 
@@ -206,6 +216,7 @@ internal sealed class Suspicion
             _provingSince = now;
             _wasAsked = false;
             _timers.Arm(_timer, now + Limits.SilenceTime);
+            _watched.OnAnswersAgain(now);
         }
     }
 
@@ -268,6 +279,7 @@ internal sealed class Suspicion
         else if (IsCondemned)
         {
             _phase = Phase.Suspect;
+            _watched.OnSilentAgain(now);
         }
         else if (_phase == Phase.Proving && now - _provingSince >= _proof)
         {

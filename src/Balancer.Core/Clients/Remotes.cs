@@ -111,6 +111,19 @@ internal sealed class Remotes
         _backends.NextInTurn(now, except: refused);
 
     /// <summary>
+    /// The backend for one query that nobody takes who is at ease: the next in turn that is not
+    /// stuck, or null. The remote keeps those that it is bound to.
+    /// </summary>
+    public Backend? ChooseWithRoom(Instant now) => _backends.NextWithRoom(now);
+
+    /// <summary>
+    /// Another backend for one query that a backend answered with an error: the next in turn that
+    /// has given a good answer, or null. The remote keeps those that it is bound to.
+    /// </summary>
+    public Backend? ChooseWithData(Instant now, Backend erred) =>
+        _backends.NextWithData(now, erred);
+
+    /// <summary>
     /// The backend to ask next for a connection that had no room at one: another that is not worse,
     /// or null.
     /// </summary>

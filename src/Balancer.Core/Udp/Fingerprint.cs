@@ -82,7 +82,7 @@ internal ref struct Fingerprint
         if (!AreWhole(codes))
             return false;
         _hash.Add((byte)Kind.Options);
-        _hash.Add(SizeClass(BinaryPrimitives.ReadUInt16BigEndian(rest[3..])));
+        AddSize(BinaryPrimitives.ReadUInt16BigEndian(rest[3..]));
         for (var i = 5; i < 9; i++)
             _hash.Add(rest[i]);
         while (codes.Length > 0)
@@ -106,16 +106,23 @@ internal ref struct Fingerprint
         return options.Length == 0;
     }
 
-    /// <summary>Sizes that a server treats alike: no room for a header, less than 512, …</summary>
-    private static byte SizeClass(int bytes) => bytes switch
+    /// <summary>
+    /// Sizes that a server treats alike are one; below 512, which no server need offer and few
+    /// clients do, each is for itself: what one does not hold, another may.
+    /// </summary>
+    private void AddSize(int bytes)
     {
-        < HeaderBytes => 0,
-        < 512 => 1,
-        512 => 2,
-        <= 1232 => 3,
-        <= 4096 => 4,
-        _ => 5,
-    };
+        var alike = bytes switch
+        {
+            < HeaderBytes => 0,
+            <= 512 => bytes,
+            <= 1232 => 1232,
+            <= 4096 => 4096,
+            _ => ushort.MaxValue,
+        };
+        _hash.Add((byte)(alike >> 8));
+        _hash.Add((byte)alike);
+    }
 
     /// <summary>The length tells the shortest messages apart, which have nothing else.</summary>
     private void AddRest(Kind kind, int from)

@@ -32,6 +32,9 @@ internal sealed class Forwarding(Remotes remotes)
         for (var goesOn = true; goesOn;)
         {
             var other = Choose(now, in query);
+            // The client's own comes first again when all are suspect or stuck.
+            if (other == first)
+                other = remotes.ChooseWithRoom(now);
             if (other is null || other == first || other == asked || IsInVain(other, in query)
                 || other.InFlight == inFlight)
             {
@@ -49,6 +52,13 @@ internal sealed class Forwarding(Remotes remotes)
     public Backend? Choose(Instant now, in Query query) => query.WasResent
         ? remotes.ChooseForLastTime(now, query.Client.Address)
         : remotes.ChooseForResend(now, query.Client.Address);
+
+    /// <summary>
+    /// A backend that has given a good answer, for a query that this one answered with an error
+    /// though it may have no data; null if there is none.
+    /// </summary>
+    public Backend? ChooseWithData(Instant now, Backend erred) =>
+        remotes.ChooseWithData(now, erred);
 
     /// <summary>
     /// One is silent already that has the query, and no third will get it: another that is silent

@@ -260,6 +260,33 @@ internal sealed class Quarantine
     }
 
     /// <summary>
+    /// Whether one of the first that a silent session was sent behind its last answer is charged
+    /// with a hang or a death already. Then it is not waited for what others answer: they would
+    /// get it meanwhile.
+    /// </summary>
+    public bool MayHaveHungAnother(Instant now, InFlight queries)
+    {
+        if (_cases.Count == 0)
+            return false;
+        var left = Limits.QuarantineHangs;
+        var looks = Limits.QuarantineCases;
+        for (var link = queries.NextBehindAnswers(0); link != 0 && left > 0 && looks > 0; looks--)
+        {
+            if (!queries.IsAnswered(link - 1))
+            {
+                left--;
+                if (_cases.TryGetValue(Of(queries.PacketOf(link - 1, _packet)), out var found)
+                    && now - found.DiedAt <= Limits.QuarantineMemory)
+                {
+                    return true;
+                }
+            }
+            link = queries.NextBehindAnswers(link);
+        }
+        return false;
+    }
+
+    /// <summary>
     /// A backend hangs, and was suspect from then on; these are all messages that TCP clients sent.
     /// If it hangs of one, or of a query, it answered nothing that it was sent after that.
     /// </summary>

@@ -11,6 +11,9 @@
 //
 // One timer is armed for the first of all that waits.
 //
+// An answer that was held because its backend may have no data yet, though another has: that other
+// is asked, and what it says is passed on. If nobody takes the query, its client gets the error.
+//
 // What always holds: a query is sent to another backend once at most; one whose session ended is
 // sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay
 // within the budget, so an overload does not double itself; a table of a session that ended belongs
@@ -19,6 +22,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Balancer.Core;
 
@@ -34,7 +38,10 @@ internal sealed class Resends
     private readonly IBalancerLog _log;
     private readonly bool _answersWithoutBackend;
     private readonly Queue<Loss> _lost = new();
-    private readonly Queue<Loss> _kept = new();
+
+    /// <summary>What found nobody, in the order in which it is over.</summary>
+    private readonly LinkedList<Loss> _kept = new();
+
     private readonly Timers _timers;
     private readonly Timer _timer;
     private InFlight? _lastEnded;
@@ -94,7 +101,7 @@ internal sealed class Resends
     /// Queries that are in flight nowhere wait: of sessions that ended, or to be asked again; but
     /// not those that find no backend, which nobody can wait for.
     /// </summary>
-    public bool HasUnsent => _lost.Count > 0 || _holds.Count > 0;
+    public bool HasUnsent => _lost.Count > 0 || _holds.AwaitedCount > 0;
 
     /// <summary>So many queries were forwarded; the budget follows from them.</summary>
     public void CountForwarded(Instant now, long count) => _forwarded.Add(now, count);
@@ -133,7 +140,8 @@ internal sealed class Resends
         {
             return false;
         }
-        _holds.Add(now, in query, _packet.AsSpan(0, length), asked);
+        _holds.Add(
+            now, in query, _packet.AsSpan(0, length), asked, DnsQuestion.CodeOf(reply));
         WaitForFirst(now);
         return true;
     }
@@ -156,31 +164,40 @@ internal sealed class Resends
     {
         foreach (var lost in _lost)
             lost.IsAnotherThere = true;
-        while (_kept.TryDequeue(out var kept))
+        while (TryTakeKept(Instant.Never, out var kept))
             LookAgain(now, kept);
         OnAtEase(now, backends);
         WaitForFirst(now);
     }
 
     /// <summary>
-    /// A backend is at ease again: it may take what others have that are suspect still, and that
-    /// nobody could take when they became so or were given it.
+    /// A backend is at ease again, or answers again: it may take what others have that are silent
+    /// still or answer no query, and that nobody could take when they became so or were given it.
     /// </summary>
     public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {
         foreach (var backend in backends)
         {
-            if (backend.IsSuspect)
-                OnSuspected(now, backend.InFlight);
-            if (backend.RetiredSuspect is { } retired)
-                OnSuspected(now, retired);
+            if (backend.IsSilent || backend.IsMute)
+                LookAgain(now, backend.InFlight);
+            if (backend.RetiredSilent is { } retired)
+                LookAgain(now, retired);
         }
+    }
+
+    /// <summary>Walks what a suspect has; once more, if a walk is under way.</summary>
+    private void LookAgain(Instant now, InFlight suspect)
+    {
+        if (suspect.Cursor == 0)
+            OnSuspected(now, suspect);
+        else
+            suspect.WalkAgain();
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>
     public void Stop()
     {
-        while (_lost.TryDequeue(out var lost) || _kept.TryDequeue(out lost))
+        while (_lost.TryDequeue(out var lost) || TryTakeKept(Instant.Never, out lost))
         {
             var before = _counters[Counter.UnansweredLost];
             lost.Queries.DropAll();
@@ -191,14 +208,16 @@ internal sealed class Resends
         HasWork = false;
         _suspects.Clear();
         _cutShort.Clear();
-        _counters.Add(Counter.UnansweredLost, _holds.Clear());
+        while (_holds.TryTake(out var held))
+            GiveError(in held);
+        _ownAnswers.Flush();
     }
 
     /// <summary>Looks at a turn's share of them.</summary>
     public void DoWork(Instant now)
     {
-        while (_kept.TryPeek(out var kept) && kept.OverAt <= now)
-            LookAgain(now, _kept.Dequeue());
+        while (TryTakeKept(overBy: now, out var kept))
+            LookAgain(now, kept);
         var left = Limits.ResendsPerTurn;
         for (; left > 0 && _holds.TryTake(now, out var held); left--)
             AskAgain(now, in held);
@@ -223,7 +242,7 @@ internal sealed class Resends
             else if (lost.IsAnotherThere)
                 LookAgain(now, lost);
             else
-                _kept.Enqueue(lost);
+                Keep(lost);
         }
         while (_copiesAt <= now && _cutShort.TryDequeue(out var waiting))
         {
@@ -238,7 +257,10 @@ internal sealed class Resends
                 CopyToAnother(now, suspect);
                 continue;
             }
-            if (_suspects.Dequeue().IsCutShort)
+            _suspects.Dequeue();
+            if (suspect.IsToBeWalkedAgain)
+                OnSuspected(now, suspect);
+            else if (suspect.IsCutShort)
                 WaitForBudget(now, suspect);
         }
         _ownAnswers.Flush();
@@ -248,6 +270,27 @@ internal sealed class Resends
     /// <summary>No more is done for a session that ended.</summary>
     private void LogDone(Loss lost) =>
         _log.Write(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.Lost));
+
+    private void Keep(Loss lost)
+    {
+        var before = _kept.Last;
+        while (before is not null && before.Value.OverAt > lost.OverAt)
+            before = before.Previous;
+        if (before is null)
+            _kept.AddFirst(lost);
+        else
+            _kept.AddAfter(before, lost);
+    }
+
+    /// <summary>Takes the first that is over by then; false if there is none.</summary>
+    private bool TryTakeKept(Instant overBy, [NotNullWhen(true)] out Loss? kept)
+    {
+        kept = _kept.First?.Value;
+        if (kept is null || kept.OverAt > overBy)
+            return false;
+        _kept.RemoveFirst();
+        return true;
+    }
 
     private void LookAgain(Instant now, Loss kept)
     {
@@ -268,8 +311,8 @@ internal sealed class Resends
         var first = _holds.FirstDueAt;
         if (_lost.TryPeek(out var lost))
             first = Instant.Min(first, lost.DueAt);
-        if (_kept.TryPeek(out var kept))
-            first = Instant.Min(first, kept.OverAt);
+        if (_kept.First is { } kept)
+            first = Instant.Min(first, kept.Value.OverAt);
         if (_cutShort.Count > 0)
             first = Instant.Min(first, _copiesAt);
         if (_suspects.Count > 0)
@@ -285,33 +328,43 @@ internal sealed class Resends
     {
         if (_quarantine.IsRefused(now, held.Packet))
             Refuse(held.Query, held.Packet);
-        else if (TryAskAgain(now, in held, out var isKept))
+        else if (TryAskAgain(now, in held, out var isNobodyThere))
             _counters.Add(Counter.ResendsAfterError);
-        else if (!isKept)
-            _counters.Add(Counter.UnansweredLost);
+        else if (isNobodyThere && !_answersWithoutBackend
+            && MayBeSentAgain(now, held.Query, held.Packet))
+            _holds.Add(now, held with { FoundNobody = true });
+        else
+            GiveError(in held);
+    }
+
+    /// <summary>Nobody takes it; its client hears what its backend said.</summary>
+    private void GiveError(in Held held)
+    {
+        _counters.Add(Counter.UnansweredLost);
+        _ownAnswers.Add(held.Query.Client, held.Query.Local, held.Packet, held.Error);
     }
 
     /// <summary>
-    /// Asks whom the policy sends the client to now: the same backend, or another once; after that
-    /// the same.
+    /// Asks another that has given a good answer, or whom the policy sends the client to now: the
+    /// same backend, or another once; after that the same.
     /// </summary>
-    private bool TryAskAgain(Instant now, in Held held, out bool isKept)
+    private bool TryAskAgain(Instant now, in Held held, out bool isNobodyThere)
     {
-        isKept = false;
+        isNobodyThere = false;
         if (held.Query.WasResent)
         {
             return IsThere(held.Backend, held.Session)
                 && held.Backend.TryForward(now, held.Query, held.Packet);
         }
-        if (_forwarding.Choose(now, held.Query) is not { } chosen)
+        var chosen = _forwarding.ChooseWithData(now, held.Backend)
+            ?? _forwarding.Choose(now, held.Query);
+        if (chosen is null)
         {
-            isKept = MayBeKept(now, held.Query, held.Packet);
-            if (isKept)
-                _holds.Add(now, in held);
+            isNobodyThere = true;
             return false;
         }
         var again = held.Query with { WasResent = true };
-        if (chosen == held.Backend && chosen.Sessions == held.Session)
+        if (chosen == held.Backend && chosen.SessionNumber == held.Session)
         {
             return chosen.TryForward(now, held.Query, held.Packet)
                 || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
@@ -319,7 +372,8 @@ internal sealed class Resends
         return _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
-    private static bool IsThere(Backend backend, long session) => backend.Sessions == session
+    private static bool IsThere(Backend backend, long session) =>
+        backend.SessionNumber == session
         && backend.State is BackendState.Healthy or BackendState.Draining;
 
     private void SendLost(Instant now, Loss lost)

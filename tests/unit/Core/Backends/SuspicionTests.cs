@@ -72,6 +72,26 @@ public sealed class SuspicionTests
         Assert.Equal(10, _backend.Asked);
     }
 
+    [Theory]
+    [InlineData(0, 0.2)]
+    [InlineData(0.15, 0.15)]
+    [InlineData(0.19, 0.11)]
+    public void AnotherMayHang_OneThatOwesOldQueriesHasNoLongerThanItWouldHave(
+        double waited, double left)
+    {
+        _backend.NewestQueryAt = Now;
+        Query();
+        Pass(0.15);
+        AnswerHeartbeat();
+        Pass(waited);
+        _suspicion.AskBeside(Now);
+        Pass(left - 0.001);
+        Assert.False(_suspicion.IsSuspect);
+        Pass(0.001);
+
+        Assert.True(_suspicion.IsSuspect);
+    }
+
     [Fact]
     public void AnotherMayHang_OneThatIsWaitedForIsAskedInItsOwnTime()
     {
@@ -375,7 +395,10 @@ public sealed class SuspicionTests
         Assert.InRange(_backend.Asked - asked, 0, 1);
         Assert.True(_suspicion.IsSuspect);
         Assert.Equal(2, _backend.Suspected.Count);
+        // But who has its queries elsewhere hears that it is silent again, and that it answers.
+        Assert.Equal((1, 1), (_backend.SilentAgain, _backend.AnswersAgain));
         Byte();
+        Assert.Equal(2, _backend.AnswersAgain);
         for (var n = 0; n < 19; n++)
             AnswerWithin(0.1);
         Assert.True(_suspicion.IsSuspect);
@@ -481,5 +504,13 @@ public sealed class SuspicionTests
         public void OnSuspected(Instant now, Duration silent) => Suspected.Add(silent);
 
         public void OnTrusted(Instant now, Duration suspect) => Trusted.Add(suspect);
+
+        public int SilentAgain { get; private set; }
+
+        public int AnswersAgain { get; private set; }
+
+        public void OnSilentAgain(Instant now) => SilentAgain++;
+
+        public void OnAnswersAgain(Instant now) => AnswersAgain++;
     }
 }
