@@ -72,6 +72,7 @@ internal sealed class AnswerRecord
             Failed -= (int)(_recent >> (Limits.AnswersRecorded - 1)) & 1;
         _recent = _recent << 1 | (isFailure ? UInt128.One : UInt128.Zero);
         Failed += isFailure ? 1 : 0;
+        Verify.That(Failed >= 0 && Failed <= Answers, "a record counts what it has");
         return IsFailing ? !isFailure && now - FailingSince >= Limits.AnswerMemory
             : isFailure && Answers >= Limits.LeastAnswers
             && Failed * 100 >= Limits.FailingMargin * Answers;

@@ -243,6 +243,7 @@ internal sealed class Backend
     /// <summary>They are like the others' again, or are forgotten.</summary>
     public void EndFailing(Instant now)
     {
+        Verify.That(IsFailing, "who fails no longer has failed");
         // What a suspect backend has goes on being copied.
         if (IsMute && !IsSuspect)
             InFlight.EndWalk();
@@ -306,6 +307,7 @@ internal sealed class Backend
 
     private void OnReturned(Instant now)
     {
+        Verify.That(State == BackendState.Removed, "who returns was removed");
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
         _services.Log.Write(new LogEvent.BackendReturned(Id, Path));
@@ -378,6 +380,7 @@ internal sealed class Backend
     /// <summary>The session's SERVER_HELLO came.</summary>
     public void OnHello(Instant now)
     {
+        Verify.That(State == BackendState.AwaitingHello, "a session says hello once");
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
         _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));

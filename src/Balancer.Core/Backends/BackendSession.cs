@@ -201,6 +201,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     private void OnHeartbeatAnswer(Instant now)
     {
+        Verify.That(IsHeartbeatOut, "a heartbeat is answered that was sent");
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _suspicion.OnHeartbeatAnswered(_heartbeatAt);

@@ -3,13 +3,12 @@
 //
 // An entry is found by client, port and id, in a hash table with chains. All entries are in one
 // list besides, in the order in which they were sent, so the oldest goes first when there is no
-// room, and when its time is up. Packets lie in blocks; those that were freed last are used first,
-// so what is in flight stays in the processor's caches however much there might be.
+// room, and when its time is up. Their packets are in a PacketStore.
 //
 // The tables start small and grow to their limits: a backend that answers at once needs a few
 // entries, and one that hangs has thousands.
 //
-// What always holds: an entry is in its chain and in the list, and its blocks are its own; chains
+// What always holds: an entry is in its chain and in the list, and its packet is its own; chains
 // have the newest first; nobody has more than Limits.InFlightAlike entries that are alike; an entry
 // leaves once, as answered or as one of the counters of the unanswered.
 
@@ -52,12 +51,9 @@ internal sealed class InFlight
     private readonly Timer _timeOut;
     private Entry[] _entries = new Entry[FirstEntries];
     private int[] _buckets = new int[FirstEntries];
-    private int[] _nextBlock = new int[FirstEntries];
-    private byte[] _blocks = new byte[FirstEntries * Limits.InFlightBlockBytes];
+    private readonly PacketStore _packets = new();
     private int _usedEntries;
-    private int _usedBlocks;
     private int _freeEntries;
-    private int _freeBlocks;
     private int _oldest;
     private int _newest;
 
@@ -139,12 +135,17 @@ internal sealed class InFlight
     /// </summary>
     public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, long frameEnd)
     {
+        Verify.That(packet.Length <= Limits.MaxUdpPayload
+            && (_newest == 0 || frameEnd > _entries[_newest - 1].FrameEnd),
+            "a query is short enough, and queued behind all others");
         GrowIfFull();
         var id = DnsQuestion.IdOf(packet);
         ref var bucket = ref BucketOf(query.Client, id);
         KeepAlikeBounded(bucket, query.Client, id);
         var index = TakeEntry();
-        var firstBlock = Store(packet);
+        while (!_packets.HasRoomFor(packet.Length))
+            Evict(_oldest - 1);
+        var firstBlock = _packets.Store(packet);
         // Field by field: a whole entry would be made on the stack and copied.
         ref var entry = ref _entries[index];
         entry.SentAt = now;
@@ -216,7 +217,7 @@ internal sealed class InFlight
         if (found == 0)
             return false;
         ref var entry = ref _entries[found - 1];
-        Load(in entry, packet);
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
         if (entry.Pair != 0 || now - entry.ArrivedAt >= Limits.HoldTime
             || !DnsQuestion.IsQuery(packet[..entry.Length]))
         {
@@ -283,13 +284,14 @@ internal sealed class InFlight
 
     private void Clear(in Entry entry, bool isTruncated)
     {
-        if (IsInOneBlock(in entry))
+        if (PacketStore.IsInOneBlock(entry.Length))
         {
-            _quarantine.OnAnswered(FirstBlockOf(in entry), isTruncated);
+            _quarantine.OnAnswered(
+                _packets.InOneBlock(entry.FirstBlock, entry.Length), isTruncated);
             return;
         }
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
-        Load(in entry, packet);
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
         _quarantine.OnAnswered(packet[..entry.Length], isTruncated);
     }
 
@@ -356,7 +358,7 @@ internal sealed class InFlight
         ref var entry = ref _entries[index];
         Cursor = entry.Older;
         length = entry.Length;
-        Load(in entry, packet);
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
         return new Query(new Endpoint(entry.Client, entry.Port), entry.Local, entry.ArrivedAt,
             entry.Pair, entry.WasResent);
     }
@@ -375,8 +377,9 @@ internal sealed class InFlight
     /// <summary>The packet of the query at the index; `packet` has room for any.</summary>
     public ReadOnlySpan<byte> PacketOf(int index, Span<byte> packet)
     {
-        Load(in _entries[index], packet);
-        return packet[.._entries[index].Length];
+        ref var entry = ref _entries[index];
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
+        return packet[..entry.Length];
     }
 
     /// <summary>The query at the index is the first of a pair now.</summary>
@@ -423,6 +426,7 @@ internal sealed class InFlight
         OnSessionEnded();
         while (_oldest != 0)
             Give(_oldest - 1, Counter.UnansweredLost);
+        Verify.That(Count == 0, "what is in flight is in the list");
     }
 
     // ---- Leaving unanswered ----
@@ -487,10 +491,13 @@ internal sealed class InFlight
 
     private bool IsAbout(in Entry entry, ReadOnlySpan<byte> reply)
     {
-        if (IsInOneBlock(in entry))
-            return DnsQuestion.MayBeSame(FirstBlockOf(in entry), reply);
+        if (PacketStore.IsInOneBlock(entry.Length))
+        {
+            return DnsQuestion.MayBeSame(
+                _packets.InOneBlock(entry.FirstBlock, entry.Length), reply);
+        }
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
-        Load(in entry, packet);
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
         return DnsQuestion.MayBeSame(packet[..entry.Length], reply);
     }
 
@@ -576,7 +583,7 @@ internal sealed class InFlight
             Cursor = entry.Older;
         if (_awaited == index + 1)
             _awaited = entry.Older;
-        FreeBlocks(entry.FirstBlock);
+        _packets.Free(entry.FirstBlock);
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;
         Count--;
@@ -588,78 +595,5 @@ internal sealed class InFlight
         var key = ((ulong)client.Address.Value << 32) | ((ulong)client.Port << 16) | id;
         var hash = KeyedHash.Of(key, _services.Options.HashKey);
         return ref _buckets[hash & (_buckets.Length - 1)];
-    }
-
-    // ---- Packets ----
-
-    /// <summary>
-    /// Copies a packet into blocks, and returns the first as a link. The oldest queries give theirs
-    /// when there are no more.
-    /// </summary>
-    private int Store(ReadOnlySpan<byte> packet)
-    {
-        var first = 0;
-        var blocks = 1 + Math.Max(0, packet.Length - 1) / Limits.InFlightBlockBytes;
-        for (var n = blocks - 1; n >= 0; n--)
-        {
-            int block;
-            while ((block = TakeBlock()) == 0)
-                Evict(_oldest - 1);
-            var at = n * Limits.InFlightBlockBytes;
-            packet[at..Math.Min(packet.Length, at + Limits.InFlightBlockBytes)]
-                .CopyTo(BlockAt(block));
-            _nextBlock[block - 1] = first;
-            first = block;
-        }
-        return first;
-    }
-
-    private static bool IsInOneBlock(in Entry entry) =>
-        entry.Length <= Limits.InFlightBlockBytes;
-
-    private ReadOnlySpan<byte> FirstBlockOf(in Entry entry) =>
-        BlockAt(entry.FirstBlock)[..entry.Length];
-
-    private void Load(in Entry entry, Span<byte> packet)
-    {
-        var block = entry.FirstBlock;
-        for (var at = 0; at < entry.Length; block = _nextBlock[block - 1])
-        {
-            var bytes = Math.Min(entry.Length - at, Limits.InFlightBlockBytes);
-            BlockAt(block)[..bytes].CopyTo(packet[at..]);
-            at += bytes;
-        }
-    }
-
-    private Span<byte> BlockAt(int block) =>
-        _blocks.AsSpan((block - 1) * Limits.InFlightBlockBytes, Limits.InFlightBlockBytes);
-
-    private int TakeBlock()
-    {
-        if (_freeBlocks != 0)
-        {
-            var block = _freeBlocks;
-            _freeBlocks = _nextBlock[block - 1];
-            return block;
-        }
-        if (_usedBlocks == _nextBlock.Length)
-        {
-            if (_nextBlock.Length == Limits.InFlightBlocks)
-                return 0;
-            Array.Resize(ref _nextBlock, _nextBlock.Length * 2);
-            Array.Resize(ref _blocks, _blocks.Length * 2);
-        }
-        return ++_usedBlocks;
-    }
-
-    private void FreeBlocks(int first)
-    {
-        while (first != 0)
-        {
-            var next = _nextBlock[first - 1];
-            _nextBlock[first - 1] = _freeBlocks;
-            _freeBlocks = first;
-            first = next;
-        }
     }
 }

@@ -125,6 +125,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     private void OnHeartbeatAnswer()
     {
+        Verify.That(_askedAt != Instant.Never, "a heartbeat is answered that was sent");
         _suspicion.OnHeartbeatAnswered(_askedAt);
         _askedAt = Instant.Never;
     }

@@ -85,6 +85,7 @@ internal sealed class StuckReport
 
     private void OnDue(Instant now)
     {
+        Verify.That(_isStuck, "a report is due while there is something to report");
         if (_drainedAt == Instant.Never)
         {
             LogStuck(now);

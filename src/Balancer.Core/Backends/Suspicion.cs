@@ -302,6 +302,7 @@ internal sealed class Suspicion
 
     private void Suspect(Instant now)
     {
+        Verify.That(_phase == Phase.Asked, "who is suspected was asked");
         _phase = Phase.Suspect;
         _suspectSince = now;
         _proof = NeedsProof(now)
@@ -316,6 +317,7 @@ internal sealed class Suspicion
 
     private void Trust(Instant now)
     {
+        Verify.That(IsSuspect, "who is trusted again was suspect");
         _timers.Disarm(_timer);
         _phase = Phase.Idle;
         _trustedAt = now;

@@ -33,6 +33,8 @@ internal sealed class Standstill(Counters counters)
         var given = Duration.Max(Duration.Min(late, Limits.StandstillTime), unused);
         given = Duration.Min(given, _left);
         _left -= given;
+        Verify.That(given >= Duration.Zero && _left >= Duration.Zero,
+            "no more time is given than there is");
         _beganAt = now;
         _end = now + given;
     }

@@ -12,15 +12,6 @@ using System;
 
 namespace Balancer.Core;
 
-/// <summary>The error of an answer, as DNS numbers it (RFC 1035, 4.1.1).</summary>
-internal enum ResponseCode : byte
-{
-    NoError = 0,
-    ServerFailure = 2,
-    NameError = 3,
-    Refused = 5,
-}
-
 /// <summary>Gathers and sends answers of the balancer's own.</summary>
 internal sealed class OwnAnswers(Services services)
 {
@@ -39,7 +30,8 @@ internal sealed class OwnAnswers(Services services)
         if (_batch.IsFull)
             Flush();
         var length = DnsQuestion.WriteError(query, (byte)error, _answer);
-        _batch.TryAdd(client, local, _answer.AsSpan(0, length));
+        Verify.That(_batch.TryAdd(client, local, _answer.AsSpan(0, length)),
+            "an answer fits into a batch that was flushed when it was full");
     }
 
     /// <summary>

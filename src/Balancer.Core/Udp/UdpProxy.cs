@@ -257,7 +257,8 @@ internal sealed class UdpProxy
     {
         if (_replies.IsFull)
             Flush(now);
-        _replies.TryAdd(to, from, payload);
+        Verify.That(_replies.TryAdd(to, from, payload),
+            "a reply fits into a batch that was flushed when it was full");
     }
 
     /// <summary>Counts the replies that a failed send cost, and returns how many.</summary>

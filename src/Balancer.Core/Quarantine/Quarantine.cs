@@ -46,7 +46,7 @@ internal sealed class Quarantine
 {
     private readonly Services _services;
     private readonly Timer _forget;
-    private readonly Dictionary<ulong, Case> _cases = [];
+    private readonly Dictionary<ulong, QuarantineCase> _cases = [];
     private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly ulong[] _answered = new ulong[Limits.QuarantineAnswers];
@@ -74,132 +74,11 @@ internal sealed class Quarantine
         _forget = new Timer(Forget);
     }
 
-    /// <summary>What is held against one fingerprint.</summary>
-    private sealed class Case
-    {
-        /// <summary>The last death that it was in flight at; deaths are numbered from 1.</summary>
-        public long Death;
-
-        public Instant DiedAt;
-
-        /// <summary>The death that it was last looked for at.</summary>
-        public long LookedAt;
-
-        /// <summary>Of what is alike there, when the first was sent.</summary>
-        public Instant SentAt;
-
-        /// <summary>
-        /// When the last death that counts for it was; others may have followed at once.
-        /// </summary>
-        public Instant CountedAt;
-
-        /// <summary>Of two, the first backend that they hung got the lower first.</summary>
-        public long FirstOrder;
-
-        /// <summary>The backend that died or hung then.</summary>
-        public BackendId CountedOn;
-
-        /// <summary>
-        /// The deaths that it was in flight at, each within a minute of the one before: bit n is
-        /// that with the number Death - n.
-        /// </summary>
-        public ulong History;
-
-        /// <summary>Those of them that do not count, since they were at the same time.</summary>
-        public ulong Together;
-
-        /// <summary>How long these backends outlived it, added up over the deaths.</summary>
-        public Duration Outlived;
-
-        /// <summary>How long the last of them did.</summary>
-        public Duration OutlivedLast;
-
-        /// <summary>The longest of those that died at the same time as the last one.</summary>
-        public Duration OutlivedTogether;
-
-        /// <summary>A message over TCP was in flight at one of them.</summary>
-        public bool IsOverTcp;
-
-        /// <summary>How long it was refused the last time; zero if it never was.</summary>
-        public Duration Term;
-
-        public Instant RefusedUntil;
-
-        public int Deaths => BitOperations.PopCount(History & ~Together);
-
-        /// <summary>When it is forgotten, if nothing comes before.</summary>
-        public Instant RememberedUntil => Term > Duration.Zero
-            ? RefusedUntil + Limits.LongestQuarantine
-            : DiedAt + Limits.QuarantineMemory;
-
-        /// <summary>Its history with bit n for the death with the number last - n.</summary>
-        public ulong HistoryAt(long last) => Shifted(History, last);
-
-        /// <summary>As HistoryAt, of the deaths that do not count.</summary>
-        public ulong TogetherAt(long last) => Shifted(Together, last);
-
-        private ulong Shifted(ulong deaths, long last) =>
-            last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
-
-        /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
-        public void Begin(Instant now, long death, BackendId id, bool wasAnswered)
-        {
-            ForgetPaid(now, death);
-            var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
-                && now - CountedAt < Limits.LossDelay;
-            Add(now, death, id, countedAt: now, isTogether);
-        }
-
-        /// <summary>It may have hung a backend, which was suspect from then on.</summary>
-        public void BeginHang(
-            Instant now, long death, BackendId id, Instant suspectedAt, long order)
-        {
-            ForgetPaid(now, death);
-            if (History == 0)
-                FirstOrder = order;
-            // A copy of what hangs is sent when that is noticed, and not before; and a backend that
-            // is stopped again and again hangs of nothing that it holds.
-            var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == id);
-            Add(now, death, id, suspectedAt, isTogether);
-        }
-
-        private void ForgetPaid(Instant now, long death)
-        {
-            // What was before its term has been paid for.
-            var isOld = now - DiedAt > Limits.QuarantineMemory || DiedAt < RefusedUntil;
-            MoveTo(isOld ? Death + Limits.QuarantineDeaths : death);
-        }
-
-        private void Add(
-            Instant now, long death, BackendId id, Instant countedAt, bool isTogether)
-        {
-            OutlivedLast = now - SentAt;
-            var before = isTogether ? OutlivedTogether : Duration.Zero;
-            OutlivedTogether = Duration.Max(before, OutlivedLast);
-            Outlived += OutlivedTogether - before;
-            History |= 1;
-            Together |= isTogether ? 1ul : 0;
-            if (!isTogether)
-                (CountedAt, CountedOn) = (countedAt, id);
-            Death = death;
-            DiedAt = now;
-        }
-
-        /// <summary>Forgets the deaths that are too many by then, with their share.</summary>
-        private void MoveTo(long death)
-        {
-            var deaths = Deaths;
-            (History, Together) = (HistoryAt(death), TogetherAt(death));
-            for (; deaths > Deaths; deaths--)
-                Outlived -= new Duration(Outlived.Nanoseconds / deaths);
-        }
-    }
-
     /// <summary>Who was in flight at a death, and where such a query is.</summary>
     /// <param name="Query">Its index, if it came over UDP.</param>
     /// <param name="Message">If it came over TCP alone.</param>
     private readonly record struct Suspect(
-        ulong Fingerprint, Case Case, int Query, FirstMessage? Message);
+        ulong Fingerprint, QuarantineCase Case, int Query, FirstMessage? Message);
 
     /// <summary>A reply answers a query; whether OnAnswered should hear of it.</summary>
     public bool WantsAnswer()
@@ -449,8 +328,9 @@ internal sealed class Quarantine
                 _unnamed = Instant.Max(_unnamed, sentAt);
                 return;
             }
-            found = new Case();
+            found = new QuarantineCase();
             _cases.Add(fingerprint, found);
+            Verify.That(_cases.Count <= Limits.QuarantineCases, "cases are bounded");
         }
         if (TryExcuse(now, found, sentAt))
             return;
@@ -466,7 +346,7 @@ internal sealed class Quarantine
     /// <summary>
     /// What is refused by now was sent before that, and may be what ended this backend too.
     /// </summary>
-    private bool TryExcuse(Instant now, Case found, Instant sentAt)
+    private bool TryExcuse(Instant now, QuarantineCase found, Instant sentAt)
     {
         if (now >= found.RefusedUntil)
             return false;
@@ -515,16 +395,18 @@ internal sealed class Quarantine
     }
 
     /// <summary>Whether it was sent after all that may hide somebody else.</summary>
-    private bool MayBeRefused(Case culprit) => culprit.SentAt > _hidden
+    private bool MayBeRefused(QuarantineCase culprit) => culprit.SentAt > _hidden
         && (culprit.SentAt > _unread || culprit.Deaths >= Limits.QuarantineSureDeaths);
 
-    private static bool IsMoreSuspect(Case one, Case other) => one.Deaths != other.Deaths
-        ? one.Deaths > other.Deaths
-        : one.Outlived < other.Outlived;
+    private static bool IsMoreSuspect(QuarantineCase one, QuarantineCase other) =>
+        one.Deaths != other.Deaths
+            ? one.Deaths > other.Deaths : one.Outlived < other.Outlived;
 
     private void Convict(Instant now, BackendId id, in Suspect culprit, InFlight queries)
     {
         var convict = culprit.Case;
+        Verify.That(convict.Death == _deaths && now >= convict.RefusedUntil,
+            "who is refused was charged with this death, and is not refused already");
         foreach (var (fingerprint, other) in _cases)
         {
             if (IsExplainedBy(other, convict))
@@ -548,7 +430,7 @@ internal sealed class Quarantine
     /// Whether it was refused for deaths of which, without those that the convict was in flight at,
     /// fewer than two are left. It was not charged with this one.
     /// </summary>
-    private bool IsExplainedBy(Case other, Case convict)
+    private bool IsExplainedBy(QuarantineCase other, QuarantineCase convict)
     {
         var history = other.HistoryAt(_deaths);
         return other.Term > Duration.Zero && other.Death != _deaths

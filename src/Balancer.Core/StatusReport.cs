@@ -51,6 +51,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             log.Write(new LogEvent.RemoteStatus(snapshot, _startedAt));
             _remotesLeft--;
         }
+        Verify.That(_nextRemote <= end, "a slice ends where it was to end");
     }
 
     /// <summary>

@@ -1,0 +1,99 @@
+// Owns the packets of the queries in flight on one session: each lies in a chain of blocks, as many
+// as it needs. Blocks that were freed last are used first, so what is in flight stays in the
+// processor's caches however much there might be.
+//
+// It starts small and grows to Limits.InFlightBlocks, twice as large each time.
+//
+// What always holds: a block is free or in one packet's chain.
+
+using System;
+
+namespace Balancer.Core;
+
+/// <summary>Packets in blocks. Links are an index + 1, 0 for none.</summary>
+internal sealed class PacketStore
+{
+    private const int FirstBlocks = 64;
+
+    private int[] _next = new int[FirstBlocks];
+    private byte[] _bytes = new byte[FirstBlocks * Limits.InFlightBlockBytes];
+    private int _used;
+    private int _firstFree;
+
+    /// <summary>Blocks that are in no packet, those included that are still to be made.</summary>
+    private int _free = Limits.InFlightBlocks;
+
+    /// <summary>Whether a packet of so many bytes can be stored.</summary>
+    public bool HasRoomFor(int bytes) => _free >= BlocksOf(bytes);
+
+    /// <summary>Whether InOneBlock may be asked for it.</summary>
+    public static bool IsInOneBlock(int bytes) => bytes <= Limits.InFlightBlockBytes;
+
+    /// <summary>Copies a packet, for which there is room, and returns its first block.</summary>
+    public int Store(ReadOnlySpan<byte> packet)
+    {
+        Verify.That(HasRoomFor(packet.Length), "who stores a packet looks whether there is room");
+        var first = 0;
+        for (var n = BlocksOf(packet.Length) - 1; n >= 0; n--)
+        {
+            var block = TakeBlock();
+            var at = n * Limits.InFlightBlockBytes;
+            packet[at..Math.Min(packet.Length, at + Limits.InFlightBlockBytes)]
+                .CopyTo(At(block));
+            _next[block - 1] = first;
+            first = block;
+        }
+        return first;
+    }
+
+    /// <summary>A packet that is in one block; valid until the store is changed.</summary>
+    public ReadOnlySpan<byte> InOneBlock(int first, int length) => At(first)[..length];
+
+    /// <summary>Copies a packet out.</summary>
+    public void Load(int first, int length, Span<byte> packet)
+    {
+        for (var at = 0; at < length; first = _next[first - 1])
+        {
+            var bytes = Math.Min(length - at, Limits.InFlightBlockBytes);
+            At(first)[..bytes].CopyTo(packet[at..]);
+            at += bytes;
+        }
+    }
+
+    /// <summary>Frees a packet's blocks.</summary>
+    public void Free(int first)
+    {
+        while (first != 0)
+        {
+            var next = _next[first - 1];
+            _next[first - 1] = _firstFree;
+            _firstFree = first;
+            _free++;
+            first = next;
+        }
+        Verify.That(_free <= Limits.InFlightBlocks, "a block is freed once");
+    }
+
+    private static int BlocksOf(int bytes) =>
+        1 + Math.Max(0, bytes - 1) / Limits.InFlightBlockBytes;
+
+    private Span<byte> At(int block) =>
+        _bytes.AsSpan((block - 1) * Limits.InFlightBlockBytes, Limits.InFlightBlockBytes);
+
+    private int TakeBlock()
+    {
+        _free--;
+        if (_firstFree != 0)
+        {
+            var block = _firstFree;
+            _firstFree = _next[block - 1];
+            return block;
+        }
+        if (_used == _next.Length)
+        {
+            Array.Resize(ref _next, _next.Length * 2);
+            Array.Resize(ref _bytes, _bytes.Length * 2);
+        }
+        return ++_used;
+    }
+}

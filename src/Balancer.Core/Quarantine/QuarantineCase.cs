@@ -1,0 +1,132 @@
+// Owns what is held against one question: at which deaths of backends it was in flight, which of
+// them count, for how long the backends outlived it, and until when it is refused. Quarantine
+// decides what follows from it.
+//
+// What always holds: bit 0 of the history is the last death, and a death that does not count is in
+// both sets of bits.
+
+using System.Numerics;
+
+namespace Balancer.Core;
+
+/// <summary>What is held against one fingerprint.</summary>
+internal sealed class QuarantineCase
+{
+    /// <summary>The last death that it was in flight at; deaths are numbered from 1.</summary>
+    public long Death;
+
+    public Instant DiedAt;
+
+    /// <summary>The death that it was last looked for at.</summary>
+    public long LookedAt;
+
+    /// <summary>Of what is alike there, when the first was sent.</summary>
+    public Instant SentAt;
+
+    /// <summary>
+    /// When the last death that counts for it was; others may have followed at once.
+    /// </summary>
+    public Instant CountedAt;
+
+    /// <summary>Of two, the first backend that they hung got the lower first.</summary>
+    public long FirstOrder;
+
+    /// <summary>The backend that died or hung then.</summary>
+    public BackendId CountedOn;
+
+    /// <summary>
+    /// The deaths that it was in flight at, each within a minute of the one before: bit n is
+    /// that with the number Death - n.
+    /// </summary>
+    public ulong History;
+
+    /// <summary>Those of them that do not count, since they were at the same time.</summary>
+    public ulong Together;
+
+    /// <summary>How long these backends outlived it, added up over the deaths.</summary>
+    public Duration Outlived;
+
+    /// <summary>How long the last of them did.</summary>
+    public Duration OutlivedLast;
+
+    /// <summary>The longest of those that died at the same time as the last one.</summary>
+    public Duration OutlivedTogether;
+
+    /// <summary>A message over TCP was in flight at one of them.</summary>
+    public bool IsOverTcp;
+
+    /// <summary>How long it was refused the last time; zero if it never was.</summary>
+    public Duration Term;
+
+    public Instant RefusedUntil;
+
+    public int Deaths => BitOperations.PopCount(History & ~Together);
+
+    /// <summary>When it is forgotten, if nothing comes before.</summary>
+    public Instant RememberedUntil => Term > Duration.Zero
+        ? RefusedUntil + Limits.LongestQuarantine
+        : DiedAt + Limits.QuarantineMemory;
+
+    /// <summary>Its history with bit n for the death with the number last - n.</summary>
+    public ulong HistoryAt(long last) => Shifted(History, last);
+
+    /// <summary>As HistoryAt, of the deaths that do not count.</summary>
+    public ulong TogetherAt(long last) => Shifted(Together, last);
+
+    private ulong Shifted(ulong deaths, long last) =>
+        last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
+
+    /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
+    public void Begin(Instant now, long death, BackendId id, bool wasAnswered)
+    {
+        ForgetPaid(now, death);
+        var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
+            && now - CountedAt < Limits.LossDelay;
+        Add(now, death, id, countedAt: now, isTogether);
+    }
+
+    /// <summary>It may have hung a backend, which was suspect from then on.</summary>
+    public void BeginHang(
+        Instant now, long death, BackendId id, Instant suspectedAt, long order)
+    {
+        ForgetPaid(now, death);
+        if (History == 0)
+            FirstOrder = order;
+        // A copy of what hangs is sent when that is noticed, and not before; and a backend that
+        // is stopped again and again hangs of nothing that it holds.
+        var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == id);
+        Add(now, death, id, suspectedAt, isTogether);
+    }
+
+    private void ForgetPaid(Instant now, long death)
+    {
+        // What was before its term has been paid for.
+        var isOld = now - DiedAt > Limits.QuarantineMemory || DiedAt < RefusedUntil;
+        MoveTo(isOld ? Death + Limits.QuarantineDeaths : death);
+    }
+
+    private void Add(
+        Instant now, long death, BackendId id, Instant countedAt, bool isTogether)
+    {
+        OutlivedLast = now - SentAt;
+        var before = isTogether ? OutlivedTogether : Duration.Zero;
+        OutlivedTogether = Duration.Max(before, OutlivedLast);
+        Outlived += OutlivedTogether - before;
+        History |= 1;
+        Together |= isTogether ? 1ul : 0;
+        if (!isTogether)
+            (CountedAt, CountedOn) = (countedAt, id);
+        Death = death;
+        DiedAt = now;
+    }
+
+    /// <summary>Forgets the deaths that are too many by then, with their share.</summary>
+    private void MoveTo(long death)
+    {
+        Verify.That(death > Death, "a question is charged with a death once");
+        var deaths = Deaths;
+        (History, Together) = (HistoryAt(death), TogetherAt(death));
+        for (; deaths > Deaths; deaths--)
+            Outlived -= new Duration(Outlived.Nanoseconds / deaths);
+    }
+}
