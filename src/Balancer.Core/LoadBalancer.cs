@@ -263,7 +263,8 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.LookAround();
     }
 
-    void IBackendReports.OnAnswersInDoubt(Instant now, Backend backend) => _backends.Judge(now, backend);
+    void IBackendReports.OnAnswersInDoubt(Instant now, Backend backend) =>
+        _backends.Judge(now, backend);
 
     void IBackendReports.OnAtEase(Instant now)
     {

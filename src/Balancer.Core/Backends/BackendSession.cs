@@ -473,7 +473,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     void ISuspect.OnAnswersAgain(Instant now) => _reports.OnAtEase(now);
 
-    /// <summary>What hung another, perhaps, has hung this one, and is not given to a third.</summary>
+    /// <summary>It is silent. What hung another, perhaps, is not given to a third.</summary>
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;

@@ -22,6 +22,7 @@ public sealed class InFlightTests
     private readonly Services _services;
     private readonly InFlight _table;
     private Instant _now = Instant.Zero + Duration.FromSeconds(1L);
+    private long _frameEnd;
 
     public InFlightTests()
     {
@@ -122,8 +123,8 @@ public sealed class InFlightTests
     public void SecondOfAPair_IsADuplicateAndTheFirstIsCountedAsResent()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
 
         Assert.Equal(ReplyMatch.Answers, Take(Client, Packet(2)));
         Assert.Equal(1, _counters[Counter.ResendsAnswered]);
@@ -136,8 +137,8 @@ public sealed class InFlightTests
     public void FirstOfAPairAnswersFirst_NothingIsCountedAsResent()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
 
         Assert.Equal(ReplyMatch.Answers, Take(Client, Packet(1)));
         Assert.Equal(ReplyMatch.Duplicate, Take(Client, Packet(2)));
@@ -216,8 +217,8 @@ public sealed class InFlightTests
     public void BothOfAPairTimeOut_OneQueryIsCounted()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
         Wait(Limits.InFlightTime);
 
         Assert.Equal(1, _counters[Counter.UnansweredTimedOut]);
@@ -227,8 +228,8 @@ public sealed class InFlightTests
     public void OneOfAPairWasAnswered_TheOtherTimesOutUncounted()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
         Take(Client, Packet(2));
         Wait(Limits.InFlightTime);
 
@@ -253,7 +254,7 @@ public sealed class InFlightTests
     public void AnsweredByAnother_IsNotAwaited()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
         Assert.True(_table.AwaitsReply(_now));
         _pairs.TryAnswer(pair);
 
@@ -442,7 +443,7 @@ public sealed class InFlightTests
     [Fact]
     public void QueryThatWasResent_IsNotTheFirstOfAPair()
     {
-        _table.Add(_now, new Query(Client, Local, _now, WasResent: true), Packet(1), 0);
+        _table.Add(_now, new Query(Client, Local, _now, WasResent: true), Packet(1), ++_frameEnd);
         _table.BeginWalk();
         _table.Next(_packet, out var index, out _);
 
@@ -453,8 +454,8 @@ public sealed class InFlightTests
     public void DropAll_LosesEachQueryOnceAndNothingTimesOut()
     {
         var pair = _pairs.Make();
-        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), 0);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), 0);
+        _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
         Add(Client, Packet(3));
         _table.DropAll();
 
@@ -481,7 +482,7 @@ public sealed class InFlightTests
     private void Churn(byte[][] packets)
     {
         foreach (var packet in packets)
-            _table.Add(_now, new Query(Client, Local, _now), packet, 0);
+            _table.Add(_now, new Query(Client, Local, _now), packet, ++_frameEnd);
         foreach (var packet in packets)
             _table.TryTake(_now, Client, packet, out _);
     }
@@ -511,7 +512,7 @@ public sealed class InFlightTests
     }
 
     private void Add(Endpoint client, byte[] packet, Ipv4 local = default) =>
-        _table.Add(_now, new Query(client, local, _now), packet, 0);
+        _table.Add(_now, new Query(client, local, _now), packet, ++_frameEnd);
 
     private ReplyMatch Take(Endpoint client, byte[] reply) => Take(client, reply, out _);
 
