@@ -246,6 +246,15 @@ internal sealed class FailoverRun : IDisposable
             case FailoverFault.Killer:
                 LetItKill(number);
                 break;
+            case FailoverFault.KillAndHang:
+                SignalTo(victims[1..], Signal.Stop);
+                SignalTo(victims[..1], Signal.Kill);
+                Wait(DownNs);
+                _backends[victims[0]].Start();
+                Wait(HangNs - DownNs);
+                SignalTo(victims[1..], Signal.Continue);
+                WaitUntilTheyServe(victims);
+                break;
             case FailoverFault.Hang:
                 Pause(HangNs, victims);
                 WaitUntilTheyServe(victims);

@@ -17,6 +17,11 @@ internal enum FailoverFault
     /// <summary>SIGSTOP for 10 s.</summary>
     Hang,
 
+    /// <summary>
+    /// SIGKILL to one, as Kill, and SIGSTOP for 10 s to another at the same time.
+    /// </summary>
+    KillAndHang,
+
     /// <summary>SIGSTOP and SIGCONT in turn every 200 ms, for a minute.</summary>
     Flutter,
 
@@ -58,6 +63,8 @@ internal sealed record FailoverScenario(
     [
         new("kill", FailoverFault.Kill, 1, 100, 20_000, 10),
         new("hang", FailoverFault.Hang, 1, 9, 9 * 50, 1),
+        new("hang-two", FailoverFault.Hang, 2, 9, 9 * 50, 1),
+        new("kill-hang", FailoverFault.KillAndHang, 2, 50, 2_000, 3),
         new("flutter", FailoverFault.Flutter, 1, 9, 9 * 50, 1),
         new("rolling", FailoverFault.Restart, 1, 10, 200, 3),
         new("kill-many", FailoverFault.Kill, 2, 50, 2_000, 3),
