@@ -104,14 +104,15 @@ internal static class ScenarioFields
         FileFields.Make<QueryPlan, QueryKind>("kind", FileValues.Name<QueryKind>(), "question",
             q => q.Kind, (q, v) => q with { Kind = v },
             "A proper question; bytes at random with QR clear; a proper header with QR set; or a"
-                + " question that ends the backend that reads it, or hangs it from number 1000 on,"
+                + " question that ends or hangs the process that reads it, see the killers,"
                 + " `bytes` being its number."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
             "Its size; a shorter question is padded to it, a longer one keeps its own."),
         FileFields.Make<QueryPlan, int>("copies", FileValues.Count(1), "1",
             q => q.Copies, (q, v) => q with { Copies = v },
-            "How many are sent at once; if over 1, from consecutive forged addresses."),
+            "How many are sent at once; if over 1, from consecutive addresses, the client's"
+                + " first."),
     ];
 
     public static readonly ImmutableArray<FileField<UdpClientPlan>> UdpClients =
@@ -124,7 +125,7 @@ internal static class ScenarioFields
             c => c.Address, (c, v) => c with { Address = v }, "The client host."),
         FileFields.Make<UdpClientPlan, bool>("retries", FileValues.Flag, "true",
             c => c.Retries, (c, v) => c with { Retries = v },
-            "Whether it asks again, every 2 s, 3 times, until it is answered."),
+            "Whether it asks its questions again, every 2 s, 3 times, until they are answered."),
         new("queries", "What it asks. One with times and every stands for several alike.",
             null, () => QueryList.Schema(), c => QueryList.Write(c.Queries),
             (c, node, place) => c with { Queries = QueryList.Read(node, place) }),
@@ -157,9 +158,7 @@ internal static class ScenarioFields
             "When the manners resets and leaves act, counted from its connect."),
         FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
             c => c.Killer, (c, v) => c with { Killer = v },
-            "Its last question ends the process that reads it, or hangs it from 1001 on: the number"
-                + " of that question, from 1;"
-                + " a `killer` over UDP with one byte less is the same. 0 for none."),
+            "Its last question is a killer, see there: its number and one more; 0 for none."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

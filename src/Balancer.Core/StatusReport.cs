@@ -28,7 +28,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
         log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
             remotes.Count, connections.Count, counters));
         foreach (var backend in backends.All)
-            log.Write(new LogEvent.BackendStatus(backend.Snapshot()));
+            log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;
         _remotesLeft = Limits.StatusRemotes;
         EndIfAllAreLogged();

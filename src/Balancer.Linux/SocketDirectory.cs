@@ -13,7 +13,8 @@
 // only touch(1) changes after its birth. A socket that is held keeps its inode number from being
 // used again.
 //
-// What always holds: nothing waits for the directory, the end included.
+// What always holds: nothing waits for the directory, the end included; but a look may where there
+// is no openat2 (SocketPaths).
 
 using System;
 using System.Collections.Generic;

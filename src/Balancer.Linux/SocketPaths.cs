@@ -10,8 +10,9 @@
 // socket that was bound a moment ago, and the last scan does not. It does not know of one that was
 // unlinked while it is held here; that shows by the number of its links.
 //
-// What always holds: the lock is held for no call that walks a path; what is held takes a small
-// share of the descriptors that the process may have, since the sessions need theirs.
+// What always holds: the lock is held for no call that walks a path, as long as a /proc that was
+// there at start stays; what is held takes a small share of the descriptors that the process may
+// have, since the sessions need theirs.
 
 using System;
 using System.Collections.Generic;

@@ -78,7 +78,8 @@ public sealed class BalancerBuilder
         ("-p", "--port", nameof(WithPort)),
     ];
 
-    private static readonly string[] LevelsThatHide = ["warn", "error", "fatal"];
+    private static readonly string[] LevelsThatHide =
+        ["warn", "error", "fatal", "40", "50", "60"];
 
     /// <summary>A balancer on a free port of 127.0.0.1.</summary>
     /// <param name="image">
@@ -266,8 +267,10 @@ public sealed class BalancerContainer : WatchedContainer
             "healthy: " + string.Join(", ", binderIds), ct);
 
     /// <summary>
-    /// Waits until none of these backends is healthy. A hang takes 20 s to be found, 5 s to the
-    /// next heartbeat and 15 s for its answer; a crash or an orderly end is found at once.
+    /// Waits until none of these backends is healthy. A crash or an orderly end is noticed at once.
+    /// One that hangs is healthy until a heartbeat is unanswered for 15 s; that is sent 100 ms
+    /// after a query that it does not answer, and 5 s after the last one at the latest. Its clients
+    /// go to others long before, 200 ms after such a query.
     /// </summary>
     /// <exception cref="TimeoutException">
     /// One still was healthy after <see cref="WatchedContainer.WaitLimit" />.

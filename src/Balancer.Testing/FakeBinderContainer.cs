@@ -9,8 +9,8 @@
 // takes the first one's path, and a balancer would see a restart that nobody asked for.
 //
 // Its deaths are those that a balancer must tell apart: KillAsync is a crash and leaves the path,
-// StopAsync unlinks the path and exits 0, PauseAsync is a hang that only heartbeats find, and
-// StartAsync makes the socket again.
+// StopAsync unlinks the path and exits 0, PauseAsync is a hang, which shows by the answers that do
+// not come, and StartAsync makes the socket again.
 
 using System;
 using System.Collections.Concurrent;

@@ -1,6 +1,5 @@
 // Owns how the question of a query reads in the log. The bytes are a client's, so whatever is no
-// letter, digit, hyphen or underscore is escaped as master files do it (RFC 1035, 5.1), and a
-// message that has no question one can read is just called that.
+// letter, digit, hyphen or underscore is escaped as master files do it (RFC 1035, 5.1).
 
 using System;
 using System.Buffers.Binary;
@@ -14,26 +13,30 @@ internal static class DnsWords
 {
     private const int HeaderBytes = 12;
 
-    /// <summary>Name and type of a query's first question, as dig shows them.</summary>
-    public static string QuestionOf(ReadOnlySpan<byte> query)
+    /// <summary>
+    /// Name and type of a query's first question, as dig shows them; false if they cannot be read.
+    /// </summary>
+    public static bool TryReadQuestion(
+        ReadOnlySpan<byte> query, out string name, out string type)
     {
-        var name = new StringBuilder();
+        (name, type) = ("", "");
+        var labels = new StringBuilder();
         var at = HeaderBytes;
         while (at < query.Length && query[at] != 0)
         {
             var label = query[at];
             if (label > 63 || at + 1 + label >= query.Length)
-                return "a question that cannot be read";
+                return false;
             foreach (var b in query.Slice(at + 1, label))
-                Append(name, b);
-            name.Append('.');
+                Append(labels, b);
+            labels.Append('.');
             at += 1 + label;
         }
-        if (at + 5 > query.Length || name.Length > 1024)
-            return "a question that cannot be read";
-        if (name.Length == 0)
-            name.Append('.');
-        return $"{name} {TypeOf(BinaryPrimitives.ReadUInt16BigEndian(query[(at + 1)..]))}";
+        if (at + 5 > query.Length || labels.Length > 1024)
+            return false;
+        name = labels.Length == 0 ? "." : labels.ToString();
+        type = TypeOf(BinaryPrimitives.ReadUInt16BigEndian(query[(at + 1)..]));
+        return true;
     }
 
     private static void Append(StringBuilder name, byte b)

@@ -1,11 +1,13 @@
 // Owns what each event of the log says: its sentence and its fields. The sentences are for people,
-// the fields for filters; whatever a sentence says with a number or a name in it is a field too.
+// the fields for filters. A number or a name in a sentence is a field too, unless it is a bound
+// that is the same in every record.
 //
 // What always holds: every event has words, once, which a test sees to; its fields' names and their
 // order change only with an entry in the changelog.
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 
 namespace Balancer;
@@ -24,6 +26,8 @@ internal readonly record struct Words(
 
 internal static class EventWords
 {
+    private static readonly (string Name, object Value)[] Nothing = [];
+
     static EventWords()
     {
         Say((LogEvent.Started e) => new(
@@ -88,8 +92,9 @@ internal static class EventWords
             ("answers", e.Answers), ("other_be_id", e.Other.Value),
             ("other_failed", e.OtherFailed), ("other_answers", e.OtherAnswers)));
         Say((LogEvent.BackendMute e) => new(
-            $"backend {e.Id} answers no query, of {e.Queries} in flight, and others answer"
-            + " theirs; its clients go to other backends",
+            $"backend {e.Id} has answered none of its "
+            + $"{LogWords.Count(e.Queries, "query", "queries")} for {Limits.VainTime} while others"
+            + " answer; moving its clients",
             ("be_id", e.Id.Value), ("be_path", e.Path), ("queries", e.Queries)));
         Say((LogEvent.BackendNoLongerFailing e) => new(
             $"backend {e.Id} is no longer failing after {Rounded(e.Lasted)}: "
@@ -100,24 +105,21 @@ internal static class EventWords
         Say((LogEvent.ProbeSent e) => new($"probe sent to backend {e.Id}",
             ("be_id", e.Id.Value), ("dns_id", (int)e.DnsId)));
         Say((LogEvent.BackendDownByProbe e) => new(
-            $"backend {e.Id} fails probes: {LogWords.Count(e.Failures, "failure")} in a row, the"
-            + $" last {LogWords.Of(e.Why)}; its clients go to other backends, if there are any",
+            $"backend {e.Id} is down: "
+            + LogWords.Count(e.Failures, "probe failed", "probes in a row failed")
+            + $" (last: {LogWords.Of(e.Why)})",
             ("be_id", e.Id.Value), ("be_path", e.Path),
             ("probe_failure", LogWords.SnakeCase(e.Why.ToString())), ("failures", e.Failures)));
         Say((LogEvent.BackendUpByProbe e) => new(
             $"backend {e.Id} answers probes again after {Rounded(e.Lasted)}",
             ("be_id", e.Id.Value), ("be_path", e.Path), ("down_s", Seconds(e.Lasted))));
         Say((LogEvent.QueriesResent e) => new(
-            $"{LogWords.Count(e.Resent, "query", "queries")} of backend {e.Id} sent again to"
-            + $" others, {e.Lost} lost",
+            $"session of backend {e.Id} ended: "
+            + $"{LogWords.Count(e.Resent, "unanswered query", "unanswered queries")} resent,"
+            + $" {e.Lost} not",
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
-        Say((LogEvent.QueryQuarantined e) => new(
-            $"{DnsWords.QuestionOf(e.Query)} of {e.Client.Address} is refused for {e.Term}:"
-            + $" backends died or hung while it was in flight, the last of them {e.Id}",
-            ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
-            ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
-            ("query", Convert.ToHexString(e.Query))));
+        Say((LogEvent.QueryQuarantined e) => Of(e));
 
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
@@ -130,7 +132,7 @@ internal static class EventWords
             new($"socket directory {e.Path} is readable again", ("directory", e.Path)));
         Say((LogEvent.DirectoryNotAnswering e) => new(
             $"socket directory {e.Path} has not answered for {Rounded(e.Since)}; keeping all"
-            + " backends", ("directory", e.Path)));
+            + " backends", ("directory", e.Path), ("unanswered_s", Seconds(e.Since))));
         Say((LogEvent.DirectoryAnswering e) => new(
             $"socket directory {e.Path} answered after {Rounded(e.After)}",
             ("directory", e.Path), ("unanswered_s", Seconds(e.After))));
@@ -171,7 +173,7 @@ internal static class EventWords
 
         Say((LogEvent.AcceptFailed e) => Failed("cannot accept a connection", e.Why, e.Suppressed));
         Say((LogEvent.AcceptAborted e) =>
-            Failed("cannot accept a connection", e.Why, e.Suppressed));
+            Failed("client left before it was accepted", e.Why, e.Suppressed));
         Say((LogEvent.ConnectionsOverLimit e) => OfLimit(e.Client, "connection limit reached",
             Counter.ConnectionsOverLimit, e.Suppressed));
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
@@ -192,7 +194,7 @@ internal static class EventWords
         Say((LogEvent.ConnectionClosed e) => Of(e));
 
         Say((LogEvent.Status e) => Of(e));
-        Say((LogEvent.BackendStatus e) => Of(e.Backend));
+        Say((LogEvent.BackendStatus e) => Of(e.Backend, e.Now));
         Say((LogEvent.RemoteStatus e) => Of(e.Remote, e.Now));
     }
 
@@ -242,6 +244,21 @@ internal static class EventWords
             ("stuck_s", Seconds(e.Lasted)), ("dropped", e.Dropped));
     }
 
+    private static Words Of(LogEvent.QueryQuarantined e)
+    {
+        var isRead = DnsWords.TryReadQuestion(e.Query, out var name, out var type);
+        var query = isRead ? $"query {type} {name}" : "a query without a question that can be read";
+        return new Words(
+            $"refusing {query} for {e.Term}: backends died or hung on it, last {e.Id}"
+            + $" (asked by {e.Client.Address})",
+        [
+            ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+            ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
+            .. isRead ? [("query_name", name), ("query_type", type)] : Nothing,
+            ("query", Convert.ToHexString(e.Query)),
+        ]);
+    }
+
     private static Words OfEntry(string path, string cause, string refusal) => new(
         $"ignoring {path}: {cause}", ("path", path), ("refusal", refusal));
 
@@ -254,7 +271,7 @@ internal static class EventWords
             ("bytes", e.Bytes), ("outcome", LogWords.NameOf(e.Outcome)),
         ];
         return e.Backend == BackendId.None
-            ? new Words($"{what} dropped ({LogWords.OutcomeOf(e.Outcome)})", fields)
+            ? new Words($"{what} dropped: {LogWords.OutcomeOf(e.Outcome)}", fields)
             : new Words($"{what} forwarded to backend {e.Backend}",
                 [.. fields, ("be_id", e.Backend.Value)]);
     }
@@ -291,7 +308,7 @@ internal static class EventWords
         var end = LogWords.NameOf(e.How);
         var cause = e.Why.IsOk ? "" : ": " + LogWords.Of(e.Why);
         return new Words(
-            $"connection {e.Id} from {e.Client} closed ({LogWords.EndOf(e.How)}){cause}",
+            $"connection {e.Id} from {e.Client} closed: {LogWords.EndOf(e.How)}{cause}",
         [
             ("conn_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
             ("remote_port", (int)e.Client.Port), ("end", end), .. Errno(e.Why),
@@ -311,25 +328,41 @@ internal static class EventWords
         ("connections", e.Connections), .. Fields(e.Counters),
     ]);
 
-    private static Words Of(in BackendSnapshot backend) => new(
-        $"status: backend {backend.Id} "
-        + (StandingOf(backend)?.Replace('_', ' ') ?? LogWords.Of(backend.State)) + ", "
-        + LogWords.Count(backend.Remotes, "remote"),
-        ("be_id", backend.Id.Value), ("be_path", backend.Path),
-        ("state", StandingOf(backend) ?? LogWords.SnakeCase(backend.State.ToString())),
-        ("remotes", backend.Remotes),
-        ("heartbeat_outstanding", backend.HeartbeatOutstanding),
-        ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
-        ("connects_started", backend.ConnectsStarted),
-        ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
-        ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
-        ("queued_bytes", backend.QueuedBytes),
-        ("in_flight", backend.InFlight));
+    private static Words Of(in BackendSnapshot backend, Instant now)
+    {
+        var standing = StandingOf(backend, now).ToList();
+        var inWords = standing.Count == 0
+            ? "" : $" ({string.Join(", ", standing).Replace('_', ' ')})";
+        return new Words(
+            $"status: backend {backend.Id} {LogWords.Of(backend.State)}{inWords}, "
+            + LogWords.Count(backend.Remotes, "remote"),
+        [
+            ("be_id", backend.Id.Value), ("be_path", backend.Path),
+            ("state", LogWords.SnakeCase(backend.State.ToString())),
+            ("standing", string.Join(',', standing)), ("remotes", backend.Remotes),
+            ("heartbeat_outstanding", backend.HeartbeatOutstanding),
+            ("reconnect_delay_s", Seconds(backend.ReconnectDelay)),
+            ("connects_started", backend.ConnectsStarted),
+            ("connects_failed", backend.ConnectsFailed), ("udp_queries", backend.UdpQueries),
+            ("tcp_sessions", backend.TcpSessions), ("drops_while_stuck", backend.DropsWhileStuck),
+            ("queued_bytes", backend.QueuedBytes), ("in_flight", backend.InFlight),
+        ]);
+    }
 
-    /// <summary>What keeps clients from a backend with a session; null for nothing.</summary>
-    private static string? StandingOf(in BackendSnapshot backend) =>
-        backend.IsSuspect ? "suspect" : backend.IsDownByProbe ? "down_by_probe"
-        : backend.IsFailing ? "failing" : null;
+    /// <summary>All that keeps clients from a backend with a session, the worst first.</summary>
+    private static IEnumerable<string> StandingOf(BackendSnapshot backend, Instant now)
+    {
+        if (backend.IsStuck)
+            yield return "stuck";
+        if (backend.IsSuspect)
+            yield return "suspect";
+        if (backend.IsDownByProbe)
+            yield return "down_by_probe";
+        if (backend.IsFailing)
+            yield return backend.IsMute ? "mute" : "failing";
+        if (now < backend.ColdUntil)
+            yield return "cold";
+    }
 
     private static Words Of(in RemoteSnapshot remote, Instant now)
     {

@@ -48,7 +48,8 @@ internal static class LogWords
         FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
             $"sent OUTBOUND_UDP with a length of {Invariant(fault.Detail)} bytes",
-        FaultCause.EndOfStream => "closed the session",
+        FaultCause.EndOfStream => "its process closed the session"
+            + (fault.Io.Errno == 0 ? "" : ": " + Of(fault.Io)),
         FaultCause.ReadFailed => "cannot read from it: " + Of(fault.Io),
         FaultCause.WriteFailed => "cannot write to it: " + Of(fault.Io),
         FaultCause.NotTcpOk => $"sent {Frame(fault.Detail)} instead of INBOUND_TCP_OK",
@@ -57,20 +58,45 @@ internal static class LogWords
 
     public static string Of(ProbeFailure why) => why switch
     {
-        ProbeFailure.NoAnswer => $"without an answer within {Limits.ProbeTimeout}",
-        ProbeFailure.ServerFailure => "answered with SERVFAIL",
-        ProbeFailure.Refused => "answered with REFUSED",
+        ProbeFailure.NoAnswer => $"no answer within {Limits.ProbeTimeout}",
+        ProbeFailure.ServerFailure => "SERVFAIL",
+        ProbeFailure.Refused => "REFUSED",
         _ => why.ToString(),
     };
 
-    /// <summary>How a connection ended: ConnectionsFailedByClient is "failed by client".</summary>
-    public static string EndOf(Counter how) =>
-        NameOf(how).Replace("connections_", "", StringComparison.Ordinal).Replace('_', ' ');
+    /// <summary>How a connection ended.</summary>
+    public static string EndOf(Counter how) => how switch
+    {
+        Counter.ConnectionsFinished => "both sides are done",
+        Counter.ConnectionsOverLimit => "too many connections are open",
+        Counter.ConnectionsOverClientLimit => "too many from this address are open",
+        Counter.ConnectionsWithoutBackend => "no backend is healthy",
+        Counter.ConnectionsWithoutResources => "no descriptor or memory left to reach a backend",
+        Counter.ConnectionsRefusedByBackend => "no backend that was tried accepted it",
+        Counter.ConnectionsHandshakeTimedOut =>
+            $"no backend accepted it within {Limits.TcpHandshakeTimeout}",
+        Counter.ConnectionsIdle => "idle for too long",
+        Counter.ConnectionsTooOld => "open for too long",
+        Counter.ConnectionsQuarantined => "its query is refused, because backends died of it",
+        Counter.ConnectionsFailedByClient => "the client's side failed",
+        Counter.ConnectionsFailedByBackend => "the backend's side failed",
+        Counter.ConnectionsCutByStop => "still open when the stop was over",
+        _ => NameOf(how),
+    };
 
-    /// <summary>Why a query was dropped: QueriesWithoutBackend is "without backend".</summary>
-    public static string OutcomeOf(Counter outcome) => outcome == Counter.QueriesToStuckBackend
-        ? "backend stuck"
-        : NameOf(outcome).Replace("queries_", "", StringComparison.Ordinal).Replace('_', ' ');
+    /// <summary>Why a query was dropped.</summary>
+    public static string OutcomeOf(Counter outcome) => outcome switch
+    {
+        Counter.QueriesOversized => $"over {Limits.MaxUdpPayload} bytes",
+        Counter.QueriesWithResponseBit => "it is a response",
+        Counter.QueriesFromPortZero => "nobody can be answered at port 0",
+        Counter.QueriesFromSelf => "it came from the balancer's own address and port",
+        Counter.QueriesFromProbeAddress => "it came from the address of the probes",
+        Counter.QueriesQuarantined => "it is refused, because backends died of it",
+        Counter.QueriesWithoutBackend => "no backend is healthy",
+        Counter.QueriesToStuckBackend => "its backend is stuck, and no other took it",
+        _ => NameOf(outcome),
+    };
 
     public static string Of(EntryRefusal refusal) => refusal switch
     {

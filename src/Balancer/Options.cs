@@ -97,7 +97,8 @@ public sealed record Options
     /// <summary>The options as System.CommandLine wants them, and what their values mean.</summary>
     private sealed class CommandLine
     {
-        private const string Levels = "trace, debug, info, warn, error or fatal, or 10 to 60";
+        private const string Levels =
+            "trace, debug, info, warn, error or fatal, or 10, 20, … 60";
 
         private readonly Option<string[]> _backendPath = Option("BACKEND_PATH",
             "The directory in which the backends make their sockets (required)",

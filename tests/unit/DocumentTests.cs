@@ -197,6 +197,24 @@ public sealed partial class DocumentTests
         Nothing(described.Except(limits).Select(row => "docs/behaviour.md says " + row));
     }
 
+    /// <summary>Each is in the table once, and so has a reason why nobody reaches it.</summary>
+    [Fact]
+    public void EachVerification_IsDescribed()
+    {
+        var sources = Files.Where(file => VerifyingSource().IsMatch(file)).Select(Read).ToList();
+        var verified = sources.SelectMany(text => Verification().Matches(text))
+            .Select(call => call.Groups[1].Value).ToList();
+        var table = VerificationTable().Match(Read("docs/invariants.md")).Value;
+        var described = VerificationRow().Matches(table)
+            .SelectMany(row => Quoted().Matches(row.Groups[1].Value))
+            .Select(message => message.Value.Trim('"')).ToList();
+
+        Assert.Equal(sources.Sum(text => VerifyCall().Count(text)), verified.Count);
+        Nothing(verified.Except(described).Select(one => "docs/invariants.md lacks " + one));
+        Nothing(described.Except(verified).Select(one => "docs/invariants.md says " + one));
+        Assert.Equal(described.Distinct(), described);
+    }
+
     [Fact]
     public void EachOption_IsDescribed()
     {
@@ -390,6 +408,21 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^\| `[A-Z]\w+` \| [^|]+ \|", RegexOptions.Multiline)]
     private static partial Regex LimitRow();
+
+    [GeneratedRegex(@"^src/.*\.cs$")]
+    private static partial Regex VerifyingSource();
+
+    [GeneratedRegex(@"\bVerify\.That\(")]
+    private static partial Regex VerifyCall();
+
+    [GeneratedRegex(@"\bVerify\.That\([^;""]*""([^""]+)""\)")]
+    private static partial Regex Verification();
+
+    [GeneratedRegex("<!-- verify -->.*<!-- /verify -->", RegexOptions.Singleline)]
+    private static partial Regex VerificationTable();
+
+    [GeneratedRegex(@"^\| [^|]* \| ([^|]*) \| [^|]+ \|$", RegexOptions.Multiline)]
+    private static partial Regex VerificationRow();
 
     [GeneratedRegex(@"--[a-z][a-z-]+")]
     private static partial Regex LongOption();

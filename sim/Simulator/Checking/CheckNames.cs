@@ -35,9 +35,9 @@ public static class CheckNames
         new("L1", "answers", "a client that retries is answered within 22 s"),
         new("L2", "recovery", "a core backend is healthy within 65 s"),
         new("L3", "connections", "a connection is answered or closed within its time-outs"),
-        new("L4", "balance", "two rebalances even the spread out, and then nothing moves"),
+        new("L4", "balance", "n rebalances even n backends out, and then nothing moves"),
         new("L5", "rest", "an idle system settles to its timers"),
-        new("L6", "coverage", "every fault happens"),
+        new("L6", "coverage", "every fault and every reaction of the core happens"),
     ];
 
     private sealed record Entry(string Id, string Name, string Rule);

@@ -84,7 +84,7 @@ internal sealed class S12Accounting() : Check("S12")
 
     private void Compare(BackendSnapshot logged, ExpectedBackend real)
     {
-        var should = Snapshots.Of(real, logged);
+        var should = Snapshots.Of(real, logged, Model.Scenario.Kernel.Probe);
         if (logged != should)
             Fail($"the core reports of {real}: {Difference.Of(logged, should)}", real.PlanId);
     }

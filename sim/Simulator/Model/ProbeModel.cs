@@ -56,9 +56,17 @@ internal sealed class ProbeModel(ReferenceModel model)
         IsOn && address == SpecifiedLimits.ProbeSource.Address;
 
     /// <summary>Whether a backend may have clients, as far as it was just started.</summary>
-    public static bool IsWarm(ExpectedBackend backend, Instant now, bool probes) => probes
-        ? backend.Session is { Probes.HasAnswered: true }
-        : now >= backend.WarmAt && !(now < backend.Session?.Given.ErredUntil);
+    public static bool IsWarm(ExpectedBackend backend, Instant now, bool probes) =>
+        now >= WarmAt(backend, probes);
+
+    /// <summary>From when on, if nothing else happens; Never while a probe has to answer.</summary>
+    public static Instant WarmAt(ExpectedBackend backend, bool probes)
+    {
+        if (probes)
+            return backend.Session is { Probes.HasAnswered: true } ? Instant.Zero : Instant.Never;
+        return backend.Session?.Given.ErredUntil is { } erred && erred > backend.WarmAt
+            ? erred : backend.WarmAt;
+    }
 
     public void OnHello(ExpectedSession session)
     {

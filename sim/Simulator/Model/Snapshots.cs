@@ -11,15 +11,18 @@ namespace Simulation.Model;
 /// <summary>Snapshots as they should be.</summary>
 internal static class Snapshots
 {
-    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot logged)
+    public static BackendSnapshot Of(ExpectedBackend real, BackendSnapshot logged, bool probes)
     {
         var session = real.Session;
-        var queued = session is { IsLost: true } ? logged.QueuedBytes : session?.Owed.Count ?? 0;
+        var isLost = session is { IsLost: true };
+        var queued = isLost ? logged.QueuedBytes : session?.Owed.Count ?? 0;
+        var coldUntil = real.Stage is Stage.Healthy or Stage.Draining
+            ? ProbeModel.WarmAt(real, probes) : Instant.Zero;
         return new BackendSnapshot(real.Name, real.Path, StateOf(real.Stage), logged.Remotes,
             session?.HasHeartbeatOut ?? false, real.NextBackOff, real.ConnectsStarted,
             real.ConnectsFailed, real.UdpQueries, real.TcpSessions, real.DropsWhileStuck, queued,
-            real.IsSuspect, real.IsFailing, real.IsDownByProbe,
-            session?.InFlight.Count ?? 0);
+            real.IsSuspect, isLost ? logged.IsStuck : real.IsStuck, real.IsFailing, real.IsMute,
+            real.IsDownByProbe, coldUntil, session?.InFlight.Count ?? 0);
     }
 
     public static RemoteSnapshot Of(ExpectedRemote real)

@@ -108,7 +108,7 @@ internal sealed class StatusModel(ReferenceModel model)
             return;
         }
         var backend = backends[_nextBackend++];
-        var should = Snapshots.Of(backend, logged.Backend);
+        var should = Snapshots.Of(backend, logged.Backend, model.Scenario.Kernel.Probe);
         if (logged.Backend != should)
         {
             model.Report(Finding.Untrue, $"of {backend} the status has:"

@@ -84,10 +84,10 @@ internal sealed class AnswerRecord
     public bool HasGood { get; private set; }
 
     /// <summary>
-    /// It gave SERVFAIL no longer ago than Limits.DistrustTime, and no good answer yet: it may have
+    /// Limits.DistrustTime after its last SERVFAIL, if it gave no good answer yet: it may have
     /// nothing to answer with. REFUSED may be right, so no client can use it to keep others away.
     /// </summary>
-    public bool IsDistrusted(Instant now) => !HasGood && now < _distrustedUntil;
+    public Instant DistrustedUntil => HasGood ? Instant.Zero : _distrustedUntil;
 
     /// <summary>Whether it does not fail and has answered no query for a while.</summary>
     public bool MayBeMute(Instant now) =>

@@ -453,7 +453,10 @@ internal sealed class Backend
         _dropsWhileStuck,
         _session.QueuedBytes,
         _session.IsSuspect,
+        HasSession && _session.IsStuck,
         _session.Answers.IsFailing,
+        _session.Answers.IsMute,
         _session.IsDownByProbe,
+        State is BackendState.Healthy or BackendState.Draining ? _session.ColdUntil : Instant.Zero,
         _session.InFlight.Count);
 }

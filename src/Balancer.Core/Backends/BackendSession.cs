@@ -101,8 +101,12 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     public bool IsDownByProbe => _prober.IsDown;
 
     /// <summary>See Backend.IsWarm.</summary>
-    public bool IsWarm(Instant now) => _prober.IsOn ? _prober.HasAnswered
-        : now >= _warmAt && !_answers.IsDistrusted(now);
+    public bool IsWarm(Instant now) => now >= ColdUntil;
+
+    /// <summary>When it is warm, as far as is known; Never until it answers a probe.</summary>
+    public Instant ColdUntil => _prober.IsOn
+        ? _prober.HasAnswered ? Instant.Zero : Instant.Never
+        : Instant.Max(_warmAt, _answers.DistrustedUntil);
 
     /// <summary>A query or a probe had a good answer on it.</summary>
     public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;

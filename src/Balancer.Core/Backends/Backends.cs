@@ -6,10 +6,11 @@
 // again only when nobody is bound to it any more.
 //
 // "Healthy" for choosing means: said hello, no fault since, its path still there, and of the best
-// rank that any such backend has: warm and at ease before cold, cold before failing, failing before
-// one that fails probes, and that before suspect or stuck. A backend that has just said hello is
-// not warm, because Binder says hello before it has its data. One that fails keeps the clients that
-// are with it: what it answers them may be the truth.
+// rank that any such backend has: warm and at ease before cold, cold before failing or mute, that
+// before down by probe, that before suspect but answering again, and last who is silent or stuck. A
+// backend that has just said hello is not warm, because Binder says hello before it has its data.
+// One that fails, and is not mute, keeps the clients that are with it: what it answers them may be
+// the truth.
 //
 // What always holds: _byId is sorted by id and has each backend once; a backend in it is at its
 // slot in _bySlot; at most Limits.MaxBackends are known.

@@ -30,9 +30,8 @@
 // culprit comes again; docs/behaviour.md, section 5, has the exceptions.
 //
 // What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
-// time is over; while there are none, a query costs nothing here, and every eighth reply little,
-// and while there are some, each reply is looked up; a query costs nothing until one is refused,
-// and is looked up then until that term is over; nothing is allocated but when a backend
+// time is over. Queries are looked up only while one is refused. Of replies every eighth is
+// remembered; while there are cases, each is looked up. Memory is allocated only when a backend
 // dies or hangs.
 
 using System;

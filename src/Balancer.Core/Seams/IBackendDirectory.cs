@@ -5,9 +5,11 @@
 // that would have to wait for it answers WouldBlock, INetwork.Wait tells when the directory has
 // answered, and the call is made again then. That may never be.
 //
-// What always holds: no call waits; at most one scan is open at a time; an entry is told as it was
-// at some moment after the scan was first asked for; a scan that did not reach EndOfStream says
-// nothing about what was not listed. That something changed is told by INetwork.Wait.
+// What always holds: no call waits, but a Look where the kernel cannot tell whether it would have
+// to (docs/behaviour.md, section 3, says where); at most one scan is open at a time; an entry is
+// told as it was at some moment after the scan was first asked for; a scan that did not reach
+// EndOfStream says nothing about what was not listed. That something changed is told by
+// INetwork.Wait.
 
 using System;
 

@@ -145,7 +145,7 @@ public static class LogEvent
 
     /// <summary>
     /// A backend is no longer stuck, as it has drained or its session has ended: how long since the
-    /// first query that was dropped for it, and how many were in all.
+    /// first query that it did not take, and how many were dropped in all.
     /// </summary>
     public readonly record struct BackendUnstuck(
         BackendId Id, Duration Lasted, long Dropped, StuckEnd End) : ILogEvent
@@ -533,8 +533,8 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
-    /// <summary>A line of the report for each backend.</summary>
-    public readonly record struct BackendStatus(BackendSnapshot Backend) : ILogEvent
+    /// <summary>A line of the report for each backend; Now is the report's time.</summary>
+    public readonly record struct BackendStatus(BackendSnapshot Backend, Instant Now) : ILogEvent
     {
         public static string Name => "backend_status";
         public static LogLevel Level => LogLevel.Info;

@@ -18,8 +18,14 @@ namespace Balancer.Core;
 /// <param name="DropsWhileStuck">Queries dropped because its stream took no more.</param>
 /// <param name="QueuedBytes">Bytes that wait for its stream now.</param>
 /// <param name="IsSuspect">It was silent when it was asked, and is not trusted again.</param>
-/// <param name="IsFailing">Its answers are far worse than another's.</param>
+/// <param name="IsStuck">It takes no more, and not all is written since.</param>
+/// <param name="IsFailing">Its answers are far worse than another's, or it is mute.</param>
+/// <param name="IsMute">It answers no query at all, and another does.</param>
 /// <param name="IsDownByProbe">It failed probes, and is not back.</param>
+/// <param name="ColdUntil">
+/// Before this it is cold: Never until it answers a probe, Zero if it is neither healthy nor
+/// draining.
+/// </param>
 /// <param name="InFlight">Queries in flight on its session.</param>
 public readonly record struct BackendSnapshot(
     BackendId Id,
@@ -35,8 +41,11 @@ public readonly record struct BackendSnapshot(
     long DropsWhileStuck,
     int QueuedBytes,
     bool IsSuspect,
+    bool IsStuck,
     bool IsFailing,
+    bool IsMute,
     bool IsDownByProbe,
+    Instant ColdUntil,
     int InFlight);
 
 /// <summary>One remote at one moment.</summary>

@@ -14,11 +14,11 @@
 // An answer that was held because its backend may have no data yet, though another has: that other
 // is asked, and what it says is passed on. If nobody takes the query, its client gets the error.
 //
-// What always holds: a query is sent to another backend once at most; one whose session ended is
-// sent again or counted as unanswered, and answered REFUSED if backends died of it; copies stay
-// within the budget, so an overload does not double itself; a table of a session that ended belongs
-// to this list, and nobody else touches it; while something waits that is not due, and nothing is
-// due, the timer is armed.
+// What always holds: a query is sent to another backend once at most; one whose session ended, or
+// that was held, is sent again or counted as unanswered once, whether it is answered with REFUSED
+// or SERVFAIL then or not at all; copies stay within the budget, so an overload does not double
+// itself; a table of a session that ended belongs to this list, and only Quarantine looks through
+// it besides; while something waits that is not due, and nothing is due, the timer is armed.
 
 using System;
 using System.Collections.Generic;

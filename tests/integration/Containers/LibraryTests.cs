@@ -390,6 +390,9 @@ public sealed class LibraryTests
     [InlineData("-l", "warn", "log level")]
     [InlineData("--log-level=FATAL", "x", "log level")]
     [InlineData("-lwarn", "info", "log level")]
+    [InlineData("-l", "40", "log level")]
+    [InlineData("-l50", "info", "log level")]
+    [InlineData("--log-level=60", "x", "log level")]
     [InlineData("--port:5300", "x", "WithPort")]
     [InlineData("--log-level:warn", "info", "log level")]
     public void OptionThatTheContainerLivesBy_IsRefused(string option, string value, string named)
@@ -407,6 +410,8 @@ public sealed class LibraryTests
 
         Assert.Throws<ArgumentException>(
             () => builder.WithEnvironment("LOG_LEVEL", "error").Build());
+        Assert.Throws<ArgumentException>(
+            () => builder.WithEnvironment("LOG_LEVEL", "50").Build());
         Assert.NotNull(builder.WithEnvironment("LOG_LEVEL", "debug")
             .WithOptions("-l", "trace", "--warm-up", "0").Build());
     }

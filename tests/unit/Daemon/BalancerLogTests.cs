@@ -27,6 +27,10 @@ public sealed class BalancerLogTests
     private static readonly Ipv4 Host = Ipv4.From(10, 77, 77, 5);
     private static readonly Endpoint Client = new(Host, 40123);
     private static readonly ConnectionId Connection = new(17);
+    private static readonly Instant Now = new(90_000_000_000);
+    private static readonly BackendSnapshot Standing = new(Backend, Path, BackendState.Healthy, 4,
+        false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, false, false, false, false, false,
+        Instant.Zero, 7);
     private static readonly IoResult NoError = IoResult.Ok();
     private static readonly IoResult Refused = IoResult.Failed(IoStatus.Refused, 111);
     private static readonly IoResult TooManyFiles = IoResult.Failed(IoStatus.TooManyFiles, 24);
@@ -77,6 +81,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.QueryQuarantined(Backend, new Endpoint(Ipv4.From(10, 0, 0, 7), 40_007),
             [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, .. "w\nw"u8, 4, .. "test"u8, 0, 0, 12, 0, 1],
             Duration.FromSeconds(60L))),
+        Of(new LogEvent.QueryQuarantined(
+            Backend, Client, [0, 7, 1, 0], Duration.FromSeconds(3600L))),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
@@ -99,7 +105,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RemotesExpired(3)),
         Of(new LogEvent.Rebalancing(Backend, 12, 9)),
         Of(new LogEvent.Query(Client, 29, Counter.QueriesForwarded, Backend)),
-        Of(new LogEvent.Query(Client, 29, Counter.QueriesToStuckBackend, BackendId.None)),
+        .. Counters.QueryDrops.Select(
+            drop => Of(new LogEvent.Query(Client, 29, drop, BackendId.None))),
         Of(new LogEvent.ReceiveFailed(IoResult.Failed(IoStatus.NoBuffers, 12), 0)),
         Of(new LogEvent.ReplyUndeliverable(
             Client, IoResult.Failed(IoStatus.AccessDenied, 1), 2)),
@@ -117,21 +124,25 @@ public sealed class BalancerLogTests
             Connection, Backend, new Fault(FaultCause.ConnectFailed, Refused), 0)),
         Of(new LogEvent.ConnectionRefusedByBackend(
             Connection, Backend, new Fault(FaultCause.NotTcpOk, Detail: 1001), 3)),
-        Of(new LogEvent.ConnectionClosed(
-            Connection, Client, Counter.ConnectionsFinished, NoError, 512, 65_536)),
+        .. Counters.ConnectionEnds.Select(end => Of(new LogEvent.ConnectionClosed(
+            Connection, Client, end, NoError, 512, 65_536))),
         Of(new LogEvent.ConnectionClosed(Connection, Client,
             Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset, 104), 0, 1)),
         Of(new LogEvent.Status(
             new Instant(90_000_000_000), 3, 2, 12, 1, CountersThatDiffer())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
             BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
-            false, false, false, 7))),
-        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
-            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, true, true, true, 7))),
-        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
-            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, false, true, false, 7))),
-        Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path, BackendState.Healthy,
-            4, false, Duration.FromSeconds(1L), 1, 0, 1000, 20, 0, 0, false, true, true, 7))),
+            false, false, false, false, false, Instant.Zero, 7), Now)),
+        Of(new LogEvent.BackendStatus(Standing with { ColdUntil = Now }, Now)),
+        Of(new LogEvent.BackendStatus(
+            Standing with { State = BackendState.Draining, IsSuspect = true }, Now)),
+        Of(new LogEvent.BackendStatus(Standing with { IsFailing = true }, Now)),
+        Of(new LogEvent.BackendStatus(Standing with { IsFailing = true, IsMute = true }, Now)),
+        Of(new LogEvent.BackendStatus(Standing with
+        {
+            IsStuck = true, IsSuspect = true, IsDownByProbe = true, IsFailing = true,
+            ColdUntil = Instant.Never,
+        }, Now)),
         Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
             1, 2, 3, 4), new Instant(90_000_000_000))),

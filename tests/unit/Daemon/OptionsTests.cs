@@ -113,7 +113,7 @@ public sealed class OptionsTests
     [Fact]
     public void LogLevelVariable_WrongIsNamed() => Assert.Equal(
         "bbal: LOG_LEVEL: 'loud' is not a log level (trace, debug, info, warn, error or fatal,"
-            + " or 10 to 60)",
+            + " or 10, 20, … 60)",
         Options.Parse(["-s", "/d"], name => name == "LOG_LEVEL" ? "loud" : null).Complaint);
 
     [Theory]
@@ -189,7 +189,8 @@ public sealed class OptionsTests
         { "-b: 'localhost' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", "localhost"] },
         { "-b: '' is not an IPv4 address (a.b.c.d)", ["-s", "/d", "-b", ""] },
         {
-            "-l: 'loud' is not a log level (trace, debug, info, warn, error or fatal, or 10 to 60)",
+            "-l: 'loud' is not a log level (trace, debug, info, warn, error or fatal, or 10, 20, "
+                + "… 60)",
             ["-s", "/d", "-l", "loud"]
         },
         {

@@ -25,7 +25,7 @@ public sealed class AnswerRecordTests : CoreTest
         var backends = Backends("5301", "5302");
         Exchange(client: 1, Good, 20, backends);
         Exchange(client: 2, code, 20, backends);
-        Assert.True(Snapshot("5302").IsFailing);
+        Assert.True(Snapshot("5302") is { IsFailing: true, IsMute: false });
         for (var client = 3; client <= 6; client++)
             Exchange(client, Good, 1, backends);
 
@@ -263,7 +263,7 @@ public sealed class AnswerRecordTests : CoreTest
             Run(0.1);
         }
 
-        Assert.True(Snapshot("5302").IsFailing);
+        Assert.True(Snapshot("5302") is { IsFailing: true, IsMute: true });
         var mute = Log.Last<LogEvent.BackendMute>();
         Assert.Equal(5302, mute.Id.Value);
         Assert.InRange(mute.Queries, 38, 45);
@@ -276,7 +276,7 @@ public sealed class AnswerRecordTests : CoreTest
         Assert.All(Enumerable.Range(0, 45), n => Assert.Contains(Kernel.Datagrams.Sent,
             sent => sent.To == Client(2) && sent.Payload[1] == n));
         Run(10);
-        Assert.False(Snapshot("5302").IsFailing);
+        Assert.True(Snapshot("5302") is { IsFailing: false, IsMute: false });
         backends[1].Answers = query => query;
         Ask(2, Question(78));
         Assert.Equal(before + 1, backends[1].QueryCount);

@@ -109,6 +109,8 @@ public sealed class ProberTests : CoreTest
         RunAnswering(2.5, Good, backends[0]);
         AskNew(1, 4);
 
+        Assert.Equal((Instant.Zero, Instant.Never),
+            (Snapshot("5301").ColdUntil, Snapshot("5302").ColdUntil));
         Assert.Equal([5301, 5301, 5301, 5301], Primaries(1, 4));
     }
 

@@ -3,6 +3,7 @@
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;
@@ -39,6 +40,21 @@ public sealed class StatusReportTests
         Assert.Equal(
             [5301, 5302, 5301], remotes.OrderBy(r => r.Address.Value).Select(r => r.Primary.Value));
         Assert.Equal(1u, remotes.MinBy(r => r.Address.Value).TcpForwarded);
+    }
+
+    [Fact]
+    public void Cold_IsReportedUntilItsTime()
+    {
+        var balancer = new SimBalancer(options: new BalancerOptions());
+        _ = new SimBackend(balancer.Kernel, "5301");
+        balancer.Run(Duration.FromMilliseconds(100));
+        balancer.Kernel.RequestStatus();
+        balancer.Run(Duration.FromMilliseconds(1));
+
+        var reported = balancer.Log.Last<LogEvent.BackendStatus>();
+        Assert.Equal(BackendState.Healthy, reported.Backend.State);
+        Assert.InRange((reported.Backend.ColdUntil - reported.Now).WholeMilliseconds,
+            Limits.WarmUp.WholeMilliseconds - 110, Limits.WarmUp.WholeMilliseconds);
     }
 
     [Fact]

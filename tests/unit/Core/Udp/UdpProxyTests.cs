@@ -258,6 +258,7 @@ public sealed class UdpProxyTests : CoreTest
         FloodWhileItHangs(backend, queries: 3000, clients: 1);
 
         var stuck = Snapshot("5301");
+        Assert.True(stuck.IsStuck);
         Assert.InRange(stuck.QueuedBytes, 1, Limits.BackendQueueBytes);
         Assert.True(stuck.DropsWhileStuck > 1000);
         Assert.Equal(stuck.DropsWhileStuck, Count(Counter.QueriesToStuckBackend));
@@ -268,6 +269,7 @@ public sealed class UdpProxyTests : CoreTest
 
         // Drained, it is not stuck any more, and nothing that was queued is lost.
         Assert.Equal(stuck.UdpQueries, backend.QueryCount);
+        Assert.False(Snapshot("5301").IsStuck);
         Ask(0);
         Assert.Equal(stuck.UdpQueries + 1, backend.QueryCount);
         Assert.Equal(stuck.DropsWhileStuck, Log.Last<LogEvent.BackendUnstuck>().Dropped);

@@ -12,7 +12,7 @@ public sealed class DifferenceTests
 {
     private static readonly BackendSnapshot Backend = new(new BackendId(5301), "/run/bbal/5301",
         BackendState.Healthy, 3, false, Duration.FromSeconds(1), 2, 0, 17, 1, 0, 0, false, false,
-        false, 0);
+        false, false, false, Instant.Zero, 0);
 
     [Fact]
     public void OneField_IsNamedAlone() => Assert.Equal(

@@ -1,0 +1,394 @@
+// Quarantine: which queries are refused after backends died, for how long, and that others are not
+// (docs/behaviour.md, section 5).
+
+using System.Linq;
+using Balancer.Core;
+using Tests.Support;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class QuarantineTests : QuarantineTest
+{
+    [Fact]
+    public void InFlightAtTwoDeaths_IsRefusedToEverybody()
+    {
+        KillTwiceWith(Killer);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        var before = Kernel.Datagrams.Sent.Count;
+
+        Ask(9, Killer);
+
+        var sent = Kernel.Datagrams.Sent.Skip(before).Single();
+        Assert.Equal(Client(9), sent.To);
+        Assert.Equal(5, sent.Payload[3] & 0xf);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        Assert.Equal(2, Count(Counter.OwnAnswersSent));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void SecondDeath_ItsClientIsAnsweredRefusedAtOnce()
+    {
+        KillTwiceWith(Killer);
+
+        var sent = Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal((Client(1), 5), (sent.To, sent.Payload[3] & 0xf));
+        Assert.Equal(1, Count(Counter.UnansweredQuarantined));
+        Assert.Equal(1, Count(Counter.OwnAnswersSent));
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+        Assert.Equal(0, Count(Counter.QueriesQuarantined));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void MoreThanABatchIsLostAndRefused_EachIsAnswered()
+    {
+        for (var n = 0; n < 100; n++)
+            Ask(1, Killer);
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(100, Count(Counter.UnansweredQuarantined));
+        Assert.Equal(100, Kernel.Datagrams.Sent.Count);
+    }
+
+    [Fact]
+    public void SuspectHasOneThatIsRefusedByNow_ItsClientIsAnsweredAndAReplyIsLate()
+    {
+        var third = BackendOf(3, Killer);
+        third.AnswersHeartbeats = false;
+        Ask(1, Killer);
+        Kill(Binders.Values.First(backend => backend != third && Has(backend, Killer)));
+        Kill(Binders.Values.First(backend => backend != third && Has(backend, Killer)));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(0.1);
+
+        Assert.True(Snapshot(third.Name).IsSuspect);
+        Assert.Equal([(Client(1), 5), (Client(3), 5)],
+            Kernel.Datagrams.Sent.Select(sent => (sent.To, sent.Payload[3] & 0xf)));
+        Assert.Equal(2, Count(Counter.UnansweredQuarantined));
+        SimBackend.Reply(third.Queries[^1], third.Queries[^1].Payload);
+        Run(0.001);
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(1, Count(Counter.RepliesDuplicate));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void BackendDiesWithOneThatWasAnsweredRefused_NobodyIsPutInItsPlace()
+    {
+        var third = BackendOf(3, Killer);
+        third.AnswersHeartbeats = false;
+        var innocent = QueryFor("innocent");
+        Ask(1, innocent);
+        Ask(1, Killer);
+        Kill(Binders.Values.First(backend => backend != third && Has(backend, Killer)));
+        Kill(Binders.Values.First(backend => backend != third && Has(backend, Killer)));
+        Run(0.1);
+        Assert.True(Snapshot(third.Name).IsSuspect);
+        third.AnswersHeartbeats = true;
+        Kill(third);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void TableIsFullAndOneThatHasNoRoomWasSentLast_NobodyRelapses()
+    {
+        var innocent = QueryFor("innocent");
+        KillTwiceWith(innocent);
+        Run(61);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        for (var n = 0; n < Limits.QuarantineCases; n++)
+        {
+            var asked = QueryFor($"other{n}");
+            (asked[0], asked[1]) = ((byte)(n >> 8), (byte)n);
+            Kernel.InjectDatagram(Client(1), asked);
+            if (n % 32 == 31)
+                Balancer.Turn();
+        }
+        Run(0.001);
+        var other = QueryFor("other4000");
+        KillWhoHas(other);
+        var client = Enumerable.Range(2, 9)
+            .First(client => BackendOf(client, QueryFor($"whose{client}")) != WhoHas(other));
+        Run(0.01);
+        Ask(client, innocent);
+        Run(0.01);
+        Ask(client, QueryFor("culprit"));
+        KillWhoHas(QueryFor("culprit"));
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void InFlightAtOneDeath_IsAnsweredByAnother()
+    {
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+
+        Assert.NotNull(WhoHas(Killer));
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnswerInBetween_ClearsIt()
+    {
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        Answer(Killer);
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void MoreThanAMinuteBetween_DoesNotCountTogether()
+    {
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        // Meanwhile it timed out.
+        Run(61);
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void OrderlyStop_IsNoDeath()
+    {
+        Ask(1, Killer);
+        WhoHas(Killer)!.Stop();
+        Run(0.1);
+        WhoHas(Killer)!.Stop();
+        Run(0.1);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void OthersInFlightAtBothDeaths_AreNotRefused()
+    {
+        for (var n = 0; n < 300; n++)
+            Ask(1, QueryFor($"slow{n}"));
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Ask(2, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        for (var n = 0; n < 300; n++)
+            Ask(2, QueryFor($"slow{n}"));
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+    }
+
+    [Fact]
+    public void TermIsAMinute_ThenTwiceAsLongForOneMoreDeath()
+    {
+        KillTwiceWith(Killer);
+        Run(59);
+        Ask(3, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        Run(2);
+        Ask(3, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+
+        KillWhoHas(Killer);
+
+        Assert.Equal(2, Count(Counter.QuarantinesBegun));
+        Assert.Null(WhoHas(Killer));
+        Run(119);
+        Ask(3, Killer);
+        Assert.Equal(2, Count(Counter.QueriesQuarantined));
+        Run(2);
+        Ask(3, Killer);
+        Assert.Equal(2, Count(Counter.QueriesQuarantined));
+    }
+
+    [Fact]
+    public void AnotherQuestion_IsNotRefused()
+    {
+        KillTwiceWith(Killer);
+
+        Ask(3, QueryFor("killer2"));
+        Ask(3, QueryFor("killer", type: 28));
+
+        Assert.Equal(0, Count(Counter.QueriesQuarantined));
+    }
+
+    [Fact]
+    public void InFlightTwiceOnOneSession_IsOutlivedForAsLongAsTheOlderWas()
+    {
+        Ask(1, QueryFor("innocent"));
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        // What was sent again times out.
+        Run(11);
+        Ask(1, QueryFor("innocent"));
+        Run(0.1);
+        Ask(1, Killer);
+        Run(0.05);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer);
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void AnsweredByTheOtherOfAPair_IsNotChargedWhenTheSuspectDies()
+    {
+        var suspect = BackendOf(1, Killer);
+        suspect.AnswersHeartbeats = false;
+        foreach (var other in Binders.Values.Where(backend => backend != suspect))
+            other.EchoesQueries = true;
+        Run(0.3);
+        Assert.Equal(1, Count(Counter.ResendsAnswered));
+        foreach (var backend in Binders.Values)
+            backend.EchoesQueries = false;
+        Kill(suspect);
+
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void RefusedSinceItWasCopied_IsNotSentFromASuspect()
+    {
+        var suspect = BackendOf(3, Killer);
+        Ask(1, Killer);
+        KillWhoHas(Killer, but: suspect);
+        KillWhoHas(Killer, but: suspect);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(2);
+        suspect.AnswersHeartbeats = false;
+        Ask(3, QueryFor("other"));
+        Run(0.5);
+
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+        Assert.DoesNotContain(Binders.Values, backend => backend != suspect
+            && LastAsked(backend, Killer) is not null);
+    }
+
+    [Fact]
+    public void MoreDeaths_WeighMoreThanAShorterTime()
+    {
+        // The killer was answered lately, so it takes a third death.
+        for (var n = 0; n < Limits.QuarantineSample; n++)
+        {
+            Ask(1, Killer);
+            Answer(Killer);
+        }
+        Ask(1, Killer);
+        Run(1);
+        KillWhoHas(Killer, rebinds: false);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer, rebinds: false);
+        Ask(1, Killer);
+        Run(0.1);
+        Ask(1, QueryFor("innocent"));
+        KillWhoHas(Killer, rebinds: false);
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void NeverTakenByTheKernel_IsNotCharged()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var victim = BackendOf(1, QueryFor($"other{n}"));
+            Answer(QueryFor($"other{n}"));
+            victim.Crash();
+            // Forwarded in the turn that sees the end, so it is in the session's queue only.
+            Ask(1, QueryFor("innocent"));
+            Assert.Equal(n, Count(Counter.ResendsAfterLoss));
+            victim.Rebind();
+            Run(0.1);
+            Assert.Equal(n + 1, Count(Counter.ResendsAfterLoss));
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AllKilledAtOnceAgainAndAgain_ANameThatAllAskIsNotRefused()
+    {
+        AnswerOften(QueryFor("popular"));
+        for (var n = 0; n < 2; n++)
+        {
+            AskAll(QueryFor("popular"));
+            Assert.All(Binders.Values,
+                backend => Assert.True(Has(backend, QueryFor("popular"))));
+            KillAll();
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void OnTwoAtOnceAndNeverAnswered_IsRefused()
+    {
+        AskAll(Killer);
+        KillAll();
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void AnsweredLatelyAndOnAllAtOnceThreeTimes_IsRefused()
+    {
+        AnswerOften(Killer);
+        for (var n = 0; n < 3; n++)
+        {
+            AskAll(Killer);
+            KillAll();
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void DeathsAtOnce_TheLongestLifeCountsOnce()
+    {
+        // The innocent query outlives the killer on the first of them alone.
+        AnswerOften(QueryFor("innocent"));
+        AnswerOften(Killer);
+        for (var n = 0; n < 3; n++)
+        {
+            Ask(1, QueryFor("innocent"));
+            Run(0.1);
+            AskAll(Killer);
+            AskAll(QueryFor("innocent"));
+            KillAll();
+        }
+
+        AssertRefused(QueryFor("innocent"), false);
+        AssertRefused(Killer, true);
+    }
+
+    [Fact]
+    public void AskedAgainAtOnceAndTheNextDies_CountsForEach()
+    {
+        AnswerOften(Killer);
+        // A client that hears of the end at once asks again at once.
+        for (var n = 0; n < 3; n++)
+        {
+            var client = Enumerable.Range(10 * n + 1, 9).First(client =>
+                BackendOf(client, QueryFor($"c{client}")).Control is not null);
+            BackendOf(client, Killer).Crash();
+            Run(0.001);
+        }
+        Run(0.1);
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+}
