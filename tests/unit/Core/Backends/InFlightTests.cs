@@ -124,7 +124,8 @@ public sealed class InFlightTests
     {
         var pair = _pairs.Make();
         _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true),
+            Packet(2), ++_frameEnd);
 
         Assert.Equal(ReplyMatch.Answers, Take(Client, Packet(2)));
         Assert.Equal(1, _counters[Counter.ResendsAnswered]);
@@ -138,7 +139,8 @@ public sealed class InFlightTests
     {
         var pair = _pairs.Make();
         _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true),
+            Packet(2), ++_frameEnd);
 
         Assert.Equal(ReplyMatch.Answers, Take(Client, Packet(1)));
         Assert.Equal(ReplyMatch.Duplicate, Take(Client, Packet(2)));
@@ -218,7 +220,8 @@ public sealed class InFlightTests
     {
         var pair = _pairs.Make();
         _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true),
+            Packet(2), ++_frameEnd);
         Wait(Limits.InFlightTime);
 
         Assert.Equal(1, _counters[Counter.UnansweredTimedOut]);
@@ -229,7 +232,8 @@ public sealed class InFlightTests
     {
         var pair = _pairs.Make();
         _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true),
+            Packet(2), ++_frameEnd);
         Take(Client, Packet(2));
         Wait(Limits.InFlightTime);
 
@@ -443,7 +447,8 @@ public sealed class InFlightTests
     [Fact]
     public void QueryThatWasResent_IsNotTheFirstOfAPair()
     {
-        _table.Add(_now, new Query(Client, Local, _now, WasResent: true), Packet(1), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, WasResent: true),
+            Packet(1), ++_frameEnd);
         _table.BeginWalk();
         _table.Next(_packet, out var index, out _);
 
@@ -455,7 +460,8 @@ public sealed class InFlightTests
     {
         var pair = _pairs.Make();
         _table.Add(_now, new Query(Client, Local, _now, pair), Packet(1), ++_frameEnd);
-        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true), Packet(2), ++_frameEnd);
+        _table.Add(_now, new Query(Client, Local, _now, pair, WasResent: true),
+            Packet(2), ++_frameEnd);
         Add(Client, Packet(3));
         _table.DropAll();
 

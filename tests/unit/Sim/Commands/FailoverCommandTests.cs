@@ -53,7 +53,7 @@ public sealed class FailoverCommandTests
     [InlineData("failover --times 0", "--times")]
     [InlineData("failover --times 1001", "--times")]
     [InlineData("failover --times", "--times")]
-    [InlineData("failover --scenario crash", "kill, hang, flutter, rolling, kill-many, ")]
+    [InlineData("failover --scenario crash", "kill, hang, hang-two, kill-hang, flutter, ")]
     [InlineData("failover --node --fake-binder /bin/sh", "--node")]
     [InlineData("failover --json /no/such/folder/file", "--json")]
     public void WrongUsage_IsOneLineAnd64(string arguments, string named)
@@ -85,9 +85,9 @@ public sealed class FailoverCommandTests
     {
         var help = Regex.Replace(CommandRun.Of("failover --help").Output, @"\s+", " ");
 
-        Assert.Contains("kill, hang, flutter, rolling, kill-many, kill-alike, ", help);
+        Assert.Contains("kill, hang, hang-two, kill-hang, flutter, rolling, ", help);
         Assert.Contains(
-            "[default: kill 10, hang 1, flutter 1, rolling 3, kill-many 3, ", help);
+            "[default: kill 10, hang 1, hang-two 1, kill-hang 3, flutter 1, ", help);
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class FailoverCommandTests
 
     [Fact]
     public void NodeMname_IsAskedNoMoreThanItCanAnswer() => Assert.Equal(
-        [4000, 450, 450, 200, 2000, 2000],
+        [4000, 450, 450, 2000, 450, 200],
         FailoverScenario.All.Take(6).Select(scenario => scenario.ForNode().Rate));
 
     [Fact]
