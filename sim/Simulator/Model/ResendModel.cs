@@ -388,7 +388,7 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         if (model.Flights.Choose(same) is not { } chosen)
         {
-            waits = query.MayBeSentAgain(model.Now);
+            waits = MayWait(query);
             return false;
         }
         var isSame = chosen.Session == held.Session;
@@ -418,7 +418,7 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         var again = query.Again();
         var first = model.Flights.Choose(again);
-        if (first == null && query.MayBeSentAgain(model.Now))
+        if (first == null && MayWait(query))
         {
             lost.Waiting.Enqueue(query);
         }
@@ -434,13 +434,25 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    /// <summary>
+    /// No backend is healthy: whether it waits for one. Who is to be told so is told at once, and
+    /// then it does not wait.
+    /// </summary>
+    private bool MayWait(ExpectedQuery query)
+    {
+        if (!model.Scenario.Kernel.AnswersWithoutBackend)
+            return query.MayBeSentAgain(model.Now);
+        model.OwnAnswers.OweLate(query, OwnAnswerModel.Failure);
+        return false;
+    }
+
     /// <summary>Backends have died of it since it came: it is answered so.</summary>
     private bool Refuse(ExpectedQuery query)
     {
         model.Flights.OnGivenUp?.Invoke(query);
         if (!model.Flights.LeaveUnanswered(query, Counter.UnansweredQuarantined))
             return false;
-        model.Quarantine.RefuseLate(query);
+        model.OwnAnswers.OweLate(query, OwnAnswerModel.Refused);
         return true;
     }
 
