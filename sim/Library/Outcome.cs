@@ -6,6 +6,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Linq;
 using System.Net;
@@ -20,13 +21,23 @@ namespace Balancer.Simulation;
 /// <summary>One datagram that a client sent, and what became of it.</summary>
 /// <param name="Client">The client's address.</param>
 /// <param name="AskedAt">When it was sent.</param>
-/// <param name="Backend">The name of the backend that it was sent to; null for none.</param>
+/// <param name="Backend">
+/// The name of the backend that it was sent to first; null for none.
+/// </param>
 /// <param name="AnsweredAt">When its answer reached the client; null if none did.</param>
 /// <param name="Question">The number of the client's question, from 0.</param>
 /// <param name="Attempt">0 for the first datagram of the question, 1 to 3 for its retries.</param>
+/// <param name="AnsweredBy">
+/// The name of the backend that gave the answer, which is another one than Backend if the query was
+/// sent again; null for an answer of the balancer's own, and for none.
+/// </param>
+/// <param name="ResponseCode">
+/// The answer's error as DNS numbers it, 0 for none; null if no answer reached the client. Of what
+/// is not of kind question, neither this nor AnsweredBy is known.
+/// </param>
 public sealed record Query(
     IPAddress Client, TimeSpan AskedAt, string? Backend, TimeSpan? AnsweredAt,
-    int Question, int Attempt);
+    int Question, int Attempt, string? AnsweredBy, int? ResponseCode);
 
 /// <summary>One event of the balancer's log.</summary>
 /// <param name="At">When.</param>
@@ -39,20 +50,30 @@ public sealed class Outcome
 {
     private readonly Story _story;
     private readonly RunResult _result;
+    private readonly IdleFaults _idle;
 
     internal Outcome(
-        SimulatedScenario scenario, Story story, RunResult result, OutcomeRecorder notes)
+        SimulatedScenario scenario, Story story, RunResult result, OutcomeRecorder notes,
+        AnswerOrigins origins, IdleFaults idle)
     {
+        _idle = idle;
         Scenario = scenario;
         _story = story;
         _result = result;
         Log = notes.Log;
         Counters = notes.Counters;
-        Queries = [.. story.Queries.Select(query => new Query(
-            IPAddress.Parse(query.From.Address.ToString()), Times.Of(query.At),
-            query.Backend < 0 ? null : story.Backends[query.Backend].Name,
-            query.Answered == Instant.Never ? null : Times.Of(query.Answered),
-            query.Query, query.Attempt))];
+        Queries = [.. story.Queries.Select(query =>
+        {
+            // The balancer answers some by itself, which the picture does not follow.
+            var origin = query.Answered == Instant.Never
+                ? origins.OwnSince(query.Client, query.Query, query.Received)
+                : origins.At(query.Client, query.Query, query.Answered);
+            var answered = Instant.Min(query.Answered, origin?.At ?? Instant.Never);
+            return new Query(Addresses.Of(query.From.Address), Times.Of(query.At),
+                query.Backend < 0 ? null : story.Backends[query.Backend].Name,
+                answered == Instant.Never ? null : Times.Of(answered),
+                query.Query, query.Attempt, origin?.Backend, origin?.Code);
+        })];
     }
 
     /// <summary>What was run.</summary>
@@ -104,8 +125,19 @@ public sealed class Outcome
     /// <summary>The balancer's log, in the order of time.</summary>
     public IReadOnlyList<LoggedEvent> Log { get; }
 
-    /// <summary>The balancer's counters at the end, by name, such as QueriesReceived.</summary>
+    /// <summary>
+    /// The balancer's counters at the end, by their names in docs/operating/counters.md, such as
+    /// queries_received; QueriesReceived is found as well.
+    /// </summary>
     public IReadOnlyDictionary<string, long> Counters { get; }
+
+    /// <summary>
+    /// A line for each fault without which the run is the same: it tests nothing. Found out when it
+    /// is asked for, with one more run for each fault; empty for a scenario with more than 20
+    /// faults, and for a run that a check ended.
+    /// </summary>
+    public IReadOnlyList<string> IneffectiveFaults =>
+        field ??= Found is null ? [.. _idle.Of(Scenario.Plan)] : [];
 
     /// <summary>Virtual time that passed.</summary>
     public TimeSpan Time => Times.Of(Instant.Zero + _result.Time);
@@ -143,13 +175,42 @@ internal static class Times
     public static TimeSpan Of(Instant at) => TimeSpan.FromTicks(at.Nanoseconds / 100);
 }
 
+/// <summary>Addresses as the library's users have them.</summary>
+internal static class Addresses
+{
+    public static IPAddress Of(Ipv4 address) => IPAddress.Parse(address.ToString());
+}
+
+/// <summary>
+/// The names of counters: as the log has them, and found without underscores and in any case.
+/// </summary>
+internal sealed class CounterNames : IEqualityComparer<string>
+{
+    private static readonly ImmutableArray<string> All =
+        [.. Enum.GetValues<Counter>().Select(counter => Of(counter.ToString()))];
+
+    public static string Of(Counter counter) => All[(int)counter];
+
+    public bool Equals(string? one, string? other) => string.Equals(
+        Bare(one), Bare(other), StringComparison.OrdinalIgnoreCase);
+
+    public int GetHashCode(string name) =>
+        Bare(name)!.GetHashCode(StringComparison.OrdinalIgnoreCase);
+
+    private static string? Bare(string? name) =>
+        name?.Replace("_", "", StringComparison.Ordinal);
+
+    private static string Of(string name) => string.Concat(name.Select((letter, at) =>
+        (at > 0 && char.IsUpper(letter) ? "_" : "") + char.ToLowerInvariant(letter)));
+}
+
 /// <summary>Notes what an outcome tells and a picture does not.</summary>
 internal sealed class OutcomeRecorder : RunObserver
 {
     private static readonly ConcurrentDictionary<Type, string> Names = new();
 
     private readonly List<LoggedEvent> _log = [];
-    private readonly Dictionary<string, long> _counters = [];
+    private readonly Dictionary<string, long> _counters = new(new CounterNames());
 
     public IReadOnlyList<LoggedEvent> Log => _log;
 
@@ -160,7 +221,7 @@ internal sealed class OutcomeRecorder : RunObserver
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         foreach (var counter in Enum.GetValues<Counter>())
-            _counters[counter.ToString()] = core.Counters[counter];
+            _counters[CounterNames.Of(counter)] = core.Counters[counter];
     }
 
     public static LoggedEvent Of(Instant now, ILogEvent logged)

@@ -29,6 +29,8 @@ public sealed class SimulatedScenario
 
     internal SimulatedScenario(Scenario scenario) => _scenario = scenario;
 
+    internal Scenario Plan => _scenario;
+
     /// <summary>
     /// The scenario that a file of the simulator holds; see docs/scenario-file.md.
     /// </summary>
@@ -52,12 +54,15 @@ public sealed class SimulatedScenario
     {
         var recorder = new StoryRecorder(_scenario);
         var notes = new OutcomeRecorder();
-        RunObserver[] all = [recorder, notes,
-            .. checks.Select(check => new CheckAdapter(check)),
+        var origins = new AnswerOrigins();
+        var idle = new IdleFaults((scenario, watcher) =>
+            ScenarioRun.Execute(scenario, watcher, new CheckSet(scenario)));
+        RunObserver[] all = [recorder, notes, origins, idle.Watcher,
+            .. checks.Select(check => new CheckAdapter(check, origins)),
             new CheckSet(_scenario)];
         var result = ScenarioRun.Execute(_scenario, all);
         recorder.Story.Conclude(result, Instant.Never);
-        return new Outcome(this, recorder.Story, result, notes);
+        return new Outcome(this, recorder.Story, result, notes, origins, idle);
     }
 
     /// <summary>

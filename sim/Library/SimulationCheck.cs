@@ -11,6 +11,34 @@ using Simulation.Scenarios;
 
 namespace Balancer.Simulation;
 
+/// <summary>A datagram that a client sent over UDP.</summary>
+/// <param name="At">When.</param>
+/// <param name="ClientId">The client's id in the scenario.</param>
+/// <param name="Client">The address that it came from; each of a flood has its own.</param>
+/// <param name="Question">The number of the client's question, from 0.</param>
+/// <param name="Attempt">
+/// 0 for the first datagram of the question, 1 to 3 for its retries; of a flood, its number in it.
+/// </param>
+/// <param name="IsLost">A fault lost it on its way: the balancer will not see it.</param>
+public sealed record Asked(TimeSpan At, int ClientId, IPAddress Client, int Question, int Attempt,
+    bool IsLost);
+
+/// <summary>An answer that reached a client over UDP.</summary>
+/// <param name="At">When.</param>
+/// <param name="ClientId">The client's id in the scenario.</param>
+/// <param name="Client">The address that it went to.</param>
+/// <param name="Question">
+/// The number of the client's question, from 0; -1 if it answers none of kind question.
+/// </param>
+/// <param name="Backend">
+/// The name of the backend that gave it; null for an answer of the balancer's own.
+/// </param>
+/// <param name="ResponseCode">
+/// Its error as DNS numbers it: 0 for none, 2 for SERVFAIL, 3 for NXDOMAIN, 5 for REFUSED.
+/// </param>
+public sealed record Answered(TimeSpan At, int ClientId, IPAddress Client, int Question,
+    string? Backend, int ResponseCode);
+
 /// <summary>
 /// A check of one's own: override what it looks at, and call Fail where its claim does not hold.
 /// Made anew for each run.
@@ -23,14 +51,16 @@ public abstract class SimulationCheck(string id)
 
     internal Instant Now { get; set; }
 
-    /// <summary>A client sent a datagram: retries, and those that are then lost, too.</summary>
-    public virtual void OnAsked(TimeSpan at, IPAddress client) { }
+    /// <summary>
+    /// A client sent a datagram: retries, and those that are then lost on their way, too.
+    /// </summary>
+    public virtual void OnAsked(Asked asked) { }
 
-    /// <summary>A client was answered.</summary>
-    /// <param name="at">When.</param>
-    /// <param name="client">The number of the client in the scenario.</param>
-    /// <param name="query">The number of its question, from 0; -1 for one it did not ask.</param>
-    public virtual void OnAnswered(TimeSpan at, int client, int query) { }
+    /// <summary>
+    /// An answer reached a client. It is for the questions that the same client asked with the same
+    /// number (ClientId, Question), whichever attempt.
+    /// </summary>
+    public virtual void OnAnswered(Answered answered) { }
 
     /// <summary>The balancer logged an event.</summary>
     public virtual void OnLogged(LoggedEvent logged) { }
@@ -52,15 +82,22 @@ public abstract class SimulationCheck(string id)
 /// <summary>
 /// Tells a user's check what the run tells. An exception of its own is the check's, not the core's.
 /// </summary>
-internal sealed class CheckAdapter(SimulationCheck check) : RunObserver
+/// <param name="check">The check.</param>
+/// <param name="origins">Was told before.</param>
+internal sealed class CheckAdapter(SimulationCheck check, AnswerOrigins origins) : RunObserver
 {
     public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost) =>
-        Tell(now, datagram.From, static (check, at, from) =>
-            check.OnAsked(at, IPAddress.Parse(from.Address.ToString())));
+        Tell(now, new Asked(Times.Of(now), datagram.Client, Addresses.Of(datagram.From.Address),
+            datagram.Query, datagram.Attempt, lost),
+            static (check, _, asked) => check.OnAsked(asked));
 
-    public override void OnClientAnswered(Instant now, int client, int query) =>
-        Tell(now, (client, query), static (check, at, answered) =>
-            check.OnAnswered(at, answered.client, answered.query));
+    public override void OnClientAnswered(Instant now, int client, int query)
+    {
+        var (_, to, backend, code) = origins.Last;
+        Tell(now, new Answered(Times.Of(now), client, Addresses.Of(to.Address), query, backend,
+            code),
+            static (check, _, answered) => check.OnAnswered(answered));
+    }
 
     public override void OnLogged(Instant now, ILogEvent told) =>
         Tell(now, OutcomeRecorder.Of(now, told), static (check, _, logged) =>

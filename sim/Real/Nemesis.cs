@@ -44,7 +44,6 @@ internal sealed record Nemesis
 
     private const int LogPurpose = 1;
     private const int ProcessPurpose = 2;
-    private const int OptionPurpose = 3;
 
     /// <summary>Ids of faults that no scenario's faults have.</summary>
     private const int FirstId = 1_000_000_000;
@@ -60,9 +59,6 @@ internal sealed record Nemesis
     /// <summary>info, debug or trace.</summary>
     public string Level { get; init; } = "debug";
 
-    /// <summary>Whether it is started with --no-backend servfail.</summary>
-    public bool AnswersWithoutBackend { get; init; }
-
     public ImmutableArray<RealFault> Faults { get; init; } = [];
 
     /// <summary>Whether all that was logged is there to be read in the end.</summary>
@@ -73,7 +69,6 @@ internal sealed record Nemesis
     {
         var log = new SimRandom(SimRandom.Derive(seed, Kind, 0, LogPurpose));
         var process = new SimRandom(SimRandom.Derive(seed, Kind, 0, ProcessPurpose));
-        var option = new SimRandom(SimRandom.Derive(seed, Kind, 0, OptionPurpose));
         var fate = log.Next(8) switch
         {
             < 3 => LogFate.Kept,
@@ -91,7 +86,6 @@ internal sealed record Nemesis
             Level = level,
             LogFrom = Instant.Zero + from,
             LogUntil = chaosEnd,
-            AnswersWithoutBackend = option.Chance(1, 2),
             Faults = MakeFaults(process, chaosEnd),
         };
     }
@@ -125,7 +119,6 @@ internal sealed record Nemesis
         Instant.Min(Instant.Zero + from + time, chaosEnd) - (Instant.Zero + from);
 
     public override string ToString() => $"log {Log.ToString().ToLowerInvariant()} at {Level}"
-        + (AnswersWithoutBackend ? ", answers without a backend" : "")
         + string.Concat(Faults.Select(fault => fault.Kind switch
         {
             RealFaultKind.Descriptors => FormattableString.Invariant(

@@ -265,9 +265,6 @@ internal sealed class Observations(Scenario scenario)
     /// <summary>As it was run.</summary>
     public Scenario Scenario => scenario;
 
-    /// <summary>The balancer answers with SERVFAIL when no backend is healthy.</summary>
-    public bool AnswersWithoutBackend { get; init; }
-
     public long StartedAt { get; set; }
 
     /// <summary>When chaos ended; null if it did not.</summary>

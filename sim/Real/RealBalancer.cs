@@ -270,7 +270,7 @@ internal sealed class RealBalancer(
             "--tcp-connections-per-client", Text(Math.Min(host.TcpConnectionsPerClient, 10_000)),
             "--tcp-idle", Seconds(host.TcpIdle, 0.001m, 3600),
             "--tcp-lifetime", Seconds(host.TcpLifetime, 0.001m, 3600),
-            "--no-backend", plan.Nemesis.AnswersWithoutBackend ? "servfail" : "silence",
+            "--no-backend", host.AnswersWithoutBackend ? "servfail" : "silence",
             .. host.Probe ? Probes(host) : [],
         ];
     }

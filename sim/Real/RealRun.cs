@@ -66,10 +66,7 @@ internal sealed class RealRun : IDisposable
         _plan = plan;
         _scenario = plan.Scenario;
         _isInterrupted = isInterrupted;
-        _seen = new Observations(_scenario)
-        {
-            AnswersWithoutBackend = plan.Nemesis.AnswersWithoutBackend,
-        };
+        _seen = new Observations(_scenario);
         _reactor = new Reactor
         {
             OnStoodStill = (from, until) => _seen.Troubles.Add(

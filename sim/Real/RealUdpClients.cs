@@ -284,7 +284,7 @@ internal sealed class RealUdpClients : IDisposable
                 || !DnsQuestions.Answers(payload, pending.Client, pending.Query))
                 continue;
             // The balancer's own error is an answer, but not what is owed in the end.
-            if (pending.OnAnswered is not null && _seen.AnswersWithoutBackend
+            if (pending.OnAnswered is not null && _seen.Scenario.Kernel.AnswersWithoutBackend
                 && (payload[3] & ErrorBits) == Failure)
                 continue;
             pending.IsAnswered = true;

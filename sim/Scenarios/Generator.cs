@@ -21,6 +21,7 @@ public static class Generator
     private const int TopologyPurpose = 1;
     private const int KernelPurpose = 2;
     private const int ProbePurpose = 3;
+    private const int NoBackendPurpose = 4;
 
     private static readonly Duration DefaultLength = Duration.FromSeconds(300);
 
@@ -40,7 +41,12 @@ public static class Generator
         var heal = neverHeals ? Instant.Zero + length + AfterTheStop : HealAt(length);
         var world = new GeneratedWorld(seed, profile, options, heal, Instant.Zero + length);
         var backends = GeneratedBackends.Make(world, random.Next(1, 8));
-        var kernel = WithProbe(world, MakeKernel(world, backends.Length));
+        var kernel = MakeKernel(world, backends.Length);
+        kernel = WithProbe(world, kernel) with
+        {
+            AnswersWithoutBackend =
+                world.Stream(Streams.Kernel, 0, NoBackendPurpose).Chance(1, 3),
+        };
         var udp = GeneratedClients.MakeUdp(world, UdpCount(random, profile));
         var tcp = GeneratedClients.MakeTcp(
             world, TcpCount(random, profile), udp.Length, kernel);

@@ -104,6 +104,9 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.ProbeFall.</summary>
     public int ProbeFall { get; init; } = 3;
 
+    /// <summary>See BalancerOptions.AnswersWithoutBackend.</summary>
+    public bool AnswersWithoutBackend { get; init; }
+
     /// <summary>See BalancerOptions.TcpConnections.</summary>
     public int TcpConnections { get; init; } = 10_000;
 

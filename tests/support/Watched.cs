@@ -41,6 +41,7 @@ internal sealed class Watched : INetwork, IBackendDirectory
             WarmUp = warmUp ?? plan.Kernel.WarmUp,
             Probe = plan.Kernel.Probe
                 && DnsName.TryParse(SpecifiedLimits.ProbeName, out var name) ? name : [],
+            AnswersWithoutBackend = plan.Kernel.AnswersWithoutBackend,
             ProbeRise = plan.Kernel.ProbeRise,
             ProbeFall = plan.Kernel.ProbeFall,
         });

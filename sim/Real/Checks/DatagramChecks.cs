@@ -95,7 +95,8 @@ internal static class DatagramChecks
     /// <summary>What the balancer says by itself to something that the client sent.</summary>
     private static bool IsOwnAnswer(Observations seen, GotDatagram got) =>
         got.Payload is [_, _, >= 0x80, var codes, ..] && ((codes & 0x0F) == RefusedCode
-            || ((codes & 0x0F) == FailureCode && seen.AnswersWithoutBackend))
+            || ((codes & 0x0F) == FailureCode
+                && seen.Scenario.Kernel.AnswersWithoutBackend))
         && seen.Sent.Exists(sent => sent.From == got.To && sent.At <= got.At
             && sent.Payload.Length > 2 && sent.Payload.AsSpan(0, 2).SequenceEqual(
                 got.Payload.AsSpan(0, 2)));

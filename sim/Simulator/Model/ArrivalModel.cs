@@ -174,7 +174,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
         }
         if (model.Quarantine.IsRefused(payload))
         {
-            model.Quarantine.Refuse(in header, payload);
+            model.Counters.Add(Counter.QueriesQuarantined);
+            model.OwnAnswers.Owe(in header, payload, OwnAnswerModel.Refused);
             return;
         }
         var first = Choose(header.Peer.Address, out var remote);
@@ -182,6 +183,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
         {
             model.Counters.Add(Counter.QueriesWithoutBackend);
             model.Outage.OnDropped(isTcp: false);
+            if (model.Scenario.Kernel.AnswersWithoutBackend)
+                model.OwnAnswers.Owe(in header, payload, OwnAnswerModel.Failure);
             OnRouted?.Invoke(header.Peer, IdOf(payload), null);
             if (remote != null)
                 remote.UdpDropped++;

@@ -88,7 +88,7 @@ internal sealed class AskedModel(ReferenceModel model)
         connection.IsBackendDeaf = true;
         connection.BackendEnded = true;
         connection.ToBackend.Clear();
-        if (QuarantineModel.RefusalOf(message) is not { } answer)
+        if (OwnAnswerModel.AnswerTo(message, OwnAnswerModel.Refused) is not { } answer)
             return;
         connection.ToClient.Append([(byte)(answer.Length >> 8), (byte)answer.Length]);
         connection.ToClient.Append(answer);

@@ -114,6 +114,17 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
             question.Append((char)octet);
         return question.ToString();
     }
+
+    /// <summary>Bytes of the first question; 0 without one.</summary>
+    public static int QuestionBytes(ReadOnlySpan<byte> message)
+    {
+        if (QuestionOf(message) is null)
+            return 0;
+        var at = HeaderBytes;
+        while (message[at] != 0)
+            at += 1 + message[at];
+        return at + 5 - HeaderBytes;
+    }
 }
 
 /// <summary>The queries in flight on one session.</summary>

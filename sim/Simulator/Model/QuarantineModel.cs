@@ -1,13 +1,13 @@
-// Owns which queries should be refused because backends died of them, and the answers that say so.
-// It tells queries apart by a text that has all that counts, and keeps a list of deaths; it shares
-// neither hash nor table with the core.
+// Owns which queries should be refused because backends died of them. It tells queries apart by a
+// text that has all that counts, and keeps a list of deaths; it shares neither hash nor table with
+// the core.
 //
 // It judges a death only when it has the whole picture of it: for each question when it was first
 // sent to the backend that died. Whoever is refused has a list of the deaths that this is for, and
 // is let go when another is refused who was there at so many of these that one is left at most.
 //
 // What always holds: one query at most is refused for a death or a hang; what was answered has
-// no case; a refused query's answer is sent, or refused by the kernel, before the turn's next call.
+// no case.
 
 using System;
 using System.Collections.Generic;
@@ -23,16 +23,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
 {
     private const int HeaderBytes = 12;
     private const int OptHeaderBytes = 11;
-    private const int Refused = 5;
 
     private readonly Dictionary<string, Case> _cases = [];
-    private readonly Queue<(Endpoint To, Ipv4 From, byte[] Answer, int Batch)> _answers = new();
     private readonly Queue<string> _remembered = new();
     private int _deaths;
     private long _order;
     private long _answersSeen;
-    private long _lastTurn;
-    private int _lateOfTurn;
 
     private sealed class Case
     {
@@ -71,43 +67,6 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     public bool IsRefused(ReadOnlySpan<byte> query) => _cases.Count > 0
         && _cases.TryGetValue(KeyOf(query), out var held) && model.Now < held.RefusedUntil;
-
-    /// <summary>An arriving query is refused, and answered so if it is a QUERY.</summary>
-    public void Refuse(in DatagramHeader header, ReadOnlySpan<byte> query)
-    {
-        model.Counters.Add(Counter.QueriesQuarantined);
-        if (RefusalOf(query) is { } answer)
-            _answers.Enqueue((header.Peer, header.Local, answer, -1));
-    }
-
-    /// <summary>A query that would be sent once more is refused, and answered alike.</summary>
-    public void RefuseLate(ExpectedQuery query) => AnswerLate(query, Refused);
-
-    /// <summary>A query that nobody takes any more gets this error.</summary>
-    public void AnswerLate(ExpectedQuery query, int error)
-    {
-        if (RefusalOf(query.Packet) is not { } answer)
-            return;
-        answer[3] = (byte)error;
-        if (_lastTurn != model.Turn)
-            (_lastTurn, _lateOfTurn) = (model.Turn, 0);
-        _answers.Enqueue((query.Client, query.Local, answer,
-            _lateOfTurn++ / SpecifiedLimits.DatagramsOfACall));
-    }
-
-    /// <summary>What says that a query is refused; null for what is no QUERY.</summary>
-    public static byte[]? RefusalOf(ReadOnlySpan<byte> query)
-    {
-        if (query.Length < HeaderBytes || (query[2] >> 3 & 0xf) != 0)
-            return null;
-        var question = QuestionBytes(query);
-        var answer = query[..(HeaderBytes + question)].ToArray();
-        answer[2] = (byte)(query[2] & 1 | 0x80);
-        answer[3] = Refused;
-        answer.AsSpan(4, 8).Clear();
-        answer[5] = (byte)(question > 0 ? 1 : 0);
-        return answer;
-    }
 
     public void OnAnswered(byte[] query, ReadOnlySpan<byte> reply)
     {
@@ -274,49 +233,6 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private readonly record struct Suspect(
         string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp);
 
-    /// <summary>A datagram left: whether it is the answer that is due.</summary>
-    public bool OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
-    {
-        if (!IsDue(in header) || !payload.SequenceEqual(_answers.Peek().Answer))
-            return false;
-        _answers.Dequeue();
-        model.Counters.Add(Counter.OwnAnswersSent);
-        return true;
-    }
-
-    /// <summary>A send failed: whether it was for the answer that is due.</summary>
-    public bool OnSendFailed(in DatagramHeader header, IoResult why)
-    {
-        if (!IsDue(in header))
-            return false;
-        // A full socket takes none of those that were gathered.
-        var batch = _answers.Peek().Batch;
-        while (why.Status == IoStatus.WouldBlock && batch >= 0
-            && _lateOfTurn < (batch + 1) * SpecifiedLimits.DatagramsOfACall
-            && model.Resends.TryStep())
-        {
-            model.Arrivals.ReportUntold();
-        }
-        var failed = why.Status == IoStatus.WouldBlock
-            ? _answers.TakeWhile(due => due.Batch == batch).Count() : 1;
-        for (var n = 0; n < failed; n++)
-            _answers.Dequeue();
-        model.Counters.Add(Counter.OwnAnswersFailed, failed);
-        return true;
-    }
-
-    public void OnTurnEnded()
-    {
-        if (_answers.Count == 0)
-            return;
-        model.Report(Finding.ReplyLost, $"{_answers.Count} refused queries have no answer, the"
-            + $" first of {_answers.Peek().To}");
-        _answers.Clear();
-    }
-
-    private bool IsDue(in DatagramHeader header) => _answers.TryPeek(out var due)
-        && header.Peer == due.To && header.Local == due.From && header.Length == due.Answer.Length;
-
     private void ForgetOld()
     {
         foreach (var (key, held) in _cases.ToArray())
@@ -426,7 +342,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     private static string KeyOf(ReadOnlySpan<byte> query)
     {
-        var question = QuestionBytes(query);
+        var question = ExpectedQuery.QuestionBytes(query);
         if (question == 0)
             return "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
                 + (query.Length < 2 ? " " + query.Length : "");
@@ -456,17 +372,6 @@ internal sealed class QuarantineModel(ReferenceModel model)
             rest = rest[(4 + (rest[2] << 8 | rest[3]))..];
         }
         return key.ToString();
-    }
-
-    /// <summary>Bytes of the first question; 0 without one.</summary>
-    private static int QuestionBytes(ReadOnlySpan<byte> query)
-    {
-        if (ExpectedQuery.QuestionOf(query) is null)
-            return 0;
-        var at = HeaderBytes;
-        while (query[at] != 0)
-            at += 1 + query[at];
-        return at + 5 - HeaderBytes;
     }
 }
 

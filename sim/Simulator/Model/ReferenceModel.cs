@@ -58,6 +58,7 @@ internal sealed class ReferenceModel
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
         Quarantine = new QuarantineModel(this);
+        OwnAnswers = new OwnAnswerModel(this);
         Asked = new AskedModel(this);
         Failing = new FailingModel(this);
         Probes = new ProbeModel(this);
@@ -95,6 +96,8 @@ internal sealed class ReferenceModel
     public ResendModel Resends { get; }
 
     public QuarantineModel Quarantine { get; }
+
+    public OwnAnswerModel OwnAnswers { get; }
 
     public AskedModel Asked { get; }
 

@@ -123,12 +123,12 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     public void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        if (model.Quarantine.OnSent(in header, payload))
+        if (model.OwnAnswers.OnSent(in header, payload))
             return;
         while (!(IsNext(in header) && IsNextPayload(payload)) && model.Resends.TryStep())
         {
             model.Arrivals.ReportUntold();
-            if (model.Quarantine.OnSent(in header, payload))
+            if (model.OwnAnswers.OnSent(in header, payload))
                 return;
         }
         if (!_owed.TryPeek(out var owed))
@@ -153,12 +153,12 @@ internal sealed class ReplyModel(ReferenceModel model)
     /// <summary>A send failed; how many replies that cost.</summary>
     public int OnSendFailed(in DatagramHeader header, IoResult why)
     {
-        if (model.Quarantine.OnSendFailed(in header, why))
+        if (model.OwnAnswers.OnSendFailed(in header, why))
             return 0;
         while (!IsNext(in header) && model.Resends.TryStep())
         {
             model.Arrivals.ReportUntold();
-            if (model.Quarantine.OnSendFailed(in header, why))
+            if (model.OwnAnswers.OnSendFailed(in header, why))
                 return 0;
         }
         if (!_owed.TryPeek(out var owed) || header.Peer != owed.To || header.Local != owed.From
@@ -183,7 +183,7 @@ internal sealed class ReplyModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
-        model.Quarantine.OnTurnEnded();
+        model.OwnAnswers.OnTurnEnded();
         if (_owed.Count == 0)
             return;
         model.Report(Finding.ReplyLost,
@@ -204,8 +204,8 @@ internal sealed class ReplyModel(ReferenceModel model)
     };
 
     /// <summary>
-    /// Whether a datagram looks like the reply that is due; if not, it may answer a query that is
-    /// refused when it would be sent once more.
+    /// Whether a datagram looks like the reply that is due; if not, it may answer a query that
+    /// would be sent once more, and that the balancer answers instead.
     /// </summary>
     private bool IsNext(in DatagramHeader header) => _owed.TryPeek(out var owed)
         && header.Peer == owed.To && header.Local == owed.From && header.Length == owed.Length;

@@ -66,7 +66,7 @@ internal sealed class ResendModel(ReferenceModel model)
     }
 
     private sealed record HeldQuery(
-        ExpectedSession Session, ExpectedQuery Query, int Error, Instant DueAt)
+        ExpectedSession Session, ExpectedQuery Query, byte Error, Instant DueAt)
     {
         /// <summary>Nobody healthy was there when it was to be asked again.</summary>
         public bool FoundNobody { get; init; }
@@ -134,7 +134,7 @@ internal sealed class ResendModel(ReferenceModel model)
 
     public void Hold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         _held.Enqueue(new HeldQuery(
-            session, query, reply[3] & 0xf, model.Now + SpecifiedLimits.AskAgainAfter));
+            session, query, (byte)(reply[3] & 0xf), model.Now + SpecifiedLimits.AskAgainAfter));
 
     /// <summary>Something is left for the next turn.</summary>
     public bool HasWork => (_lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
@@ -416,7 +416,7 @@ internal sealed class ResendModel(ReferenceModel model)
     private void GiveError(HeldQuery held)
     {
         model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
-        model.Quarantine.AnswerLate(held.Query, held.Error);
+        model.OwnAnswers.OweLate(held.Query, held.Error);
     }
 
     private bool TryAskAgain(HeldQuery held, out bool waits)
@@ -435,7 +435,8 @@ internal sealed class ResendModel(ReferenceModel model)
                 && HasAnswered(theirs));
         if ((rich ?? model.Flights.Choose(same)) is not { } chosen)
         {
-            waits = query.MayBeSentAgain(model.Now);
+            waits = !model.Scenario.Kernel.AnswersWithoutBackend
+                && query.MayBeSentAgain(model.Now);
             return false;
         }
         var isSame = chosen.Session == held.Session;
@@ -465,7 +466,7 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         var again = query.Again();
         var first = model.Flights.Choose(again);
-        if (first == null && query.MayBeSentAgain(model.Now))
+        if (first == null && MayWait(query))
         {
             lost.Waiting.Enqueue(query);
         }
@@ -481,13 +482,25 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    /// <summary>
+    /// No backend is healthy: whether it waits for one. Who is to be told so is told at once, and
+    /// then it does not wait.
+    /// </summary>
+    private bool MayWait(ExpectedQuery query)
+    {
+        if (!model.Scenario.Kernel.AnswersWithoutBackend)
+            return query.MayBeSentAgain(model.Now);
+        model.OwnAnswers.OweLate(query, OwnAnswerModel.Failure);
+        return false;
+    }
+
     /// <summary>Backends have died of it since it came: it is answered so.</summary>
     private bool Refuse(ExpectedQuery query)
     {
         model.Flights.OnGivenUp?.Invoke(query);
         if (!model.Flights.LeaveUnanswered(query, Counter.UnansweredQuarantined))
             return false;
-        model.Quarantine.RefuseLate(query);
+        model.OwnAnswers.OweLate(query, OwnAnswerModel.Refused);
         return true;
     }
 

@@ -71,6 +71,7 @@ public sealed class ScenarioRun
         ProbeRise = scenario.Kernel.ProbeRise,
         ProbeFall = scenario.Kernel.ProbeFall,
         WarmUp = scenario.Kernel.WarmUp,
+        AnswersWithoutBackend = scenario.Kernel.AnswersWithoutBackend,
         TcpConnections = scenario.Kernel.TcpConnections,
         TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,
         TcpIdleTimeout = scenario.Kernel.TcpIdle,

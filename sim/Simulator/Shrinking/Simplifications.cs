@@ -106,6 +106,7 @@ internal static class Simplifications
             kernel with { Probe = plain.Probe },
             kernel with { ProbeRise = plain.ProbeRise },
             kernel with { ProbeFall = plain.ProbeFall },
+            kernel with { AnswersWithoutBackend = plain.AnswersWithoutBackend },
             kernel with { TcpConnections = plain.TcpConnections },
             kernel with { TcpConnectionsPerClient = plain.TcpConnectionsPerClient },
             kernel with { TcpIdle = plain.TcpIdle },

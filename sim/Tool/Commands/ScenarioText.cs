@@ -103,6 +103,8 @@ internal static class ScenarioText
             yield return $"--probe {SpecifiedLimits.ProbeName} --probe-rise {host.ProbeRise}"
                 + $" --probe-fall {host.ProbeFall}";
         }
+        if (host.AnswersWithoutBackend)
+            yield return "--no-backend servfail";
         if (host.TcpConnections != plain.TcpConnections)
             yield return $"--tcp-connections {host.TcpConnections}";
         if (host.TcpConnectionsPerClient != plain.TcpConnectionsPerClient)

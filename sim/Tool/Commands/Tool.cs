@@ -200,7 +200,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             if (recent.Count > 20)
                 recent.Dequeue();
         });
-        var idle = new IdleFaults(simulator, request.Checks);
+        var idle = IdleFaultsOf(request);
         var result = simulator.Run(scenario, request.Checks,
             new Until(request.Until, recorder), new Until(request.Until, trace), idle.Watcher);
         var isDrawn = request.Html is not { } html
@@ -213,10 +213,21 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
             foreach (var line in recent)
                 output.WriteLine(line);
         }
-        if (File.Exists(request.Subject))
-            idle.Report(scenario, output);
+        WarnOfIdle(idle, scenario, request);
         Conclude(result);
         return ExitCode(result.Violation, isDrawn);
+    }
+
+    private IdleFaults IdleFaultsOf(Request request) =>
+        new((scenario, watcher) => simulator.Run(scenario, request.Checks, watcher));
+
+    /// <summary>Whoever wrote a fault by hand believes that it does something.</summary>
+    private void WarnOfIdle(IdleFaults idle, Scenario scenario, Request request)
+    {
+        if (!File.Exists(request.Subject))
+            return;
+        foreach (var line in idle.Of(scenario))
+            output.WriteLine(line);
     }
 
     private void Conclude(RunResult result)
@@ -241,14 +252,16 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     {
         var scenario = Load(simulator, request.Subject, request.Choice);
         var recorder = new StoryRecorder(scenario);
+        var idle = IdleFaultsOf(request);
         var result = simulator.Run(
-            scenario, request.Checks, new Until(request.Until, recorder));
+            scenario, request.Checks, new Until(request.Until, recorder), idle.Watcher);
         var story = Conclude(recorder.Story, result, request);
         var isDrawn = request.Html is not { } html || Draw(html, HtmlPage.Of(story));
         if (request.Svg is { } svg)
             isDrawn &= Draw(svg, Picture.Svg(story));
         if (request.Ascii || (request.Html is null && request.Svg is null))
             output.Write(AsciiPicture.Of(story));
+        WarnOfIdle(idle, scenario, request);
         return ExitCode(result.Violation, isDrawn);
     }
 

@@ -1,6 +1,8 @@
 // Owns a backend that a test plays by hand, byte for byte: a listening socket and the sessions
 // that the balancer opens to it. It knows the numbers of the frames from the protocol's
-// description and shares no code with either codec.
+// description and shares no code with any codec: tests of the wire compare bytes. What it reads,
+// frames of the balancer, the simulator's decoder does not, and fake-binder's does not read as
+// they come from a socket.
 //
 // Disposing of it unlinks its path, as .NET's sockets do.
 

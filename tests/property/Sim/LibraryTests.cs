@@ -2,6 +2,7 @@
 // looked at, checks of one's own beside the simulator's; and what comes of one that does not hold.
 
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Balancer.Simulation;
@@ -18,7 +19,49 @@ public sealed class LibraryTests
         .Crash("5301", At(5 + crash / 10.0), At(restart / 10.0))
         .Build()
         .Verify(outcome => outcome.LongestSilence < At(2.5)
-            && outcome.Counters["QueriesWithoutBackend"] == 0);
+            && outcome.Counters["queries_without_backend"] == 0);
+
+    [Fact]
+    public void Counters_HaveTheNamesOfTheLog()
+    {
+        var counters = TwoBackends().Build().Run().Counters;
+        Assert.Contains("queries_without_backend", counters.Keys);
+        Assert.Equal(300, counters["queries_received"]);
+        Assert.Equal(300, counters["QueriesReceived"]);
+        Assert.False(counters.ContainsKey("queries_recieved"));
+    }
+
+    /// <summary>
+    /// Two backends hang one after the other, so that some answers are of the second that was
+    /// asked; then nobody is there, and the balancer answers itself.
+    /// </summary>
+    [Fact]
+    public void CheckOfOnesOwn_CanTellWhichQuestionWasAnsweredByWhom()
+    {
+        var check = new FollowsQuestions();
+        var outcome = TwoBackends().Kernel("noBackend", "servfail")
+            .Pause("5301", At(8), At(3)).Crash("5301", At(20), At(5)).Crash("5302", At(21), At(4))
+            .Build().Run(check);
+        Assert.Null(outcome.Violation);
+        Assert.Equal(300, check.Asked.Select(asked => (asked.ClientId, asked.Question))
+            .Distinct().Count());
+        Assert.All(check.Answered, answered => Assert.Contains(check.Asked, asked =>
+            asked.ClientId == answered.ClientId && asked.Question == answered.Question
+            && asked.Client.Equals(answered.Client) && asked.At <= answered.At));
+        Assert.Equal([null, "5301", "5302"],
+            check.Answered.Select(answered => answered.Backend).Distinct().Order());
+        Assert.All(check.Answered, answered =>
+            Assert.Equal(answered.Backend is null ? 2 : 0, answered.ResponseCode));
+        Assert.All(check.Answered.Where(answered => answered.Backend is null),
+            answered => Assert.InRange(answered.At, At(21), At(27)));
+
+        Assert.Equal(
+            check.Answered.Select(answered => (answered.At, answered.Backend)).Order(),
+            outcome.Answers.Select(query => (query.AnsweredAt!.Value, query.AnsweredBy)).Order());
+        Assert.Contains(outcome.Answers,
+            query => query is { Backend: "5301", AnsweredBy: "5302", ResponseCode: 0 });
+        Assert.Contains(outcome.Answers, query => query is { AnsweredBy: null, ResponseCode: 2 });
+    }
 
     /// <summary>Whoever is not lost on the way is answered by a backend that was named.</summary>
     [Property(MaxTest = 25)]
@@ -82,6 +125,7 @@ public sealed class LibraryTests
         Assert.Equal(40, check.Asked);
         var lost = outcome.Queries.Where(query => query.AnsweredAt is null).ToArray();
         Assert.Equal(8, lost.Length);
+        Assert.Equal(8, check.Lost);
         Assert.All(lost, query => Assert.Null(query.Backend));
         Assert.True(outcome.LongestSilence >= At(2));
         Assert.Contains(">32 of 40<", outcome.Picture(), StringComparison.Ordinal);
@@ -139,6 +183,17 @@ public sealed class LibraryTests
         Assert.ThrowsAny<FormatException>(builder.Crash("5303", At(5), At(1)).Build);
         Assert.ThrowsAny<FormatException>(
             TwoBackends().Backend("5301").SkipIneffectiveFaults().Build);
+    }
+
+    [Fact]
+    public void FaultThatDidNothing_IsNamedByTheOutcome()
+    {
+        var outcome = TwoBackends().Crash("5301", At(5), At(1))
+            .Fault("""{ "kind": "streamReset", "at": "9s", "times": 1 }""")
+            .Fault("""{ "kind": "streamShort", "at": "9s", "for": "1s", "bytes": 5000 }""")
+            .Build().Run();
+        Assert.Equal("faults[2] (StreamShort at 9.000 s) changed nothing: the run is the same "
+            + "without it", Assert.Single(outcome.IneffectiveFaults));
     }
 
     [Fact]
@@ -221,7 +276,24 @@ public sealed class LibraryTests
     {
         public int Asked { get; private set; }
 
-        public override void OnAsked(TimeSpan at, System.Net.IPAddress client) => Asked++;
+        public int Lost { get; private set; }
+
+        public override void OnAsked(Asked asked)
+        {
+            Asked++;
+            Lost += asked.IsLost ? 1 : 0;
+        }
+    }
+
+    private sealed class FollowsQuestions() : SimulationCheck("ours")
+    {
+        public List<Asked> Asked { get; } = [];
+
+        public List<Answered> Answered { get; } = [];
+
+        public override void OnAsked(Asked asked) => Asked.Add(asked);
+
+        public override void OnAnswered(Answered answered) => Answered.Add(answered);
     }
 
     private sealed class Throws() : SimulationCheck("mine")

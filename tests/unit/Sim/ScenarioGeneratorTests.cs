@@ -16,7 +16,7 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 889547149271054295)]
+    [InlineData(1, Profile.Swarm, 10851581420183750601)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
     [InlineData(3, Profile.Restart, 11008629084956237952)]
     [InlineData(4, Profile.Tcp, 4928378196976443722)]
@@ -48,6 +48,15 @@ public sealed class ScenarioGeneratorTests
         for (ulong seed = 0; seed < 200; seed++)
             stopped += Swarm(seed) is var scenario && scenario.HealAt > scenario.End ? 1 : 0;
         Assert.InRange(stopped, 10, 40);
+    }
+
+    [Fact]
+    public void OneInThree_AnswersWithoutABackend()
+    {
+        var answering = 0;
+        for (ulong seed = 0; seed < 200; seed++)
+            answering += Swarm(seed).Kernel.AnswersWithoutBackend ? 1 : 0;
+        Assert.InRange(answering, 40, 100);
     }
 
     [Fact]

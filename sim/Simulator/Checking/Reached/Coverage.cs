@@ -40,6 +40,8 @@ public sealed class Coverage : RunObserver
     private readonly List<int> _happened = [];
     private readonly Instant[] _until = new Instant[FaultNames.Length];
     private readonly long[] _counters = new long[ExpectedCounters.Kinds];
+    private readonly bool _answersWithoutBackend;
+    private bool _hasResent;
 
     /// <summary>An empty table, to add others to.</summary>
     public Coverage()
@@ -49,6 +51,7 @@ public sealed class Coverage : RunObserver
     /// <summary>For one run of the scenario.</summary>
     public Coverage(Scenario scenario)
     {
+        _answersWithoutBackend = scenario.Kernel.AnswersWithoutBackend;
         foreach (var backend in scenario.Backends)
         {
             if (backend.Script == FakeBinder.Misbehaviour.None)
@@ -113,11 +116,14 @@ public sealed class Coverage : RunObserver
     {
         if (Reactions.Of(logged) is >= 0 and var reaction)
             Hit(now, reaction);
+        _hasResent |= logged is LogEvent.QueriesResent;
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
         var counters = core.Counters;
+        if (_answersWithoutBackend)
+            FollowServfails(now, counters);
         for (var i = 0; i < _counters.Length; i++)
         {
             var value = counters[(Counter)i];
@@ -126,6 +132,26 @@ public sealed class Coverage : RunObserver
             _counters[i] = value;
             Hit(now, i);
         }
+    }
+
+    /// <summary>
+    /// What a turn answers by itself is told by what else it counts; a turn that refuses a query as
+    /// well, or answers one that has just come, is not looked at for the others.
+    /// </summary>
+    private void FollowServfails(Instant now, Counters counters)
+    {
+        var hasResent = _hasResent;
+        _hasResent = false;
+        if (!Grew(Counter.OwnAnswersSent) && !Grew(Counter.OwnAnswersFailed))
+            return;
+        if (Grew(Counter.QueriesQuarantined) || Grew(Counter.UnansweredQuarantined))
+            return;
+        if (Grew(Counter.QueriesWithoutBackend))
+            Hit(now, Reactions.ServfailToQuery);
+        else if (Grew(Counter.UnansweredLost))
+            Hit(now, hasResent ? Reactions.ServfailToLost : Reactions.ServfailToHeld);
+
+        bool Grew(Counter counter) => counters[counter] > _counters[(int)counter];
     }
 
     private static void Add(long[] to, long[] from)

@@ -1,6 +1,8 @@
 // Owns the list of the core's reactions that coverage counts (L6): every counter, and every line of
 // the log that no counter says as well; a backend's fault and a backend's refusal once for each
-// cause, a refused entry once for each reason.
+// cause, a refused entry once for each reason. And one that neither says alone: with --no-backend
+// servfail, which queries are answered so: one that has just come, one whose session has ended, or
+// one whose answer was held.
 //
 // What always holds: a reaction has one number and one name; what is no reaction - heartbeats,
 // start and stop - has none.
@@ -47,6 +49,17 @@ internal static class Reactions
         typeof(LogEvent.BackendMute),
     ];
 
+    private static readonly int Servfails = Lines + LineTypes.Length;
+
+    /// <summary>A query that has just come is answered SERVFAIL.</summary>
+    public static readonly int ServfailToQuery = Servfails;
+
+    /// <summary>One is that was in flight on a session that ended.</summary>
+    public static readonly int ServfailToLost = Servfails + 1;
+
+    /// <summary>One is that was to be asked again.</summary>
+    public static readonly int ServfailToHeld = Servfails + 2;
+
     private static readonly FrozenDictionary<Type, int> LineNumbers =
         LineTypes.Select((type, n) => (type, n)).ToFrozenDictionary(
             line => line.type, line => Lines + line.n);
@@ -75,6 +88,7 @@ internal static class Reactions
         foreach (var why in Enum.GetValues<EntryRefusal>())
             names.Add($"Entry:{why}");
         names.AddRange(LineTypes.Select(type => type.Name));
+        names.AddRange("Servfail:Query", "Servfail:Lost", "Servfail:Held");
         return names.ToImmutable();
     }
 }

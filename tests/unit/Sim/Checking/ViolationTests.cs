@@ -20,9 +20,35 @@ public sealed class ViolationTests
     private static readonly BackendId Id = new(5301);
     private const string Path = "/run/bbal/5301";
 
+    private static Scenario Answering => new()
+    {
+        Kernel = new KernelPlan { AnswersWithoutBackend = true },
+    };
+
     [Fact]
     public void DatagramThatIsNotSentOn_BreaksS1() => Breaks("S1", static sim =>
         sim.Observer.OnReceived(sim.Now, Header(7), [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+
+    [Fact]
+    public void QueryThatFindsNobodyAndIsNotTold_BreaksS1() => Breaks("S1", static sim =>
+    {
+        sim.First.Crash();
+        sim.Second.Crash();
+        sim.Run(0.1);
+        sim.Observer.OnReceived(sim.Now, Header(7, 12), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+    }, Answering);
+
+    [Fact]
+    public void QueryThatFindsNobodyAndIsTold_PassesS1() => Passes("S1", static sim =>
+    {
+        sim.First.Crash();
+        sim.Second.Crash();
+        sim.Run(0.1);
+        sim.Query(Asker, 7);
+        sim.Run(0.1);
+        Assert.Equal(1, sim.Core.Counters[Counter.OwnAnswersSent]);
+    }, Answering);
 
     [Fact]
     public void ReplyThatIsCountedTwice_BreaksS1() => Breaks("S1", static sim =>
@@ -92,6 +118,11 @@ public sealed class ViolationTests
     [Fact]
     public void DatagramOfNoReply_BreaksS5() => Breaks("S5", static sim =>
         sim.Observer.OnSent(sim.Now, Header(7), [1, 2, 3]));
+
+    [Fact]
+    public void ServfailWhileABackendIsThere_BreaksS5() => Breaks("S5", static sim =>
+        sim.Observer.OnSent(
+            sim.Now, Header(7, 12), [0, 1, 0x81, 2, 0, 0, 0, 0, 0, 0, 0, 0]), Answering);
 
     [Fact]
     public void ReplySentTwice_BreaksS5() => Breaks("S5", static sim =>

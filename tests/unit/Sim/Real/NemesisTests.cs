@@ -35,8 +35,6 @@ public sealed class NemesisTests
             drawn.Select(nemesis => nemesis.Log).Distinct().Order());
         Assert.Equal(["debug", "info", "trace"],
             drawn.Select(nemesis => nemesis.Level).Distinct().Order());
-        Assert.Contains(drawn, nemesis => nemesis.AnswersWithoutBackend);
-        Assert.Contains(drawn, nemesis => !nemesis.AnswersWithoutBackend);
         Assert.Contains(drawn, nemesis => nemesis.Faults.Length == 2);
         Assert.Contains(drawn, nemesis => nemesis.Faults.IsEmpty);
     }

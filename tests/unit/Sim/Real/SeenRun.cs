@@ -22,7 +22,7 @@ internal sealed class SeenRun
     public static readonly byte[] Question = [1, 2, 3];
     public static readonly byte[] Answer = [1, 2, 6, 7];
 
-    public SeenRun(KernelPlan? kernel = null, bool answersWithoutBackend = false)
+    public SeenRun(KernelPlan? kernel = null)
     {
         Seen = new Observations(new Scenario
         {
@@ -37,7 +37,6 @@ internal sealed class SeenRun
             ],
         })
         {
-            AnswersWithoutBackend = answersWithoutBackend,
             HealedAt = 10 * Second,
             SettledAt = 20 * Second,
         };

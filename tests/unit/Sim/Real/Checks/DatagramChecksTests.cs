@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using Balancer.Core;
 using Simulation.Real;
 using Simulation.Real.Checks;
+using Simulation.Scenarios;
 using Xunit;
 
 namespace Tests.Unit.Sim.Real.Checks;
@@ -81,7 +82,7 @@ public sealed class DatagramChecksTests : RealCheckTest
     public void FailureThatNoBackendGave_IsTheBalancersOwnIfItAnswersByItself(
         bool answers, long own, bool passes)
     {
-        var run = new SeenRun(answersWithoutBackend: answers);
+        var run = new SeenRun(new KernelPlan { AnswersWithoutBackend = answers });
         run.Seen.Got[0] = run.Seen.Got[0] with { Payload = [1, 2, 0x80, 0x82] };
         run.Seen.Balancer.Records.Add(new CounterRecord(true, 0,
             ImmutableSortedDictionary<string, long>.Empty.Add("own_answers_sent", own)));

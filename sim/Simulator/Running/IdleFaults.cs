@@ -3,39 +3,40 @@
 // before: whether a send is tried while the socket is blocked, or a read while streams are cut
 // short. Who wrote such a fault by hand believes that it was tested.
 //
-// What always holds: it costs a run for each fault, so only a file with few is asked about.
+// What always holds: it costs a run for each fault, so only a scenario with few is asked about; a
+// seed's has hundreds.
 
-using System.Collections.Immutable;
-using System.IO;
+using System;
+using System.Collections.Generic;
 using Simulation.Pictures;
-using Simulation.Running;
 using Simulation.Scenarios;
 
-namespace Simulation.Commands;
+namespace Simulation.Running;
 
 /// <summary>Finds faults without which a run is the same.</summary>
-internal sealed class IdleFaults(Simulator simulator, ImmutableArray<string> checks)
+/// <param name="run">Runs a scenario, watched.</param>
+public sealed class IdleFaults(Action<Scenario, RunObserver> run)
 {
-    private const int MostFaults = 20;
+    /// <summary>Of a scenario that has more, none is named.</summary>
+    public const int MostFaults = 20;
 
     /// <summary>Watches the run with all faults.</summary>
     public RunHash Watcher { get; } = new() { IgnoresFaults = true };
 
     /// <summary>After that run: a line for each fault that changed nothing in it.</summary>
-    public void Report(Scenario scenario, TextWriter output)
+    public IEnumerable<string> Of(Scenario scenario)
     {
         if (scenario.Faults.Length > MostFaults)
-            return;
+            yield break;
         for (var i = 0; i < scenario.Faults.Length; i++)
         {
             var without = new RunHash { IgnoresFaults = true };
-            simulator.Run(
-                scenario with { Faults = scenario.Faults.RemoveAt(i) }, checks, without);
+            run(scenario with { Faults = scenario.Faults.RemoveAt(i) }, without);
             if (without.Value == Watcher.Value)
             {
                 var fault = scenario.Faults[i];
-                output.WriteLine($"faults[{i}] ({fault.Kind} at {Chart.Time(fault.At)}) changed "
-                    + "nothing: the run is the same without it");
+                yield return $"faults[{i}] ({fault.Kind} at {Chart.Time(fault.At)}) changed "
+                    + "nothing: the run is the same without it";
             }
         }
     }
