@@ -54,7 +54,7 @@ internal sealed class TcpProxies
     {
         Nobody,
 
-        /// <summary>Nobody was found out not to: the turn's share is used up, or it failed.</summary>
+        /// <summary>The turn's share is used up, or an accept failed.</summary>
         PerhapsSome,
     }
 
