@@ -54,6 +54,7 @@ public sealed class SimDirectory : IBackendDirectory
     private readonly byte[] _path;
     private readonly List<Entry> _entries = [];
     private readonly List<(byte[] Name, Entry? Resolved)> _scan = [];
+    private readonly List<byte[]> _unknown = [];
     private IoResult _readable = IoResult.Ok();
     private bool _isWatched = true;
     private bool _hangs;
@@ -176,6 +177,17 @@ public sealed class SimDirectory : IBackendDirectory
 
     /// <summary>Makes it again, empty; it is watched once it was scanned.</summary>
     public void Make() => Readable = IoResult.Ok();
+
+    /// <summary>
+    /// From now on nobody can say what an entry of this name is, as of a link into a file system
+    /// whose server is gone, or everybody can again.
+    /// </summary>
+    public void SetUnknown(string name, bool isUnknown)
+    {
+        _unknown.RemoveAll(known => known.AsSpan().SequenceEqual(Bytes(name)));
+        if (isUnknown)
+            _unknown.Add(Bytes(name));
+    }
 
     /// <summary>Whether the name exists.</summary>
     public bool Contains(string name) => Find(Bytes(name)) != null;
@@ -310,13 +322,19 @@ public sealed class SimDirectory : IBackendDirectory
             if (_kernel.Faults.TryTakeScanError(out var error))
                 return error;
             var (name, resolved) = _scan[_scanned++];
-            entry = new DirectoryEntry(name, resolved?.Kind == SimEntryKind.Socket,
-                resolved?.Identity ?? default);
+            entry = new DirectoryEntry(name, KindOf(name, resolved), resolved?.Identity ?? default);
             return IoResult.Ok();
         }
         return _kernel.Faults.TryTakeScanError(out var last)
             ? last
             : IoResult.Failed(IoStatus.EndOfStream);
+    }
+
+    private EntryKind KindOf(byte[] name, Entry? resolved)
+    {
+        if (_unknown.Exists(unknown => unknown.AsSpan().SequenceEqual(name)))
+            return EntryKind.Unknown;
+        return resolved?.Kind == SimEntryKind.Socket ? EntryKind.Socket : EntryKind.Other;
     }
 
     private IoResult Note(SimCall call, IoResult result)

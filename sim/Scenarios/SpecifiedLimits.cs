@@ -65,6 +65,9 @@ public static class SpecifiedLimits
     /// <summary>From a change that was told to the scan that looks at it.</summary>
     public static readonly Duration ScanDelay = Duration.FromMilliseconds(10);
 
+    /// <summary>From a connect that nobody is at fault for to the next.</summary>
+    public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
+
     /// <summary>From asking the directory to the line that it does not answer.</summary>
     public static readonly Duration DirectoryPatience = Seconds(3);
 

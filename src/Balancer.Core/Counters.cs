@@ -213,6 +213,12 @@ public enum Counter
     /// <summary>Connects that found a backend's accept queue full, and are made again.</summary>
     ConnectsToFullBackend,
 
+    /// <summary>
+    /// Connects to a backend for its session that could not even be tried, for want of a descriptor
+    /// or memory, or that were told to try again.
+    /// </summary>
+    ConnectsWithoutResources,
+
     /// <summary>Remotes forgotten because they were silent for five minutes.</summary>
     RemotesExpired,
 

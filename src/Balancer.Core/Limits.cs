@@ -180,6 +180,24 @@ public static class Limits
     public const int LeastFreeDescriptors = 8;
 
     /// <summary>
+    /// Of the descriptors that are free then, one in so many is kept from TCP connections, for what
+    /// a few backends need where there are few.
+    /// </summary>
+    public const int DescriptorReserveShare = 4;
+
+    /// <summary>
+    /// As many are kept at most: two for each backend that may be known, its session and the one
+    /// that it replaces, and what must be free in any case.
+    /// </summary>
+    public const int MostReservedDescriptors = 2 * MaxBackends + LeastFreeDescriptors;
+
+    /// <summary>
+    /// How long a backend waits to be connected to again when this process had no descriptor or
+    /// memory for it, or was told to try again: as long as the listener rests for the same cause.
+    /// </summary>
+    public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
+
+    /// <summary>
     /// For how long the directory may leave a scan unanswered before that is logged: far longer
     /// than any that works takes, and shorter than the time between two scans.
     /// </summary>

@@ -52,7 +52,7 @@ public sealed class LoadBalancer : IBackendReports
         var pairs = new QueryPairs();
         _quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, _quarantine, this);
-        _remotes = new Remotes(services, _backends);
+        _remotes = new Remotes(services, _backends, LookAtDrops);
         var messages = new FirstMessages(_quarantine);
         var forwarding = new Forwarding(_remotes);
         var ownAnswers = new OwnAnswers(services);
@@ -199,7 +199,13 @@ public sealed class LoadBalancer : IBackendReports
         GoOnStopping(now);
     }
 
-    /// <summary>Takes the kernel's count over, which nobody needs between reports.</summary>
+    /// <summary>
+    /// A kernel's count has 32 bits: it is read now and then so that it is seen to wrap, however
+    /// long nobody asks for a report.
+    /// </summary>
+    private void LookAtDrops() => _ = _network.DatagramsDropped;
+
+    /// <summary>Takes the kernel's count over, for a report.</summary>
     private void CountDropped()
     {
         const Counter Dropped = Counter.DatagramsDroppedByKernel;
@@ -217,6 +223,9 @@ public sealed class LoadBalancer : IBackendReports
     }
 
     // ---- What backends report ----
+
+    void IBackendReports.OnWithoutResources(Instant now, Backend backend, IoResult why) =>
+        _backends.OnWithoutResources(now, backend, why);
 
     void IBackendReports.OnConnected(Instant now, Backend backend) =>
         _discovery.OnConnected(now, backend);

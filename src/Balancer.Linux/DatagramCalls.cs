@@ -1,6 +1,6 @@
 // Owns the receiving and sending of datagrams on the one UDP socket: a whole batch in a system
-// call, or, where the kernel answers ENOSYS to that (older LX zones), one call per datagram with
-// the same memory and the same result.
+// call, or, where that is not known (KnownCalls), one call per datagram with the same memory and
+// the same result.
 //
 // What always holds: nothing is allocated after a batch's first use; an error is reported only
 // when no datagram came or went, so that none is ever lost or done twice.
@@ -20,20 +20,19 @@ internal sealed unsafe class DatagramCalls : IDisposable
     private readonly Ipv4 _boundTo;
     private readonly List<DatagramVectors> _receiving = [];
     private readonly List<DatagramVectors> _sending = [];
-    private bool _canReceiveBatches;
-    private bool _canSendBatches;
+    private readonly KnownCalls _calls;
     private long _dropped;
 
     /// <param name="fd">The bound UDP socket, closed by its owner.</param>
     /// <param name="boundTo">The address it is bound to.</param>
     /// <param name="hasPacketInfo">IP_PKTINFO is on; then boundTo is Any.</param>
-    /// <param name="forceFallbacks">One call per datagram from the start.</param>
-    internal DatagramCalls(int fd, Ipv4 boundTo, bool hasPacketInfo, bool forceFallbacks)
+    /// <param name="calls">Whether a call may take many datagrams.</param>
+    internal DatagramCalls(int fd, Ipv4 boundTo, bool hasPacketInfo, KnownCalls calls)
     {
         _fd = fd;
         _boundTo = boundTo;
         _hasPacketInfo = hasPacketInfo;
-        _canReceiveBatches = _canSendBatches = !forceFallbacks;
+        _calls = calls;
     }
 
     internal IoResult Receive(DatagramBatch batch)
@@ -42,7 +41,7 @@ internal sealed unsafe class DatagramCalls : IDisposable
         var vectors = Find(_receiving, batch);
         Rearm(vectors);
         var errno = 0;
-        var count = _canReceiveBatches
+        var count = _calls.ReceivesBatches
             ? ReceiveTogether(vectors, out errno)
             : ReceiveOneByOne(vectors, out errno);
         vectors.Touched = Math.Max(count, 0);
@@ -55,8 +54,8 @@ internal sealed unsafe class DatagramCalls : IDisposable
     }
 
     /// <summary>
-    /// What the kernel dropped since the start, by its own count; that has 32 bits, and is read
-    /// often enough to see it wrap.
+    /// What the kernel dropped since the start, by its own count; that has 32 bits, and the core
+    /// reads it often enough to see it wrap.
     /// </summary>
     internal long ReadDropped()
     {
@@ -78,7 +77,7 @@ internal sealed unsafe class DatagramCalls : IDisposable
         for (var i = first; i < batch.Count; i++)
             WriteHeader(vectors, i, in batch.Headers[i]);
         var errno = 0;
-        var count = _canSendBatches
+        var count = _calls.SendsBatches
             ? SendTogether(vectors, first, batch.Count - first, out errno)
             : SendOneByOne(vectors, first, batch.Count - first, out errno);
         return count > 0 ? IoResult.Ok(count) : Errno.Result(errno);
@@ -128,13 +127,8 @@ internal sealed unsafe class DatagramCalls : IDisposable
             var count = LibC.RecvMMsg(
                 _fd, vectors.Messages, DatagramBatch.Capacity, C.MSG_DONTWAIT, null);
             errno = count < 0 ? LibC.Errno : 0;
-            if (count > 0 || (errno is not Errno.EINTR and not Errno.ENOSYS))
+            if (errno != Errno.EINTR)
                 return count;
-            if (errno == Errno.ENOSYS)
-            {
-                _canReceiveBatches = false;
-                return ReceiveOneByOne(vectors, out errno);
-            }
         }
     }
 
@@ -219,13 +213,8 @@ internal sealed unsafe class DatagramCalls : IDisposable
             var count = LibC.SendMMsg(_fd, vectors.Messages + first, (uint)wanted,
                 C.MSG_DONTWAIT | C.MSG_NOSIGNAL);
             errno = count < 0 ? LibC.Errno : 0;
-            if (count > 0 || (errno is not Errno.EINTR and not Errno.ENOSYS))
+            if (errno != Errno.EINTR)
                 return count;
-            if (errno == Errno.ENOSYS)
-            {
-                _canSendBatches = false;
-                return SendOneByOne(vectors, first, wanted, out errno);
-            }
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed unsafe class DirectoryReader
     private readonly object _gate = new();
     private readonly LinuxNetwork _network;
     private readonly SocketPaths _paths;
+    private readonly KnownCalls _calls;
     private readonly DirectoryWatch? _watch;
     private readonly byte[] _path;
     private readonly byte* _nativePath;
@@ -50,6 +51,7 @@ internal sealed unsafe class DirectoryReader
     {
         _network = network;
         _paths = network.Paths;
+        _calls = network.Calls;
         _watch = watch;
         _path = path;
         ReadOnlySpan<byte> opened = path.Length > 0 ? path : "/"u8;
@@ -117,7 +119,7 @@ internal sealed unsafe class DirectoryReader
     {
         var listed = _entries[index];
         var name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(_buffer + listed.NameAt);
-        return new DirectoryEntry(name, listed.IsSocket, listed.Identity);
+        return new DirectoryEntry(name, listed.Kind, listed.Identity);
     }
 
     /// <summary>
@@ -235,7 +237,7 @@ internal sealed unsafe class DirectoryReader
         _entries.Clear();
         Rest = IoResult.Ok();
         var bytes = Fill();
-        for (var at = 0; at < bytes && Rest.IsOk;)
+        for (var at = 0; at < bytes;)
         {
             var record = _buffer + at;
             ListOne(record, at + DirectoryRecord.NameOffset);
@@ -271,22 +273,28 @@ internal sealed unsafe class DirectoryReader
         if (text.SequenceEqual("."u8) || text.SequenceEqual(".."u8))
             return;
         var errno = Look(name, record[DirectoryRecord.TypeOffset],
-            out var isSocket, out var identity);
-        if (errno == 0 && isSocket)
-            errno = Reach(name, text, ref isSocket, ref identity);
+            out var kind, out var identity);
+        if (errno == 0 && kind == EntryKind.Socket)
+            errno = Reach(name, text, ref kind, ref identity);
         // It may have vanished since the kernel listed it.
-        if (errno == 0)
-            _entries.Add(new Listed(nameAt, isSocket, identity));
-        else if (errno != Errno.ENOENT)
-            Rest = Errno.Result(errno);
+        if (errno == Errno.ENOENT)
+            return;
+        if (errno != 0)
+        {
+            kind = EntryKind.Unknown;
+            _paths.Keep(PathOf(text));
+        }
+        _entries.Add(new Listed(nameAt, kind, identity));
     }
+
+    private byte[] PathOf(ReadOnlySpan<byte> name) => [.. _path, (byte)'/', .. name];
 
     // ---- What an entry is ----
 
     /// <summary>Finds out what an entry is; 0 or an errno, ENOENT if it is gone.</summary>
-    private int Look(byte* name, byte type, out bool isSocket, out EntryIdentity identity)
+    private int Look(byte* name, byte type, out EntryKind kind, out EntryIdentity identity)
     {
-        isSocket = false;
+        kind = EntryKind.Other;
         identity = default;
         if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
             return 0;
@@ -306,9 +314,10 @@ internal sealed unsafe class DirectoryReader
             if (errno != 0)
                 return errno;
         }
-        isSocket = (status.Mode & C.S_IFMT) == C.S_IFSOCK;
-        if (isSocket)
-            identity = Identify(in status);
+        if ((status.Mode & C.S_IFMT) != C.S_IFSOCK)
+            return 0;
+        kind = EntryKind.Socket;
+        identity = Identify(in status);
         return 0;
     }
 
@@ -317,9 +326,9 @@ internal sealed unsafe class DirectoryReader
     /// have taken the place of what was looked at. 0, or ENOENT if it is gone.
     /// </summary>
     private int Reach(
-        byte* name, ReadOnlySpan<byte> text, ref bool isSocket, ref EntryIdentity identity)
+        byte* name, ReadOnlySpan<byte> text, ref EntryKind kind, ref EntryIdentity identity)
     {
-        var path = (byte[])[.. _path, (byte)'/', .. text];
+        var path = PathOf(text);
         if (!_paths.NeedsHold(path, identity))
             return 0;
         var fd = LibC.OpenAt(_fd, name, C.O_PATH | C.O_CLOEXEC);
@@ -336,22 +345,24 @@ internal sealed unsafe class DirectoryReader
             _ = LibC.Close(fd);
             return 0;
         }
-        isSocket = (status.Mode & C.S_IFMT) == C.S_IFSOCK;
-        identity = isSocket ? Identify(in status) : default;
-        if (isSocket)
+        if ((status.Mode & C.S_IFMT) == C.S_IFSOCK)
+        {
+            identity = Identify(in status);
             _paths.Hold(path, identity, fd);
+        }
         else
+        {
+            (kind, identity) = (EntryKind.Other, default);
             _ = LibC.Close(fd);
+        }
         return 0;
     }
 
-    private static int Status(int directory, byte* name, int flags, FileStatus* status)
+    private int Status(int directory, byte* name, int flags, FileStatus* status)
     {
         while (true)
         {
-            if (LibC.StatX(directory, name, flags, IdentityMask, status) == 0)
-                return 0;
-            var errno = LibC.Errno;
+            var errno = _calls.Look(directory, name, flags, IdentityMask, status);
             if (errno != Errno.EINTR)
                 return errno;
         }
@@ -369,5 +380,5 @@ internal sealed unsafe class DirectoryReader
         }
     }
 
-    private readonly record struct Listed(int NameAt, bool IsSocket, EntryIdentity Identity);
+    private readonly record struct Listed(int NameAt, EntryKind Kind, EntryIdentity Identity);
 }

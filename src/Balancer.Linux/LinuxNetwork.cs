@@ -48,8 +48,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 
     private LinuxNetwork(
         ListenSockets listening, Epoll urgent, Epoll bulk, PostedEvents posted,
-        PassedDescriptors passed, bool forceFallbacks)
+        PassedDescriptors passed, KnownCalls calls)
     {
+        Calls = calls;
         _urgent = urgent;
         _bulk = bulk;
         _posted = posted;
@@ -57,11 +58,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         ListenEndpoint = listening.Endpoint;
         DatagramSocket = _sockets.Add(listening.Datagram);
         Listener = _sockets.Add(listening.Listener);
-        Paths = new SocketPaths(forceFallbacks);
+        Paths = new SocketPaths(calls);
         MakeUrgent(DatagramSocket);
         MakeUrgent(Listener);
         _datagrams = new DatagramCalls(listening.Datagram, listening.Endpoint.Address,
-            listening.HasPacketInfo, forceFallbacks);
+            listening.HasPacketInfo, calls);
     }
 
     public Endpoint ListenEndpoint { get; }
@@ -84,6 +85,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         LibC.VerifyLayout();
         var warnings = new List<string>();
         RaiseDescriptorLimit(warnings);
+        var calls = KnownCalls.Probe(options.ForceFallbacks, warnings);
         Epoll? urgent = null;
         Epoll? bulk = null;
         PostedEvents? posted = null;
@@ -107,8 +109,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             }
             listening = ListenSockets.Open(options, warnings);
             passed = new PassedDescriptors(options.ForceFallbacks);
-            return new LinuxNetwork(
-                listening, urgent, bulk, posted, passed, options.ForceFallbacks)
+            return new LinuxNetwork(listening, urgent, bulk, posted, passed, calls)
             {
                 Warnings = warnings,
             };
@@ -211,6 +212,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         slot.Interest = interest;
         Register(socket, ref slot);
     }
+
+    /// <summary>Which of the newer system calls there are.</summary>
+    internal KnownCalls Calls { get; }
 
     /// <summary>How the sockets of backends are reached.</summary>
     internal SocketPaths Paths { get; }
@@ -386,7 +390,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         while (true)
         {
             var length = (uint)sizeof(SocketAddressIn);
-            fd = LibC.Accept4(listener, &address, &length, C.SOCK_NONBLOCK | C.SOCK_CLOEXEC);
+            fd = Calls.Accept(listener, &address, &length);
             if (fd >= 0)
                 break;
             var errno = LibC.Errno;
@@ -408,7 +412,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (fd < 0)
             return Errno.Result(LibC.Errno);
         _passed.Refuse(fd);
-        var errno = Paths.Connect(fd, path);
+        var errno = Paths.Connect(fd, path, out var wantsScan);
+        if (wantsScan)
+            _posted.Post(NetworkEventKind.DirectoryChanged);
         if (errno != 0)
         {
             _ = LibC.Close(fd);

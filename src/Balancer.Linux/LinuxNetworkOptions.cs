@@ -14,7 +14,8 @@ public sealed record LinuxNetworkOptions
     public ushort Port { get; init; } = 53;
 
     /// <summary>
-    /// Does without recvmmsg, sendmmsg and epoll_pwait2, as where the kernel has none of them.
+    /// Does without recvmmsg, sendmmsg, accept4, statx, openat2 and epoll_pwait2, as where the
+    /// kernel has none of them.
     /// </summary>
     public bool ForceFallbacks { get; init; }
 

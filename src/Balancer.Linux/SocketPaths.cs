@@ -2,8 +2,10 @@
 // with what the kernel has in its cache, and if that is not enough, or may not be asked for, the
 // socket that the last scan saw there takes its place: the reader's thread holds it by an O_PATH
 // descriptor. Either way the connect goes by a name in /proc/self/fd, which leads to it without a
-// walk. What is not held is walked to as long as the reader waits for nothing, and always where
-// there is no /proc.
+// walk. What that scan saw and is not held is reached when another has looked at it, which puts it
+// into the cache, and holds it until the next where the file system cannot be walked so; what it did
+// not see is not there. Where no walk may be asked for, what is not held is walked to as long as the
+// reader waits for nothing, and where there is no /proc, always.
 //
 // Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
 // for with openat2 alone (RESOLVE_CACHED, Linux 5.12). The cache goes first, since it knows of a
@@ -12,7 +14,7 @@
 //
 // What always holds: the lock is held for no call that walks a path, as long as a /proc that was
 // there at start stays; what is held takes a small share of the descriptors that the process may
-// have, since the sessions need theirs.
+// have, and one more, since the sessions need theirs.
 
 using System;
 using System.Collections.Generic;
@@ -29,14 +31,16 @@ internal sealed unsafe class SocketPaths
     private readonly Lock _lock = new();
     private readonly List<Held> _held = [];
     private readonly bool _hasProc;
-    private readonly int _mostHeld = MostHeld();
-    private bool _walksCached;
+    private readonly int _mostHeld = ShareHeld();
+    private readonly List<byte[]> _seenInScan = [];
+    private byte[][]? _seen;
+    private byte[]? _wanted;
+    private readonly KnownCalls _calls;
     private volatile bool _isReaderAtWork;
 
-    /// <param name="forceFallbacks">No openat2, as where the kernel has none.</param>
-    internal SocketPaths(bool forceFallbacks)
+    internal SocketPaths(KnownCalls calls)
     {
-        _walksCached = !forceFallbacks;
+        _calls = calls;
         fixed (byte* proc = "/proc/self/fd\0"u8)
         {
             var fd = LibC.Open(proc, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC);
@@ -46,6 +50,9 @@ internal sealed unsafe class SocketPaths
         }
     }
 
+    /// <summary>Descriptors that are held at most.</summary>
+    internal int MostHeld => _mostHeld + 1;
+
     /// <summary>The reader makes calls that may wait; set by its thread.</summary>
     internal bool IsReaderAtWork { set => _isReaderAtWork = value; }
 
@@ -54,8 +61,10 @@ internal sealed unsafe class SocketPaths
     /// <summary>Connects a socket to what is at a path; 0 or the errno.</summary>
     /// <param name="fd">A socket of AF_UNIX.</param>
     /// <param name="path">1 to Limits.MaxPathBytes bytes, none of them zero.</param>
-    internal int Connect(int fd, ReadOnlySpan<byte> path)
+    /// <param name="wantsScan">It is EAGAIN, and after another scan the path can be told.</param>
+    internal int Connect(int fd, ReadOnlySpan<byte> path, out bool wantsScan)
     {
+        wantsScan = false;
         if (!_hasProc)
             return ConnectTo(fd, path);
         var errno = Walk(path, out var found);
@@ -73,8 +82,17 @@ internal sealed unsafe class SocketPaths
             if (at >= 0 && !IsUnlinked(_held[at].Descriptor))
                 return ConnectThrough(fd, _held[at].Descriptor, path);
             // Another that took its place would be in the cache.
-            if (at >= 0 && _walksCached)
+            if (at >= 0 && _calls.WalksCached)
                 return Errno.ENOENT;
+            if (_calls.WalksCached && _seen is not null)
+            {
+                if (errno == Errno.EAGAIN && !IsIn(_seen, path))
+                    return Errno.ENOENT;
+                wantsScan = errno == Errno.EAGAIN;
+                if (wantsScan)
+                    _wanted ??= path.ToArray();
+                return errno;
+            }
         }
         // It may have to be waited for; when the reader is done, it is known.
         return _isReaderAtWork ? Errno.EAGAIN : ConnectTo(fd, path);
@@ -107,7 +125,7 @@ internal sealed unsafe class SocketPaths
         {
             var at = Find(path);
             var isUnlinked = at >= 0 && IsUnlinked(_held[at].Descriptor);
-            if (at >= 0 && _walksCached)
+            if (at >= 0 && _calls.WalksCached)
                 return isUnlinked ? Errno.ENOENT : Errno.EAGAIN;
             if (at >= 0 && !isUnlinked)
             {
@@ -115,12 +133,12 @@ internal sealed unsafe class SocketPaths
                 return 0;
             }
         }
-        return _walksCached || _isReaderAtWork
+        return _calls.WalksCached || _isReaderAtWork
             ? Errno.EAGAIN : Status(C.AT_FDCWD, path, 0, status);
     }
 
     /// <summary>No path leads to a socket that is held; asks nobody but the kernel.</summary>
-    private static bool IsUnlinked(int descriptor)
+    private bool IsUnlinked(int descriptor)
     {
         FileStatus status = default;
         return Status(descriptor, ""u8, C.AT_EMPTY_PATH | C.AT_STATX_DONT_SYNC, &status) == 0
@@ -133,23 +151,70 @@ internal sealed unsafe class SocketPaths
     {
         for (var i = 0; i < _held.Count; i++)
             _held[i].IsSeen = false;
+        _seenInScan.Clear();
     }
 
     /// <summary>Notes that a scan saw a socket; whether it is to be held anew.</summary>
     internal bool NeedsHold(ReadOnlySpan<byte> path, EntryIdentity identity)
     {
         var at = Find(path);
+        var isWanted = IsWanted(path);
+        NoteSeen(path);
         if (at < 0)
-            return _held.Count < _mostHeld && path.Length <= Limits.MaxPathBytes;
+        {
+            return path.Length <= Limits.MaxPathBytes
+                && _held.Count < (isWanted ? MostHeld : _mostHeld);
+        }
         // If another has its place, this one goes with the scan, whether that can be held or not.
-        _held[at].IsSeen = _held[at].Identity == identity;
-        return !_held[at].IsSeen;
+        var isSame = _held[at].Identity == identity;
+        _held[at].IsSeen = isSame && (!_held[at].IsForOneScan || isWanted);
+        return !isSame;
+    }
+
+    private static bool IsIn(byte[][] paths, ReadOnlySpan<byte> path)
+    {
+        foreach (var one in paths)
+        {
+            if (path.SequenceEqual(one))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>A connect could not be made to a path for want of it.</summary>
+    private bool IsWanted(ReadOnlySpan<byte> path)
+    {
+        lock (_lock)
+            return _wanted is not null && path.SequenceEqual(_wanted);
+    }
+
+    /// <summary>A scan could not find out what is at a path: what is held of it stays.</summary>
+    internal void Keep(ReadOnlySpan<byte> path)
+    {
+        NoteSeen(path);
+        var at = Find(path);
+        if (at >= 0)
+            _held[at].IsSeen = true;
+    }
+
+    /// <summary>
+    /// Takes note of a path for when the scan is over; one more than may be known says that there
+    /// are others.
+    /// </summary>
+    private void NoteSeen(ReadOnlySpan<byte> path)
+    {
+        if (_seenInScan.Count <= Limits.MaxBackends)
+            _seenInScan.Add(path.ToArray());
     }
 
     /// <summary>Takes a descriptor over.</summary>
     internal void Hold(byte[] path, EntryIdentity identity, int descriptor)
     {
-        var held = new Held(path, identity, descriptor) { IsSeen = true };
+        var held = new Held(path, identity, descriptor)
+        {
+            IsSeen = true,
+            IsForOneScan = _held.Count >= _mostHeld && Find(path) < 0,
+        };
         var old = NoDescriptor;
         lock (_lock)
         {
@@ -169,7 +234,15 @@ internal sealed unsafe class SocketPaths
     }
 
     /// <summary>A scan has seen all: lets go of what it has not seen.</summary>
-    internal void EndScan() => Release(static held => !held.IsSeen);
+    internal void EndScan()
+    {
+        lock (_lock)
+        {
+            _wanted = null;
+            _seen = _seenInScan.Count <= Limits.MaxBackends ? [.. _seenInScan] : null;
+        }
+        Release(static held => !held.IsSeen);
+    }
 
     internal void ReleaseAll() => Release(static _ => true);
 
@@ -204,7 +277,7 @@ internal sealed unsafe class SocketPaths
     private int Walk(ReadOnlySpan<byte> path, out int found)
     {
         found = NoDescriptor;
-        if (!_walksCached)
+        if (!_calls.WalksCached)
             return Errno.EAGAIN;
         Span<byte> native = stackalloc byte[path.Length + 1];
         native.Clear();
@@ -212,16 +285,10 @@ internal sealed unsafe class SocketPaths
         var how = new OpenHow { Flags = C.O_PATH | C.O_CLOEXEC, Resolve = C.RESOLVE_CACHED };
         fixed (byte* start = native)
             found = LibC.OpenAt2(C.AT_FDCWD, start, &how);
-        if (found >= 0)
-            return 0;
-        var errno = LibC.Errno;
-        if (errno is not Errno.ENOSYS and not Errno.EPERM and not Errno.EINVAL)
-            return errno;
-        _walksCached = false;
-        return Errno.EAGAIN;
+        return found >= 0 ? 0 : LibC.Errno;
     }
 
-    private static int Status(
+    private int Status(
         int directory, ReadOnlySpan<byte> path, int flags, FileStatus* status)
     {
         Span<byte> native = stackalloc byte[path.Length + 1];
@@ -229,16 +296,15 @@ internal sealed unsafe class SocketPaths
         path.CopyTo(native);
         fixed (byte* start = native)
         {
-            return LibC.StatX(
-                directory, start, flags, C.STATX_TYPE | C.STATX_NLINK, status) == 0
-                ? 0 : LibC.Errno;
+            return _calls.Look(
+                directory, start, flags, C.STATX_TYPE | C.STATX_NLINK, status);
         }
     }
 
     /// <summary>
     /// Sockets that may be held: of 1,024 open files they take 60, and of fewer than 80 none.
     /// </summary>
-    private static int MostHeld()
+    private static int ShareHeld()
     {
         const ulong Kept = 64;
         const ulong Share = 16;
@@ -284,5 +350,8 @@ internal sealed unsafe class SocketPaths
 
         /// <summary>The present scan has seen it; the thread's alone.</summary>
         public bool IsSeen { get; set; }
+
+        /// <summary>It is one more than may be, and goes with the next scan.</summary>
+        public bool IsForOneScan { get; init; }
     }
 }

@@ -17,6 +17,16 @@ public static class DaemonEvent
         public static LogLevel Level => LogLevel.Warn;
     }
 
+    /// <summary>
+    /// The limit of open files leaves room for fewer TCP connections than the options allow.
+    /// </summary>
+    public readonly record struct DescriptorLimit(long Limit, int Connections, int Reserve)
+        : ILogEvent
+    {
+        public static string Name => "descriptor_limit";
+        public static LogLevel Level => LogLevel.Warn;
+    }
+
     /// <summary>The process cannot start, and ends.</summary>
     public readonly record struct CannotStart(string Why) : ILogEvent
     {

@@ -41,6 +41,10 @@ internal static class EventWords
             ("connections", e.OpenConnections)));
         Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));
         Say((DaemonEvent.StartupWarning e) => new(e.Warning));
+        Say((DaemonEvent.DescriptorLimit e) => new(
+            $"{e.Connections} TCP connections at most: the limit of open files is {e.Limit}, and"
+                + $" {e.Reserve} are kept for backends",
+            ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(
@@ -179,6 +183,9 @@ internal static class EventWords
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
             "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed));
+        Say((LogEvent.ConnectWithoutResources e) => Failed(
+            $"backend {e.Id}: cannot connect to {e.Path}, and it is not its fault", e.Why,
+            e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));
         Say((LogEvent.ConnectionWithoutResources e) => Failed(
             $"connection {e.Id}: cannot connect to a backend", e.Why, e.Suppressed,
             ("conn_id", e.Id.Value)));

@@ -102,6 +102,7 @@ internal static class LogWords
     {
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",
         EntryRefusal.TooManyBackends => $"there are already {Limits.MaxBackends} backends",
+        EntryRefusal.Unknown => "it cannot be looked at",
         _ => refusal.ToString(),
     };
 

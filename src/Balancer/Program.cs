@@ -96,9 +96,16 @@ void Balance()
     var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
     LinuxNetwork.RequireDescriptors(Limits.LeastFreeDescriptors);
+    var room = DescriptorRoom.Measure(network);
+    var connections = Math.Min(options.Balancer.TcpConnections, room.Connections);
+    if (connections < options.Balancer.TcpConnections)
+        log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
 
-    var balancer = new LoadBalancer(network, directory, log,
-        options.Balancer with { HashKey = (ulong)Random.Shared.NextInt64() });
+    var balancer = new LoadBalancer(network, directory, log, options.Balancer with
+    {
+        HashKey = (ulong)Random.Shared.NextInt64(),
+        TcpConnections = connections,
+    });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();
     bool goesOn;

@@ -21,6 +21,7 @@ internal sealed class LogSums
     private long _refused;
     private long _full;
     private long _withoutResources;
+    private long _connectsWithoutResources;
     private long _stuck;
     private long _outages;
     private long _ofThisOutage;
@@ -40,6 +41,9 @@ internal sealed class LogSums
             case LogEvent.BackendAcceptQueueFull e: _full += e.Suppressed + 1; break;
             case LogEvent.ConnectionWithoutResources e:
                 _withoutResources += e.Suppressed + 1;
+                break;
+            case LogEvent.ConnectWithoutResources e:
+                _connectsWithoutResources += e.Suppressed + 1;
                 break;
             case LogEvent.BackendUnstuck e: _stuck += e.Dropped; break;
             case LogEvent.NoHealthyBackend e: _ofThisOutage += e.Dropped; break;
@@ -69,6 +73,8 @@ internal sealed class LogSums
             ("connects to full backends", _full, counters[Counter.ConnectsToFullBackend]),
             ("connections without resources", _withoutResources,
                 counters[Counter.ConnectionsWithoutResources]),
+            ("connects without resources", _connectsWithoutResources,
+                counters[Counter.ConnectsWithoutResources]),
             ("queries to stuck backends", _stuck, counters[Counter.QueriesToStuckBackend]),
             ("queries and connections without a backend", _outages + _ofThisOutage,
                 counters[Counter.QueriesWithoutBackend]

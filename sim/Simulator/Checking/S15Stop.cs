@@ -31,6 +31,10 @@ internal sealed class S15Stop() : Check("S15")
     private long _queued;
     private long _queuedBefore;
 
+    /// <summary>No connection is open, and none waits to be accepted.</summary>
+    private bool IsWithoutTcp =>
+        Model.Sockets.IsListenerClosed && Model.Connections.Open.Count == 0;
+
     public override void OnClientSent(
         Instant now, int client, Endpoint from, ReadOnlySpan<byte> payload, bool queued) =>
         _queued += queued ? 1 : 0;
@@ -62,7 +66,7 @@ internal sealed class S15Stop() : Check("S15")
         if (now > _askedAt + SpecifiedLimits.StopGrace + Model.Lateness)
             Fail($"a stop asked for at {_askedAt} is not complete at {now}");
         CheckQuiet(now);
-        var isEmpty = Model.Connections.Open.Count == 0 && !Model.AwaitsReplies;
+        var isEmpty = IsWithoutTcp && !Model.AwaitsReplies;
         if (isEmpty && now > _emptySince + Model.Lateness)
             Fail($"nothing is left since {_emptySince}, and the stop is not complete at {now}");
         _emptySince = isEmpty ? Instant.Min(_emptySince, now) : Instant.Never;
@@ -108,7 +112,7 @@ internal sealed class S15Stop() : Check("S15")
     /// </summary>
     private void CheckQuiet(Instant now)
     {
-        var isWithoutTcp = Model.Connections.Open.Count == 0;
+        var isWithoutTcp = IsWithoutTcp;
         var mustRest = now >= _askedAt + (SpecifiedLimits.StopGrace - SpecifiedLimits.StopQuiet)
             || (isWithoutTcp && now > _withoutTcpSince + Model.Lateness);
         _withoutTcpSince = isWithoutTcp ? Instant.Min(_withoutTcpSince, now) : Instant.Never;

@@ -21,7 +21,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 {
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly Dictionary<string, long> _notSockets = [];
-    private readonly Dictionary<string, long> _tooLong = [];
+    private readonly Dictionary<string, long> _refused = [];
     private readonly List<ExpectedBackend> _toForget = [];
     private IoStatus _readability = IoStatus.Ok;
     private long _scan;
@@ -69,12 +69,14 @@ internal sealed class DirectoryModel(ReferenceModel model)
             model.Scans.OnWaits();
         else if (!result.IsOk)
             OnScanEnded(result);
-        else if (!entry.IsSocket)
+        else if (entry.Kind == EntryKind.Other)
             OnRefused(_notSockets, entry.Name, null);
         else if (Named(entry.Name) is { } backend)
-            OnSeen(backend, entry.Identity);
+            OnSeen(backend, in entry);
+        else if (entry.Kind == EntryKind.Unknown)
+            OnRefused(_refused, entry.Name, EntryRefusal.Unknown);
         else if (DirectoryBytes + entry.Name.Length > SpecifiedLimits.LongestPath)
-            OnRefused(_tooLong, entry.Name, EntryRefusal.PathTooLong);
+            OnRefused(_refused, entry.Name, EntryRefusal.PathTooLong);
         else
             _found.Add((entry.Name.ToArray(), entry.Identity));
     }
@@ -176,7 +178,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         _toForget.AddRange(model.Policy.Backends);
         _toForget.RemoveAll(backend => !IsLongGone(backend));
         Forget(_notSockets);
-        Forget(_tooLong);
+        Forget(_refused);
     }
 
     /// <summary>Names that are ports come first, then all in the order of their bytes.</summary>
@@ -271,6 +273,15 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 return backend;
         }
         return null;
+    }
+
+    /// <summary>One that cannot be looked at is not missing, and that is all.</summary>
+    private void OnSeen(ExpectedBackend backend, in DirectoryEntry entry)
+    {
+        if (entry.Kind == EntryKind.Unknown)
+            backend.SeenInScan = _scan;
+        else
+            OnSeen(backend, entry.Identity);
     }
 
     private void OnSeen(ExpectedBackend backend, EntryIdentity identity)

@@ -167,7 +167,7 @@ internal sealed class ReferenceModel
     /// <summary>How many accepts came to something since a stop was asked for.</summary>
     public int AcceptedInStop { get; private set; }
 
-    /// <summary>The last accept found nobody, or could not be carried out.</summary>
+    /// <summary>The last accept found nobody.</summary>
     public bool IsAcceptQueueDone { get; private set; }
 
     /// <summary>Bytes that were read of TCP connections, but for INBOUND_TCP_OK.</summary>
@@ -393,9 +393,9 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
-        IsAcceptQueueDone = result.Status
-            is not (IoStatus.Ok or IoStatus.Aborted or IoStatus.Reset);
-        AcceptedInStop += Life.IsStopping && !IsAcceptQueueDone ? 1 : 0;
+        IsAcceptQueueDone = result.Status == IoStatus.WouldBlock;
+        AcceptedInStop += Life.IsStopping
+            && result.Status is IoStatus.Ok or IoStatus.Aborted or IoStatus.Reset ? 1 : 0;
         if (result.IsOk)
         {
             Deeds++;

@@ -27,6 +27,7 @@ internal enum Repeat
     RefusedByBackend,
     AcceptQueueFull,
     WithoutResources,
+    ConnectWithoutResources,
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
@@ -106,6 +107,10 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             case LogEvent.ConnectionWithoutResources without:
                 OnLine(Repeat.WithoutResources, 0, without.Suppressed,
                     without with { Suppressed = 0 });
+                break;
+            case LogEvent.ConnectWithoutResources without:
+                OnLine(Repeat.ConnectWithoutResources, (int)without.Why.Status,
+                    without.Suppressed, without with { Suppressed = 0 });
                 break;
             case LogEvent.Stopped:
                 OnStopped();

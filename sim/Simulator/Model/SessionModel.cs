@@ -34,6 +34,16 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             backend.ConnectsFailed++;
             backend.LastSession = null;
+            if (result.Status
+                is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
+            {
+                backend.ReconnectAt = model.Now + SpecifiedLimits.ConnectPause;
+                backend.BackedOffIn = model.Turn;
+                model.Counters.Add(Counter.ConnectsWithoutResources);
+                model.Repeats.OnCondition(Repeat.ConnectWithoutResources, (int)result.Status,
+                    new LogEvent.ConnectWithoutResources(backend.Name, backend.Path, result, 0));
+                return null;
+            }
             if (backend.QuietTries < SpecifiedLimits.QuietDelays.Length
                 && result.Status is IoStatus.Refused or IoStatus.NotFound)
             {
@@ -379,7 +389,7 @@ internal sealed class SessionModel(ReferenceModel model)
         else if (!result.IsOk)
         {
             session.MayHaveRest =
-                session is { Evidence: null, HasHello: true, IsRetired: false };
+                session is { Evidence: null, HasHello: true };
             model.Replies.OnRest(session.MayHaveRest);
             Ends(session, Evidence.CauseOf(result, FaultCause.WriteFailed), result);
         }

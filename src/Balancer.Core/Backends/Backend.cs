@@ -16,7 +16,8 @@
 // Any fault ends the session and schedules a connect: at once for a backend just discovered or
 // restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just discovered
 // may be bound and not listen yet: it is tried a few times before that is a fault. A session that
-// ends after its backend's socket was removed is handled alike, and logged as a stop.
+// ends after its backend's socket was removed is handled alike, and logged as a stop. A connect for
+// which this process has no descriptor is nobody's fault: it is made again a little later.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; a session that faults has ended before the back-off
@@ -359,6 +360,12 @@ internal sealed class Backend
     private void OnConnectFailed(Instant now, IoResult why)
     {
         _connectsFailed++;
+        if (why.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
+        {
+            _services.Timers.Arm(_reconnect, now + Limits.ConnectPause);
+            _reports.OnWithoutResources(now, this, why);
+            return;
+        }
         if (_quietTriesLeft > 0 && why.Status is IoStatus.Refused or IoStatus.NotFound)
         {
             var tried = Limits.QuietTries - _quietTriesLeft--;

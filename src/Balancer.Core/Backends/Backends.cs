@@ -31,6 +31,7 @@ internal sealed class Backends
     private readonly Quarantine _quarantine;
     private readonly Services _services;
     private readonly IBackendReports _reports;
+    private readonly LogGateTable<LogEvent.ConnectWithoutResources> _withoutResources;
     private BackendId _lastChosen;
 
     public Backends(Services services, QueryPairs pairs, Quarantine quarantine,
@@ -40,6 +41,7 @@ internal sealed class Backends
         _pairs = pairs;
         _services = services;
         _reports = reports;
+        _withoutResources = new(services.Gates, LogGates.Statuses);
     }
 
     /// <summary>How good a healthy backend is; the lower the better.</summary>
@@ -87,6 +89,14 @@ internal sealed class Backends
     /// Reads what sessions have, as much as a turn may; false if that left nothing.
     /// </summary>
     public bool ReadSessions(Instant now) => _turns.Serve(now);
+
+    /// <summary>A connect to a backend could not be made, and it is not at fault.</summary>
+    public void OnWithoutResources(Instant now, Backend backend, IoResult why)
+    {
+        _services.Counters.Add(Counter.ConnectsWithoutResources);
+        _withoutResources[why.Status].Write(
+            now, new LogEvent.ConnectWithoutResources(backend.Id, backend.Path, why, 0));
+    }
 
     /// <summary>The backend at a slot; null for slot 0 and free ones.</summary>
     public Backend? AtSlot(int slot) => _bySlot[slot];

@@ -8,8 +8,9 @@
 // (unless there are more new ones than may be known: those listed first are then looked at).
 //
 // What always holds: a directory that cannot be read, or not to its end, means that nothing is
-// known, so no path is ever missed for it, and one that does not answer as well; an entry that is
-// refused is logged once while it stays.
+// known, so no path is ever missed for it, and one that does not answer as well; of an entry that
+// cannot be looked at the same is true, and of no other; an entry that is refused is logged once
+// while it stays.
 
 using System;
 using System.Collections.Generic;
@@ -177,13 +178,21 @@ internal sealed class Discovery
 
     private void OnEntry(Instant now, in DirectoryEntry entry)
     {
-        if (!entry.IsSocket)
+        if (entry.Kind == EntryKind.Other)
         {
             if (_notSockets.TryNote(entry.Name, _scan))
                 _log.Write(new LogEvent.EntryNotASocket(PathOf(entry.Name)));
             return;
         }
-        if (_backends.FindByName(entry.Name) is { } backend)
+        var known = _backends.FindByName(entry.Name);
+        if (entry.Kind == EntryKind.Unknown)
+        {
+            if (known is not null)
+                known.SeenInScan = _scan;
+            else
+                Refuse(entry.Name, EntryRefusal.Unknown);
+        }
+        else if (known is { } backend)
         {
             backend.SeenInScan = _scan;
             backend.OnPathSeen(now, _scan, entry.Identity);

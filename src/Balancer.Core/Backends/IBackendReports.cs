@@ -9,6 +9,11 @@ namespace Balancer.Core;
 /// <summary>Hears what happens on the sessions of all backends.</summary>
 internal interface IBackendReports
 {
+    /// <summary>
+    /// A connect could not be made, for want of something that is not the backend's to give.
+    /// </summary>
+    void OnWithoutResources(Instant now, Backend backend, IoResult why);
+
     /// <summary>A connect succeeded; SERVER_HELLO is still to come.</summary>
     void OnConnected(Instant now, Backend backend);
 

@@ -9,7 +9,7 @@ using System.Collections.Generic;
 
 namespace Balancer.Core;
 
-/// <summary>Why a socket of the directory does not become a backend.</summary>
+/// <summary>Why an entry of the directory does not become a backend.</summary>
 public enum EntryRefusal
 {
     /// <summary>Its path is longer than 107 bytes.</summary>
@@ -17,6 +17,9 @@ public enum EntryRefusal
 
     /// <summary>As many backends as may be are known.</summary>
     TooManyBackends,
+
+    /// <summary>What it is cannot be found out.</summary>
+    Unknown,
 }
 
 /// <summary>

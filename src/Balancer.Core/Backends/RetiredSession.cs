@@ -102,10 +102,34 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         End(now);
     }
 
+    /// <summary>
+    /// Writes what waits. If the stream takes nothing any more, what its process answered before it
+    /// ended may lie unread, so that is taken first.
+    /// </summary>
     private void Flush(Instant now)
     {
-        if (!_session.Flush().IsOk)
-            End(now);
+        if (_session.Flush().IsOk)
+            return;
+        for (var n = 0; n < Limits.LastReads; n++)
+        {
+            var result = _services.Network.Read(_session.Stream, _services.ReadBuffer);
+            if (!result.IsOk || !TryTakeReplies(now, _services.ReadBuffer.AsSpan(0, result.Count)))
+                break;
+        }
+        End(now);
+    }
+
+    /// <summary>Takes replies, and heartbeats for nothing; false if anything else came.</summary>
+    private bool TryTakeReplies(Instant now, ReadOnlySpan<byte> input)
+    {
+        while (true)
+        {
+            var status = _session.Reader.Next(ref input, out var frame);
+            if (status == FrameStatus.Frame && frame.Type == FrameType.OutboundUdp)
+                _reports.OnReply(now, in frame, _session.InFlight, from: null);
+            else if (status != FrameStatus.Frame || frame.Type != FrameType.ServerHeartbeat)
+                return status == FrameStatus.Incomplete;
+        }
     }
 
     bool ISuspect.HasUnread => _turn.IsReadable;

@@ -35,16 +35,21 @@ internal sealed class Remotes
     private readonly Timer _expiry;
     private readonly Timer _rebalance;
 
+    private readonly Action _everyInterval;
     private int _evictionHand;
     private int _expiryCursor = NoPass;
     private int _expired;
     private Backend? _fullest;
     private int _toMove;
 
-    public Remotes(Services services, Backends backends)
+    /// <param name="services">What all parts have.</param>
+    /// <param name="backends">Those to choose from.</param>
+    /// <param name="everyInterval">Called every Limits.RebalanceInterval.</param>
+    public Remotes(Services services, Backends backends, Action everyInterval)
     {
         _table = new RemoteTable(services.Options.MaxRemotes, services.Options.HashKey);
         _backends = backends;
+        _everyInterval = everyInterval;
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
@@ -383,6 +388,7 @@ internal sealed class Remotes
     private void OnRebalanceDue(Instant now)
     {
         _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
+        _everyInterval();
         if (_toMove > 0
             || !_backends.TryMeasureSpread(now, out _fullest, out var n, out var spread)
             || spread <= n)

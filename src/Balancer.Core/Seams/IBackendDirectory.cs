@@ -21,15 +21,33 @@ namespace Balancer.Core;
 /// </summary>
 public readonly record struct EntryIdentity(ulong Inode, long BirthNanoseconds);
 
+/// <summary>What an entry of a directory is.</summary>
+public enum EntryKind
+{
+    /// <summary>A socket, or a symbolic link that leads to one.</summary>
+    Socket,
+
+    /// <summary>Anything else, a symbolic link that leads nowhere included.</summary>
+    Other,
+
+    /// <summary>
+    /// Nobody knows: the entry is there, and the file system that it is in, or that it leads to,
+    /// does not say what it is.
+    /// </summary>
+    Unknown,
+}
+
 /// <summary>One entry of a directory; its name lives until the next call.</summary>
 public readonly ref struct DirectoryEntry(
-    ReadOnlySpan<byte> name, bool isSocket, EntryIdentity identity)
+    ReadOnlySpan<byte> name, EntryKind kind, EntryIdentity identity)
 {
     /// <summary>The name as the kernel gives it: any bytes but zero and slash.</summary>
     public ReadOnlySpan<byte> Name { get; } = name;
 
-    /// <summary>Whether it is a socket, or a symbolic link that leads to one.</summary>
-    public bool IsSocket { get; } = isSocket;
+    public EntryKind Kind { get; } = kind;
+
+    /// <summary>It is known to be a socket.</summary>
+    public bool IsSocket => Kind == EntryKind.Socket;
 
     /// <summary>Which socket it is; means nothing for other entries.</summary>
     public EntryIdentity Identity { get; } = identity;

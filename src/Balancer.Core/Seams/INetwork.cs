@@ -122,7 +122,9 @@ public enum NetworkEventKind
     /// <summary>A socket is ready for what Ready says.</summary>
     Socket,
 
-    /// <summary>Something changed in the directory of backends.</summary>
+    /// <summary>
+    /// Something changed in the directory of backends, or must be looked at before a connect.
+    /// </summary>
     DirectoryChanged,
 
     /// <summary>The operator asks for an orderly stop (SIGTERM, SIGINT).</summary>
@@ -163,7 +165,8 @@ public interface INetwork
 
     /// <summary>
     /// Datagrams that came for the UDP socket since the start and were dropped by the kernel before
-    /// they could be received; 0 where it does not say. Only grows.
+    /// they could be received; 0 where it does not say. Only grows. To be read every minute or
+    /// oftener: the kernel's own count starts again at 0 after 2^32.
     /// </summary>
     long DatagramsDropped { get; }
 
@@ -206,7 +209,9 @@ public interface INetwork
     /// <summary>
     /// Makes an AF_UNIX stream and connects it to a path of 1 to 107 bytes. The kernel connects at
     /// once or not at all: Ok says a queue of the listener took it, not that anyone will accept.
-    /// The stream means something only if Ok. TooManyFiles, NoBuffers are this process's trouble.
+    /// The stream means something only if Ok. TooManyFiles, NoBuffers are this process's trouble;
+    /// WouldBlock says that a listener's queue is full, or that the path would have to be waited
+    /// for.
     /// </summary>
     IoResult ConnectBackend(ReadOnlySpan<byte> path, out SocketHandle stream);
 

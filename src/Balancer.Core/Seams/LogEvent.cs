@@ -460,6 +460,20 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// A backend could not be connected to, for a reason that is not its fault: it is tried again
+    /// after Limits.ConnectPause; rate limited.
+    /// </summary>
+    public readonly record struct ConnectWithoutResources(
+        BackendId Id, string Path, IoResult Why, long Suppressed)
+        : IRepeatedEvent<ConnectWithoutResources>
+    {
+        public static string Name => "connect_without_resources";
+        public static LogLevel Level => LogLevel.Error;
+        public ConnectWithoutResources WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
     /// This process had no descriptor or memory to reach a backend for a connection; rate limited.
     /// </summary>
     public readonly record struct ConnectionWithoutResources(

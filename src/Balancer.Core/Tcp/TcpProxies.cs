@@ -14,8 +14,8 @@
 //
 // What always holds: every accepted connection ends in exactly one counter; a client that was
 // accepted and gets no backend is closed in the same call, with nothing left behind; when the
-// process has no descriptor left, the listener rests instead of spinning; a stop closes the
-// listener when nobody waits there any more, so nobody is reset who connected before it.
+// process has no descriptor left, the listener rests instead of spinning, in a stop too; a stop
+// closes the listener when nobody waits there any more, so nobody is reset who connected before it.
 
 using System.Collections.Generic;
 
@@ -49,6 +49,15 @@ internal sealed class TcpProxies
     /// <summary>How many more a stop accepts at most; means something during one.</summary>
     private int _lastAccepts;
 
+    /// <summary>Who waits to be accepted.</summary>
+    private enum Waiting
+    {
+        Nobody,
+
+        /// <summary>The turn's share is used up, or an accept failed.</summary>
+        PerhapsSome,
+    }
+
     public TcpProxies(Services services, Remotes remotes, FirstMessages messages)
     {
         _services = services;
@@ -69,7 +78,7 @@ internal sealed class TcpProxies
 
     /// <summary>Connections have something to do that no turn had room for.</summary>
     public bool HasWork => !_turns.IsEmpty || _toLookAt is not null || _looksAgain
-        || (_isStopping && _isListening);
+        || (_isStopping && _isListening && !_resume.IsArmed);
 
     /// <summary>Connections are open, or a stop has not yet accepted all that wait.</summary>
     public bool IsBusy => _open.Count > 0 || _isListening;
@@ -83,7 +92,8 @@ internal sealed class TcpProxies
     /// <summary>
     /// A stop was asked for: who waits to be accepted still is, a turn's share at a time, and then
     /// the listener is closed. Those who go on coming keep it open for no longer than its queue
-    /// is long. Connections that are open go on.
+    /// is long; while nobody can be accepted for want of a descriptor, it stays open for when one
+    /// is free. Connections that are open go on.
     /// </summary>
     public void BeginStop()
     {
@@ -114,7 +124,6 @@ internal sealed class TcpProxies
     /// <summary>Accepts who waits, as many as the turn has room for.</summary>
     public void OnAcceptable(Instant now) => AcceptSome(now);
 
-
     /// <summary>A connection has something to do when its turn comes.</summary>
     public void ServeLater(TcpProxy proxy) => _turns.Add(proxy);
 
@@ -136,8 +145,11 @@ internal sealed class TcpProxies
     /// </summary>
     public void Serve(Instant now)
     {
-        if (_isStopping && _isListening && (!AcceptSome(now) || _lastAccepts <= 0))
+        if (_isStopping && _isListening && !_resume.IsArmed
+            && (AcceptSome(now) == Waiting.Nobody || _lastAccepts <= 0))
+        {
             StopAccepting();
+        }
         _acceptsOfTurn = 0;
         LookAtSome();
         var left = Limits.TcpBytesPerTurn;
@@ -201,19 +213,21 @@ internal sealed class TcpProxies
         _withoutResources.Write(
             now, new LogEvent.ConnectionWithoutResources(proxy.Id, why, 0));
 
-    /// <summary>Whether more may wait.</summary>
-    private bool AcceptSome(Instant now)
+    /// <summary>Accepts who waits; who does then.</summary>
+    private Waiting AcceptSome(Instant now)
     {
         for (; _acceptsOfTurn < Limits.AcceptsPerTurn && _isListening; _acceptsOfTurn++)
         {
             var result = _services.Network.Accept(out var stream, out var client);
             if (result.IsOk)
                 OnAccepted(now, stream, client);
-            else if (result.Status == IoStatus.WouldBlock || !OnAcceptFailed(now, result))
-                return false;
+            else if (result.Status == IoStatus.WouldBlock)
+                return Waiting.Nobody;
+            else if (!OnAcceptFailed(now, result))
+                return Waiting.PerhapsSome;
             _lastAccepts--;
         }
-        return true;
+        return Waiting.PerhapsSome;
     }
 
     private void LookAtSome()

@@ -104,6 +104,10 @@ internal static class C
     internal const uint IN_IGNORED = 0x8000;
     internal const uint IN_ONLYDIR = 0x1000000;
 
+    internal const int F_GETFD = 1;
+    internal const int F_SETFD = 2;
+    internal const int F_SETFL = 4;
+    internal const int FD_CLOEXEC = 1;
     internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
     internal const int O_PATH = 0x200000;

@@ -26,6 +26,13 @@ internal static unsafe class LibC
     /// <summary>openat2's number, the same on every architecture (Linux 5.6).</summary>
     private const nint OpenAt2Number = 437;
 
+    private static readonly bool IsArm =
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    private static readonly nint StatXNumber = IsArm ? 291 : 332;
+
+    private static readonly nint NewFStatAtNumber = IsArm ? 79 : 262;
+
     /// <summary>The errno of the call just made; nothing may be called in between.</summary>
     internal static int Errno => Marshal.GetLastSystemError();
 
@@ -42,6 +49,13 @@ internal static unsafe class LibC
 
     [DllImport(Library, EntryPoint = "accept4", ExactSpelling = true)]
     internal static extern int Accept4(int fd, void* address, uint* length, int flags);
+
+    [DllImport(Library, EntryPoint = "accept", ExactSpelling = true)]
+    internal static extern int Accept(int fd, void* address, uint* length);
+
+    /// <summary>fcntl with a number, or none; it is variadic, which makes no difference to one.</summary>
+    [DllImport(Library, EntryPoint = "fcntl", ExactSpelling = true)]
+    internal static extern int FCntl(int fd, int command, int value);
 
     [DllImport(Library, EntryPoint = "connect", ExactSpelling = true)]
     internal static extern int Connect(int fd, void* address, uint length);
@@ -105,10 +119,17 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "getdents64", ExactSpelling = true)]
     internal static extern nint GetDents64(int fd, void* into, nuint length);
 
-    /// <summary>Where the kernel has no statx, the C library answers from stat.</summary>
-    [DllImport(Library, EntryPoint = "statx", ExactSpelling = true)]
-    internal static extern int StatX(
-        int directory, byte* path, int flags, uint mask, FileStatus* status);
+    /// <summary>
+    /// By number: the C library's answers from stat where the kernel has no statx, and not where it
+    /// is forbidden.
+    /// </summary>
+    internal static int StatX(
+        int directory, byte* path, int flags, uint mask, FileStatus* status) =>
+        (int)SystemCall(StatXNumber, directory, (nint)path, flags, (nint)mask, (nint)status, 0);
+
+    /// <summary>fstatat, which older C libraries have no such name for.</summary>
+    internal static int FStatAt(int directory, byte* path, int flags, OldFileStatus* status) =>
+        (int)SystemCall(NewFStatAtNumber, directory, (nint)path, (nint)status, flags, 0, 0);
 
     [DllImport(Library, EntryPoint = "setrlimit", ExactSpelling = true)]
     internal static extern int SetRLimit(int resource, ResourceLimit* limit);

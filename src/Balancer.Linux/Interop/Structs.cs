@@ -133,6 +133,26 @@ internal struct FileStatus
     [FieldOffset(120)] internal uint ModifiedNanoseconds;
 }
 
+/// <summary>stat's answer, with the fields that are looked at; x64 and arm64 differ.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 144)]
+internal struct OldFileStatus
+{
+    [FieldOffset(8)] internal ulong Inode;
+    [FieldOffset(16)] private readonly uint _at16;
+    [FieldOffset(20)] private readonly uint _at20;
+    [FieldOffset(24)] private readonly uint _at24;
+    [FieldOffset(88)] internal long ModifiedSeconds;
+    [FieldOffset(96)] internal long ModifiedNanoseconds;
+
+    /// <summary>st_mode, whose upper half is empty.</summary>
+    internal readonly ushort Mode => (ushort)(IsArm ? _at16 : _at24);
+
+    /// <summary>st_nlink, the lower half of it on x64.</summary>
+    internal readonly uint Links => IsArm ? _at20 : _at16;
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+}
+
 /// <summary>open_how, what openat2 is told.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct OpenHow
@@ -209,6 +229,7 @@ internal static unsafe class Layouts
         Verify.That(sizeof(Linger) == 8, "linger is 8 bytes");
         Verify.That(sizeof(ResourceLimit) == 16, "rlimit is 16 bytes");
         Verify.That(sizeof(FileStatus) == 256, "statx is 256 bytes");
+        Verify.That(sizeof(OldFileStatus) == 144, "stat is 144 bytes, or 128 on arm64");
         Verify.That(sizeof(OpenHow) == 24, "open_how is 24 bytes");
         Verify.That(sizeof(InotifyEvent) == 16, "inotify_event is 16 bytes");
         Verify.That(sizeof(SignalSet) == 128, "sigset_t is 128 bytes");

@@ -68,6 +68,25 @@ public sealed class HungDirectoryTests : IDisposable
     }
 
     [FactNeedingHungMount]
+    public void LinkLeadsToADeadServer_EveryOtherEntryIsFoundAndMissed()
+    {
+        using var binder = new FakeBinderProcess(Path.Combine(_good, "5302"));
+        File.CreateSymbolicLink(
+            Path.Combine(_good, "5301"), Path.Combine(_folder["hung"], "5301"));
+        _mount!.Fail();
+        using var balancer = BalancerProcess.Start(_good);
+        balancer.WaitHealthy(5302);
+        Assert.Equal("unknown", balancer.WaitFor(Log.Refused).Text("refusal"));
+
+        using (var another = new FakeBinderProcess(Path.Combine(_good, "5303")))
+            balancer.WaitHealthy(5303);
+        File.Delete(Path.Combine(_good, "5302"));
+        balancer.WaitFor(Log.Draining);
+        Assert.Empty(balancer.All(Log.Unreadable));
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    [FactNeedingHungMount]
     public void BackendThatRestartsWhileTheDirectoryHangs_IsReconnectedTo()
     {
         var path = Path.Combine(_good, "5301");

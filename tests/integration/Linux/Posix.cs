@@ -148,6 +148,7 @@ internal enum SystemCall
     InotifyAddWatch,
     GetDents64,
     StatX,
+    OpenAt2,
     SetSockOpt,
 }
 
@@ -168,6 +169,7 @@ internal static class SystemCalls
             SystemCall.InotifyAddWatch => (254, 27),
             SystemCall.GetDents64 => (217, 61),
             SystemCall.StatX => (332, 291),
+            SystemCall.OpenAt2 => (437, 437),
             SystemCall.SetSockOpt => (54, 208),
             _ => throw new ArgumentOutOfRangeException(nameof(call)),
         };

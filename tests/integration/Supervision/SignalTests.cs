@@ -168,6 +168,32 @@ public sealed class SignalTests : IDisposable
         ExpectObeyed(balancer, Posix.SigTerm);
     }
 
+    /// <summary>The same for every other call that is newer than such a sandbox.</summary>
+    [Theory]
+    [InlineData("ENOSYS")]
+    [InlineData("EPERM")]
+    public void WithoutNewCalls_ItSaysSoAndServes(string reason)
+    {
+        string[] calls =
+            ["recvmmsg", "sendmmsg", "accept4", "statx", "openat2", "inotify_init1"];
+        using var balancer = BalancerProcess.Start(_folder.FullName, by:
+            ["strace", "-D", "-f", "-o", "/dev/null",
+                "-e", $"inject={string.Join(',', calls)}:error={reason}"],
+            environment: new Dictionary<string, string> { ["BBAL_NO_BATCH_CALLS"] = "0" });
+        balancer.WaitFor(Log.Started);
+        Assert.Equal(calls.Length, balancer.All(Log.StartupWarning)
+            .Count(record => record.Message.Contains(reason, StringComparison.Ordinal)));
+
+        using var binder = new FakeBinderProcess(_folder["5301"]);
+        balancer.WaitHealthy(5301);
+        using var host = new UdpHost();
+        Assert.Equal("5301", host.Who(balancer.Endpoint));
+        using var client = new TcpHost(balancer.Endpoint);
+        client.SendMessage(DnsWire.WhoAreYou(7));
+        Assert.NotEmpty(client.ReceiveSome());
+        Assert.Equal(0, balancer.Stop());
+    }
+
     /// <summary>A shell's or a supervisor's limit of what a file may hold (SIGXFSZ).</summary>
     [Fact]
     public void LogThatMayNotGrow_CostsLinesAndNothingElse()

@@ -52,6 +52,17 @@ public sealed class LoadBalancerTests
         Assert.Equal((0, 0, 1), (_network.Receives, _network.Accepts, _network.Reads));
     }
 
+    /// <summary>The kernel's count wraps, and nobody may ask for a report for months.</summary>
+    [Fact]
+    public void NobodyAsksForAReport_KernelsCountOfDropsIsReadAllTheSame()
+    {
+        Start();
+        for (var n = 1; n <= 4; n++)
+            _balancer.OnTime(Now + Duration.FromSeconds(15L * n));
+
+        Assert.Equal(4, _network.DropReads);
+    }
+
     [Fact]
     public void HandleThatNobodyOwns_IsIgnored()
     {

@@ -52,7 +52,16 @@ internal sealed class ScriptedNetwork : INetwork
 
     public SocketHandle Listener { get; } = new(1, 1);
 
-    public long DatagramsDropped => 0;
+    public int DropReads { get; private set; }
+
+    public long DatagramsDropped
+    {
+        get
+        {
+            DropReads++;
+            return 0;
+        }
+    }
 
     public int Wait(Instant until, Span<NetworkEvent> events)
     {

@@ -107,13 +107,38 @@ public sealed class StopTests
     }
 
     [Fact]
-    public void DescriptorsAreUsedUpWhileConnectionsWait_ListenerClosesAtOnce()
+    public void DescriptorsAreUsedUpWhileConnectionsWait_TheyAreAcceptedWhenSomeAreFree()
+    {
+        var s = new ProxyScenario();
+        s.Kernel.DescriptorLimit = s.Kernel.OpenDescriptors;
+        var client = s.Connect();
+        s.Kernel.RequestStop();
+        var turns = s.Balancer.Turns;
+        s.Run(1);
+        Assert.False(s.Balancer.HasStopped);
+        Assert.False(client.IsClosedByBalancer);
+        Assert.InRange(s.Balancer.Turns - turns, 1, 50);
+
+        s.Kernel.DescriptorLimit = 1000;
+        s.Run(0.2);
+        Assert.Equal(1, s.Relayed);
+        Assert.True(s.Kernel.Listener.IsClosed);
+        client.HalfClose();
+        s.LastTcp().HalfClose();
+        s.Run(1);
+        AssertStopped(s);
+    }
+
+    [Fact]
+    public void DescriptorsAreUsedUpForGood_StopsAfterFiveSeconds()
     {
         var s = new ProxyScenario();
         s.Kernel.DescriptorLimit = s.Kernel.OpenDescriptors;
         s.Connect();
         s.Kernel.RequestStop();
-        s.Run(1);
+        s.Run(4.9);
+        Assert.False(s.Balancer.HasStopped);
+        s.Run(0.2);
 
         AssertStopped(s);
     }
@@ -349,16 +374,20 @@ public sealed class StopTests
     }
 
     [Fact]
-    public void AcceptingRests_StopLeavesItResting()
+    public void AcceptingRests_StopGoesOnWithIt()
     {
         var s = new ProxyScenario();
         s.Kernel.Faults.Standing(SimCall.Accept, IoStatus.TooManyFiles);
         s.Connect();
         s.Run(0.05);
         s.Kernel.RequestStop();
-        s.Run(1);
+        s.Run(0.01);
+        Assert.False(s.Kernel.Listener.IsClosed);
+        s.Kernel.Faults.Heal(SimCall.Accept);
+        s.Run(0.2);
 
-        AssertStopped(s);
+        Assert.Equal(1, s.Relayed);
+        Assert.True(s.Kernel.Listener.IsClosed);
     }
 
     [Fact]

@@ -115,6 +115,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.AcceptAborted(IoResult.Failed(IoStatus.Aborted, 103), 0)),
         Of(new LogEvent.ConnectionsOverLimit(Client, 7)),
         Of(new LogEvent.ClientOverLimit(Client, 0)),
+        Of(new LogEvent.ConnectWithoutResources(Backend, Path, TooManyFiles, 8)),
         Of(new LogEvent.ConnectionWithoutResources(Connection, TooManyFiles, 8)),
         Of(new LogEvent.ConnectionOpened(Connection, Client, Backend)),
         Of(new LogEvent.ConnectionRelaying(Connection, Backend)),
@@ -150,6 +151,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Stopping(0)),
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
+        Of(new DaemonEvent.DescriptorLimit(64, 14, 11)),
         Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
         Of(new DaemonEvent.Bug("invariant broken: an armed timer is in this heap")),
     ];

@@ -24,6 +24,7 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
+            ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
             ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Fault:ReadFailed"] = OnlyEnds,
@@ -54,14 +55,15 @@ public static class OwedCoverage
 
         // One that stays and is silent, deaf or cut off is found out by its cause.
         ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:EndOfStream"),
-        ("BackendEnd", "Fault:EndOfStream"), ("BackendBacklog", "Fault:ConnectFailed"),
+        ("BackendEnd", "Fault:EndOfStream"), ("BackendBacklog", "ConnectsWithoutResources"),
 
         // Each error of the kernel's has its counter or its line.
         ("UdpSendFails", "RepliesDenied"), ("UdpSendFails", "RepliesUnreachable"),
         ("UdpSendFails", "RepliesNoBuffers"), ("UdpSendFails", "RepliesInvalid"),
         ("UdpSendFails", "RepliesFailed"), ("UdpSendBlocked", "RepliesWouldBlock"),
         ("UdpReceiveFails", "ReceivesFailed"), ("KernelAccept", "AcceptsFailed"),
-        ("KernelSocket", "ConnectionsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
+        ("KernelSocket", "ConnectionsWithoutResources"),
+        ("KernelSocket", "ConnectsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
         ("DirectoryHangs", "DirectoryNotAnswering"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),

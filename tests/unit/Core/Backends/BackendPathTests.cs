@@ -148,6 +148,29 @@ public sealed class BackendPathTests : CoreTest
         Assert.Equal(1, Kernel.OpenDescriptors);
     }
 
+    /// <summary>What its process answered before it ended lies unread when a write fails.</summary>
+    [Fact]
+    public void OldProcessAnsweredAndEndedBeforeItsSessionRetires_ItsAnswersAreDelivered()
+    {
+        const int Queries = Limits.FramesPerTurn + 40;
+        var backend = HealthyBackends("5301")[0];
+        backend.EchoesQueries = false;
+        for (var n = 0; n < Queries; n++)
+            Ask(n);
+        var old = backend.Control!;
+        for (var n = 0; n < Queries; n++)
+            old.Reply(Client(n), Query(n));
+        old.Close();
+        Kernel.InjectDatagram(Client(Queries), Query(Queries));
+        backend.Rebind();
+        Kernel.RequestRescan();
+        Run(1);
+
+        Assert.Equal(1, Log.Count<LogEvent.BackendRestarted>());
+        Assert.Equal(Queries, Kernel.Datagrams.SentCount);
+        Assert.Equal(0, Balancer.Core.Counters[Counter.UnansweredLost]);
+    }
+
     [Fact]
     public void RetiredSession_EndsByItselfAfterItsTime()
     {

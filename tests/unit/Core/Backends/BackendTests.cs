@@ -10,6 +10,28 @@ namespace Tests.Unit.Core;
 
 public sealed class BackendTests : CoreTest
 {
+    [Theory]
+    [InlineData(IoStatus.TooManyFiles)]
+    [InlineData(IoStatus.NoBuffers)]
+    [InlineData(IoStatus.WouldBlock)]
+    public void ConnectFailsForWantOfSomethingOfOurOwn_IsNoFaultAndTriedAgainSoon(IoStatus status)
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.CloseSessions();
+        Run(0.1);
+        Kernel.Faults.Standing(SimCall.Connect, status);
+        Run(5);
+
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.BackendFaulted>());
+        Assert.Equal(1, Log.Count<LogEvent.ConnectWithoutResources>());
+        Assert.InRange(Balancer.Core.Counters[Counter.ConnectsWithoutResources], 40, 42);
+        Assert.Equal(Seconds(3), Snapshot("5301").ReconnectDelay);
+        Kernel.Faults.Heal(SimCall.Connect);
+        Run(0.2);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
     [Fact]
     public void SocketAtStart_IsConnectedToAndHealthyAfterItsHello()
     {

@@ -1,6 +1,7 @@
 // Discovery: what in the directory becomes a backend, with which id, and what a scan that fails
 // does not say.
 
+using System;
 using System.Linq;
 using System.Text;
 using Balancer.Core;
@@ -95,6 +96,25 @@ public sealed class DiscoveryTests : CoreTest
 
         Assert.Equal(5302, Balancer.Core.SnapshotBackends().Single().Id.Value);
         Assert.Equal(2, Log.Count<LogEvent.EntryNotASocket>());
+    }
+
+    [Fact]
+    public void EntryCannotBeLookedAt_IsNeitherFoundNorMissing()
+    {
+        Backend("5301");
+        Run(1);
+        Kernel.Directory.SetUnknown("5301", true);
+        Kernel.Directory.Link("5302", "elsewhere");
+        Kernel.Directory.SetUnknown("5302", true);
+        Backend("5303");
+        Run(20);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(BackendState.Healthy, State("5303"));
+        Assert.Equal(0, Log.Count<LogEvent.DirectoryUnreadable>());
+        var refused = Assert.Single(Log.Of<LogEvent.EntryRefused>());
+        Assert.Equal(EntryRefusal.Unknown, refused.Why);
+        Assert.EndsWith("/5302", refused.Path, StringComparison.Ordinal);
     }
 
     [Fact]

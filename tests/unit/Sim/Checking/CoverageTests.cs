@@ -110,7 +110,7 @@ public sealed class CoverageTests
             "RemotesExpired", "Query", "ReceiveFailed", "SendFailed",
             "ReplyUndeliverable", "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit",
             "ClientOverLimit",
-            "ConnectionWithoutResources",
+            "ConnectionWithoutResources", "ConnectWithoutResources",
             "ConnectionClosed", "BackendStatus", "RemoteStatus"];
         string[] byCause = ["BackendFaulted", "ConnectionRefusedByBackend", "EntryRefused"];
 
