@@ -269,7 +269,7 @@ internal sealed class Quarantine
         _deaths++;
         ForgetOld(now);
         _hidden = Instant.Zero;
-        LookAtFirst(now, backend, messages, out var isUnread);
+        LookAtFirst(now, suspectedAt, backend, messages, out var isUnread);
         foreach (var suspect in _suspects)
             suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt, ++_order);
         // The first backend got them in the order in which they came; the next one got copies of
@@ -341,14 +341,18 @@ internal sealed class Quarantine
     /// Looks, in the order of sending, at the first of the queries and messages that a backend got
     /// after the last query that it answered, and that nobody has answered.
     /// </summary>
-    private void LookAtFirst(Instant now, Backend backend, LinkedList<FirstMessage> messages,
-        out bool isUnread)
+    private void LookAtFirst(Instant now, Instant suspectedAt, Backend backend,
+        LinkedList<FirstMessage> messages, out bool isUnread)
     {
         var queries = backend.InFlight;
         queries.SetJudged();
         isUnread = false;
+        // What came when it was silent already did not hang it.
         foreach (var sent in messages)
-            isUnread |= !sent.HasName && MayHang(now, backend, sent);
+        {
+            isUnread |= !sent.HasName && sent.SentAt < suspectedAt
+                && MayHang(now, backend, sent);
+        }
         var link = queries.NextBehindAnswers(0);
         var message = FirstThatMayHang(now, backend, messages.First);
         var mostQueries = Limits.QuarantineCases;
