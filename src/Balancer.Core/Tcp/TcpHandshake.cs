@@ -265,10 +265,10 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         set.OnRefused(now, proxy, refused, why);
         proxy.DropBackendStream();
         Forget();
+        services.Counters.Add(Counter.ConnectionsRetried);
         NoteAsked(refused);
         if (set.ChooseAgain(now, _asked) is { } next)
         {
-            services.Counters.Add(Counter.ConnectionsRetried);
             TryBackend(now, next);
             return;
         }

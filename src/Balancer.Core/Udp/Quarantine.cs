@@ -7,7 +7,7 @@
 // the shortest time. If it comes again after that, it is refused for twice as long, up to an hour:
 // after two more deaths, or after one if it was sent to that backend after everything else.
 //
-// What TCP clients asked counts the same way, as far as it can be named (FirstMessages). If what
+// What TCP clients asked counts the same way, as far as it can be named (ClientQuestion). If what
 // cannot be named was passed on last before a backend died, nobody is refused for that death, but
 // who was in flight at four, since such a message may be there at any time. Nor
 // is anybody if the death may be due to a query that is refused by now and was sent before: only

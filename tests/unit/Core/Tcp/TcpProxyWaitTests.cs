@@ -321,7 +321,10 @@ public sealed class TcpProxyWaitTests
 
         Assert.Equal(ProxyScenario.Message(40), client.Receive());
         Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
-        s.Finish(client, s.LastTcp());
+        client.HalfClose();
+        s.LastTcp().HalfClose();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
     }
 
     [Fact]
