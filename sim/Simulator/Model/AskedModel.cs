@@ -54,7 +54,7 @@ internal sealed class AskedModel(ReferenceModel model)
     /// <summary>Bytes that were sent to the client make room for an answer.</summary>
     public void OnRoom(ExpectedConnection connection) => Judge(connection);
 
-    /// <summary>Lets all go on that waits for an answer, if it has waited for long enough.</summary>
+    /// <summary>Lets all go on that has waited for an answer for long enough.</summary>
     public void OnTime(ExpectedConnection connection)
     {
         if (!(connection.IsUnanswered && model.Now >= connection.KeptUntil))

@@ -139,7 +139,7 @@ internal sealed class ClientQuestion(
         ? toClient.Whole > _wholeBefore && !toBackend.AwaitsMore
         : toClient.Whole >= toBackend.Whole && !toBackend.IsInside;
 
-    /// <summary>Lets all pass that waits for an answer to something else, when it is time.</summary>
+    /// <summary>Lets all pass that is kept behind something unanswered, in time.</summary>
     private MessageFate WaitForAnswer(Instant now, Endpoint client, TcpHandshake taken)
     {
         WaitForMore(now);

@@ -82,7 +82,7 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Bytes that are kept back.</summary>
     public int Kept => (int)Math.Max(0, BytesRead - _mayPass);
 
-    /// <summary>Bytes of the source that were written, or may be; they came before the rest.</summary>
+    /// <summary>Bytes of the source that were written, or may be: all before the rest.</summary>
     public long Passed => BytesRead - Kept;
 
     /// <summary>Bytes that the source has not sent yet will not be kept back.</summary>
