@@ -92,7 +92,10 @@ public static class SpecifiedLimits
     // ---- TCP ----
 
     public static readonly Duration HandshakeTime = Seconds(10);
-    public const int BackendTries = 2;
+
+    /// <summary>How long one is waited for while another may be asked.</summary>
+    public static readonly Duration OkTime = Seconds(1);
+
     public static readonly Duration FirstFullDelay = Duration.FromMilliseconds(10);
     public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
     public const int RelayQueueBytes = 16 * 1024;
@@ -249,8 +252,11 @@ public static class SpecifiedLimits
 
     public const int AnswersRemembered = 4096;
 
-    /// <summary>Bytes of a first message that is read, without its length.</summary>
+    /// <summary>Bytes of a message over TCP that is read, without its length.</summary>
     public const int FirstMessageBytes = 512;
+
+    /// <summary>How long what follows a message waits for its answer.</summary>
+    public static readonly Duration PipelineDelay = Milliseconds(100);
 
     /// <summary>First messages of TCP clients that are remembered.</summary>
     public const int FirstMessages = 1024;

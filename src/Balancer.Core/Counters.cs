@@ -109,7 +109,9 @@ public enum Counter
     /// <summary>Closed: this process had no descriptor or memory to reach a backend.</summary>
     ConnectionsWithoutResources,
 
-    /// <summary>Closed: the backends tried refused or ended it before INBOUND_TCP_OK.</summary>
+    /// <summary>
+    /// Closed: backends refused it, or ended it before INBOUND_TCP_OK, for all its time.
+    /// </summary>
     ConnectionsRefusedByBackend,
 
     /// <summary>Closed: no INBOUND_TCP_OK within its time.</summary>
@@ -204,10 +206,12 @@ public enum Counter
     /// <summary>Calls to receive datagrams that failed, with none received.</summary>
     ReceivesFailed,
 
-    /// <summary>Connections tried on a second backend.</summary>
+    /// <summary>Backends that did not take a connection, which is tried again.</summary>
     ConnectionsRetried,
 
-    /// <summary>Waited for a backend that became suspect or lost its session.</summary>
+    /// <summary>
+    /// Waited for a backend that became suspect, lost its session or did not answer.
+    /// </summary>
     ConnectionsMoved,
 
     /// <summary>Connects that found a backend's accept queue full, and are made again.</summary>

@@ -272,8 +272,14 @@ public static class Limits
     /// </summary>
     public static readonly Duration ReceivePause = Duration.FromMilliseconds(10);
 
-    /// <summary>From accept to INBOUND_TCP_OK, both tries counted; the original's.</summary>
+    /// <summary>From accept to INBOUND_TCP_OK, all tries counted; the original's.</summary>
     public static readonly Duration TcpHandshakeTimeout = Duration.FromSeconds(10);
+
+    /// <summary>
+    /// How long one backend is waited for to take a connection while others were not asked. Ours: a
+    /// backend takes a connection as soon as it reads, and nothing was sent to it before that.
+    /// </summary>
+    public static readonly Duration TcpOkTime = Duration.FromSeconds(1);
 
     /// <summary>Without a byte either way. Ours: four times Binder's slowest answer.</summary>
     public static readonly Duration TcpIdleTimeout = Duration.FromSeconds(120);
@@ -318,9 +324,6 @@ public static class Limits
     /// of 64 bytes is all that most connections need.
     /// </summary>
     public const int TcpFreeQueueBytes = 16 * 1024 * 1024;
-
-    /// <summary>Backends tried for one connection before the client is closed. Ours.</summary>
-    public const int TcpBackendTries = 2;
 
     /// <summary>
     /// How long a connection waits before it asks again whose backend had no room in its accept
@@ -447,10 +450,17 @@ public static class Limits
     public const int QuarantineAnswers = 4096;
 
     /// <summary>
-    /// Bytes of a TCP connection's first message that is read, at most; longer ones are passed on
-    /// as they come. Ours: a query has no more, and with EDNS it is a tenth of that.
+    /// Bytes of a message over TCP that is read, at most; longer ones are passed on as they come.
+    /// Ours: a query has no more, and with EDNS it is a tenth of that.
     /// </summary>
     public const int FirstMessageBytes = 512;
+
+    /// <summary>
+    /// How long what a TCP client sends behind a message waits for its answer, so that messages are
+    /// known one by one. Ours: a backend answers within a few ms, and a client that does not wait
+    /// for answers is held up no longer.
+    /// </summary>
+    public static readonly Duration PipelineDelay = Duration.FromMilliseconds(100);
 
     /// <summary>
     /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a

@@ -263,8 +263,11 @@ public sealed class LoadBalancer : IBackendReports
             _backends.AskOthers(now, doubtful);
     }
 
-    void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend) =>
+    void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend)
+    {
         _resends.OnHang(now, suspectedAt, backend);
+        _tcp.LookAround();
+    }
 
     void IBackendReports.OnSuspected(Instant now, InFlight inFlight)
     {

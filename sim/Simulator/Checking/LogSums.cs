@@ -68,8 +68,7 @@ internal sealed class LogSums
             ("connections over the limit", _overLimit, counters[Counter.ConnectionsOverLimit]),
             ("connections over their client's limit", _overClientLimit,
                 counters[Counter.ConnectionsOverClientLimit]),
-            ("refusals by a backend", _refused, counters[Counter.ConnectionsRetried]
-                + counters[Counter.ConnectionsRefusedByBackend]),
+            ("refusals by a backend", _refused, counters[Counter.ConnectionsRetried]),
             ("connects to full backends", _full, counters[Counter.ConnectsToFullBackend]),
             ("connections without resources", _withoutResources,
                 counters[Counter.ConnectionsWithoutResources]),

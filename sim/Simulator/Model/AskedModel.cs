@@ -1,6 +1,6 @@
-// Owns what TCP clients asked and got no answer to: the first message of each connection, by its
-// bytes, or that there was something else. It is made from the bytes that were read, and keeps a
-// plain list.
+// Owns what TCP clients asked and got no answer to, one message after the other, by its bytes, or
+// that there was something else; and what is kept back until what came before is answered. It is
+// made from the bytes that were read, and keeps a plain list.
 //
 // What always holds: a connection has one at most; the oldest goes when there are too many.
 
@@ -13,10 +13,9 @@ namespace Simulation.Model;
 
 /// <summary>What one connection asked.</summary>
 /// <param name="Session">The backend's session when the connection was made.</param>
-/// <param name="Message">Without its length; null for what is not a first message alone.</param>
-/// <param name="AnswersBefore">What the backend had sent before: it answers nothing.</param>
+/// <param name="Message">Without its length; null for what is not one short message.</param>
 internal sealed record ExpectedAsk(
-    ExpectedSession? Session, Endpoint Client, Instant SentAt, byte[]? Message, long AnswersBefore);
+    ExpectedSession? Session, Endpoint Client, Instant SentAt, byte[]? Message);
 
 /// <summary>Follows what TCP clients ask.</summary>
 internal sealed class AskedModel(ReferenceModel model)
@@ -32,42 +31,94 @@ internal sealed class AskedModel(ReferenceModel model)
     /// <summary>A client sent bytes, or its end with none.</summary>
     public void OnClientSent(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
-        if (connection.IsJudged)
-        {
-            if (bytes.Length > 0)
-                Note(connection, null);
-            return;
-        }
-        connection.First.AddRange(bytes);
-        var first = connection.First;
-        int? length = first.Count < LengthBytes ? null : first[0] * 256 + first[1];
-        var isShort = length is not > SpecifiedLimits.FirstMessageBytes;
-        var isWhole = first.Count >= LengthBytes + length;
-        if (!isWhole && isShort && !connection.ClientEnded)
-            return;
-        connection.IsJudged = true;
-        var message = isWhole && isShort && length > 0
-            ? first.GetRange(LengthBytes, length.Value).ToArray() : null;
-        var hasTold = connection.FromBackend > 0 || connection.BackendEnded;
-        if (message != null && !hasTold && model.Quarantine.IsRefused(message))
-            Refuse(connection, message);
-        else if (first.Count > 0)
-            Note(connection, first.Count == LengthBytes + length ? message : null);
+        var passes = connection.PassesAll ? bytes.Length
+            : Math.Min(bytes.Length, connection.LongLeft);
+        if (passes > 0)
+            Note(connection, null);
+        connection.LongLeft = Math.Max(0, connection.LongLeft - passes);
+        connection.Kept.AddRange(bytes[passes..]);
+        Judge(connection);
     }
 
     /// <summary>A backend sent bytes: they may be what was waited for.</summary>
     public void OnBackendSent(ExpectedConnection connection)
     {
-        if (connection.Ask is not { } ask)
+        var isAnswered = connection.PassesAll
+            ? connection.Answers.Whole >= connection.Queries.Whole && !connection.Queries.IsInside
+            : connection.Answers.Whole > connection.AnswersBefore && connection.LongLeft == 0;
+        if (connection.IsUnanswered && isAnswered)
+            OnAnswered(connection);
+        Judge(connection);
+    }
+
+    /// <summary>Bytes that were sent to the client make room for an answer.</summary>
+    public void OnRoom(ExpectedConnection connection) => Judge(connection);
+
+    /// <summary>Lets all go on that has waited for an answer for long enough.</summary>
+    public void OnTime(ExpectedConnection connection)
+    {
+        if (!(connection.IsUnanswered && model.Now >= connection.KeptUntil))
             return;
-        var isAnswered = ask.Message != null
-            ? connection.Answers.Whole > ask.AnswersBefore
-            : connection.Answers.Whole >= connection.Queries.Whole && !connection.Queries.IsInside;
-        if (!isAnswered)
-            return;
+        connection.PassesAll = true;
+        connection.LongLeft = 0;
+        connection.Kept.Clear();
+        connection.KeptUntil = null;
+        Note(connection, null);
+    }
+
+    private void OnAnswered(ExpectedConnection connection)
+    {
+        connection.IsUnanswered = false;
+        connection.PassesAll &= connection.IsBackendDeaf;
+        var ask = connection.Ask;
         connection.Ask = null;
-        if (_inFlight.Remove(ask) && ask.Message != null)
+        if (ask != null && _inFlight.Remove(ask) && ask.Message != null)
             model.Quarantine.OnAnswered(ask.Message, default);
+    }
+
+    /// <summary>What becomes of the first bytes that are kept.</summary>
+    private void Judge(ExpectedConnection connection)
+    {
+        var kept = connection.Kept;
+        if (kept.Count == 0 || !connection.IsUnanswered)
+            JudgeMessage(connection, kept);
+        if (kept.Count == 0)
+            connection.KeptUntil = null;
+        else if (connection.IsUnanswered)
+            connection.KeptUntil ??= model.Now + SpecifiedLimits.PipelineDelay;
+        OnTime(connection);
+    }
+
+    private void JudgeMessage(ExpectedConnection connection, List<byte> kept)
+    {
+        if (kept.Count == 0)
+            return;
+        int? length = kept.Count < LengthBytes ? null : kept[0] * 256 + kept[1];
+        var end = LengthBytes + (length ?? 0);
+        var isShort = length is not > SpecifiedLimits.FirstMessageBytes;
+        var isWhole = length != null && kept.Count >= end;
+        if (!isWhole && isShort && !connection.ClientEnded)
+        {
+            connection.KeptUntil = null;
+            return;
+        }
+        var message = isWhole && isShort && length > 0
+            ? kept.GetRange(LengthBytes, length.Value).ToArray() : null;
+        if (message != null && !connection.BackendEnded && model.Quarantine.IsRefused(message))
+        {
+            connection.KeptUntil = null;
+            var longest = LengthBytes + SpecifiedLimits.FirstMessageBytes;
+            var hasRoom = connection.ToClient.Count + longest <= SpecifiedLimits.RelayQueueBytes;
+            if (hasRoom && !connection.Answers.IsInside)
+                Refuse(connection, message);
+            return;
+        }
+        var passes = isShort && !isWhole ? kept.Count : Math.Min(end, kept.Count);
+        connection.LongLeft = isShort ? 0 : end - passes;
+        kept.RemoveRange(0, passes);
+        connection.IsUnanswered = true;
+        connection.AnswersBefore = connection.Answers.Whole;
+        Note(connection, message);
     }
 
     private void Note(ExpectedConnection connection, byte[]? message)
@@ -77,8 +128,8 @@ internal sealed class AskedModel(ReferenceModel model)
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
             _inFlight.RemoveAt(0);
         connection.Ask = new ExpectedAsk(
-            connection.Session, connection.From, model.Now, message,
-            connection.Answers.Whole);
+            connection.Session, connection.From, model.Now, message);
+        connection.IsUnanswered = true;
         _inFlight.Add(connection.Ask);
     }
 
@@ -87,6 +138,8 @@ internal sealed class AskedModel(ReferenceModel model)
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;
         connection.BackendEnded = true;
+        connection.PassesAll = true;
+        connection.Kept.Clear();
         connection.ToBackend.Clear();
         if (OwnAnswerModel.AnswerTo(message, OwnAnswerModel.Refused) is not { } answer)
             return;

@@ -138,7 +138,9 @@ internal sealed class ConnectionModel
             {
                 connection.LastActivity = _model.Now;
                 connection.IsBackendDeaf = true;
-                connection.IsJudged = true;
+                connection.PassesAll = true;
+                connection.Kept.Clear();
+                connection.KeptUntil = null;
                 connection.ToBackend.Clear();
                 return;
             }
@@ -149,14 +151,18 @@ internal sealed class ConnectionModel
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
         if (!isClient && bytes.Length > connection.Writable)
-            ReportRelay(connection, $"{bytes.Length} bytes went to the backend; a first message"
-                + $" is kept back, and {connection.Writable} bytes may go");
+            _model.Asked.OnTime(connection);
+        if (!isClient && bytes.Length > connection.Writable)
+            ReportRelay(connection, $"{bytes.Length} bytes went to the backend; a message is kept"
+                + $" back, and {connection.Writable} bytes may go");
         if (isClient && !connection.IsRelaying)
             ReportRelay(connection,
                 $"{bytes.Length} bytes went to the client before INBOUND_TCP_OK");
         else if (!owed.TryTake(bytes))
             ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
                 + $" not the next of {owed.Count} that wait for it");
+        if (isClient)
+            _model.Asked.OnRoom(connection);
         connection.NoteCut();
     }
 
@@ -255,15 +261,26 @@ internal sealed class ConnectionModel
     private void JudgeTouched()
     {
         Handshakes.JudgeWaiting();
+        foreach (var connection in _open)
+        {
+            if (connection is { IsRelaying: true, IsClosed: false }
+                && _model.Now >= connection.KeptUntil)
+            {
+                _model.Asked.OnTime(connection);
+                Touch(connection);
+            }
+        }
         foreach (var connection in _touched)
         {
             connection.IsTouched = false;
             if (connection.IsClosed)
                 continue;
             if (connection is { IsRefused: true, BackendStream.IsNone: false })
-                ReportRelay(connection, "its first message is refused, and its backend is kept");
+                ReportRelay(connection, "its message is refused, and its backend is kept");
             if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
+            if (connection.IsAbandoned && !connection.ClientFailed)
+                ReportAbandoned(connection);
             if (connection.IsRelaying)
                 CheckEnds(connection);
             if (connection.IsProxied && !_model.Life.HasStopped)
@@ -410,7 +427,7 @@ internal sealed class ConnectionModel
     {
         var now = _model.Now;
         if (connection.IsRefused && how != Counter.ConnectionsQuarantined)
-            return "its first message is refused";
+            return "its message is refused";
         var holds = how switch
         {
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
@@ -422,8 +439,11 @@ internal sealed class ConnectionModel
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
             { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
-                or { IsCutShort: true, ToldClient: false },
+                or { IsCutShort: true, ToldClient: false } or { IsAbandoned: true },
+            Counter.ConnectionsRefusedByBackend => IsPutOff(connection)
+                && connection.IsTurnedDown && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
+                && !(IsPutOff(connection) && connection.IsTurnedDown)
                 && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsIdle => connection.IsRelaying
                 && now >= IdleEnd(connection),
@@ -436,11 +456,14 @@ internal sealed class ConnectionModel
             Counter.ConnectionsFinished => "not both sides were told the other's end",
             Counter.ConnectionsQuarantined => connection.IsRefused
                 ? "the client is there and waits for the answer or the end"
-                : "its first message is not refused",
+                : "its message is not refused",
             Counter.ConnectionsFailedByClient => "the client did not fail",
             Counter.ConnectionsFailedByBackend => "the backend did not fail",
+            Counter.ConnectionsRefusedByBackend =>
+                "it does not wait because backends refused it, or its time is not over",
             Counter.ConnectionsHandshakeTimedOut => connection.IsRelaying
                 ? "a backend took it"
+                : connection.IsTurnedDown ? "backends refused it"
                 : $"not before {Handshakes.HandshakeEnd(connection)}",
             Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
                 : $"not before {IdleEnd(connection)},"
@@ -450,6 +473,13 @@ internal sealed class ConnectionModel
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
         };
     }
+
+    private static bool IsPutOff(ExpectedConnection connection) =>
+        !connection.IsRelaying && connection.RetryFrom != null;
+
+    public void ReportAbandoned(ExpectedConnection connection) => ReportRelay(connection,
+        $"its answer will not come, since {connection.Backend} hangs or has no session, and it was"
+        + " not reset");
 
     public void ReportRelay(ExpectedConnection connection, string what) => _model.Report(
         Finding.Relay, $"the connection of {connection.From}: {what}", connection.Backend);

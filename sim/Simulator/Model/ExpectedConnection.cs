@@ -31,8 +31,17 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Its stream to a backend; None while there is none.</summary>
     public SocketHandle BackendStream { get; set; }
 
-    /// <summary>Backends that it was connected to, or that refused that.</summary>
-    public int Tries { get; set; }
+    /// <summary>Backends that refused it, or did not take it in time.</summary>
+    public HashSet<ExpectedBackend> Asked { get; } = [];
+
+    /// <summary>It waits for its backend to take it, or did until a moment ago.</summary>
+    public bool HasAsked { get; set; }
+
+    /// <summary>The one that was asked last refused.</summary>
+    public bool IsTurnedDown { get; set; }
+
+    /// <summary>When another is asked, if the backend has not taken it.</summary>
+    public Instant OkBy { get; set; }
 
     /// <summary>Sessions that its backend had ended when it was connected to that.</summary>
     public int SessionsEnded { get; set; }
@@ -40,19 +49,32 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>The backend's session then.</summary>
     public ExpectedSession? Session { get; set; }
 
-    /// <summary>What the client sent first, kept back until it is judged.</summary>
-    public List<byte> First { get; } = [];
+    /// <summary>What the client sent and may not be written yet.</summary>
+    public List<byte> Kept { get; } = [];
 
-    public bool IsJudged { get; set; }
+    /// <summary>Nothing is kept back of what the client sends.</summary>
+    public bool PassesAll { get; set; }
 
-    /// <summary>Its first message is refused: it is answered, and told the end.</summary>
+    /// <summary>Bytes of a long message that are to come, and are not kept back.</summary>
+    public int LongLeft { get; set; }
+
+    /// <summary>Something was passed on, and its answer did not come.</summary>
+    public bool IsUnanswered { get; set; }
+
+    /// <summary>Messages that the backend had sent when the last one was passed on.</summary>
+    public long AnswersBefore { get; set; }
+
+    /// <summary>When what is kept goes on, though something is unanswered.</summary>
+    public Instant? KeptUntil { get; set; }
+
+    /// <summary>A message of its is refused: it is answered, and told the end.</summary>
     public bool IsRefused { get; set; }
 
     /// <summary>What it asked last, while that is not answered.</summary>
     public ExpectedAsk? Ask { get; set; }
 
     /// <summary>Bytes for the backend that may be written to it.</summary>
-    public int Writable => IsJudged ? ToBackend.Count : ToBackend.Count - First.Count;
+    public int Writable => ToBackend.Count - Kept.Count;
 
     /// <summary>Its backend's accept queue was full: it is tried again, not earlier.</summary>
     public Instant? RetryFrom { get; set; }
@@ -72,8 +94,17 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// It waits for a backend that is suspect or whose session has ended, and may try another.
     /// </summary>
     public bool ShouldLeave => !IsRelaying && !IsClosed && MustEnd == null && RetryFrom == null
-        && Tries > 0 && Backend is { } backend
+        && HasAsked && Backend is { } backend
         && (backend.IsSuspect || backend.SessionsEnded != SessionsEnded);
+
+    /// <summary>
+    /// The client has an answer to come, which will not: its backend hangs, or lost its session and
+    /// has no other.
+    /// </summary>
+    public bool IsAbandoned => IsRelaying && LacksAnswers && !BackendEnded
+        && ToClient.Count == 0 && (Backend!.SessionsEnded != SessionsEnded
+            ? Backend.Stage is not (Stage.Healthy or Stage.Draining)
+            : Session is { Silence.IsHung: true } && Session == Backend.Session);
 
     /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>
     public int OkBytes { get; set; }

@@ -55,14 +55,16 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         connection.SessionsEnded = backend?.SessionsEnded ?? 0;
         connection.Session = backend?.Session;
         connection.RetryFrom = null;
+        connection.HasAsked = result.IsOk;
         if (result.Status == IoStatus.WouldBlock)
         {
             OnFull(connection, result);
             return true;
         }
-        connection.Tries++;
         if (result.IsOk)
         {
+            connection.IsTurnedDown = false;
+            connection.OkBy = model.Now + SpecifiedLimits.OkTime;
             connection.BackendStream = stream;
             connections.OnBackendStream();
             if (backend is { Stage: Stage.Healthy, Session: { } asked })
@@ -140,10 +142,17 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             return;
         foreach (var connection in connections.Open)
         {
+            if (backendsChanged && connection is { IsAbandoned: true, IsClosed: false }
+                && !connection.ClientFailed)
+            {
+                connections.ReportAbandoned(connection);
+            }
             if (connection.IsClosed || connection.IsRelaying || connection.ClientFailed)
                 continue;
             if (connection.RetryFrom != null)
                 JudgePutOff(connection);
+            else if (IsOkOverdue(connection))
+                JudgeSilent(connection);
             else if (backendsChanged && connection.ShouldLeave
                 // The better one may be who has refused it since.
                 && connection.RefusedIn < _changedIn
@@ -154,6 +163,23 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                     + " or lost its session, and another backend is better");
             }
         }
+    }
+
+    private bool IsOkOverdue(ExpectedConnection connection) => connection.HasAsked
+        && model.Now >= model.Standstill.Extend(connection.OkBy)
+        && model.Now < HandshakeEnd(connection);
+
+    /// <summary>Its backend has not taken it: is another there, or must it wait on?</summary>
+    private void JudgeSilent(ExpectedConnection connection)
+    {
+        var silent = connection.Backend!;
+        connection.Asked.Add(silent);
+        if (model.Policy.IsWorthIt(model.Now, silent, needsBetter: false, connection.Asked))
+        {
+            connections.ReportRelay(connection, $"{silent} should have taken it until"
+                + $" {connection.OkBy}, and another backend was not asked");
+        }
+        connection.OkBy = model.Now + SpecifiedLimits.OkTime;
     }
 
     private void JudgePutOff(ExpectedConnection connection)
@@ -209,22 +235,27 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             remote.TcpForwarded++;
     }
 
-    /// <summary>The backend did not take it: one more is tried, or it ends.</summary>
+    /// <summary>
+    /// The backend did not take it: one more is tried that was not asked, or it waits.
+    /// </summary>
     public void OnRefused(ExpectedConnection connection, Fault why)
     {
         var refused = connection.Backend?.Id ?? 0;
         connection.RefusedIn = model.Turn;
+        connection.HasAsked = false;
         model.Repeats.OnCondition(Repeat.RefusedByBackend, refused,
             new LogEvent.ConnectionRefusedByBackend(
                 connection.Id, new BackendId(refused), why, 0));
-        var next = connection.Tries < SpecifiedLimits.BackendTries
-            ? model.Policy.NextInTurn(model.Now, connection.Backend) : null;
+        model.Counters.Add(Counter.ConnectionsRetried);
+        if (connection.Backend is { } backend)
+            connection.Asked.Add(backend);
+        var next = model.Policy.NextInTurn(model.Now, asked: connection.Asked);
         if (next == null)
         {
-            connection.MustEnd = Counter.ConnectionsRefusedByBackend;
+            connection.IsTurnedDown = true;
+            PutOff(connection);
             return;
         }
-        model.Counters.Add(Counter.ConnectionsRetried);
         _connecting = connection;
         _connectTo = next;
     }
@@ -283,11 +314,20 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 ?? (last.Stage == Stage.Healthy ? last : null);
             return;
         }
+        if (IsOkOverdue(connection))
+        {
+            connection.Asked.Add(last);
+            if (model.Policy.IsWorthIt(model.Now, last, needsBetter: false, connection.Asked))
+            {
+                model.Counters.Add(Counter.ConnectionsMoved);
+                _connectTo = model.Policy.NextBeside(model.Now, last, connection.Asked);
+                return;
+            }
+        }
         if (!connection.ShouldLeave)
             connections.ReportRelay(connection,
                 $"it no longer waits for {last}, and nothing is wrong with it");
         model.Counters.Add(Counter.ConnectionsMoved);
-        connection.Tries--;
         _connectTo = model.Policy.NextBetter(model.Now, last);
     }
 
@@ -297,6 +337,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private void OnFull(ExpectedConnection connection, IoResult result)
     {
         var full = connection.Backend!;
+        connection.IsTurnedDown = false;
         model.Counters.Add(Counter.ConnectsToFullBackend);
         model.Repeats.OnCondition(Repeat.AcceptQueueFull, full.Id,
             new LogEvent.BackendAcceptQueueFull(
@@ -311,6 +352,11 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 return;
             }
         }
+        PutOff(connection);
+    }
+
+    private void PutOff(ExpectedConnection connection)
+    {
         var delay = SpecifiedLimits.FirstFullDelay.Nanoseconds << Math.Min(connection.PutOffs++, 8);
         connection.RetryFrom = connection.RetryBy = model.Now + new Duration(
             Math.Min(delay, SpecifiedLimits.LongestFullDelay.Nanoseconds));

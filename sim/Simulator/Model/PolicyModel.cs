@@ -144,9 +144,13 @@ internal sealed class PolicyModel(bool probes)
         return chosen;
     }
 
-    /// <summary>Who is asked beside a backend that has no room; nobody who is worse.</summary>
-    public ExpectedBackend? NextBeside(Instant now, ExpectedBackend full) =>
-        IsWorthIt(now, full, needsBetter: false) ? NextInTurn(now, full) : null;
+    /// <summary>
+    /// Who is asked beside a backend that has no room, or does not answer; nobody who is worse, and
+    /// none of these.
+    /// </summary>
+    public ExpectedBackend? NextBeside(
+        Instant now, ExpectedBackend full, IReadOnlySet<ExpectedBackend>? asked = null) =>
+        IsWorthIt(now, full, needsBetter: false, asked) ? NextInTurn(now, full, asked) : null;
 
     /// <summary>Who is asked instead of a backend; only somebody who is better.</summary>
     public ExpectedBackend? NextBetter(Instant now, ExpectedBackend than) =>
@@ -200,23 +204,29 @@ internal sealed class PolicyModel(bool probes)
     }
 
     /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>
-    public bool IsWorthIt(Instant now, ExpectedBackend than, bool needsBetter)
+    public bool IsWorthIt(Instant now, ExpectedBackend than, bool needsBetter,
+        IReadOnlySet<ExpectedBackend>? asked = null)
     {
         var most = than.Stage != Stage.Healthy ? WorstRank
             : RankOf(than, now) - (needsBetter ? 1 : 0);
-        return _backends.Exists(backend => backend != than && IsChoosable(backend, now, most));
+        return _backends.Exists(backend => backend != than && asked?.Contains(backend) != true
+            && IsChoosable(backend, now, most));
     }
 
     /// <summary>The next healthy backend by id after the last one chosen.</summary>
-    public ExpectedBackend? NextInTurn(Instant now, ExpectedBackend? except = null)
+    public ExpectedBackend? NextInTurn(Instant now, ExpectedBackend? except = null,
+        IReadOnlySet<ExpectedBackend>? asked = null)
     {
         ExpectedBackend? first = null;
         ExpectedBackend? next = null;
-        var worst = BestRank(now, except);
+        var worst = BestRank(now, except, asked);
         foreach (var backend in _backends)
         {
-            if (backend == except || !IsChoosable(backend, now, worst))
+            if (backend == except || asked?.Contains(backend) == true
+                || !IsChoosable(backend, now, worst))
+            {
                 continue;
+            }
             first ??= backend;
             if (backend.Id > _lastChosen)
             {
@@ -369,13 +379,17 @@ internal sealed class PolicyModel(bool probes)
         : backend.IsDownByProbe ? 3
         : backend.IsMute ? 2 : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
 
-    private int BestRank(Instant now, ExpectedBackend? except = null)
+    private int BestRank(Instant now, ExpectedBackend? except = null,
+        IReadOnlySet<ExpectedBackend>? asked = null)
     {
         var best = WorstRank;
         foreach (var backend in _backends)
         {
-            if (backend != except && backend.Stage == Stage.Healthy)
+            if (backend != except && asked?.Contains(backend) != true
+                && backend.Stage == Stage.Healthy)
+            {
                 best = Math.Min(best, RankOf(backend, now));
+            }
         }
         return best;
     }

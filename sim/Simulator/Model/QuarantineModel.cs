@@ -176,7 +176,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
         session.InFlight.WasJudged = true;
         var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
         asks = asks.FindAll(ask => ask.SentAt >= since);
-        var needed = asks.Exists(ask => ask.Message == null) ? SpecifiedLimits.SureDeaths : 0;
+        var isNameless = asks.Exists(ask => ask.Message == null
+            && ask.SentAt < session.Silence.SuspectSince);
+        var needed = isNameless ? SpecifiedLimits.SureDeaths : 0;
         var all = session.InFlight.Unanswered(session.Written)
             .Take(SpecifiedLimits.RefusalCases)
             .Select(query => (query.Pair is { IsAnswered: true }, new Suspect(

@@ -84,6 +84,11 @@ internal sealed class Silence
     /// <summary>It was asked since the last byte.</summary>
     public bool WasAsked { get; set; }
 
+    /// <summary>It was suspect for so long that something may have hung it.</summary>
+    public bool WasHung { get; set; }
+
+    public bool IsHung => WasHung && Phase == Phases.Suspect;
+
     public bool IsSuspect => Phase is Phases.Suspect or Phases.Proving;
 
     public bool IsSilent => Phase == Phases.Suspect;
@@ -177,6 +182,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         session.Silence.Phase = Silence.Phases.Idle;
         session.Silence.DueAt = Instant.Never;
         session.Silence.HangAt = Instant.Never;
+        session.Silence.WasHung = false;
     }
 
     /// <summary>It is suspect for a while; if it is silent, something may have hung it.</summary>
@@ -192,7 +198,11 @@ internal sealed class SuspicionModel(ReferenceModel model)
         else if (model.Now < model.Standstill.SilentUntil)
             LookForHang(silence, model.Standstill.SilentUntil);
         else
+        {
+            silence.WasHung = true;
             model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
+            model.Connections.Handshakes.OnBackendsChanged();
+        }
     }
 
     private void LookForHang(Silence silence, Instant at)
@@ -341,6 +351,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.Phase = Silence.Phases.Idle;
         silence.DueAt = Instant.Never;
         silence.HangAt = Instant.Never;
+        silence.WasHung = false;
         silence.TrustedAt = model.Now;
         if (session.IsRetired)
         {

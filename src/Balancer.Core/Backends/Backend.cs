@@ -135,6 +135,9 @@ internal sealed class Backend
     /// <summary>Suspect, and not answering again for the time being.</summary>
     public bool IsSilent => _session.IsSilent;
 
+    /// <summary>Silent, and for so long that something may have hung it.</summary>
+    public bool IsHung => _session.IsHung;
+
     /// <summary>Suspect, but it answers again, and is not stuck.</summary>
     public bool IsProving => _session.IsSuspect && !_session.IsSilent && !_session.IsStuck;
 

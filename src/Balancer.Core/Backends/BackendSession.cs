@@ -45,6 +45,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private Instant _warmAt;
     private Instant _heartbeatAt;
     private Instant _suspectedAt;
+    private bool _wasHung;
     private bool _refusedQuery;
 
     public BackendSession(Services services, IBackendReports reports, FlushList flushList,
@@ -85,6 +86,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     /// <summary>Suspect, and not answering again for the time being.</summary>
     public bool IsSilent => _suspicion.IsSilent;
+
+    /// <summary>Silent, and for so long that something may have hung it.</summary>
+    public bool IsHung => _wasHung && _suspicion.IsSilent;
 
     /// <summary>
     /// It took nothing of a write, or had no room for a query, and not all is written since.
@@ -183,6 +187,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _refusedQuery = false;
         _stuck.OnSessionEnded(now);
         _suspicion.OnSessionEnded();
+        _wasHung = false;
         _answers.OnSessionEnded();
         _prober.OnSessionEnded();
     }
@@ -491,6 +496,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     void ISuspect.OnTrusted(Instant now, Duration suspect)
     {
         _services.Timers.Disarm(_hang);
+        _wasHung = false;
         _control.InFlight.OnTrusted();
         if (!_answers.IsMute)
             _control.InFlight.EndWalk();
@@ -509,7 +515,10 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         else if (spared > now)
             _services.Timers.Arm(_hang, spared);
         else
+        {
+            _wasHung = true;
             _reports.OnHang(now, _suspectedAt, _backend);
+        }
     }
 
     // ---- Probes ----

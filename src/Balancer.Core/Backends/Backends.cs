@@ -16,6 +16,7 @@
 // slot in _bySlot; at most Limits.MaxBackends are known.
 
 using System;
+using System.Collections.Generic;
 using System.Diagnostics.CodeAnalysis;
 
 namespace Balancer.Core;
@@ -258,15 +259,19 @@ internal sealed class Backends
     public Backend? NextInTurn(Instant now, Backend? except = null) =>
         TakeTurn(now, BestRank(now, except), except);
 
+    /// <summary>As NextInTurn, but none of these.</summary>
+    public Backend? NextInTurn(Instant now, List<Backend> asked) =>
+        TakeTurn(now, BestRank(now, null, asked), null, asked);
+
     /// <summary>
-    /// As NextInTurn, but another than this one, which has no room for a connection: one that is
-    /// as good as it, or better.
+    /// As NextInTurn, but another than this one, which has no room for a connection or does not
+    /// take it: one that is as good as it, or better, and none of those that were asked.
     /// </summary>
-    public Backend? NextBeside(Instant now, Backend full)
+    public Backend? NextBeside(Instant now, Backend full, List<Backend>? asked = null)
     {
-        var best = BestRank(now, except: full);
+        var best = BestRank(now, except: full, asked);
         return full.State != BackendState.Healthy || best <= RankOf(now, full)
-            ? TakeTurn(now, best, except: full)
+            ? TakeTurn(now, best, except: full, asked)
             : null;
     }
 
@@ -302,9 +307,11 @@ internal sealed class Backends
         TakeTurn(now, static (candidate, now) =>
             !candidate.IsStuck && IsChoosable(now, candidate, Rank.Uneasy));
 
-    private Backend? TakeTurn(Instant now, Rank best, Backend? except) =>
-        TakeTurn((now, best, except), static (candidate, limits) =>
-            candidate != limits.except && IsChoosable(limits.now, candidate, limits.best));
+    private Backend? TakeTurn(
+        Instant now, Rank best, Backend? except, List<Backend>? asked = null) =>
+        TakeTurn((now, best, except, asked), static (candidate, limits) =>
+            candidate != limits.except && limits.asked?.Contains(candidate) != true
+            && IsChoosable(limits.now, candidate, limits.best));
 
     /// <summary>
     /// The first after the one last chosen that fits, whose turn is then over. Nothing is
@@ -386,13 +393,16 @@ internal sealed class Backends
         : backend.IsWarm(now) ? Rank.Best : Rank.Cold;
 
     /// <summary>The best rank that a healthy backend has; the worst if there is none.</summary>
-    private Rank BestRank(Instant now, Backend? except = null)
+    private Rank BestRank(Instant now, Backend? except = null, List<Backend>? asked = null)
     {
         var best = Rank.Uneasy;
         foreach (var backend in All)
         {
-            if (backend == except || backend.State != BackendState.Healthy)
+            if (backend == except || backend.State != BackendState.Healthy
+                || asked?.Contains(backend) == true)
+            {
                 continue;
+            }
             var rank = RankOf(now, backend);
             if (rank == Rank.Best)
                 return rank;

@@ -18,6 +18,7 @@
 // table has grown.
 
 using System;
+using System.Collections.Generic;
 
 namespace Balancer.Core;
 
@@ -109,11 +110,11 @@ internal sealed class Remotes
     }
 
     /// <summary>
-    /// Another backend for one connection that a backend refused: the next in turn, or null. The
+    /// Another backend for one connection that these did not take: the next in turn, or null. The
     /// remote keeps those that it is bound to.
     /// </summary>
-    public Backend? ChooseAgain(Instant now, Backend refused) =>
-        _backends.NextInTurn(now, except: refused);
+    public Backend? ChooseAgain(Instant now, List<Backend> asked) =>
+        _backends.NextInTurn(now, asked);
 
     /// <summary>
     /// The backend for one query that nobody takes who is at ease: the next in turn that is not
@@ -129,10 +130,11 @@ internal sealed class Remotes
         _backends.NextWithData(now, erred);
 
     /// <summary>
-    /// The backend to ask next for a connection that had no room at one: another that is not worse,
-    /// or null.
+    /// The backend to ask next for a connection that one had no room for, or does not take: another
+    /// that is not worse and was not asked, or null.
     /// </summary>
-    public Backend? ChooseBeside(Instant now, Backend full) => _backends.NextBeside(now, full);
+    public Backend? ChooseBeside(Instant now, Backend full, List<Backend>? asked = null) =>
+        _backends.NextBeside(now, full, asked);
 
     /// <summary>
     /// The backend for a connection that should not wait for this one any longer, or null: there is

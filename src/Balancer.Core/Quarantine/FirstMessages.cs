@@ -1,13 +1,13 @@
 // Owns what TCP clients have asked backends and got no answer to, as far as it may be what ends
-// them: the first message of each connection, for the quarantine.
+// them: one message of each connection, for the quarantine.
 //
 // A message is in flight from when it was passed on until it is answered, or for as long as a UDP
 // query is, even if its connection ends before: a backend that dies ends the connection as well,
 // and which of the two ends is seen first is chance.
 //
-// Only a message that is the first of its connection and has none behind it can be named. Of
-// others no more is kept than when the last bytes were passed on: they may be the culprit, so
-// nobody else is refused in their place (Quarantine).
+// A message can be named if it is short and nothing else of its connection is unanswered. Of others
+// no more is kept than when the last bytes were passed on: they may be the culprit, so nobody else
+// is refused in their place (Quarantine).
 //
 // What always holds: at most Limits.FirstMessages are in flight, and the oldest makes room; a
 // message is looked up by its ticket, which is never given twice; nothing is allocated once as
@@ -39,7 +39,7 @@ internal sealed class FirstMessage
 
     public long Session { get; private set; }
 
-    /// <summary>It is the first of its connection, and alone.</summary>
+    /// <summary>It is a short message, and alone.</summary>
     public bool HasName { get; private set; }
 
     public ReadOnlySpan<byte> Packet => _bytes.AsSpan(0, _length);
@@ -95,7 +95,7 @@ internal sealed class FirstMessages(Quarantine quarantine)
     private readonly Stack<FirstMessage> _free = [];
     private long _lastTicket;
 
-    /// <summary>Whether the balancer answers a first message instead of passing it on.</summary>
+    /// <summary>Whether the balancer answers a message instead of passing it on.</summary>
     public bool IsRefused(Instant now, ReadOnlySpan<byte> packet) =>
         quarantine.IsRefused(now, packet);
 

@@ -7,7 +7,7 @@
 // the shortest time. If it comes again after that, it is refused for twice as long, up to an hour:
 // after two more deaths, or after one if it was sent to that backend after everything else.
 //
-// What TCP clients asked counts the same way, as far as it can be named (FirstMessages). If what
+// What TCP clients asked counts the same way, as far as it can be named (ClientQuestion). If what
 // cannot be named was passed on last before a backend died, nobody is refused for that death, but
 // who was in flight at four, since such a message may be there at any time. Nor
 // is anybody if the death may be due to a query that is refused by now and was sent before: only
@@ -174,7 +174,7 @@ internal sealed class Quarantine
         _deaths++;
         ForgetOld(now);
         _hidden = Instant.Zero;
-        LookAtFirst(now, backend, messages, out var isUnread);
+        LookAtFirst(now, suspectedAt, backend, messages, out var isUnread);
         foreach (var suspect in _suspects)
             suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt, ++_order);
         // The first backend got them in the order in which they came; the next one got copies of
@@ -246,14 +246,18 @@ internal sealed class Quarantine
     /// Looks, in the order of sending, at the first of the queries and messages that a backend got
     /// after the last query that it answered, and that nobody has answered.
     /// </summary>
-    private void LookAtFirst(Instant now, Backend backend, LinkedList<FirstMessage> messages,
-        out bool isUnread)
+    private void LookAtFirst(Instant now, Instant suspectedAt, Backend backend,
+        LinkedList<FirstMessage> messages, out bool isUnread)
     {
         var queries = backend.InFlight;
         queries.SetJudged();
         isUnread = false;
+        // What came when it was silent already did not hang it.
         foreach (var sent in messages)
-            isUnread |= !sent.HasName && MayHang(now, backend, sent);
+        {
+            isUnread |= !sent.HasName && sent.SentAt < suspectedAt
+                && MayHang(now, backend, sent);
+        }
         var link = queries.NextBehindAnswers(0);
         var message = FirstThatMayHang(now, backend, messages.First);
         var mostQueries = Limits.QuarantineCases;

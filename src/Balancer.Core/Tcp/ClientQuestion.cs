@@ -1,25 +1,33 @@
-// Owns what the client of one connection asks, as far as the quarantine is to know it: its first
-// message, and whether something that was passed on is unanswered.
+// Owns what the client of one connection asks, as far as the quarantine is to know it: one message
+// after the other, and whether what was passed on is answered.
 //
-// The first message is kept back until it is whole, if it is short, and then looked at: if backends
-// have died of it, it is not passed on, and the balancer answers in the backend's place. All that
-// comes behind it is passed on as it comes.
+// A message is kept back until all before it are answered and, if it is short, until it is whole.
+// Then it is looked at: if backends have died of it, it is not passed on, and the balancer answers
+// in the backend's place; else it is passed on to its end and no further, so that it is known by
+// name what a backend has. A client that does not wait for answers must not be held up for long:
+// what is kept behind an unanswered message goes on a moment later, with all that comes until
+// everything is answered, and without a name.
+//
+//   Keeps ── a message is passed on ──→ Unanswered ── its answer ──→ Keeps
+//     ▲                                     │ its time is over, and more is kept
+//     └───── everything is answered ──── Passing
 //
 // What always holds: one message at most of a connection is among FirstMessages; what the backend
-// had sent before it was asked answers nothing; bytes are read, and none is altered.
+// had sent before it was asked answers nothing; bytes are read, and none is altered; what is
+// refused is never passed on while the backend could answer it.
 
 using System;
 using System.Buffers.Binary;
 
 namespace Balancer.Core;
 
-/// <summary>What becomes of a client's first message.</summary>
-internal enum FirstMessageFate
+/// <summary>What becomes of what a client sent.</summary>
+internal enum MessageFate
 {
-    /// <summary>It is not whole yet.</summary>
+    /// <summary>Nothing yet: it is not whole, or something before it is not answered.</summary>
     IsAwaited,
 
-    /// <summary>It is passed on, with what is behind it.</summary>
+    /// <summary>It is passed on, or all that is kept back.</summary>
     IsPassedOn,
 
     /// <summary>The balancer answers it.</summary>
@@ -36,28 +44,54 @@ internal sealed class ClientQuestion(
     private const int LengthBytes = 2;
 
     private MessageTicket _asked;
+    private bool _isUnanswered;
     private long _wholeBefore;
-    private bool _hasName;
+    private long _noted;
 
     /// <summary>The balancer answers in the backend's place.</summary>
     public bool IsRefused { get; private set; }
+
+    /// <summary>
+    /// When that goes on which is kept behind an unanswered message; Never if there is none.
+    /// </summary>
+    public Instant KeptUntil { get; private set; } = Instant.Never;
 
     /// <summary>Another connection begins: its first message is kept back.</summary>
     public void Begin()
     {
         _asked = default;
+        _isUnanswered = false;
+        _noted = 0;
         IsRefused = false;
+        KeptUntil = Instant.Never;
         toBackend.KeepBack();
     }
 
     /// <summary>
-    /// Looks at the first message as soon as it is whole, too long, or never will be whole. If it
-    /// is refused, writes what the client is told, which may be nothing, and how long it is.
+    /// The client was read; what was not kept back is passed on, and has no name.
     /// </summary>
-    public FirstMessageFate Judge(
+    public void OnClientRead(Instant now, Endpoint client, TcpHandshake taken)
+    {
+        if (toBackend.Passed > _noted && !toBackend.IsSinkLost)
+            Note(now, client, taken, default);
+    }
+
+    /// <summary>
+    /// Looks at what is kept back as soon as that is a whole message, a long one, or never will be
+    /// whole, and all before it is answered. If it is refused, writes what the client is told,
+    /// which may be nothing, and how long it is.
+    /// </summary>
+    public MessageFate Judge(
         Instant now, Endpoint client, TcpHandshake taken, Span<byte> answer, out int length)
     {
         length = 0;
+        if (toBackend.Kept == 0)
+        {
+            KeptUntil = Instant.Never;
+            return MessageFate.IsAwaited;
+        }
+        if (_isUnanswered)
+            return WaitForAnswer(now, client, taken);
         Span<byte> kept = stackalloc byte[LengthBytes + Limits.FirstMessageBytes];
         kept = kept[..toBackend.PeekKept(kept)];
         var isUnknown = kept.Length < LengthBytes;
@@ -65,51 +99,80 @@ internal sealed class ClientQuestion(
         var end = LengthBytes + bytes;
         var isPart = isUnknown || (bytes <= Limits.FirstMessageBytes && kept.Length < end);
         if (isPart && !toBackend.HasSourceEnded)
-            return FirstMessageFate.IsAwaited;
-        var message = isPart || kept.Length < end ? default : kept[LengthBytes..end];
-        // A backend that spoke first, or ended, leaves no room for an answer of the balancer's.
-        if (!message.IsEmpty && toClient.IsUntouched && messages.IsRefused(now, message))
         {
+            KeptUntil = Instant.Never;
+            return MessageFate.IsAwaited;
+        }
+        var message = isPart || kept.Length < end ? default : kept[LengthBytes..end];
+        // A backend that has ended leaves no room for an answer of the balancer's.
+        if (!message.IsEmpty && !toClient.HasSourceEnded && messages.IsRefused(now, message))
+        {
+            KeptUntil = Instant.Never;
+            // Answers to what was asked before come first, and whole.
+            if (toClient.IsInside || toClient.Queue.Free < MaxAnswerBytes)
+                return MessageFate.IsAwaited;
             IsRefused = true;
             length = Refuse(message, answer);
-            return FirstMessageFate.IsRefused;
+            return MessageFate.IsRefused;
         }
-        if (!kept.IsEmpty)
-            Note(now, client, taken, toBackend.Kept == end ? message : default);
-        return FirstMessageFate.IsPassedOn;
+        toBackend.LetPass(isPart ? kept.Length : end);
+        _wholeBefore = toClient.Whole;
+        Note(now, client, taken, message);
+        WaitForMore(now);
+        return MessageFate.IsPassedOn;
     }
-
-    /// <summary>More was read from the client behind the first message, and is passed on.</summary>
-    public void OnMore(Instant now, Endpoint client, TcpHandshake taken) =>
-        Note(now, client, taken, default);
 
     /// <summary>Something was read from the backend.</summary>
     public void OnBackendRead()
     {
-        if (_asked.IsNone || !IsAnswered)
+        if (!_isUnanswered || !IsAnswered)
             return;
+        _isUnanswered = false;
         messages.OnAnswered(_asked);
         _asked = default;
+        if (!toBackend.KeepsBack && !toBackend.IsSinkLost)
+            toBackend.KeepBack();
     }
 
-    /// <summary>What has a name is the first message; else all that was asked counts.</summary>
-    private bool IsAnswered => _hasName
-        ? toClient.Whole > _wholeBefore
+    /// <summary>All that was passed on is: one message, or whatever came.</summary>
+    private bool IsAnswered => toBackend.KeepsBack
+        ? toClient.Whole > _wholeBefore && !toBackend.AwaitsMore
         : toClient.Whole >= toBackend.Whole && !toBackend.IsInside;
 
-    /// <summary>It is passed on: a first message that is alone, or whatever else.</summary>
+    /// <summary>Lets all pass that is kept behind something unanswered, in time.</summary>
+    private MessageFate WaitForAnswer(Instant now, Endpoint client, TcpHandshake taken)
+    {
+        WaitForMore(now);
+        if (now < KeptUntil)
+            return MessageFate.IsAwaited;
+        KeptUntil = Instant.Never;
+        toBackend.LetAllPass();
+        Note(now, client, taken, default);
+        return MessageFate.IsPassedOn;
+    }
+
+    /// <summary>What is kept back waits for so long, whatever is answered meanwhile.</summary>
+    private void WaitForMore(Instant now)
+    {
+        if (toBackend.Kept == 0)
+            KeptUntil = Instant.Never;
+        else if (KeptUntil == Instant.Never)
+            KeptUntil = now + Limits.PipelineDelay;
+    }
+
+    /// <summary>It is passed on: a short message that is whole, or whatever else.</summary>
     private void Note(
         Instant now, Endpoint client, TcpHandshake taken, ReadOnlySpan<byte> message)
     {
         messages.Remove(_asked);
-        _hasName = !message.IsEmpty;
-        _wholeBefore = toClient.Whole;
+        _isUnanswered = true;
+        _noted = toBackend.Passed;
         _asked = messages.Add(now, new Asked
         {
             Client = client,
             Backend = taken.Backend!,
             Session = taken.Session,
-            HasName = _hasName,
+            HasName = !message.IsEmpty,
             Packet = message,
         });
     }

@@ -9,8 +9,8 @@
 // Answers that end before all whole queries are answered, or in the middle of one, were cut short:
 // the sink is not given an end then, so that it cannot take them for complete.
 //
-// The first bytes may be kept back until it is known what they are: they wait in the queue like
-// others, and are not written.
+// What the source sends may be kept back until it is known what it is, or what is ahead of it was
+// answered: it waits in the queue like other bytes, behind those that may be written.
 //
 // What always holds: what the sink gets is a prefix of what the source sent, unless the source had
 // sent nothing and something else is said in its place; the sink's end of stream comes after all
@@ -42,7 +42,9 @@ internal sealed class RelayDirection(INetwork network)
     private bool _readWasFull;
     private DnsMessages _messages;
     private bool _isAnswered;
-    private int _kept;
+
+    /// <summary>So many bytes of the source may be written.</summary>
+    private long _mayPass = long.MaxValue;
 
     /// <summary>The direction whose queries this one answers; null if it answers none.</summary>
     public RelayDirection? Queries { get; init; }
@@ -72,16 +74,19 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>The sink took not all bytes, and takes no more.</summary>
     public bool IsSinkLost { get; private set; }
 
-    public bool WantsWrite => _queue.Count > _kept;
+    public bool WantsWrite => _queue.Count > Kept;
 
-    /// <summary>What the source sends is kept back.</summary>
-    public bool KeepsBack { get; private set; }
+    /// <summary>What the source sends is kept back, from some byte on.</summary>
+    public bool KeepsBack => _mayPass != long.MaxValue;
 
     /// <summary>Bytes that are kept back.</summary>
-    public int Kept => _kept;
+    public int Kept => (int)Math.Max(0, BytesRead - _mayPass);
 
-    /// <summary>The source sent nothing yet, and has not ended.</summary>
-    public bool IsUntouched => BytesRead == 0 && !_sourceEnded;
+    /// <summary>Bytes of the source that were written, or may be: all before the rest.</summary>
+    public long Passed => BytesRead - Kept;
+
+    /// <summary>Bytes that the source has not sent yet will not be kept back.</summary>
+    public bool AwaitsMore => BytesRead < _mayPass;
 
     public bool HasSourceEnded => _sourceEnded;
 
@@ -108,23 +113,31 @@ internal sealed class RelayDirection(INetwork network)
         IsSinkLost = false;
         _messages = default;
         _isAnswered = false;
-        _kept = 0;
-        KeepsBack = false;
+        _mayPass = long.MaxValue;
     }
 
     /// <summary>What the source sends from now on is kept back.</summary>
-    public void KeepBack() => KeepsBack = true;
+    public void KeepBack()
+    {
+        Verify.That(!AwaitsMore || !KeepsBack, "what may pass, passes before more is kept back");
+        _mayPass = BytesRead;
+    }
 
     /// <summary>Copies the first bytes that are kept back; returns how many.</summary>
-    public int PeekKept(Span<byte> into) => _queue.Peek(_queue.Count - _kept, into);
+    public int PeekKept(Span<byte> into) => _queue.Peek(_queue.Count - Kept, into);
 
-    /// <summary>Nothing is kept back any more: what was, is written.</summary>
-    public RelayResult PassOn()
+    /// <summary>
+    /// So many more bytes may be written, whether they are there or not; the next write is up to
+    /// the caller.
+    /// </summary>
+    public void LetPass(int bytes)
     {
-        _kept = 0;
-        KeepsBack = false;
-        return OnSinkWritable();
+        Verify.That(KeepsBack, "only what is kept back can be let pass");
+        _mayPass += bytes;
     }
+
+    /// <summary>Nothing is kept back any more; the next write is up to the caller.</summary>
+    public void LetAllPass() => _mayPass = long.MaxValue;
 
     /// <summary>
     /// The source has nothing to do with it any more: the sink is told this, and then the end.
@@ -148,7 +161,7 @@ internal sealed class RelayDirection(INetwork network)
             var result = ReadOnce(buffer);
             if (result.Status != RelayStatus.Ok)
                 return result;
-            if (!MayHaveMore || WantsWrite || KeepsBack)
+            if (!MayHaveMore || WantsWrite || Kept > 0)
                 break;
         }
         return RelayResult.Ok;
@@ -159,8 +172,7 @@ internal sealed class RelayDirection(INetwork network)
     {
         Verify.That(!IsSinkLost, "a lost sink is not written to, and so is not lost again");
         IsSinkLost = true;
-        KeepsBack = false;
-        _kept = 0;
+        LetAllPass();
         _queue.Clear();
         FinishIfDone();
     }
@@ -170,7 +182,7 @@ internal sealed class RelayDirection(INetwork network)
     {
         while (WantsWrite)
         {
-            var front = Math.Min(_queue.Front.Length, _queue.Count - _kept);
+            var front = Math.Min(_queue.Front.Length, _queue.Count - Kept);
             var result = network.Write(Sink, _queue.Front[..front]);
             if (result.Status == IoStatus.WouldBlock)
                 break;
@@ -212,11 +224,10 @@ internal sealed class RelayDirection(INetwork network)
     {
         if (IsSinkLost)
             return RelayResult.Ok;
-        if (KeepsBack)
-            _kept += bytes.Length;
-        else if (_queue.IsEmpty)
+        var passing = bytes.Length - Math.Min(bytes.Length, Kept);
+        if (_queue.IsEmpty && passing > 0)
         {
-            var result = network.Write(Sink, bytes);
+            var result = network.Write(Sink, bytes[..passing]);
             if (!result.IsOk && result.Status != IoStatus.WouldBlock)
                 return new RelayResult(RelayStatus.SinkFailed, result);
             bytes = bytes[result.Count..];
@@ -229,7 +240,7 @@ internal sealed class RelayDirection(INetwork network)
     /// Queries that the source no longer read do not count once it has answered any: whoever asks
     /// behind an answer gets all of that.
     /// </summary>
-    private bool LacksAnswers => !_isAnswered && Queries is { _messages.Whole: > 0 } queries
+    public bool LacksAnswers => !_isAnswered && Queries is { _messages.Whole: > 0 } queries
         && (_messages.IsInside || _messages.Whole == 0
             || (!queries.IsSinkLost && _messages.Whole < queries._messages.Whole));
 

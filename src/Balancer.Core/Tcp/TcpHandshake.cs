@@ -2,14 +2,14 @@
 // another one is.
 //
 //   AwaitingOk ── INBOUND_TCP_OK ──→ Taken
-//     │ ▲ │ ▲
-//     │ │ │ └ refused, or its backend is suspect: one more backend
-//     │ │ └ nobody takes it: the connection ends
+//     │ ▲   ▲
+//     │ │   └ refused, not taken for a second, or its backend is suspect: one more backend
 //     ▼ │
-//   AwaitingRoom: an accept queue was full
+//   AwaitingRoom: an accept queue was full, or all refused
 //
-// A backend whose accept queue is full has refused nothing: it is busy. Another is asked at once,
-// and then one after the other, ever more slowly, for as long as a handshake may take.
+// Each healthy backend is asked once. Then, and when one's accept queue is full, which refuses
+// nothing, one after the other is asked again, ever more slowly, for as long as a handshake may
+// take.
 //
 // The client is not read before INBOUND_TCP_OK: its bytes wait in the kernel, so a backend that
 // goes away before that has consumed nothing and another can be tried. Of the backend exactly the
@@ -21,16 +21,24 @@
 
 using System;
 using System.Buffers.Binary;
+using System.Collections.Generic;
 
 namespace Balancer.Core;
 
 /// <summary>The handshake of one connection after another.</summary>
 internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy proxy)
 {
+    /// <summary>Those that refused it, or did not take it in time.</summary>
+    private readonly List<Backend> _asked = [];
+
     private long _sessionsEnded;
-    private int _tries;
     private bool _wasFull;
     private Duration _fullDelay;
+    private Instant _okBy;
+
+    /// <summary>How the last one refused it; null if it did not.</summary>
+    private IoResult? _refusal;
+
     private int _okBytes;
     private uint _okFrame;
 
@@ -40,8 +48,15 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     /// <summary>Its session then; see Backend.SessionNumber.</summary>
     public long Session { get; private set; }
 
-    /// <summary>It waits until an accept queue may have room, and has no stream.</summary>
+    /// <summary>It waits until a backend may take it, and has no stream.</summary>
     public bool AwaitsRoom { get; private set; }
+
+    /// <summary>
+    /// The backend that took it hangs, or its session has ended and it has no other.
+    /// </summary>
+    public bool IsBackendGone => Backend!.SessionsEnded != _sessionsEnded
+        ? Backend.State is not (BackendState.Healthy or BackendState.Draining)
+        : Backend.IsHung && Backend.SessionNumber == Session;
 
     /// <summary>It waits for a backend that is suspect or whose session ended.</summary>
     public bool ShouldLeave => !AwaitsRoom
@@ -50,7 +65,8 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     /// <summary>Another connection begins.</summary>
     public void Reset()
     {
-        _tries = 0;
+        _asked.Clear();
+        _refusal = null;
         _wasFull = false;
         _fullDelay = Limits.FirstFullDelay;
         AwaitsRoom = false;
@@ -65,19 +81,59 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     {
         if (AwaitsRoom)
             TryAgain(now);
+        else if (now >= services.Standstill.Extend(_okBy))
+            LeaveSilent(now);
         else
-            proxy.ArmTimer(proxy.HandshakeEnd);
+            ArmForOk();
     }
 
-    /// <summary>Waits no longer for its backend, which may never answer.</summary>
-    public void Leave(Instant now, Backend better)
+    /// <summary>Its time is over.</summary>
+    public void EndOverdue()
+    {
+        if (AwaitsRoom && _refusal is { } why)
+            proxy.End(Counter.ConnectionsRefusedByBackend, why);
+        else
+            proxy.End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
+    }
+
+    /// <summary>
+    /// Waits no longer for its backend, which may never answer, if there is a better one.
+    /// </summary>
+    public void LeaveForBetter(Instant now)
+    {
+        if (set.ChooseBetter(now, Backend!) is { } better)
+            Leave(now, better);
+    }
+
+    /// <summary>
+    /// Its backend has not taken it though it is well: another one is tried that was not asked, if
+    /// it is no worse, or looked for later.
+    /// </summary>
+    private void LeaveSilent(Instant now)
+    {
+        proxy.Look(now);
+        if (!proxy.IsShakingHands || AwaitsRoom || now < services.Standstill.Extend(_okBy))
+            return;
+        var silent = Backend!;
+        NoteAsked(silent);
+        if (set.ChooseBeside(now, silent, _asked) is { } other)
+        {
+            Leave(now, other);
+            return;
+        }
+        _okBy = now + Limits.TcpOkTime;
+        ArmForOk();
+    }
+
+    private void ArmForOk() => proxy.ArmTimer(
+        Instant.Min(services.Standstill.Extend(_okBy), proxy.HandshakeEnd));
+
+    private void Leave(Instant now, Backend other)
     {
         proxy.DropBackendStream();
         Forget();
         services.Counters.Add(Counter.ConnectionsMoved);
-        // Who did not answer has not refused it.
-        _tries--;
-        TryBackend(now, better);
+        TryBackend(now, other);
     }
 
     /// <summary>Something was reported of the stream to the backend.</summary>
@@ -139,15 +195,16 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
             OnFull(now, backend, result);
             return;
         }
-        _tries++;
         if (!result.IsOk)
         {
             OnRefused(now, new Fault(FaultCause.ConnectFailed, result));
             return;
         }
         AwaitsRoom = false;
+        _refusal = null;
         backend.OnConnectionWaits(now);
-        proxy.ArmTimer(proxy.HandshakeEnd);
+        _okBy = now + Limits.TcpOkTime;
+        ArmForOk();
         proxy.TakeBackendStream(stream);
         FrameWriter.WriteInboundTcp(proxy.ToBackend.Queue, proxy.Peer);
         Write(now);
@@ -157,6 +214,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     private void OnFull(Instant now, Backend full, IoResult why)
     {
         AwaitsRoom = true;
+        _refusal = null;
         set.OnFull(now, proxy, full, why);
         var isFirst = !_wasFull;
         _wasFull = true;
@@ -200,23 +258,29 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         proxy.WaitForOk();
     }
 
-    /// <summary>This backend did not take it, and consumed nothing: try one more, or end.</summary>
+    /// <summary>This backend did not take it, and consumed nothing: tries one more.</summary>
     private void OnRefused(Instant now, Fault why)
     {
         var refused = Backend!;
         set.OnRefused(now, proxy, refused, why);
         proxy.DropBackendStream();
         Forget();
-        var next = _tries < Limits.TcpBackendTries
-            ? set.ChooseAgain(now, refused)
-            : null;
-        if (next is null)
+        services.Counters.Add(Counter.ConnectionsRetried);
+        NoteAsked(refused);
+        if (set.ChooseAgain(now, _asked) is { } next)
         {
-            proxy.End(Counter.ConnectionsRefusedByBackend, why.Io);
+            TryBackend(now, next);
             return;
         }
-        services.Counters.Add(Counter.ConnectionsRetried);
-        TryBackend(now, next);
+        AwaitsRoom = true;
+        _refusal = why.Io;
+        AwaitRoom(now, NextFullDelay());
+    }
+
+    private void NoteAsked(Backend backend)
+    {
+        if (!_asked.Contains(backend))
+            _asked.Add(backend);
     }
 
     private void Forget()

@@ -9,8 +9,8 @@
 // only while as many are open as never before. It grows instead of being made at start, because
 // 10,000 of them are 10 MB, twice the daemon, and most daemons never have a hundred.
 //
-// When a backend became suspect, lost its session or is there again, the connections that wait for
-// a backend are looked at, a slice a turn: those that should leave theirs get a turn for it.
+// When a backend became suspect, hangs, lost its session or is there again, all connections are
+// looked at, a slice a turn: those that should leave theirs, or end with it, get a turn for that.
 //
 // What always holds: every accepted connection ends in exactly one counter; a client that was
 // accepted and gets no backend is closed in the same call, with nothing left behind; when the
@@ -129,7 +129,7 @@ internal sealed class TcpProxies
 
     /// <summary>
     /// A backend's state changed: all connections are looked at, for those that should leave the
-    /// backend that they wait for.
+    /// backend that they wait for, and those whose backend will not answer any more.
     /// </summary>
     public void LookAround()
     {
@@ -198,15 +198,18 @@ internal sealed class TcpProxies
             now, new LogEvent.BackendAcceptQueueFull(backend.Id, proxy.Id, why, 0));
     }
 
-    /// <summary>Another backend to try beside one that had no room, or null.</summary>
-    public Backend? ChooseBeside(Instant now, Backend full) => _remotes.ChooseBeside(now, full);
+    /// <summary>
+    /// Another backend to try beside one that had no room, or does not answer, or null.
+    /// </summary>
+    public Backend? ChooseBeside(Instant now, Backend full, List<Backend>? asked = null) =>
+        _remotes.ChooseBeside(now, full, asked);
 
     /// <summary>The backend to try instead of one that is waited for, or null.</summary>
     public Backend? ChooseBetter(Instant now, Backend than) => _remotes.ChooseBetter(now, than);
 
-    /// <summary>The backend to try after one that refused a connection, or null.</summary>
-    public Backend? ChooseAgain(Instant now, Backend refused) =>
-        _remotes.ChooseAgain(now, refused);
+    /// <summary>The backend to try after those that did not take a connection, or null.</summary>
+    public Backend? ChooseAgain(Instant now, List<Backend> asked) =>
+        _remotes.ChooseAgain(now, asked);
 
     /// <summary>This process could not even ask a backend to take a connection.</summary>
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
@@ -240,7 +243,7 @@ internal sealed class TcpProxies
         for (var n = 0; n < Limits.TcpLooksPerTurn && _toLookAt is { } node; n++)
         {
             _toLookAt = node.Next;
-            if (node.Value.ShouldLeave)
+            if (node.Value.ShouldLeave || node.Value.IsAbandoned)
                 ServeLater(node.Value);
         }
     }

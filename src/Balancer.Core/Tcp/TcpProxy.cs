@@ -6,8 +6,8 @@
 //     └ 10 s, or nobody takes it ─────────────────────────────────────────────→ Ended
 //
 // Which backend takes it is TcpHandshake's business; what the client asks, ClientQuestion's. If
-// its first message is refused, the client is answered by the balancer and told the end, the
-// backend's stream is closed, and what the client still sends is thrown away.
+// a message is refused, the client is answered by the balancer and told the end, the backend's
+// stream is closed, and what the client still sends is thrown away.
 //
 // What happened to its streams is only noted; the work is done when its turn comes (Visit), which
 // may be some turns of the loop later while many are busy. A stream that is reported again before
@@ -101,6 +101,13 @@ internal sealed class TcpProxy : IStreamOwner
     /// </summary>
     public bool ShouldLeave => IsShakingHands && _handshake.ShouldLeave;
 
+    /// <summary>
+    /// The client waits for an answer that will not come: the backend that took it hangs, or lost
+    /// its session and has no other. What it has said is read, and has gone to the client.
+    /// </summary>
+    public bool IsAbandoned => _state == ProxyState.Relaying && _toClient.LacksAnswers
+        && !_toClient.HasSourceEnded && !_toClient.WantsWrite && _handshake.IsBackendGone;
+
     /// <summary>No backend has taken it yet.</summary>
     public bool IsShakingHands => _state == ProxyState.ShakingHands;
 
@@ -179,8 +186,10 @@ internal sealed class TcpProxy : IStreamOwner
         // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
-        if (ShouldLeave && _set.ChooseBetter(now, _handshake.Backend!) is { } better)
-            _handshake.Leave(now, better);
+        if (ShouldLeave)
+            _handshake.LeaveForBetter(now);
+        if (IsAbandoned)
+            EndIfAbandoned(now);
         if (_state == ProxyState.Relaying)
             EndOrWait();
         else if (IsShakingHands)
@@ -315,8 +324,12 @@ internal sealed class TcpProxy : IStreamOwner
         }
         _lastActivity = now;
         var goesOn = (ready & Readiness.Read) == 0 || ReadClient(now);
-        if (goesOn && (ready & Readiness.Write) != 0)
-            Settle(_toClient.OnSinkWritable(), _toClient);
+        // An answer of the balancer's may have waited for room.
+        if (goesOn && (ready & Readiness.Write) != 0
+            && Settle(_toClient.OnSinkWritable(), _toClient))
+        {
+            JudgeKept(now);
+        }
         // A hang-up with neither is a reset: nothing that is still to come could be delivered.
         if (_state == ProxyState.Relaying && ready == Readiness.HangUp)
             End(Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset));
@@ -329,37 +342,38 @@ internal sealed class TcpProxy : IStreamOwner
         var readBefore = _toClient.BytesRead;
         if ((ready & Readiness.Read) != 0)
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
-        if (_toClient.BytesRead > readBefore)
+        var hasMore = _toClient.BytesRead > readBefore;
+        if (hasMore)
             _question.OnBackendRead();
+        if (!Settle(result, _toClient) || (hasMore && !JudgeKept(now)))
+            return;
         // A hang-up while bytes wait for the backend shows itself in the write.
-        if (Settle(result, _toClient) && (ready & (Readiness.Write | Readiness.HangUp)) != 0)
+        if ((ready & (Readiness.Write | Readiness.HangUp)) != 0)
             Settle(_toBackend.OnSinkWritable(), _toBackend);
     }
 
     /// <summary>Reads the client; whether the connection goes on.</summary>
     private bool ReadClient(Instant now)
     {
-        var readBefore = _toBackend.BytesRead;
         var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
-        if (_toBackend.KeepsBack)
-            return Settle(result, _toBackend) && JudgeFirst(now);
-        if (_toBackend.BytesRead > readBefore && !_toBackend.IsSinkLost)
-            _question.OnMore(now, Peer, _handshake);
-        return Settle(result, _toBackend);
+        _question.OnClientRead(now, Peer, _handshake);
+        return Settle(result, _toBackend) && JudgeKept(now);
     }
 
     /// <summary>
-    /// Passes the first message on, or answers it in the backend's place, when it is time; whether
-    /// the connection goes on.
+    /// Passes a message on that is kept back, or answers it in the backend's place, when it is
+    /// time; whether the connection goes on.
     /// </summary>
-    private bool JudgeFirst(Instant now)
+    private bool JudgeKept(Instant now)
     {
         Span<byte> answer = stackalloc byte[ClientQuestion.MaxAnswerBytes];
         var fate = _question.Judge(now, Peer, _handshake, answer, out var length);
-        if (fate == FirstMessageFate.IsAwaited)
+        if (_question.KeptUntil < _timer.Deadline)
+            ArmTimer();
+        if (fate == MessageFate.IsAwaited)
             return true;
-        if (fate == FirstMessageFate.IsPassedOn)
-            return Settle(_toBackend.PassOn(), _toBackend);
+        if (fate == MessageFate.IsPassedOn)
+            return Settle(_toBackend.OnSinkWritable(), _toBackend);
         DropBackendStream();
         _toBackend.LoseSink();
         return Settle(_toClient.EndWith(answer[..length]), _toClient);
@@ -416,13 +430,25 @@ internal sealed class TcpProxy : IStreamOwner
         (from.WantsRead ? Readiness.Read : Readiness.None)
         | (to.WantsWrite ? Readiness.Write : Readiness.None);
 
+    /// <summary>
+    /// Nothing can be sent to another backend any more: the client is reset at once, so that it can
+    /// ask again. What the backend said until now is read before that.
+    /// </summary>
+    private void EndIfAbandoned(Instant now)
+    {
+        OnBackendReady(now, Readiness.Read);
+        if (IsAbandoned)
+            End(Counter.ConnectionsFailedByBackend, IoResult.Ok());
+    }
+
     // ---- Its time ----
 
     private Instant IdleEnd =>
         _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
 
     private void ArmTimer() =>
-        ArmTimer(Instant.Min(IdleEnd, _acceptedAt + _services.Options.TcpLifetime));
+        ArmTimer(Instant.Min(_question.KeptUntil,
+            Instant.Min(IdleEnd, _acceptedAt + _services.Options.TcpLifetime)));
 
     /// <summary>It would be ended because nothing came for too long.</summary>
     private bool IsOverdue(Instant now) =>
@@ -432,7 +458,7 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>
     /// Reads what may be there without being told of: a wait tells of so many streams and no more.
     /// </summary>
-    private void Look(Instant now)
+    public void Look(Instant now)
     {
         if (IsShakingHands)
         {
@@ -465,14 +491,14 @@ internal sealed class TcpProxy : IStreamOwner
         if (_state == ProxyState.Ended || (_timer.IsArmed && _timer.Deadline > now))
             return;
         if (_state != ProxyState.Relaying && now >= HandshakeEnd)
-            End(Counter.ConnectionsHandshakeTimedOut, IoResult.Ok());
+            _handshake.EndOverdue();
         else if (IsShakingHands)
             _handshake.OnDeadline(now);
         else if (now >= _acceptedAt + _services.Options.TcpLifetime)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= IdleEnd)
             End(Counter.ConnectionsIdle, IoResult.Ok());
-        else
+        else if (JudgeKept(now))
             ArmTimer();
     }
 }

@@ -86,7 +86,7 @@ public sealed class HandshakeTests
     }
 
     [Property(Arbitrary = [typeof(UnwillingArbitraries)], MaxTest = 100)]
-    public void OnlyBackendRefuses_ClientIsLetGoAtOnce(Unwilling only)
+    public void OnlyBackendRefuses_IsAskedAgainForTenSeconds(Unwilling only)
     {
         var kernel = new SimKernel();
         var backend = new SimBackend(kernel, "5301");
@@ -103,14 +103,17 @@ public sealed class HandshakeTests
         var client = kernel.ConnectClient(Client);
         sim.Run(Moment);
         Refuse(only, backend);
+        backend.Listener.Close();
         sim.Run(Moment);
+        Assert.False(client.IsClosedByBalancer);
+        Assert.Equal(CauseOf(only.How),
+            Assert.Single(sim.Log.Of<LogEvent.ConnectionRefusedByBackend>()).Why.Cause);
+        sim.Run(Duration.FromSeconds(10L));
 
         Assert.True(client.IsClosedByBalancer);
         Assert.Equal(1, sim.Counters[Counter.ConnectionsRefusedByBackend]);
         Assert.Equal(1, sim.Counters.Sum(Counters.ConnectionEnds));
-        Assert.Equal(0, sim.Counters[Counter.ConnectionsRetried]);
-        Assert.Equal(CauseOf(only.How),
-            Assert.Single(sim.Log.Of<LogEvent.ConnectionRefusedByBackend>()).Why.Cause);
+        Assert.InRange(sim.Counters[Counter.ConnectionsRetried], 90, 110);
     }
 
     private static void Refuse(Unwilling how, SimBackend backend)

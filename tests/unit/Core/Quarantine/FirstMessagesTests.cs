@@ -238,42 +238,181 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.Equal(passed == 0, TcpSessions.Last().TcpBytes.Count == 0);
     }
 
-    /// <summary>The message behind may be the culprit; nobody knows its name.</summary>
+    /// <summary>What is in front of it is answered before it is passed on.</summary>
     [Fact]
-    public void MessageWithAnotherBehind_IsNotChargedAndNobodyInItsPlace()
+    public void MessageBehindAnother_IsPassedOnWhenThatIsAnsweredAndCharged()
     {
         for (var n = 0; n < 2; n++)
         {
             Ask(1, QueryFor("innocent"));
             var client = Connect(1);
-            client.Send([.. Framed(QueryFor("victim")), .. Framed(Killer)]);
+            client.Send([.. Framed(QueryFor("first")), .. Framed(Killer), 0]);
             Run(0.01);
+            Assert.Equal(Framed(QueryFor("first")), TcpSessions.Last().TcpBytes);
+            TcpSessions.Last().Send(Framed(QueryFor("first")));
+            Run(0.01);
+            Assert.Equal(
+                [.. Framed(QueryFor("first")), .. Framed(Killer)], TcpSessions.Last().TcpBytes);
             Kill(LastAsked());
         }
 
-        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+        AssertKillerIsRefused();
     }
 
     [Fact]
-    public void LaterMessage_KeepsOthersFromBeingRefused()
+    public void LaterMessage_IsChargedAndThenRefusedBehindTheAnswersBeforeIt()
     {
         for (var n = 0; n < 2; n++)
         {
             var client = AskOverTcp(1, QueryFor("first"));
             TcpSessions.Last().Send(Framed(QueryFor("first")));
             Run(0.01);
-            Ask(1, QueryFor("innocent"));
             client.Send(Framed(Killer));
             Run(0.01);
+            Kill(LastAsked());
+        }
+
+        AssertKillerIsRefused();
+        var last = AskOverTcp(1, QueryFor("first"));
+        TcpSessions.Last().Send(Framed(QueryFor("first")));
+        last.Send(Framed(Killer));
+        Run(0.01);
+        Assert.Equal(Framed(QueryFor("first")), TcpSessions.Last().TcpBytes);
+        Assert.Equal([.. Framed(QueryFor("first")), .. Refused], last.Receive());
+        Assert.True(last.IsAtEnd);
+        last.Close();
+        Run(0.01);
+        Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
+    }
+
+    [Fact]
+    public void ByteBehindAMessage_DoesNotTakeItsName()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = AskOverTcp(1, Killer);
+            client.Send([0]);
+            Run(0.01);
+            Assert.Equal(Framed(Killer), TcpSessions.Last().TcpBytes);
+            Kill(LastAsked());
+        }
+
+        AssertKillerIsRefused();
+    }
+
+    /// <summary>Only then it has no name any more, and nobody is refused in its place.</summary>
+    [Fact]
+    public void MessageBehindAnUnansweredOne_GoesOnAfterATenthOfASecond()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            Ask(1, QueryFor("innocent"));
+            var client = Connect(1);
+            var sent = new byte[][] { Framed(QueryFor("victim")), Framed(Killer), [0, 3] };
+            client.Send(sent.SelectMany(bytes => bytes).ToArray());
+            Run(0.099);
+            Assert.Equal(sent[0], TcpSessions.Last().TcpBytes);
+            Run(0.002);
+            Assert.Equal(sent.SelectMany(bytes => bytes), TcpSessions.Last().TcpBytes);
+            client.Send([1, 2, 3]);
+            Run(0.001);
+            Assert.Equal([1, 2, 3], TcpSessions.Last().TcpBytes.TakeLast(3));
             Kill(LastAsked());
         }
 
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
-    /// <summary>Whoever sends something behind another message hides nobody for long.</summary>
+    /// <summary>However slowly a backend answers, a client is held up for no longer.</summary>
     [Fact]
-    public void MessageBehindAnother_HidesOthersForThreeDeaths()
+    public void ManyMessagesAtOnce_AllGoOnAfterATenthOfASecond()
+    {
+        var client = Connect(1);
+        for (var n = 0; n < 10; n++)
+            client.Send(Framed(QueryFor($"q{n}")));
+        Run(0.04);
+        TcpSessions.Last().Send(Framed(QueryFor("q0")));
+        Run(0.04);
+        Assert.Equal(2 * Framed(QueryFor("q0")).Length, TcpSessions.Last().TcpBytes.Count);
+        Run(0.021);
+
+        Assert.Equal(10 * Framed(QueryFor("q0")).Length, TcpSessions.Last().TcpBytes.Count);
+        for (var n = 1; n < 10; n++)
+            TcpSessions.Last().Send(Framed(QueryFor($"q{n}")));
+        Run(0.01);
+        client.Send([.. Framed(QueryFor("a1")), .. Framed(QueryFor("b2"))]);
+        Run(0.01);
+        // All was answered: messages are passed on one by one again.
+        Assert.Equal(11 * Framed(QueryFor("q0")).Length, TcpSessions.Last().TcpBytes.Count);
+    }
+
+    [Fact]
+    public void ClientEndsBehindTwoMessages_BackendHasTheEndAfterBoth()
+    {
+        var client = Connect(1);
+        client.Send([.. Framed(QueryFor("first")), .. Framed(QueryFor("behind")), 0]);
+        client.HalfClose();
+        Run(0.01);
+        Assert.False(TcpSessions.Last().HasEnded);
+        TcpSessions.Last().Send(Framed(QueryFor("first")));
+        Run(0.01);
+        Assert.False(TcpSessions.Last().HasEnded);
+        TcpSessions.Last().Send(Framed(QueryFor("behind")));
+        Run(0.01);
+
+        Assert.True(TcpSessions.Last().HasEnded);
+        Assert.Equal([.. Framed(QueryFor("first")), .. Framed(QueryFor("behind")), 0],
+            TcpSessions.Last().TcpBytes);
+    }
+
+    /// <summary>The client gets what it asked before, whole, and then that it is refused.</summary>
+    [Fact]
+    public void RefusedMessageBehindHalfAnAnswer_WaitsForTheRest()
+    {
+        KillTwiceOverTcp(Killer);
+        var client = AskOverTcp(1, QueryFor("zone"));
+        var answer = Framed(QueryFor("zone"));
+        TcpSessions.Last().Send([.. answer, .. answer.AsSpan(0, 9)]);
+        Run(0.01);
+        client.Send(Framed(Killer));
+        Run(1);
+        Assert.Equal([.. answer, .. answer.AsSpan(0, 9)], client.Receive());
+        Assert.Equal(answer, TcpSessions.Last().TcpBytes);
+        TcpSessions.Last().Send(answer.AsSpan(9));
+        Run(0.01);
+
+        Assert.Equal([.. answer.AsSpan(9), .. Refused], client.Receive());
+        Assert.True(client.IsAtEnd);
+    }
+
+    [Fact]
+    public void RefusedMessageOfAClientThatReadsNothing_WaitsForRoom()
+    {
+        KillTwiceOverTcp(Killer);
+        var client = AskOverTcp(1, QueryFor("zone"));
+        var answer = new byte[60_002];
+        (answer[0], answer[1]) = (60_000 >> 8, 60_000 & 255);
+        for (var n = 0; n < 20; n++)
+            TcpSessions.Last().Send(answer);
+        Run(0.01);
+        client.Send(Framed(Killer));
+        Run(1);
+        Assert.Equal(Framed(QueryFor("zone")), TcpSessions.Last().TcpBytes);
+        var received = new List<byte>();
+        for (var n = 0; n < 200; n++)
+        {
+            received.AddRange(client.Receive());
+            Run(0.001);
+        }
+
+        Assert.Equal(20 * answer.Length + Refused.Length, received.Count);
+        Assert.Equal(Refused, received.TakeLast(Refused.Length));
+        Assert.True(client.IsAtEnd);
+    }
+
+    /// <summary>Whoever asks without waiting for answers hides nobody for long.</summary>
+    [Fact]
+    public void MessageWithoutAName_HidesOthersForThreeDeaths()
     {
         for (var n = 0; n < 4; n++)
         {
@@ -281,13 +420,11 @@ public sealed class FirstMessagesTests : CoreTest
             AskOverTcp(1, Killer);
             var client = Connect(1);
             client.Send([.. Framed(QueryFor("first")), .. Framed(QueryFor("behind"))]);
-            Run(0.01);
+            Run(0.11);
             Kill(LastAsked());
         }
 
-        Assert.Equal(1, Count(Counter.QuarantinesBegun));
-        Ask(1, Killer);
-        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        AssertKillerIsRefused();
     }
 
     [Fact]
@@ -388,6 +525,15 @@ public sealed class FirstMessagesTests : CoreTest
     {
         var last = TcpSessions.Last();
         return _backends.Single(backend => backend.Sessions.Contains(last));
+    }
+
+    private void AssertKillerIsRefused()
+    {
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Ask(1, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        Ask(1, QueryFor("innocent"));
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
     }
 
     private void KillTwiceOverTcp(byte[] query)

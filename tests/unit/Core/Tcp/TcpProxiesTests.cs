@@ -95,9 +95,13 @@ public sealed class TcpProxiesTests
         s.Run(11);
         s.Connect(port: 2);
         s.Settle();
+        s.Backend.Listener.Close();
         s.LastTcp().Reset();
-        s.Settle();
+        s.Run(11);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRefusedByBackend]);
         s.Backend.AnswersTcp = true;
+        s.Backend.Rebind();
+        s.Run(2);
 
         s.ConnectThrough(port: 3);
 

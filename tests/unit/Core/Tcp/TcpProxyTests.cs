@@ -4,6 +4,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Tests.Support;
@@ -187,17 +188,16 @@ public sealed class TcpProxyTests
 
     [Theory]
     [MemberData(nameof(Refusals))]
-    public void BothBackendsRefuse_ClientIsClosed(string how)
+    public void TwoBackendsRefuse_TheThirdTakesIt(string how)
     {
         var s = new ProxyScenario(backends: 3);
-        foreach (var backend in s.Backends)
+        for (var i = 0; i < 2; i++)
         {
             if (!RefusesOnceConnected(how))
-                MakeRefuse(s, backend, how);
+                MakeRefuse(s, s.Backends[i], how);
             else
-                backend.AnswersTcp = false;
+                s.Backends[i].AnswersTcp = false;
         }
-        var connectsBefore = s.Kernel.Calls[SimCall.Connect];
         var client = s.Connect();
         s.Settle();
         for (var i = 0; RefusesOnceConnected(how) && i < 2; i++)
@@ -206,26 +206,88 @@ public sealed class TcpProxyTests
             s.Settle();
         }
 
-        Assert.True(client.IsClosedByBalancer);
-        Assert.Equal(2, s.Kernel.Calls[SimCall.Connect] - connectsBefore);
-        s.AssertEnded(Counter.ConnectionsRefusedByBackend);
-        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(2, s.Counters[Counter.ConnectionsRetried]);
         Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
-        s.AssertNothingLeft();
+        s.Finish(client, ProxyScenario.LastTcp(s.Backends[2]));
     }
 
     [Fact]
-    public void OnlyBackendRefuses_ClientIsClosedWithoutAnotherTry()
+    public void AllRefuse_EachIsAskedOnceAtOnceAndThenOneByOneMoreSlowly()
     {
-        var s = new ProxyScenario();
-        s.Backend.Listener.Close();
+        var s = new ProxyScenario(backends: 3);
+        foreach (var backend in s.Backends)
+            backend.Listener.Close();
+        var start = s.Kernel.Now;
         var client = s.Connect();
-        s.Settle();
+        s.Run(0.2);
+
+        Assert.Equal([0, 0, 0, 10, 30, 70, 150], s.Log.TimesOf<LogEvent.ConnectionOpened>()
+            .Select(at => (at - start).Nanoseconds / 1_000_000));
+        Assert.Equal([5301, 5302, 5303, 5301, 5302, 5303, 5301],
+            s.Log.Of<LogEvent.ConnectionOpened>().Select(opened => opened.Backend.Value));
+        Assert.Equal(7, s.Counters[Counter.ConnectionsRetried]);
+        s.Run(9.79);
+        Assert.False(client.IsClosedByBalancer);
+        s.Run(0.02);
 
         Assert.True(client.IsClosedByBalancer);
-        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
         s.AssertEnded(Counter.ConnectionsRefusedByBackend);
-        s.AssertNothingLeft();
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void OnlyBackendRefusesForAWhile_TakesItThen()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.Connect();
+        s.Settle();
+        s.LastTcp().Close();
+        s.Settle();
+        Assert.False(client.IsClosedByBalancer);
+        s.Backend.AnswersTcp = true;
+        s.Run(0.1);
+
+        Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
+        s.Finish(client, s.LastTcp());
+    }
+
+    [Fact]
+    public void BackendAnswersHeartbeatsAlone_AnotherIsAskedAfterASecond()
+    {
+        var s = new ProxyScenario(backends: 3);
+        s.Backends[0].AnswersTcp = false;
+        s.Backends[1].AnswersTcp = false;
+        var client = s.Connect();
+        s.Run(0.99);
+        Assert.Single(s.Backends[0].TcpSessions);
+        s.Run(0.02);
+        Assert.Single(s.Backends[1].TcpSessions);
+        s.Run(1);
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(2, s.Counters[Counter.ConnectionsMoved]);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
+        Assert.Equal(0, s.Log.Count<LogEvent.BackendSuspected>());
+        s.Finish(client, ProxyScenario.LastTcp(s.Backends[2]));
+    }
+
+    [Fact]
+    public void NobodyTakesIt_StaysWithTheLastUntilAnotherIsThere()
+    {
+        var s = new ProxyScenario(backends: 2);
+        s.Backends[0].AnswersTcp = false;
+        s.Backends[1].AnswersTcp = false;
+        s.Connect();
+        s.Run(4);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsMoved]);
+        Assert.False(ProxyScenario.LastTcp(s.Backends[1]).HasEnded);
+        s.Backends.Add(new SimBackend(s.Kernel, "5303"));
+        s.Run(2.2);
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Single(s.Backends[2].TcpSessions);
     }
 
     [Fact]
@@ -289,9 +351,9 @@ public sealed class TcpProxyTests
         s.Backends[0].AnswersTcp = false;
         s.Backends[1].AnswersTcp = false;
         var client = s.Connect();
-        s.Run(6);
+        s.Run(0.9);
         s.LastTcp().Close();
-        s.Run(3.99);
+        s.Run(9.09);
         Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
         Assert.False(client.IsClosedByBalancer);
 

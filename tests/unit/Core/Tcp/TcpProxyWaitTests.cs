@@ -278,6 +278,86 @@ public sealed class TcpProxyWaitTests
         Assert.False(s.LastTcp().HasEnded);
     }
 
+    // ---- For an answer of a backend in trouble ----
+
+    [Fact]
+    public void BackendHangsAndOwesAnAnswer_ClientIsResetWhenThatIsJudged()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var asking = s.ConnectThrough();
+        var idle = s.ConnectThrough(port: 4001);
+        asking.Send(ProxyScenario.Message(40));
+        s.Settle();
+        s.Backend.Hang();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Run(0.45);
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
+        Assert.False(asking.IsReset);
+        s.Run(0.1);
+
+        Assert.True(asking.IsReset);
+        Assert.False(idle.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+        // Nobody will answer this one, either.
+        idle.Send(ProxyScenario.Message(40));
+        s.Settle();
+        Assert.True(idle.IsReset);
+    }
+
+    [Fact]
+    public void SuspectBackendAnswersInTime_ConnectionGoesOn()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = s.ConnectThrough();
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        s.Backend.Hang();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Run(0.45);
+        s.Backend.Resume();
+        s.Run(0.5);
+        s.LastTcp().Send(ProxyScenario.Message(40));
+        s.Settle();
+
+        Assert.Equal(ProxyScenario.Message(40), client.Receive());
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
+        client.HalfClose();
+        s.LastTcp().HalfClose();
+        s.Settle();
+        s.AssertEnded(Counter.ConnectionsFinished);
+    }
+
+    [Fact]
+    public void SessionIsLostAndAnAnswerIsOwed_ClientIsResetAndHasWhatCame()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = s.ConnectThrough();
+        client.Send([.. ProxyScenario.Message(40), .. ProxyScenario.Message(40)]);
+        s.Settle();
+        s.LastTcp().Send(ProxyScenario.Message(50));
+        s.Backend.Control!.Close();
+        s.Settle();
+
+        Assert.Equal(ProxyScenario.Message(50), client.Receive());
+        Assert.True(client.IsReset);
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+    }
+
+    [Fact]
+    public void SessionIsLostAndThereIsAnother_ConnectionGoesOn()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = s.ConnectThrough();
+        s.Backend.Control!.Close();
+        s.Run(1.1);
+        Assert.NotNull(s.Backend.Control);
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+
+        Assert.Equal(ProxyScenario.Message(40), s.LastTcp().TcpBytes);
+        Assert.False(client.IsReset);
+    }
+
     [Fact]
     public void ThousandsWait_EachTurnMovesABoundedNumberAndAllAreMoved()
     {

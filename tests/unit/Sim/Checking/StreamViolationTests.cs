@@ -94,6 +94,7 @@ public sealed class StreamViolationTests
     {
         sim.First.AnswersTcp = false;
         sim.Kernel.ConnectClient(From);
+        sim.Second.AnswersTcp = false;
         sim.Run(12);
         Assert.Equal(1, sim.Core.Counters[Counter.ConnectionsHandshakeTimedOut]);
     });
