@@ -27,6 +27,14 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Dictionary<long, long> _forwarded = [];
     private readonly Dictionary<long, long> _copied = [];
     private readonly Queue<HeldQuery> _held = new();
+
+    /// <summary>
+    /// Held ones that found nobody healthy, by when it is too late; and how many of them are looked
+    /// at since somebody is.
+    /// </summary>
+    private readonly List<HeldQuery> _stranded = [];
+
+    private int _rescued;
     private readonly List<Lost> _waiting = [];
     private Walk? _lastOver;
 
@@ -66,11 +74,7 @@ internal sealed class ResendModel(ReferenceModel model)
     }
 
     private sealed record HeldQuery(
-        ExpectedSession Session, ExpectedQuery Query, byte Error, Instant DueAt)
-    {
-        /// <summary>Nobody healthy was there when it was to be asked again.</summary>
-        public bool FoundNobody { get; init; }
-    }
+        ExpectedSession Session, ExpectedQuery Query, byte Error, Instant DueAt);
 
     private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries)
     {
@@ -98,12 +102,12 @@ internal sealed class ResendModel(ReferenceModel model)
     /// Queries whose session ended wait, or some whose answers are held; who waits for somebody
     /// healthy is not waited for.
     /// </summary>
-    public bool HasUnsent => _lost.Count > 0 || _held.Any(held => !held.FoundNobody);
+    public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
 
     /// <summary>All that wait.</summary>
     public IEnumerable<ExpectedQuery> Waiting =>
         _lost.Concat(_waiting).SelectMany(lost => lost.Queries.Concat(lost.Waiting))
-            .Concat(_held.Select(held => held.Query));
+            .Concat(_held.Concat(_stranded).Select(held => held.Query));
 
     /// <summary>
     /// Whether a reply that answers a query is kept from its client: an error, of a backend that
@@ -114,7 +118,7 @@ internal sealed class ResendModel(ReferenceModel model)
         && !HasAnswered(session) && (IsStarting(session) || HasAnotherAnswered(session))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
-        && _held.Count < SpecifiedLimits.MostHeld;
+        && _held.Count + _stranded.Count < SpecifiedLimits.MostHeld;
 
     /// <summary>Whether its backend said hello a moment ago.</summary>
     public bool IsStarting(ExpectedSession session) =>
@@ -141,7 +145,8 @@ internal sealed class ResendModel(ReferenceModel model)
         || _waiting.Exists(waiting => waiting.WaitsUntil <= model.Now)
         || _walks.Count > 0
         || (_beyondBudget.Count > 0 && _budgetAt <= model.Now)
-        || (_held.TryPeek(out var held) && held.DueAt <= model.Now);
+        || (_held.TryPeek(out var held) && held.DueAt <= model.Now)
+        || (_stranded.Count > 0 && (_rescued > 0 || _stranded[0].DueAt <= model.Now));
 
     private long Second => model.Now.Nanoseconds / 1_000_000_000;
 
@@ -229,6 +234,7 @@ internal sealed class ResendModel(ReferenceModel model)
             lost.IsAnotherThere = lost.HasBegun;
         while (_waiting.Count > 0)
             TakeUpFirst();
+        _rescued = _stranded.Count;
         LookAgain();
     }
 
@@ -281,8 +287,10 @@ internal sealed class ResendModel(ReferenceModel model)
                 + $" {lost.Queries.Count + lost.Waiting.Count} queries of backend {lost.Id}");
         }
         LoseAll();
-        while (_held.TryDequeue(out var held))
+        foreach (var held in _stranded.Concat(_held))
             GiveError(held);
+        _stranded.Clear();
+        _held.Clear();
         _walks.Clear();
         _beyondBudget.Clear();
     }
@@ -334,6 +342,16 @@ internal sealed class ResendModel(ReferenceModel model)
         model.Deadlines.ServeAll();
         while (_waiting.Exists(over => over.WaitsUntil <= model.Now))
             TakeUpFirst();
+        if (_left > 0 && _stranded.Count > 0
+            && (_rescued > 0 || _stranded[0].DueAt <= model.Now))
+        {
+            _left--;
+            _rescued = Math.Max(0, _rescued - 1);
+            var first = _stranded[0];
+            _stranded.RemoveAt(0);
+            AskAgain(first);
+            return true;
+        }
         if (_left > 0 && _held.TryPeek(out var held) && held.DueAt <= model.Now)
         {
             _left--;
@@ -403,13 +421,15 @@ internal sealed class ResendModel(ReferenceModel model)
         else if (TryAskAgain(held, out var waits))
             model.Counters.Add(Counter.ResendsAfterError);
         else if (waits)
-            _held.Enqueue(held with
-            {
-                DueAt = model.Now + SpecifiedLimits.AskAgainAfter,
-                FoundNobody = true,
-            });
+            Strand(held with { DueAt = held.Query.ArrivedAt + SpecifiedLimits.ResendTime });
         else
             GiveError(held);
+    }
+
+    private void Strand(HeldQuery held)
+    {
+        var at = _stranded.FindIndex(other => other.DueAt > held.DueAt);
+        _stranded.Insert(at < 0 ? _stranded.Count : at, held);
     }
 
     /// <summary>Nobody has a better answer for its client.</summary>

@@ -6,6 +6,8 @@
 //
 // Each has a copy of its packet made for it, since all of it lasts no longer than a restart.
 //
+// Those that find nobody healthy wait for somebody, and are not looked at until then.
+//
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
 // most; a query that waits here is in flight nowhere.
 
@@ -21,51 +23,78 @@ namespace Balancer.Core;
 /// <param name="Backend">Who answered it with an error.</param>
 /// <param name="Session">In which session of its; see Backend.SessionNumber.</param>
 /// <param name="Error">The error, for the case that nobody else takes the query.</param>
-/// <param name="FoundNobody">No backend was healthy when it was to be asked again.</param>
 internal readonly record struct Held(Instant DueAt, Query Query, byte[] Packet, Backend Backend,
-    long Session, ResponseCode Error, bool FoundNobody = false);
+    long Session, ResponseCode Error);
 
 /// <summary>Queries that wait to be asked again.</summary>
 internal sealed class Holds
 {
     private readonly Queue<Held> _held = new();
 
-    /// <summary>Those that found nobody healthy, for whom nobody can wait.</summary>
-    private int _stranded;
+    /// <summary>Those that found nobody healthy; of two that are over together the first.</summary>
+    private readonly PriorityQueue<Held, (long OverAt, long Order)> _stranded = new();
 
-    /// <summary>Those that are asked again soon.</summary>
-    public int AwaitedCount => _held.Count - _stranded;
+    private long _order;
 
-    public bool IsFull => _held.Count == Limits.HeldQueries;
+    /// <summary>So many of them are due, since somebody is healthy.</summary>
+    private int _toBeAsked;
 
-    /// <summary>When the first is due; Never if there is none.</summary>
-    public Instant FirstDueAt => _held.TryPeek(out var first) ? first.DueAt : Instant.Never;
+    /// <summary>Those that are asked again soon, and not only if somebody comes.</summary>
+    public int AwaitedCount => _held.Count;
+
+    public bool IsFull => _held.Count + _stranded.Count == Limits.HeldQueries;
+
+    /// <summary>
+    /// When the first is due; Never if there is none. With somebody healthy that may be in the
+    /// past.
+    /// </summary>
+    public Instant FirstDueAt
+    {
+        get
+        {
+            var first = _held.TryPeek(out var held) ? held.DueAt : Instant.Never;
+            return _toBeAsked > 0 ? Instant.Zero : !_stranded.TryPeek(out held, out _)
+                ? first : Instant.Min(first, held.DueAt);
+        }
+    }
 
     public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, Backend asked,
         ResponseCode error) => Add(now,
             new Held(default, query, packet.ToArray(), asked, asked.SessionNumber, error));
 
-    /// <summary>Keeps one that was taken for another such time.</summary>
-    public void Add(Instant now, in Held held)
+    private void Add(Instant now, in Held held)
     {
         Verify.That(!IsFull, "who adds one looks whether there is room");
         _held.Enqueue(held with { DueAt = now + Limits.HoldDelay });
-        _stranded += held.FoundNobody ? 1 : 0;
     }
+
+    /// <summary>
+    /// Keeps one that was taken until somebody is healthy, or until it is due then.
+    /// </summary>
+    public void Strand(in Held held, Instant dueAt)
+    {
+        Verify.That(!IsFull, "who adds one looks whether there is room");
+        _stranded.Enqueue(held with { DueAt = dueAt }, (dueAt.Nanoseconds, _order++));
+    }
+
+    /// <summary>Somebody is healthy: those that found nobody are due.</summary>
+    public void OnHealthy() => _toBeAsked = _stranded.Count;
 
     /// <summary>Takes the first that is due; false if none is.</summary>
     public bool TryTake(Instant now, out Held held)
     {
-        return _held.TryPeek(out held) && held.DueAt <= now && TryTake(out held);
+        if (_stranded.TryPeek(out held, out _) && (_toBeAsked > 0 || held.DueAt <= now))
+        {
+            _toBeAsked = Math.Max(0, _toBeAsked - 1);
+            _stranded.Dequeue();
+            return true;
+        }
+        return _held.TryPeek(out held) && held.DueAt <= now && _held.TryDequeue(out held);
     }
 
     /// <summary>Takes the first, due or not; false if there is none.</summary>
     public bool TryTake(out Held held)
     {
-        if (!_held.TryDequeue(out held))
-            return false;
-        _stranded -= held.FoundNobody ? 1 : 0;
-        Verify.That(_stranded >= 0, "those that found nobody are counted");
-        return true;
+        return _stranded.TryDequeue(out held, out _) || _held.TryDequeue(out held);
     }
 }

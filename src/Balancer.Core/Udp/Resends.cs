@@ -166,6 +166,7 @@ internal sealed class Resends
             lost.IsAnotherThere = true;
         while (TryTakeKept(Instant.Never, out var kept))
             LookAgain(now, kept);
+        _holds.OnHealthy();
         OnAtEase(now, backends);
         WaitForFirst(now);
     }
@@ -332,7 +333,7 @@ internal sealed class Resends
             _counters.Add(Counter.ResendsAfterError);
         else if (isNobodyThere && !_answersWithoutBackend
             && MayBeSentAgain(now, held.Query, held.Packet))
-            _holds.Add(now, held with { FoundNobody = true });
+            _holds.Strand(in held, held.Query.ArrivedAt + Limits.ResendTime);
         else
             GiveError(in held);
     }
