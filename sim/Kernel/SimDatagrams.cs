@@ -101,9 +101,6 @@ public sealed class SimDatagrams
 
     internal SimSocket Socket { get; }
 
-    /// <summary>Forgets what was recorded.</summary>
-    public void ClearSent() => _sent.Clear();
-
     /// <summary>A datagram arrives; false when the queue was full and it is lost.</summary>
     public bool Inject(Endpoint from, Ipv4 to, ReadOnlySpan<byte> payload)
     {

@@ -78,34 +78,6 @@ public sealed class SimFaults
     public void Next(SimCall call, IoStatus status, int times = 1) =>
         Next(call, Failure(status), times);
 
-    public void NextAccept(IoStatus status, int times = 1) => Next(SimCall.Accept, status, times);
-
-    public void NextConnect(IoStatus status, int times = 1) => Next(SimCall.Connect, status, times);
-
-    public void NextRead(IoStatus status, int times = 1) => Next(SimCall.Read, status, times);
-
-    public void NextWrite(IoStatus status, int times = 1) => Next(SimCall.Write, status, times);
-
-    public void NextReceive(IoStatus status, int times = 1) =>
-        Next(SimCall.ReceiveDatagrams, status, times);
-
-    public void NextOpenScan(IoStatus status, int times = 1) =>
-        Next(SimCall.OpenScan, status, times);
-
-    /// <summary>The next `times` datagrams sent fail so, each one counted.</summary>
-    public void NextSends(IoStatus status, int times = 1) =>
-        Next(SimCall.SendDatagrams, status, times);
-
-    /// <summary>
-    /// The next k datagrams go out and the one after them fails: a partial sendmmsg, whose error is
-    /// told by the call that begins with that datagram.
-    /// </summary>
-    public void SendThenFail(int sent, IoStatus status)
-    {
-        Next(SimCall.SendDatagrams, IoResult.Ok(), sent);
-        Next(SimCall.SendDatagrams, status);
-    }
-
     /// <summary>The next scan breaks off so after it told this many entries.</summary>
     public void FailScanAfter(int entries, IoStatus status)
     {

@@ -107,9 +107,6 @@ public sealed class SimKernel
     /// </summary>
     public Instant WaitLimit { get; set; } = Instant.Never;
 
-    /// <summary>Actions that are scheduled and have not run.</summary>
-    public int ScheduledCount => _schedule.Count;
-
     internal SimSockets Sockets { get; }
 
     internal bool IsOutOfDescriptors => OpenDescriptors >= DescriptorLimit;
@@ -139,23 +136,12 @@ public sealed class SimKernel
     public SimStream? TryConnectClient(Endpoint from) =>
         Listener.TryConnect(from, ClientToBalancer, BalancerToClient);
 
-    /// <summary>A TCP client connects, and it is the test's mistake if it cannot.</summary>
-    public SimStream ConnectClient(Endpoint from)
-    {
-        var client = TryConnectClient(from);
-        Verify.That(client != null, "a client that must connect finds room in the backlog");
-        return client;
-    }
-
     /// <summary>The operator's signals: SIGTERM, SIGHUP, SIGUSR1.</summary>
     public void RequestStop() => Network.RaiseStop();
 
     public void RequestRescan() => Network.RaiseRescan();
 
     public void RequestStatus() => Network.RaiseStatus();
-
-    /// <summary>How many sockets Wait would report now, counted the slow way, for tests.</summary>
-    public int CountReadySockets() => Sockets.CountReady();
 
     /// <summary>
     /// Lets the world act at the present instant: callbacks of peers, and actions that are due.

@@ -44,9 +44,7 @@ public sealed class SimStream
     /// <summary>Bytes given to Send that the kernel has not taken.</summary>
     public int Unsent => _unsentCount;
 
-    /// <summary>Bytes read and bytes that the kernel took, since the connect.</summary>
-    public long BytesReceived { get; private set; }
-
+    /// <summary>Bytes that the kernel took, since the connect.</summary>
     public long BytesSent { get; private set; }
 
     /// <summary>This side has closed or reset.</summary>
@@ -66,10 +64,8 @@ public sealed class SimStream
     /// </summary>
     public bool IsReset => _end.PendingError == IoStatus.Reset;
 
-    /// <summary>Reads and writes that the balancer made on this stream.</summary>
+    /// <summary>Reads that the balancer made on this stream.</summary>
     public long BalancerReads => _end.Other.Reads;
-
-    public long BalancerWrites => _end.Other.Writes;
 
     /// <summary>The balancer's handle; None before it accepted and after it closed.</summary>
     public SocketHandle BalancerHandle => _end.Other.Socket?.Handle ?? SocketHandle.None;
@@ -80,12 +76,7 @@ public sealed class SimStream
     internal bool IsNotified { get; set; }
 
     /// <summary>The system call: reads 1 byte up to the span's length, or says why not.</summary>
-    public IoResult Read(Span<byte> into)
-    {
-        var result = _end.Read(into);
-        BytesReceived += result.Count;
-        return result;
-    }
+    public IoResult Read(Span<byte> into) => _end.Read(into);
 
     /// <summary>The system call: writes 1 byte up to the span's length, or says why not.</summary>
     public IoResult Write(ReadOnlySpan<byte> from)

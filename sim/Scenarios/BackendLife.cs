@@ -15,7 +15,7 @@ namespace Simulation.Scenarios;
 /// <summary>One backend's processes, as planned.</summary>
 internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
 {
-    private readonly Dictionary<int, Flaw> _vain = [];
+    private readonly Dictionary<int, Mistake> _vain = [];
     private readonly bool _isKnown = !canBeKilled && plan.Script is
     {
         CrashAfter: null, CrashMidFrameAfter: null, CrashBeforeTcpOk: false,
@@ -30,7 +30,7 @@ internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
         + FileValues.ToText(plan.StartAt.Nanoseconds);
 
     /// <summary>Why the fault at this place of the list can do nothing; null if it can.</summary>
-    public Flaw? WhyNot(int item) => _vain.TryGetValue(item, out var flaw) ? flaw : null;
+    public Mistake? WhyNot(int item) => _vain.TryGetValue(item, out var mistake) ? mistake : null;
 
     /// <summary>The next fault about it, in the order of their times.</summary>
     public void Happen(int item, FaultPlan fault)
@@ -48,7 +48,7 @@ internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
         }
         if (_isKnown && (fault.At < _upFrom || fault.At >= _downFrom))
         {
-            _vain[item] = new Flaw("", $"it finds nobody: {_why}");
+            _vain[item] = new Mistake("", $"it finds nobody: {_why}");
             return;
         }
         switch (fault.Kind)
@@ -79,11 +79,11 @@ internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
     {
         if (plan.Script == Misbehaviour.None)
         {
-            _vain[item] = new Flaw("", $"'{plan.Name}' has no script");
+            _vain[item] = new Mistake("", $"'{plan.Name}' has no script");
         }
         else if (on == _isScripted)
         {
-            _vain[item] = new Flaw("on",
+            _vain[item] = new Mistake("on",
                 $"'{plan.Name}' {(on ? "does" : "does not do")} so already");
         }
         _isScripted = on;

@@ -22,14 +22,14 @@ internal static class FaultCheck
     private static readonly Duration RetriesTake = Duration.FromSeconds(7);
 
     /// <summary>The first fault that is wrong; null if none is.</summary>
-    public static Flaw? Find(Scenario scenario)
+    public static Mistake? Find(Scenario scenario)
     {
         var ids = new HashSet<int>();
         for (var i = 0; i < scenario.Faults.Length; i++)
         {
             var id = scenario.Faults[i].Id;
             if (id < 0 || !ids.Add(id))
-                return new Flaw($"faults[{i}].id", $"another fault has the id {id}");
+                return new Mistake($"faults[{i}].id", $"another fault has the id {id}");
         }
         return FindVain(scenario) is [var (item, why), ..]
             ? why with { Path = $"faults[{item}]{(why.Path.Length > 0 ? "." : "")}{why.Path}" }
@@ -42,7 +42,7 @@ internal static class FaultCheck
         // Leaving one out may show another one to be vain.
         while (FindVain(scenario) is { Count: > 0 } vain)
         {
-            var items = vain.Select(flaw => flaw.Item).ToHashSet();
+            var items = vain.Select(mistake => mistake.Item).ToHashSet();
             scenario = scenario with
             {
                 Faults = [.. scenario.Faults.Where((_, i) => !items.Contains(i))],
@@ -52,9 +52,9 @@ internal static class FaultCheck
     }
 
     /// <summary>All that can do nothing, in the order of their times.</summary>
-    private static List<(int Item, Flaw Why)> FindVain(Scenario scenario)
+    private static List<(int Item, Mistake Why)> FindVain(Scenario scenario)
     {
-        var vain = new List<(int, Flaw)>();
+        var vain = new List<(int, Mistake)>();
         var lives = Lives(scenario);
         var alike = new Dictionary<(FaultKind, int), List<(int Item, FaultPlan Fault)>>();
         foreach (var (item, fault) in InOrder(scenario))
@@ -72,31 +72,31 @@ internal static class FaultCheck
     private static IEnumerable<(int Item, FaultPlan Fault)> InOrder(Scenario scenario) =>
         scenario.Faults.Select((fault, item) => (item, fault)).OrderBy(each => each.fault.At);
 
-    private static Flaw? WhyNot(Scenario scenario, int item, Dictionary<int, BackendLife> lives,
+    private static Mistake? WhyNot(Scenario scenario, int item, Dictionary<int, BackendLife> lives,
         List<(int Item, FaultPlan Fault)> before)
     {
         var fault = scenario.Faults[item];
         var shape = FaultFields.ShapeOf(fault.Kind);
         if (fault.At >= scenario.HealAt)
-            return new Flaw("at", $"the fault begins at {Time(fault.At)}, and chaos ends at "
+            return new Mistake("at", $"the fault begins at {Time(fault.At)}, and chaos ends at "
                 + $"healAt, {Time(scenario.HealAt)}");
         if (fault.At >= scenario.End + ScenarioCheck.StopTakes)
-            return new Flaw("at", $"the fault begins at {Time(fault.At)}, and the run ends at "
+            return new Mistake("at", $"the fault begins at {Time(fault.At)}, and the run ends at "
                 + Time(scenario.End));
         if (shape.Lasts == Lasting.Always && fault.For <= Duration.Zero)
-            return new Flaw("for", "must be above 0s: the fault lasts no time");
+            return new Mistake("for", "must be above 0s: the fault lasts no time");
         if (shape.Lasts == Lasting.Never && fault.For != Duration.Zero)
-            return new Flaw("for", "must be left out: the fault is over at once");
+            return new Mistake("for", "must be left out: the fault is over at once");
         if (shape.Amount.IsEmpty && fault.Amount != 0)
-            return new Flaw("", "the fault has no amount");
+            return new Mistake("", "the fault has no amount");
         if (IsWeak(fault))
-            return new Flaw(shape.Amount[0].Name, "must be above 0: the fault does nothing");
+            return new Mistake(shape.Amount[0].Name, "must be above 0: the fault does nothing");
         if (shape.IsAboutBackend != fault.Target >= 0)
-            return new Flaw(FaultFields.TargetName, "is not one that the fault is about");
+            return new Mistake(FaultFields.TargetName, "is not one that the fault is about");
         return (shape.IsAboutBackend
                 ? lives.TryGetValue(fault.Target, out var life)
                     ? life.WhyNot(item)
-                    : new Flaw(FaultFields.TargetName, $"there is no backend {fault.Target}")
+                    : new Mistake(FaultFields.TargetName, $"there is no backend {fault.Target}")
                 : Unused(scenario, fault))
             ?? Covered(fault, before);
     }
@@ -107,27 +107,27 @@ internal static class FaultCheck
         or FaultKind.StreamShort or FaultKind.StreamWouldBlock or FaultKind.StreamReset;
 
     /// <summary>Whether what the fault is about is there at all.</summary>
-    private static Flaw? Unused(Scenario scenario, FaultPlan fault) => fault.Kind switch
+    private static Mistake? Unused(Scenario scenario, FaultPlan fault) => fault.Kind switch
     {
         FaultKind.UdpLoss or FaultKind.UdpDuplicate or FaultKind.UdpReorder
             when !scenario.UdpClients.Any(client => Sends(client, fault)) =>
-            new Flaw("", "no UDP client sends anything while the fault lasts"),
+            new Mistake("", "no UDP client sends anything while the fault lasts"),
         FaultKind.UdpSendFails or FaultKind.UdpSendBlocked or FaultKind.UdpReceiveFails
             when scenario.UdpClients.All(client => client.Queries.IsEmpty) =>
-            new Flaw("", "no UDP client asks anything"),
+            new Mistake("", "no UDP client asks anything"),
         // Whatever the balancer sends answers a datagram that came before.
         FaultKind.UdpSendBlocked when !scenario.UdpClients.Any(
             client => client.Queries.Any(query => query.At <= EndOf(fault))) =>
-            new Flaw("", "no UDP client asks anything before the fault ends"),
+            new Mistake("", "no UDP client asks anything before the fault ends"),
         FaultKind.KernelAccept when !scenario.TcpClients.Any(client => client.At <= EndOf(fault)) =>
-            new Flaw("", "no TCP client connects before the fault ends"),
+            new Mistake("", "no TCP client connects before the fault ends"),
         FaultKind.KernelSocket or FaultKind.StreamWouldBlock or FaultKind.StreamReset
-            when scenario.Backends.IsEmpty => new Flaw("", "there is no backend"),
+            when scenario.Backends.IsEmpty => new Mistake("", "there is no backend"),
         FaultKind.StreamShort when fault.Amount >= scenario.Kernel.MaxReadBytes
             && fault.Amount >= scenario.Kernel.MaxWriteBytes =>
-            new Flaw("bytes", "maxReadBytes and maxWriteBytes of the kernel are no larger"),
+            new Mistake("bytes", "maxReadBytes and maxWriteBytes of the kernel are no larger"),
         FaultKind.DirectorySilent when !scenario.Kernel.TellsChanges =>
-            new Flaw("", "the kernel's tellsChanges is false already"),
+            new Mistake("", "the kernel's tellsChanges is false already"),
         _ => null,
     };
 
@@ -136,7 +136,7 @@ internal static class FaultCheck
             && query.At + (client.Retries ? RetriesTake : Duration.Zero) >= fault.At);
 
     /// <summary>Whether a fault before this one does the same for as long.</summary>
-    private static Flaw? Covered(FaultPlan fault, List<(int Item, FaultPlan Fault)> before)
+    private static Mistake? Covered(FaultPlan fault, List<(int Item, FaultPlan Fault)> before)
     {
         // Pauses and stalls add up, entries have names of their own, and each start is another.
         var lasts = FaultFields.ShapeOf(fault.Kind).Lasts == Lasting.Always
@@ -147,13 +147,13 @@ internal static class FaultCheck
         {
             var (item, other) = before[i];
             if (other == fault with { Id = other.Id })
-                return new Flaw("", $"is the same as faults[{item}]");
+                return new Mistake("", $"is the same as faults[{item}]");
             if (!isLatest || EndOf(other) <= fault.At)
                 continue;
             // Of those that last, the one that began last holds.
             isLatest = false;
             if (lasts && other.Amount == fault.Amount && EndOf(other) >= EndOf(fault))
-                return new Flaw("", $"faults[{item}] is the same and lasts longer");
+                return new Mistake("", $"faults[{item}] is the same and lasts longer");
         }
         return null;
     }

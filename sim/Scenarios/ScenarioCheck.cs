@@ -12,10 +12,10 @@ using Balancer.Core;
 
 namespace Simulation.Scenarios;
 
-/// <summary>What is wrong with a scenario.</summary>
+/// <summary>What is wrong with a scenario, so that it is not run.</summary>
 /// <param name="Path">The field, such as faults[0].at.</param>
 /// <param name="What">What is wrong with it.</param>
-internal readonly record struct Flaw(string Path, string What);
+internal readonly record struct Mistake(string Path, string What);
 
 /// <summary>Finds what is wrong with a scenario.</summary>
 internal static class ScenarioCheck
@@ -23,31 +23,31 @@ internal static class ScenarioCheck
     /// <summary>A stop has ended by then.</summary>
     public static readonly Duration StopTakes = Duration.FromSeconds(10L);
 
-    /// <summary>The first flaw; null if there is none.</summary>
-    public static Flaw? Find(Scenario scenario) => FindOutside(scenario)
+    /// <summary>The first mistake; null if there is none.</summary>
+    public static Mistake? Find(Scenario scenario) => FindOutside(scenario)
         ?? FindKernel(scenario.Kernel)
         ?? (FindBackend(scenario.Backends) is var (item, field, what)
-            ? new Flaw($"backends[{item}].{field}", what) : default(Flaw?))
+            ? new Mistake($"backends[{item}].{field}", what) : default(Mistake?))
         ?? FindClient(scenario)
         ?? FaultCheck.Find(scenario);
 
-    private static Flaw? FindOutside(Scenario scenario)
+    private static Mistake? FindOutside(Scenario scenario)
     {
         if (scenario.End <= Instant.Zero)
-            return new Flaw("end", "must be above 0s");
+            return new Mistake("end", "must be above 0s");
         if (scenario.HealAt < Instant.Zero)
-            return new Flaw("healAt", "must be 0s or more");
+            return new Mistake("healAt", "must be 0s or more");
         return scenario.StopAgain < Duration.Zero
-            ? new Flaw("stopAgain", "must be 0s or more")
+            ? new Mistake("stopAgain", "must be 0s or more")
             : null;
     }
 
-    private static Flaw? FindKernel(KernelPlan kernel)
+    private static Mistake? FindKernel(KernelPlan kernel)
     {
         if (kernel.TcpIdle <= Duration.Zero)
-            return new Flaw("kernel.tcpIdle", "must be above 0s");
+            return new Mistake("kernel.tcpIdle", "must be above 0s");
         return kernel.TcpLifetime <= Duration.Zero
-            ? new Flaw("kernel.tcpLifetime", "must be above 0s")
+            ? new Mistake("kernel.tcpLifetime", "must be above 0s")
             : null;
     }
 
@@ -71,19 +71,19 @@ internal static class ScenarioCheck
         return null;
     }
 
-    private static Flaw? FindClient(Scenario scenario)
+    private static Mistake? FindClient(Scenario scenario)
     {
         var ids = new HashSet<int>();
         for (var i = 0; i < scenario.UdpClients.Length; i++)
         {
             var client = scenario.UdpClients[i];
             if (client.Id < 0 || !ids.Add(client.Id))
-                return new Flaw($"udpClients[{i}].id", $"another client has the id {client.Id}");
+                return new Mistake($"udpClients[{i}].id", $"another client has the id {client.Id}");
             for (var n = 1; n < client.Queries.Length; n++)
             {
                 if (client.Queries[n].At < client.Queries[n - 1].At)
                 {
-                    return new Flaw($"udpClients[{i}].queries[{n}].at",
+                    return new Mistake($"udpClients[{i}].queries[{n}].at",
                         "must not be before the query that it follows");
                 }
             }
@@ -92,10 +92,10 @@ internal static class ScenarioCheck
         {
             var client = scenario.TcpClients[i];
             if (client.Id < 0 || !ids.Add(client.Id))
-                return new Flaw($"tcpClients[{i}].id", $"another client has the id {client.Id}");
+                return new Mistake($"tcpClients[{i}].id", $"another client has the id {client.Id}");
             if (client.At >= scenario.End + StopTakes)
             {
-                return new Flaw($"tcpClients[{i}].at", "the client connects at "
+                return new Mistake($"tcpClients[{i}].at", "the client connects at "
                     + $"{FileValues.ToText(client.At.Nanoseconds)}, and the run ends at "
                     + FileValues.ToText(scenario.End.Nanoseconds));
             }

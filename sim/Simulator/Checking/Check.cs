@@ -1,7 +1,7 @@
 // Owns the shape of one check: an id, and what it does with what it is told. A check is told three
 // kinds of things: the run itself (as an observer), where the core does not do as the reference
-// model says (a finding, which a check claims or leaves to others), and the end of each turn, when
-// the core may be looked at.
+// model says (a kind of violation, which a check claims or leaves to others), and the end of each
+// turn, when the core may be looked at.
 //
 // What always holds: a check changes nothing but itself; the first thing it says is the only one
 // that counts; its evidence is one line.
@@ -27,8 +27,8 @@ internal abstract class Check(string id)
     /// <summary>What it found first, or null.</summary>
     public Violation? Violation { get; private set; }
 
-    /// <summary>Whether a finding of this kind breaks its claim.</summary>
-    public virtual bool Claims(Finding finding) => false;
+    /// <summary>Whether a violation of this kind breaks its claim.</summary>
+    public virtual bool Claims(ViolationKind kind) => false;
 
     public virtual void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events) { }
 

@@ -49,7 +49,7 @@ public sealed class CheckSet : RunObserver
     {
         _scenario = scenario;
         _checks = [.. checks];
-        _model = new ReferenceModel(scenario, OnFinding);
+        _model = new ReferenceModel(scenario, OnDifference);
         foreach (var check in _checks)
             check.Model = _model;
     }
@@ -274,11 +274,11 @@ public sealed class CheckSet : RunObserver
         new S17NothingLost(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
-    private void OnFinding(Finding finding, string evidence, int backend, int client)
+    private void OnDifference(ViolationKind kind, string evidence, int backend, int client)
     {
         foreach (var check in _checks)
         {
-            if (check.Claims(finding))
+            if (check.Claims(kind))
                 check.Fail(evidence, backend, client);
         }
     }

@@ -18,7 +18,7 @@ internal sealed class L3Connections() : Check("L3")
     private Instant _next;
     private bool _wasLate;
 
-    public override bool Claims(Finding finding) => finding is Finding.HopelessConnection;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.HopelessConnection;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {

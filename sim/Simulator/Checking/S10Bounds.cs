@@ -17,8 +17,9 @@ namespace Simulation.Checking;
 
 internal sealed class S10Bounds() : Check("S10")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Leak or Finding.Unbounded
-        or Finding.Repeated;
+    public override bool Claims(ViolationKind kind) =>
+        kind is ViolationKind.Leak or ViolationKind.Unbounded
+        or ViolationKind.Repeated;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {

@@ -14,7 +14,7 @@ namespace Simulation.Checking;
 
 internal sealed class S11Attribution() : Check("S11")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Unfounded;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.Unfounded;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

@@ -23,7 +23,7 @@ internal sealed class S12Accounting() : Check("S12")
     private readonly LogSums _sums = new();
     private bool _hasForgotten;
 
-    public override bool Claims(Finding finding) => finding is Finding.Untrue;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.Untrue;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {

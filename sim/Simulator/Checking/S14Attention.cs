@@ -24,7 +24,7 @@ internal sealed class S14Attention() : Check("S14")
     private int _turnsUnread;
     private Instant _workSince = Instant.Never;
 
-    public override bool Claims(Finding finding) => finding is Finding.Unwatched;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.Unwatched;
 
     /// <summary>
     /// Two failures in a row are a condition, and a third call within the rest a spin.

@@ -17,8 +17,8 @@ internal sealed class S1Conservation() : Check("S1")
 {
     private const long TurnsBetweenCounts = 64;
 
-    public override bool Claims(Finding finding) =>
-        finding is Finding.QueryAltered or Finding.ReplyLost;
+    public override bool Claims(ViolationKind kind) =>
+        kind is ViolationKind.QueryAltered or ViolationKind.ReplyLost;
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {

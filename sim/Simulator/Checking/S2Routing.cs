@@ -11,6 +11,6 @@ namespace Simulation.Checking;
 
 internal sealed class S2Routing() : Check("S2")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Misrouted
-        or Finding.OutlivedItsEnd or Finding.PrimaryChanged;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.Misrouted
+        or ViolationKind.OutlivedItsEnd or ViolationKind.PrimaryChanged;
 }

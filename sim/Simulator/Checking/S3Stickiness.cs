@@ -14,8 +14,8 @@ namespace Simulation.Checking;
 
 internal sealed class S3Stickiness() : Check("S3")
 {
-    public override bool Claims(Finding finding) => finding is Finding.PrimaryChanged
-        or Finding.RemoteForgotten or Finding.WronglyMoved or Finding.WronglyGone;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.PrimaryChanged
+        or ViolationKind.RemoteForgotten or ViolationKind.WronglyMoved or ViolationKind.WronglyGone;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

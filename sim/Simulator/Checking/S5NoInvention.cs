@@ -10,5 +10,5 @@ namespace Simulation.Checking;
 
 internal sealed class S5NoInvention() : Check("S5")
 {
-    public override bool Claims(Finding finding) => finding is Finding.ReplyInvented;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.ReplyInvented;
 }

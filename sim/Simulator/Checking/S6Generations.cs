@@ -15,8 +15,8 @@ internal sealed class S6Generations() : Check("S6")
 {
     private long _replies;
 
-    public override bool Claims(Finding finding) =>
-        finding is Finding.OutlivedItsError or Finding.OtherGeneration;
+    public override bool Claims(ViolationKind kind) =>
+        kind is ViolationKind.OutlivedItsError or ViolationKind.OtherGeneration;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

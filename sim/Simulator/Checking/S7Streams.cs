@@ -12,5 +12,5 @@ namespace Simulation.Checking;
 
 internal sealed class S7Streams() : Check("S7")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Relay;
+    public override bool Claims(ViolationKind kind) => kind is ViolationKind.Relay;
 }

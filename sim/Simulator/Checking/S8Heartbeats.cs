@@ -23,7 +23,8 @@ namespace Simulation.Checking;
 
 internal sealed class S8Heartbeats() : Check("S8")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Heartbeat or Finding.Probe;
+    public override bool Claims(ViolationKind kind) =>
+        kind is ViolationKind.Heartbeat or ViolationKind.Probe;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

@@ -16,7 +16,8 @@ namespace Simulation.Checking;
 
 internal sealed class S9BackOff() : Check("S9")
 {
-    public override bool Claims(Finding finding) => finding is Finding.Reconnect or Finding.Scan;
+    public override bool Claims(ViolationKind kind) =>
+        kind is ViolationKind.Reconnect or ViolationKind.Scan;
 
     public override void OnLogged(Instant now, ILogEvent logged)
     {

@@ -86,7 +86,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
             TryDecide();
             ReportUntold();
         }
-        model.Report(Finding.RemoteForgotten, $"{evicted} was evicted, and nobody new has come");
+        model.Report(ViolationKind.RemoteForgotten,
+            $"{evicted} was evicted, and nobody new has come");
     }
 
     /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
@@ -109,7 +110,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
     {
         while (_untold.TryDequeue(out var binding))
         {
-            model.Report(Finding.Misrouted, $"{binding.Remote} should have been bound to"
+            model.Report(ViolationKind.Misrouted, $"{binding.Remote} should have been bound to"
                 + $" {Describe(binding)}, and was not", binding.Backend);
         }
     }
@@ -141,7 +142,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
             && primary.Id != logged.Backend.Value;
         var should = due is { } binding
             ? $"it should be {binding.Remote} to {Describe(binding)}" : "nobody needs a backend";
-        model.Report(hadPrimary && !logged.IsBackup ? Finding.PrimaryChanged : Finding.Misrouted,
+        model.Report(hadPrimary && !logged.IsBackup ? ViolationKind.PrimaryChanged
+                : ViolationKind.Misrouted,
             $"{logged.Remote} was bound to backend {logged.Backend}"
             + $"{(logged.IsBackup ? " as backup" : "")}; {should}"
             + (hadPrimary ? $"; its primary is {primary}, {primary!.Stage}" : ""),

@@ -207,7 +207,7 @@ internal sealed class ConnectionModel
     {
         if (_ending is not { } connection || logged.Client != connection.From)
         {
-            _model.Report(Finding.Untrue,
+            _model.Report(ViolationKind.Untrue,
                 $"the connection of {logged.Client} was called closed, and was not");
             return;
         }
@@ -215,13 +215,14 @@ internal sealed class ConnectionModel
         if (logged.Id != connection.Id || logged.BytesFromClient != connection.FromClient
             || logged.BytesFromBackend != connection.FromBackend)
         {
-            _model.Report(Finding.Untrue, $"the log has {logged}; it should be {connection.Id} with"
+            _model.Report(ViolationKind.Untrue,
+                $"the log has {logged}; it should be {connection.Id} with"
                 + $" {connection.FromClient} and {connection.FromBackend} bytes",
                 connection.Backend);
         }
         if (WhyNot(connection, logged.How) is { } reason)
         {
-            _model.Life.ReportUnlessStopped(Finding.Untrue,
+            _model.Life.ReportUnlessStopped(ViolationKind.Untrue,
                 $"the connection of {connection.From} ended as {logged.How}: {reason}",
                 connection.Backend);
         }
@@ -251,7 +252,8 @@ internal sealed class ConnectionModel
         foreach (var connection in _refusedAtOnce)
         {
             if (!connection.IsClosed)
-                _model.Report(Finding.Leak, $"the connection of {connection.From} is still open"
+                _model.Report(ViolationKind.Leak,
+                    $"the connection of {connection.From} is still open"
                     + $" at the turn's end; it should be closed: {connection.MustEnd}");
         }
         _refusedAtOnce.Clear();
@@ -343,7 +345,7 @@ internal sealed class ConnectionModel
         var most = Math.Max(connection.ToBackend.Count, connection.ToClient.Count);
         if (most > SpecifiedLimits.RelayQueueBytes)
         {
-            _model.Report(Finding.Unbounded, $"{most} bytes wait in the connection of"
+            _model.Report(ViolationKind.Unbounded, $"{most} bytes wait in the connection of"
                 + $" {connection.From}; at most {SpecifiedLimits.RelayQueueBytes} may",
                 connection.Backend);
         }
@@ -398,7 +400,7 @@ internal sealed class ConnectionModel
         var set = _model.Sockets.InterestOf(stream);
         if (set == should)
             return;
-        _model.Report(Finding.Unwatched, $"the connection of {connection.From}, with"
+        _model.Report(ViolationKind.Unwatched, $"the connection of {connection.From}, with"
             + $" {connection.ToBackend.Count} bytes for the backend and"
             + $" {connection.ToClient.Count} for the client, is woken by its {side} for {set}; it"
             + $" should be {should}", connection.Backend);
@@ -482,5 +484,5 @@ internal sealed class ConnectionModel
         + " not reset");
 
     public void ReportRelay(ExpectedConnection connection, string what) => _model.Report(
-        Finding.Relay, $"the connection of {connection.From}: {what}", connection.Backend);
+        ViolationKind.Relay, $"the connection of {connection.From}: {what}", connection.Backend);
 }

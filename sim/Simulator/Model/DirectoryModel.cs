@@ -86,7 +86,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
     {
         if (model.Policy.AtPath(path) is { } known)
             return known;
-        model.Report(Finding.Misrouted,
+        model.Report(ViolationKind.Misrouted,
             $"{Encoding.UTF8.GetString(path)} was connected to, and no scan has seen it");
         return null;
     }
@@ -99,7 +99,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
     {
         if (Named(name) is not { OwesLook: true } backend)
         {
-            model.Report(Finding.Untrue, $"{Encoding.UTF8.GetString(name)} was looked up, and no"
+            model.Report(ViolationKind.Untrue,
+                $"{Encoding.UTF8.GetString(name)} was looked up, and no"
                 + " session to it has just ended");
             return;
         }
@@ -115,7 +116,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             TakeSeenTwice(listedTwice);
         if (_found.Count == 0 || PathOf(_found[0].Name) != logged.Path)
         {
-            model.Report(Finding.Untrue, $"{logged.Path} was logged as discovered; it should be"
+            model.Report(ViolationKind.Untrue,
+                $"{logged.Path} was logged as discovered; it should be"
                 + $" {(_found.Count == 0 ? "nothing" : PathOf(_found[0].Name))}");
             return;
         }
@@ -130,13 +132,14 @@ internal sealed class DirectoryModel(ReferenceModel model)
             TakeSeenTwice(listedTwice);
         if (_toForget.Count > 0 && !model.Life.HasStopped)
         {
-            model.Report(Finding.Unbounded, $"{_toForget[0]} is removed since"
+            model.Report(ViolationKind.Unbounded, $"{_toForget[0]} is removed since"
                 + $" {_toForget[0].RemovedAt} and is not forgotten at {model.Now}", _toForget[0]);
         }
         _toForget.Clear();
         if (OpenScan != 0 || _found.Count == 0 || model.Life.HasStopped)
             return;
-        model.Report(Finding.Reconnect, $"{PathOf(_found[0].Name)} was found by a scan, and was not"
+        model.Report(ViolationKind.Reconnect,
+            $"{PathOf(_found[0].Name)} was found by a scan, and was not"
             + " taken up in the turn in which that ended");
         _found.Clear();
     }
@@ -149,7 +152,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             && model.Policy.Backends.Count >= SpecifiedLimits.MostBackends;
         if (!IsLongGone(backend) && !(makesRoom && IsFree(backend)))
         {
-            model.Report(Finding.WronglyGone, $"{backend} was forgotten while {backend.Stage}"
+            model.Report(ViolationKind.WronglyGone, $"{backend} was forgotten while {backend.Stage}"
                 + (backend.Stage == Stage.Removed ? $" since {backend.RemovedAt}" : "")
                 + $", primary of {backend.Remotes} remotes and backup of {backend.Backups}",
                 backend);
@@ -248,7 +251,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         }
         if (id != toldId)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"{text} was given the id {toldId}; it should be {id}");
             id = toldId;
         }

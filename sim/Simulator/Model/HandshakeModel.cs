@@ -47,7 +47,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         _connectTo = null;
         if (!connection.BackendStream.IsNone)
         {
-            model.Report(Finding.Leak, $"the connection of {connection.From} is tried on another"
+            model.Report(ViolationKind.Leak,
+                $"the connection of {connection.From} is tried on another"
                 + $" backend, and its stream to {connection.Backend} is open", backend);
         }
         connections.Touch(connection);
@@ -95,7 +96,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         if (_connecting is not { } connection || connection.From != logged.Client
             || (_connectTo?.Id ?? 0) != logged.Backend.Value)
         {
-            model.Report(Finding.Untrue, $"the connection of {logged.Client} was logged as going to"
+            model.Report(ViolationKind.Untrue,
+                $"the connection of {logged.Client} was logged as going to"
                 + $" backend {logged.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
@@ -103,7 +105,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             connection.Id = new ConnectionId(++_lastId);
         if (connection.Id != logged.Id)
         {
-            model.Report(Finding.Untrue, $"the connection of {logged.Client} is called {logged.Id};"
+            model.Report(ViolationKind.Untrue,
+                $"the connection of {logged.Client} is called {logged.Id};"
                 + $" it should be {connection.Id}");
         }
     }
@@ -115,7 +118,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             return;
         if (_connectTo != null)
         {
-            model.Report(Finding.Misrouted, $"the connection of {connection.From} was closed;"
+            model.Report(ViolationKind.Misrouted, $"the connection of {connection.From} was closed;"
                 + $" it should have gone to {_connectTo}", _connectTo);
         }
         _connecting = null;
@@ -125,7 +128,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     public void OnTurnEnded()
     {
         if (_connecting is { IsClosed: false } waiting && _connectTo is { } due)
-            model.Report(Finding.Misrouted,
+            model.Report(ViolationKind.Misrouted,
                 $"the connection of {waiting.From} went nowhere; it should go to {due}", due);
         _connecting = null;
     }
@@ -270,8 +273,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             + $" {backend?.ToString() ?? "an unknown path"} ({backend?.Stage}); it should"
             + (_connectTo == null ? " be closed" : $" go to {_connectTo}");
         if (backend is { HasPath: false } or { Stage: Stage.Draining })
-            model.Report(Finding.HopelessConnection, evidence, backend);
-        model.Report(Finding.Misrouted, evidence, backend);
+            model.Report(ViolationKind.HopelessConnection, evidence, backend);
+        model.Report(ViolationKind.Misrouted, evidence, backend);
     }
 
     private static void AppendHandshake(ExpectedConnection connection)

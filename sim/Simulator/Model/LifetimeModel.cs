@@ -1,9 +1,9 @@
 // Owns the beginning and the end of the balancer's life: that both are told, once and truly, and
-// which findings the end excuses.
+// which violations the end excuses.
 //
 // In the turn in which a stop is completed the core closes what it has, without a cause of its own;
-// but which turn that is, is known only when it is over. So what such a closing would be a finding
-// of is held back until then, and until then no longer.
+// but which turn that is, is known only when it is over. So what would be a violation but for that
+// is kept until then, and no longer.
 //
 // What always holds: what was found before the turn that completes the stop is reported.
 
@@ -72,13 +72,13 @@ internal sealed class LifetimeModel(ReferenceModel model)
         _closesAll = true;
     }
 
-    /// <summary>A finding, unless this turn turns out to complete a stop.</summary>
-    public void ReportUnlessStopped(Finding finding, string evidence, ExpectedBackend? backend)
+    /// <summary>A violation, unless this turn turns out to complete a stop.</summary>
+    public void ReportUnlessStopped(ViolationKind kind, string evidence, ExpectedBackend? backend)
     {
         if (IsStopping)
-            _deferred.Add(() => model.Report(finding, evidence, backend));
+            _deferred.Add(() => model.Report(kind, evidence, backend));
         else
-            model.Report(finding, evidence, backend);
+            model.Report(kind, evidence, backend);
     }
 
     public void OnLogged(ILogEvent logged)
@@ -105,7 +105,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
             _deferred.ForEach(report => report());
         _deferred.Clear();
         if (!_startTold)
-            model.Report(Finding.Untrue, "the log does not have of the start");
+            model.Report(ViolationKind.Untrue, "the log does not have of the start");
     }
 
     private void OnStarted(LogEvent.Started logged)
@@ -113,7 +113,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
         var listen = model.Scenario.Kernel.Listen;
         if (_startTold || logged.Listen.Address != listen)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"a start on {logged.Listen} was logged; it should be logged once, on {listen}");
         }
         _startTold = true;
@@ -124,7 +124,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
         IsStopping = true;
         if (logged.OpenConnections != model.Connections.Open.Count)
         {
-            model.Report(Finding.Untrue, $"the stop was logged with {logged.OpenConnections}"
+            model.Report(ViolationKind.Untrue, $"the stop was logged with {logged.OpenConnections}"
                 + $" connections; it should be {model.Connections.Open.Count}");
         }
     }

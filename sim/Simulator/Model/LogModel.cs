@@ -29,7 +29,7 @@ internal sealed class LogModel(ReferenceModel model)
             return;
         if (!_owed.Remove(LineOf(logged)))
         {
-            model.Report(Finding.Untrue, $"the log has {logged}; it should be"
+            model.Report(ViolationKind.Untrue, $"the log has {logged}; it should be"
                 + $" {(_owed.Count == 0 ? "nothing" : _owed[0].ToString())}");
         }
     }
@@ -38,7 +38,7 @@ internal sealed class LogModel(ReferenceModel model)
     {
         if (_owed.Count > 0 && !model.Life.HasStopped)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"the log does not have {_owed[0]}");
         }
         _owed.Clear();

@@ -100,7 +100,8 @@ internal sealed class OwnAnswerModel(ReferenceModel model)
     {
         if (_owed.Count == 0)
             return;
-        model.Report(Finding.ReplyLost, $"{_owed.Count} queries have no answer that the balancer"
+        model.Report(ViolationKind.ReplyLost,
+            $"{_owed.Count} queries have no answer that the balancer"
             + $" owes by itself, the first of {_owed.Peek().To}"
             + $" (code {_owed.Peek().Answer[3]})");
         _owed.Clear();

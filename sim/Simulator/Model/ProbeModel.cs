@@ -125,13 +125,14 @@ internal sealed class ProbeModel(ReferenceModel model)
     {
         if (model.Policy.WithId(line.Id.Value)?.Session is not { } session)
         {
-            model.Report(Finding.Probe, $"backend {line.Id} has no session and was sent a probe");
+            model.Report(ViolationKind.Probe,
+                $"backend {line.Id} has no session and was sent a probe");
             return;
         }
         model.Deadlines.ServeUntil(() => session.Probes.OwesLine);
         if (!session.Probes.OwesLine || session.Probes.Out != line.DnsId)
         {
-            model.Report(Finding.Probe, $"{session.Backend} was sent probe {line.DnsId} at"
+            model.Report(ViolationKind.Probe, $"{session.Backend} was sent probe {line.DnsId} at"
                 + $" {model.Now}; due {session.Probes.DueAt}, out"
                 + $" {session.Probes.Out?.ToString() ?? "none"}", session.Backend);
         }
@@ -155,7 +156,7 @@ internal sealed class ProbeModel(ReferenceModel model)
         {
             if (backend.Session is { Probes.OwesLine: true, Evidence: null })
             {
-                model.Report(Finding.Probe, $"{backend} was sent no probe at {model.Now}",
+                model.Report(ViolationKind.Probe, $"{backend} was sent no probe at {model.Now}",
                     backend);
             }
         }

@@ -1,11 +1,11 @@
 // Owns what should happen in a run, rebuilt from the system calls that were seen: every byte read
 // and written, every connect, close and scan, and the clock of turns. From these it follows, with a
-// policy model, what the core should do; where what it does differs, that is a finding. What each
+// policy model, what the core should do; where what it does differs, that is a violation. What each
 // kind of thing comes to has a model of its own; here is the clock, and which model hears of what.
 //
 // Which line of the core's log is used, and for what, is LoggedEvents'.
 //
-// What always holds: the model changes nothing it looks at; after a finding it goes on as well as
+// What always holds: the model changes nothing it looks at; after a violation it goes on as well as
 // it can, because the check that is asked for may be another.
 
 using System;
@@ -17,7 +17,8 @@ using Simulation.Scenarios;
 namespace Simulation.Model;
 
 /// <summary>Told when model and core differ: what, a line of evidence, backend, client.</summary>
-internal delegate void FindingHandler(Finding finding, string evidence, int backend, int client);
+internal delegate void ViolationHandler(
+    ViolationKind kind, string evidence, int backend, int client);
 
 /// <summary>What should happen in one run.</summary>
 internal sealed class ReferenceModel
@@ -28,7 +29,7 @@ internal sealed class ReferenceModel
     /// </summary>
     private const int OwnTimers = 10;
 
-    private readonly FindingHandler _report;
+    private readonly ViolationHandler _report;
     private readonly SessionModel _sessions;
     private readonly RemoteModel _remotes;
     private readonly LoggedEvents _logged;
@@ -39,7 +40,7 @@ internal sealed class ReferenceModel
     private long _datagramsQueued;
     private long _datagramsDropped;
 
-    public ReferenceModel(Scenario scenario, FindingHandler report)
+    public ReferenceModel(Scenario scenario, ViolationHandler report)
     {
         _report = report;
         Scenario = scenario;
@@ -189,8 +190,8 @@ internal sealed class ReferenceModel
     public bool IsWokenEarly { get; private set; }
 
     public void Report(
-        Finding finding, string evidence, ExpectedBackend? backend = null, int client = -1) =>
-        _report(finding, evidence, backend?.PlanId ?? -1, client);
+        ViolationKind kind, string evidence, ExpectedBackend? backend = null, int client = -1) =>
+        _report(kind, evidence, backend?.PlanId ?? -1, client);
 
     /// <summary>
     /// Replies still owed by sessions that were closed in this turn without cause.

@@ -1,10 +1,10 @@
 // Owns the freedoms of the policy: whom an expiry pass has reached, whom a rebalance takes, whom a
 // full table forgets. The core tells each, one by one; the model takes it over if it is allowed,
-// and otherwise that is a finding. What the core does and does not tell shows when the two are
+// and otherwise that is a violation. What the core does and does not tell shows when the two are
 // compared, remote by remote (S4, S12).
 //
 // What always holds: a remote leaves the model for a reason that the description gives, or a
-// finding was reported.
+// violation was reported.
 
 using Balancer.Core;
 using Simulation.Kernel;
@@ -43,7 +43,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         if (named == null || fullest == null || named.Remotes != fullest.Remotes
             || logged.Spread != spread || logged.ToMove != owed || owed <= 0)
         {
-            model.Report(Finding.WronglyMoved, owed <= 0
+            model.Report(ViolationKind.WronglyMoved, owed <= 0
                 ? $"it takes {logged.ToMove} remotes of backend {logged.Fullest}; none is due,"
                     + $" a spread of {spread} is no more than {healthy} healthy backends"
                 : $"a rebalance takes {logged.ToMove} remotes of backend"
@@ -64,7 +64,7 @@ internal sealed class RemoteModel(ReferenceModel model)
             || remote.Primary is not { } primary || primary != _fullest || _mayMove == 0
             || primary.Id != logged.From.Value)
         {
-            model.Report(Finding.WronglyMoved,
+            model.Report(ViolationKind.WronglyMoved,
                 $"{logged.Remote} was taken from backend {logged.From};"
                 + $" a rebalance may take {_mayMove} of {_fullest?.ToString() ?? "nobody"}",
                 _fullest);
@@ -84,13 +84,14 @@ internal sealed class RemoteModel(ReferenceModel model)
         _expired++;
         if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was forgotten; nobody knew it");
+            model.Report(ViolationKind.RemoteForgotten,
+                $"{logged.Remote} was forgotten; nobody knew it");
             return;
         }
         var silence = model.Now - remote.LastSeen;
         if (silence < SpecifiedLimits.RemoteExpiry)
         {
-            model.Report(Finding.RemoteForgotten,
+            model.Report(ViolationKind.RemoteForgotten,
                 $"{logged.Remote} was forgotten after a silence of"
                 + $" {silence}; it should be kept for {SpecifiedLimits.RemoteExpiry}",
                 remote.Primary);
@@ -103,7 +104,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     {
         if (logged.Count != _expired || _expired == 0)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"a pass logged {logged.Count} remotes that expired; it should"
                 + $" be {_expired}");
         }
@@ -116,19 +117,22 @@ internal sealed class RemoteModel(ReferenceModel model)
         model.Counters.Add(Counter.RemotesEvicted);
         if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was evicted; nobody knew it");
+            model.Report(ViolationKind.RemoteForgotten,
+                $"{logged.Remote} was evicted; nobody knew it");
             return;
         }
         var bound = model.Scenario.Kernel.MaxRemotes;
         if (model.Policy.Remotes.Count < bound)
         {
-            model.Report(Finding.RemoteForgotten, $"{logged.Remote} was evicted from a table of"
+            model.Report(ViolationKind.RemoteForgotten,
+                $"{logged.Remote} was evicted from a table of"
                 + $" {model.Policy.Remotes.Count} remotes; it has room for {bound}",
                 remote.Primary);
         }
         else if (!IsOldOfSome(remote))
         {
-            model.Report(Finding.RemoteForgotten, $"{logged.Remote}, heard from {remote.LastSeen},"
+            model.Report(ViolationKind.RemoteForgotten,
+                $"{logged.Remote}, heard from {remote.LastSeen},"
                 + " was evicted; it cannot be the longest unheard of"
                 + $" {SpecifiedLimits.EvictionSample}",
                 remote.Primary);
@@ -175,7 +179,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         if (_beganInTurn && _mayMove > 0 && _movedInTurn < SpecifiedLimits.RemotesOfASlice
             && _fullest is { Remotes: > 0 } && !model.Life.HasStopped)
         {
-            model.Report(Finding.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
+            model.Report(ViolationKind.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
                 + $" {_fullest} in its first turn; {_mayMove} are still to be moved", _fullest);
         }
         _beganInTurn = false;
@@ -216,7 +220,8 @@ internal sealed class RemoteModel(ReferenceModel model)
             var silence = model.Now - remote.LastSeen;
             if (silence > longest)
             {
-                model.Report(Finding.Unbounded, $"{remote.Address} is remembered after a silence of"
+                model.Report(ViolationKind.Unbounded,
+                    $"{remote.Address} is remembered after a silence of"
                     + $" {silence}; it should be forgotten after {SpecifiedLimits.RemoteExpiry} and"
                     + $" {SpecifiedLimits.ExpiryInterval} at most", remote.Primary);
                 return;

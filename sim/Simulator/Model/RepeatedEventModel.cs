@@ -127,25 +127,27 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
         {
-            model.Life.ReportUnlessStopped(Finding.Repeated, $"{kind} was logged at {gate.LastLine}"
+            model.Life.ReportUnlessStopped(ViolationKind.Repeated,
+                $"{kind} was logged at {gate.LastLine}"
                 + $" and again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
                 backend: null);
         }
         if (gate.Unlogged == 0)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"{kind} was logged{(which == 0 ? "" : $" of {which}")}, and"
                 + " nothing of the kind happened");
         }
         else if (gate.Unlogged != suppressed + 1)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"{kind} was logged with {suppressed} suppressed; it should be"
                 + $" {gate.Unlogged - 1}");
         }
         else if (gate.Last is { } last && !last.Equals(logged))
         {
-            model.Report(Finding.Untrue, $"of {kind} was logged: {Difference.Of(logged, last)}");
+            model.Report(ViolationKind.Untrue,
+                $"of {kind} was logged: {Difference.Of(logged, last)}");
         }
         gate.Unlogged = 0;
         gate.LastLine = model.Now;
@@ -165,7 +167,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             if (gate.Unlogged > 0 && MayPass(gate)
                 && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
             {
-                model.Report(Finding.Untrue, $"the log does not have {kind}"
+                model.Report(ViolationKind.Untrue, $"the log does not have {kind}"
                     + $"{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times, at"
                     + $" {model.Now}; its last line was at {gate.LastLine}");
             }
@@ -178,7 +180,8 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         {
             if (gate.Unlogged > 0)
             {
-                model.Report(Finding.Untrue, $"the balancer has stopped, and the log does not have"
+                model.Report(ViolationKind.Untrue,
+                    $"the balancer has stopped, and the log does not have"
                     + $" {kind}{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times");
             }
         }

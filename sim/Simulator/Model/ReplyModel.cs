@@ -63,7 +63,8 @@ internal sealed class ReplyModel(ReferenceModel model)
     {
         if (++_sessionReads <= SpecifiedLimits.SessionReadsOfATurn || model.Life.IsStopping)
             return;
-        model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was read"
+        model.Report(ViolationKind.Unbounded,
+            $"session {session.Stream} of {session.Backend} was read"
             + $" when {_sessionReads - 1} reads of sessions had been made in one turn",
             session.Backend);
     }
@@ -186,7 +187,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         model.OwnAnswers.OnTurnEnded();
         if (_owed.Count == 0)
             return;
-        model.Report(Finding.ReplyLost,
+        model.Report(ViolationKind.ReplyLost,
             $"{_owed.Count} replies were decoded and neither sent nor refused by the kernel, the"
             + $" first to {_owed.Peek().To}");
         _owed.Clear();
@@ -211,7 +212,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         && header.Peer == owed.To && header.Local == owed.From && header.Length == owed.Length;
 
     private void Invented(in DatagramHeader header, string expected) =>
-        model.Report(Finding.ReplyInvented,
+        model.Report(ViolationKind.ReplyInvented,
             $"a datagram of {header.Length} bytes left for {header.Peer} from {header.Local};"
             + $" {expected}");
 

@@ -283,7 +283,7 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         foreach (var lost in _lost.Concat(_waiting).Where(lost => !lost.IsOfStop))
         {
-            model.Report(Finding.Untrue, "the log does not have what became of"
+            model.Report(ViolationKind.Untrue, "the log does not have what became of"
                 + $" {lost.Queries.Count + lost.Waiting.Count} queries of backend {lost.Id}");
         }
         LoseAll();

@@ -52,16 +52,17 @@ internal sealed class ScanModel(ReferenceModel model)
         if (isAgain)
         {
             if (_isWaiting)
-                model.Report(Finding.Scan, "the directory was asked again before it answered");
+                model.Report(ViolationKind.Scan,
+                    "the directory was asked again before it answered");
             _isOwed = false;
         }
         else if (_isOpen)
         {
-            model.Report(Finding.Scan, $"a scan was opened at {model.Now} while one is open");
+            model.Report(ViolationKind.Scan, $"a scan was opened at {model.Now} while one is open");
         }
         else if (!_wasAsked && (model.Now < _due || model.Now > _due + model.Lateness))
         {
-            model.Report(Finding.Scan, $"a scan was opened at {model.Now}; due {_due}");
+            model.Report(ViolationKind.Scan, $"a scan was opened at {model.Now}; due {_due}");
         }
         var isWaiting = result.Status == IoStatus.WouldBlock;
         if (!isAgain)
@@ -88,7 +89,7 @@ internal sealed class ScanModel(ReferenceModel model)
     public void OnWaits()
     {
         if (_isWaiting)
-            model.Report(Finding.Scan, "the directory was asked again before it answered");
+            model.Report(ViolationKind.Scan, "the directory was asked again before it answered");
         _isWaiting = true;
         _isToldLate = false;
         _waitsSince = model.Now;
@@ -114,7 +115,7 @@ internal sealed class ScanModel(ReferenceModel model)
             || logged.Since != model.Now - _waitsSince
             || logged.Since < SpecifiedLimits.DirectoryPatience)
         {
-            model.Report(Finding.Untrue, $"the log has {logged}; the directory"
+            model.Report(ViolationKind.Untrue, $"the log has {logged}; the directory"
                 + (_isWaiting ? $" was asked at {_waitsSince}" : " has answered"));
         }
         _isToldLate = true;
@@ -135,17 +136,18 @@ internal sealed class ScanModel(ReferenceModel model)
     {
         _lastTurnAt = model.Now;
         if (_isOwed && !model.Life.HasStopped)
-            model.Report(Finding.Scan, "the directory answered, and the scan does not go on");
+            model.Report(ViolationKind.Scan, "the directory answered, and the scan does not go on");
         if (_isWaiting && !_isToldLate && !model.Life.HasStopped
             && timers <= SpecifiedLimits.TimersOfATurn
             && model.Now >= _waitsSince + SpecifiedLimits.DirectoryPatience)
         {
-            model.Report(Finding.Untrue, $"the directory has not answered since {_waitsSince}, and"
+            model.Report(ViolationKind.Untrue,
+                $"the directory has not answered since {_waitsSince}, and"
                 + $" the log does not say so at {model.Now}");
         }
         if (model.Life.HasStopped || _isOpen || timers > SpecifiedLimits.TimersOfATurn)
             return;
         if (_wasAsked || model.Now >= _due)
-            model.Report(Finding.Scan, $"no scan was opened at {model.Now}; due {_due}");
+            model.Report(ViolationKind.Scan, $"no scan was opened at {model.Now}; due {_due}");
     }
 }

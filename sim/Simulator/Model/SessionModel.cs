@@ -82,17 +82,18 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         if (backend.Session is { } live)
         {
-            model.Report(Finding.Reconnect,
+            model.Report(ViolationKind.Reconnect,
                 $"{backend} was connected to while its session {live.Stream} lives", backend);
         }
         else if (!backend.IsConnectDue && model.Now < backend.ReconnectAt)
         {
-            model.Report(Finding.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
+            model.Report(ViolationKind.Reconnect, $"{backend}, {backend.Stage}, was connected to at"
                 + $" {model.Now}; due {backend.ReconnectAt}", backend);
         }
         else if (!backend.IsConnectDue && model.Now > backend.ReconnectAt + model.Lateness)
         {
-            model.Report(Finding.Reconnect, $"{backend} was connected to late, at {model.Now};"
+            model.Report(ViolationKind.Reconnect,
+                $"{backend} was connected to late, at {model.Now};"
                 + $" due {backend.ReconnectAt}", backend);
         }
     }
@@ -259,7 +260,7 @@ internal sealed class SessionModel(ReferenceModel model)
         model.Resends.OnSessionOver(session);
         if (isCut && session.IsRetired)
         {
-            model.Life.ReportUnlessStopped(Finding.Unfounded,
+            model.Life.ReportUnlessStopped(ViolationKind.Unfounded,
                 $"the session to {backend}'s socket that was replaced at"
                 + $" {session.RetiredAt} was ended at {model.Now} without a cause;"
                 + $" {awaited} replies are waited for", backend);
@@ -306,20 +307,22 @@ internal sealed class SessionModel(ReferenceModel model)
         var backend = model.Policy.WithId(id.Value);
         if (backend?.Session is not { } session || !session.HasHello)
         {
-            model.Report(Finding.Heartbeat, $"backend {id} has no session that said hello, and was"
+            model.Report(ViolationKind.Heartbeat,
+                $"backend {id} has no session that said hello, and was"
                 + " sent a heartbeat", backend);
             return;
         }
         if (session.HasHeartbeatOut)
         {
-            model.Report(Finding.Heartbeat,
+            model.Report(ViolationKind.Heartbeat,
                 $"{backend} was sent a heartbeat while one of {session.HeartbeatAt} is out",
                 backend);
         }
         else if ((model.Now < session.NextHeartbeatAt
             || model.Now > session.NextHeartbeatAt + model.Lateness) && !IsAsked(session))
         {
-            model.Report(Finding.Heartbeat, $"{backend} was sent a heartbeat at {model.Now}; due"
+            model.Report(ViolationKind.Heartbeat,
+                $"{backend} was sent a heartbeat at {model.Now}; due"
                 + $" {session.NextHeartbeatAt}", backend);
         }
         session.OwesQuestion = false;
@@ -426,7 +429,8 @@ internal sealed class SessionModel(ReferenceModel model)
                 CheckInterest(session);
             if (session.OwesQuestion && session.Evidence == null)
             {
-                model.Report(Finding.Heartbeat, $"{backend} was sent no heartbeat at {model.Now};"
+                model.Report(ViolationKind.Heartbeat,
+                    $"{backend} was sent no heartbeat at {model.Now};"
                     + $" it is silent since {session.Silence.Since}", backend);
             }
         }
@@ -438,7 +442,8 @@ internal sealed class SessionModel(ReferenceModel model)
             if (session.IsOverdue(due, model.Now, model.Standstill)
                 && model.Now > session.JudgedAt(due, model.Standstill) + model.Lateness)
             {
-                model.Report(Finding.Unbounded, $"session {session.Stream} of {session.Backend} was"
+                model.Report(ViolationKind.Unbounded,
+                    $"session {session.Stream} of {session.Backend} was"
                     + $" replaced at {session.RetiredAt} and is open at {model.Now}",
                     session.Backend);
             }
@@ -459,14 +464,16 @@ internal sealed class SessionModel(ReferenceModel model)
         var set = model.Sockets.InterestOf(session.Stream);
         if (set == should || session.IsLost)
             return;
-        model.Report(Finding.Unwatched, $"session {session.Stream} of {session.Backend}, for which"
+        model.Report(ViolationKind.Unwatched,
+            $"session {session.Stream} of {session.Backend}, for which"
             + $" {session.Owed.Count} bytes wait, is woken for {set}; it should be {should}",
             session.Backend);
     }
 
     private void ReportOutlived(ExpectedSession session, Evidence evidence, string how)
     {
-        model.Report(evidence.IsOfProtocol ? Finding.OutlivedItsError : Finding.OutlivedItsEnd,
+        model.Report(evidence.IsOfProtocol ? ViolationKind.OutlivedItsError
+                : ViolationKind.OutlivedItsEnd,
             $"session {session.Stream} of {session.Backend} {how} after {evidence}",
             session.Backend);
     }
@@ -531,13 +538,13 @@ internal sealed class SessionModel(ReferenceModel model)
         var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
         var isFirst = session.Owed.Bytes.StartsWith(Hello);
         if (isFirst || session.RestOfFrame > 0 || type == SeenFrame.ClientHello)
-            model.Report(Finding.OtherGeneration, evidence, backend);
+            model.Report(ViolationKind.OtherGeneration, evidence, backend);
         else if (type == SeenFrame.ClientHeartbeat || owed == "CLIENT_HEARTBEAT")
-            model.Report(Finding.Heartbeat, evidence, backend);
+            model.Report(ViolationKind.Heartbeat, evidence, backend);
         else if (type == SeenFrame.InboundUdp && seen == owed)
-            model.Report(Finding.QueryAltered, evidence, backend);
+            model.Report(ViolationKind.QueryAltered, evidence, backend);
         else
-            model.Report(Finding.Misrouted, evidence, backend);
+            model.Report(ViolationKind.Misrouted, evidence, backend);
     }
 
     private static string Describe(ReadOnlySpan<byte> frame)

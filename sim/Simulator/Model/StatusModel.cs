@@ -78,7 +78,8 @@ internal sealed class StatusModel(ReferenceModel model)
         {
             return;
         }
-        model.Report(Finding.Untrue, $"the status has {logged.Backends} backends, {logged.Healthy}"
+        model.Report(ViolationKind.Untrue,
+            $"the status has {logged.Backends} backends, {logged.Healthy}"
             + $" healthy, {logged.Remotes} remotes, {logged.Connections} connections at"
             + $" {logged.Now}; it"
             + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {model.Now}");
@@ -92,7 +93,8 @@ internal sealed class StatusModel(ReferenceModel model)
         if (logged[Counter.QueriesReceived] != queries
             || logged[Counter.RepliesReceived] != replies)
         {
-            model.Report(Finding.Untrue, $"the status has {logged[Counter.QueriesReceived]} queries"
+            model.Report(ViolationKind.Untrue,
+                $"the status has {logged[Counter.QueriesReceived]} queries"
                 + $" received, and {queries} forwarded or dropped;"
                 + $" {logged[Counter.RepliesReceived]} replies received, and {replies} sent or"
                 + " dropped");
@@ -104,14 +106,15 @@ internal sealed class StatusModel(ReferenceModel model)
         var backends = model.Policy.Backends;
         if (_nextBackend >= _backends)
         {
-            model.Report(Finding.Untrue, $"the status has {logged.Backend}; all had been logged");
+            model.Report(ViolationKind.Untrue,
+                $"the status has {logged.Backend}; all had been logged");
             return;
         }
         var backend = backends[_nextBackend++];
         var should = Snapshots.Of(backend, logged.Backend, model.Scenario.Kernel.Probe);
         if (logged.Backend != should)
         {
-            model.Report(Finding.Untrue, $"of {backend} the status has:"
+            model.Report(ViolationKind.Untrue, $"of {backend} the status has:"
                 + $" {Difference.Of(logged.Backend, should)}", backend);
         }
     }
@@ -121,23 +124,25 @@ internal sealed class StatusModel(ReferenceModel model)
         model.Resends.Finish();
         if (_isOver)
         {
-            model.Report(Finding.Untrue, $"the status has {logged.Remote.Address} at {model.Now};"
+            model.Report(ViolationKind.Untrue,
+                $"the status has {logged.Remote.Address} at {model.Now};"
                 + " nobody asked, or the report was over");
             return;
         }
         if (!_told.Add(logged.Remote.Address) || ++_lines > MostRemotes)
         {
-            model.Report(Finding.Untrue, $"the status has {logged.Remote.Address} twice, or as"
+            model.Report(ViolationKind.Untrue,
+                $"the status has {logged.Remote.Address} twice, or as"
                 + $" number {_lines}");
         }
         else if (!model.Policy.Remotes.TryGetValue(logged.Remote.Address, out var remote))
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"the status has {logged.Remote.Address}; it should be nobody");
         }
         else if (logged.Remote != Snapshots.Of(remote))
         {
-            model.Report(Finding.Untrue, $"of {logged.Remote.Address} the status has:"
+            model.Report(ViolationKind.Untrue, $"of {logged.Remote.Address} the status has:"
                 + $" {Difference.Of(logged.Remote, Snapshots.Of(remote))}");
         }
     }
@@ -149,7 +154,8 @@ internal sealed class StatusModel(ReferenceModel model)
     {
         _isOver |= _told.Count >= model.Policy.Remotes.Count;
         if (_isOwed || _nextBackend < _backends)
-            model.Report(Finding.Untrue, "a status was asked for, and not all of it was logged");
+            model.Report(ViolationKind.Untrue,
+                "a status was asked for, and not all of it was logged");
         _isOwed = false;
         if (_begunIn + TurnsOfAReport == model.Turn)
             CheckRemotes(core);
@@ -163,7 +169,7 @@ internal sealed class StatusModel(ReferenceModel model)
         var least = System.Math.Min(MostRemotes, System.Math.Min(_remotes, core.RemoteCount));
         if (_lines < least && Gone == _goneBefore)
         {
-            model.Report(Finding.Untrue, $"a status has {_lines} remotes; it should be"
+            model.Report(ViolationKind.Untrue, $"a status has {_lines} remotes; it should be"
                 + $" {least}");
         }
     }

@@ -93,17 +93,19 @@ internal sealed class StuckModel(ReferenceModel model)
         var should = new LogEvent.BackendStuck(backend.Name, stuck.Queued, stuck.Unlogged - 1);
         if (!MayLog(stuck))
         {
-            model.Report(Finding.Repeated, $"{backend} was logged as stuck at {stuck.LastLine} and"
+            model.Report(ViolationKind.Repeated,
+                $"{backend} was logged as stuck at {stuck.LastLine} and"
                 + $" again at {model.Now}; once in {SpecifiedLimits.RepeatedLine} it may be",
                 backend);
         }
         else if (stuck.Unlogged == 0 || stuck.DrainedAt != null)
         {
-            model.Report(Finding.Untrue, $"{backend} was logged as stuck, and is not", backend);
+            model.Report(ViolationKind.Untrue,
+                $"{backend} was logged as stuck, and is not", backend);
         }
         else if (logged != should)
         {
-            model.Report(Finding.Untrue,
+            model.Report(ViolationKind.Untrue,
                 $"of {backend} was logged: {Difference.Of(logged, should)}", backend);
         }
         stuck.Unlogged = 0;
@@ -132,7 +134,8 @@ internal sealed class StuckModel(ReferenceModel model)
         {
             if (backend.Stuck.Unlogged > 0 && MayLog(backend.Stuck))
             {
-                model.Report(Finding.Untrue, $"the log does not have that {backend} is stuck or no"
+                model.Report(ViolationKind.Untrue,
+                    $"the log does not have that {backend} is stuck or no"
                     + $" longer is, with {backend.Stuck.Unlogged} queries not logged", backend);
             }
         }

@@ -101,7 +101,8 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     {
         if (!IsUsedUp || model.Life.IsStopping)
             return;
-        model.Report(Finding.Unbounded, $"the connection of {connection.From} had its turn when"
+        model.Report(ViolationKind.Unbounded,
+            $"the connection of {connection.From} had its turn when"
             + $" {_visitsOfTurn} visits had read {model.RelayedInTurn} bytes in one turn of the"
             + " loop", connection.Backend);
     }
@@ -117,7 +118,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         {
             if (other == address || turns.Waiting == 0 || turns.Since >= lastVisit)
                 continue;
-            model.Report(Finding.Unwatched, $"{address} had a connection's turn twice while"
+            model.Report(ViolationKind.Unwatched, $"{address} had a connection's turn twice while"
                 + $" {turns.Waiting} connections of {other} waited for one");
             return;
         }

@@ -201,10 +201,10 @@ internal sealed class FaultInjector
                 Faults.EarlyWakeUps += Times(fault);
                 break;
             case FaultKind.StreamWouldBlock:
-                Faults.NextWrite(IoStatus.WouldBlock, Times(fault));
+                Faults.Next(SimCall.Write, IoStatus.WouldBlock, Times(fault));
                 break;
             case FaultKind.StreamReset:
-                Faults.NextRead(IoStatus.Reset, Times(fault));
+                Faults.Next(SimCall.Read, IoStatus.Reset, Times(fault));
                 break;
             case FaultKind.DirectoryBreaksOff:
                 Faults.FailScanAfter(Times(fault), IoStatus.Other);

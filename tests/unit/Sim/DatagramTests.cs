@@ -5,6 +5,7 @@ using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Sim;

@@ -7,6 +7,7 @@ using System.Text;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Sim;

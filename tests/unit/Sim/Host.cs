@@ -5,6 +5,7 @@ using System;
 using System.Text;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 
 namespace Tests.Unit.Sim;
 

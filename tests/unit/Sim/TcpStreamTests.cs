@@ -4,6 +4,7 @@ using System;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Sim;

@@ -7,6 +7,7 @@ using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Sim;
@@ -187,7 +188,7 @@ public sealed class WaitTests
             var i = random.Next(30);
             Act(random, balancers[i], clients[i]);
             var count = _host.Network.Wait(_host.Kernel.Now, events);
-            Assert.Equal(_host.Kernel.CountReadySockets(), count);
+            Assert.Equal(_host.Kernel.Sockets.CountReady(), count);
         }
     }
 

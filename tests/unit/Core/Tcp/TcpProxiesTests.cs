@@ -5,6 +5,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;

@@ -3,6 +3,7 @@
 
 using Balancer.Core;
 using Simulation.Kernel;
+using Tests.Support;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 

@@ -1,15 +1,15 @@
-// Owns the kinds of difference between what the core did and what it should have done, where the
-// reference model sees it by itself. Which check a kind belongs to is the checks' business.
+// Owns the kinds of violation that the reference model sees by itself, where what the core did
+// differs from what it should have done. Which check claims a kind is the checks' business.
 //
-// What always holds: a finding is about one event; what says more than "it differs" is in the line
-// of evidence that is reported with it.
+// What always holds: a violation is about one event; what says more than "it differs" is in the
+// line of evidence that is reported with it.
 
 namespace Simulation.Model;
 
 /// <summary>
 /// How what the core did can differ from what it should have done, as far as the model sees it.
 /// </summary>
-internal enum Finding
+internal enum ViolationKind
 {
     /// <summary>A datagram left that no reply asked for, or not as the reply said.</summary>
     ReplyInvented,
