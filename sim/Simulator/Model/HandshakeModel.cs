@@ -22,6 +22,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private ExpectedBackend? _connectTo;
     private bool _backendsChanged;
     private long _changedIn;
+    private Instant _changedAt;
     private long _lastId;
 
     /// <summary>A connection was accepted; it is connected to nobody yet.</summary>
@@ -86,7 +87,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     }
 
     /// <summary>A backend is suspect, or is not any more, or has a session, or has none.</summary>
-    public void OnBackendsChanged() => (_backendsChanged, _changedIn) = (true, model.Turn);
+    public void OnBackendsChanged() =>
+        (_backendsChanged, _changedIn, _changedAt) = (true, model.Turn, model.Now);
 
     /// <summary>The core told which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
@@ -191,6 +193,13 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         if (model.Now < connection.RetryBy
             || model.Now >= HandshakeEnd(connection))
             return;
+        // Of several turns at this instant, it may have had its own when nobody was there.
+        if (model.Now == _changedAt)
+        {
+            connection.RetryFrom = connection.RetryBy;
+            connection.RetryBy = model.Now + SpecifiedLimits.LongestFullDelay;
+            return;
+        }
         if (last.Stage == Stage.Healthy
             || model.Policy.IsWorthIt(model.Now, last, needsBetter: false))
         {

@@ -106,6 +106,10 @@ public static class OwedCoverage
         ("script:TcpNoOk", "ConnectionsHandshakeTimedOut"),
         ("script:TcpOkDelay", "ConnectionsHandshakeTimedOut"),
         ("script:CrashBeforeTcpOk", "ConnectionsRetried"),
+
+        // One that takes no connection is left, and one that hangs with a question has it reset.
+        ("script:TcpNoOk", "ConnectionsMoved"), ("script:TcpOkDelay", "ConnectionsMoved"),
+        ("BackendPause", "ConnectionsFailedByBackend"),
     ];
 
     /// <summary>The reactions that are not owed.</summary>
