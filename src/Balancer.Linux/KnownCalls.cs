@@ -67,7 +67,7 @@ internal sealed unsafe class KnownCalls
                     "sockets are told apart by when they were modified: no statx", warnings),
                 WalksCached = Is(
                     LibC.OpenAt2(NoDescriptor, name, &how),
-                    "a socket directory that hangs may be waited for: no openat2 that does not wait",
+                    "a socket directory that hangs may be waited for: no openat2 without a wait",
                     warnings),
             };
         }
@@ -96,7 +96,7 @@ internal sealed unsafe class KnownCalls
         return 0;
     }
 
-    /// <summary>Accepts a connection, non-blocking and close-on-exec; -1 and errno if not.</summary>
+    /// <summary>Accepts a connection, non-blocking and close-on-exec; -1 if not.</summary>
     internal int Accept(int listener, void* address, uint* length)
     {
         if (AcceptsWithFlags)

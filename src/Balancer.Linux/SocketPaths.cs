@@ -3,9 +3,9 @@
 // socket that the last scan saw there takes its place: the reader's thread holds it by an O_PATH
 // descriptor. Either way the connect goes by a name in /proc/self/fd, which leads to it without a
 // walk. What that scan saw and is not held is reached when another has looked at it, which puts it
-// into the cache, and holds it until the next where the file system cannot be walked so; what it did
-// not see is not there. Where no walk may be asked for, what is not held is walked to as long as the
-// reader waits for nothing, and where there is no /proc, always.
+// into the cache, and holds it until the next where the file system cannot be walked so; what it
+// did not see is not there. Where no walk may be asked for, what is not held is walked to as long
+// as the reader waits for nothing, and where there is no /proc, always.
 //
 // Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
 // for with openat2 alone (RESOLVE_CACHED, Linux 5.12). The cache goes first, since it knows of a

@@ -1,7 +1,7 @@
 // Claims that every fault that the core names really happened, to the present generation of that
 // backend: an error, an end, a frame that was read, or a time that has passed; that the end of one
-// whose socket is gone is a stop and not a fault; that a connect for which the balancer itself lacks
-// something is neither; and that no session ends without either being named.
+// whose socket is gone is a stop and not a fault; that a connect for which the balancer itself
+// lacks something is neither; and that no session ends without either being named.
 //
 // It knows by the evidence that the model took from the calls before the core said anything.
 

@@ -1,8 +1,8 @@
 // Claims that the directory is looked at every 5 s, 10 ms after a change that was told, and at once
 // when the operator asks; that a backend is connected to at once when a scan discovers it, sees it
-// again or restarted, 100 ms after a connect that failed for want of something of the balancer's own,
-// and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time; and never while it is
-// removed.
+// again or restarted, 100 ms after a connect that failed for want of something of the balancer's
+// own, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time; and never while
+// it is removed.
 //
 // It knows by the scans and connects that were seen, and by its own reckoning of each back-off,
 // with which the delay that the log names must agree.

@@ -53,7 +53,7 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "accept", ExactSpelling = true)]
     internal static extern int Accept(int fd, void* address, uint* length);
 
-    /// <summary>fcntl with a number, or none; it is variadic, which makes no difference to one.</summary>
+    /// <summary>fcntl with a number, or none; that it is variadic makes no difference.</summary>
     [DllImport(Library, EntryPoint = "fcntl", ExactSpelling = true)]
     internal static extern int FCntl(int fd, int command, int value);
 

@@ -67,6 +67,28 @@ public sealed class HungDirectoryTests : IDisposable
         Assert.Equal(0, balancer.Stop());
     }
 
+    /// <summary>
+    /// With so few descriptors no socket is held, and the reader waits for nothing yet.
+    /// </summary>
+    [FactNeedingHungMount]
+    public void BackendIsLostWhereItsSocketIsNotHeld_NothingWaitsForTheDirectory()
+    {
+        using var backend = new RawBackend(Path.Combine(_good, "5301"));
+        Switch("good");
+        using var balancer = BalancerProcess.Start(_current,
+            by: ["bash", "-c", "ulimit -n 70; exec \"$@\"", "bash"]);
+        var session = backend.Accept();
+        Switch("hung");
+        session.Dispose();
+
+        balancer.WaitFor(Log.ConnectWithoutResources);
+        balancer.Status();
+        _mount!.Fail();
+        Switch("good");
+        backend.Accept().Dispose();
+        Assert.Equal(0, balancer.Stop());
+    }
+
     [FactNeedingHungMount]
     public void LinkLeadsToADeadServer_EveryOtherEntryIsFoundAndMissed()
     {

@@ -34,6 +34,8 @@ public static class Log
     public static readonly LogKind AcceptFailed = new("accept_failed");
     public static readonly LogKind Unreadable = new("directory_unreadable");
     public static readonly LogKind StartupWarning = new("startup_warning");
+    public static readonly LogKind DescriptorLimit = new("descriptor_limit");
+    public static readonly LogKind ConnectWithoutResources = new("connect_without_resources");
     public static readonly LogKind Readable = new("directory_readable");
     public static readonly LogKind NotAnswering = new("directory_not_answering");
     public static readonly LogKind Answering = new("directory_answering");

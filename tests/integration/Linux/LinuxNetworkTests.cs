@@ -243,8 +243,7 @@ public sealed class LinuxNetworkTests : IDisposable
             $"replies are sent one by one: no sendmmsg: {why}",
             $"accepting a connection takes three calls: no accept4: {why}",
             $"sockets are told apart by when they were modified: no statx: {why}",
-            "a socket directory that hangs may be waited for: no openat2 that does not wait:"
-                + $" {why}",
+            $"a socket directory that hangs may be waited for: no openat2 without a wait: {why}",
             $"changes in the socket directory are noticed only by the periodic scan: {why}",
         ]);
 
