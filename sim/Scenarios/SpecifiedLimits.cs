@@ -256,7 +256,7 @@ public static class SpecifiedLimits
     public const int FirstMessageBytes = 512;
 
     /// <summary>How long what follows a message waits for its answer.</summary>
-    public static readonly Duration PipelineDelay = Milliseconds(100);
+    public static readonly Duration PipelineDelay = Milliseconds(20);
 
     /// <summary>First messages of TCP clients that are remembered.</summary>
     public const int FirstMessages = 1024;

@@ -460,7 +460,7 @@ public static class Limits
     /// known one by one. Ours: a backend answers within a few ms, and a client that does not wait
     /// for answers is held up no longer.
     /// </summary>
-    public static readonly Duration PipelineDelay = Duration.FromMilliseconds(100);
+    public static readonly Duration PipelineDelay = Duration.FromMilliseconds(20);
 
     /// <summary>
     /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a

@@ -161,7 +161,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             else if (backendsChanged && connection.ShouldLeave
                 // The better one may be who has refused it since.
                 && connection.RefusedIn < _changedIn
-                && model.Policy.IsWorthIt(model.Now, connection.Backend!, needsBetter: true))
+                && model.Policy.IsWorthIt(model.Now, connection.Backend!, needsBetter: true,
+                    connection.Asked))
             {
                 connections.ReportRelay(connection,
                     $"it still waits for {connection.Backend}, which is suspect"
@@ -340,7 +341,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             connections.ReportRelay(connection,
                 $"it no longer waits for {last}, and nothing is wrong with it");
         model.Counters.Add(Counter.ConnectionsMoved);
-        _connectTo = model.Policy.NextBetter(model.Now, last);
+        _connectTo = model.Policy.NextBetter(model.Now, last, connection.Asked);
     }
 
     /// <summary>

@@ -152,9 +152,12 @@ internal sealed class PolicyModel(bool probes)
         Instant now, ExpectedBackend full, IReadOnlySet<ExpectedBackend>? asked = null) =>
         IsWorthIt(now, full, needsBetter: false, asked) ? NextInTurn(now, full, asked) : null;
 
-    /// <summary>Who is asked instead of a backend; only somebody who is better.</summary>
-    public ExpectedBackend? NextBetter(Instant now, ExpectedBackend than) =>
-        IsWorthIt(now, than, needsBetter: true) ? NextInTurn(now, than) : null;
+    /// <summary>
+    /// Who is asked instead of a backend; only somebody who is better, and none of these.
+    /// </summary>
+    public ExpectedBackend? NextBetter(
+        Instant now, ExpectedBackend than, IReadOnlySet<ExpectedBackend> asked) =>
+        IsWorthIt(now, than, needsBetter: true, asked) ? NextInTurn(now, than, asked) : null;
 
     /// <summary>
     /// Whether a backend has owed an answer for a while, so that it may turn out to hang.

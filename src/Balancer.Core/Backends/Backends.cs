@@ -275,12 +275,14 @@ internal sealed class Backends
             : null;
     }
 
-    /// <summary>As NextInTurn, but one that is better than this one.</summary>
-    public Backend? NextBetter(Instant now, Backend than)
+    /// <summary>
+    /// As NextInTurn, but one that is better than this one, and none of those that were asked.
+    /// </summary>
+    public Backend? NextBetter(Instant now, Backend than, List<Backend> asked)
     {
-        var best = BestRank(now, except: than);
+        var best = BestRank(now, except: than, asked);
         return than.State != BackendState.Healthy || best < RankOf(now, than)
-            ? TakeTurn(now, best, except: than)
+            ? TakeTurn(now, best, except: than, asked)
             : null;
     }
 

@@ -140,7 +140,8 @@ internal sealed class Remotes
     /// The backend for a connection that should not wait for this one any longer, or null: there is
     /// none that is better.
     /// </summary>
-    public Backend? ChooseBetter(Instant now, Backend than) => _backends.NextBetter(now, than);
+    public Backend? ChooseBetter(Instant now, Backend than, List<Backend> asked) =>
+        _backends.NextBetter(now, than, asked);
 
     /// <summary>
     /// The backend for a query that may not be sent to a third: as ChooseForResend, but not one

@@ -97,11 +97,12 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     }
 
     /// <summary>
-    /// Waits no longer for its backend, which may never answer, if there is a better one.
+    /// Waits no longer for its backend, which may never answer, if there is a better one. One that
+    /// has refused it is not asked again because of this: it may do so at once, for ever.
     /// </summary>
     public void LeaveForBetter(Instant now)
     {
-        if (set.ChooseBetter(now, Backend!) is { } better)
+        if (set.ChooseBetter(now, Backend!, _asked) is { } better)
             Leave(now, better);
     }
 

@@ -204,8 +204,11 @@ internal sealed class TcpProxies
     public Backend? ChooseBeside(Instant now, Backend full, List<Backend>? asked = null) =>
         _remotes.ChooseBeside(now, full, asked);
 
-    /// <summary>The backend to try instead of one that is waited for, or null.</summary>
-    public Backend? ChooseBetter(Instant now, Backend than) => _remotes.ChooseBetter(now, than);
+    /// <summary>
+    /// The backend to try instead of one that is waited for, and that was not asked, or null.
+    /// </summary>
+    public Backend? ChooseBetter(Instant now, Backend than, List<Backend> asked) =>
+        _remotes.ChooseBetter(now, than, asked);
 
     /// <summary>The backend to try after those that did not take a connection, or null.</summary>
     public Backend? ChooseAgain(Instant now, List<Backend> asked) =>
