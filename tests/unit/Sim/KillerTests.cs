@@ -67,7 +67,7 @@ public sealed class KillerTests
     [Fact]
     public void KillerBehindAnotherQuestion_IsRefusedLikeAnyOther()
     {
-        var scenario = World(overUdp: false, overTcp: true);
+        var scenario = World(overUdp: false, overTcp: true, delayMs: 10);
         scenario = scenario with
         {
             TcpClients = [.. scenario.TcpClients.Select(client => client with { Queries = 2 })],
@@ -90,7 +90,8 @@ public sealed class KillerTests
     private static bool IsKiller(byte[] query) =>
         query.AsSpan().IndexOf("killer"u8) > 0;
 
-    private static Scenario World(bool overUdp, bool overTcp, bool hangs = false) => new()
+    private static Scenario World(
+        bool overUdp, bool overTcp, bool hangs = false, int delayMs = 50) => new()
     {
         Seed = 3,
         HealAt = At(215),
@@ -98,7 +99,7 @@ public sealed class KillerTests
         Backends =
         [
             .. Enumerable.Range(0, 4).Select(n => Backend(n, $"{5301 + n}", isCore: true,
-                Misbehaviour.None with { DelayNs = 50_000_000 })),
+                Misbehaviour.None with { DelayNs = delayMs * 1_000_000L })),
         ],
         UdpClients =
         [

@@ -247,7 +247,7 @@ public sealed class FirstMessagesTests : CoreTest
             Ask(1, QueryFor("innocent"));
             var client = Connect(1);
             client.Send([.. Framed(QueryFor("first")), .. Framed(Killer), 0]);
-            Run(0.01);
+            Run(0.005);
             Assert.Equal(Framed(QueryFor("first")), TcpSessions.Last().TcpBytes);
             TcpSessions.Last().Send(Framed(QueryFor("first")));
             Run(0.01);
@@ -302,7 +302,7 @@ public sealed class FirstMessagesTests : CoreTest
 
     /// <summary>Only then it has no name any more, and nobody is refused in its place.</summary>
     [Fact]
-    public void MessageBehindAnUnansweredOne_GoesOnAfterATenthOfASecond()
+    public void MessageBehindAnUnansweredOne_GoesOnAfterTwentyMilliseconds()
     {
         for (var n = 0; n < 2; n++)
         {
@@ -310,7 +310,7 @@ public sealed class FirstMessagesTests : CoreTest
             var client = Connect(1);
             var sent = new byte[][] { Framed(QueryFor("victim")), Framed(Killer), [0, 3] };
             client.Send(sent.SelectMany(bytes => bytes).ToArray());
-            Run(0.099);
+            Run(0.019);
             Assert.Equal(sent[0], TcpSessions.Last().TcpBytes);
             Run(0.002);
             Assert.Equal(sent.SelectMany(bytes => bytes), TcpSessions.Last().TcpBytes);
@@ -325,16 +325,16 @@ public sealed class FirstMessagesTests : CoreTest
 
     /// <summary>However slowly a backend answers, a client is held up for no longer.</summary>
     [Fact]
-    public void ManyMessagesAtOnce_AllGoOnAfterATenthOfASecond()
+    public void ManyMessagesAtOnce_AllGoOnAfterTwentyMilliseconds()
     {
         var client = Connect(1);
         for (var n = 0; n < 10; n++)
             client.Send(Framed(QueryFor($"q{n}")));
-        Run(0.04);
+        Run(0.008);
         TcpSessions.Last().Send(Framed(QueryFor("q0")));
-        Run(0.04);
+        Run(0.008);
         Assert.Equal(2 * Framed(QueryFor("q0")).Length, TcpSessions.Last().TcpBytes.Count);
-        Run(0.021);
+        Run(0.005);
 
         Assert.Equal(10 * Framed(QueryFor("q0")).Length, TcpSessions.Last().TcpBytes.Count);
         for (var n = 1; n < 10; n++)

@@ -290,7 +290,7 @@ public sealed class TcpProxyWaitTests
         s.Settle();
         s.Backend.Hang();
         s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
-        s.Run(0.45);
+        s.Run(0.3);
         Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
         Assert.False(asking.IsReset);
         s.Run(0.1);
@@ -313,7 +313,7 @@ public sealed class TcpProxyWaitTests
         s.Settle();
         s.Backend.Hang();
         s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
-        s.Run(0.45);
+        s.Run(0.3);
         s.Backend.Resume();
         s.Run(0.5);
         s.LastTcp().Send(ProxyScenario.Message(40));

@@ -3,6 +3,7 @@
 
 using System.Linq;
 using Balancer.Core;
+using Tests.Support;
 using Xunit;
 using static Tests.Unit.Sim.Checking.Suspect;
 
