@@ -92,30 +92,30 @@ public sealed class KillerTests
 
     private static Scenario World(
         bool overUdp, bool overTcp, bool hangs = false, int delayMs = 50) => new()
-    {
-        Seed = 3,
-        HealAt = At(215),
-        End = At(230),
-        Backends =
+        {
+            Seed = 3,
+            HealAt = At(215),
+            End = At(230),
+            Backends =
         [
             .. Enumerable.Range(0, 4).Select(n => Backend(n, $"{5301 + n}", isCore: true,
                 Misbehaviour.None with { DelayNs = delayMs * 1_000_000L })),
         ],
-        UdpClients =
+            UdpClients =
         [
             .. Enumerable.Range(0, Hosts).Select(Busy),
             new UdpClientPlan(400, Ipv4.From(10, 3, 0, 1), Retries: false,
                 overUdp ? [.. Times(1.3).Select(at => new QueryPlan(
                     at, 4000, QueryKind.Killer, hangs ? DnsQuestions.FirstHanger : 0))] : []),
         ],
-        TcpClients =
+            TcpClients =
         [
             .. Times(1.7).Where(_ => overTcp).Select((at, n) => new TcpClientPlan(
                 1000 + n, Ipv4.From(10, 5, 0, 1), (ushort)(10_000 + n), at, Queries: 1,
                 ChunkBytes: 65_536, TcpManner.Proper, Duration.Zero,
                 Killer: 1 + (hangs ? DnsQuestions.FirstHanger : 0))),
         ],
-    };
+        };
 
     /// <summary>Fifty queries a second, while the first two backends die.</summary>
     private static UdpClientPlan Busy(int host) => new(
