@@ -279,6 +279,12 @@ internal sealed unsafe class DirectoryReader
         // It may have vanished since the kernel listed it.
         if (errno == Errno.ENOENT)
             return;
+        // It may be listed and not searched: that is about the directory, and all that is in it.
+        if (errno == Errno.EACCES)
+        {
+            Rest = Errno.Result(errno);
+            return;
+        }
         if (errno != 0)
         {
             kind = EntryKind.Unknown;
@@ -334,7 +340,7 @@ internal sealed unsafe class DirectoryReader
         var fd = LibC.OpenAt(_fd, name, C.O_PATH | C.O_CLOEXEC);
         if (fd < 0)
         {
-            // For want of descriptors it is reached by its path.
+            // For want of descriptors it is reached by its path, or after another scan.
             return LibC.Errno == Errno.ENOENT ? Errno.ENOENT : 0;
         }
         FileStatus status;

@@ -48,6 +48,7 @@ public static class Errno
     internal const int ETIMEDOUT = 110;
     internal const int ECONNREFUSED = 111;
     internal const int EHOSTDOWN = 112;
+    internal const int ESTALE = 116;
     internal const int EHOSTUNREACH = 113;
 
     /// <summary>What an errno means to the core, after any call but accept.</summary>
@@ -123,6 +124,7 @@ public static class Errno
         ECONNREFUSED => nameof(ECONNREFUSED),
         EHOSTDOWN => nameof(EHOSTDOWN),
         EHOSTUNREACH => nameof(EHOSTUNREACH),
+        ESTALE => nameof(ESTALE),
         _ => "errno " + errno.ToString(CultureInfo.InvariantCulture),
     };
 }

@@ -1,7 +1,8 @@
-// Owns which of the newer system calls there are. An old kernel answers those that it does not know
-// with ENOSYS, and a sandbox that forbids what it does not know with EPERM: those of old container
-// engines do. So each is made once at the start, on a descriptor that cannot be, and what answers
-// EBADF to that is known. What is not known is done without from then on.
+// Owns which of these newer system calls there are: recvmmsg, sendmmsg, accept4, statx, openat2. An
+// old kernel answers those that it does not know with ENOSYS, and a sandbox that forbids what it
+// does not know with EPERM, as those of old container engines do, or with what its operator chose.
+// So each is made once at the start, on a descriptor that cannot be, and what answers EBADF to that
+// is known. What is not known is done without from then on.
 //
 // Why at the start: later an EPERM may be about what a call was asked for (a firewall, a file's
 // mode), and says nothing of the call.
@@ -117,7 +118,8 @@ internal sealed unsafe class KnownCalls
     private static bool Is(int result, string without, List<string> warnings)
     {
         var errno = result < 0 ? LibC.Errno : 0;
-        if (errno is not Errno.ENOSYS and not Errno.EPERM and not Errno.EACCES and not Errno.EINVAL)
+        // A call that makes a descriptor may look for room first.
+        if (errno is Errno.EBADF or Errno.EMFILE or Errno.ENFILE)
             return true;
         warnings.Add(NetworkSetupException.Explain(without, errno));
         return false;

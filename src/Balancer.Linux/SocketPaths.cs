@@ -2,9 +2,9 @@
 // with what the kernel has in its cache, and if that is not enough, or may not be asked for, the
 // socket that the last scan saw there takes its place: the reader's thread holds it by an O_PATH
 // descriptor. Either way the connect goes by a name in /proc/self/fd, which leads to it without a
-// walk. What that scan saw and is not held is reached when another has looked at it, which puts it
-// into the cache, and holds it until the next where the file system cannot be walked so; what it
-// did not see is not there. Where no walk may be asked for, what is not held is walked to as long
+// walk. What that scan saw and is not held waits for another scan: that one's look puts it into the
+// cache, or, where the file system has no such cache, it is held until a connect has gone through
+// it, one at a time. What the scan did not see is not there. Where no walk may be asked for, what is not held is walked to as long
 // as the reader waits for nothing, and where there is no /proc, always.
 //
 // Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
@@ -27,6 +27,9 @@ namespace Balancer.Linux;
 internal sealed unsafe class SocketPaths
 {
     private const int NoDescriptor = -1;
+
+    /// <summary>How long an extra descriptor is held that no connect goes through.</summary>
+    private const long MostUnusedMs = 1000;
 
     private readonly Lock _lock = new();
     private readonly List<Held> _held = [];
@@ -61,7 +64,7 @@ internal sealed unsafe class SocketPaths
     /// <summary>Connects a socket to what is at a path; 0 or the errno.</summary>
     /// <param name="fd">A socket of AF_UNIX.</param>
     /// <param name="path">1 to Limits.MaxPathBytes bytes, none of them zero.</param>
-    /// <param name="wantsScan">It is EAGAIN, and after another scan the path can be told.</param>
+    /// <param name="wantsScan">It is EAGAIN, and after another scan the path can be reached.</param>
     internal int Connect(int fd, ReadOnlySpan<byte> path, out bool wantsScan)
     {
         wantsScan = false;
@@ -80,13 +83,16 @@ internal sealed unsafe class SocketPaths
         {
             var at = Find(path);
             if (at >= 0 && !IsUnlinked(_held[at].Descriptor))
+            {
+                _held[at].WasUsed = true;
                 return ConnectThrough(fd, _held[at].Descriptor, path);
+            }
             // Another that took its place would be in the cache.
             if (at >= 0 && _calls.WalksCached)
                 return Errno.ENOENT;
-            if (_calls.WalksCached && _seen is not null)
+            if (_calls.WalksCached)
             {
-                if (errno == Errno.EAGAIN && !IsIn(_seen, path))
+                if (errno == Errno.EAGAIN && _seen is not null && !IsIn(_seen, path))
                     return Errno.ENOENT;
                 wantsScan = errno == Errno.EAGAIN;
                 if (wantsScan)
@@ -137,9 +143,14 @@ internal sealed unsafe class SocketPaths
             ? Errno.EAGAIN : Status(C.AT_FDCWD, path, 0, status);
     }
 
-    /// <summary>No path leads to a socket that is held; asks nobody but the kernel.</summary>
+    /// <summary>
+    /// No path leads to a socket that is held; asks nobody but the kernel. Without statx a file
+    /// system's server may be asked, so while the reader waits for that, it is not known.
+    /// </summary>
     private bool IsUnlinked(int descriptor)
     {
+        if (!_calls.TellsBirths && _isReaderAtWork)
+            return false;
         FileStatus status = default;
         return Status(descriptor, ""u8, C.AT_EMPTY_PATH | C.AT_STATX_DONT_SYNC, &status) == 0
             && status.Links == 0;
@@ -167,7 +178,7 @@ internal sealed unsafe class SocketPaths
         }
         // If another has its place, this one goes with the scan, whether that can be held or not.
         var isSame = _held[at].Identity == identity;
-        _held[at].IsSeen = isSame && (!_held[at].IsForOneScan || isWanted);
+        _held[at].IsSeen = isSame && (isWanted || !_held[at].HasServed);
         return !isSame;
     }
 
@@ -213,7 +224,7 @@ internal sealed unsafe class SocketPaths
         var held = new Held(path, identity, descriptor)
         {
             IsSeen = true,
-            IsForOneScan = _held.Count >= _mostHeld && Find(path) < 0,
+            IsExtra = _held.Count >= _mostHeld && Find(path) < 0,
         };
         var old = NoDescriptor;
         lock (_lock)
@@ -238,11 +249,15 @@ internal sealed unsafe class SocketPaths
     {
         lock (_lock)
         {
-            _wanted = null;
+            // While another has the extra place, it is wanted still.
+            if (_wanted is not null && (Find(_wanted) >= 0 || !_seenInScan.Exists(IsTheWanted)))
+                _wanted = null;
             _seen = _seenInScan.Count <= Limits.MaxBackends ? [.. _seenInScan] : null;
         }
         Release(static held => !held.IsSeen);
     }
+
+    private bool IsTheWanted(byte[] path) => path.AsSpan().SequenceEqual(_wanted);
 
     internal void ReleaseAll() => Release(static _ => true);
 
@@ -351,7 +366,18 @@ internal sealed unsafe class SocketPaths
         /// <summary>The present scan has seen it; the thread's alone.</summary>
         public bool IsSeen { get; set; }
 
-        /// <summary>It is one more than may be, and goes with the next scan.</summary>
-        public bool IsForOneScan { get; init; }
+        /// <summary>It is one more than may be, which others wait for.</summary>
+        public bool IsExtra { get; init; }
+
+        /// <summary>A connect went through it.</summary>
+        public bool WasUsed { get; set; }
+
+        /// <summary>
+        /// It is extra, and was used, or was not in time in which a connect is tried again twice.
+        /// </summary>
+        public bool HasServed => IsExtra
+            && (WasUsed || Environment.TickCount64 - _heldAt > MostUnusedMs);
+
+        private readonly long _heldAt = Environment.TickCount64;
     }
 }

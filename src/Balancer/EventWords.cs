@@ -42,8 +42,8 @@ internal static class EventWords
         Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));
         Say((DaemonEvent.StartupWarning e) => new(e.Warning));
         Say((DaemonEvent.DescriptorLimit e) => new(
-            $"{e.Connections} TCP connections at most: the limit of open files is {e.Limit}, and"
-                + $" {e.Reserve} are kept for backends",
+            $"{LogWords.Count(e.Connections, "TCP connection")} at most: the limit of open files"
+                + $" is {e.Limit}, and {e.Reserve} are kept for backends",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));

@@ -161,7 +161,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Where(query => query.Pair is not { IsAnswered: true })
             .Take(SpecifiedLimits.FirstOfAHang)
             .Any(query => _cases.TryGetValue(KeyOf(query.Packet), out var held)
-                && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether);
+                && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether
+                && held.CountedOn != session.Backend.Id);
 
     /// <summary>
     /// A backend is silent for a while: it hangs, perhaps of one of the first that it was sent
@@ -177,7 +178,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
         asks = asks.FindAll(ask => ask.SentAt >= since);
         var isNameless = asks.Exists(ask => ask.Message == null
-            && ask.SentAt < session.Silence.SuspectSince);
+            && ask.SentAt < session.Silence.SilentSince);
         var needed = isNameless ? SpecifiedLimits.SureDeaths : 0;
         var all = session.InFlight.Unanswered(session.Written)
             .Take(SpecifiedLimits.RefusalCases)
@@ -276,7 +277,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             ? sentAt < held.CountedAt || backend.Id == held.CountedOn
             : isAnswered && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
-        if (held.Deaths.Count == 0 && suspectSince != null)
+        if (held.Deaths.Count == 0)
             held.FirstOrder = ++_order;
         var longest = model.Now - sentAt;
         if (isSame)

@@ -88,7 +88,8 @@ internal sealed class QueryModel(ReferenceModel model)
 
         // When all are suspect or stuck, the client's own would come first again.
         ExpectedBackend? NotFirst(ExpectedBackend? chosen) =>
-            chosen == refused ? model.Policy.NextWithRoom() : chosen;
+            chosen == refused || chosen is { IsStuck: true }
+                ? model.Policy.NextWithRoom() : chosen;
     }
 
     /// <summary>

@@ -200,7 +200,8 @@ internal sealed class SuspicionModel(ReferenceModel model)
         else
         {
             silence.WasHung = true;
-            model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
+            if (!session.InFlight.WasJudged)
+                model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
             model.Connections.Handshakes.OnBackendsChanged();
         }
     }
@@ -337,10 +338,15 @@ internal sealed class SuspicionModel(ReferenceModel model)
     {
         var silence = session.Silence;
         silence.SilentSince = model.Now;
-        if (!session.IsRetired && model.Quarantine.HungAnother(session))
-            model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
-        else if (!session.IsRetired)
+        if (!session.IsRetired)
+        {
+            if (!session.InFlight.WasJudged && model.Quarantine.HungAnother(session))
+            {
+                model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
+                model.Connections.Handshakes.OnBackendsChanged();
+            }
             LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
+        }
         model.Resends.OnSuspected(session);
         model.Connections.Handshakes.OnBackendsChanged();
     }

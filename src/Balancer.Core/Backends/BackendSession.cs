@@ -486,10 +486,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;
-        if (_quarantine.MayHaveHungAnother(now, InFlight))
+        if (!InFlight.WasJudged && _quarantine.MayHaveHungAnother(now, _backend.Id, InFlight))
             _reports.OnHang(now, _suspectedAt, _backend);
-        else
-            _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
+        _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);
     }
 

@@ -1,7 +1,8 @@
 // Owns the list of the sessions that have something to write, so that the end of a turn looks at
-// those alone and writes once on each, however much was queued for it.
+// those alone and writes once on each, however much was queued for it. A write that fails ends its
+// session, and then others are asked for a heartbeat that have written already: they write again.
 //
-// What always holds: a session is in it once at most; between two turns it is empty.
+// What always holds: a session that is to write is in it once; between two turns it is empty.
 
 using System;
 
@@ -10,7 +11,8 @@ namespace Balancer.Core;
 /// <summary>The sessions that write when the turn ends.</summary>
 internal sealed class FlushList
 {
-    private readonly BackendSession[] _sessions = new BackendSession[Limits.MaxBackends];
+    /// <summary>A session comes twice at most: a heartbeat is out then.</summary>
+    private readonly BackendSession[] _sessions = new BackendSession[2 * Limits.MaxBackends];
     private int _count;
 
     /// <summary>Notes that a session has bytes to write when the turn ends.</summary>

@@ -59,7 +59,8 @@ internal interface IBackendReports
     void OnSuspected(Instant now, InFlight inFlight);
 
     /// <summary>
-    /// A backend is silent for a while since it became suspect: something may have hung it.
+    /// A backend is silent for a while since it became suspect, or holds what hung another:
+    /// something may have hung it.
     /// </summary>
     void OnHang(Instant now, Instant suspectedAt, Backend backend);
 

@@ -1,7 +1,7 @@
 // Owns what makes two queries the same for whoever answers them: the question in any case, the
-// flags, the counts, and of EDNS the size class, the version, the flags and which options there
-// are. The id, the exact size and what is in an option are left out: a client that asks again
-// changes those.
+// flags, the counts, and of EDNS the size (above 512 bytes only its class), the version, the flags
+// and which options there are. The id and what is in an option are left out: a client that asks
+// again changes those.
 //
 // What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
 // somebody else's, and have that refused (Quarantine).

@@ -129,7 +129,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
-                now, _deaths, backend.Id, _answeredLately.Contains(suspect.Fingerprint));
+                now, _deaths, backend.Id, _answeredLately.Contains(suspect.Fingerprint), ++_order);
         }
         if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
@@ -138,11 +138,11 @@ internal sealed class Quarantine
     }
 
     /// <summary>
-    /// Whether one of the first that a silent session was sent behind its last answer is charged
-    /// with a hang or a death already. Then it is not waited for what others answer: they would
-    /// get it meanwhile.
+    /// Whether one of the first queries that a silent backend was sent behind its last answer is
+    /// charged with another's hang or death already. Then it is not waited for what others answer:
+    /// they would get it meanwhile.
     /// </summary>
-    public bool MayHaveHungAnother(Instant now, InFlight queries)
+    public bool MayHaveHungAnother(Instant now, BackendId id, InFlight queries)
     {
         if (_cases.Count == 0)
             return false;
@@ -154,7 +154,7 @@ internal sealed class Quarantine
             {
                 left--;
                 if (_cases.TryGetValue(Of(queries.PacketOf(link - 1, _packet)), out var found)
-                    && now - found.DiedAt <= Limits.QuarantineMemory)
+                    && now - found.DiedAt <= Limits.QuarantineMemory && found.CountedOn != id)
                 {
                     return true;
                 }

@@ -28,7 +28,7 @@ internal sealed class QuarantineCase
     /// </summary>
     public Instant CountedAt;
 
-    /// <summary>Of two, the first backend that they hung got the lower first.</summary>
+    /// <summary>Of two, the first that hung or died with them got the lower one first.</summary>
     public long FirstOrder;
 
     /// <summary>The backend that died or hung then.</summary>
@@ -77,9 +77,11 @@ internal sealed class QuarantineCase
         last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
 
     /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
-    public void Begin(Instant now, long death, BackendId id, bool wasAnswered)
+    public void Begin(Instant now, long death, BackendId id, bool wasAnswered, long order)
     {
         ForgetPaid(now, death);
+        if (History == 0)
+            FirstOrder = order;
         var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
             && now - CountedAt < Limits.LossDelay;
         Add(now, death, id, countedAt: now, isTogether);

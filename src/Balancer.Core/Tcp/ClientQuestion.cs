@@ -14,7 +14,7 @@
 //
 // What always holds: one message at most of a connection is among FirstMessages; what the backend
 // had sent before it was asked answers nothing; bytes are read, and none is altered; what is
-// refused is never passed on while the backend could answer it.
+// refused is not passed on, but behind what was not answered in time: in Passing nothing is read.
 
 using System;
 using System.Buffers.Binary;

@@ -12,8 +12,8 @@
 // What the source sends may be kept back until it is known what it is, or what is ahead of it was
 // answered: it waits in the queue like other bytes, behind those that may be written.
 //
-// What always holds: what the sink gets is a prefix of what the source sent, unless the source had
-// sent nothing and something else is said in its place; the sink's end of stream comes after all
+// What always holds: what the sink gets is a prefix of what the source sent, and behind it perhaps
+// what is said in the place of the rest; the sink's end of stream comes after all
 // bytes and only then; at most Limits.TcpQueueBytes wait; a read takes at most as many bytes.
 
 using System;

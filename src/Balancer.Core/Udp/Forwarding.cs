@@ -32,8 +32,8 @@ internal sealed class Forwarding(Remotes remotes)
         for (var goesOn = true; goesOn;)
         {
             var other = Choose(now, in query);
-            // The client's own comes first again when all are suspect or stuck.
-            if (other == first)
+            // If all are suspect or stuck, its own comes first again, or another that is stuck.
+            if (other == first || other is { IsStuck: true })
                 other = remotes.ChooseWithRoom(now);
             if (other is null || other == first || other == asked || IsInVain(other, in query)
                 || other.InFlight == inFlight)

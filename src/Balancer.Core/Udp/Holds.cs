@@ -4,7 +4,8 @@
 // that. An error that comes when the query is two seconds old is passed on as it is, and so is one
 // whose query nobody else takes.
 //
-// Each has a copy of its packet made for it, since all of it lasts no longer than a restart.
+// Each has a copy of its packet made for it: it is rare, and lasts no longer than a restart, or as
+// long as a backend has nothing but errors to give while another has data.
 //
 // Those that find nobody healthy wait for somebody, and are not looked at until then.
 //

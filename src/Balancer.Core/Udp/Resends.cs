@@ -146,9 +146,14 @@ internal sealed class Resends
         return true;
     }
 
-    /// <summary>A backend hangs, and was suspect from then on.</summary>
-    public void OnHang(Instant now, Instant suspectedAt, Backend backend) =>
-        _quarantine.OnHang(now, suspectedAt, backend, _messages.InFlight);
+    /// <summary>
+    /// A backend hangs, and was suspect from then on; what it has is charged once for that.
+    /// </summary>
+    public void OnHang(Instant now, Instant suspectedAt, Backend backend)
+    {
+        if (!backend.InFlight.WasJudged)
+            _quarantine.OnHang(now, suspectedAt, backend, _messages.InFlight);
+    }
 
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(Instant now, InFlight suspect)

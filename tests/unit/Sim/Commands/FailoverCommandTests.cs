@@ -103,8 +103,8 @@ public sealed class FailoverCommandTests
 
     [Fact]
     public void NodeMname_IsAskedNoMoreThanItCanAnswer() => Assert.Equal(
-        [4000, 450, 450, 2000, 450, 200],
-        FailoverScenario.All.Take(6).Select(scenario => scenario.ForNode().Rate));
+        [4000, 450, 450, 2000, 450, 200, 2000, 2000],
+        FailoverScenario.All.Take(8).Select(scenario => scenario.ForNode().Rate));
 
     [Fact]
     public void Row_StandsBelowTheHead()
