@@ -4,8 +4,9 @@
 // descriptor. Either way the connect goes by a name in /proc/self/fd, which leads to it without a
 // walk. What that scan saw and is not held waits for another scan: that one's look puts it into the
 // cache, or, where the file system has no such cache, it is held until a connect has gone through
-// it, one at a time. What the scan did not see is not there. Where no walk may be asked for, what is not held is walked to as long
-// as the reader waits for nothing, and where there is no /proc, always.
+// it, one at a time. What the scan did not see is not there. Where no walk may be asked for, what
+// is not held is walked to as long as the reader waits for nothing, and where there is no /proc,
+// always.
 //
 // Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
 // for with openat2 alone (RESOLVE_CACHED, Linux 5.12). The cache goes first, since it knows of a
@@ -64,7 +65,7 @@ internal sealed unsafe class SocketPaths
     /// <summary>Connects a socket to what is at a path; 0 or the errno.</summary>
     /// <param name="fd">A socket of AF_UNIX.</param>
     /// <param name="path">1 to Limits.MaxPathBytes bytes, none of them zero.</param>
-    /// <param name="wantsScan">It is EAGAIN, and after another scan the path can be reached.</param>
+    /// <param name="wantsScan">It is EAGAIN, and reached after another scan.</param>
     internal int Connect(int fd, ReadOnlySpan<byte> path, out bool wantsScan)
     {
         wantsScan = false;

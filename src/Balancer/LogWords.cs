@@ -77,7 +77,8 @@ internal static class LogWords
             $"no backend accepted it within {Limits.TcpHandshakeTimeout}",
         Counter.ConnectionsIdle => "idle for too long",
         Counter.ConnectionsTooOld => "open for too long",
-        Counter.ConnectionsQuarantined => "its query is refused, because backends died or hung on it",
+        Counter.ConnectionsQuarantined =>
+            "its query is refused, because backends died or hung on it",
         Counter.ConnectionsFailedByClient => "the client's side failed",
         Counter.ConnectionsFailedByBackend => "the backend's side failed",
         Counter.ConnectionsCutByStop => "still open when the stop was over",
