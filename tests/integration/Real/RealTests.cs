@@ -113,7 +113,7 @@ public sealed class RealTests(ITestOutputHelper output) : IDisposable
         var (code, lines) = Real($"17 --profile calm --virtual 10s --fake-binder {busy}");
 
         Assert.Equal(2, code);
-        Assert.Contains(Failed + "L1 answers", lines);
+        Assert.Contains("FAILED 17 --profile=calm: L1 answers", lines);
         Assert.Contains(lines, line => line.Contains(" over TCP asked ", StringComparison.Ordinal));
     }
 
