@@ -4,9 +4,9 @@
 // descriptor. Either way the connect goes by a name in /proc/self/fd, which leads to it without a
 // walk. What that scan saw and is not held waits for another scan: that one's look puts it into the
 // cache, or, where the file system has no such cache, it is held until a connect has gone through
-// it, one at a time. What the scan did not see is not there. Where no walk may be asked for, what
-// is not held is walked to as long as the reader waits for nothing, and where there is no /proc,
-// always.
+// it, one at a time. What the scan did not see is not there. Where no walk may be asked for, and
+// before the first whole scan of at most 256 sockets, what is not held is walked to as long as the
+// reader waits for nothing, and where there is no /proc, always.
 //
 // Why it is so: connect has no form that takes a descriptor, and a walk that may not wait is asked
 // for with openat2 alone (RESOLVE_CACHED, Linux 5.12). The cache goes first, since it knows of a
@@ -91,9 +91,9 @@ internal sealed unsafe class SocketPaths
             // Another that took its place would be in the cache.
             if (at >= 0 && _calls.WalksCached)
                 return Errno.ENOENT;
-            if (_calls.WalksCached)
+            if (_calls.WalksCached && _seen is not null)
             {
-                if (errno == Errno.EAGAIN && _seen is not null && !IsIn(_seen, path))
+                if (errno == Errno.EAGAIN && !IsIn(_seen, path))
                     return Errno.ENOENT;
                 wantsScan = errno == Errno.EAGAIN;
                 if (wantsScan)
@@ -145,13 +145,11 @@ internal sealed unsafe class SocketPaths
     }
 
     /// <summary>
-    /// No path leads to a socket that is held; asks nobody but the kernel. Without statx a file
-    /// system's server may be asked, so while the reader waits for that, it is not known.
+    /// No path leads to a socket that is held; asks nobody but the kernel, or without statx perhaps
+    /// the file system's server.
     /// </summary>
     private bool IsUnlinked(int descriptor)
     {
-        if (!_calls.TellsBirths && _isReaderAtWork)
-            return false;
         FileStatus status = default;
         return Status(descriptor, ""u8, C.AT_EMPTY_PATH | C.AT_STATX_DONT_SYNC, &status) == 0
             && status.Links == 0;

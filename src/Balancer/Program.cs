@@ -105,9 +105,6 @@ void Balance()
     {
         HashKey = (ulong)Random.Shared.NextInt64(),
         TcpConnections = connections,
-        // One address has the same share of fewer places.
-        TcpConnectionsPerClient = Math.Max(1, (int)((long)connections
-            * options.Balancer.TcpConnectionsPerClient / options.Balancer.TcpConnections)),
     });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();
