@@ -9,6 +9,7 @@
 .DEFAULT_GOAL := build
 
 PORT ?= 5300
+FUZZ_SECONDS ?= 60
 TIME ?= 2h
 BLOCKS ?= 100
 COUNT ?= 20
@@ -35,7 +36,7 @@ on_fallbacks := $(no_balancer)&Needs!=inotify
 needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
 
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
-.PHONY: spelling failover
+.PHONY: spelling failover fuzz
 .PHONY: clean help soak plants release
 
 build: $(addprefix $(build_dir)/,bbal fake-binder sim) ## The executables, into build/
@@ -106,6 +107,10 @@ mutation: ## Mutants of the core, which tests/property must notice; FILES='Backe
 	@dotnet tool restore --verbosity quiet
 	@cd tests/property && dotnet stryker --skip-version-check --output ../../$(results)/mutation \
 		$(foreach file,$(FILES),--mutate '**/$(file)')
+
+# FUZZ_TARGETS='session relay' for some of them; tests/fuzz/Target.cs has the list.
+fuzz: ## Fuzzes what reads other people's bytes, each target for FUZZ_SECONDS (60); TestResults/fuzz
+	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 format: ## Fails if a file is not formatted as .editorconfig says
 	@dotnet format Balancer.sln --verify-no-changes

@@ -13,7 +13,9 @@ namespace Balancer.Core;
 /// <summary>Reads ids and questions.</summary>
 internal static class DnsQuestion
 {
-    private const int HeaderBytes = 12;
+    /// <summary>Bytes of a message's header (RFC 1035, 4.1.1).</summary>
+    public const int HeaderBytes = 12;
+
     private const int QuestionCountAt = 4;
     private const int LongestLabel = 63;
 
