@@ -172,13 +172,17 @@ internal sealed class PolicyModel(bool probes)
         };
 
     /// <summary>
-    /// The next by id of those that answer, who are no worse than this one; null for none.
+    /// The next by id of those that answer, who are no worse than this one, or else cold; null for
+    /// none.
     /// </summary>
     public ExpectedBackend? NextThatAnswers(Instant now, ExpectedBackend than)
     {
         var most = Math.Min(RankOf(than, now), ProvingRank - 1);
         bool Answers(ExpectedBackend backend) =>
             IsChoosable(backend, now, most) && !MayHang(backend, now);
+        if (NextOf(Answers) is { } next)
+            return next;
+        most = ColdRank;
         return NextOf(Answers);
     }
 

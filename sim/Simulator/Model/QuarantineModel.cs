@@ -22,7 +22,9 @@ namespace Simulation.Model;
 internal sealed class QuarantineModel(ReferenceModel model)
 {
     private const int HeaderBytes = 12;
-    private const int OptHeaderBytes = 11;
+    private const int OptionsType = 41;
+    private const int RecordHeaderBytes = 10;
+    private const int LongestName = 255;
 
     private readonly Dictionary<string, Case> _cases = [];
     private readonly Queue<string> _remembered = new();
@@ -352,22 +354,50 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var key = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes]));
         key.Append(' ').Append(ExpectedQuery.QuestionOf(query)).Append(' ');
         var tail = query[(HeaderBytes + question)..];
-        return key.Append(OptOf(tail) ?? "tail " + Convert.ToHexString(tail)).ToString();
+        while (tail.Length > 0 && RecordOf(ref tail) is { } record)
+            key.Append(record).Append(" | ");
+        return key.Append(tail.Length > 0 ? "tail " + Convert.ToHexString(tail) : "").ToString();
     }
 
-    /// <summary>What counts of a lone OPT record; null if the bytes are anything else.</summary>
-    private static string? OptOf(ReadOnlySpan<byte> tail)
+    /// <summary>What counts of the first record, which is taken; null if it is not whole.</summary>
+    private static string? RecordOf(ref ReadOnlySpan<byte> tail)
     {
-        if (tail.Length < OptHeaderBytes || tail[0] != 0 || tail[1] != 0 || tail[2] != 41
-            || (tail[9] << 8 | tail[10]) != tail.Length - OptHeaderBytes)
-        {
+        var name = 0;
+        while (name < tail.Length && tail[name] is > 0 and < 64)
+            name += 1 + tail[name];
+        if (name >= Math.Min(tail.Length, LongestName) || tail[name] is > 0 and < 0xc0)
             return null;
-        }
-        var size = tail[3] << 8 | tail[4];
+        name += tail[name] == 0 ? 1 : 2;
+        if (name + RecordHeaderBytes > tail.Length)
+            return null;
+        var header = tail.Slice(name, RecordHeaderBytes);
+        var end = name + RecordHeaderBytes + (header[8] << 8 | header[9]);
+        if (end > tail.Length)
+            return null;
+        var record = name == 1 && (header[0] << 8 | header[1]) == OptionsType
+            ? OptionsOf(header, tail[(name + RecordHeaderBytes)..end])
+            : FoldedOf(tail[..name]) + Convert.ToHexString(header[..4]);
+        if (record != null)
+            tail = tail[end..];
+        return record;
+    }
+
+    private static string FoldedOf(ReadOnlySpan<byte> name)
+    {
+        var folded = new StringBuilder();
+        foreach (var b in name)
+            folded.Append((char)(b is >= (byte)'A' and <= (byte)'Z' ? b + 32 : b));
+        return folded.ToString();
+    }
+
+    /// <summary>What counts of an OPT record; null if its options are not whole.</summary>
+    private static string? OptionsOf(ReadOnlySpan<byte> header, ReadOnlySpan<byte> options)
+    {
+        var size = header[2] << 8 | header[3];
         int[] classes = [0, .. Enumerable.Range(12, 502), 1233, 4097];
         var key = new StringBuilder("opt ").Append(classes.Count(least => size >= least))
-            .Append(' ').Append(Convert.ToHexString(tail[5..9]));
-        for (var rest = tail[OptHeaderBytes..]; rest.Length > 0;)
+            .Append(' ').Append(Convert.ToHexString(header[4..8]));
+        for (var rest = options; rest.Length > 0;)
         {
             if (rest.Length < 4 || 4 + (rest[2] << 8 | rest[3]) > rest.Length)
                 return null;

@@ -107,7 +107,9 @@ internal sealed class ReplyModel(ReferenceModel model)
             model.Failing.OnAnswer(session, payload);
             return;
         }
-        if (!AnswerList.IsError(payload))
+        // A cold backend answers an error to what will end it when it has its data.
+        if (!AnswerList.IsError(payload) || (!session.IsRetired
+            && ResendModel.HasAnswered(session) && !model.Resends.IsStarting(session)))
             model.Quarantine.OnAnswered(query.Packet, payload);
         model.Failing.OnAnswer(session, payload);
         if (query.Pair is { } pair && !pair.TryAnswer())

@@ -115,7 +115,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         !session.IsRetired && AnswerList.IsError(reply)
-        && !HasAnswered(session) && (IsStarting(session) || HasAnotherAnswered(session))
+        && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
         && _held.Count + _stranded.Count < SpecifiedLimits.MostHeld;
@@ -125,7 +125,7 @@ internal sealed class ResendModel(ReferenceModel model)
         model.Now - session.HelloAt < SpecifiedLimits.HoldTime;
 
     /// <summary>Whether somebody, be it a probe, had a good answer of it.</summary>
-    private static bool HasAnswered(ExpectedSession session) =>
+    public static bool HasAnswered(ExpectedSession session) =>
         session.Given.HasGood || session.Probes.HasAnswered;
 
     private bool HasAnotherAnswered(ExpectedSession session) =>
@@ -230,10 +230,6 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>Somebody is there who may take what found nobody.</summary>
     public void OnHealthy()
     {
-        foreach (var lost in _lost)
-            lost.IsAnotherThere = lost.HasBegun;
-        while (_waiting.Count > 0)
-            TakeUpFirst();
         _rescued = _stranded.Count;
         LookAgain();
     }
@@ -254,9 +250,16 @@ internal sealed class ResendModel(ReferenceModel model)
         _lost.Enqueue(waiting);
     }
 
-    /// <summary>Somebody is there who may take what those have that are suspect.</summary>
+    /// <summary>
+    /// Somebody is there who may take what those have that are suspect, and what waits of sessions
+    /// that ended.
+    /// </summary>
     public void LookAgain()
     {
+        foreach (var lost in _lost)
+            lost.IsAnotherThere = lost.HasBegun;
+        while (_waiting.Count > 0)
+            TakeUpFirst();
         foreach (var backend in model.Policy.Backends)
         {
             if (backend.Session is { } suspect && (backend.IsSilent || backend.IsMute))
@@ -486,7 +489,7 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         var again = query.Again();
         var first = model.Flights.Choose(again);
-        if (first == null && MayWait(query))
+        if (first == null ? MayWait(query) : first.IsSilent && query.MayBeSentAgain(model.Now))
         {
             lost.Waiting.Enqueue(query);
         }

@@ -110,7 +110,9 @@ internal sealed class Backend
     public bool HasSession => State
         is BackendState.AwaitingHello or BackendState.Healthy or BackendState.Draining;
 
-    /// <summary>Sessions that ended; one that retired serves its TCP connections still.</summary>
+    /// <summary>
+    /// Sessions that ended after their hello; one that retired serves its TCP connections still.
+    /// </summary>
     public long SessionsEnded { get; private set; }
 
     /// <summary>
@@ -175,10 +177,11 @@ internal sealed class Backend
     public bool HasGoodAnswer => _session.HasGoodAnswer;
 
     /// <summary>
-    /// An error of it says nothing yet: it is starting, or has given nothing else and another has.
+    /// An error of it says nothing yet: it is starting, and may have some of its data and not all,
+    /// or it has given nothing else and another has.
     /// </summary>
-    public bool MayErr(Instant now) => !HasGoodAnswer
-        && (_session.IsStarting(now) || _reports.HasAnotherGoodAnswer(this));
+    public bool MayErr(Instant now) => _session.IsStarting(now)
+        || (!HasGoodAnswer && _reports.HasAnotherGoodAnswer(this));
 
     // ---- What it is given ----
 
@@ -412,7 +415,9 @@ internal sealed class Backend
 
     private void EndSession(Instant now)
     {
-        SessionsEnded++;
+        // TCP connections belong to a process that said hello; one that never did, has none.
+        if (State != BackendState.AwaitingHello)
+            SessionsEnded++;
         _session.End(now);
     }
 

@@ -287,10 +287,14 @@ internal sealed class Backends
     }
 
     /// <summary>
-    /// As NextInTurn, but one that is not doubtful, is at ease, and no worse than this one.
+    /// As NextInTurn, but one that is not doubtful and is at ease: one that is no worse than this
+    /// one, or else one that is cold, which answers if it has its data.
     /// </summary>
     public Backend? NextUndoubted(Instant now, Backend doubtful) =>
-        TakeTurn((now, worst: RankOf(now, doubtful)), static (candidate, limits) =>
+        NextUndoubted(now, RankOf(now, doubtful)) ?? NextUndoubted(now, Rank.Cold);
+
+    private Backend? NextUndoubted(Instant now, Rank worst) =>
+        TakeTurn((now, worst), static (candidate, limits) =>
             IsChoosable(limits.now, candidate, limits.worst) && candidate.IsAtEase
             && !candidate.IsDoubtful(limits.now));
 

@@ -177,10 +177,10 @@ internal sealed class InFlight
 
     /// <summary>
     /// Takes out the query that a reply answers, and says which of the balancer's addresses the
-    /// reply leaves from.
+    /// reply leaves from. `isAnswer` is false for an error of a backend that may lack its data.
     /// </summary>
-    public ReplyMatch TryTake(
-        Instant now, Endpoint client, ReadOnlySpan<byte> reply, out Ipv4 local)
+    public ReplyMatch TryTake(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        bool isAnswer, out Ipv4 local)
     {
         local = Ipv4.Any;
         ref var bucket = ref BucketOf(client, DnsQuestion.IdOf(reply));
@@ -190,7 +190,7 @@ internal sealed class InFlight
         ref var entry = ref _entries[found - 1];
         local = entry.Local;
         // A cold backend answers SERVFAIL to what will end it as soon as it has its data.
-        if (!DnsQuestion.IsFailure(reply) && _quarantine.WantsAnswer())
+        if (isAnswer && _quarantine.WantsAnswer())
             Clear(in entry, DnsQuestion.IsTruncated(reply));
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
         NoteAnswered(in entry);

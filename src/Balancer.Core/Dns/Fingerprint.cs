@@ -1,7 +1,7 @@
 // Owns what makes two queries the same for whoever answers them: the question in any case, the
-// flags, the counts, and of EDNS the size (above 512 bytes only its class), the version, the flags
-// and which options there are. The id and what is in an option are left out: a client that asks
-// again changes those.
+// flags, the counts, and of each record behind it its name, type and class; of EDNS the size (above
+// 512 bytes only its class), the version, the flags and which options there are. The id and what is
+// in a record or an option are left out: a client that asks again, or signs again, changes those.
 //
 // What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
 // somebody else's, and have that refused (Quarantine).
@@ -21,8 +21,11 @@ internal ref struct Fingerprint
     private const int HeaderBytes = 12;
     private const int OptionsType = 41;
 
-    /// <summary>Of an OPT record: root name, type, class, TTL and the length of its data.</summary>
-    private const int OptionsHeaderBytes = 11;
+    /// <summary>Of a record behind its name: type, class, TTL and the length of its data.</summary>
+    private const int RecordHeaderBytes = 10;
+
+    /// <summary>Bytes of a name at most, its end included (RFC 1035, 2.3.4).</summary>
+    private const int LongestName = 255;
 
     private readonly ReadOnlySpan<byte> _query;
     private SipHash _hash;
@@ -32,7 +35,9 @@ internal ref struct Fingerprint
     {
         NoQuestion,
         Question,
+        Record,
         Options,
+        Option,
         OtherTail,
     }
 
@@ -64,29 +69,68 @@ internal ref struct Fingerprint
         var tail = HeaderBytes + question;
         for (var i = HeaderBytes; i < tail; i++)
             _hash.Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
-        if (!TryAddOptions(tail))
+        while (tail < _query.Length && TryAddRecord(ref tail))
+        {
+        }
+        if (tail < _query.Length)
             AddRest(Kind.OtherTail, tail);
     }
 
-    /// <summary>The tail, if it is one OPT record and nothing else.</summary>
-    private bool TryAddOptions(int at)
+    /// <summary>Adds a record that is whole, and moves behind it; false if none is there.</summary>
+    private bool TryAddRecord(ref int at)
     {
         var rest = _query[at..];
-        if (rest.Length < OptionsHeaderBytes || rest[0] != 0
-            || BinaryPrimitives.ReadUInt16BigEndian(rest[1..]) != OptionsType
-            || BinaryPrimitives.ReadUInt16BigEndian(rest[9..]) != rest.Length - OptionsHeaderBytes)
-        {
+        var name = NameBytes(rest);
+        if (name == 0 || rest.Length < name + RecordHeaderBytes)
             return false;
+        var header = rest.Slice(name, RecordHeaderBytes);
+        var length = BinaryPrimitives.ReadUInt16BigEndian(header[8..]);
+        if (rest.Length < name + RecordHeaderBytes + length)
+            return false;
+        var data = rest.Slice(name + RecordHeaderBytes, length);
+        if (name == 1 && BinaryPrimitives.ReadUInt16BigEndian(header) == OptionsType)
+        {
+            if (!TryAddOptions(header, data))
+                return false;
         }
-        var codes = rest[OptionsHeaderBytes..];
+        else
+        {
+            _hash.Add((byte)Kind.Record);
+            foreach (var b in rest[..name])
+                _hash.Add(DnsQuestion.Fold(b));
+            for (var i = 0; i < 4; i++)
+                _hash.Add(header[i]);
+        }
+        at += name + RecordHeaderBytes + length;
+        return true;
+    }
+
+    /// <summary>Bytes of a name, which may end in a pointer; 0 if it is not whole.</summary>
+    private static int NameBytes(ReadOnlySpan<byte> bytes)
+    {
+        for (var at = 0; at < bytes.Length && at < LongestName; at += 1 + bytes[at])
+        {
+            if (bytes[at] == 0)
+                return at + 1;
+            if (bytes[at] >= 0xc0)
+                return at + 2 <= bytes.Length ? at + 2 : 0;
+            if (bytes[at] > 63)
+                return 0;
+        }
+        return 0;
+    }
+
+    private bool TryAddOptions(ReadOnlySpan<byte> header, ReadOnlySpan<byte> codes)
+    {
         if (!AreWhole(codes))
             return false;
         _hash.Add((byte)Kind.Options);
-        AddSize(BinaryPrimitives.ReadUInt16BigEndian(rest[3..]));
-        for (var i = 5; i < 9; i++)
-            _hash.Add(rest[i]);
+        AddSize(BinaryPrimitives.ReadUInt16BigEndian(header[2..]));
+        for (var i = 4; i < 8; i++)
+            _hash.Add(header[i]);
         while (codes.Length > 0)
         {
+            _hash.Add((byte)Kind.Option);
             _hash.Add(codes[0]);
             _hash.Add(codes[1]);
             codes = codes[(4 + BinaryPrimitives.ReadUInt16BigEndian(codes[2..]))..];

@@ -86,7 +86,7 @@ internal sealed class Resends
         /// <summary>They are being looked at.</summary>
         public bool HasBegun { get; set; }
 
-        /// <summary>A backend said hello since that began.</summary>
+        /// <summary>A backend said hello since that began, or answers again.</summary>
         public bool IsAnotherThere { get; set; }
 
         public long Resent { get; set; }
@@ -167,21 +167,21 @@ internal sealed class Resends
     /// <summary>A backend is healthy: it may take what found none.</summary>
     public void OnHealthy(Instant now, ReadOnlySpan<Backend> backends)
     {
-        foreach (var lost in _lost)
-            lost.IsAnotherThere = true;
-        while (TryTakeKept(Instant.Never, out var kept))
-            LookAgain(now, kept);
         _holds.OnHealthy();
         OnAtEase(now, backends);
-        WaitForFirst(now);
     }
 
     /// <summary>
     /// A backend is at ease again, or answers again: it may take what others have that are silent
-    /// still or answer no query, and that nobody could take when they became so or were given it.
+    /// still or answer no query, and that nobody could take when they became so or were given it;
+    /// and what is left of sessions that ended.
     /// </summary>
     public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {
+        foreach (var lost in _lost)
+            lost.IsAnotherThere = true;
+        while (TryTakeKept(Instant.Never, out var kept))
+            LookAgain(now, kept);
         foreach (var backend in backends)
         {
             if (backend.IsSilent || backend.IsMute)
@@ -189,6 +189,7 @@ internal sealed class Resends
             if (backend.RetiredSilent is { } retired)
                 LookAgain(now, retired);
         }
+        WaitForFirst(now);
     }
 
     /// <summary>Walks what a suspect has; once more, if a walk is under way.</summary>
@@ -414,8 +415,12 @@ internal sealed class Resends
     {
         var again = query with { WasResent = true };
         var first = _forwarding.Choose(now, in again);
-        if (first is null && MayBeKept(now, in query, packet))
+        // One that is silent may never answer, and from there it could go nowhere.
+        if (first is null ? MayBeKept(now, in query, packet)
+            : first.IsSilent && MayBeSentAgain(now, in query, packet))
+        {
             return;
+        }
         lost.Queries.Drop(index);
         if (first is not null
             && _forwarding.TryForward(now, first, in again, packet) is not null)

@@ -235,16 +235,19 @@ internal sealed class UdpProxy
         if (from is null || !DnsQuestion.IsFailure(reply) || !from.MayErr(now)
             || !_resends.TryHold(now, client, reply, inFlight, from))
         {
-            return Deliver(now, client, reply, inFlight);
+            return Deliver(now, client, reply, inFlight, from);
         }
         _counters.Add(Counter.RepliesHeld);
         return true;
     }
 
     private bool Deliver(
-        Instant now, Endpoint client, ReadOnlySpan<byte> reply, InFlight inFlight)
+        Instant now, Endpoint client, ReadOnlySpan<byte> reply, InFlight inFlight, Backend? from)
     {
-        var match = inFlight.TryTake(now, client, reply, out var local);
+        // An error says that its backend lives through the query only if it has its data.
+        var isAnswer = !DnsQuestion.IsFailure(reply)
+            || (from is { HasGoodAnswer: true } && !from.MayErr(now));
+        var match = inFlight.TryTake(now, client, reply, isAnswer, out var local);
         if (match == ReplyMatch.Answers)
             Send(now, client, local, reply);
         else

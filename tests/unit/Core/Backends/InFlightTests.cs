@@ -490,7 +490,7 @@ public sealed class InFlightTests
         foreach (var packet in packets)
             _table.Add(_now, new Query(Client, Local, _now), packet, ++_frameEnd);
         foreach (var packet in packets)
-            _table.TryTake(_now, Client, packet, out _);
+            _table.TryTake(_now, Client, packet, isAnswer: true, out _);
     }
 
     private static int DnsQuestionId(byte[] packet) => DnsQuestion.IdOf(packet);
@@ -523,7 +523,7 @@ public sealed class InFlightTests
     private ReplyMatch Take(Endpoint client, byte[] reply) => Take(client, reply, out _);
 
     private ReplyMatch Take(Endpoint client, byte[] reply, out Ipv4 local) =>
-        _table.TryTake(_now, client, reply, out local);
+        _table.TryTake(_now, client, reply, !DnsQuestion.IsFailure(reply), out local);
 
     private List<byte[]> Walk()
     {

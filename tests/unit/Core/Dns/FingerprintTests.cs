@@ -41,6 +41,20 @@ public sealed class FingerprintTests
         Assert.NotEqual(Of(Query), Of(With((at, value))));
 
     [Fact]
+    public void SignatureBehindTheOptions_IsTheSameWhateverItsTimeAndMac()
+    {
+        byte[] signed = [.. Query, 1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
+        signed[11] = 2;
+        byte[] again = [.. signed];
+        again[^1] = 9;
+        byte[] otherKey = [.. signed];
+        otherKey[Query.Length + 1] = (byte)'l';
+
+        Assert.Equal(Of(signed), Of(again));
+        Assert.NotEqual(Of(signed), Of(otherKey));
+    }
+
+    [Fact]
     public void EveryCut_IsReadToItsEndAndIsAnother()
     {
         var seen = Enumerable.Range(0, Query.Length + 1)

@@ -27,6 +27,31 @@ public sealed class QuarantineTests : QuarantineTest
         AssertCountersAddUp();
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void ErrorOfABackendThatHasItsData_IsAnAnswer(byte code)
+    {
+        Run(Limits.HoldTime.TotalSeconds);
+        AskAll(QueryFor("good"));
+        Answer(QueryFor("good"));
+        Ask(1, Killer);
+        KillWhoHas(Killer, rebinds: false);
+        var second = WhoHas(Killer)!;
+        var asked = second.Queries[^1];
+        byte[] error = [.. asked.Payload];
+        error[2] |= 0x80;
+        error[3] |= code;
+        SimBackend.Reply(asked, error);
+        Run(0.001);
+        Assert.Equal(Client(1), Kernel.Datagrams.Sent[^1].To);
+        Assert.Equal(code, Kernel.Datagrams.Sent[^1].Payload[3] & 0xf);
+        Ask(1, Killer);
+        Kill(second);
+
+        AssertRefused(Killer, isRefused: false);
+    }
+
     [Fact]
     public void SecondDeath_ItsClientIsAnsweredRefusedAtOnce()
     {

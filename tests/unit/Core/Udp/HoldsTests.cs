@@ -42,6 +42,25 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
+    public void OneThatHasSomeOfItsData_ItsErrorsAreKeptAllTheSame()
+    {
+        var backend = Backend("5301", Good);
+        Ask(1);
+        Assert.Single(Kernel.Datagrams.Sent);
+        _code = Refused;
+        Ask(2);
+        Run(0.25);
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(4, backend.QueryCount);
+        _code = Good;
+        Run(0.1);
+
+        Assert.Equal([Client(1), Client(2)], Kernel.Datagrams.Sent.Select(reply => reply.To));
+        Assert.All(Kernel.Datagrams.Sent, reply => Assert.Equal(Good, reply.Payload[3] & 0xf));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
     public void AllWereRestartedTogether_NobodyIsToldAnError()
     {
         var backends = new[] { "5301", "5302", "5303" }

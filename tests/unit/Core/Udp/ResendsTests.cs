@@ -33,6 +33,53 @@ public sealed class ResendsTests : ResendsTest
     }
 
     [Fact]
+    public void OnlyASilentOneIsLeft_TheyWaitForOneThatAnswers()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Ask(1);
+        Silence(backends[1]);
+        Ask(2);
+        Run(0.3);
+        Assert.True(Snapshot("5302").IsSuspect);
+        backends[0].EchoesQueries = false;
+        var before = Kernel.Datagrams.Sent.Count;
+        Ask(1, Query(77));
+        backends[0].Crash();
+        Run(0.5);
+        Assert.DoesNotContain(backends[1].Queries, query => query.Payload[1] == 77);
+        backends[0].Rebind();
+        backends[0].EchoesQueries = true;
+        Run(0.5);
+
+        Assert.Contains(Kernel.Datagrams.Sent.Skip(before), sent => sent.To == Client(1));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void OnlyADoubtfulOneIsWarm_ThoseThatMayNotBeSentOnGoToTheColdOne()
+    {
+        var balancer = new SimBalancer(options: new BalancerOptions());
+        var backends = new[] { "5301", "5302", "5303" }
+            .Select(name => new SimBackend(balancer.Kernel, name)).ToArray();
+        balancer.Run(Seconds(3));
+        backends[0].Stop();
+        backends[0].Rebind();
+        backends[0].EchoesQueries = true;
+        balancer.Run(Seconds(0.3));
+        backends[1].Hang();
+        for (var client = 1; client <= 2; client++)
+            balancer.Kernel.InjectDatagram(Client(client), Query(client));
+        balancer.Run(Seconds(0.001));
+        var victims = backends[2].QueryCount;
+        backends[2].Crash();
+        balancer.Run(Seconds(0.1));
+
+        Assert.Equal(1, victims);
+        Assert.Equal(1, backends[0].QueryCount);
+        Assert.Single(balancer.Kernel.Datagrams.Sent);
+    }
+
+    [Fact]
     public void QueriesThatAreStillQueued_AreSentAgainToo()
     {
         var backends = HealthyBackends("5301", "5302");
