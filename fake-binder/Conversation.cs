@@ -80,9 +80,11 @@ internal sealed class SessionContext(string id, Misbehaviour misbehaviour, Binde
         Shared.Queries++;
         if (Shared.Queries % Misbehaviour.DropEvery == 0)
             return new DnsReply(DnsFate.Ignored);
-        var failing = nowNs - Shared.StartNs < Misbehaviour.ServfailForNs;
+        var upNs = nowNs - Shared.StartNs;
+        var failing = upNs < Misbehaviour.ServfailForNs;
+        var loaded = Misbehaviour.LoadForNs == 0 ? 1 : (double)upNs / Misbehaviour.LoadForNs;
         var reply = DnsAnswers.Answer(message, overTcp, _id, failing,
-            Shared.AnswerBuffer[DnsFraming.LengthBytes..]);
+            Shared.AnswerBuffer[DnsFraming.LengthBytes..], loaded);
         Shared.Trace?.Invoke(
             $"{id}: query {Shared.Queries} of {message.Length} bytes, {reply.Fate}");
         return reply with { DelayNs = reply.DelayNs + Misbehaviour.DelayNs };

@@ -58,11 +58,12 @@ public static class DnsAnswers
 
     /// <summary>
     /// Answers one message into a buffer of DnsWriter.MaxMessage bytes. The id is what CH TXT
-    /// id.server tells, 255 bytes at most.
+    /// id.server tells, 255 bytes at most; `loaded` is the share of names of class IN that are
+    /// known, all from 1 on.
     /// </summary>
     public static DnsReply Answer(
         ReadOnlySpan<byte> message, bool overTcp, ReadOnlySpan<byte> id, bool failing,
-        Span<byte> into)
+        Span<byte> into, double loaded = 1)
     {
         if (!DnsQuery.TryRead(message, out var query))
             return new DnsReply(DnsFate.Unreadable);
@@ -74,7 +75,7 @@ public static class DnsAnswers
         if (IsLabel(first, "drop"u8))
             return new DnsReply(DnsFate.Ignored);
         var delayMs = NumberIn(first, "delay-"u8, 0, MaxDelayMs) ?? 0;
-        var rcode = Verdict(query, failing);
+        var rcode = Verdict(query, failing, loaded);
         var writer = new DnsWriter(into);
         writer.Begin(query, rcode);
         if (rcode == DnsRcode.NoError)
@@ -100,7 +101,7 @@ public static class DnsAnswers
         return AddressOf(wire.AsSpan(0, at + 1));
     }
 
-    private static DnsRcode Verdict(in DnsQuery query, bool failing)
+    private static DnsRcode Verdict(in DnsQuery query, bool failing, double loaded)
     {
         if (query.Operation != DnsOperation.Query)
             return DnsRcode.NotImplemented;
@@ -110,6 +111,7 @@ public static class DnsAnswers
             return DnsRcode.ServerFailure;
         return query.Class switch
         {
+            DnsClass.In when (AddressOf(query.Name) & 0xff) >= loaded * 256 => DnsRcode.Refused,
             DnsClass.In => DnsRcode.NoError,
             DnsClass.Chaos when AsksForId(query.Name) => DnsRcode.NoError,
             _ => DnsRcode.Refused,

@@ -44,6 +44,11 @@ public sealed record Misbehaviour
     /// <summary>SERVFAIL for everything until this long after the start.</summary>
     public long ServfailForNs { get; init; }
 
+    /// <summary>
+    /// Names are loaded one by one until this long after the start, and REFUSED before.
+    /// </summary>
+    public long LoadForNs { get; init; }
+
     // ---- Hello ----
 
     public bool NoHello { get; init; }

@@ -80,6 +80,9 @@ internal static class MisbehaviourTable
             with { IsOfFrames = true },
         Time("--servfail-for", "Answer SERVFAIL for this long after the start.",
             m => m.ServfailForNs, (m, v) => m with { ServfailForNs = v }),
+        Time("--load-for",
+            "Load names one by one for this long after the start; REFUSED before.",
+            m => m.LoadForNs, (m, v) => m with { LoadForNs = v }),
     ];
 
     private static IEnumerable<Misdeed> Hello() =>

@@ -40,6 +40,7 @@ internal static class GeneratedBackends
         (m, r) => m with { CrashAfter = r.LogUniform(1, 200) },
         (m, r) => m with { CrashMidFrameAfter = r.LogUniform(1, 100) - 1 },
         (m, r) => m with { ServfailForNs = r.LogUniform(10, 5_000) * Ms },
+        (m, r) => m with { LoadForNs = r.LogUniform(10, 5_000) * Ms },
         (m, _) => m with { NoHello = true },
         (m, r) => m with { HelloDelayNs = r.LogUniform(10, 40_000) * Ms },
         (m, r) => m with { HelloDelayNs = r.Pick<long>([29_900 * Ms, 30_100 * Ms]) },

@@ -85,6 +85,7 @@ internal static class GeneratedErrors
                         ServfailForNs = random.Chance(1, 4)
                             ? random.LogUniform(30, 900) * Ms
                             : random.LogUniform(5, 900) * 1000 * Ms,
+                        LoadForNs = random.Chance(1, 2) ? random.LogUniform(30, 3_000) * Ms : 0,
                     },
                 }
                 : plan),

@@ -66,6 +66,8 @@ public static class Misdeeds
             "The process dies in the middle of reply N + 1; it is started again 3 s later."),
         Time("servfailFor", m => m.ServfailForNs, (m, v) => m with { ServfailForNs = v },
             "SERVFAIL for everything until this long after the start."),
+        Time("loadFor", m => m.LoadForNs, (m, v) => m with { LoadForNs = v },
+            "Names are loaded one by one until this long after the start, and REFUSED before."),
         Flag("noHello", m => m.NoHello, (m, v) => m with { NoHello = v },
             "SERVER_HELLO is never sent."),
         Time("helloDelay", m => m.HelloDelayNs, (m, v) => m with { HelloDelayNs = v },

@@ -44,6 +44,11 @@ public sealed record Misbehaviour
     /// <summary>Answer SERVFAIL for this long after the start. An hour at most.</summary>
     public TimeSpan? ServfailFor { get; init; }
 
+    /// <summary>
+    /// Load names one by one for this long after the start; REFUSED before. An hour at most.
+    /// </summary>
+    public TimeSpan? LoadFor { get; init; }
+
     // ---- Hello and heartbeats ----
 
     /// <summary>Never say SERVER_HELLO.</summary>
@@ -165,6 +170,7 @@ public sealed record Misbehaviour
         script.Add("crashAfter", CrashAfter);
         script.Add("crashMidFrameAfter", CrashMidFrameAfter);
         script.Add("servfailFor", ServfailFor);
+        script.Add("loadFor", LoadFor);
         script.Add("noHello", NoHello);
         script.Add("helloDelay", HelloDelay);
         script.Add("helloTwice", HelloTwice);

@@ -30,14 +30,25 @@ internal sealed record FailoverProgram(
 /// <param name="stage">Where it runs.</param>
 /// <param name="program">What it is.</param>
 /// <param name="name">What its socket is called.</param>
-/// <param name="coldForMs">How long after a start it answers with SERVFAIL.</param>
+/// <param name="coldForMs">
+/// How long after a start it answers with SERVFAIL; then its names are loaded one by one, until it
+/// is up for twice as long.
+/// </param>
 internal sealed class FailoverBackend(
     RealStage stage, FailoverProgram program, string name, int coldForMs = 0) : IDisposable
 {
     /// <summary>What tells server.js and fake-binder how long they are cold.</summary>
-    private readonly (string Name, string Value) _cold = program.IsNode
-        ? ("SERVFAIL_FOR_MS", FormattableString.Invariant($"{coldForMs}"))
-        : ("FAKE_BINDER_SERVFAIL_FOR", FormattableString.Invariant($"{coldForMs}ms"));
+    private readonly (string Name, string Value)[] _cold = program.IsNode
+        ?
+        [
+            ("SERVFAIL_FOR_MS", FormattableString.Invariant($"{coldForMs}")),
+            ("LOAD_FOR_MS", FormattableString.Invariant($"{2 * coldForMs}")),
+        ]
+        :
+        [
+            ("FAKE_BINDER_SERVFAIL_FOR", FormattableString.Invariant($"{coldForMs}ms")),
+            ("FAKE_BINDER_LOAD_FOR", FormattableString.Invariant($"{2 * coldForMs}ms")),
+        ];
 
     /// <summary>Beside the folder of sockets, in which backends run.</summary>
     private readonly string _errors = name + ".err";

@@ -6,7 +6,8 @@
  * It answers A with an address made of the name (10.x.y.z), TXT `size-N.…` with some N bytes of
  * text, and CH TXT `id.server` with its id, PATH's last part unless told. SIGTERM unlinks and ends
  * it, as Binder does. For SERVFAIL_FOR_MS (environment) after its start it has no data, as a Binder
- * that has not read ZooKeeper yet, and answers SERVFAIL.
+ * that has not read ZooKeeper yet, and answers SERVFAIL. For LOAD_FOR_MS after its start its names
+ * are loaded one by one, and REFUSED before.
  *
  * PTR is looked up as Binder does it, in an object that knows no address, so what every object of
  * JavaScript has (`constructor.in-addr.arpa`) is found, and ends the process.
@@ -45,7 +46,14 @@ function addressOf(name) {
 }
 
 const nodes = {};
-const coldUntil = Date.now() + Number(process.env.SERVFAIL_FOR_MS || 0);
+const startedAt = Date.now();
+const coldUntil = startedAt + Number(process.env.SERVFAIL_FOR_MS || 0);
+
+/** As Binder after its start: each name comes with a watch of its own, and is REFUSED before. */
+function isLoaded(name) {
+    const share = (Date.now() - startedAt) / Number(process.env.LOAD_FOR_MS || 0.001);
+    return addressOf(name).split('.')[3] < share * 256;
+}
 
 /** As Binder has it: what was found is not asked whether it is a record. */
 function answerReverse(query) {
@@ -66,6 +74,8 @@ server.on('query', function (query, done) {
         query.setError('noerror');
         if (Date.now() < coldUntil) {
             query.setError('servfail');
+        } else if (name !== 'id.server' && !isLoaded(name)) {
+            query.setError('refused');
         } else if (query.type() === 'PTR') {
             answerReverse(query);
         } else if (query.type() === 'A') {

@@ -247,6 +247,20 @@ public sealed class MisbehaviourTests
         Assert.Equal(AnswerToA, driver.FeedQuery("a"));
     }
 
+    [Fact]
+    public void NamesAreLoadedOneByOne_ThoseThatAreNotYetAreRefused()
+    {
+        var driver = SessionDriver.Control(new Misbehaviour { LoadForNs = Second });
+        string[] names = [.. Enumerable.Range(0, 40).Select(n => $"n{n}")];
+        int Refused() => names.Count(name => driver.FeedQuery(name)[1][4..8] == "8105");
+
+        Assert.Equal(names.Length, Refused());
+        driver.Pass(Second / 2);
+        Assert.InRange(Refused(), 10, 30);
+        driver.Pass(Second / 2);
+        Assert.Equal(0, Refused());
+    }
+
     [Theory]
     [InlineData(0, Header + "00000000")]
     [InlineData(4, Header + "04000000", "12348500")]

@@ -75,6 +75,7 @@ public sealed class OptionsTests
             CrashAfter = 2,
             CrashMidFrameAfter = 4,
             ServfailForNs = 120_000_000_000,
+            LoadForNs = 3_000_000_000,
             NoHello = true,
             HelloDelayNs = 1_000_000,
             HelloTwice = true,
@@ -93,8 +94,9 @@ public sealed class OptionsTests
             FrameSplit = 11,
         },
         Read("--delay 250ms --drop-every 3 --hang-after 0 --pause-after 1 --pause 1.5s "
-            + "--crash-after 2 --crash-mid-frame-after 4 --servfail-for 2m --no-hello "
-            + "--hello-delay 1ms --hello-twice --close-after-hello 0s --reply-before-hello "
+            + "--crash-after 2 --crash-mid-frame-after 4 --servfail-for 2m --load-for 3s "
+            + "--no-hello --hello-delay 1ms --hello-twice --close-after-hello 0s "
+            + "--reply-before-hello "
             + "--no-heartbeat --heartbeat-delay 14.9s --heartbeat-twice "
             + "--heartbeat-unasked 60m --unknown-frame-after 5 "
             + "--tcp-frame-on-control-after 6 --garbage-after 7 --hello-again-after 8 "

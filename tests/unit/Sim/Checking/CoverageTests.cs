@@ -213,6 +213,7 @@ public sealed class CoverageTests
             CrashAfter = 6,
             CrashMidFrameAfter = 7,
             ServfailForNs = 8,
+            LoadForNs = 28,
             NoHello = true,
             HelloDelayNs = 9,
             HelloTwice = true,
