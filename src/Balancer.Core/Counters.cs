@@ -123,6 +123,24 @@ public enum Counter
     /// <summary>Closed: open for as long as a connection may be.</summary>
     ConnectionsTooOld,
 
+    /// <summary>
+    /// Closed: the longest idle when places were short, so that another got its place.
+    /// </summary>
+    ConnectionsGaveWay,
+
+    /// <summary>Torn down: a message that its client had begun was not whole in time.</summary>
+    ConnectionsSlow,
+
+    /// <summary>
+    /// Torn down: its client did not take the rest and close in time when its backend had ended.
+    /// </summary>
+    ConnectionsNotClosed,
+
+    /// <summary>
+    /// Torn down: its client did not read, the longest of too many that did not.
+    /// </summary>
+    ConnectionsNotReading,
+
     /// <summary>Answered with REFUSED: backends have died of its first message.</summary>
     ConnectionsQuarantined,
 

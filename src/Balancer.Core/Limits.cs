@@ -281,8 +281,49 @@ public static partial class Limits
     /// </summary>
     public static readonly Duration TcpOkTime = Duration.FromSeconds(1);
 
+    /// <summary>
+    /// Backends that refuse a connection one after the other before it waits a moment. Ours: a
+    /// visit makes no more connects.
+    /// </summary>
+    public const int TcpRefusalsInARow = 8;
+
     /// <summary>Without a byte either way. Ours: four times Binder's slowest answer.</summary>
     public static readonly Duration TcpIdleTimeout = Duration.FromSeconds(120);
+
+    /// <summary>
+    /// How long a client may take for a message that it has begun. Ours: 64 KB at 17 kbit/s.
+    /// </summary>
+    public static readonly Duration TcpMessageTime = Duration.FromSeconds(30);
+
+    /// <summary>
+    /// How long a client may take no more and not close when its backend has ended. Ours: nothing
+    /// will come any more, and a round trip is far shorter.
+    /// </summary>
+    public static readonly Duration TcpCloseTime = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// Places are short when one in so many is free, or fewer. Ours.
+    /// </summary>
+    public const int TcpShortShare = 10;
+
+    /// <summary>
+    /// How long a connection is idle before it may give way to another. Ours: a client that asks
+    /// one question after the other is never idle for so long.
+    /// </summary>
+    public static readonly Duration TcpIdleToGiveWay = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Connections whose clients do not take what there is for them. Ours: with TcpBufferBytes, a
+    /// backend's socket buffer and TcpQueueBytes for each, 100 MB at most.
+    /// </summary>
+    public const int TcpNotReading = 256;
+
+    /// <summary>
+    /// Bytes of a client's connection that the kernel buffers, each way; Linux takes twice as much
+    /// for its own overhead. Ours: what a round trip of 20 ms needs for 25 Mbit/s; the kernel would
+    /// take 4 MB for a client that does not read.
+    /// </summary>
+    public const int TcpBufferBytes = 64 * 1024;
 
     /// <summary>A connection's whole life. Ours: longer than any zone transfer.</summary>
     public static readonly Duration TcpLifetime = Duration.FromSeconds(3600);

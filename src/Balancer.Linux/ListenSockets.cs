@@ -155,6 +155,10 @@ internal sealed unsafe class ListenSockets
 
     private void SetListenerOptions()
     {
+        SetOption(Listener, C.SOL_SOCKET, C.SO_SNDBUF, Limits.TcpBufferBytes,
+            "the TCP send buffer");
+        SetOption(Listener, C.SOL_SOCKET, C.SO_RCVBUF, Limits.TcpBufferBytes,
+            "the TCP receive buffer");
         SetOption(Listener, C.IPPROTO_TCP, C.TCP_NODELAY, 1, "TCP_NODELAY");
         SetOption(Listener, C.SOL_SOCKET, C.SO_KEEPALIVE, 1, "SO_KEEPALIVE");
         SetOption(Listener, C.IPPROTO_TCP, C.TCP_KEEPIDLE, Limits.KeepAliveIdleSeconds,

@@ -77,6 +77,10 @@ internal static class LogWords
             $"no backend accepted it within {Limits.TcpHandshakeTimeout}",
         Counter.ConnectionsIdle => "idle for too long",
         Counter.ConnectionsTooOld => "open for too long",
+        Counter.ConnectionsGaveWay => "idle longest when places were short",
+        Counter.ConnectionsSlow => "its client did not finish a message",
+        Counter.ConnectionsNotClosed => "its backend ended, and its client did not",
+        Counter.ConnectionsNotReading => "its client does not read",
         Counter.ConnectionsQuarantined =>
             "its query is refused, because backends died or hung on it",
         Counter.ConnectionsFailedByClient => "the client's side failed",

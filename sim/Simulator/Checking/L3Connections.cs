@@ -1,6 +1,7 @@
 // Claims that every TCP connection is answered or closed within its time: INBOUND_TCP_OK within
-// 10 s of its acceptance, a byte every 120 s, an hour in all; and that none is sent to a backend
-// whose path is known to be gone, where it can only fail.
+// 10 s of its acceptance, a byte every 120 s, the client's end 5 s after it was told its backend's,
+// an hour in all; and that none is sent to a backend whose path is known to be gone, where it can
+// only fail.
 //
 // It knows by the connections that were seen to open and close, and by the bytes on them. All open
 // ones are looked at once in a tenth of a second of virtual time.
@@ -41,8 +42,9 @@ internal sealed class L3Connections() : Check("L3")
     }
 
     private Instant Due(ExpectedConnection connection) => connection.IsRelaying
-        ? Instant.Min(Model.Connections.IdleEnd(connection),
-            connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime)
+        ? Instant.Min(Instant.Min(Model.Connections.IdleEnd(connection),
+                connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime),
+            Model.Connections.CloseEnd(connection) ?? Instant.Never)
         : Model.Connections.Handshakes.HandshakeEnd(connection);
 
     private ExpectedConnection? Find(Instant now)

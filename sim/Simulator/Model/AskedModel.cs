@@ -31,8 +31,7 @@ internal sealed class AskedModel(ReferenceModel model)
     /// <summary>A client sent bytes, or its end with none.</summary>
     public void OnClientSent(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
-        var passes = connection.PassesAll ? bytes.Length
-            : Math.Min(bytes.Length, connection.LongLeft);
+        var passes = Math.Min(bytes.Length, connection.LongLeft);
         if (passes > 0)
             Note(connection, null);
         connection.LongLeft = Math.Max(0, connection.LongLeft - passes);
@@ -54,16 +53,16 @@ internal sealed class AskedModel(ReferenceModel model)
     /// <summary>Bytes that were sent to the client make room for an answer.</summary>
     public void OnRoom(ExpectedConnection connection) => Judge(connection);
 
-    /// <summary>Lets all go on that has waited for an answer for long enough.</summary>
+    /// <summary>
+    /// Lets go on what has waited for an answer for long enough, message by message.
+    /// </summary>
     public void OnTime(ExpectedConnection connection)
     {
         if (!(connection.IsUnanswered && model.Now >= connection.KeptUntil))
             return;
         connection.PassesAll = true;
-        connection.LongLeft = 0;
-        connection.Kept.Clear();
         connection.KeptUntil = null;
-        Note(connection, null);
+        JudgeMessages(connection);
     }
 
     private void OnAnswered(ExpectedConnection connection)
@@ -72,21 +71,35 @@ internal sealed class AskedModel(ReferenceModel model)
         connection.PassesAll &= connection.IsBackendDeaf;
         var ask = connection.Ask;
         connection.Ask = null;
-        if (ask != null && _inFlight.Remove(ask) && ask.Message != null)
+        var isGood = connection.Answers.Good > connection.GoodBefore;
+        if (ask != null && _inFlight.Remove(ask) && ask.Message != null && isGood)
             model.Quarantine.OnAnswered(ask.Message, default);
     }
 
     /// <summary>What becomes of the first bytes that are kept.</summary>
     private void Judge(ExpectedConnection connection)
     {
-        var kept = connection.Kept;
-        if (kept.Count == 0 || !connection.IsUnanswered)
-            JudgeMessage(connection, kept);
-        if (kept.Count == 0)
-            connection.KeptUntil = null;
-        else if (connection.IsUnanswered)
+        if (!connection.IsUnanswered || connection.PassesAll)
+            JudgeMessages(connection);
+        else if (connection.Kept.Count > 0)
             connection.KeptUntil ??= model.Now + SpecifiedLimits.PipelineDelay;
+        if (connection.Kept.Count == 0)
+            connection.KeptUntil = null;
         OnTime(connection);
+    }
+
+    /// <summary>One of them, or all if one need not be answered before the next goes on.</summary>
+    private void JudgeMessages(ExpectedConnection connection)
+    {
+        int before;
+        do
+        {
+            before = connection.Kept.Count;
+            JudgeMessage(connection, connection.Kept);
+        }
+        while (connection.PassesAll && connection.Kept.Count < before);
+        if (!connection.PassesAll && connection.Kept.Count is var left && left > 0 && left < before)
+            connection.KeptUntil ??= model.Now + SpecifiedLimits.PipelineDelay;
     }
 
     private void JudgeMessage(ExpectedConnection connection, List<byte> kept)
@@ -118,7 +131,8 @@ internal sealed class AskedModel(ReferenceModel model)
         kept.RemoveRange(0, passes);
         connection.IsUnanswered = true;
         connection.AnswersBefore = connection.Answers.Whole;
-        Note(connection, message);
+        connection.GoodBefore = connection.Answers.Good;
+        Note(connection, connection.PassesAll ? null : message);
     }
 
     private void Note(ExpectedConnection connection, byte[]? message)
@@ -133,8 +147,9 @@ internal sealed class AskedModel(ReferenceModel model)
         _inFlight.Add(connection.Ask);
     }
 
-    private static void Refuse(ExpectedConnection connection, byte[] message)
+    private void Refuse(ExpectedConnection connection, byte[] message)
     {
+        connection.BackendEndedAt ??= model.Now;
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;
         connection.BackendEnded = true;

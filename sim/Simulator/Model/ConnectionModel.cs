@@ -21,13 +21,19 @@ internal sealed class ConnectionModel
     private readonly Dictionary<Ipv4, int> _perClient = [];
     private ExpectedConnection? _ending;
 
+    /// <summary>It was accepted, and another is to give way to it first.</summary>
+    private ExpectedConnection? _comesFor;
+
     public ConnectionModel(ReferenceModel model)
     {
         _model = model;
         Handshakes = new HandshakeModel(model, this);
+        Places = new PlacesModel(model, _open);
     }
 
     public HandshakeModel Handshakes { get; }
+
+    public PlacesModel Places { get; }
 
     /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
     public IReadOnlyCollection<ExpectedConnection> Open => _open;
@@ -51,6 +57,20 @@ internal sealed class ConnectionModel
         var ofClient = _perClient.GetValueOrDefault(address);
         _model.Counters.Add(Counter.ConnectionsAccepted);
         Handshakes.OnAccepted(connection);
+        connection.LastByte = _model.Now;
+        var places = _model.Scenario.Kernel.TcpConnections;
+        if (_open.Count >= places - places / SpecifiedLimits.ShortShare && Places.IsAnyIdle()
+            && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient)
+        {
+            _comesFor = connection;
+            return;
+        }
+        DecidePlace(connection, ofClient);
+    }
+
+    private void DecidePlace(ExpectedConnection connection, int ofClient)
+    {
+        var address = connection.From.Address;
         if (_open.Count >= _model.Scenario.Kernel.TcpConnections)
         {
             EndAtOnce(connection, Counter.ConnectionsOverLimit);
@@ -94,17 +114,18 @@ internal sealed class ConnectionModel
     {
         Touch(connection);
         var isClient = stream == connection.Client;
+        if (!isClient)
+            connection.MayHaveMore = bytes.Length == SpecifiedLimits.RelayQueueBytes;
         if (result.IsOk)
         {
             connection.LastActivity = _model.Now;
             if (isClient && !connection.IsRelaying)
                 ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
             if (isClient)
-                connection.FromClient += bytes.Length;
+                OnFromClient(connection, bytes);
             if (isClient && !connection.IsBackendDeaf)
             {
                 connection.ToBackend.Append(bytes);
-                connection.Queries.Append(bytes);
                 _model.Asked.OnClientSent(connection, bytes);
             }
             else if (!isClient)
@@ -128,6 +149,7 @@ internal sealed class ConnectionModel
     {
         Touch(connection);
         var isClient = stream == connection.Client;
+        NoteRefusal(connection, isClient);
         if (!result.IsOk)
         {
             if (result.Status == IoStatus.WouldBlock)
@@ -170,6 +192,7 @@ internal sealed class ConnectionModel
     {
         Touch(connection);
         var isClient = stream == connection.Client;
+        NoteRefusal(connection, isClient);
         var sourceEnded = isClient ? connection.BackendEnded : connection.ClientEnded;
         var owed = isClient ? connection.ToClient : connection.ToBackend;
         if (!sourceEnded)
@@ -180,9 +203,21 @@ internal sealed class ConnectionModel
         else if (isClient && connection.LacksAnswers)
             ReportRelay(connection, "the client was told an end, and its answers were cut short");
         if (isClient)
+        {
             connection.ToldClient = true;
+            connection.ToldAt = _model.Now;
+        }
         else
             connection.ToldBackend = true;
+    }
+
+    /// <summary>
+    /// A client is told something whose backend's stream is closed: what waited is refused.
+    /// </summary>
+    private void NoteRefusal(ExpectedConnection connection, bool isClient)
+    {
+        if (isClient && connection is { IsRelaying: true, BackendStream.IsNone: true })
+            _model.Asked.OnTime(connection);
     }
 
     public void OnClosed(ExpectedConnection connection, SocketHandle stream, bool aborted)
@@ -239,6 +274,10 @@ internal sealed class ConnectionModel
         {
             remote.TcpDropped++;
         }
+        if (_comesFor is not { } next)
+            return;
+        _comesFor = null;
+        DecidePlace(next, _perClient.GetValueOrDefault(next.From.Address));
     }
 
     /// <summary>
@@ -257,6 +296,9 @@ internal sealed class ConnectionModel
                     + $" at the turn's end; it should be closed: {connection.MustEnd}");
         }
         _refusedAtOnce.Clear();
+        if (_comesFor is { } came)
+            ReportRelay(came, "places are short, and nobody gave way to it");
+        _comesFor = null;
         Handshakes.OnTurnEnded();
     }
 
@@ -308,11 +350,26 @@ internal sealed class ConnectionModel
         _refusedAtOnce.Add(connection);
     }
 
+    private void OnFromClient(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
+    {
+        connection.FromClient += bytes.Length;
+        connection.LastByte = _model.Now;
+        var whole = connection.Queries.Whole;
+        if (!connection.IsBackendDeaf)
+            connection.Queries.Append(bytes);
+        if (!connection.Queries.IsInside)
+            connection.PartSince = null;
+        else if (connection.PartSince == null || connection.Queries.Whole != whole)
+            connection.PartSince = _model.Now;
+    }
+
     private void OnFromBackend(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         bytes = Handshakes.OnFromBackend(connection, bytes);
         if (!connection.IsRelaying)
             return;
+        if (!bytes.IsEmpty)
+            connection.LastByte = _model.Now;
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
         connection.Answers.Append(bytes);
@@ -330,6 +387,8 @@ internal sealed class ConnectionModel
             _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
         else
             _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
+        if (connection.BackendEnded)
+            connection.BackendEndedAt ??= _model.Now;
     }
 
     public void Touch(ExpectedConnection connection)
@@ -425,6 +484,10 @@ internal sealed class ConnectionModel
     public Instant IdleEnd(ExpectedConnection connection) =>
         _model.Standstill.Extend(connection.LastActivity + _model.Scenario.Kernel.TcpIdle);
 
+    /// <summary>When its client must have closed, which was told the end; null if not.</summary>
+    public Instant? CloseEnd(ExpectedConnection connection) => connection.ToldAt is { } at
+        ? _model.Standstill.Extend(at + SpecifiedLimits.CloseTime) : null;
+
     private string? WhyNot(ExpectedConnection connection, Counter how)
     {
         var now = _model.Now;
@@ -435,7 +498,8 @@ internal sealed class ConnectionModel
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
-                    || now >= IdleEnd(connection)
+                    || now >= IdleEnd(connection) || now >= _model.Standstill.Extend(
+                        connection.BackendEndedAt!.Value + SpecifiedLimits.CloseTime)
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
@@ -449,6 +513,14 @@ internal sealed class ConnectionModel
                 && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsIdle => connection.IsRelaying
                 && now >= IdleEnd(connection),
+            Counter.ConnectionsGaveWay => _comesFor != null && Places.MayGiveWay(connection),
+            Counter.ConnectionsSlow => connection is
+                { IsRelaying: true, ClientEnded: false, PartSince: { } since }
+                && now >= _model.Standstill.Extend(since + SpecifiedLimits.MessageTime),
+            Counter.ConnectionsNotClosed => connection.BackendEndedAt is { } ended
+                && now >= _model.Standstill.Extend(ended + SpecifiedLimits.CloseTime),
+            Counter.ConnectionsNotReading => connection.ToClient.Count > 0
+                && Places.NotReading() > SpecifiedLimits.NotReading,
             Counter.ConnectionsTooOld =>
                 now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
@@ -470,6 +542,11 @@ internal sealed class ConnectionModel
             Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
                 : $"not before {IdleEnd(connection)},"
                     + $" since it was active at {connection.LastActivity}",
+            Counter.ConnectionsGaveWay => "places are not short, or another was idle for longer",
+            Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
+            Counter.ConnectionsNotClosed => $"its backend ended at {connection.BackendEndedAt}",
+            Counter.ConnectionsNotReading =>
+                $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}",
             Counter.ConnectionsTooOld =>
                 $"not before {connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime}",
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",

@@ -37,6 +37,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>It waits for its backend to take it, or did until a moment ago.</summary>
     public bool HasAsked { get; set; }
 
+    /// <summary>Backends that refused it without a connect that succeeded in between.</summary>
+    public int Refusals { get; set; }
+
     /// <summary>The one that was asked last refused.</summary>
     public bool IsTurnedDown { get; set; }
 
@@ -52,7 +55,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>What the client sent and may not be written yet.</summary>
     public List<byte> Kept { get; } = [];
 
-    /// <summary>Nothing is kept back of what the client sends.</summary>
+    /// <summary>
+    /// What the client sends goes on though something before it is unanswered, or goes nowhere.
+    /// </summary>
     public bool PassesAll { get; set; }
 
     /// <summary>Bytes of a long message that are to come, and are not kept back.</summary>
@@ -63,6 +68,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     /// <summary>Messages that the backend had sent when the last one was passed on.</summary>
     public long AnswersBefore { get; set; }
+
+    /// <summary>Those of them that were no error of a backend that could not answer.</summary>
+    public long GoodBefore { get; set; }
 
     /// <summary>When what is kept goes on, though something is unanswered.</summary>
     public Instant? KeptUntil { get; set; }
@@ -102,9 +110,14 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// has no other.
     /// </summary>
     public bool IsAbandoned => IsRelaying && LacksAnswers && !BackendEnded
-        && ToClient.Count == 0 && (Backend!.SessionsEnded != SessionsEnded
+        && ToClient.Count == 0 && !MayHaveMore && (Backend!.SessionsEnded != SessionsEnded
             ? Backend.Stage is not (Stage.Healthy or Stage.Draining)
             : Session is { Silence.IsHung: true } && Session == Backend.Session);
+
+    /// <summary>
+    /// The backend's stream had at least as many bytes as the last read could take.
+    /// </summary>
+    public bool MayHaveMore { get; set; }
 
     /// <summary>Bytes of INBOUND_TCP_OK that came, and their value so far.</summary>
     public int OkBytes { get; set; }
@@ -150,6 +163,20 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     public long AcceptedIn { get; init; }
 
     public Instant LastActivity { get; set; }
+
+    /// <summary>
+    /// When the last byte came either way, INBOUND_TCP_OK not counted; or when it was accepted.
+    /// </summary>
+    public Instant LastByte { get; set; }
+
+    /// <summary>Since when a message of the client's is there in part; null if none is.</summary>
+    public Instant? PartSince { get; set; }
+
+    /// <summary>When the client had all that its backend sent, and the end.</summary>
+    public Instant? ToldAt { get; set; }
+
+    /// <summary>When its backend's stream ended, or the balancer answered in its place.</summary>
+    public Instant? BackendEndedAt { get; set; }
 
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }

@@ -1,5 +1,5 @@
 // Owns how many DNS messages were seen in one direction of a TCP connection, each behind its length
-// in two bytes.
+// in two bytes, and how many of them are no error of a server that could not answer.
 //
 // What always holds: it depends on the bytes alone, and not on the pieces that they came in.
 
@@ -12,9 +12,14 @@ internal sealed class ExpectedMessages
 {
     private int? _firstByte;
     private int _missing;
+    private int _length;
+    private bool _isError;
 
     /// <summary>Messages that were seen whole.</summary>
     public long Whole { get; private set; }
+
+    /// <summary>Those that are neither SERVFAIL nor REFUSED.</summary>
+    public long Good { get; private set; }
 
     /// <summary>The last one is not whole.</summary>
     public bool IsInside => _firstByte != null || _missing > 0;
@@ -25,18 +30,29 @@ internal sealed class ExpectedMessages
         {
             if (_missing > 0)
             {
-                Whole += --_missing == 0 ? 1 : 0;
+                if (_length - _missing == 3 && _length >= 12)
+                    _isError = (value & 15) is 2 or 5;
+                if (--_missing == 0)
+                    OnWhole();
             }
             else if (_firstByte is { } first)
             {
-                _missing = 256 * first + value;
+                _length = _missing = 256 * first + value;
                 _firstByte = null;
-                Whole += _missing == 0 ? 1 : 0;
+                if (_missing == 0)
+                    OnWhole();
             }
             else
             {
                 _firstByte = value;
             }
         }
+    }
+
+    private void OnWhole()
+    {
+        Whole++;
+        Good += _isError ? 0 : 1;
+        _isError = false;
     }
 }

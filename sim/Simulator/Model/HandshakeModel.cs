@@ -66,6 +66,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         if (result.IsOk)
         {
             connection.IsTurnedDown = false;
+            connection.Refusals = 0;
             connection.OkBy = model.Now + SpecifiedLimits.OkTime;
             connection.BackendStream = stream;
             connections.OnBackendStream();
@@ -179,13 +180,30 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private void JudgeSilent(ExpectedConnection connection)
     {
         var silent = connection.Backend!;
-        connection.Asked.Add(silent);
-        if (model.Policy.IsWorthIt(model.Now, silent, needsBetter: false, connection.Asked))
+        if (MayGoBeside(connection, silent))
         {
             connections.ReportRelay(connection, $"{silent} should have taken it until"
                 + $" {connection.OkBy}, and another backend was not asked");
         }
         connection.OkBy = model.Now + SpecifiedLimits.OkTime;
+    }
+
+    /// <summary>
+    /// Whether another is there that was not asked and is not worse; if the silent one is in
+    /// trouble, nobody was asked but that.
+    /// </summary>
+    private bool MayGoBeside(ExpectedConnection connection, ExpectedBackend silent)
+    {
+        connection.Asked.Add(silent);
+        if (IsThere())
+            return true;
+        if (!connection.ShouldLeave)
+            return false;
+        connection.Asked.RemoveWhere(asked => asked != silent);
+        return IsThere();
+
+        bool IsThere() => model.Policy.IsWorthIt(
+            model.Now, silent, needsBetter: false, connection.Asked);
     }
 
     private void JudgePutOff(ExpectedConnection connection)
@@ -262,7 +280,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         model.Counters.Add(Counter.ConnectionsRetried);
         if (connection.Backend is { } backend)
             connection.Asked.Add(backend);
-        var next = model.Policy.NextInTurn(model.Now, asked: connection.Asked);
+        var next = ++connection.Refusals < SpecifiedLimits.RefusalsInARow
+            ? model.Policy.NextInTurn(model.Now, asked: connection.Asked) : null;
         if (next == null)
         {
             connection.IsTurnedDown = true;
@@ -329,8 +348,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         }
         if (IsOkOverdue(connection))
         {
-            connection.Asked.Add(last);
-            if (model.Policy.IsWorthIt(model.Now, last, needsBetter: false, connection.Asked))
+            if (MayGoBeside(connection, last))
             {
                 model.Counters.Add(Counter.ConnectionsMoved);
                 _connectTo = model.Policy.NextBeside(model.Now, last, connection.Asked);
@@ -370,6 +388,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
 
     private void PutOff(ExpectedConnection connection)
     {
+        connection.Refusals = 0;
         var delay = SpecifiedLimits.FirstFullDelay.Nanoseconds << Math.Min(connection.PutOffs++, 8);
         connection.RetryFrom = connection.RetryBy = model.Now + new Duration(
             Math.Min(delay, SpecifiedLimits.LongestFullDelay.Nanoseconds));

@@ -16,6 +16,9 @@ internal static class DnsQuestion
     /// <summary>Bytes of a message's header (RFC 1035, 4.1.1).</summary>
     public const int HeaderBytes = 12;
 
+    /// <summary>Where a message has its response code, in the lower half of the byte.</summary>
+    public const int CodeAt = 3;
+
     private const int QuestionCountAt = 4;
     private const int LongestLabel = 63;
 
@@ -39,11 +42,16 @@ internal static class DnsQuestion
     /// <summary>
     /// Whether a reply has a header that says that its server could not or would not answer.
     /// </summary>
-    public static bool IsFailure(ReadOnlySpan<byte> reply) => HasHeader(reply)
-        && (reply[3] & 0xf) is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
+    public static bool IsFailure(ReadOnlySpan<byte> reply) =>
+        HasHeader(reply) && IsFailure(reply[CodeAt], reply.Length);
+
+    /// <summary>The same of a reply of this length, by its byte at CodeAt.</summary>
+    public static bool IsFailure(byte code, int length) => length >= HeaderBytes
+        && (code & 0xf) is (int)ResponseCode.ServerFailure or (int)ResponseCode.Refused;
 
     /// <summary>What a reply that has a header says that became of its query.</summary>
-    public static ResponseCode CodeOf(ReadOnlySpan<byte> reply) => (ResponseCode)(reply[3] & 0xf);
+    public static ResponseCode CodeOf(ReadOnlySpan<byte> reply) =>
+        (ResponseCode)(reply[CodeAt] & 0xf);
 
     /// <summary>Whether a reply says that there is more, to be asked for over TCP.</summary>
     public static bool IsTruncated(ReadOnlySpan<byte> reply) =>

@@ -44,8 +44,14 @@ public sealed class ByteQueue(int bound)
     public int Peek(int from, Span<byte> into)
     {
         var count = Math.Min(Count - from, into.Length);
-        for (var i = 0; i < count; i++)
-            into[i] = _ring[(_head + from + i) % _ring.Length];
+        if (count <= 0)
+            return 0;
+        var at = _head + from;
+        if (at >= _ring.Length)
+            at -= _ring.Length;
+        var first = Math.Min(count, _ring.Length - at);
+        _ring.AsSpan(at, first).CopyTo(into);
+        _ring.AsSpan(0, count - first).CopyTo(into[first..]);
         return count;
     }
 

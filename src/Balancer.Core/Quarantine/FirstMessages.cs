@@ -122,7 +122,10 @@ internal sealed class FirstMessages(Quarantine quarantine)
         return new MessageTicket(message, message.Ticket);
     }
 
-    /// <summary>A backend answered it.</summary>
+    /// <summary>
+    /// A backend answered it. One that could not is no proof: a cold backend answers SERVFAIL to
+    /// what will end it as soon as it has its data.
+    /// </summary>
     public void OnAnswered(MessageTicket ticket)
     {
         if (!ticket.IsValid)
@@ -133,7 +136,9 @@ internal sealed class FirstMessages(Quarantine quarantine)
         Remove(ticket);
     }
 
-    /// <summary>Its connection passes on more, so it is told anew.</summary>
+    /// <summary>
+    /// Its connection passes on more, so it is told anew; or a backend could not answer it.
+    /// </summary>
     public void Remove(MessageTicket ticket)
     {
         if (!ticket.IsValid)

@@ -6,7 +6,7 @@
 // in the backend's place; else it is passed on to its end and no further, so that it is known by
 // name what a backend has. A client that does not wait for answers must not be held up for long:
 // what is kept behind an unanswered message goes on a moment later, with all that comes until
-// everything is answered, and without a name.
+// everything is answered. It is looked at as before, one message after the other, but has no name.
 //
 //   Keeps ── a message is passed on ──→ Unanswered ── its answer ──→ Keeps
 //     ▲                                     │ its time is over, and more is kept
@@ -14,7 +14,7 @@
 //
 // What always holds: one message at most of a connection is among FirstMessages; what the backend
 // had sent before it was asked answers nothing; bytes are read, and none is altered; what is
-// refused is not passed on, but behind what was not answered in time: in Passing nothing is read.
+// refused is not passed on.
 
 using System;
 using System.Buffers.Binary;
@@ -45,7 +45,12 @@ internal sealed class ClientQuestion(
 
     private MessageTicket _asked;
     private bool _isUnanswered;
+
+    /// <summary>What comes goes on, though something before it is unanswered.</summary>
+    private bool _isPassing;
+
     private long _wholeBefore;
+    private long _goodBefore;
     private long _noted;
 
     /// <summary>The balancer answers in the backend's place.</summary>
@@ -61,6 +66,7 @@ internal sealed class ClientQuestion(
     {
         _asked = default;
         _isUnanswered = false;
+        _isPassing = false;
         _noted = 0;
         IsRefused = false;
         KeptUntil = Instant.Never;
@@ -78,47 +84,72 @@ internal sealed class ClientQuestion(
 
     /// <summary>
     /// Looks at what is kept back as soon as that is a whole message, a long one, or never will be
-    /// whole, and all before it is answered. If it is refused, writes what the client is told,
-    /// which may be nothing, and how long it is.
+    /// whole, and all before it is answered or was for too long not. If it is refused, writes what
+    /// the client is told, which may be nothing, and how long it is.
     /// </summary>
     public MessageFate Judge(
         Instant now, Endpoint client, TcpHandshake taken, Span<byte> answer, out int length)
     {
         length = 0;
         if (toBackend.Kept == 0)
-        {
             KeptUntil = Instant.Never;
+        if (toBackend.Kept == 0 || (_isUnanswered && !MayPass(now)))
             return MessageFate.IsAwaited;
+        Span<byte> message = stackalloc byte[Limits.FirstMessageBytes];
+        var passed = toBackend.Passed;
+        MessageFate fate;
+        int bytes;
+        do
+        {
+            fate = JudgeNext(now, message, out bytes);
         }
-        if (_isUnanswered)
-            return WaitForAnswer(now, client, taken);
-        Span<byte> kept = stackalloc byte[LengthBytes + Limits.FirstMessageBytes];
-        kept = kept[..toBackend.PeekKept(kept)];
-        var isUnknown = kept.Length < LengthBytes;
-        var bytes = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(kept);
-        var end = LengthBytes + bytes;
-        var isPart = isUnknown || (bytes <= Limits.FirstMessageBytes && kept.Length < end);
+        while (fate == MessageFate.IsPassedOn && _isPassing && toBackend.Kept > 0);
+        if (fate == MessageFate.IsRefused)
+        {
+            IsRefused = true;
+            length = Refuse(message[..bytes], answer);
+            return fate;
+        }
+        if (toBackend.Passed == passed)
+            return fate;
+        _wholeBefore = toClient.Whole;
+        _goodBefore = toClient.Good;
+        Note(now, client, taken, _isPassing ? default : message[..bytes]);
+        if (!_isPassing)
+            WaitForMore(now);
+        return MessageFate.IsPassedOn;
+    }
+
+    /// <summary>
+    /// Lets the next message pass, if it may; copies it and says how long it is, or 0 if it has no
+    /// name.
+    /// </summary>
+    private MessageFate JudgeNext(Instant now, Span<byte> into, out int bytes)
+    {
+        KeptUntil = _isPassing ? Instant.Never : KeptUntil;
+        bytes = 0;
+        Span<byte> prefix = stackalloc byte[LengthBytes];
+        var isUnknown = toBackend.PeekKept(prefix) < LengthBytes;
+        var announced = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(prefix);
+        var end = LengthBytes + announced;
+        var isLong = announced > Limits.FirstMessageBytes;
+        var isPart = isUnknown || (!isLong && toBackend.Kept < end);
         if (isPart && !toBackend.HasSourceEnded)
         {
             KeptUntil = Instant.Never;
             return MessageFate.IsAwaited;
         }
-        var message = isPart || kept.Length < end ? default : kept[LengthBytes..end];
+        if (!isPart && !isLong && announced > 0)
+            bytes = toBackend.PeekKept(into[..announced], LengthBytes);
         // A backend that has ended leaves no room for an answer of the balancer's.
-        if (!message.IsEmpty && !toClient.HasSourceEnded && messages.IsRefused(now, message))
+        if (bytes > 0 && !toClient.HasSourceEnded && messages.IsRefused(now, into[..bytes]))
         {
             KeptUntil = Instant.Never;
             // Answers to what was asked before come first, and whole.
-            if (toClient.IsInside || toClient.Queue.Free < MaxAnswerBytes)
-                return MessageFate.IsAwaited;
-            IsRefused = true;
-            length = Refuse(message, answer);
-            return MessageFate.IsRefused;
+            return toClient.IsInside || toClient.Queue.Free < MaxAnswerBytes
+                ? MessageFate.IsAwaited : MessageFate.IsRefused;
         }
-        toBackend.LetPass(isPart ? kept.Length : end);
-        _wholeBefore = toClient.Whole;
-        Note(now, client, taken, message);
-        WaitForMore(now);
+        toBackend.LetPass(isPart ? toBackend.Kept : end);
         return MessageFate.IsPassedOn;
     }
 
@@ -128,27 +159,27 @@ internal sealed class ClientQuestion(
         if (!_isUnanswered || !IsAnswered)
             return;
         _isUnanswered = false;
-        messages.OnAnswered(_asked);
+        _isPassing = false;
+        if (toClient.Good > _goodBefore)
+            messages.OnAnswered(_asked);
+        else
+            messages.Remove(_asked);
         _asked = default;
-        if (!toBackend.KeepsBack && !toBackend.IsSinkLost)
-            toBackend.KeepBack();
     }
 
     /// <summary>All that was passed on is: one message, or whatever came.</summary>
-    private bool IsAnswered => toBackend.KeepsBack
-        ? toClient.Whole > _wholeBefore && !toBackend.AwaitsMore
-        : toClient.Whole >= toBackend.Whole && !toBackend.IsInside;
+    private bool IsAnswered => _isPassing || toBackend.IsSinkLost
+        ? toClient.Whole >= toBackend.Whole && !toBackend.IsInside
+        : toClient.Whole > _wholeBefore && !toBackend.AwaitsMore;
 
-    /// <summary>Lets all pass that is kept behind something unanswered, in time.</summary>
-    private MessageFate WaitForAnswer(Instant now, Endpoint client, TcpHandshake taken)
+    /// <summary>What is kept behind something unanswered has waited for long enough.</summary>
+    private bool MayPass(Instant now)
     {
+        if (_isPassing)
+            return true;
         WaitForMore(now);
-        if (now < KeptUntil)
-            return MessageFate.IsAwaited;
-        KeptUntil = Instant.Never;
-        toBackend.LetAllPass();
-        Note(now, client, taken, default);
-        return MessageFate.IsPassedOn;
+        _isPassing = now >= KeptUntil;
+        return _isPassing;
     }
 
     /// <summary>What is kept back waits for so long, whatever is answered meanwhile.</summary>

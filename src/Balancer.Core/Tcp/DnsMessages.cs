@@ -1,6 +1,7 @@
 // Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
-// in two bytes (RFC 1035, 4.2.2). Nothing but the lengths is looked at, and nothing depends on them
-// but how a connection whose backend ends is ended, and what counts as answered.
+// in two bytes (RFC 1035, 4.2.2). Nothing is looked at but the lengths and the response code, and
+// nothing depends on them but how a connection whose backend ends is ended, and what counts as
+// answered.
 //
 // What always holds: a byte is counted once, whatever pieces the stream comes in.
 
@@ -16,8 +17,18 @@ internal struct DnsMessages
     private int _lengthBytes;
     private int _left;
 
+    /// <summary>Bytes of the message that came, until its response code did.</summary>
+    private int _seen;
+
+    private bool _isFailure;
+
     /// <summary>Messages that came whole.</summary>
     public long Whole { get; private set; }
+
+    /// <summary>
+    /// Those of them that do not say that their server could not or would not answer.
+    /// </summary>
+    public long Good { get; private set; }
 
     /// <summary>A message, or its length, has come in part.</summary>
     public readonly bool IsInside => _lengthBytes > 0;
@@ -35,13 +46,25 @@ internal struct DnsMessages
             else
             {
                 var taken = Math.Min(_left, bytes.Length);
+                LookForCode(bytes[..taken]);
                 _left -= taken;
                 bytes = bytes[taken..];
             }
             if (_lengthBytes < LengthBytes || _left > 0)
                 continue;
             Whole++;
-            _lengthBytes = 0;
+            Good += _isFailure ? 0 : 1;
+            (_lengthBytes, _seen, _isFailure) = (0, 0, false);
         }
+    }
+
+    private void LookForCode(ReadOnlySpan<byte> bytes)
+    {
+        var at = DnsQuestion.CodeAt - _seen;
+        if (at < 0)
+            return;
+        if (at < bytes.Length)
+            _isFailure = DnsQuestion.IsFailure(bytes[at], length: _left + _seen);
+        _seen += Math.Min(bytes.Length, at + 1);
     }
 }

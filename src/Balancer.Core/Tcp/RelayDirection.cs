@@ -77,7 +77,7 @@ internal sealed class RelayDirection(INetwork network)
     public bool WantsWrite => _queue.Count > Kept;
 
     /// <summary>What the source sends is kept back, from some byte on.</summary>
-    public bool KeepsBack => _mayPass != long.MaxValue;
+    private bool KeepsBack => _mayPass != long.MaxValue;
 
     /// <summary>Bytes that are kept back.</summary>
     public int Kept => (int)Math.Max(0, BytesRead - _mayPass);
@@ -92,6 +92,9 @@ internal sealed class RelayDirection(INetwork network)
 
     /// <summary>Messages that the source sent whole.</summary>
     public long Whole => _messages.Whole;
+
+    /// <summary>Those of them that are no error of a backend that cannot answer.</summary>
+    public long Good => _messages.Good;
 
     /// <summary>The source's last message has come in part.</summary>
     public bool IsInside => _messages.IsInside;
@@ -123,8 +126,11 @@ internal sealed class RelayDirection(INetwork network)
         _mayPass = BytesRead;
     }
 
-    /// <summary>Copies the first bytes that are kept back; returns how many.</summary>
-    public int PeekKept(Span<byte> into) => _queue.Peek(_queue.Count - Kept, into);
+    /// <summary>
+    /// Copies the first bytes that are kept back, or those behind so many; returns how many.
+    /// </summary>
+    public int PeekKept(Span<byte> into, int behind = 0) =>
+        _queue.Peek(_queue.Count - Kept + behind, into);
 
     /// <summary>
     /// So many more bytes may be written, whether they are there or not; the next write is up to
@@ -135,9 +141,6 @@ internal sealed class RelayDirection(INetwork network)
         Verify.That(KeepsBack, "only what is kept back can be let pass");
         _mayPass += bytes;
     }
-
-    /// <summary>Nothing is kept back any more; the next write is up to the caller.</summary>
-    public void LetAllPass() => _mayPass = long.MaxValue;
 
     /// <summary>
     /// The source has nothing to do with it any more: the sink is told this, and then the end.
@@ -156,14 +159,24 @@ internal sealed class RelayDirection(INetwork network)
     /// </summary>
     public RelayResult OnSourceReadable(byte[] buffer)
     {
-        for (var n = 0; n < Limits.TcpReadsPerVisit; n++)
+        var reads = Limits.TcpReadsPerVisit;
+        return OnSourceReadable(buffer, ref reads);
+    }
+
+    /// <summary>
+    /// The same with so many reads at most, 1 or more; says how many are left. What is kept back
+    /// ends it too, since it may go on when it has been looked at.
+    /// </summary>
+    public RelayResult OnSourceReadable(byte[] buffer, ref int reads)
+    {
+        do
         {
+            reads--;
             var result = ReadOnce(buffer);
             if (result.Status != RelayStatus.Ok)
                 return result;
-            if (!MayHaveMore || WantsWrite || Kept > 0)
-                break;
         }
+        while (reads > 0 && MayHaveMore && !WantsWrite && Kept == 0);
         return RelayResult.Ok;
     }
 
@@ -172,7 +185,7 @@ internal sealed class RelayDirection(INetwork network)
     {
         Verify.That(!IsSinkLost, "a lost sink is not written to, and so is not lost again");
         IsSinkLost = true;
-        LetAllPass();
+        _mayPass = long.MaxValue;
         _queue.Clear();
         FinishIfDone();
     }

@@ -5,7 +5,7 @@
 //     │ ▲   ▲
 //     │ │   └ refused, not taken for a second, or its backend is suspect: one more backend
 //     ▼ │
-//   AwaitingRoom: an accept queue was full, or all refused
+//   AwaitingRoom: an accept queue was full, or all refused, or many one after the other
 //
 // Each healthy backend is asked once. Then, and when one's accept queue is full, which refuses
 // nothing, one after the other is asked again, ever more slowly, for as long as a handshake may
@@ -17,7 +17,7 @@
 //
 // What always holds: a handshake that fails says nothing about the backend's control session and
 // touches nothing of it; a try leaves no bytes behind for the next one; whoever did not answer, or
-// was full, has not refused.
+// was full, has not refused; no backend is referred to when the connection is over.
 
 using System;
 using System.Buffers.Binary;
@@ -31,9 +31,12 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     /// <summary>Those that refused it, or did not take it in time.</summary>
     private readonly List<Backend> _asked = [];
 
+    /// <summary>Refusals since it waited last, or a backend let it connect.</summary>
+    private int _refusals;
+
     private long _sessionsEnded;
     private bool _wasFull;
-    private Duration _fullDelay;
+    private Duration _fullDelay = Limits.FirstFullDelay;
     private Instant _okBy;
 
     /// <summary>How the last one refused it; null if it did not.</summary>
@@ -62,10 +65,12 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     public bool ShouldLeave => !AwaitsRoom
         && (Backend!.IsSuspect || Backend.SessionsEnded != _sessionsEnded);
 
-    /// <summary>Another connection begins.</summary>
+    /// <summary>A connection is over: what was of it is let go, backends included.</summary>
     public void Reset()
     {
         _asked.Clear();
+        Backend = null;
+        _refusals = 0;
         _refusal = null;
         _wasFull = false;
         _fullDelay = Limits.FirstFullDelay;
@@ -107,8 +112,8 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     }
 
     /// <summary>
-    /// Its backend has not taken it though it is well: another one is tried that was not asked, if
-    /// it is no worse, or looked for later.
+    /// Its backend has not taken it: another one is tried that was not asked, if it is no worse, or
+    /// looked for later. If the backend may never answer, those that refused are asked once more.
     /// </summary>
     private void LeaveSilent(Instant now)
     {
@@ -117,7 +122,14 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
             return;
         var silent = Backend!;
         NoteAsked(silent);
-        if (set.ChooseBeside(now, silent, _asked) is { } other)
+        var other = set.ChooseBeside(now, silent, _asked);
+        if (other is null && ShouldLeave)
+        {
+            _asked.Clear();
+            _asked.Add(silent);
+            other = set.ChooseBeside(now, silent, _asked);
+        }
+        if (other is not null)
         {
             Leave(now, other);
             return;
@@ -203,6 +215,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         }
         AwaitsRoom = false;
         _refusal = null;
+        _refusals = 0;
         backend.OnConnectionWaits(now);
         _okBy = now + Limits.TcpOkTime;
         ArmForOk();
@@ -233,8 +246,11 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         return delay;
     }
 
-    private void AwaitRoom(Instant now, Duration delay) =>
+    private void AwaitRoom(Instant now, Duration delay)
+    {
+        _refusals = 0;
         proxy.ArmTimer(Instant.Min(now + delay, proxy.HandshakeEnd));
+    }
 
     /// <summary>Asks another, or the same if there is none, or waits for one to be there.</summary>
     private void TryAgain(Instant now)
@@ -259,7 +275,10 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         proxy.WaitForOk();
     }
 
-    /// <summary>This backend did not take it, and consumed nothing: tries one more.</summary>
+    /// <summary>
+    /// This backend did not take it, and consumed nothing: tries one more, or waits before it does
+    /// if many refused one after the other.
+    /// </summary>
     private void OnRefused(Instant now, Fault why)
     {
         var refused = Backend!;
@@ -268,7 +287,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         Forget();
         services.Counters.Add(Counter.ConnectionsRetried);
         NoteAsked(refused);
-        if (set.ChooseAgain(now, _asked) is { } next)
+        if (++_refusals < Limits.TcpRefusalsInARow && set.ChooseAgain(now, _asked) is { } next)
         {
             TryBackend(now, next);
             return;

@@ -28,6 +28,7 @@ internal sealed class TcpProxies
     private readonly Remotes _remotes;
     private readonly FirstMessages _messages;
     private readonly TcpTurns _turns = new();
+    private readonly TcpPlaces _places = new();
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
     private readonly Timer _resume;
@@ -157,6 +158,17 @@ internal sealed class TcpProxies
             left -= Limits.TcpVisitBytes + proxy.Visit(now);
     }
 
+    /// <summary>A connection had its turn, and bytes came if it is active.</summary>
+    public void OnVisited(TcpProxy proxy, bool isActive)
+    {
+        if (isActive)
+            _places.OnActive(proxy);
+        if (!proxy.IsNotRead)
+            _places.NoteReading(proxy);
+        else if (_places.NoteNotReading(proxy) is { } longest)
+            LetGo(longest, Counter.ConnectionsNotReading);
+    }
+
     /// <summary>A connection is over; called by it, once.</summary>
     public void OnEnded(TcpProxy proxy, Counter how)
     {
@@ -164,6 +176,7 @@ internal sealed class TcpProxies
         if (_toLookAt == proxy.Node)
             _toLookAt = proxy.Node.Next;
         _open.Remove(proxy.Node);
+        _places.Close(proxy);
         _turns.Close(proxy);
         if (!proxy.WasRelayed)
             _remotes.CountOutcome(proxy.Peer.Address, Traffic.Tcp, forwarded: false);
@@ -255,6 +268,8 @@ internal sealed class TcpProxies
     {
         _services.Counters.Add(Counter.ConnectionsAccepted);
         var open = _turns.OpenOf(client.Address);
+        if (open < _services.Options.TcpConnectionsPerClient)
+            MakeRoom(now);
         if (_open.Count >= _services.Options.TcpConnections)
         {
             Refuse(stream, Counter.ConnectionsOverLimit);
@@ -277,7 +292,25 @@ internal sealed class TcpProxies
         var owner = _turns.Open(client.Address);
         var proxy = TakeFree(owner);
         _open.AddLast(proxy.Node);
+        _places.Open(proxy, owner);
         proxy.Start(now, new ConnectionId(++_lastId), stream, client, owner, backend);
+    }
+
+    /// <summary>When places are short, the one that is idle longest gives way.</summary>
+    private void MakeRoom(Instant now)
+    {
+        var places = _services.Options.TcpConnections;
+        if (_open.Count >= places - places / Limits.TcpShortShare
+            && _places.WhoGivesWay(now) is { } idle)
+        {
+            LetGo(idle, Counter.ConnectionsGaveWay);
+        }
+    }
+
+    private void LetGo(TcpProxy proxy, Counter how)
+    {
+        _turns.Remove(proxy);
+        proxy.End(how, IoResult.Ok());
     }
 
     private TcpProxy TakeFree(TcpClient owner)

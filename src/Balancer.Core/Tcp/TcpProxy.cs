@@ -26,19 +26,6 @@ using System.Collections.Generic;
 
 namespace Balancer.Core;
 
-/// <summary>What is known of one of a connection's two streams.</summary>
-internal struct ProxySide
-{
-    /// <summary>The stream; None while there is none.</summary>
-    public SocketHandle Stream;
-
-    /// <summary>What was reported of it and not dealt with.</summary>
-    public Readiness Pending;
-
-    /// <summary>What is pending is not waited for again until it was dealt with.</summary>
-    public bool IsHeld;
-}
-
 /// <summary>One proxied connection after another.</summary>
 internal sealed class TcpProxy : IStreamOwner
 {
@@ -48,6 +35,7 @@ internal sealed class TcpProxy : IStreamOwner
     private readonly RelayDirection _toClient;
     private readonly TcpHandshake _handshake;
     private readonly ClientQuestion _question;
+    private readonly ClientPatience _patience;
     private readonly Timer _timer;
     private ProxyState _state = ProxyState.Ended;
     private ProxySide _client;
@@ -63,10 +51,14 @@ internal sealed class TcpProxy : IStreamOwner
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
+        ByActivity = new LinkedListNode<TcpProxy>(this);
+        ByActivityOfClient = new LinkedListNode<TcpProxy>(this);
+        NotReading = new LinkedListNode<TcpProxy>(this);
         _toBackend = new RelayDirection(services.Network);
         _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
         _handshake = new TcpHandshake(services, set, this);
         _question = new ClientQuestion(messages, _toBackend, _toClient);
+        _patience = new ClientPatience(services, _toBackend, _toClient);
         _timer = new Timer(OnTimerDue);
     }
 
@@ -92,6 +84,19 @@ internal sealed class TcpProxy : IStreamOwner
 
     /// <summary>Its place in the set's list.</summary>
     public LinkedListNode<TcpProxy> Node { get; }
+
+    /// <summary>Its places among those that let go; kept by TcpPlaces.</summary>
+    public LinkedListNode<TcpProxy> ByActivity { get; }
+
+    public LinkedListNode<TcpProxy> ByActivityOfClient { get; }
+
+    public LinkedListNode<TcpProxy> NotReading { get; }
+
+    /// <summary>Its last byte either way, or when it was accepted.</summary>
+    public Instant IdleSince { get; private set; }
+
+    /// <summary>What there is for the client waits until it takes more.</summary>
+    public bool IsNotRead => _state == ProxyState.Relaying && _toClient.WantsWrite;
 
     /// <summary>A backend took it at some time.</summary>
     public bool WasRelayed { get; private set; }
@@ -140,7 +145,8 @@ internal sealed class TcpProxy : IStreamOwner
         WasRelayed = false;
         _acceptedAt = now;
         _lastActivity = now;
-        _handshake.Reset();
+        IdleSince = now;
+        _patience.Begin();
         _toBackend.Begin(source: stream);
         _question.Begin();
         _toClient.Begin(source: SocketHandle.None);
@@ -191,12 +197,22 @@ internal sealed class TcpProxy : IStreamOwner
         if (IsAbandoned)
             EndIfAbandoned(now);
         if (_state == ProxyState.Relaying)
+        {
+            NotePatience(now);
             EndOrWait();
+        }
         else if (IsShakingHands)
+        {
             WaitForOk();
+        }
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
-        return (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
+        var read = (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
+        if (read > 0)
+            IdleSince = now;
+        if (_state != ProxyState.Ended)
+            _set.OnVisited(this, isActive: read > 0);
+        return read;
     }
 
     /// <summary>Ends it: closes both streams and counts how.</summary>
@@ -223,6 +239,7 @@ internal sealed class TcpProxy : IStreamOwner
         _set.OnEnded(this, how);
         _services.Log.Write(new LogEvent.ConnectionClosed(
             Id, Peer, how, why, _toBackend.BytesRead, _toClient.BytesRead));
+        _handshake.Reset();
         _set.OnFree(this);
     }
 
@@ -355,9 +372,16 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>Reads the client; whether the connection goes on.</summary>
     private bool ReadClient(Instant now)
     {
-        var result = _toBackend.OnSourceReadable(_services.ReadBuffer);
-        _question.OnClientRead(now, Peer, _handshake);
-        return Settle(result, _toBackend) && JudgeKept(now);
+        var reads = Limits.TcpReadsPerVisit;
+        do
+        {
+            var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
+            _question.OnClientRead(now, Peer, _handshake);
+            if (!Settle(result, _toBackend) || !JudgeKept(now))
+                return false;
+        }
+        while (reads > 0 && _toBackend.MayHaveMore && !_toBackend.WantsWrite);
+        return true;
     }
 
     /// <summary>
@@ -432,12 +456,12 @@ internal sealed class TcpProxy : IStreamOwner
 
     /// <summary>
     /// Nothing can be sent to another backend any more: the client is reset at once, so that it can
-    /// ask again. What the backend said until now is read before that.
+    /// ask again. What the backend said until now is read before that, in this visit or more.
     /// </summary>
     private void EndIfAbandoned(Instant now)
     {
         OnBackendReady(now, Readiness.Read);
-        if (IsAbandoned)
+        if (IsAbandoned && !_toClient.MayHaveMore)
             End(Counter.ConnectionsFailedByBackend, IoResult.Ok());
     }
 
@@ -447,13 +471,21 @@ internal sealed class TcpProxy : IStreamOwner
         _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
 
     private void ArmTimer() =>
-        ArmTimer(Instant.Min(_question.KeptUntil,
+        ArmTimer(Instant.Min(Instant.Min(_question.KeptUntil, _patience.End),
             Instant.Min(IdleEnd, _acceptedAt + _services.Options.TcpLifetime)));
 
     /// <summary>It would be ended because nothing came for too long.</summary>
     private bool IsOverdue(Instant now) =>
         (IsShakingHands && !_handshake.AwaitsRoom && now >= HandshakeEnd)
-        || (_state == ProxyState.Relaying && now >= IdleEnd);
+        || (_state == ProxyState.Relaying
+            && (now >= IdleEnd || _patience.WhatEnds(now) is not null));
+
+    private void NotePatience(Instant now)
+    {
+        _patience.Note(now);
+        if (_patience.End < _timer.Deadline)
+            ArmTimer();
+    }
 
     /// <summary>
     /// Reads what may be there without being told of: a wait tells of so many streams and no more.
@@ -471,6 +503,7 @@ internal sealed class TcpProxy : IStreamOwner
             OnBackendReady(now, Readiness.Read);
         if (_state != ProxyState.Relaying)
             return;
+        _patience.Note(now);
         if (Seen == seen)
             _lastActivity = lastActivity;
         else
@@ -498,6 +531,8 @@ internal sealed class TcpProxy : IStreamOwner
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= IdleEnd)
             End(Counter.ConnectionsIdle, IoResult.Ok());
+        else if (_patience.WhatEnds(now) is { } how)
+            End(how, IoResult.Ok());
         else if (JudgeKept(now))
             ArmTimer();
     }

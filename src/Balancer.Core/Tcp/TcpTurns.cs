@@ -16,6 +16,8 @@ namespace Balancer.Core;
 /// <summary>One client address with open connections.</summary>
 internal sealed class TcpClient
 {
+    public TcpClient() => ByCount = new LinkedListNode<TcpClient>(this);
+
     public Ipv4 Address { get; set; }
 
     /// <summary>Connections that it has open.</summary>
@@ -24,6 +26,12 @@ internal sealed class TcpClient
     public TcpProxy? FirstWaiting { get; set; }
 
     public TcpProxy? LastWaiting { get; set; }
+
+    /// <summary>Its connections, the longest idle first; kept by TcpPlaces.</summary>
+    public LinkedList<TcpProxy> ByActivity { get; } = new();
+
+    /// <summary>Its place among those that have as many; kept by TcpPlaces.</summary>
+    public LinkedListNode<TcpClient> ByCount { get; }
 
     /// <summary>The client whose turn comes after; means something while it waits.</summary>
     public TcpClient? Next { get; set; }
@@ -108,6 +116,44 @@ internal sealed class TcpTurns
         else
             Append(client);
         return true;
+    }
+
+    /// <summary>
+    /// A connection that may wait is let go: it has no turn any more. Waiting ones are looked
+    /// through for it, which is rare.
+    /// </summary>
+    public void Remove(TcpProxy connection)
+    {
+        if (!connection.IsWaiting)
+            return;
+        connection.IsWaiting = false;
+        var client = connection.Client;
+        TcpProxy? before = null;
+        for (var at = client.FirstWaiting; at != connection; at = at!.NextWaiting)
+            before = at;
+        if (before is null)
+            client.FirstWaiting = connection.NextWaiting;
+        else
+            before.NextWaiting = connection.NextWaiting;
+        if (client.LastWaiting == connection)
+            client.LastWaiting = before;
+        connection.NextWaiting = null;
+        if (client.FirstWaiting is null)
+            Remove(client);
+    }
+
+    private void Remove(TcpClient client)
+    {
+        TcpClient? before = null;
+        for (var at = _first; at != client; at = at!.Next)
+            before = at;
+        if (before is null)
+            _first = client.Next;
+        else
+            before.Next = client.Next;
+        if (_last == client)
+            _last = before;
+        client.Next = null;
     }
 
     private void Append(TcpClient client)

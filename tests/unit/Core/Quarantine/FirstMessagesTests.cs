@@ -112,6 +112,32 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
+    /// <summary>A cold backend answers so what ends it when it has its data.</summary>
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(5, 1)]
+    [InlineData(3, 0)]
+    public void FailureInBetween_ClearsNothing(byte code, int begun)
+    {
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+        var answer = Killer.ToArray();
+        answer[3] = (byte)(0x80 | code);
+        AskOverTcp(1, Killer);
+        foreach (var piece in Framed(answer).Chunk(2))
+        {
+            TcpSessions.Last().Send(piece);
+            Run(0.001);
+        }
+        // It was answered, and nothing is in flight there.
+        Kill(LastAsked());
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+        AskOverTcp(1, Killer);
+        Kill(LastAsked());
+
+        Assert.Equal(begun, Count(Counter.QuarantinesBegun));
+    }
+
     /// <summary>It is asked over TCP because the answer over UDP was truncated.</summary>
     [Theory]
     [InlineData(0x02, 1)]
@@ -313,14 +339,52 @@ public sealed class FirstMessagesTests : CoreTest
             Run(0.019);
             Assert.Equal(sent[0], TcpSessions.Last().TcpBytes);
             Run(0.002);
-            Assert.Equal(sent.SelectMany(bytes => bytes), TcpSessions.Last().TcpBytes);
+            Assert.Equal([.. sent[0], .. sent[1]], TcpSessions.Last().TcpBytes);
             client.Send([1, 2, 3]);
             Run(0.001);
-            Assert.Equal([1, 2, 3], TcpSessions.Last().TcpBytes.TakeLast(3));
+            Assert.Equal([0, 3, 1, 2, 3], TcpSessions.Last().TcpBytes.TakeLast(5));
             Kill(LastAsked());
         }
 
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>An empty message is enough, which nobody answers.</summary>
+    [Theory]
+    [InlineData(new byte[] { 0, 0 })]
+    [InlineData(new byte[] { 0, 3, 1, 2, 3, 0, 0, 0, 1, 7 })]
+    public void RefusedMessageBehindUnansweredOnes_IsRefusedAfterTwentyMilliseconds(byte[] before)
+    {
+        KillTwiceOverTcp(Killer);
+        var client = Connect(1);
+        client.Send([.. before, .. Framed(Killer), .. Framed(QueryFor("behind"))]);
+        Run(0.019);
+        Assert.Empty(client.Receive());
+        Run(0.002);
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.Equal(before[..(2 + before[1])], TcpSessions.Last().TcpBytes);
+        client.Close();
+        Run(0.01);
+        Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
+    }
+
+    [Fact]
+    public void RefusedMessageWhileOthersAreUnanswered_IsRefusedWhenItIsWhole()
+    {
+        KillTwiceOverTcp(Killer);
+        var client = Connect(1);
+        byte[] before = [.. Framed(QueryFor("slow")), .. Framed(QueryFor("slower"))];
+        client.Send([.. before, .. Framed(Killer).AsSpan(0, 9)]);
+        Run(0.03);
+        Assert.Equal(before, TcpSessions.Last().TcpBytes);
+        client.Send(Framed(Killer).AsSpan(9));
+        Run(0.001);
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.Equal(before, TcpSessions.Last().TcpBytes);
     }
 
     /// <summary>However slowly a backend answers, a client is held up for no longer.</summary>

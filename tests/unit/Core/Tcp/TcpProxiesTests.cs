@@ -114,13 +114,18 @@ public sealed class TcpProxiesTests
     public void ClientsOverTheLimitFlood_AtMostOneLineEveryFiveSeconds()
     {
         var s = new ProxyScenario(options: new BalancerOptions { TcpConnections = 1 });
-        s.ConnectThrough();
+        var first = s.ConnectThrough();
         for (var n = 0; n < 500; n++)
         {
+            first.Send([0, 0]);
             s.Connect(host: 2, port: (ushort)(1000 + n));
             s.Run(0.01);
         }
-        s.Run(5);
+        for (var n = 0; n < 10; n++)
+        {
+            first.Send([0, 0]);
+            s.Run(0.5);
+        }
         s.Connect(host: 3);
         s.Settle();
 

@@ -455,7 +455,7 @@ public sealed class TcpProxyRelayTests
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
         s.Run(100);
-        client.Send("x"u8);
+        client.Send([0, 0]);
         s.Run(119);
         Assert.Equal(1, s.Core.ConnectionCount);
 
@@ -508,12 +508,12 @@ public sealed class TcpProxyRelayTests
         var client = s.ConnectThrough();
         for (var n = 0; n < 59; n++)
         {
-            client.Send("x"u8);
+            client.Send([0, 0]);
             s.Run(1);
         }
         Assert.Equal(1, s.Core.ConnectionCount);
 
-        client.Send("x"u8);
+        client.Send([0, 0]);
         s.Run(1);
 
         Assert.True(client.IsClosedByBalancer);

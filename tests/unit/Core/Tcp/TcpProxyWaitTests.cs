@@ -205,6 +205,46 @@ public sealed class TcpProxyWaitTests
         s.Finish(client, ProxyScenario.LastTcp(s.Backends[1]));
     }
 
+    /// <summary>The other one refused it, and would not now: it is asked again in time.</summary>
+    [Fact]
+    public void OthersRefusedAndItsOwnIsSuspect_OthersAreAskedAgainAfterASecond()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var (first, second) = (s.Backends[0], s.Backends[1]);
+        second.AnswersTcp = false;
+        Await(s);
+        first.Hang();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Run(0.25);
+        // It is with the second one now, which refuses it: back to the first.
+        ProxyScenario.LastTcp(second).Close();
+        s.Settle();
+        second.AnswersTcp = true;
+        s.Run(0.9);
+        Assert.Equal(0, s.Relayed);
+        s.Run(0.2);
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(2, second.Sessions.Count(session => session.IsTcp));
+    }
+
+    [Theory]
+    [InlineData(7, 1)]
+    [InlineData(8, 0)]
+    public void ManyRefuseOneAfterTheOther_ConnectionWaitsAMoment(int refusing, int relayed)
+    {
+        var s = new ProxyScenario(backends: 9);
+        foreach (var backend in s.Backends.Take(refusing))
+            backend.Listener.Close();
+        s.Connect();
+        s.Settle();
+        Assert.Equal(relayed, s.Relayed);
+        s.Run(0.02);
+
+        Assert.Equal(1, s.Relayed);
+        Assert.Equal(refusing, s.Counters[Counter.ConnectionsRetried]);
+    }
+
     [Fact]
     public void NoOtherBackend_ConnectionWaitsOnAndMovesWhenThereIsOne()
     {
@@ -302,6 +342,28 @@ public sealed class TcpProxyWaitTests
         idle.Send(ProxyScenario.Message(40));
         s.Settle();
         Assert.True(idle.IsReset);
+    }
+
+    /// <summary>However many reads that takes when the client takes it at last.</summary>
+    [Fact]
+    public void BackendHangsAndHadSentALongAnswer_ClientHasItWhole()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var client = s.ConnectThrough();
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        var answer = ProxyScenario.Message(60_000);
+        for (var n = 0; n < 4; n++)
+            s.LastTcp().Send(answer);
+        s.Settle();
+        s.Backend.Hang();
+        s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(1));
+        s.Run(0.5);
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendSuspected>());
+        var received = s.ReceiveAll(client, 4 * answer.Length, seconds: 1);
+
+        Assert.Equal(4 * answer.Length, received.Length);
+        Assert.False(client.IsReset);
     }
 
     [Fact]

@@ -121,7 +121,7 @@ public sealed class TcpTurnsTests
             last = _s.Core.ConnectionCount;
         }
 
-        Assert.Equal(300, _s.Counters[Counter.ConnectionsIdle]);
+        Assert.Equal(300, _s.Counters[Counter.ConnectionsSlow]);
         Assert.InRange(most, 1, Limits.TcpBytesPerTurn / Limits.TcpVisitBytes);
         _s.Settle();
         _s.AssertNothingLeft();

@@ -1,0 +1,56 @@
+// Owns how long the client of one connection may take for what is up to it alone: to send the rest
+// of a message that it has begun, and to take what is left and close when its backend has ended. An
+// idle time does not bound either: a byte now and then would hold a place and a descriptor of a
+// backend for an hour.
+//
+// What always holds: while nothing more is read from the client because a backend takes nothing,
+// the client's time does not run out.
+
+namespace Balancer.Core;
+
+/// <summary>The patience with the client of one connection after another.</summary>
+internal sealed class ClientPatience(
+    Services services, RelayDirection toBackend, RelayDirection toClient)
+{
+    private Instant _begun = Instant.Never;
+    private Instant _ended = Instant.Never;
+    private long _whole;
+    private int _left;
+
+    /// <summary>When it is over next; Never if nothing is waited for.</summary>
+    public Instant End => Instant.Min(MessageEnd, CloseEnd);
+
+    private Instant MessageEnd => _begun == Instant.Never
+        ? Instant.Never : services.Standstill.Extend(_begun + Limits.TcpMessageTime);
+
+    private Instant CloseEnd => _ended == Instant.Never
+        ? Instant.Never : services.Standstill.Extend(_ended + Limits.TcpCloseTime);
+
+    /// <summary>Another connection begins.</summary>
+    public void Begin()
+    {
+        (_begun, _ended) = (Instant.Never, Instant.Never);
+        (_whole, _left) = (0, 0);
+    }
+
+    /// <summary>Its streams were read and written: what is waited for from now on?</summary>
+    public void Note(Instant now)
+    {
+        if (!toBackend.IsInside || toBackend.IsSinkLost || toBackend.HasSourceEnded)
+            _begun = Instant.Never;
+        else if (_begun == Instant.Never || toBackend.Whole != _whole || !toBackend.WantsRead)
+            _begun = now;
+        _whole = toBackend.Whole;
+        if (!toClient.HasSourceEnded)
+            return;
+        if (_ended == Instant.Never || toClient.Queue.Count != _left)
+            _ended = now;
+        _left = toClient.Queue.Count;
+    }
+
+    /// <summary>As what the connection ends if it is over; null if it is not.</summary>
+    public Counter? WhatEnds(Instant now) =>
+        now >= MessageEnd && toBackend.WantsRead ? Counter.ConnectionsSlow
+        : now >= CloseEnd ? Counter.ConnectionsNotClosed
+        : null;
+}

@@ -1,0 +1,195 @@
+// Who is let go: the longest idle when places are short, the longest of those that do not read, and
+// clients that take too long for what is up to them alone.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Xunit;
+
+namespace Tests.Unit.Core;
+
+public sealed class TcpPlacesTests
+{
+    private static readonly BalancerOptions TenPlaces = new() { TcpConnections = 10 };
+
+    // ---- Places ----
+
+    [Fact]
+    public void NineOfTenAreTaken_TheLongestIdleGivesWay()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var clients = Connect(s, hosts: 9);
+        s.Run(2);
+        // It was the longest idle until now.
+        clients[0].Send("x"u8);
+        s.Settle();
+        Assert.Equal(0, s.Counters[Counter.ConnectionsGaveWay]);
+        s.ConnectThrough(host: 20);
+
+        s.AssertEnded(Counter.ConnectionsGaveWay);
+        Assert.True(clients[1].IsClosedByBalancer);
+        Assert.Equal(9, s.Core.ConnectionCount);
+    }
+
+    [Fact]
+    public void NobodyIsIdleForASecond_NobodyGivesWayAndOneIsTooMany()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        Connect(s, hosts: 9);
+        s.Run(0.9);
+        s.Connect(host: 20);
+        s.Connect(host: 21);
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsOverLimit);
+        Assert.Equal(10, s.Core.ConnectionCount);
+    }
+
+    [Fact]
+    public void AllPlacesAreTaken_OneThatComesGetsAPlace()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        Connect(s, hosts: 10);
+        s.Run(2);
+        for (var n = 0; n < 5; n++)
+            s.ConnectThrough(host: 20 + n);
+
+        s.AssertEnded(Counter.ConnectionsGaveWay, times: 5);
+    }
+
+    [Fact]
+    public void AddressWithTheMost_LosesItsOwnFirst()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var others = Connect(s, hosts: 3);
+        var own = new List<SimStream>();
+        for (var n = 0; n < 6; n++)
+            own.Add(s.ConnectThrough(host: 9, port: (ushort)(5000 + n)));
+        s.Run(2);
+        for (var n = 0; n < 2; n++)
+            s.ConnectThrough(host: 20 + n);
+
+        s.AssertEnded(Counter.ConnectionsGaveWay, times: 2);
+        Assert.True(own[0].IsClosedByBalancer);
+        Assert.True(own[1].IsClosedByBalancer);
+        Assert.DoesNotContain(others, client => client.IsClosedByBalancer);
+    }
+
+    [Fact]
+    public void AddressWithAsManyAsItMay_TakesNobodysPlace()
+    {
+        var s = new ProxyScenario(
+            options: new BalancerOptions { TcpConnections = 10, TcpConnectionsPerClient = 6 });
+        Connect(s, hosts: 3);
+        for (var n = 0; n < 6; n++)
+            s.ConnectThrough(host: 9, port: (ushort)(5000 + n));
+        s.Run(2);
+        s.Connect(host: 9, port: 5999);
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsOverClientLimit);
+    }
+
+    // ---- Clients that take too long ----
+
+    [Fact]
+    public void AByteNowAndThen_EndsAfterThirtySeconds()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        for (var n = 0; n < 30; n++)
+        {
+            Assert.False(client.IsClosedByBalancer);
+            client.Send([0]);
+            s.Run(n == 0 ? 1.01 : 1);
+            // Two of these bytes are an empty message; the third begins one of 0 to 255.
+            if (n == 1)
+                client.Send([0, 200]);
+        }
+        Assert.False(client.IsClosedByBalancer);
+        s.Run(3);
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsSlow);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void MessageInTwentyNineSeconds_AndTheNextToo()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        for (var n = 0; n < 3; n++)
+        {
+            var message = ProxyScenario.Message(40, id: n);
+            client.Send(message.AsSpan(0, 20));
+            s.Run(29);
+            client.Send(message.AsSpan(20));
+            s.Settle();
+            s.LastTcp().Send(message);
+            s.Settle();
+        }
+
+        Assert.Equal(120, client.Receive().Length);
+        Assert.False(client.IsClosedByBalancer);
+    }
+
+    [Fact]
+    public void BackendEndsAndTheClientDoesNot_IsClosedAfterFiveSeconds()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Run(10);
+        s.LastTcp().Close();
+        s.Run(4.9);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        s.Run(0.2);
+
+        s.AssertEnded(Counter.ConnectionsNotClosed);
+        s.AssertNothingLeft();
+    }
+
+    // ---- Clients that do not read ----
+
+    [Fact]
+    public void OneTooManyDoesNotRead_TheLongestGoes()
+    {
+        var s = new ProxyScenario(before: kernel =>
+        {
+            kernel.BalancerToClient = new PipeSize(1_000);
+            kernel.BackendToBalancer = new PipeSize(1_000);
+        });
+        var clients = new List<SimStream>();
+        for (var n = 0; n <= Limits.TcpNotReading; n++)
+        {
+            Assert.DoesNotContain(clients, client => client.IsReset);
+            var client = s.ConnectThrough(host: 1 + n);
+            client.Send(ProxyScenario.Message(40));
+            s.Settle();
+            s.LastTcp().Send(ProxyScenario.Message(30_000));
+            s.Settle();
+            clients.Add(client);
+        }
+
+        s.AssertEnded(Counter.ConnectionsNotReading);
+        Assert.True(clients[0].IsReset);
+        Assert.Equal(Limits.TcpNotReading, s.Core.ConnectionCount);
+        // One that has read is none of them.
+        s.ReceiveAll(clients[1], 30_000);
+        s.ConnectThrough(host: 1 + clients.Count);
+        s.AssertEnded(Counter.ConnectionsNotReading);
+    }
+
+    private static List<SimStream> Connect(ProxyScenario s, int hosts)
+    {
+        var clients = new List<SimStream>();
+        for (var host = 1; host <= hosts; host++)
+        {
+            clients.Add(s.ConnectThrough(host));
+            s.Run(0.01);
+        }
+        return clients;
+    }
+}
