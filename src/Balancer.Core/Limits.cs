@@ -278,6 +278,12 @@ public static partial class Limits
     public const int IntervalsBetweenMoves = 4;
 
     /// <summary>
+    /// Of the memory that the process may have, one in so many bytes may be that of remotes, if
+    /// nothing else is asked for. Ours.
+    /// </summary>
+    public const int RemotesMemoryShare = 4;
+
+    /// <summary>
     /// Bytes that a large table of remotes keeps beside it, and gives up when there is no memory
     /// for more. Ours: what else is allocated for clients, one by one, must not fail.
     /// </summary>

@@ -45,6 +45,9 @@ internal static class EventWords
             $"{LogWords.Count(e.Connections, "TCP connection")} at most: the limit of open files"
                 + $" is {e.Limit}, and {e.Reserve} are kept for backends",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
+        Say((DaemonEvent.MemoryLimit e) => new(
+            $"{LogWords.Count(e.Remotes, "remote")} at most: {e.Limit} bytes of memory",
+            ("limit", e.Limit), ("remotes", e.Remotes)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(

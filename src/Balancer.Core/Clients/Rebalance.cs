@@ -1,7 +1,7 @@
 // Owns the rebalance. Every 15 s the spread over the healthy backends is measured, and if it is
-// more than their number, what the fullest has above an even share is bound to others, one by one, each
-// to the one that has the fewest then. They are bound at once, not when next heard from: else the
-// next rebalance would find the emptiest as empty as before, and move half of the rest.
+// more than their number, what the fullest has above an even share is bound to others, one by one,
+// each to the one that has the fewest then. They are bound at once, not when next heard from: else
+// the next rebalance would find the emptiest as empty as before, and move half of the rest.
 //
 // Moving a client costs it what its backend has cached for it, so as few as possible are moved;
 // only such as were answered in the last minute, since others may never come again and would be

@@ -99,6 +99,9 @@ internal sealed class RemoteTable
     /// <summary>There was no memory for more; it is not asked for until Retry.</summary>
     public bool LacksMemory { get; private set; }
 
+    /// <summary>Bytes of entries that were let go so far.</summary>
+    public long BytesLetGo { get; private set; }
+
     /// <summary>Some time has passed: memory may be there again.</summary>
     public void Retry() => LacksMemory = false;
 
@@ -201,6 +204,7 @@ internal sealed class RemoteTable
         else
         {
             _chunks[at] = default;
+            BytesLetGo += ChunkSize * Unsafe.SizeOf<Remote>();
             _present -= SizeOf(at);
         }
         while (HighWater > 0 && _chunks[(HighWater - 1) >> ChunkShift].Used == 0)

@@ -68,6 +68,9 @@ internal sealed class Remotes
     /// <summary>Remotes that are remembered now.</summary>
     public int Count => _table.Count;
 
+    /// <summary>Bytes of memory that were let go so far, since fewer are remembered.</summary>
+    public long BytesLetGo => _table.BytesLetGo;
+
     /// <summary>Those of them that are not newcomers.</summary>
     public int Established => _table.Count - _newcomers.Count;
 
