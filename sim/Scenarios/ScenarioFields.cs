@@ -71,7 +71,7 @@ internal static class ScenarioFields
             (k, v) => k with { TcpIdle = v }, "The balancer's --tcp-idle; above 0s."),
         Of("tcpLifetime", FileValues.Duration, "1h", k => k.TcpLifetime,
             (k, v) => k with { TcpLifetime = v }, "The balancer's --tcp-lifetime; above 0s."),
-        Of("maxRemotes", FileValues.Count(1), "1000000", k => k.MaxRemotes,
+        Of("maxRemotes", FileValues.Count(4), "1000000", k => k.MaxRemotes,
             (k, v) => k with { MaxRemotes = v },
             "Client addresses that the balancer remembers at most."),
     ];

@@ -89,6 +89,24 @@ public static class SpecifiedLimits
     /// <summary>A full table forgets the one longest unheard of this many.</summary>
     public const int EvictionSample = 16;
 
+    /// <summary>Of the remotes that may be remembered, one in so many may be a newcomer.</summary>
+    public const int NewcomersShare = 4;
+
+    /// <summary>From an answer to the query that establishes a newcomer, at least.</summary>
+    public static readonly Duration ProvingTime = Seconds(1);
+
+    /// <summary>Remotes that one turn moves at most.</summary>
+    public const int MovesOfATurn = 128;
+
+    /// <summary>Who was answered in this time may be moved.</summary>
+    public static readonly Duration AnsweredLately = Seconds(60);
+
+    /// <summary>Between two moves of a remote at least.</summary>
+    public static readonly Duration MovesApart = Seconds(60);
+
+    /// <summary>The fifth rebalance after a move may make another, be it late.</summary>
+    public static readonly Duration MovesSurelyApart = Seconds(120);
+
     // ---- TCP ----
 
     public static readonly Duration HandshakeTime = Seconds(10);

@@ -43,15 +43,15 @@ public sealed record BalancerOptions
     public bool AnswersWithoutBackend { get; init; }
 
     /// <summary>
-    /// See Limits.MaxRemotes; lower in tests, so that a full table is a quick one.
+    /// See Limits.MaxRemotes; Limits.LeastRemotes or more.
     /// </summary>
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;
 
     /// <summary>
     /// The key of the hashes of what clients choose: their addresses, so that nobody outside can
     /// choose some that share a bucket, and their queries, so that nobody can make one that counts
-    /// as another (Fingerprint). Drawn by the daemon at start. Nothing that can be observed depends
-    /// on it.
+    /// as another (Fingerprint). Drawn by the daemon at start. What can be observed of it is which
+    /// backend an address has while newcomers push each other out.
     /// </summary>
     public ulong HashKey { get; init; }
 }

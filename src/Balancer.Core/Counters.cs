@@ -241,6 +241,21 @@ public enum Counter
     /// </summary>
     ConnectsWithoutResources,
 
+    /// <summary>
+    /// Sources that were remembered, each time: those of them that were neither expired nor evicted
+    /// are the remotes.
+    /// </summary>
+    RemotesNew,
+
+    /// <summary>Newcomers that became established.</summary>
+    RemotesEstablished,
+
+    /// <summary>
+    /// Queries and connections of unknown sources that were served without being remembered, for
+    /// want of memory.
+    /// </summary>
+    RemotesUnremembered,
+
     /// <summary>Remotes forgotten because they were silent for five minutes.</summary>
     RemotesExpired,
 

@@ -39,6 +39,11 @@ public static partial class Limits
         Verify.That(HeartbeatTimeout > HeartbeatInterval, "one heartbeat is out at a time");
         Verify.That(StopQuietTime < StopGrace, "a stop takes queries before it stops taking them");
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
+        Verify.That(LeastRemotes >= NewcomerShare && NewcomerShare > 1,
+            "there is room for newcomers and for others");
+        Verify.That(EvictionLooks >= EvictionSample, "a sample may be found in one search");
+        Verify.That(ProvingTime < AnsweredLately && AnsweredLately < RemoteExpiry,
+            "who may be moved is established, and not forgotten");
         Verify.That(LastNamedId >= FirstNamedId, "names make ids");
         Verify.That(InFlightBlocks * InFlightBlockBytes
             >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes),

@@ -233,16 +233,61 @@ public static partial class Limits
     public static readonly Duration RebalanceInterval = Duration.FromSeconds(15);
 
     /// <summary>
-    /// Remotes that one turn looks at, forgets or moves in the background. At 0.5 µs each, if
+    /// Remotes that one turn looks at or forgets in the background. At 0.5 µs each, if
     /// every one misses the caches, that stays far below the 5 ms that no turn may take.
     /// </summary>
     public const int RemotesPerTurn = 2048;
 
+    /// <summary>The least bound of remotes: some newcomers, and some established ones.</summary>
+    public const int LeastRemotes = 4;
+
     /// <summary>
-    /// When the table is full, a new remote takes the place of the one longest unheard of this
-    /// many. Ours: a flood of forged addresses must not lock real clients out.
+    /// Of the remotes that may be remembered, one in so many may be a newcomer. Ours: a flood of
+    /// forged addresses must not lock real clients out, nor may they lock out new ones.
+    /// </summary>
+    public const int NewcomerShare = 4;
+
+    /// <summary>
+    /// A newcomer is established when it asks this long after an answer, or later. Ours: who only
+    /// sends, and does it once, never is; who retries because he heard nothing is not at once.
+    /// </summary>
+    public static readonly Duration ProvingTime = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// When there are as many established remotes as may be, the next takes the place of the one
+    /// longest unheard of this many. Ours.
     /// </summary>
     public const int EvictionSample = 16;
+
+    /// <summary>Entries that are looked at to find those; ours.</summary>
+    public const int EvictionLooks = 256;
+
+    /// <summary>A rebalance moves who was answered in this time; ours.</summary>
+    public static readonly Duration AnsweredLately = Duration.FromSeconds(60);
+
+    /// <summary>
+    /// Remotes that one turn moves; each time all backends are looked at, of which there may be
+    /// MaxBackends. Ours.
+    /// </summary>
+    public const int MovesPerTurn = 128;
+
+    /// <summary>
+    /// Rebalances that pass between two moves of a remote: it is moved once a minute at most,
+    /// whatever slices the moves are made in. Ours.
+    /// </summary>
+    public const int IntervalsBetweenMoves = 4;
+
+    /// <summary>
+    /// Of the memory that the process may have, one in so many bytes may be that of remotes, if
+    /// nothing else is asked for. Ours.
+    /// </summary>
+    public const int RemotesMemoryShare = 4;
+
+    /// <summary>
+    /// Bytes that a large table of remotes keeps beside it, and gives up when there is no memory
+    /// for more. Ours: what else is allocated for clients, one by one, must not fail.
+    /// </summary>
+    public const int MemoryForOthers = 1024 * 1024;
 
     // ---- TCP ----
 

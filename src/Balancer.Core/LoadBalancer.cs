@@ -86,6 +86,12 @@ public sealed class LoadBalancer : IBackendReports
     /// <summary>Remotes that are remembered now.</summary>
     public int RemoteCount => _remotes.Count;
 
+    /// <summary>
+    /// Bytes of large pieces of memory that were let go so far. In a steady state nothing is
+    /// allocated, so nothing else would have the collector give them back.
+    /// </summary>
+    public long BytesLetGo => _remotes.BytesLetGo;
+
     /// <summary>TCP connections that are open now.</summary>
     public int ConnectionCount => _tcp.Count;
 

@@ -26,7 +26,7 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             return;
         _startedAt = now;
         log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
-            remotes.Count, connections.Count, counters));
+            remotes.Count, remotes.Established, connections.Count, counters));
         foreach (var backend in backends.All)
             log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;

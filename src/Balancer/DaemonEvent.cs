@@ -27,6 +27,13 @@ public static class DaemonEvent
         public static LogLevel Level => LogLevel.Warn;
     }
 
+    /// <summary>The memory leaves room for fewer remotes than Limits.MaxRemotes.</summary>
+    public readonly record struct MemoryLimit(long Limit, int Remotes) : ILogEvent
+    {
+        public static string Name => "memory_limit";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
     /// <summary>The process cannot start, and ends.</summary>
     public readonly record struct CannotStart(string Why) : ILogEvent
     {

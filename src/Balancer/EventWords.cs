@@ -45,6 +45,9 @@ internal static class EventWords
             $"{LogWords.Count(e.Connections, "TCP connection")} at most: the limit of open files"
                 + $" is {e.Limit}, and {e.Reserve} are kept for backends",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
+        Say((DaemonEvent.MemoryLimit e) => new(
+            $"{LogWords.Count(e.Remotes, "remote")} at most: {e.Limit} bytes of memory",
+            ("limit", e.Limit), ("remotes", e.Remotes)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(
@@ -325,14 +328,14 @@ internal static class EventWords
 
     private static Words Of(LogEvent.Status e) => new(
         $"status: {e.Healthy} of {LogWords.Count(e.Backends, "backend")} healthy, "
-        + $"{LogWords.Count(e.Remotes, "remote")}, "
+        + $"{LogWords.Count(e.Remotes, "remote")} ({e.Established} established), "
         + $"{LogWords.Count(e.Connections, "connection")}; "
         + $"{e.Counters[Counter.QueriesForwarded]} of {e.Counters[Counter.QueriesReceived]} "
         + $"queries forwarded, {e.Counters[Counter.RepliesSent]} of "
         + $"{e.Counters[Counter.RepliesReceived]} replies sent",
     [
         ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
-        ("connections", e.Connections), .. Fields(e.Counters),
+        ("established", e.Established), ("connections", e.Connections), .. Fields(e.Counters),
     ]);
 
     private static Words Of(in BackendSnapshot backend, Instant now)
@@ -377,7 +380,7 @@ internal static class EventWords
         return new Words(
             $"status: remote {remote.Address} assigned to backend {remote.Primary}{backup}",
             ("remote_ip", remote.Address.ToString()), ("primary", remote.Primary.Value),
-            ("backup", remote.Backup.Value),
+            ("backup", remote.Backup.Value), ("established", remote.IsEstablished),
             ("first_seen_s_ago", Seconds(now - remote.FirstSeen)),
             ("last_seen_s_ago", Seconds(now - remote.LastSeen)),
             ("udp_forwarded", remote.UdpForwarded), ("udp_dropped", remote.UdpDropped),

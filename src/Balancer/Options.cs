@@ -44,6 +44,9 @@ public sealed record Options
     /// <summary>Each costs two descriptors, and Linux gives a process a million of them.</summary>
     public const int MaxTcpConnections = 500_000;
 
+    /// <summary>A gigabyte of them; there are four billion addresses.</summary>
+    public const int MostRemotes = 16_777_216;
+
     /// <summary>Who wants to wait for more, a second each, wants no probes.</summary>
     public const int MaxProbes = 1000;
 
@@ -59,7 +62,10 @@ public sealed record Options
     /// <summary>The least level that is logged.</summary>
     public LogEventLevel LogLevel { get; init; } = LogEventLevel.Information;
 
-    /// <summary>What the core is told.</summary>
+    /// <summary>Remotes that are remembered at most; null for what memory allows.</summary>
+    public int? MaxRemotes { get; init; }
+
+    /// <summary>What the core is told, but for MaxRemotes.</summary>
     public BalancerOptions Balancer { get; init; } = new();
 
     /// <summary>
@@ -135,6 +141,10 @@ public sealed record Options
             "What a UDP query gets while no backend is healthy [default: silence]",
             "--no-backend");
 
+        private readonly Option<string[]> _maxRemotes = Option("N",
+            "Client addresses that are remembered "
+            + $"[default: {Limits.MaxRemotes}, or what memory allows]", "--max-remotes");
+
         private readonly Option<string[]> _tcpConnections = Option("N",
             $"TCP connections at a time [default: {Limits.TcpConnections}]",
             "--tcp-connections");
@@ -165,7 +175,7 @@ public sealed record Options
             foreach (var option in new Option[]
             {
                 _backendPath, _address, _port, _logLevel, _warmUp, _probe, _probeRise,
-                _probeFall, _noBackend,
+                _probeFall, _noBackend, _maxRemotes,
                 _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
             })
             {
@@ -195,6 +205,7 @@ public sealed record Options
                     Read(line, _address, ToAddress, Ipv4.Any),
                     Read(line, _port, ToPort, (ushort)53)),
                 LogLevel = ReadLevel(line, environment),
+                MaxRemotes = Read(line, _maxRemotes, ToRemotes, null),
                 ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
                 Balancer = tcp with
                 {
@@ -315,6 +326,13 @@ public sealed record Options
                 ? count
                 : throw new UsageException(
                     $"{name}: '{value}' is not a number of connections (1 to {MaxTcpConnections})");
+
+        private static int? ToRemotes(string name, string value) =>
+            int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+                && count is >= Limits.LeastRemotes and <= MostRemotes
+                ? count
+                : throw new UsageException($"{name}: '{value}' is not a number of addresses "
+                    + $"({Limits.LeastRemotes} to {MostRemotes})");
 
         private static ImmutableArray<byte> ToName(string name, string value) =>
             DnsName.TryParse(value, out var bytes)

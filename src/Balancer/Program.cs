@@ -18,6 +18,9 @@ const int Stopped = 0;
 const int CannotStart = 1;
 const int Bug = 70; // sysexits.h: EX_SOFTWARE
 
+// Bytes of memory that nobody uses any more; the heap is small, so a collection takes little time.
+const int WorthCollecting = 4 * 1024 * 1024;
+
 // How long the end of the process waits for a reader of the log, and of stderr.
 var patience = TimeSpan.FromSeconds(1);
 
@@ -100,18 +103,28 @@ void Balance()
     var connections = Math.Min(options.Balancer.TcpConnections, room.Connections);
     if (connections < options.Balancer.TcpConnections)
         log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
+    var memory = MemoryRoom.Measure();
+    if (options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes)
+        log.Write(new DaemonEvent.MemoryLimit(memory.Limit, memory.Remotes));
 
     var balancer = new LoadBalancer(network, directory, log, options.Balancer with
     {
         HashKey = (ulong)Random.Shared.NextInt64(),
         TcpConnections = connections,
+        MaxRemotes = options.MaxRemotes ?? memory.Remotes,
     });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();
+    var collected = 0L;
     bool goesOn;
     do
     {
         goesOn = loop.RunTurn();
+        if (balancer.BytesLetGo - collected >= WorthCollecting)
+        {
+            collected = balancer.BytesLetGo;
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        }
         if (balancer.IsStopping)
             manager.SayStopping();
     }

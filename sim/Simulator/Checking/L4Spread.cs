@@ -1,5 +1,6 @@
 // Claims that, once chaos is over and clients and backends stay as they are, the remotes settle:
-// the spread is at most the number n of healthy backends, and then nothing moves.
+// the spread is at most the number n of healthy backends, and then nothing moves; or nobody may be
+// moved, since all that the fullest has were moved a moment ago, or not answered for a minute.
 //
 // A rebalance takes from one fullest backend only, so when several are equally full it takes one
 // rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes,
@@ -9,6 +10,7 @@
 // It knows by the model's counts at each multiple of 15 s.
 
 using System;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -27,8 +29,8 @@ internal sealed class L4Spread() : Check("L4")
     {
         if (_next == Instant.Never || !Model.IsCalm)
             return;
-        var healthy = Model.Policy.Measure(now, out var fullest, out var spread);
-        var remotes = (Model.Policy.Remotes.Count, Model.Counters[Counter.RemotesExpired]
+        var healthy = Model.Policy.Measure(now, out var fullest, out var spread, out _);
+        var remotes = (Model.Policy.Established, Model.Counters[Counter.RemotesExpired]
             + Model.Counters[Counter.RemotesEvicted], Model.Policy.Bindings);
         if (remotes != _remotes || healthy != _healthy)
         {
@@ -37,8 +39,13 @@ internal sealed class L4Spread() : Check("L4")
         }
         if (now <= _next + Model.Lateness)
             return;
+        // The rebalance before the last one, at the latest.
+        var before = new Instant(Math.Max(0L, now.Nanoseconds
+            - 2 * (SpecifiedLimits.RebalanceInterval + Model.Lateness).Nanoseconds));
         _next = now + SpecifiedLimits.RebalanceInterval;
-        if (++_rebalances > Math.Max(2, healthy) && spread > healthy)
+        if (++_rebalances > Math.Max(2, healthy) && spread > healthy
+            && Model.Policy.Remotes.Values.Any(remote => remote.Primary == fullest
+                && remote.MustBeMoved(since: before, now)))
         {
             Fail($"the spread over {healthy} backends is {spread} after {_rebalances} rebalances;"
                 + $" {fullest} has the most", fullest?.PlanId ?? -1);

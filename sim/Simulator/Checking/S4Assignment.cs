@@ -1,4 +1,5 @@
-// Claims that each backend's count of remotes is the number of remotes whose primary it is.
+// Claims that each backend's count of remotes is the number of established remotes whose primary it
+// is, and that those remembered are those that came less those that were forgotten.
 //
 // It knows by the model's own count, and, against a mistake that both could share, by counting the
 // core's remotes one by one. The first is done in every turn in which remotes came, went or moved
@@ -24,8 +25,15 @@ internal sealed class S4Assignment() : Check("S4")
             Fail($"the core remembers {core.RemoteCount} remotes;"
                 + $" it should be {Model.Policy.Remotes.Count}");
         }
+        var counters = core.Counters;
+        var gone = counters[Counter.RemotesExpired] + counters[Counter.RemotesEvicted];
+        if (counters[Counter.RemotesNew] - gone != core.RemoteCount)
+        {
+            Fail($"{counters[Counter.RemotesNew]} remotes were new and {gone} forgotten; the core"
+                + $" remembers {core.RemoteCount}");
+        }
         var changes = Model.Counters[Counter.RemotesExpired] + Model.Counters[Counter.RemotesMoved]
-            + Model.Counters[Counter.RemotesEvicted];
+            + Model.Counters[Counter.RemotesEvicted] + Model.Counters[Counter.RemotesEstablished];
         if (changes != _changes || Model.Turn % TurnsBetweenCounts == 0)
             Count(core);
         if (Model.Turn % TurnsBetweenRecounts == 0)
@@ -57,6 +65,8 @@ internal sealed class S4Assignment() : Check("S4")
         _primaries.Clear();
         for (var index = 0; core.TrySnapshotRemote(ref index, out var remote);)
         {
+            if (!remote.IsEstablished)
+                continue;
             _primaries[remote.Primary.Value] =
                 _primaries.GetValueOrDefault(remote.Primary.Value) + 1;
         }

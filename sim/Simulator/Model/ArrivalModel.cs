@@ -60,9 +60,11 @@ internal sealed class ArrivalModel(ReferenceModel model)
     /// </summary>
     public void DrainTo(LogEvent.RemoteAssigned logged)
     {
+        model.Policy.Told = logged;
         while (_untold.Count == 0 && (TryDecide() || model.Resends.TryStep()))
         {
         }
+        model.Policy.Told = null;
         if (!_untold.TryDequeue(out var binding))
         {
             ReportBinding(logged, null);
@@ -75,19 +77,19 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Decides up to the arrival for which a full table must forget somebody, and not that one.
+    /// Decides up to the arrival for which one must be forgotten, an established one or a newcomer,
+    /// and not that one; who came, or null for nobody.
     /// </summary>
-    public void DrainToNewcomer(Ipv4 evicted)
+    public Ipv4? DrainToOneThatNeedsRoom(bool ofEstablished)
     {
         while (_next < _waiting.Count)
         {
-            if (IsNewcomer(_waiting[_next]))
-                return;
+            if (NeedsRoom(_waiting[_next], ofEstablished))
+                return AddressOf(_waiting[_next]);
             TryDecide();
             ReportUntold();
         }
-        model.Report(ViolationKind.RemoteForgotten,
-            $"{evicted} was evicted, and nobody new has come");
+        return null;
     }
 
     /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
@@ -118,11 +120,27 @@ internal sealed class ArrivalModel(ReferenceModel model)
     private static string Describe(Binding binding) =>
         $"{binding.Backend}{(binding.IsBackup ? " as backup" : "")}";
 
-    /// <summary>Whether an arrival's remote is to be remembered, and is not known.</summary>
-    private bool IsNewcomer((DatagramHeader Header, int At, ExpectedConnection? Connection) item)
+    private static Ipv4 AddressOf(
+        (DatagramHeader Header, int At, ExpectedConnection? Connection) item) =>
+        item.Connection?.From.Address ?? item.Header.Peer.Address;
+
+    /// <summary>
+    /// Whether there are as many established ones, or newcomers, as may be, and an arrival makes
+    /// its remote another.
+    /// </summary>
+    private bool NeedsRoom(
+        (DatagramHeader Header, int At, ExpectedConnection? Connection) item, bool ofEstablished)
     {
-        var address = item.Connection?.From.Address ?? item.Header.Peer.Address;
-        if (model.Policy.Remotes.ContainsKey(address) || !model.Policy.AnyChoosable())
+        var policy = model.Policy;
+        var isTcp = item.Connection != null;
+        var isFull = ofEstablished ? policy.Established >= policy.MostEstablished
+            : policy.Newcomers.Count >= policy.MostNewcomers;
+        var isNew = !policy.Remotes.TryGetValue(AddressOf(item), out var remote);
+        var becomesOne = isNew
+            ? policy.AnyChoosable() && (isTcp || !ofEstablished)
+            : ofEstablished && !remote!.IsEstablished
+                && PolicyModel.MayBeEstablished(model.Now, remote, isTcp);
+        if (!isFull || !becomesOne)
             return false;
         if (item.Connection is { } connection)
             return model.Connections.HasRoomFor(connection);

@@ -165,7 +165,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
     private bool IsLongGone(ExpectedBackend backend) => backend.Stage == Stage.Removed
         && model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention && IsFree(backend);
 
-    private bool IsFree(ExpectedBackend backend) => backend is { Remotes: 0, Backups: 0 }
+    private bool IsFree(ExpectedBackend backend) =>
+        backend is { Remotes: 0, Newcomers: 0, Backups: 0 }
         && !model.Retired.Exists(session => session.Backend == backend);
 
     private void OnScanEnded(IoResult end)

@@ -116,7 +116,10 @@ internal sealed class ExpectedBackend(
 
     // ---- Counts ----
 
+    /// <summary>Established remotes whose primary it is.</summary>
     public int Remotes { get; set; }
+
+    public int Newcomers { get; set; }
     public int Backups { get; set; }
     public long ConnectsStarted { get; set; }
     public long ConnectsFailed { get; set; }

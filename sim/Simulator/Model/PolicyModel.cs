@@ -21,14 +21,64 @@ using Simulation.Scenarios;
 namespace Simulation.Model;
 
 /// <summary>One client host.</summary>
-internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
+internal sealed class ExpectedRemote
 {
-    public Ipv4 Address => address;
-    public Instant FirstSeen => firstSeen;
+    public ExpectedRemote(Ipv4 address, Instant firstSeen)
+    {
+        (Address, FirstSeen) = (address, firstSeen);
+        Place = new LinkedListNode<ExpectedRemote>(this);
+    }
+
+    public Ipv4 Address { get; }
+    public Instant FirstSeen { get; }
+
+    /// <summary>Its place among the newcomers, while it is one.</summary>
+    public LinkedListNode<ExpectedRemote> Place { get; }
+
     public ExpectedBackend? Primary { get; set; }
     public ExpectedBackend? Backup { get; set; }
     public Instant LastSeen { get; set; }
-    public bool WasMoved { get; set; }
+
+    /// <summary>When a rebalance took its primary last; Never if none did.</summary>
+    public Instant MovedAt { get; set; } = Instant.Never;
+
+    /// <summary>It is no newcomer any more.</summary>
+    public bool IsEstablished { get; set; }
+
+    /// <summary>Since when it is among those that its primary counts.</summary>
+    public Instant CountedSince { get; set; }
+
+    /// <summary>
+    /// When it was answered, a newcomer first, others last, in milliseconds; -1 for never.
+    /// </summary>
+    public long AnsweredMs { get; private set; } = -1;
+
+    /// <summary>Since then it was answered within the last minute at any time.</summary>
+    public Instant AnsweredSince { get; private set; }
+
+    public Duration SinceAnswered(Instant now) => AnsweredMs < 0
+        ? Duration.FromSeconds(1_000_000L) : Duration.FromMilliseconds(Ms(now) - AnsweredMs);
+
+    public void OnAnswered(Instant now)
+    {
+        if (!IsEstablished && AnsweredMs >= 0)
+            return;
+        if (SinceAnswered(now) >= SpecifiedLimits.AnsweredLately)
+            AnsweredSince = now;
+        AnsweredMs = Ms(now);
+    }
+
+    /// <summary>Whether a rebalance may take its primary now.</summary>
+    public bool MayBeMoved(Instant now) => IsEstablished
+        && SinceAnswered(now) < SpecifiedLimits.AnsweredLately
+        && (MovedAt == Instant.Never || now - MovedAt >= SpecifiedLimits.MovesApart);
+
+    /// <summary>Whether one must, if it looks at it at any time since then.</summary>
+    public bool MustBeMoved(Instant since, Instant now) => MayBeMoved(now)
+        && AnsweredSince <= since && CountedSince <= since
+        && (MovedAt == Instant.Never || since - MovedAt >= SpecifiedLimits.MovesSurelyApart);
+
+    private static long Ms(Instant time) => time.Nanoseconds / 1_000_000;
     public uint UdpForwarded { get; set; }
     public uint UdpDropped { get; set; }
     public uint TcpForwarded { get; set; }
@@ -39,19 +89,39 @@ internal sealed class ExpectedRemote(Ipv4 address, Instant firstSeen)
 internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel(bool probes)
+internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
 {
     private const int WorstRank = 5;
     private const int ProvingRank = 4;
     private const int ColdRank = 1;
 
+    private readonly bool _probes = plan.Probe;
     private readonly List<ExpectedBackend> _backends = [];
+    private readonly LinkedList<ExpectedRemote> _newcomers = [];
+    private readonly Dictionary<Ipv4, (ExpectedBackend Chosen, int Among)> _byHash = [];
     private int _lastChosen;
 
     /// <summary>Backends in the order of their ids.</summary>
     public IReadOnlyList<ExpectedBackend> Backends => _backends;
 
     public Dictionary<Ipv4, ExpectedRemote> Remotes { get; } = [];
+
+    /// <summary>Newcomers, the one that is silent for longest first.</summary>
+    public IReadOnlyCollection<ExpectedRemote> Newcomers => _newcomers;
+
+    public int Established => Remotes.Count - _newcomers.Count;
+
+    /// <summary>So many newcomers there may be, and so many others.</summary>
+    public int MostNewcomers { get; } =
+        Math.Max(1, plan.MaxRemotes / SpecifiedLimits.NewcomersShare);
+
+    public int MostEstablished => plan.MaxRemotes - MostNewcomers;
+
+    /// <summary>A newcomer was forgotten so that this one can be remembered.</summary>
+    public Ipv4? RoomMadeFor { get; set; }
+
+    /// <summary>What the core says of whom it bound; a choice by hash is free.</summary>
+    public LogEvent.RemoteAssigned? Told { get; set; }
 
     /// <summary>What the last choice must have been told as; null for nothing.</summary>
     public Binding? LastBinding { get; private set; }
@@ -108,8 +178,12 @@ internal sealed class PolicyModel(bool probes)
     {
         LastBinding = null;
         if (!Remotes.TryGetValue(address, out remote))
-            return ChooseForNew(now, address, out remote);
+            return ChooseForNew(now, address, isTcp, out remote);
         remote.LastSeen = now;
+        if (!remote.IsEstablished)
+            OnNewcomerHeard(now, remote, isTcp);
+        if (isTcp)
+            remote.OnAnswered(now);
         return ChooseFor(now, remote, isTcp);
     }
 
@@ -248,8 +322,10 @@ internal sealed class PolicyModel(bool probes)
     }
 
     /// <summary>Backends that may be chosen now; returns how many.</summary>
-    public int Measure(Instant now, out ExpectedBackend? fullest, out int spread)
+    public int Measure(
+        Instant now, out ExpectedBackend? fullest, out int spread, out int surplus)
     {
+        var sum = 0;
         var worst = BestRank(now);
         var healthy = 0;
         var fewest = int.MaxValue;
@@ -259,11 +335,14 @@ internal sealed class PolicyModel(bool probes)
             if (!IsChoosable(backend, now, worst))
                 continue;
             healthy++;
+            sum += backend.Remotes;
             fewest = Math.Min(fewest, backend.Remotes);
             if (fullest == null || backend.Remotes > fullest.Remotes)
                 fullest = backend;
         }
         spread = fullest == null ? 0 : fullest.Remotes - fewest;
+        surplus = fullest == null ? 0
+            : fullest.Remotes - (int)Math.Ceiling(sum / (double)healthy);
         return healthy;
     }
 
@@ -292,47 +371,130 @@ internal sealed class PolicyModel(bool probes)
     public static void Unbind(ExpectedRemote remote)
     {
         SetBackup(remote, null);
-        if (remote.Primary != null)
-            remote.Primary.Remotes--;
+        Count(remote, -1);
         remote.Primary = null;
+    }
+
+    private static void Count(ExpectedRemote remote, int change)
+    {
+        if (remote.Primary == null)
+            return;
+        if (remote.IsEstablished)
+            remote.Primary.Remotes += change;
+        else
+            remote.Primary.Newcomers += change;
     }
 
     public void Forget(ExpectedRemote remote)
     {
         Unbind(remote);
         Remotes.Remove(remote.Address);
+        LeaveNewcomers(remote);
     }
 
-    private ExpectedBackend? ChooseForNew(Instant now, Ipv4 address, out ExpectedRemote? remote)
+    private void LeaveNewcomers(ExpectedRemote remote)
+    {
+        if (remote.Place.List != null)
+            _newcomers.Remove(remote.Place);
+    }
+
+    /// <summary>A query of this host was answered by a backend.</summary>
+    public void OnAnswered(Instant now, Ipv4 address) =>
+        Remotes.GetValueOrDefault(address)?.OnAnswered(now);
+
+    /// <summary>Whether a newcomer is to be established when it asks now.</summary>
+    public static bool MayBeEstablished(Instant now, ExpectedRemote newcomer, bool isTcp) =>
+        isTcp || (newcomer.AnsweredMs >= 0
+            && newcomer.SinceAnswered(now) >= SpecifiedLimits.ProvingTime);
+
+    /// <summary>Where there is room for another one; else it is tried again next time.</summary>
+    private void OnNewcomerHeard(Instant now, ExpectedRemote remote, bool isTcp)
+    {
+        LeaveNewcomers(remote);
+        if (MayBeEstablished(now, remote, isTcp) && Established < MostEstablished)
+            Establish(now, remote);
+        else
+            _newcomers.AddLast(remote.Place);
+    }
+
+    private void Establish(Instant now, ExpectedRemote remote)
+    {
+        Count(remote, -1);
+        remote.IsEstablished = true;
+        remote.CountedSince = now;
+        Count(remote, 1);
+        counters.Add(Counter.RemotesEstablished);
+    }
+
+    private ExpectedBackend? ChooseForNew(
+        Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
     {
         remote = null;
-        if (NextInTurn(now) is not { } chosen)
+        var isCrowded = RoomMadeFor == address;
+        RoomMadeFor = null;
+        var isProven = isTcp && Established < MostEstablished;
+        if ((isCrowded ? ByHash(now, address) : NextInTurn(now)) is not { } chosen)
             return null;
         remote = new ExpectedRemote(address, now) { LastSeen = now };
         Remotes.Add(address, remote);
-        Bind(remote, chosen);
+        counters.Add(Counter.RemotesNew);
+        Bind(now, remote, chosen);
+        if (isProven)
+            Establish(now, remote);
+        else
+            _newcomers.AddLast(remote.Place);
+        if (isTcp)
+            remote.OnAnswered(now);
         return chosen;
+    }
+
+    /// <summary>
+    /// The core is free to choose any of those that may be chosen, but for one address always the
+    /// same as long as these stay the same.
+    /// </summary>
+    private ExpectedBackend? ByHash(Instant now, Ipv4 address)
+    {
+        var worst = BestRank(now);
+        var among = new HashCode();
+        foreach (var backend in _backends)
+        {
+            if (IsChoosable(backend, now, worst))
+                among.Add(backend.Id);
+        }
+        var set = among.ToHashCode();
+        if (_byHash.TryGetValue(address, out var before) && before.Among == set)
+            return before.Chosen;
+        var told = Told is { } line && line.Remote == address ? WithId(line.Backend.Value) : null;
+        if (told == null || !IsChoosable(told, now, worst))
+            return NextInTurn(now);
+        _byHash[address] = (told, set);
+        return told;
     }
 
     private ExpectedBackend? ChooseAnew(Instant now, ExpectedRemote remote)
     {
         Unbind(remote);
-        var chosen = remote.WasMoved ? NextWithFewest(now) : NextInTurn(now);
+        var chosen = NextInTurn(now);
         if (chosen != null)
-            Bind(remote, chosen);
+            Bind(now, remote, chosen);
         return chosen;
     }
 
-    private ExpectedBackend? NextWithFewest(Instant now)
+    /// <summary>A rebalance binds a remote to whom it should; to nobody if there is none.</summary>
+    public void Move(Instant now, ExpectedRemote remote)
     {
-        var best = WithFewest(now);
-        if (best != null)
-            _lastChosen = best.Id;
-        return best;
+        LastBinding = null;
+        var to = WithFewest(now);
+        Unbind(remote);
+        remote.MovedAt = now;
+        if (to == null)
+            return;
+        Bind(now, remote, to);
+        Bindings--;
     }
 
     /// <summary>Whose turn it would be among those with the fewest remotes.</summary>
-    private ExpectedBackend? WithFewest(Instant now)
+    public ExpectedBackend? WithFewest(Instant now)
     {
         var worst = BestRank(now);
         ExpectedBackend? best = null;
@@ -352,12 +514,12 @@ internal sealed class PolicyModel(bool probes)
     private bool IsNextBefore(ExpectedBackend a, ExpectedBackend b) =>
         (a.Id <= _lastChosen, a.Id).CompareTo((b.Id <= _lastChosen, b.Id)) < 0;
 
-    private void Bind(ExpectedRemote remote, ExpectedBackend chosen)
+    private void Bind(Instant now, ExpectedRemote remote, ExpectedBackend chosen)
     {
         remote.Primary = chosen;
-        Bindings += remote.WasMoved ? 0 : 1;
-        remote.WasMoved = false;
-        chosen.Remotes++;
+        remote.CountedSince = now;
+        Bindings++;
+        Count(remote, 1);
         LastBinding = new Binding(remote.Address, chosen, IsBackup: false);
     }
 
@@ -384,7 +546,7 @@ internal sealed class PolicyModel(bool probes)
         backend.IsSilent || backend.IsStuck ? WorstRank
         : backend.IsSuspect ? ProvingRank
         : backend.IsDownByProbe ? 3
-        : backend.IsMute ? 2 : ProbeModel.IsWarm(backend, now, probes) ? 0 : 1;
+        : backend.IsMute ? 2 : ProbeModel.IsWarm(backend, now, _probes) ? 0 : 1;
 
     private int BestRank(Instant now, ExpectedBackend? except = null,
         IReadOnlySet<ExpectedBackend>? asked = null)

@@ -44,7 +44,7 @@ internal sealed class ReferenceModel
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel(scenario.Kernel.Probe);
+        Policy = new PolicyModel(scenario.Kernel, Counters);
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);

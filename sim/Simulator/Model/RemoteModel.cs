@@ -6,6 +6,8 @@
 // What always holds: a remote leaves the model for a reason that the description gives, or a
 // violation was reported.
 
+using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -21,10 +23,9 @@ internal sealed class RemoteModel(ReferenceModel model)
     private static readonly Duration Spare = Duration.FromSeconds(1L);
 
     private ExpectedBackend? _fullest;
-    private Instant _nextRebalance = Instant.Zero + SpecifiedLimits.RebalanceInterval;
     private int _mayMove;
-    private int _movedInTurn;
-    private bool _beganInTurn;
+    private Instant _beganAt;
+    private long _walkEndsIn;
     private int _expired;
     private Instant _nextLook;
     private int _mostRemotes;
@@ -36,9 +37,11 @@ internal sealed class RemoteModel(ReferenceModel model)
     /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
     public void OnRebalancing(LogEvent.Rebalancing logged)
     {
-        model.Deadlines.ServeBefore(_nextRebalance);
-        var healthy = model.Policy.Measure(model.Now, out var fullest, out var spread);
-        var owed = spread - healthy;
+        model.Resends.Finish();
+        var healthy = model.Policy.Measure(
+            model.Now, out var fullest, out var spread, out var owed);
+        if (spread <= healthy)
+            owed = 0;
         var named = model.Policy.WithId(logged.Fullest.Value);
         if (named == null || fullest == null || named.Remotes != fullest.Remotes
             || logged.Spread != spread || logged.ToMove != owed || owed <= 0)
@@ -52,13 +55,14 @@ internal sealed class RemoteModel(ReferenceModel model)
         }
         _fullest = named;
         _mayMove = logged.ToMove;
-        _beganInTurn = true;
+        _beganAt = model.Now;
+        _walkEndsIn = model.Turn + (named?.Remotes ?? 0) / SpecifiedLimits.RemotesOfASlice
+            + logged.ToMove / SpecifiedLimits.MovesOfATurn + 1;
     }
 
     public void OnMoved(LogEvent.RemoteMoved logged)
     {
         model.Resends.Finish();
-        _movedInTurn++;
         model.Counters.Add(Counter.RemotesMoved);
         if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote)
             || remote.Primary is not { } primary || primary != _fullest || _mayMove == 0
@@ -70,9 +74,16 @@ internal sealed class RemoteModel(ReferenceModel model)
                 _fullest);
             return;
         }
+        if (!remote.MayBeMoved(model.Now))
+        {
+            model.Report(ViolationKind.WronglyMoved,
+                $"{logged.Remote} was taken from backend {logged.From}; it was answered"
+                + $" {remote.SinceAnswered(model.Now)} ago, and moved last at {remote.MovedAt}",
+                _fullest);
+        }
         _mayMove--;
-        PolicyModel.Unbind(remote);
-        remote.WasMoved = true;
+        model.Policy.Move(model.Now, remote);
+        model.Arrivals.OweBinding();
     }
 
     // ---- Remotes that are forgotten ----
@@ -111,39 +122,43 @@ internal sealed class RemoteModel(ReferenceModel model)
         _expired = 0;
     }
 
+    /// <summary>
+    /// One made room for another: the newcomer that is silent for longest for a newcomer, and one
+    /// of the established that are for one who is to be established.
+    /// </summary>
     public void OnEvicted(LogEvent.RemoteEvicted logged)
     {
-        model.Arrivals.DrainToNewcomer(logged.Remote);
+        var known = model.Policy.Remotes.GetValueOrDefault(logged.Remote);
+        var isFor = model.Arrivals.DrainToOneThatNeedsRoom(known?.IsEstablished ?? true);
         model.Counters.Add(Counter.RemotesEvicted);
-        if (!model.Policy.Remotes.TryGetValue(logged.Remote, out var remote))
+        if (known == null)
         {
             model.Report(ViolationKind.RemoteForgotten,
                 $"{logged.Remote} was evicted; nobody knew it");
             return;
         }
-        var bound = model.Scenario.Kernel.MaxRemotes;
-        if (model.Policy.Remotes.Count < bound)
+        if (isFor == null)
+        {
+            model.Report(ViolationKind.RemoteForgotten, $"{logged.Remote} was evicted from"
+                + $" {model.Policy.Newcomers.Count} newcomers and {model.Policy.Established}"
+                + " others; nobody came that there was no room for", known.Primary);
+        }
+        else if (known.IsEstablished ? !IsOldOfSome(known)
+            : model.Policy.Newcomers.First() != known)
         {
             model.Report(ViolationKind.RemoteForgotten,
-                $"{logged.Remote} was evicted from a table of"
-                + $" {model.Policy.Remotes.Count} remotes; it has room for {bound}",
-                remote.Primary);
+                $"{logged.Remote}, heard from {known.LastSeen}, was evicted; it cannot be the"
+                + " longest unheard of "
+                + (known.IsEstablished ? $"{SpecifiedLimits.EvictionSample}" : "all newcomers"),
+                known.Primary);
         }
-        else if (!IsOldOfSome(remote))
-        {
-            model.Report(ViolationKind.RemoteForgotten,
-                $"{logged.Remote}, heard from {remote.LastSeen},"
-                + " was evicted; it cannot be the longest unheard of"
-                + $" {SpecifiedLimits.EvictionSample}",
-                remote.Primary);
-        }
-        Forget(remote);
+        if (!known.IsEstablished)
+            model.Policy.RoomMadeFor = isFor;
+        Forget(known);
     }
 
     public void OnTurnEnded()
     {
-        if (model.Now >= _nextRebalance)
-            _nextRebalance = model.Now + SpecifiedLimits.RebalanceInterval;
         CheckMoves();
         NoteParting();
         if (model.Now < _nextLook || model.TurnsSinceStall < TurnsOfAPass)
@@ -162,28 +177,34 @@ internal sealed class RemoteModel(ReferenceModel model)
     private bool IsOldOfSome(ExpectedRemote remote)
     {
         var younger = 0;
+        var owed = System.Math.Min(SpecifiedLimits.EvictionSample, model.Policy.Established) - 1;
         foreach (var other in model.Policy.Remotes.Values)
         {
-            if (other != remote && other.LastSeen >= remote.LastSeen
-                && ++younger >= SpecifiedLimits.EvictionSample - 1)
-            {
+            if (younger >= owed)
                 return true;
-            }
+            younger += other != remote && other.IsEstablished && other.LastSeen >= remote.LastSeen
+                ? 1 : 0;
         }
-        return false;
+        return younger >= owed;
     }
 
-    /// <summary>A slice of moves is whole, unless nobody is left to be moved.</summary>
+    /// <summary>
+    /// When a walk along the fullest's remotes is over, all were moved that it said, or else all
+    /// that it could.
+    /// </summary>
     private void CheckMoves()
     {
-        if (_beganInTurn && _mayMove > 0 && _movedInTurn < SpecifiedLimits.RemotesOfASlice
-            && _fullest is { Remotes: > 0 } && !model.Life.HasStopped)
+        if (_mayMove == 0 || model.Turn < _walkEndsIn)
+            return;
+        var left = model.Policy.Remotes.Values.FirstOrDefault(remote =>
+            remote.Primary == _fullest && remote.MustBeMoved(_beganAt, model.Now));
+        if (left != null && !model.Life.HasStopped
+            && model.Policy.WithFewest(model.Now) is { } other && other != _fullest)
         {
-            model.Report(ViolationKind.WronglyMoved, $"a rebalance took {_movedInTurn} remotes of"
-                + $" {_fullest} in its first turn; {_mayMove} are still to be moved", _fullest);
+            model.Report(ViolationKind.WronglyMoved, $"a rebalance of {_fullest} ended with"
+                + $" {_mayMove} still to be moved, and {left.Address} is with it", _fullest);
         }
-        _beganInTurn = false;
-        _movedInTurn = 0;
+        _mayMove = 0;
     }
 
     /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>

@@ -119,6 +119,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         }
         model.Counters.Add(Counter.ResendsAnswered, query.WasResent ? 1 : 0);
         Answered++;
+        model.Policy.OnAnswered(model.Now, to.Address);
         _owed.Enqueue(new Owed(
             to, query.Local, payload.Length, _ofTurn++ / SpecifiedLimits.DatagramsOfACall));
         _payloads.Append(payload);

@@ -29,7 +29,8 @@ internal static class Snapshots
     {
         var firstSeen = new Instant(
             real.FirstSeen.Nanoseconds - real.FirstSeen.Nanoseconds % 1_000_000_000);
-        return new RemoteSnapshot(real.Address, new BackendId(real.Primary?.Id ?? 0),
+        return new RemoteSnapshot(real.Address, real.IsEstablished,
+            new BackendId(real.Primary?.Id ?? 0),
             new BackendId(real.Backup?.Id ?? 0), firstSeen, real.LastSeen, real.UdpForwarded,
             real.UdpDropped, real.TcpForwarded, real.TcpDropped);
     }

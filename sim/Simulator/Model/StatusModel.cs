@@ -74,15 +74,17 @@ internal sealed class StatusModel(ReferenceModel model)
         var open = model.Connections.Open.Count;
         if (logged.Now == model.Now && logged.Backends == backends.Count
             && logged.Healthy == healthy
-            && logged.Remotes == _remotes && logged.Connections == open)
+            && logged.Remotes == _remotes && logged.Established == model.Policy.Established
+            && logged.Connections == open)
         {
             return;
         }
         model.Report(ViolationKind.Untrue,
             $"the status has {logged.Backends} backends, {logged.Healthy}"
-            + $" healthy, {logged.Remotes} remotes, {logged.Connections} connections at"
-            + $" {logged.Now}; it"
-            + $" should be {backends.Count}, {healthy}, {_remotes}, {open} at {model.Now}");
+            + $" healthy, {logged.Remotes} remotes ({logged.Established} established),"
+            + $" {logged.Connections} connections at {logged.Now}; it"
+            + $" should be {backends.Count}, {healthy}, {_remotes} ({model.Policy.Established}),"
+            + $" {open} at {model.Now}");
     }
 
     /// <summary>What is told adds up, in whatever part of a turn it is told.</summary>

@@ -84,10 +84,15 @@ internal sealed class Backend
     /// <summary>Means something while Removed.</summary>
     public Instant RemovedAt { get; private set; }
 
-    /// <summary>Remotes whose primary it is; kept by Remotes, like the list's two ends.</summary>
+    /// <summary>
+    /// Established remotes whose primary it is; kept by Bindings, like the list's two ends.
+    /// </summary>
     public int RemoteCount { get; set; }
 
-    /// <summary>Remotes whose backup it is; kept by Remotes.</summary>
+    /// <summary>Newcomers whose primary it is; kept by Bindings.</summary>
+    public int NewcomerCount { get; set; }
+
+    /// <summary>Remotes whose backup it is; kept by Bindings.</summary>
     public int BackupCount { get; set; }
 
     public int OldestRemote { get; set; }
@@ -104,7 +109,8 @@ internal sealed class Backend
     public long ConnectedInScan { get; set; }
 
     public bool MayBeForgotten => State == BackendState.Removed && !IsInFlushList
-        && RemoteCount == 0 && BackupCount == 0 && _retired is null or { HasEnded: true };
+        && RemoteCount == 0 && NewcomerCount == 0 && BackupCount == 0
+        && _retired is null or { HasEnded: true };
 
     /// <summary>A session stands, whether its hello has come or not.</summary>
     public bool HasSession => State

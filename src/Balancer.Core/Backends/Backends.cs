@@ -338,8 +338,11 @@ internal sealed class Backends
         return null;
     }
 
-    /// <summary>As NextInTurn, but of those with the fewest remotes.</summary>
-    public Backend? NextWithFewestRemotes(Instant now)
+    /// <summary>
+    /// A healthy one with the fewest remotes, of equals the next in turn; nobody's turn is over.
+    /// Null if there is none.
+    /// </summary>
+    public Backend? WithFewestRemotes(Instant now)
     {
         var best = BestRank(now);
         var first = FirstAfterLastChosen();
@@ -353,28 +356,51 @@ internal sealed class Backends
                 fewest = candidate;
             }
         }
-        if (fewest is not null)
-            _lastChosen = fewest.Id;
         return fewest;
     }
 
     /// <summary>
+    /// A healthy backend that depends on the address alone while the same ones can be chosen, and
+    /// when one goes or comes, changes for its share of the addresses only. Nobody's turn is over.
+    /// </summary>
+    public Backend? NextByHash(Instant now, Ipv4 address)
+    {
+        var best = BestRank(now);
+        Backend? chosen = null;
+        var most = -1;
+        foreach (var backend in All)
+        {
+            if (!IsChoosable(now, backend, best))
+                continue;
+            var weight = KeyedHash.Of(
+                ((ulong)(uint)backend.Id.Value << 32) | address.Value, _services.Options.HashKey);
+            if (weight > most)
+                (chosen, most) = (backend, weight);
+        }
+        return chosen;
+    }
+
+    /// <summary>
     /// Measures the healthy backends: the one with the most remotes (of equals, the first by id),
-    /// how many there are, and most − fewest. False if there are none.
+    /// how many there are, most − fewest, and what the fullest has above an even share, rounded
+    /// up. False if there are none.
     /// </summary>
     public bool TryMeasureSpread(Instant now, [NotNullWhen(true)] out Backend? fullest,
-        out int healthy, out int spread)
+        out int healthy, out int spread, out int surplus)
     {
         var best = BestRank(now);
         fullest = null;
         healthy = 0;
         spread = 0;
+        surplus = 0;
+        var sum = 0;
         var fewest = int.MaxValue;
         foreach (var backend in All)
         {
             if (!IsChoosable(now, backend, best))
                 continue;
             healthy++;
+            sum += backend.RemoteCount;
             fewest = Math.Min(fewest, backend.RemoteCount);
             if (fullest is null || backend.RemoteCount > fullest.RemoteCount)
                 fullest = backend;
@@ -382,6 +408,7 @@ internal sealed class Backends
         if (fullest is null)
             return false;
         spread = fullest.RemoteCount - fewest;
+        surplus = fullest.RemoteCount - (sum + healthy - 1) / healthy;
         return true;
     }
 

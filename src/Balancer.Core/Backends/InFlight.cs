@@ -6,7 +6,8 @@
 // room, and when its time is up. Their packets are in a PacketStore.
 //
 // The tables start small and grow to their limits: a backend that answers at once needs a few
-// entries, and one that hangs has thousands.
+// entries, and one that hangs has thousands. Without memory for more they stay as large as they
+// are, and the oldest query gives way.
 //
 // What always holds: an entry is in its chain and in the list, and its packet is its own; chains
 // have the newest first; nobody has more than Limits.InFlightAlike entries that are alike; an entry
@@ -56,6 +57,9 @@ internal sealed class InFlight
     private int _freeEntries;
     private int _oldest;
     private int _newest;
+
+    /// <summary>There was none for larger tables; until the next session.</summary>
+    private bool _lacksMemory;
 
     /// <summary>Where the frame of the last query ends that was answered.</summary>
     private long _answeredEnd;
@@ -127,6 +131,7 @@ internal sealed class InFlight
         Verify.That(Count == 0, "a session begins with nothing in flight");
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
         AnsweredAt = Instant.Zero;
+        _lacksMemory = false;
     }
 
     /// <summary>
@@ -536,15 +541,24 @@ internal sealed class InFlight
     /// <summary>Before a bucket is looked up, since it makes all of them anew.</summary>
     private void GrowIfFull()
     {
-        if (IsFull && _entries.Length < Limits.InFlightQueries)
+        if (!IsFull || _lacksMemory || _entries.Length >= Limits.InFlightQueries)
+            return;
+        try
+        {
             Grow();
+        }
+        catch (OutOfMemoryException)
+        {
+            _lacksMemory = true;
+        }
     }
 
     /// <summary>Twice as many entries and buckets; chains are made anew, newest first.</summary>
     private void Grow()
     {
+        var buckets = new int[_entries.Length * 2];
         Array.Resize(ref _entries, _entries.Length * 2);
-        _buckets = new int[_entries.Length];
+        _buckets = buckets;
         for (var link = _oldest; link != 0; link = _entries[link - 1].Newer)
         {
             ref var entry = ref _entries[link - 1];

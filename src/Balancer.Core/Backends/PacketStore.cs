@@ -2,7 +2,8 @@
 // as it needs. Blocks that were freed last are used first, so what is in flight stays in the
 // processor's caches however much there might be.
 //
-// It starts small and grows to Limits.InFlightBlocks, twice as large each time.
+// It starts small and grows to Limits.InFlightBlocks, twice as large each time, or as far as there
+// is memory: then it is full, and stays as large as it is.
 //
 // What always holds: a block is free or in one packet's chain.
 
@@ -23,8 +24,19 @@ internal sealed class PacketStore
     /// <summary>Blocks that are in no packet, those included that are still to be made.</summary>
     private int _free = Limits.InFlightBlocks;
 
+    /// <summary>Blocks that there may be; fewer once there was no memory for them.</summary>
+    private int _most = Limits.InFlightBlocks;
+
     /// <summary>Whether a packet of so many bytes can be stored.</summary>
-    public bool HasRoomFor(int bytes) => _free >= BlocksOf(bytes);
+    public bool HasRoomFor(int bytes)
+    {
+        var blocks = BlocksOf(bytes);
+        while (_free >= blocks && _next.Length - InUse < blocks)
+            GrowIfThereIsMemory();
+        return _free >= blocks;
+    }
+
+    private int InUse => _most - _free;
 
     /// <summary>Whether InOneBlock may be asked for it.</summary>
     public static bool IsInOneBlock(int bytes) => bytes <= Limits.InFlightBlockBytes;
@@ -71,7 +83,7 @@ internal sealed class PacketStore
             _free++;
             first = next;
         }
-        Verify.That(_free <= Limits.InFlightBlocks, "a block is freed once");
+        Verify.That(_free <= _most, "a block is freed once");
     }
 
     private static int BlocksOf(int bytes) =>
@@ -89,11 +101,22 @@ internal sealed class PacketStore
             _firstFree = _next[block - 1];
             return block;
         }
-        if (_used == _next.Length)
-        {
-            Array.Resize(ref _next, _next.Length * 2);
-            Array.Resize(ref _bytes, _bytes.Length * 2);
-        }
         return ++_used;
+    }
+
+    private void GrowIfThereIsMemory()
+    {
+        var bytes = _bytes;
+        try
+        {
+            Array.Resize(ref bytes, _bytes.Length * 2);
+            Array.Resize(ref _next, _next.Length * 2);
+            _bytes = bytes;
+        }
+        catch (OutOfMemoryException)
+        {
+            _free -= _most - _next.Length;
+            _most = _next.Length;
+        }
     }
 }

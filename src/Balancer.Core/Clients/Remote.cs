@@ -4,7 +4,7 @@
 
 namespace Balancer.Core;
 
-/// <summary>One entry of the table of remotes; only Remotes changes it.</summary>
+/// <summary>One entry of the table of remotes; only what is in Clients changes it.</summary>
 internal struct Remote
 {
     /// <summary>The client host; the entry is free if InUse is not set.</summary>
@@ -15,7 +15,10 @@ internal struct Remote
     /// </summary>
     public int Next;
 
-    /// <summary>Neighbours among the remotes of the same primary: index + 1, 0 for none.</summary>
+    /// <summary>
+    /// Neighbours, as index + 1, 0 for none: of an established one among those of the same primary,
+    /// of a newcomer among the newcomers.
+    /// </summary>
     public int Older;
 
     public int Newer;
@@ -27,8 +30,17 @@ internal struct Remote
 
     public RemoteFlags Flags;
 
+    /// <summary>The number of the rebalance that last moved it, or 0; see Rebalance.</summary>
+    public ushort MovedIn;
+
     /// <summary>Seconds on the clock; a whole long would be its largest field.</summary>
     public uint FirstSeenSeconds;
+
+    /// <summary>
+    /// When a query of it was answered, if WasAnswered: a newcomer's first, an established one's
+    /// last. Milliseconds on the clock modulo 2^32, so only differences of up to weeks are told.
+    /// </summary>
+    public uint AnsweredMilliseconds;
 
     public Instant LastSeen;
 
@@ -36,6 +48,19 @@ internal struct Remote
     public uint UdpDropped;
     public uint TcpForwarded;
     public uint TcpDropped;
+
+    public readonly bool IsEstablished => (Flags & RemoteFlags.Established) != 0;
+
+    /// <summary>
+    /// Whether one of its queries was answered; how long ago then, to the millisecond.
+    /// </summary>
+    public readonly bool TryGetAnswered(Instant now, out Duration ago)
+    {
+        ago = Duration.FromMilliseconds(Milliseconds(now) - AnsweredMilliseconds);
+        return (Flags & RemoteFlags.WasAnswered) != 0;
+    }
+
+    public static uint Milliseconds(Instant time) => (uint)(time.Nanoseconds / 1_000_000);
 }
 
 [System.Flags]
@@ -46,6 +71,9 @@ internal enum RemoteFlags : byte
     /// <summary>The entry holds a remote.</summary>
     InUse = 1,
 
-    /// <summary>A rebalance took its backend: it chooses the one with the fewest remotes.</summary>
-    Moved = 2,
+    /// <summary>One of its queries was answered.</summary>
+    WasAnswered = 2,
+
+    /// <summary>It is no newcomer: it asked again after an answer, or over TCP.</summary>
+    Established = 4,
 }

@@ -2,8 +2,16 @@
 // by one bucket at a time (linear hashing). An ordinary hash table doubles now and then, and with
 // a million entries that one insertion takes many milliseconds, in which every query waits.
 //
+// Who sends queries decides how large it grows, and no memory for it is nothing that may end the
+// process: the table is full for now. It keeps a reserve beside it, which it gives up then, since
+// what else is allocated for clients, one by one, has no such way out. After a
+// flood it gives memory back: the lowest free entries are used first, and a chunk without an entry
+// is let go, but for one, which is kept so that an entry that comes and goes costs no chunk.
+//
 // What always holds: an entry keeps its index until it is removed; there are at least as many
-// buckets as entries, as long as the first 4,096 are passed; at most 64 bytes an entry are used.
+// buckets as entries, as long as the first 4,096 are passed and there was memory for them; at most
+// 64 bytes an entry are used; a chunk that is there has an entry in use, or is the only one that
+// has none.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -16,38 +24,63 @@ internal sealed class RemoteTable
     private const int ChunkSize = 1 << ChunkShift;
 
     private readonly ulong _hashKey;
-    private readonly Remote[]?[] _chunks;
+    private readonly Chunk[] _chunks;
     private readonly int[]?[] _buckets;
     private int _bucketCount = ChunkSize;
     private int _lowMask = ChunkSize - 1;
-    private int _freeList;
+
+    /// <summary>Entries that the chunks which are there have, free or in use.</summary>
+    private int _present;
+
+    /// <summary>No chunk below this one is there and has room.</summary>
+    private int _firstWithRoom;
+
+    /// <summary>Chunks that are there and have no entry in use: 0 or 1.</summary>
+    private int _emptyChunks;
+
+    /// <summary>Nobody looks into it; null while there is one chunk, or no memory.</summary>
+    private byte[]? _reserve;
 
     public RemoteTable(int capacity, ulong hashKey)
     {
         Capacity = capacity;
         _hashKey = hashKey;
         var chunks = (capacity + ChunkSize - 1) >> ChunkShift;
-        _chunks = new Remote[]?[chunks];
+        _chunks = new Chunk[chunks];
         _buckets = new int[]?[chunks];
         _buckets[0] = new int[ChunkSize];
+    }
+
+    /// <summary>A chunk's entries, of which those below Fresh were used at some time.</summary>
+    private struct Chunk
+    {
+        public Remote[]? Entries;
+        public int Fresh;
+        public int FreeList;
+        public int Used;
     }
 
     /// <summary>Entries at most.</summary>
     public int Capacity { get; }
 
+    /// <summary>Entries at most for now: what there is memory for.</summary>
+    public int Limit => LacksMemory ? _present : Capacity;
+
     /// <summary>Entries in use.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Indices below this one have been in use at some time.</summary>
+    /// <summary>All entries in use have lower indices.</summary>
     public int HighWater { get; private set; }
-
-    public bool IsFull => Count == Capacity;
 
     public ref Remote this[int index]
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => ref _chunks[index >> ChunkShift]![index & (ChunkSize - 1)];
+        get => ref _chunks[index >> ChunkShift].Entries![index & (ChunkSize - 1)];
     }
+
+    /// <summary>Whether an index below HighWater is that of an entry.</summary>
+    public bool IsInUse(int index) => _chunks[index >> ChunkShift].Entries is { } entries
+        && (entries[index & (ChunkSize - 1)].Flags & RemoteFlags.InUse) != 0;
 
     /// <summary>The index of an address, or -1.</summary>
     public int Find(Ipv4 address)
@@ -63,17 +96,34 @@ internal sealed class RemoteTable
         return -1;
     }
 
+    /// <summary>There was no memory for more; it is not asked for until Retry.</summary>
+    public bool LacksMemory { get; private set; }
+
+    /// <summary>Bytes of entries that were let go so far.</summary>
+    public long BytesLetGo { get; private set; }
+
+    /// <summary>Some time has passed: memory may be there again.</summary>
+    public void Retry() => LacksMemory = false;
+
     /// <summary>
-    /// Adds an address that is not there, while not full; the entry is otherwise 0.
+    /// Makes sure that Add finds a free entry; false if there are as many as may be, or if there is
+    /// no memory for more.
+    /// </summary>
+    public bool TryReserve()
+    {
+        if (Count == _present)
+            return Count < Capacity && !LacksMemory && TryAddChunk();
+        while (!HasRoom(_firstWithRoom))
+            _firstWithRoom++;
+        return true;
+    }
+
+    /// <summary>
+    /// Adds an address that is not there, after TryReserve; the entry is otherwise 0.
     /// </summary>
     public int Add(Ipv4 address)
     {
-        Verify.That(!IsFull, "a full table takes no entry");
-        var index = _freeList - 1;
-        if (index >= 0)
-            _freeList = this[index].Next;
-        else
-            index = NewEntry();
+        var index = TakeFree();
         ref var bucket = ref Bucket(address);
         this[index] = new Remote
         {
@@ -83,6 +133,7 @@ internal sealed class RemoteTable
         };
         bucket = index + 1;
         Count++;
+        HighWater = Math.Max(HighWater, index + 1);
         if (Count > _bucketCount)
             SplitOneBucket();
         return index;
@@ -100,16 +151,81 @@ internal sealed class RemoteTable
             link = ref this[link - 1].Next;
         }
         link = remote.Next;
-        remote = new Remote { Next = _freeList };
-        _freeList = index + 1;
         Count--;
+        var at = index >> ChunkShift;
+        ref var chunk = ref _chunks[at];
+        remote = new Remote { Next = chunk.FreeList };
+        chunk.FreeList = index + 1;
+        chunk.Used--;
+        _firstWithRoom = Math.Min(_firstWithRoom, at);
+        if (chunk.Used == 0)
+            OnEmpty(at);
     }
 
-    private int NewEntry()
+    private int SizeOf(int at) => Math.Min(ChunkSize, Capacity - (at << ChunkShift));
+
+    private bool HasRoom(int at) =>
+        _chunks[at].Entries is not null && _chunks[at].Used < SizeOf(at);
+
+    private bool TryAddChunk()
     {
-        var index = HighWater++;
-        _chunks[index >> ChunkShift] ??= new Remote[ChunkSize];
+        var at = 0;
+        while (_chunks[at].Entries is not null)
+            at++;
+        if (at > 0)
+            _reserve ??= TryAllocate<byte>(Limits.MemoryForOthers);
+        if ((_chunks[at].Entries = TryAllocate<Remote>(ChunkSize)) is null)
+            return false;
+        _present += SizeOf(at);
+        _emptyChunks++;
+        _firstWithRoom = at;
+        return true;
+    }
+
+    private int TakeFree()
+    {
+        Verify.That(HasRoom(_firstWithRoom), "an entry is added when there is room for one");
+        ref var chunk = ref _chunks[_firstWithRoom];
+        if (chunk.Used++ == 0)
+            _emptyChunks--;
+        if (chunk.FreeList == 0)
+            return (_firstWithRoom << ChunkShift) + chunk.Fresh++;
+        var index = chunk.FreeList - 1;
+        chunk.FreeList = this[index].Next;
         return index;
+    }
+
+    private void OnEmpty(int at)
+    {
+        if (_emptyChunks == 0)
+        {
+            _emptyChunks = 1;
+        }
+        else
+        {
+            _chunks[at] = default;
+            BytesLetGo += ChunkSize * Unsafe.SizeOf<Remote>();
+            _present -= SizeOf(at);
+        }
+        while (HighWater > 0 && _chunks[(HighWater - 1) >> ChunkShift].Used == 0)
+            HighWater = (HighWater - 1) >> ChunkShift << ChunkShift;
+    }
+
+    /// <summary>Null if there is no memory; then the reserve is given up.</summary>
+    private T[]? TryAllocate<T>(int count)
+    {
+        if (LacksMemory)
+            return null;
+        try
+        {
+            return new T[count];
+        }
+        catch (OutOfMemoryException)
+        {
+            LacksMemory = true;
+            _reserve = null;
+            return null;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -124,15 +240,16 @@ internal sealed class RemoteTable
 
     /// <summary>
     /// Adds bucket number _bucketCount and moves to it those entries of the bucket half as far up
-    /// that now belong to it.
+    /// that now belong to it. Without memory there are more entries to a bucket.
     /// </summary>
     private void SplitOneBucket()
     {
         var added = _bucketCount;
         if (added >> ChunkShift >= _buckets.Length)
             return;
-        _buckets[added >> ChunkShift] ??= new int[ChunkSize];
-        ref var upper = ref _buckets[added >> ChunkShift]![added & (ChunkSize - 1)];
+        if ((_buckets[added >> ChunkShift] ??= TryAllocate<int>(ChunkSize)) is not { } uppers)
+            return;
+        ref var upper = ref uppers[added & (ChunkSize - 1)];
         Verify.That(upper == 0, "a bucket that is added has no entry yet");
         var split = added & _lowMask;
         ref var link = ref _buckets[split >> ChunkShift]![split & (ChunkSize - 1)];

@@ -2,20 +2,27 @@
 // a primary backend and perhaps a backup, shared by UDP and TCP, so that an operator who runs
 // `dig` on a host meets the same server that the host's other queries meet.
 //
-//   no primary            take the next healthy backend, round robin by id; if a rebalance took
-//                         the last one, the backend with the fewest remotes instead
+//   no primary            take the next healthy backend, round robin by id
 //   primary healthy       use it, forget the backup
 //   primary not healthy   use the backup if healthy, else choose a new backup, round robin
 //   primary removed       forget both, choose again
 //
-// A remote is forgotten after five minutes of silence, and earlier if the table is full and a new
-// one must have room. Every 15 s the spread over the healthy backends is measured, and if it is
-// more than their number, the surplus loses its backend and chooses again when next heard from.
-// Expiry and rebalance are done in slices, one a turn, so that a million remotes stall nobody.
+// Anybody can send datagrams from addresses that are not his, as fast as the wire carries them, and
+// backends answer those as well. So a source is a *newcomer* at first, and *established* when it
+// asks again a second after one of its queries was answered, as only who waits for answers does, or
+// over TCP, which nobody can do from an address that is not his. Newcomers have a quarter of the
+// table, and when that is full, the one that is silent for longest makes room for the next: they
+// never push out an established one. An established one goes after five minutes of silence, or
+// when there are as many as may be and another becomes established.
 //
-// What always holds: each backend's number of remotes is the number of entries whose primary it
-// is, and those entries are linked in its list, oldest binding first; nothing allocates once the
-// table has grown.
+// While newcomers push each other out, a new source's backend is chosen by a hash of its address,
+// so that a host which comes again after it was forgotten meets the same one. That is also who
+// serves a source for which there is no entry at all, for want of memory.
+//
+// Expiry is done in slices, one a turn, so that a million remotes stall nobody.
+//
+// What always holds: newcomers and established ones stay within their bounds, so there is room for
+// the next of each; nothing allocates once the table has grown.
 
 using System;
 using System.Collections.Generic;
@@ -28,20 +35,18 @@ internal sealed class Remotes
     private const int NoPass = int.MaxValue;
 
     private readonly RemoteTable _table;
+    private readonly Newcomers _newcomers;
+    private readonly Bindings _bindings;
+    private readonly Rebalance _rebalance;
     private readonly Backends _backends;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
     private readonly NoBackendReport _noBackend;
     private readonly Timer _expiry;
-    private readonly Timer _rebalance;
-
-    private readonly Action _everyInterval;
     private int _evictionHand;
     private int _expiryCursor = NoPass;
     private int _expired;
-    private Backend? _fullest;
-    private int _toMove;
 
     /// <param name="services">What all parts have.</param>
     /// <param name="backends">Those to choose from.</param>
@@ -49,41 +54,49 @@ internal sealed class Remotes
     public Remotes(Services services, Backends backends, Action everyInterval)
     {
         _table = new RemoteTable(services.Options.MaxRemotes, services.Options.HashKey);
+        _newcomers = new Newcomers(_table);
+        _bindings = new Bindings(_table, backends, services.Log);
+        _rebalance = new Rebalance(services, _table, backends, _bindings, everyInterval);
         _backends = backends;
-        _everyInterval = everyInterval;
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
         _noBackend = new NoBackendReport(services);
         _expiry = new Timer(OnExpiryDue);
-        _rebalance = new Timer(OnRebalanceDue);
     }
 
     /// <summary>Remotes that are remembered now.</summary>
     public int Count => _table.Count;
 
+    /// <summary>Bytes of memory that were let go so far, since fewer are remembered.</summary>
+    public long BytesLetGo => _table.BytesLetGo;
+
+    /// <summary>Those of them that are not newcomers.</summary>
+    public int Established => _table.Count - _newcomers.Count;
+
     /// <summary>An expiry or a rebalance has slices left for the next turn.</summary>
-    public bool HasWork => _expiryCursor < _table.HighWater || _toMove > 0;
+    public bool HasWork => _expiryCursor < _table.HighWater || _rebalance.HasWork;
+
+    private int MostNewcomers => Math.Max(_table.Limit / Limits.NewcomerShare, 1);
 
     public void Start(Instant now)
     {
         _timers.Arm(_expiry, now + Limits.ExpiryInterval);
-        _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
+        _rebalance.Start(now);
     }
 
     /// <summary>Ends expiry and rebalance, a pass under way included.</summary>
     public void Stop()
     {
         _timers.Disarm(_expiry);
-        _timers.Disarm(_rebalance);
+        _rebalance.Stop();
         _expiryCursor = NoPass;
-        _toMove = 0;
     }
 
     /// <summary>
     /// The backend for a remote that was just heard from, or null if none is healthy. A remote
-    /// that is not known is remembered if there is a backend for it. `index` names it until the
-    /// next call that may forget remotes; it is -1 if it was not remembered.
+    /// that is not known is remembered if there is a backend for it, and room. `index` names it
+    /// until the next call that may forget remotes; it is -1 if it was not remembered.
     /// </summary>
     public Backend? Choose(Instant now, Ipv4 address, Traffic traffic, out int index)
     {
@@ -91,22 +104,29 @@ internal sealed class Remotes
         Backend? chosen;
         if (index < 0)
         {
-            chosen = _backends.NextInTurn(now);
-            if (chosen is not null)
-            {
-                index = Add(now, address);
-                Bind(ref _table[index], index, chosen);
-            }
+            chosen = ChooseForNew(now, address, traffic, out index);
         }
         else
         {
             ref var remote = ref _table[index];
             remote.LastSeen = now;
+            if (!remote.IsEstablished)
+                OnNewcomerHeard(now, index, traffic);
+            if (traffic == Traffic.Tcp)
+                NoteAnswered(now, ref remote);
             chosen = Choose(now, ref remote, index, traffic);
         }
         if (chosen is null)
             _noBackend.OnDropped(now, traffic);
         return chosen;
+    }
+
+    /// <summary>A query of this host was answered by a backend.</summary>
+    public void OnAnswered(Instant now, Ipv4 address)
+    {
+        var index = _table.Find(address);
+        if (index >= 0)
+            NoteAnswered(now, ref _table[index]);
     }
 
     /// <summary>
@@ -191,8 +211,8 @@ internal sealed class Remotes
     {
         if (_expiryCursor < _table.HighWater)
             ExpireSlice(now);
-        if (_toMove > 0)
-            MoveSlice();
+        if (_rebalance.HasWork)
+            _rebalance.DoWork(now);
     }
 
     /// <summary>
@@ -204,11 +224,12 @@ internal sealed class Remotes
         snapshot = default;
         for (var end = (int)Math.Min(_table.HighWater, (long)index + limit); index < end; index++)
         {
-            ref var remote = ref _table[index];
-            if ((remote.Flags & RemoteFlags.InUse) == 0)
+            if (!_table.IsInUse(index))
                 continue;
+            ref var remote = ref _table[index];
             snapshot = new RemoteSnapshot(
                 remote.Address,
+                remote.IsEstablished,
                 _backends.IdAt(remote.Primary),
                 _backends.IdAt(remote.Backup),
                 Instant.Zero + Duration.FromSeconds(remote.FirstSeenSeconds),
@@ -235,7 +256,7 @@ internal sealed class Remotes
         {
             // One whose path is gone serves UDP to its end, but its TCP needs the backup.
             if (remote.Backup != 0 && primary.State == BackendState.Healthy)
-                SetBackup(ref remote, null);
+                _bindings.SetBackup(ref remote, null);
             return primary;
         }
         var backup = _backends.AtSlot(remote.Backup);
@@ -244,116 +265,135 @@ internal sealed class Remotes
         backup = _backends.NextInTurn(now);
         if (backup is null)
             return null;
-        SetBackup(ref remote, backup);
+        _bindings.SetBackup(ref remote, backup);
         _log.Write(new LogEvent.RemoteAssigned(remote.Address, backup.Id, IsBackup: true));
         return backup;
     }
 
     private Backend? Rebind(Instant now, ref Remote remote, int index)
     {
-        Unbind(ref remote, index);
-        var chosen = (remote.Flags & RemoteFlags.Moved) != 0
-            ? _backends.NextWithFewestRemotes(now)
-            : _backends.NextInTurn(now);
+        _bindings.Unbind(index);
+        var chosen = _backends.NextInTurn(now);
         if (chosen is not null)
-            Bind(ref remote, index, chosen);
+            _bindings.Bind(index, chosen);
+        return chosen;
+    }
+
+    private Backend? ChooseForNew(
+        Instant now, Ipv4 address, Traffic traffic, out int index)
+    {
+        index = -1;
+        if (_backends.HealthyCount == 0)
+            return null;
+        var isProven = traffic == Traffic.Tcp && TryMakeRoomForEstablished();
+        var isCrowded =
+            (!isProven && _newcomers.Count >= MostNewcomers) || !_table.TryReserve();
+        var chosen = isCrowded ? _backends.NextByHash(now, address) : _backends.NextInTurn(now);
+        if (chosen is null)
+            return null;
+        if (isCrowded && _newcomers.Count == 0)
+        {
+            _counters.Add(Counter.RemotesUnremembered);
+            return chosen;
+        }
+        if (isCrowded)
+            Evict(_newcomers.Oldest);
+        index = Add(now, address);
+        _bindings.Bind(index, chosen);
+        if (isProven)
+            Establish(index);
+        if (traffic == Traffic.Tcp)
+            NoteAnswered(now, ref _table[index]);
         return chosen;
     }
 
     private int Add(Instant now, Ipv4 address)
     {
-        if (_table.IsFull)
-            EvictOne();
+        Verify.That(_table.TryReserve(), "who is forgotten leaves room");
         var index = _table.Add(address);
         ref var remote = ref _table[index];
         remote.LastSeen = now;
         remote.FirstSeenSeconds = (uint)(now.Nanoseconds / 1_000_000_000);
+        _newcomers.Add(index);
+        _counters.Add(Counter.RemotesNew);
         return index;
     }
 
-    /// <summary>
-    /// Makes room in a full table: of a few entries, from where the last search ended, the one
-    /// unheard for longest goes. Clients that keep asking are hardly ever it, whatever floods in.
-    /// </summary>
-    private void EvictOne()
+    // ---- Newcomers and established ones ----
+
+    private void OnNewcomerHeard(Instant now, int index, Traffic traffic)
     {
-        var oldest = -1;
-        for (var n = 0; n < Limits.EvictionSample; n++)
+        var isProven = traffic == Traffic.Tcp
+            || (_table[index].TryGetAnswered(now, out var ago) && ago >= Limits.ProvingTime);
+        if (isProven && TryMakeRoomForEstablished())
+            Establish(index);
+        else
+            _newcomers.OnHeard(index);
+    }
+
+    private void Establish(int index)
+    {
+        _newcomers.Remove(index);
+        _bindings.Establish(index);
+        _counters.Add(Counter.RemotesEstablished);
+    }
+
+    /// <summary>Of a newcomer the first answer counts, of others the last.</summary>
+    private static void NoteAnswered(Instant now, ref Remote remote)
+    {
+        if (!remote.IsEstablished && (remote.Flags & RemoteFlags.WasAnswered) != 0)
+            return;
+        remote.Flags |= RemoteFlags.WasAnswered;
+        remote.AnsweredMilliseconds = Remote.Milliseconds(now);
+    }
+
+    /// <summary>
+    /// Whether another may be established; an established one is forgotten if there are as many as
+    /// may be.
+    /// </summary>
+    private bool TryMakeRoomForEstablished() =>
+        Established < Math.Max(_table.Limit - MostNewcomers, 1) || TryEvictEstablished();
+
+    /// <summary>
+    /// Of a few established ones, from where the last search ended, the one unheard for longest
+    /// goes. Clients that keep asking are hardly ever it. False if none was met.
+    /// </summary>
+    private bool TryEvictEstablished()
+    {
+        var longest = -1;
+        var met = 0;
+        for (var n = 0; n < Limits.EvictionLooks && met < Limits.EvictionSample; n++)
         {
             if (++_evictionHand >= _table.HighWater)
                 _evictionHand = 0;
-            if ((_table[_evictionHand].Flags & RemoteFlags.InUse) != 0
-                && (oldest < 0 || _table[_evictionHand].LastSeen < _table[oldest].LastSeen))
-            {
-                oldest = _evictionHand;
-            }
+            if (!_table.IsInUse(_evictionHand) || !_table[_evictionHand].IsEstablished)
+                continue;
+            met++;
+            if (longest < 0 || _table[_evictionHand].LastSeen < _table[longest].LastSeen)
+                longest = _evictionHand;
         }
-        Verify.That(oldest >= 0, "a full table has no free entries");
-        _log.Write(new LogEvent.RemoteEvicted(_table[oldest].Address));
-        Forget(oldest);
+        if (longest < 0)
+            return false;
+        Evict(longest);
+        return true;
+    }
+
+    private void Evict(int index)
+    {
+        _log.Write(new LogEvent.RemoteEvicted(_table[index].Address));
+        Forget(index);
         _counters.Add(Counter.RemotesEvicted);
     }
 
     private void Forget(int index)
     {
-        Unbind(ref _table[index], index);
+        _bindings.Unbind(index);
+        if (!_table[index].IsEstablished)
+            _newcomers.Remove(index);
         _table.Remove(index);
     }
 
-    /// <summary>
-    /// Makes a backend the primary of a remote that has none; newest in its list.
-    /// </summary>
-    private void Bind(ref Remote remote, int index, Backend backend)
-    {
-        Verify.That(remote.Primary == 0, "a remote is in one backend's list at most");
-        remote.Primary = (ushort)backend.Slot;
-        remote.Flags &= ~RemoteFlags.Moved;
-        remote.Older = backend.NewestRemote;
-        remote.Newer = 0;
-        if (backend.NewestRemote != 0)
-            _table[backend.NewestRemote - 1].Newer = index + 1;
-        else
-            backend.OldestRemote = index + 1;
-        backend.NewestRemote = index + 1;
-        backend.RemoteCount++;
-        _log.Write(new LogEvent.RemoteAssigned(remote.Address, backend.Id, IsBackup: false));
-    }
-
-    /// <summary>Takes primary and backup away.</summary>
-    private void Unbind(ref Remote remote, int index)
-    {
-        SetBackup(ref remote, null);
-        var primary = _backends.AtSlot(remote.Primary);
-        if (primary is null)
-            return;
-        Verify.That(primary.RemoteCount > 0, "a backend counts every remote that is bound to it");
-        if (remote.Older != 0)
-            _table[remote.Older - 1].Newer = remote.Newer;
-        else
-            primary.OldestRemote = remote.Newer;
-        if (remote.Newer != 0)
-            _table[remote.Newer - 1].Older = remote.Older;
-        else
-            primary.NewestRemote = remote.Older;
-        Verify.That(remote.Older != 0 || remote.Newer != 0 || primary.RemoteCount == 1,
-            "the list of a backend's remotes is whole");
-        primary.RemoteCount--;
-        remote.Primary = 0;
-        remote.Older = 0;
-        remote.Newer = 0;
-    }
-
-    private void SetBackup(ref Remote remote, Backend? backup)
-    {
-        if (_backends.AtSlot(remote.Backup) is { } before)
-        {
-            Verify.That(before.BackupCount > 0, "a backend counts the remotes it is backup of");
-            before.BackupCount--;
-        }
-        remote.Backup = (ushort)(backup?.Slot ?? 0);
-        if (backup is not null)
-            backup.BackupCount++;
-    }
+    // ---- Expiry ----
 
     private void OnExpiryDue(Instant now)
     {
@@ -363,19 +403,19 @@ internal sealed class Remotes
             return;
         _expiryCursor = 0;
         _expired = 0;
+        _table.Retry();
     }
 
     private void ExpireSlice(Instant now)
     {
-        var end = Math.Min(_table.HighWater, _expiryCursor + Limits.RemotesPerTurn);
-        for (; _expiryCursor < end; _expiryCursor++)
+        var end = _expiryCursor + Limits.RemotesPerTurn;
+        for (; _expiryCursor < Math.Min(end, _table.HighWater); _expiryCursor++)
         {
-            ref var remote = ref _table[_expiryCursor];
-            if ((remote.Flags & RemoteFlags.InUse) == 0
-                || now - remote.LastSeen < Limits.RemoteExpiry)
-            {
+            if (!_table.IsInUse(_expiryCursor))
                 continue;
-            }
+            ref var remote = ref _table[_expiryCursor];
+            if (now - remote.LastSeen < Limits.RemoteExpiry)
+                continue;
             _log.Write(new LogEvent.RemoteExpired(remote.Address));
             Forget(_expiryCursor);
             _expired++;
@@ -386,41 +426,5 @@ internal sealed class Remotes
         _expiryCursor = NoPass;
         if (_expired > 0)
             _log.Write(new LogEvent.RemotesExpired(_expired));
-    }
-
-    private void OnRebalanceDue(Instant now)
-    {
-        _timers.Arm(_rebalance, now + Limits.RebalanceInterval);
-        _everyInterval();
-        if (_toMove > 0
-            || !_backends.TryMeasureSpread(now, out _fullest, out var n, out var spread)
-            || spread <= n)
-        {
-            return;
-        }
-        _toMove = spread - n;
-        _log.Write(new LogEvent.Rebalancing(_fullest.Id, spread, _toMove));
-    }
-
-    /// <summary>
-    /// Takes the backend from those bound to the fullest one for the longest time.
-    /// </summary>
-    private void MoveSlice()
-    {
-        var fullest = _fullest!;
-        for (var n = 0; n < Limits.RemotesPerTurn && _toMove > 0; n++, _toMove--)
-        {
-            if (fullest.OldestRemote == 0)
-            {
-                _toMove = 0;
-                return;
-            }
-            var index = fullest.OldestRemote - 1;
-            ref var remote = ref _table[index];
-            Unbind(ref remote, index);
-            remote.Flags |= RemoteFlags.Moved;
-            _log.Write(new LogEvent.RemoteMoved(remote.Address, fullest.Id));
-            _counters.Add(Counter.RemotesMoved);
-        }
     }
 }

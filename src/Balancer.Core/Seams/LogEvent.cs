@@ -348,9 +348,7 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Debug;
     }
 
-    /// <summary>
-    /// A rebalance took a remote's backend; it chooses again when next heard from.
-    /// </summary>
+    /// <summary>A rebalance took a remote's backend; RemoteAssigned names the next.</summary>
     public readonly record struct RemoteMoved(Ipv4 Remote, BackendId From) : ILogEvent
     {
         public static string Name => "remote_moved";
@@ -540,8 +538,8 @@ public static class LogEvent
 
     /// <summary>The first line of a report.</summary>
     public readonly record struct Status(
-        Instant Now, int Backends, int Healthy, int Remotes, int Connections, Counters Counters)
-        : ILogEvent
+        Instant Now, int Backends, int Healthy, int Remotes, int Established, int Connections,
+        Counters Counters) : ILogEvent
     {
         public static string Name => "status";
         public static LogLevel Level => LogLevel.Info;

@@ -8,7 +8,7 @@ namespace Balancer.Core;
 /// <param name="Id">Its id.</param>
 /// <param name="Path">Its socket's path.</param>
 /// <param name="State">What it is doing.</param>
-/// <param name="Remotes">Remotes whose primary it is.</param>
+/// <param name="Remotes">Established remotes whose primary it is.</param>
 /// <param name="HeartbeatOutstanding">A heartbeat was sent and is not answered.</param>
 /// <param name="ReconnectDelay">The back-off that its next fault costs.</param>
 /// <param name="ConnectsStarted">Connects tried since it was discovered.</param>
@@ -50,6 +50,7 @@ public readonly record struct BackendSnapshot(
 
 /// <summary>One remote at one moment.</summary>
 /// <param name="Address">The client host.</param>
+/// <param name="IsEstablished">It is no newcomer.</param>
 /// <param name="Primary">Its backend, or None.</param>
 /// <param name="Backup">The backend that stands in, or None.</param>
 /// <param name="FirstSeen">When it was first heard from, to the second.</param>
@@ -60,6 +61,7 @@ public readonly record struct BackendSnapshot(
 /// <param name="TcpDropped">TCP connections that no backend took.</param>
 public readonly record struct RemoteSnapshot(
     Ipv4 Address,
+    bool IsEstablished,
     BackendId Primary,
     BackendId Backup,
     Instant FirstSeen,

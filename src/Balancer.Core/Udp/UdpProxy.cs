@@ -249,10 +249,15 @@ internal sealed class UdpProxy
             || (from is { HasGoodAnswer: true } && !from.MayErr(now));
         var match = inFlight.TryTake(now, client, reply, isAnswer, out var local);
         if (match == ReplyMatch.Answers)
+        {
+            _remotes.OnAnswered(now, client.Address);
             Send(now, client, local, reply);
+        }
         else
+        {
             _counters.Add(match == ReplyMatch.None
                 ? Counter.RepliesUnmatched : Counter.RepliesDuplicate);
+        }
         return match != ReplyMatch.None;
     }
 

@@ -43,6 +43,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--warm-up", "NaN")]
     [InlineData("--probe", "a..b")]
     [InlineData("--no-backend", "refused")]
+    [InlineData("--max-remotes", "0")]
     [InlineData("--tcp-connections", "0")]
     [InlineData("--tcp-connections-per-client", "many")]
     [InlineData("--tcp-idle", "0")]
@@ -235,7 +236,7 @@ public sealed class CommandLineTests : IDisposable
         foreach (var option in new[]
         {
             "-s", "-b", "-p", "-l", "--warm-up", "--probe", "--probe-rise", "--probe-fall",
-            "--no-backend", "--tcp-connections",
+            "--no-backend", "--max-remotes", "--tcp-connections",
             "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
         })
         {

@@ -72,6 +72,20 @@ public sealed class Cluster : IDisposable
         return StartBackend(id, options);
     }
 
+    /// <summary>As WhoMeetsWhom, until the balancer takes none of them for a newcomer.</summary>
+    public Dictionary<string, string> Establish(int first, int last)
+    {
+        var met = WhoMeetsWhom(first, last);
+        Eventually.That(
+            () =>
+            {
+                WhoMeetsWhom(first, last);
+                return Balancer.Status().Number("established") > last - first;
+            },
+            "hosts that asked again after an answer are established");
+        return met;
+    }
+
     /// <summary>The backend that each host, 127.0.0.first to 127.0.0.last, meets.</summary>
     public Dictionary<string, string> WhoMeetsWhom(int first, int last) =>
         WhoMeetsWhom(Balancer, first, last);

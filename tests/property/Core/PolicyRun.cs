@@ -116,7 +116,6 @@ public sealed class PolicyRun
     private void Query(int host, bool isTcp)
     {
         var from = new Endpoint(Ipv4.From(10, 1, 0, (byte)host), _port++);
-        var wasMoved = RemoteOf(from.Address) is { Primary.Value: 0 };
         var dropped = Dropped;
         var client = isTcp ? _sim.Kernel.ConnectClient(from) : null;
         if (!isTcp)
@@ -124,8 +123,6 @@ public sealed class PolicyRun
         Run(1);
         if (Dropped > dropped)
             Note("dropped");
-        else if (wasMoved)
-            Note("to an emptiest one");
         if (RemoteOf(from.Address) is { Backup.Value: not 0 })
             Note("to a backup");
         else if (RemoteOf(from.Address) is { } remote && _sim.Core.SnapshotBackends()

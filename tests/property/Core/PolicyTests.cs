@@ -111,7 +111,7 @@ public sealed class PolicyTests
         // Each is reached dozens of times; the rarer ones are left to the larger number of runs.
         Assert.All(
             [
-                "dropped", "to a backup", "to a draining one", "to an emptiest one", "expired",
+                "dropped", "to a backup", "to a draining one", "expired",
                 "rebalanced", "Healthy faults", "Healthy is unlinked", "Healthy appears",
                 "Down appears", "Draining faults",
             ],

@@ -59,6 +59,17 @@ public abstract class CoreTest
         Run(0.001);
     }
 
+    /// <summary>Has these hosts ask until they are no newcomers any more.</summary>
+    protected void Establish(params System.Collections.Generic.IEnumerable<int> clients)
+    {
+        var all = clients.ToList();
+        foreach (var client in all)
+            Ask(client);
+        Run(1);
+        foreach (var client in all)
+            Ask(client);
+    }
+
     protected BackendSnapshot Snapshot(string name) =>
         Balancer.Core.SnapshotBackends().Single(
             b => b.Path.EndsWith("/" + name, StringComparison.Ordinal));

@@ -32,7 +32,8 @@ public sealed class CountersTests
                 Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
                 Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
                 Counter.ResendsAfterError, Counter.ConnectsWithoutResources,
-                Counter.DatagramsDroppedByKernel,
+                Counter.DatagramsDroppedByKernel, Counter.RemotesNew, Counter.RemotesEstablished,
+                Counter.RemotesUnremembered,
             });
         }
     }

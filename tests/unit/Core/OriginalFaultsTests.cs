@@ -202,9 +202,9 @@ public sealed class OriginalFaultsTests
         }
         s.Settle();
 
-        Assert.Equal(500, s.Core.RemoteCount);
-        Assert.Equal(500, s.Core.SnapshotBackends()[0].Remotes);
-        Assert.Equal(4500, s.Counters[Counter.RemotesEvicted]);
+        Assert.Equal(125, s.Core.RemoteCount);
+        Assert.Equal(0, s.Core.SnapshotBackends()[0].Remotes);
+        Assert.Equal(4875, s.Counters[Counter.RemotesEvicted]);
         AssertStillServes(s);
     }
 

@@ -130,7 +130,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ConnectionClosed(Connection, Client,
             Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset, 104), 0, 1)),
         Of(new LogEvent.Status(
-            new Instant(90_000_000_000), 3, 2, 12, 1, CountersThatDiffer())),
+            new Instant(90_000_000_000), 3, 2, 12, 5, 1, CountersThatDiffer())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
             BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
             false, false, false, false, false, Instant.Zero, 7), Now)),
@@ -144,7 +144,7 @@ public sealed class BalancerLogTests
             IsStuck = true, IsSuspect = true, IsDownByProbe = true, IsFailing = true,
             ColdUntil = Instant.Never,
         }, Now)),
-        Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, Backend,
+        Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, true, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
             1, 2, 3, 4), new Instant(90_000_000_000))),
         Of(new LogEvent.Stopping(1)),
@@ -152,6 +152,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
         Of(new DaemonEvent.DescriptorLimit(64, 19, 12)),
+        Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304)),
         Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
         Of(new DaemonEvent.Bug("invariant broken: an armed timer is in this heap")),
     ];
@@ -259,7 +260,7 @@ public sealed class BalancerLogTests
         var counters = CountersThatDiffer();
         foreach (var call in new Action<IBalancerLog>[]
         {
-            log => log.Write(new LogEvent.Status(Instant.Zero, 0, 0, 0, 0, counters)),
+            log => log.Write(new LogEvent.Status(Instant.Zero, 0, 0, 0, 0, 0, counters)),
             log => log.Write(new LogEvent.Stopped(counters)),
         })
         {
@@ -308,7 +309,7 @@ public sealed class BalancerLogTests
             log.Write(new LogEvent.ReplyUndeliverable(Client, Refused, 1));
             log.Write(new LogEvent.BackendFaulted(
                 Backend, Path, new Fault(FaultCause.EndOfStream), Duration.Zero));
-            log.Write(new LogEvent.Status(Instant.Zero, 1, 1, 1, 1, counters));
+            log.Write(new LogEvent.Status(Instant.Zero, 1, 1, 1, 1, 1, counters));
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }

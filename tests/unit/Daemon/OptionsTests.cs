@@ -39,6 +39,14 @@ public sealed class OptionsTests
     }
 
     [Fact]
+    public void MaxRemotes_IsWhatMemoryAllowsUnlessItIsSaid()
+    {
+        Assert.Null(Accepted("-s", "/d").MaxRemotes);
+        Assert.Equal(4, Accepted("-s", "/d", "--max-remotes", "4").MaxRemotes);
+        Assert.Equal(16_777_216, Accepted("-s", "/d", "--max-remotes=16777216").MaxRemotes);
+    }
+
+    [Fact]
     public void LongOptions_ReachTheCore()
     {
         var core = Accepted("-s", "/d", "--warm-up", "2.5", "--tcp-connections", "7",
@@ -210,6 +218,10 @@ public sealed class OptionsTests
             ["-s", "/d", "--warm-up", "1,5"]
         },
         {
+            "--max-remotes: '3' is not a number of addresses (4 to 16777216)",
+            ["-s", "/d", "--max-remotes", "3"]
+        },
+        {
             "--tcp-connections: '0' is not a number of connections (1 to 500000)",
             ["-s", "/d", "--tcp-connections", "0"]
         },
@@ -278,7 +290,8 @@ public sealed class OptionsTests
         foreach (var option in new[]
         {
             "-s, --backend-path", "-b, --address", "-p, --port", "-l, --log-level", "--warm-up",
-            "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
+            "--max-remotes", "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle",
+            "--tcp-lifetime",
             "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--help", "--version",
         })
         {

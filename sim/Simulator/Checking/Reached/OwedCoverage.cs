@@ -25,6 +25,7 @@ public static class OwedCoverage
         {
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
+            ["RemotesUnremembered"] = "a simulated host has memory enough for its remotes",
             ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Fault:ReadFailed"] = OnlyEnds,

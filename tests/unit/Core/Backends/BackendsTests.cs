@@ -85,15 +85,12 @@ public sealed class BackendsTests : CoreTest
     }
 
     [Fact]
-    public void AfterARebalance_TheMovedChooseThoseWithTheFewest()
+    public void AfterARebalance_TheMovedAreWithThoseThatHadTheFewest()
     {
         HealthyBackends("5301");
-        for (var client = 1; client <= 60; client++)
-            Ask(client);
+        Establish(Enumerable.Range(1, 60));
         HealthyBackends("5302", "5303");
         Run(Limits.RebalanceInterval.TotalSeconds + 1);
-        for (var client = 1; client <= 60; client++)
-            Ask(client);
 
         Assert.Equal([20, 20, 20], Balancer.Core.SnapshotBackends().Select(b => b.Remotes));
     }
@@ -102,8 +99,7 @@ public sealed class BackendsTests : CoreTest
     public void Spread_IsMeasuredFromTheFullestToTheEmptiestOfTheHealthy()
     {
         HealthyBackends("5301");
-        for (var client = 1; client <= 60; client++)
-            Ask(client);
+        Establish(Enumerable.Range(1, 60));
         HealthyBackends("5302", "5303", "5304")[2].Crash();
         Run(Limits.RebalanceInterval.TotalSeconds + 1);
 

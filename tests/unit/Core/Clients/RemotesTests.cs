@@ -171,7 +171,7 @@ public sealed class RemotesTests : CoreTest
         Run(45);
 
         Assert.Null(Remote(1));
-        Assert.NotNull(Remote(2));
+        Assert.True(Remote(2)!.Value.IsEstablished);
         Assert.Equal(1, Snapshot("5301").Remotes);
         Assert.Equal(1, Count(Counter.RemotesExpired));
         Assert.Equal(Client(1).Address, Assert.Single(Log.Of<LogEvent.RemoteExpired>()).Remote);
@@ -181,15 +181,15 @@ public sealed class RemotesTests : CoreTest
     public void BackendJoins_RebalanceMovesTheSurplusOnceAndItChoosesTheEmptiest()
     {
         HealthyBackends("5301");
-        AskAll(100);
+        Establish(Enumerable.Range(1, 100));
         var second = Backend("5302");
         Run(0.1);
         Run(15);
         var moved = Count(Counter.RemotesMoved);
         AskAll(100);
 
-        // 100 and 0 are spread by 100 over 2: 98 lose their backend.
-        Assert.Equal(98, moved);
+        // 100 and 0 are spread by 100 over 2: what 5301 has above 50 loses its backend.
+        Assert.Equal(50, moved);
         Assert.Equal(50, Snapshot("5301").Remotes);
         Assert.Equal(50, Snapshot("5302").Remotes);
         Run(60);
@@ -202,7 +202,7 @@ public sealed class RemotesTests : CoreTest
     public void SpreadOfNoMoreThanTheirNumber_MovesNobody()
     {
         HealthyBackends("5301", "5302");
-        AskAll(3);
+        Establish(1, 2, 3);
         Run(60);
 
         Assert.Equal(0, Count(Counter.RemotesMoved));
@@ -213,38 +213,223 @@ public sealed class RemotesTests : CoreTest
     {
         HealthyBackends("5301");
         var order = Enumerable.Range(1, 50).Select(n => n * 37 % 51).ToList();
-        foreach (var client in order)
-            Ask(client);
+        Establish(order);
         Backend("5302");
         Run(16);
 
-        var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary != BackendId.None);
-        Assert.Equal(order.TakeLast(2).Order(), kept.Order());
-        Assert.Equal(order.Take(48).Select(c => (Client(c).Address, new BackendId(5301))),
+        var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary.Value == 5301);
+        Assert.Equal(order.TakeLast(25).Order(), kept.Order());
+        Assert.Equal(order.Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => (moved.Remote, moved.From)));
     }
 
     [Fact]
-    public void FullTable_MakesRoomForANewRemote()
+    public void AskingAgainASecondAfterAnAnswer_Establishes()
     {
-        var balancer = new SimBalancer(options: NoWarmUp with { MaxRemotes = 100 });
-        _ = new SimBackend(balancer.Kernel, "5301") { EchoesQueries = true };
-        balancer.Run(Seconds(0.1));
-        for (var client = 0; client < 1000; client++)
+        HealthyBackends("5301");
+        Ask(1);
+        Assert.False(Remote(1)!.Value.IsEstablished);
+        Assert.Equal(0, Snapshot("5301").Remotes);
+        Run(0.9);
+        Ask(1);
+        Assert.False(Remote(1)!.Value.IsEstablished);
+        Run(0.1);
+        Ask(1);
+
+        Assert.True(Remote(1)!.Value.IsEstablished);
+        Assert.Equal(1, Snapshot("5301").Remotes);
+        Assert.Equal(1, Count(Counter.RemotesEstablished));
+    }
+
+    [Fact]
+    public void AskingAllTheTimeWithoutAnAnswer_DoesNot()
+    {
+        HealthyBackends("5301")[0].EchoesQueries = false;
+        for (var n = 0; n < 30; n++)
         {
-            // One client keeps asking; all the others are forged and never come again.
-            balancer.Kernel.InjectDatagram(Client(7_000_000), Query(1));
-            balancer.Kernel.InjectDatagram(Client(client), Query(client));
-            balancer.Run(Seconds(0.001));
+            Ask(1);
+            Run(1);
         }
 
+        Assert.False(Remote(1)!.Value.IsEstablished);
+        Assert.Equal(0, Count(Counter.RemotesEstablished));
+    }
+
+    [Fact]
+    public void ConnectingOverTcp_EstablishesAtOnce()
+    {
+        HealthyBackends("5301");
+        Ask(1);
+        Kernel.ConnectClient(Client(1));
+        Kernel.ConnectClient(Client(2));
+        Run(0.1);
+
+        Assert.True(Remote(1)!.Value.IsEstablished);
+        Assert.True(Remote(2)!.Value.IsEstablished);
+        Assert.Equal(2, Snapshot("5301").Remotes);
+    }
+
+    [Fact]
+    public void BackendCounts_AreOfTheEstablishedWhateverFloodsIn()
+    {
+        HealthyBackends("5301", "5302");
+        Establish(1, 2, 3, 4);
+        for (var client = 100; client < 1101; client++)
+            Ask(client);
+        Run(60);
+
+        Assert.Equal((2, 2), (Snapshot("5301").Remotes, Snapshot("5302").Remotes));
+        Assert.Equal(1005, Balancer.Core.RemoteCount);
+        Assert.Equal(0, Count(Counter.RemotesMoved));
+    }
+
+    [Fact]
+    public void FloodOfForgedAddresses_PushesOutNewcomersAloneAndInTheOrderOfTheirSilence()
+    {
+        var balancer = Small(100);
+        for (var client = 1; client <= 75; client++)
+            AskTwice(balancer, client);
+        var before = Primaries(balancer);
+        for (var client = 1000; client < 3000; client++)
+            Ask(balancer, client, client);
+
         Assert.Equal(100, balancer.Core.RemoteCount);
-        Assert.Equal(901, balancer.Counters[Counter.RemotesEvicted]);
-        Assert.Equal(901, balancer.Log.Count<LogEvent.RemoteEvicted>());
-        Assert.Equal(2000, balancer.Counters[Counter.QueriesForwarded]);
-        Assert.Equal(2000, balancer.Kernel.Datagrams.SentCount);
-        Assert.Equal(100, balancer.Core.SnapshotBackends()[0].Remotes);
-        Assert.True(IsKnown(balancer, Client(7_000_000).Address));
+        Assert.Equal(1975, balancer.Counters[Counter.RemotesEvicted]);
+        Assert.All(before, one => Assert.Equal(one.Value, Primaries(balancer)[one.Key]));
+        Assert.Equal(Enumerable.Range(2975, 25).Select(client => Client(client).Address),
+            Primaries(balancer).Keys.Except(before.Keys).OrderBy(address => address.Value));
+        Assert.Equal(75, balancer.Core.SnapshotBackends().Sum(backend => backend.Remotes));
+        Assert.Equal(Enumerable.Range(1000, 1975).Select(client => Client(client).Address),
+            balancer.Log.Of<LogEvent.RemoteEvicted>().Select(evicted => evicted.Remote));
+        Assert.Equal(balancer.Core.RemoteCount, balancer.Counters[Counter.RemotesNew]
+            - balancer.Counters[Counter.RemotesEvicted]);
+    }
+
+    [Fact]
+    public void NewHostInAFlood_IsEstablishedIfItAsksAgainInTime()
+    {
+        var balancer = Small(100);
+        for (var client = 1000; client < 2000; client++)
+            Ask(balancer, client, client);
+        AskTwice(balancer, 1);
+        for (var client = 2000; client < 3000; client++)
+            Ask(balancer, client, client);
+
+        Assert.True(IsKnown(balancer, Client(1).Address));
+        Assert.Equal(1, balancer.Counters[Counter.RemotesEstablished]);
+    }
+
+    [Fact]
+    public void HostForgottenInAFlood_MeetsTheSameBackendAgain()
+    {
+        var balancer = Small(100);
+        for (var client = 1000; client < 1100; client++)
+            Ask(balancer, client, client);
+        var first = new Dictionary<Ipv4, BackendId>();
+        foreach (var _ in Enumerable.Range(0, 3))
+        {
+            for (var client = 1; client <= 60; client++)
+            {
+                Ask(balancer, client, client);
+                var host = Client(client).Address;
+                var primary = Primaries(balancer)[host];
+                Assert.Equal(primary, first.GetValueOrDefault(host, primary));
+                first[host] = primary;
+            }
+        }
+
+        Assert.Equal(2, first.Values.Distinct().Count());
+        Assert.InRange(first.Values.Count(id => id.Value == 5301), 15, 45);
+    }
+
+    [Fact]
+    public void AsManyEstablishedAsMayBe_TheLongestUnheardMakesRoomForAnother()
+    {
+        var balancer = Small(16);
+        for (var client = 1; client <= 12; client++)
+            AskTwice(balancer, client);
+        AskTwice(balancer, 1);
+        AskTwice(balancer, 13);
+
+        Assert.Equal(Client(2).Address,
+            Assert.Single(balancer.Log.Of<LogEvent.RemoteEvicted>()).Remote);
+        Assert.Equal(12, balancer.Core.SnapshotBackends().Sum(backend => backend.Remotes));
+        Assert.True(IsKnown(balancer, Client(13).Address));
+        Assert.True(IsKnown(balancer, Client(1).Address));
+    }
+
+    [Fact]
+    public void MovedAndSilent_CountsForItsNextBackendSoThatNobodyElseIsMoved()
+    {
+        HealthyBackends("5301");
+        Establish(Enumerable.Range(1, 100));
+        Backend("5302");
+        Run(55);
+
+        Assert.Equal(50, Count(Counter.RemotesMoved));
+        Assert.Equal((50, 50), (Snapshot("5301").Remotes, Snapshot("5302").Remotes));
+    }
+
+    [Fact]
+    public void OneTurn_MovesNoMoreThanItsShare()
+    {
+        HealthyBackends("5301");
+        Establish(Enumerable.Range(1, 1000));
+        Backend("5302");
+        long most = 0;
+        while (Count(Counter.RemotesMoved) < 500)
+        {
+            var before = Count(Counter.RemotesMoved);
+            Balancer.Turn();
+            most = System.Math.Max(most, Count(Counter.RemotesMoved) - before);
+        }
+
+        Assert.Equal(Limits.MovesPerTurn, most);
+    }
+
+    [Fact]
+    public void NobodyWasAnsweredLately_NobodyIsMovedAndNothingIsLogged()
+    {
+        HealthyBackends("5301");
+        Establish(Enumerable.Range(1, 100));
+        Run(70);
+        Backend("5302");
+        Run(60);
+        Assert.Equal(0, Count(Counter.RemotesMoved));
+        Assert.Empty(Log.Of<LogEvent.Rebalancing>());
+        AskAll(10);
+        Run(15);
+
+        Assert.Equal(10, Count(Counter.RemotesMoved));
+        Assert.Equal(Enumerable.Range(1, 10).Select(client => Client(client).Address),
+            Log.Of<LogEvent.RemoteMoved>().Select(moved => moved.Remote));
+    }
+
+    [Fact]
+    public void Moved_IsNotMovedAgainWithinAMinute()
+    {
+        var backends = HealthyBackends("5301");
+        Establish(Enumerable.Range(1, 100));
+        backends = [.. backends, Backend("5302")];
+        var moved = new Dictionary<Ipv4, Instant>();
+        var seen = 0;
+        for (var n = 0; n < 100; n++)
+        {
+            // The others go each time, and all that were moved meet one alone.
+            Run(4);
+            backends[n / 4 % 2].Crash();
+            AskAll(100);
+            backends[n / 4 % 2].Rebind();
+            foreach (var line in Log.Of<LogEvent.RemoteMoved>().Skip(seen))
+            {
+                Assert.True(!moved.TryGetValue(line.Remote, out var before)
+                    || Kernel.Now - before > Seconds(56), $"{line.Remote} after {before}");
+                moved[line.Remote] = Kernel.Now;
+                seen++;
+            }
+        }
+
+        Assert.InRange(seen, 50, 1000);
     }
 
     [Fact]
@@ -356,6 +541,31 @@ public sealed class RemotesTests : CoreTest
     {
         for (var client = 1; client <= clients; client++)
             Ask(client);
+    }
+
+    /// <summary>With two backends that answer.</summary>
+    private static SimBalancer Small(int maxRemotes)
+    {
+        var balancer = new SimBalancer(options: NoWarmUp with { MaxRemotes = maxRemotes });
+        _ = new SimBackend(balancer.Kernel, "5301") { EchoesQueries = true };
+        _ = new SimBackend(balancer.Kernel, "5302") { EchoesQueries = true };
+        balancer.Run(Seconds(0.1));
+        return balancer;
+    }
+
+    private static void AskTwice(SimBalancer balancer, int client)
+    {
+        Ask(balancer, client, client);
+        balancer.Run(Seconds(1));
+        Ask(balancer, client, client);
+    }
+
+    private static Dictionary<Ipv4, BackendId> Primaries(SimBalancer balancer)
+    {
+        var primaries = new Dictionary<Ipv4, BackendId>();
+        for (var index = 0; balancer.Core.TrySnapshotRemote(ref index, out var remote);)
+            primaries.Add(remote.Address, remote.Primary);
+        return primaries;
     }
 
     private static void Ask(SimBalancer balancer, int from, int to)

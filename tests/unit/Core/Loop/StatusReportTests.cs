@@ -25,12 +25,12 @@ public sealed class StatusReportTests
         s.Settle();
 
         var status = Assert.Single(s.Log.Of<LogEvent.Status>());
-        Assert.Equal((2, 2, 3, 1),
-            (status.Backends, status.Healthy, status.Remotes, status.Connections));
+        Assert.Equal((2, 2, 3, 1, 1), (status.Backends, status.Healthy, status.Remotes,
+            status.Established, status.Connections));
         Assert.Same(s.Counters, status.Counters);
         var backends = s.Log.Of<LogEvent.BackendStatus>().Select(e => e.Backend).ToArray();
         Assert.Equal([5301, 5302], backends.Select(b => b.Id.Value));
-        Assert.Equal([2, 1], backends.Select(b => b.Remotes));
+        Assert.Equal([1, 0], backends.Select(b => b.Remotes));
         Assert.Equal([2L, 1L], backends.Select(b => b.UdpQueries));
         Assert.Equal([1L, 0L], backends.Select(b => b.TcpSessions));
         Assert.Equal([false, true], backends.Select(b => b.HeartbeatOutstanding));

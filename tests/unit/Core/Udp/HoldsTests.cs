@@ -152,8 +152,8 @@ public sealed class HoldsTests : CoreTest
         var before = poor.QueryCount;
         for (var client = 1; client <= 20; client++)
             Ask(client);
-        // A rebalance may have moved one to it.
-        Assert.InRange(poor.QueryCount - before, 5, 6);
+        // A rebalance may have moved some of the established to it, to an even share.
+        Assert.InRange(poor.QueryCount - before, 5, 10);
         AssertCountersAddUp();
     }
 

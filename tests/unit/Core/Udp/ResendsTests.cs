@@ -329,7 +329,7 @@ public sealed class ResendsTests : ResendsTest
     [Fact]
     public void ClientIsNoLongerKnown_IsAnsweredAndStaysUnknown()
     {
-        var balancer = new SimBalancer(options: NoWarmUp with { MaxRemotes = 1 });
+        var balancer = new SimBalancer(options: NoWarmUp with { MaxRemotes = 4 });
         var first = new SimBackend(balancer.Kernel, "5301");
         var second = new SimBackend(balancer.Kernel, "5302") { EchoesQueries = true };
         balancer.Run(Seconds(0.1));

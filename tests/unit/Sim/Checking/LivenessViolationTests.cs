@@ -203,8 +203,12 @@ public sealed class LivenessViolationTests
     {
         sim.Second.CloseSessions();
         sim.Run(0.1);
-        for (var n = 1; n <= 12; n++)
-            sim.Query(Ipv4.From(10, 1, 1, (byte)n), 7);
+        for (var n = 0; n < 24; n++)
+        {
+            sim.Query(Ipv4.From(10, 1, 1, (byte)(n % 12)), 7);
+            if (n == 11)
+                sim.Run(1.2);
+        }
         sim.Run(0.5);
         Heal(sim);
         sim.Run(3);
