@@ -173,6 +173,12 @@ public static partial class Limits
     public static readonly Duration ScanDebounce = Duration.FromMilliseconds(10);
 
     /// <summary>
+    /// Between two looks at which directory is at the path: one that comes, goes or is swapped has
+    /// to be noticed within 0.3 s, and a look is one system call of the reader's thread. Ours.
+    /// </summary>
+    public static readonly Duration DirectoryLookInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>
     /// Descriptors that must be free when all is made that a start makes, or the start fails: two
     /// for each of two backends, one for a session that is replaced, one for a scan and two for a
     /// TCP connection. With fewer it would seem to serve, and one thing or another would not work.

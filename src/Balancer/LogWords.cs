@@ -104,6 +104,7 @@ internal static class LogWords
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",
         EntryRefusal.TooManyBackends => $"there are already {Limits.MaxBackends} backends",
         EntryRefusal.Unknown => "it cannot be looked at",
+        EntryRefusal.NotAStream => "it is a socket of another type than SOCK_STREAM",
         _ => refusal.ToString(),
     };
 
@@ -150,6 +151,7 @@ internal static class LogWords
         IoStatus.InvalidArgument => "invalid argument",
         IoStatus.Unreachable => "unreachable",
         IoStatus.MessageTooLong => "message too long",
+        IoStatus.WrongType => "another type of socket",
         IoStatus.TimedOut => "timed out",
         IoStatus.Other => "error",
         _ => status.ToString(),

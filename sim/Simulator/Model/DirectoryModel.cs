@@ -163,6 +163,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     /// <summary>A whole scan forgets it: gone for long, and nobody is bound to it.</summary>
     private bool IsLongGone(ExpectedBackend backend) => backend.Stage == Stage.Removed
+        && !(backend.Refused is not null && backend.HasPath)
         && model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention && IsFree(backend);
 
     private bool IsFree(ExpectedBackend backend) => backend is { Remotes: 0, Backups: 0 }
@@ -214,7 +215,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
         var text = Encoding.UTF8.GetString(name);
         if (!seen.ContainsKey(text))
         {
-            if (seen.Count == SpecifiedLimits.SkippedNames)
+            if (seen.Count == (why is null
+                ? SpecifiedLimits.SkippedNames : SpecifiedLimits.MostBackends))
                 return;
             model.Lines.Owe(why is { } refusal
                 ? new LogEvent.EntryRefused(PathOf(name), refusal)
@@ -302,6 +304,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.Identity = identity;
         backend.ConnectedSinceScan = false;
         backend.HasPath = true;
+        if (backend.Refused == identity)
+            return;
+        backend.Refused = null;
         if (backend.Stage == Stage.Removed)
             OnReturned(backend);
         else if (isAnother)

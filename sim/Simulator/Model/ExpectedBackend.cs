@@ -71,6 +71,9 @@ internal sealed class ExpectedBackend(
 
     public EntryIdentity Identity { get; set; }
     public bool HasPath { get; set; } = true;
+
+    /// <summary>The socket that is no stream, if that was the last one seen at the path.</summary>
+    public EntryIdentity? Refused { get; set; }
     public bool ConnectedSinceScan { get; set; }
 
     /// <summary>The turn in which a scan last saw another socket at its path.</summary>

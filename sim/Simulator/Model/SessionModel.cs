@@ -45,7 +45,8 @@ internal sealed class SessionModel(ReferenceModel model)
                 return null;
             }
             if (backend.QuietTries < SpecifiedLimits.QuietDelays.Length
-                && result.Status is IoStatus.Refused or IoStatus.NotFound)
+                && result.Status
+                    is IoStatus.Refused or IoStatus.NotFound or IoStatus.AccessDenied)
             {
                 backend.ReconnectAt = model.Now + SpecifiedLimits.QuietDelays[backend.QuietTries++];
                 backend.BackedOffIn = model.Turn;
@@ -57,6 +58,14 @@ internal sealed class SessionModel(ReferenceModel model)
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = model.Now;
                 model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+            }
+            else if (result.Status == IoStatus.WrongType)
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = model.Now;
+                backend.Refused = backend.Identity;
+                model.Lines.Owe(new LogEvent.EntryRefused(
+                    backend.Path, EntryRefusal.NotAStream));
             }
             else
             {

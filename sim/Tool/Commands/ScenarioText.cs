@@ -31,7 +31,7 @@ internal static class ScenarioText
         ["missing", "EMFILE", "EACCES"];
 
     private static readonly ImmutableArray<string> Entries =
-        ["a plain file", "a folder", "a dangling link", "a stale socket"];
+        ["a plain file", "a folder", "a dangling link", "a stale socket", "a socket of datagrams"];
 
     public static void Write(TextWriter output, Scenario scenario)
     {

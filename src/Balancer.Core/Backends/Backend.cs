@@ -15,7 +15,9 @@
 //
 // Any fault ends the session and schedules a connect: at once for a backend just discovered or
 // restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just discovered
-// may be bound and not listen yet: it is tried a few times before that is a fault. A session that
+// may be bound and not listen yet, or have the mode that it was bound with: it is tried a few times
+// before that is a fault. One that turns out to be no stream is refused for as long as it stays. A
+// session that
 // ends after its backend's socket was removed is handled alike, and logged as a stop. A connect for
 // which this process has no descriptor is nobody's fault: it is made again a little later.
 //
@@ -41,6 +43,7 @@ internal sealed class Backend
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private EntryIdentity _identity;
+    private bool _isRefused;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private long _connectsStarted;
@@ -102,6 +105,10 @@ internal sealed class Backend
 
     /// <summary>The scan that was open at its last connect, 0 if none; kept by Discovery.</summary>
     public long ConnectedInScan { get; set; }
+
+    /// <summary>It is gone for good, and no remote is bound to it.</summary>
+    public bool IsGoneFor(Duration time, Instant now) => MayBeForgotten
+        && now - RemovedAt >= time && !(_isRefused && _pathPresent);
 
     public bool MayBeForgotten => State == BackendState.Removed && !IsInFlushList
         && RemoteCount == 0 && BackupCount == 0 && _retired is null or { HasEnded: true };
@@ -277,9 +284,12 @@ internal sealed class Backend
         // A session begun since the last scan may be with a newer socket than that scan saw. That
         // a connect asks for a scan keeps this doubt short: a socket bound later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
+        _isRefused &= identity == _identity;
         _identity = identity;
         _connectedSinceScan = false;
         _pathPresent = true;
+        if (_isRefused)
+            return;
         if (State == BackendState.Removed)
             OnReturned(now);
         else if (isAnother)
@@ -369,7 +379,8 @@ internal sealed class Backend
             _reports.OnWithoutResources(now, this, why);
             return;
         }
-        if (_quietTriesLeft > 0 && why.Status is IoStatus.Refused or IoStatus.NotFound)
+        if (_quietTriesLeft > 0 && why.Status
+            is IoStatus.Refused or IoStatus.NotFound or IoStatus.AccessDenied)
         {
             var tried = Limits.QuietTries - _quietTriesLeft--;
             var delay = new Duration(Limits.FirstQuietDelay.Nanoseconds << tried);
@@ -377,14 +388,18 @@ internal sealed class Backend
             return;
         }
         _quietTriesLeft = 0;
-        if (why.Status != IoStatus.NotFound)
+        if (why.Status is not IoStatus.NotFound and not IoStatus.WrongType)
         {
             BackOff(now, new Fault(FaultCause.ConnectFailed, why));
             return;
         }
         State = BackendState.Removed;
         RemovedAt = now;
-        _services.Log.Write(new LogEvent.BackendRemoved(Id, Path));
+        _isRefused = why.Status == IoStatus.WrongType;
+        if (_isRefused)
+            _services.Log.Write(new LogEvent.EntryRefused(Path, EntryRefusal.NotAStream));
+        else
+            _services.Log.Write(new LogEvent.BackendRemoved(Id, Path));
     }
 
     /// <summary>The session's SERVER_HELLO came.</summary>

@@ -143,7 +143,7 @@ internal sealed class Backends
     {
         for (var i = Count - 1; i >= 0; i--)
         {
-            if (_byId[i].MayBeForgotten && now - _byId[i].RemovedAt >= Limits.RemovedRetention)
+            if (_byId[i].IsGoneFor(Limits.RemovedRetention, now))
                 Forget(i);
         }
     }

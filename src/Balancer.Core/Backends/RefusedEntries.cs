@@ -20,6 +20,9 @@ public enum EntryRefusal
 
     /// <summary>What it is cannot be found out.</summary>
     Unknown,
+
+    /// <summary>A connect found it to be a socket of datagrams or of packets.</summary>
+    NotAStream,
 }
 
 /// <summary>

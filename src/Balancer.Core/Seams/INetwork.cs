@@ -58,6 +58,9 @@ public enum IoStatus
     /// <summary>EMSGSIZE: larger than the way there carries.</summary>
     MessageTooLong,
 
+    /// <summary>EPROTOTYPE: the socket at a path is of another type than a stream.</summary>
+    WrongType,
+
     /// <summary>ETIMEDOUT: keep-alive probes stayed unanswered.</summary>
     TimedOut,
 

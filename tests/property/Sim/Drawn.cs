@@ -227,7 +227,7 @@ public static class DrawnScenarios
     private static Gen<long> Amount(FaultKind kind) => kind switch
     {
         FaultKind.UdpReorder => Milliseconds(1, 1_000),
-        FaultKind.BackendScript or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
+        FaultKind.BackendScript or FaultKind.BackendListenLate or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
         FaultKind.ClockStall => Gen.Choose(0, 3).Select(Long),
         FaultKind.DirectoryUnreadable => Gen.Choose(0, 2).Select(Long),
         FaultKind.BackendBacklog or FaultKind.KernelAccept or FaultKind.DirectoryEntry

@@ -65,7 +65,8 @@ public static class OwedCoverage
         ("KernelSocket", "ConnectionsWithoutResources"),
         ("KernelSocket", "ConnectsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
-        ("DirectoryHangs", "DirectoryNotAnswering"),
+        ("DirectoryHangs", "DirectoryNotAnswering"), ("DirectoryUnknown", "Entry:Unknown"),
+        ("DirectoryEntry", "Entry:NotAStream"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 

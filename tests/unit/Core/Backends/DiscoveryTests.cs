@@ -99,6 +99,34 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void SocketOfDatagrams_IsRefusedOnceWhileItStays()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.DatagramSocket);
+        Backend("5302");
+        Run(700);
+
+        var refused = Assert.Single(Log.Of<LogEvent.EntryRefused>());
+        Assert.Equal(EntryRefusal.NotAStream, refused.Why);
+        Assert.Equal(1, Snapshot("5301").ConnectsStarted);
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Kernel.Directory.Unlink("5301");
+        Backend("5301");
+        Run(0.1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void SocketOfDatagramsThatWent_IsForgotten()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.DatagramSocket);
+        Run(1);
+        Kernel.Directory.Unlink("5301");
+        Run(310);
+
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+    }
+
+    [Fact]
     public void EntryCannotBeLookedAt_IsNeitherFoundNorMissing()
     {
         Backend("5301");

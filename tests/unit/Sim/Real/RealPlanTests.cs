@@ -61,6 +61,7 @@ public sealed class RealPlanTests
     [InlineData(FaultKind.StreamReset, 1, "StreamReset")]
     [InlineData(FaultKind.DirectoryBreaksOff, 1, "DirectoryBreaksOff")]
     [InlineData(FaultKind.DirectorySilent, 1, "DirectorySilent")]
+    [InlineData(FaultKind.DirectoryUnknown, 0, "DirectoryUnknown")]
     public void FaultOfTheKernelAlone_IsLeftOutAndCounted(
         FaultKind kind, long amount, string name)
     {
