@@ -31,6 +31,9 @@ public enum SimEntryKind
 
     /// <summary>A socket of datagrams: a scan cannot tell it from others, a connect can.</summary>
     DatagramSocket,
+
+    /// <summary>A socket of a user who may have none.</summary>
+    ForeignSocket,
 }
 
 /// <summary>The order in which a scan tells its entries.</summary>
@@ -141,7 +144,8 @@ public sealed class SimDirectory : IBackendDirectory
     }
 
     /// <summary>
-    /// Makes a plain file, a folder, a socket that nobody listens on, or one of datagrams.
+    /// Makes a plain file, a folder, a socket that nobody listens on, one of datagrams, or one
+    /// of another user.
     /// </summary>
     public void Create(string name, SimEntryKind kind) => Create(Bytes(name), kind);
 
@@ -256,6 +260,8 @@ public sealed class SimDirectory : IBackendDirectory
             return IoResult.Failed(IoStatus.Other, Errnos.Eloop);
         if (entry == null)
             return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
+        if (entry.Kind == SimEntryKind.ForeignSocket)
+            return IoResult.Failed(IoStatus.WrongUser);
         if (entry.Kind == SimEntryKind.DatagramSocket)
             return IoResult.Failed(IoStatus.WrongType, Errnos.Eprototype);
         return entry.Listener == null
@@ -348,6 +354,8 @@ public sealed class SimDirectory : IBackendDirectory
     {
         if (IsUnknown || _unknown.Exists(unknown => unknown.AsSpan().SequenceEqual(name)))
             return EntryKind.Unknown;
+        if (resolved?.Kind == SimEntryKind.ForeignSocket)
+            return EntryKind.Foreign;
         return IsSocket(resolved) ? EntryKind.Socket : EntryKind.Other;
     }
 

@@ -61,7 +61,7 @@ internal static class FaultFields
 {
     public const string TargetName = "backend";
 
-    private const int EntryKinds = 5;
+    private const int EntryKinds = 6;
     private const int MostTimes = 100_000;
 
     public static readonly ImmutableArray<FaultShape> Shapes =
@@ -141,10 +141,15 @@ internal static class FaultFields
             + " system whose server is gone.", Lasting.Always, null),
         new(FaultKind.DirectoryUnknown,
             "Nobody can say of the directory's entries what they are.", Lasting.Always, null),
+        new(FaultKind.ClockBack, "The balancer's clock goes back, and forward again at the end.",
+            Lasting.Always, null,
+            Same("by", FileValues.Nanoseconds, null, "By how much; above 0s.")),
+        new(FaultKind.ClockStill, "The balancer's clock stands still, and leaps at the end.",
+            Lasting.Always, null),
     ];
 
     private static FileValue<long> Entries =>
-        FileValues.Word(["file", "folder", "link", "socket", "datagramSocket"]);
+        FileValues.Word(["file", "folder", "link", "socket", "datagramSocket", "foreignSocket"]);
 
     private static FileValue<long> EntryCount => FileValues.Number(1, 10_000);
 

@@ -133,7 +133,7 @@ internal static class GeneratedFaults
         var soon = at + Duration.FromSeconds(1L);
         if (!isThere || soon >= world.HealAt)
             return;
-        AddSpecial(faults, world, at, Duration.FromSeconds(10L), entries, -1, 5 * 200);
+        AddSpecial(faults, world, at, Duration.FromSeconds(10L), entries, -1, 6 * 200);
         AddSpecial(faults, world, soon, gap, stop, target);
         AddSpecial(faults, world, soon, still, stall, -1, 1);
     }
@@ -179,9 +179,14 @@ internal static class GeneratedFaults
             // Some bring more entries than one turn looks at; sockets become backends, and stay
             // few.
             FaultKind.DirectoryEntry => (length, choice < 3 && small % 8 == 0
-                ? choice + 5 * (small * 3) : choice == 3 && small % 2 == 0 ? 4 : choice),
+                ? choice + 6 * (small * 3)
+                : choice == 3 && small % 2 == 0 ? 4 + small % 4 / 2 : choice),
             FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms),
                 choice == 1 ? 2 : 0),
+            // Longer ones are rare, since nothing is judged meanwhile.
+            FaultKind.ClockBack => (
+                choice == 0 ? length : new Duration(small * 20 * Ms), small * small * Ms),
+            FaultKind.ClockStill => (new Duration(small * 10 * Ms), 0),
             _ => (length, 0),
         };
     }

@@ -304,8 +304,8 @@ public enum FaultKind
     DirectoryBreaksOff,
 
     /// <summary>
-    /// A plain file (0), folder (1), dangling link (2), stale socket (3) or socket of datagrams (4)
-    /// appears for For; with 5 more for each entry more of the kind.
+    /// A plain file (0), folder (1), dangling link (2), stale socket (3), socket of datagrams (4)
+    /// or socket of another user (5) appears for For; with 6 more for each entry more of the kind.
     /// </summary>
     DirectoryEntry,
 
@@ -330,4 +330,10 @@ public enum FaultKind
 
     /// <summary>For For, nobody can say of the directory's entries what they are.</summary>
     DirectoryUnknown,
+
+    /// <summary>For For, the clock is behind by Amount nanoseconds.</summary>
+    ClockBack,
+
+    /// <summary>For For, the clock shows the same.</summary>
+    ClockStill,
 }

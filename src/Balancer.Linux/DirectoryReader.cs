@@ -349,7 +349,7 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) != C.S_IFSOCK)
             return 0;
-        kind = EntryKind.Socket;
+        kind = KindOf(in status);
         identity = Identify(in status);
         return 0;
     }
@@ -380,6 +380,7 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) == C.S_IFSOCK)
         {
+            kind = KindOf(in status);
             identity = Identify(in status);
             _paths.Hold(path, identity, fd);
         }
@@ -400,6 +401,9 @@ internal sealed unsafe class DirectoryReader
                 return errno;
         }
     }
+
+    private EntryKind KindOf(in FileStatus socket) =>
+        _network.Users.MayOwn(socket.User) ? EntryKind.Socket : EntryKind.Foreign;
 
     private static EntryIdentity Identify(in FileStatus status)
     {

@@ -71,6 +71,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             OnScanEnded(result);
         else if (entry.Kind == EntryKind.Other)
             OnRefused(_notSockets, entry.Name, null);
+        else if (entry.Kind == EntryKind.Foreign)
+            OnRefused(_refused, entry.Name, EntryRefusal.WrongUser);
         else if (Named(entry.Name) is { } backend)
             OnSeen(backend, in entry);
         else if (entry.Kind == EntryKind.Unknown)
@@ -164,7 +166,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
     /// <summary>A whole scan forgets it: gone for long, and nobody is bound to it.</summary>
     private bool IsLongGone(ExpectedBackend backend) => backend.Stage == Stage.Removed
         && !(backend.Refused is not null && backend.HasPath)
-        && model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention && IsFree(backend);
+        && (!backend.EverHello
+            || model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention)
+        && IsFree(backend);
 
     private bool IsFree(ExpectedBackend backend) => backend is { Remotes: 0, Backups: 0 }
         && !model.Retired.Exists(session => session.Backend == backend);
@@ -362,6 +366,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
+        backend.HadFault = false;
         backend.QuietTries = 0;
     }
 
@@ -377,6 +382,13 @@ internal sealed class DirectoryModel(ReferenceModel model)
             }
             backend.HasPath = false;
             backend.ConnectedSinceScan = false;
+            if (backend is { Stage: Stage.Down, HadFault: true, EverHello: false })
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = model.Now;
+                backend.ReconnectAt = Instant.Never;
+                model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+            }
             if (backend.Stage != Stage.Healthy)
                 continue;
             backend.Stage = Stage.Draining;

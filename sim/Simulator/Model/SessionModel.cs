@@ -59,13 +59,14 @@ internal sealed class SessionModel(ReferenceModel model)
                 backend.RemovedAt = model.Now;
                 model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
             }
-            else if (result.Status == IoStatus.WrongType)
+            else if (result.Status is IoStatus.WrongType or IoStatus.WrongUser)
             {
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = model.Now;
                 backend.Refused = backend.Identity;
                 model.Lines.Owe(new LogEvent.EntryRefused(
-                    backend.Path, EntryRefusal.NotAStream));
+                    backend.Path, result.Status == IoStatus.WrongType
+                        ? EntryRefusal.NotAStream : EntryRefusal.WrongUser));
             }
             else
             {
@@ -110,6 +111,7 @@ internal sealed class SessionModel(ReferenceModel model)
     private void BackOff(ExpectedBackend backend)
     {
         backend.Stage = Stage.Down;
+        backend.HadFault = true;
         backend.BackOff = backend.NextBackOff;
         backend.NextBackOff = Duration.Min(
             backend.NextBackOff + SpecifiedLimits.BackOffStep, SpecifiedLimits.LongestBackOff);
@@ -228,6 +230,7 @@ internal sealed class SessionModel(ReferenceModel model)
         var backend = session.Backend;
         session.HelloAt = model.Now;
         session.UnreadUntil = Instant.Never;
+        backend.EverHello = true;
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;

@@ -61,6 +61,9 @@ public enum IoStatus
     /// <summary>EPROTOTYPE: the socket at a path is of another type than a stream.</summary>
     WrongType,
 
+    /// <summary>Who listens on the socket at a path is another user than may be.</summary>
+    WrongUser,
+
     /// <summary>ETIMEDOUT: keep-alive probes stayed unanswered.</summary>
     TimedOut,
 

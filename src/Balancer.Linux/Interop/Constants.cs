@@ -22,6 +22,7 @@ internal static class C
     internal const int SO_LINGER = 13;
     internal const int SO_SNDTIMEO = 21;
     internal const int SO_SNDBUFFORCE = 32;
+    internal const int SO_PEERCRED = 17;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MEMINFO = 55;
     internal const int SK_MEMINFO_DROPS = 8;

@@ -165,6 +165,15 @@ internal struct OldFileStatus
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 }
 
+/// <summary>ucred.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PeerCredentials
+{
+    internal int Process;
+    internal uint User;
+    internal uint Group;
+}
+
 /// <summary>open_how, what openat2 is told.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct OpenHow

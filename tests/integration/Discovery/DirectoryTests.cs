@@ -210,6 +210,26 @@ public sealed class DirectoryTests : IDisposable
     }
 
     [Fact]
+    public void NamesWithControlCharacters_ForgeNoLine()
+    {
+        const string Forged = "\n{\"level\":60,\"msg\":\"forged\"}\n\u001b[2K\r\u202e";
+        File.WriteAllText(_folder["file" + Forged], "");
+        using var binder = new FakeBinderProcess(_folder["s" + Forged]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Healthy);
+        balancer.WaitFor(Log.NotASocket);
+
+        foreach (var record in new[] { Log.Discovered, Log.Healthy, Log.NotASocket })
+        {
+            var text = balancer.All(record).Single().Text("msg");
+            Assert.DoesNotContain(text, c => char.IsControl(c) || c == '\u202e');
+            Assert.Contains("\ufffd", text, StringComparison.Ordinal);
+        }
+        using var host = new UdpHost();
+        host.Who(balancer.Endpoint);
+    }
+
+    [Fact]
     public void SymbolicLinkToASocket_IsABackend()
     {
         using var binder = new FakeBinderProcess(_folder["real"]);
@@ -258,7 +278,7 @@ public sealed class NoticeTests
     /// </summary>
     private const int LeastByScans = (LastBorn - FirstBorn) * 5;
 
-    /// <summary>It takes 0.2 s at most; a busy machine may take longer, but no scan's time.</summary>
+    /// <summary>It takes 0.2 s; a busy machine may take longer, but no scan's time.</summary>
     private static readonly TimeSpan NoticeTime = TimeSpan.FromSeconds(1.5);
 
     /// <summary>

@@ -103,6 +103,22 @@ public sealed class OptionsTests
         Assert.Equal(level, Accept(environment, "-s", "/d").LogLevel);
     }
 
+    [Theory]
+    [InlineData("0", new uint[] { 0 })]
+    [InlineData("root,4294967294", new uint[] { 0, 4_294_967_294 })]
+    public void BackendUsers_AreNamesOrIds(string text, uint[] users) => Assert.Equal(
+        users, Accepted("-s", "/s", "--backend-user", text).BackendUsers);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("root,")]
+    [InlineData("nobody-of-that-name")]
+    [InlineData("4294967295")]
+    [InlineData("-1")]
+    public void BackendUserThatIsNone_IsNamed(string text) => Assert.StartsWith(
+        "bbal: --backend-user: '", Options.Parse(["-s", "/s", $"--backend-user={text}"],
+            _ => null).Complaint, System.StringComparison.Ordinal);
+
     [Fact]
     public void LogLevelVariable_EmptyCountsAsUnset()
     {
@@ -279,7 +295,8 @@ public sealed class OptionsTests
         {
             "-s, --backend-path", "-b, --address", "-p, --port", "-l, --log-level", "--warm-up",
             "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
-            "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--help", "--version",
+            "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--backend-user",
+            "--help", "--version",
         })
         {
             Assert.Contains(option, help, StringComparison.Ordinal);

@@ -67,6 +67,8 @@ public static class OwedCoverage
         ("StreamWouldBlock", "QueriesToStuckBackend"),
         ("DirectoryHangs", "DirectoryNotAnswering"), ("DirectoryUnknown", "Entry:Unknown"),
         ("DirectoryEntry", "Entry:NotAStream"),
+        ("DirectoryEntry", "Entry:WrongUser"),
+        ("ClockBack", "ClockSetbacks"), ("ClockStill", "Standstills"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 

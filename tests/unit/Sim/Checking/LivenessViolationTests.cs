@@ -146,7 +146,7 @@ public sealed class LivenessViolationTests
     {
         Heal(sim);
         sim.Run(11);
-        sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 7), [], queued: true);
+        sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 1007), [], queued: true);
         Turns(sim, 300);
     });
 
@@ -193,7 +193,7 @@ public sealed class LivenessViolationTests
         sim.Run(1);
         for (var n = 0; n < tries; n++)
         {
-            sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 7), question, queued);
+            sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 1007), question, queued);
             sim.Run(2);
         }
     }
