@@ -204,7 +204,7 @@ public sealed class LivenessViolationTests
         sim.Second.CloseSessions();
         sim.Run(0.1);
         for (var n = 1; n <= 12; n++)
-            sim.Query(Ipv4.From(10, 1, 1, (byte)n), 7);
+            sim.Query(Ipv4.From(10, 1, 1, (byte)n), 1007);
         sim.Run(0.5);
         Heal(sim);
         sim.Run(3);
@@ -215,6 +215,6 @@ public sealed class LivenessViolationTests
         Backends = [.. (core.Length == 0 ? ["5301"] : core).Select((name, id) =>
             new BackendPlan(id, name, Instant.Zero, IsCore: true, Misbehaviour.None))],
         UdpClients = [new(Client, Asker, Retries: true,
-            [new(Instant.Zero, 7, QueryKind.Question, 0)])],
+            [new(Instant.Zero, 1007, QueryKind.Question, 0)])],
     };
 }
