@@ -110,7 +110,6 @@ public sealed class OptionsTests
         users, Accepted("-s", "/s", "--backend-user", text).BackendUsers);
 
     [Theory]
-    [InlineData("")]
     [InlineData("root,")]
     [InlineData("nobody-of-that-name")]
     [InlineData("4294967295")]

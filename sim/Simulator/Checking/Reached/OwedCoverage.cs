@@ -67,7 +67,7 @@ public static class OwedCoverage
         ("StreamWouldBlock", "QueriesToStuckBackend"),
         ("DirectoryHangs", "DirectoryNotAnswering"), ("DirectoryUnknown", "Entry:Unknown"),
         ("DirectoryEntry", "Entry:NotAStream"),
-        ("DirectoryEntry", "Entry:WrongUser"),
+        ("DirectoryEntry", "Entry:WrongUser"), ("DirectoryEntry", "EntryRecordsSuppressed"),
         ("ClockBack", "ClockSetbacks"), ("ClockStill", "Standstills"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
