@@ -15,6 +15,7 @@ internal static class Errnos
     public const int Emfile = 24;
     public const int Epipe = 32;
     public const int Eloop = 40;
+    public const int Eprototype = 91;
     public const int Enetunreach = 101;
     public const int Econnrefused = 111;
 
@@ -33,6 +34,7 @@ internal static class Errnos
         IoStatus.InvalidArgument => Einval,
         IoStatus.Unreachable => 113,
         IoStatus.MessageTooLong => 90,
+        IoStatus.WrongType => Eprototype,
         IoStatus.TimedOut => 110,
         IoStatus.Other => 5,
         _ => 0,

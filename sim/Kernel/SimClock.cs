@@ -1,9 +1,12 @@
 // Owns the balancer's view of virtual time: what its clock shows at the kernel's present instant.
 // A real clock may tick coarsely, so this one can too; the kernel's own time stays exact.
 //
-// What always holds: the clock never goes back, and SimNetwork.Wait(until) that ran out of time
-// leaves the clock at `until` or later, whatever its granularity.
+// A real one may also go back or stand still for a while, against its promise; then this one does.
+//
+// What always holds: unless it is told to, the clock never goes back, and SimNetwork.Wait(until)
+// that ran out of time leaves the clock at `until` or later, whatever its granularity.
 
+using System;
 using Balancer.Core;
 
 namespace Simulation.Kernel;
@@ -11,6 +14,9 @@ namespace Simulation.Kernel;
 /// <summary>The monotonic clock of a simulated host.</summary>
 public sealed class SimClock : IClock
 {
+    /// <summary>Whoever waits for a clock that stands still does not turn without end.</summary>
+    private static readonly Duration LeastWait = Duration.FromMilliseconds(1);
+
     private readonly SimKernel _kernel;
     private long _granularity = 1;
 
@@ -28,17 +34,54 @@ public sealed class SimClock : IClock
         }
     }
 
-    public Instant Now =>
-        new(_kernel.Now.Nanoseconds - _kernel.Now.Nanoseconds % _granularity);
+    /// <summary>How far it is behind the kernel's time; 0 at first.</summary>
+    public Duration Behind { get; set; }
+
+    /// <summary>What it shows as long as it stands still; null while it goes.</summary>
+    public Instant? StandsAt { get; set; }
+
+    /// <summary>It is behind, or stands still.</summary>
+    public bool IsWrong => Behind > Duration.Zero || StandsAt is not null;
+
+    public Instant Now
+    {
+        get
+        {
+            var shown = Shown;
+            Highest = Instant.Max(Highest, shown);
+            return shown;
+        }
+    }
+
+    /// <summary>What it shows, for who only watches it.</summary>
+    public Instant Shown
+    {
+        get
+        {
+            if (StandsAt is { } at)
+                return at;
+            var exact = Math.Max(0, _kernel.Now.Nanoseconds - Behind.Nanoseconds);
+            return new Instant(exact - exact % _granularity);
+        }
+    }
+
+    /// <summary>The latest that was read, which is time for who lets it stand still.</summary>
+    public Instant Highest { get; private set; }
+
+    /// <summary>The time of who reads it now and lets it stand still while it is behind.</summary>
+    public Instant Steady => Instant.Max(Highest, Shown);
 
     /// <summary>
     /// The earliest instant of the kernel at which this clock shows `shown` or later.
     /// </summary>
     internal Instant WhenShown(Instant shown)
     {
+        if (shown == Instant.Never)
+            return shown;
+        // The kernel counts on, and looks at the clock anew after the time that was asked for.
+        if (StandsAt is { } at)
+            return shown <= at ? shown : _kernel.Now + Duration.Max(shown - at, LeastWait);
         var past = shown.Nanoseconds % _granularity;
-        return past <= 0 || shown == Instant.Never
-            ? shown
-            : shown + new Duration(_granularity - past);
+        return (past <= 0 ? shown : shown + new Duration(_granularity - past)) + Behind;
     }
 }

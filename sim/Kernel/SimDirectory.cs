@@ -9,7 +9,8 @@
 // What always holds: a scan tells each name once; a link that leads nowhere is told, and not a
 // socket. Each change
 // raises DirectoryChanged, unless that is switched off or nothing is watched: each scan, failed or
-// not, sets the watch to what is at the path, if that may be read.
+// not, sets the watch to what is at the path, if that may be read. That the directory itself comes,
+// goes or may be read from then on is a change too, watched or not.
 
 using System;
 using System.Collections.Generic;
@@ -27,6 +28,12 @@ public enum SimEntryKind
 
     /// <summary>A symbolic link to another name of the same directory.</summary>
     Link,
+
+    /// <summary>A socket of datagrams: a scan cannot tell it from others, a connect can.</summary>
+    DatagramSocket,
+
+    /// <summary>A socket of a user who may have none.</summary>
+    ForeignSocket,
 }
 
 /// <summary>The order in which a scan tells its entries.</summary>
@@ -83,15 +90,16 @@ public sealed class SimDirectory : IBackendDirectory
 
     /// <summary>
     /// Ok while it can be read; otherwise what OpenScan answers. NotFound makes the whole directory
-    /// absent, so connects find nothing either; that it went is a change.
+    /// absent, so connects find nothing either. That it went or came, or that its mode did, is a
+    /// change.
     /// </summary>
     public IoResult Readable
     {
         get => _readable;
         set
         {
-            if (value.Status == IoStatus.NotFound && _readable.Status != IoStatus.NotFound)
-                TellChange();
+            if (PlaceOf(value) != PlaceOf(_readable) && TellsChanges)
+                _kernel.Network.RaiseDirectoryChanged();
             _readable = value;
         }
     }
@@ -109,6 +117,9 @@ public sealed class SimDirectory : IBackendDirectory
             _hangs = value;
         }
     }
+
+    /// <summary>Nobody can say of any entry what it is; false at first.</summary>
+    public bool IsUnknown { get; set; }
 
     /// <summary>The inode that the next entry gets; grows by one with each.</summary>
     public ulong NextInode { get; set; } = 1000;
@@ -132,7 +143,10 @@ public sealed class SimDirectory : IBackendDirectory
         return listener;
     }
 
-    /// <summary>Makes a plain file, a folder, or a socket that nobody listens on.</summary>
+    /// <summary>
+    /// Makes a plain file, a folder, a socket that nobody listens on, one of datagrams, or one
+    /// of another user.
+    /// </summary>
     public void Create(string name, SimEntryKind kind) => Create(Bytes(name), kind);
 
     /// <summary>The same with a name of any bytes.</summary>
@@ -175,7 +189,7 @@ public sealed class SimDirectory : IBackendDirectory
         _isWatched = false;
     }
 
-    /// <summary>Makes it again, empty; it is watched once it was scanned.</summary>
+    /// <summary>Makes it again, empty; what is in it is watched once it was scanned.</summary>
     public void Make() => Readable = IoResult.Ok();
 
     /// <summary>
@@ -246,10 +260,18 @@ public sealed class SimDirectory : IBackendDirectory
             return IoResult.Failed(IoStatus.Other, Errnos.Eloop);
         if (entry == null)
             return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
+        if (entry.Kind == SimEntryKind.ForeignSocket)
+            return IoResult.Failed(IoStatus.WrongUser);
+        if (entry.Kind == SimEntryKind.DatagramSocket)
+            return IoResult.Failed(IoStatus.WrongType, Errnos.Eprototype);
         return entry.Listener == null
             ? IoResult.Failed(IoStatus.Refused, Errnos.Econnrefused)
             : entry.Listener.Connect(out end);
     }
+
+    /// <summary>What a look at the directory's path tells.</summary>
+    private static IoStatus PlaceOf(IoResult readable) => readable.Status
+        is IoStatus.NotFound or IoStatus.AccessDenied ? readable.Status : IoStatus.Ok;
 
     private static byte[] Bytes(string name) => Encoding.UTF8.GetBytes(name);
 
@@ -279,9 +301,7 @@ public sealed class SimDirectory : IBackendDirectory
             return IoResult.Failed(IoStatus.Other, Errnos.Eloop);
         if (found == null)
             return IoResult.Failed(IoStatus.NotFound, Errnos.Enoent);
-        return found.Kind == SimEntryKind.Socket
-            ? IoResult.Ok()
-            : IoResult.Failed(IoStatus.NotFound);
+        return IsSocket(found) ? IoResult.Ok() : IoResult.Failed(IoStatus.NotFound);
     }
 
     private IoResult Open()
@@ -332,10 +352,15 @@ public sealed class SimDirectory : IBackendDirectory
 
     private EntryKind KindOf(byte[] name, Entry? resolved)
     {
-        if (_unknown.Exists(unknown => unknown.AsSpan().SequenceEqual(name)))
+        if (IsUnknown || _unknown.Exists(unknown => unknown.AsSpan().SequenceEqual(name)))
             return EntryKind.Unknown;
-        return resolved?.Kind == SimEntryKind.Socket ? EntryKind.Socket : EntryKind.Other;
+        if (resolved?.Kind == SimEntryKind.ForeignSocket)
+            return EntryKind.Foreign;
+        return IsSocket(resolved) ? EntryKind.Socket : EntryKind.Other;
     }
+
+    private static bool IsSocket(Entry? entry) =>
+        entry?.Kind is SimEntryKind.Socket or SimEntryKind.DatagramSocket;
 
     private IoResult Note(SimCall call, IoResult result)
     {

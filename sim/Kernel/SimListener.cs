@@ -29,6 +29,11 @@ public sealed class SimListener
     /// <summary>Bound sockets answer nobody before they listen.</summary>
     public bool IsListening { get; private set; }
 
+    /// <summary>
+    /// Its entry has a mode, for the time being, that lets nobody connect; false at first.
+    /// </summary>
+    public bool DeniesConnects { get; set; }
+
     /// <summary>Connections that wait to be accepted.</summary>
     public int WaitingCount => _waiting.Count;
 
@@ -59,6 +64,8 @@ public sealed class SimListener
     internal IoResult Connect(out SimEnd? balancerEnd)
     {
         balancerEnd = null;
+        if (DeniesConnects)
+            return IoResult.Failed(IoStatus.AccessDenied, Errnos.Eacces);
         if (!IsListening)
             return IoResult.Failed(IoStatus.Refused, Errnos.Econnrefused);
         if (_waiting.Count > Backlog)

@@ -49,7 +49,13 @@ public sealed class SimLog(IClock clock) : IBalancerLog
 
     public bool IsOn(LogLevel level) => level > LogLevel.Trace || TracesQueries;
 
-    public void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent
+    public void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent =>
+        Write(in logged, TEvent.Level);
+
+    public void WriteQuietly<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent =>
+        Write(in logged, LogLevel.Debug);
+
+    private void Write<TEvent>(in TEvent logged, LogLevel level) where TEvent : struct, ILogEvent
     {
         if (!Records && OnLogged == null)
             return;
@@ -57,7 +63,7 @@ public sealed class SimLog(IClock clock) : IBalancerLog
         {
             At = clock.Now,
             Name = TEvent.Name,
-            Level = TEvent.Level,
+            Level = level,
             Event = logged,
         };
         if (Records)

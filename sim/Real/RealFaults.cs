@@ -26,7 +26,7 @@ internal sealed class RealFaults
     /// <summary>The same for faults of the host: until the next scan and a connect.</summary>
     private const long HostAfterglowNs = 6_000_000_000;
 
-    private const int EntryKinds = 4;
+    private const int EntryKinds = 6;
     private const int MostEntries = 200;
 
     private readonly Reactor _reactor;

@@ -98,7 +98,7 @@ internal sealed class RealStage : IDisposable
         else if (kind == 2)
             File.CreateSymbolicLink(path, "nowhere");
         else
-            MakeStaleSocket(path);
+            MakeStaleSocket(path, kind == 4 ? SocketType.Dgram : SocketType.Stream);
     }
 
     public void RemoveEntry(string name, int kind)
@@ -110,12 +110,12 @@ internal sealed class RealStage : IDisposable
             File.Delete(path);
     }
 
-    private void MakeStaleSocket(string path)
+    private void MakeStaleSocket(string path, SocketType type)
     {
         // Closing a socket unlinks the path that it was bound to, so it is moved away first.
         var bound = this["stale"];
         using var socket = new Socket(
-            AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            AddressFamily.Unix, type, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(bound));
         File.Move(bound, path, overwrite: true);
     }

@@ -104,7 +104,8 @@ internal static class FaultCheck
     private static bool IsWeak(FaultPlan fault) => fault.Amount <= 0 && fault.Kind is
         FaultKind.UdpLoss or FaultKind.UdpDuplicate or FaultKind.UdpReorder
         or FaultKind.UdpSendFails or FaultKind.UdpReceiveFails or FaultKind.KernelWakes
-        or FaultKind.StreamShort or FaultKind.StreamWouldBlock or FaultKind.StreamReset;
+        or FaultKind.StreamShort or FaultKind.StreamWouldBlock or FaultKind.StreamReset
+        or FaultKind.ClockBack;
 
     /// <summary>Whether what the fault is about is there at all.</summary>
     private static Mistake? Unused(Scenario scenario, FaultPlan fault) => fault.Kind switch

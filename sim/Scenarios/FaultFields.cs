@@ -61,7 +61,7 @@ internal static class FaultFields
 {
     public const string TargetName = "backend";
 
-    private const int EntryKinds = 4;
+    private const int EntryKinds = 6;
     private const int MostTimes = 100_000;
 
     public static readonly ImmutableArray<FaultShape> Shapes =
@@ -84,7 +84,8 @@ internal static class FaultFields
             "Its path is bound by a new process, and the old one goes on.", Lasting.Never, null),
         new(FaultKind.BackendListenLate,
             "It is restarted, or started; connects are refused until its new process listens.",
-            Lasting.Always, "From its bind to its listen."),
+            Lasting.Always, "From its bind to its listen.",
+            Flag("denied", "Whether they are denied in place of that, by its mode.", "false")),
         new(FaultKind.UdpLoss, "Datagrams to the balancer are lost.", Lasting.Always, null,
             Number("oneIn", 1, int.MaxValue, null, "One in so many, at random.")),
         new(FaultKind.UdpDuplicate, "Datagrams to the balancer come twice.", Lasting.Always, null,
@@ -138,10 +139,17 @@ internal static class FaultFields
             Lasting.Never, null),
         new(FaultKind.DirectoryHangs, "The directory does not answer, as one of a network's file"
             + " system whose server is gone.", Lasting.Always, null),
+        new(FaultKind.DirectoryUnknown,
+            "Nobody can say of the directory's entries what they are.", Lasting.Always, null),
+        new(FaultKind.ClockBack, "The balancer's clock goes back, and forward again at the end.",
+            Lasting.Always, null,
+            Same("by", FileValues.Nanoseconds, null, "By how much; above 0s.")),
+        new(FaultKind.ClockStill, "The balancer's clock stands still, and leaps at the end.",
+            Lasting.Always, null),
     ];
 
     private static FileValue<long> Entries =>
-        FileValues.Word(["file", "folder", "link", "socket"]);
+        FileValues.Word(["file", "folder", "link", "socket", "datagramSocket", "foreignSocket"]);
 
     private static FileValue<long> EntryCount => FileValues.Number(1, 10_000);
 

@@ -69,12 +69,22 @@ internal static class GeneratedClients
         var retries = isCalm | random.Chance(3, 4);
         var floods = random.Chance(1, 12) && !isCalm;
         var isSelf = random.Chance(1, 60) && !isCalm;
-        var address = isSelf ? (id % 2 == 0 ? Ipv4.From(10, 99, 99, 1) : Ipv4.Loopback)
+        var address = isSelf ? Special(id)
             : floods ? Ipv4.From(172, (byte)(16 + id), 0, 1)
             : Ipv4.From(10, 1, (byte)(id >> 8), (byte)(id + 1));
         return new UdpClientPlan(
             id, address, retries, MakeQueries(world, random, id, floods));
     }
+
+    /// <summary>The balancer's own addresses, and some that no host has.</summary>
+    private static Ipv4 Special(int id) => (id % 5) switch
+    {
+        0 => Ipv4.From(10, 99, 99, 1),
+        1 => Ipv4.Loopback,
+        2 => Ipv4.Any,
+        3 => Ipv4.From(224, 0, 0, (byte)(id + 1)),
+        _ => Ipv4.From(255, 255, 255, 255),
+    };
 
     private static ImmutableArray<QueryPlan> MakeQueries(
         GeneratedWorld world, SimRandom random, int id, bool floods)
@@ -127,7 +137,9 @@ internal static class GeneratedClients
             return new QueryPlan(at, port, QueryKind.Question, 0);
         return what switch
         {
-            0 => new QueryPlan(at, 0, QueryKind.Question, 0),
+            // Some come from where something echoes.
+            0 => new QueryPlan(at, bytes switch { 512 => 7, 1500 => 17, 1501 => 19, _ => 0 },
+                QueryKind.Question, 0),
             1 => new QueryPlan(at, 53, QueryKind.Question, 0),
             _ => new QueryPlan(at, port, kind, bytes),
         };

@@ -133,7 +133,7 @@ internal static class GeneratedFaults
         var soon = at + Duration.FromSeconds(1L);
         if (!isThere || soon >= world.HealAt)
             return;
-        AddSpecial(faults, world, at, Duration.FromSeconds(10L), entries, -1, 4 * 200);
+        AddSpecial(faults, world, at, Duration.FromSeconds(10L), entries, -1, 6 * 200);
         AddSpecial(faults, world, soon, gap, stop, target);
         AddSpecial(faults, world, soon, still, stall, -1, 1);
     }
@@ -157,7 +157,7 @@ internal static class GeneratedFaults
             FaultKind.BackendBacklog => (length, choice),
             // Mostly around the 310 ms that quiet tries take.
             FaultKind.BackendListenLate => (
-                choice == 0 ? length : new Duration(small * 6 * Ms), 0),
+                choice == 0 ? length : new Duration(small * 6 * Ms), choice & 1),
             FaultKind.BackendCrash or FaultKind.BackendStop =>
                 (choice == 0 ? Duration.Zero : length, 0),
             FaultKind.BackendUnlink => (choice switch
@@ -179,9 +179,14 @@ internal static class GeneratedFaults
             // Some bring more entries than one turn looks at; sockets become backends, and stay
             // few.
             FaultKind.DirectoryEntry => (length, choice < 3 && small % 8 == 0
-                ? choice + 4 * (small * 3) : choice),
+                ? choice + 6 * (small * 3)
+                : choice == 3 && small % 2 == 0 ? 4 + small % 4 / 2 : choice),
             FaultKind.ClockStall => (choice == 0 ? length : new Duration(small * 10 * Ms),
                 choice == 1 ? 2 : 0),
+            // Longer ones are rare, since nothing is judged meanwhile.
+            FaultKind.ClockBack => (
+                choice == 0 ? length : new Duration(small * 20 * Ms), small * small * Ms),
+            FaultKind.ClockStill => (new Duration(small * 10 * Ms), 0),
             _ => (length, 0),
         };
     }

@@ -253,7 +253,7 @@ public enum FaultKind
 
     /// <summary>
     /// It is restarted, or started: the old process is gone, and the new one has bound the path and
-    /// listens after For.
+    /// listens after For. Until then connects are refused (0) or denied, as by a mode (1).
     /// </summary>
     BackendListenLate,
 
@@ -304,8 +304,8 @@ public enum FaultKind
     DirectoryBreaksOff,
 
     /// <summary>
-    /// A plain file (0), folder (1), dangling link (2) or stale socket (3) appears for For; with 4
-    /// more for each entry more of the kind.
+    /// A plain file (0), folder (1), dangling link (2), stale socket (3), socket of datagrams (4)
+    /// or socket of another user (5) appears for For; with 6 more for each entry more of the kind.
     /// </summary>
     DirectoryEntry,
 
@@ -327,4 +327,13 @@ public enum FaultKind
 
     /// <summary>For For, the directory does not answer: scans wait until that is over.</summary>
     DirectoryHangs,
+
+    /// <summary>For For, nobody can say of the directory's entries what they are.</summary>
+    DirectoryUnknown,
+
+    /// <summary>For For, the clock is behind by Amount nanoseconds.</summary>
+    ClockBack,
+
+    /// <summary>For For, the clock shows the same.</summary>
+    ClockStill,
 }

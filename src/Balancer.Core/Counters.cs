@@ -32,6 +32,14 @@ public enum Counter
     /// <summary>Dropped: source port 0, which no reply can be sent to.</summary>
     QueriesFromPortZero,
 
+    /// <summary>Dropped: from port 7, 17 or 19, whose services answer whatever comes.</summary>
+    QueriesFromEchoPort,
+
+    /// <summary>
+    /// Dropped: from 0.0.0.0, a multicast address or 255.255.255.255, which no host sends from.
+    /// </summary>
+    QueriesFromNoHost,
+
     /// <summary>Dropped: from the balancer's own port at any of the host's addresses.</summary>
     QueriesFromSelf,
 
@@ -267,6 +275,9 @@ public enum Counter
 
     /// <summary>Turns that began much later than the wait before was to end.</summary>
     Standstills,
+
+    /// <summary>Times that the monotonic clock showed less than a turn before.</summary>
+    ClockSetbacks,
 
     /// <summary>
     /// Datagrams that the kernel dropped before they were received, as its own count has it when a

@@ -19,6 +19,9 @@ public readonly record struct Ipv4(uint Value)
 
     public static readonly Ipv4 Loopback = new(0x7f000001);
 
+    /// <summary>Whether it is 0.0.0.0, multicast or broadcast: no host's own address.</summary>
+    public bool IsNoHost => Value >> 28 == 14 || Value is 0 or uint.MaxValue;
+
     /// <summary>Whether it lies in 127.0.0.0/8, all of which is the host itself.</summary>
     public bool IsLoopback => Value >> 24 == 127;
 

@@ -173,6 +173,39 @@ public static partial class Limits
     public static readonly Duration ScanDebounce = Duration.FromMilliseconds(10);
 
     /// <summary>
+    /// Between two looks at which directory is at the path: one that comes, goes or is swapped has
+    /// to be noticed within 0.3 s, and a look is one system call of the reader's thread. Ours.
+    /// </summary>
+    public static readonly Duration DirectoryLookInterval = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// Records about one entry of the directory before they are limited: a backend that restarts
+    /// twice has fewer. Ours.
+    /// </summary>
+    public const int RecordsOfEntry = 16;
+
+    /// <summary>After how long one more of them may come. Ours.</summary>
+    public static readonly Duration EntryRecordTime = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// Records about all entries before they are limited, those of backends that have said hello
+    /// and the rest apart: all names that are ports may come at the same time. Ours.
+    /// </summary>
+    public const int RecordsOfEntries = 128;
+
+    /// <summary>After how long one more of them may come. Ours.</summary>
+    public static readonly Duration EntriesRecordTime = Duration.FromSeconds(1);
+
+    /// <summary>Names whose records are limited apart, by a hash of the name. Ours.</summary>
+    public const int EntryNames = 256;
+
+    /// <summary>
+    /// A socket that nobody has answered on for this long since its first fault gives its place to
+    /// a new one when there are as many as may be: longer than a start that is under way. Ours.
+    /// </summary>
+    public static readonly Duration DeadTime = Duration.FromSeconds(1);
+
+    /// <summary>
     /// Descriptors that must be free when all is made that a start makes, or the start fails: two
     /// for each of two backends, one for a session that is replaced, one for a scan and two for a
     /// TCP connection. With fewer it would seem to serve, and one thing or another would not work.

@@ -24,6 +24,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly Standstill _standstill;
     private readonly StreamOwners _owners = new();
     private readonly LogGates _gates;
+    private readonly LogGate<LogEvent.ClockWentBack> _clockWentBack;
     private readonly Backends _backends;
     private readonly Remotes _remotes;
     private readonly UdpProxy _udp;
@@ -48,6 +49,7 @@ public sealed class LoadBalancer : IBackendReports
         _log = log;
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
+        _clockWentBack = services.Gates.Make<LogEvent.ClockWentBack>();
         _standstill = services.Standstill;
         var pairs = new QueryPairs();
         _quarantine = new Quarantine(services);
@@ -141,6 +143,13 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (now > wake)
             _standstill.OnTurn(now, now - wake);
+    }
+
+    /// <summary>The clock shows so much less than a turn before; time stands still.</summary>
+    public void OnClockWentBack(Instant now, Duration by)
+    {
+        Counters.Add(Counter.ClockSetbacks);
+        _clockWentBack.Write(now, new LogEvent.ClockWentBack(by, 0));
     }
 
     public void OnEvent(Instant now, NetworkEvent happened)

@@ -8,6 +8,10 @@
 // directory of any size takes a bounded piece of memory. Whoever asks and the thread touch what is
 // handed over in turns.
 //
+// A watch is of a directory, and not of its path: that the path leads somewhere else, or anywhere
+// at all, since a folder, a link or a mount on it came, went or was swapped, no watch tells. So
+// while nothing else is asked for the thread looks every 0.1 s which directory is at the path.
+//
 // What always holds: no method here waits for the directory; while the thread is busy nobody else
 // reads what it hands over; what it does when it is told to end, it still finishes, be that never.
 
@@ -27,7 +31,11 @@ internal sealed unsafe class DirectoryReader
 
     private const int NoDescriptor = -1;
 
-    private const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME;
+    private const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME
+        | C.STATX_MODE | C.STATX_UID | C.STATX_GID;
+
+    private static readonly TimeSpan LookInterval =
+        TimeSpan.FromMilliseconds(Limits.DirectoryLookInterval.Nanoseconds / 1_000_000);
 
     private readonly object _gate = new();
     private readonly LinuxNetwork _network;
@@ -43,6 +51,7 @@ internal sealed unsafe class DirectoryReader
     private bool _hasWatched;
     private int _fd = NoDescriptor;
     private int _watchErrno;
+    private Place _place;
 
     /// <param name="path">Without a slash at its end; empty for the root.</param>
     /// <param name="network">Whose Wait is told of answers.</param>
@@ -145,11 +154,14 @@ internal sealed unsafe class DirectoryReader
             if (request == Request.End)
                 break;
             _paths.IsReaderAtWork = true;
+            var hasMoved = request == Request.None && LookAtPlace();
             Do(request);
             _paths.IsReaderAtWork = false;
             lock (_gate)
             {
                 _isWorking = false;
+                if (hasMoved)
+                    _network.Post(NetworkEventKind.DirectoryChanged);
                 if (request is Request.Open or Request.More && _asked == Request.None)
                     _network.Post(NetworkEventKind.DirectoryAnswered);
             }
@@ -161,12 +173,14 @@ internal sealed unsafe class DirectoryReader
         NativeMemory.Free(_nativePath);
     }
 
+    /// <summary>What was asked for; None when it is time to look at the path.</summary>
     private Request Take()
     {
         lock (_gate)
         {
-            while (_asked == Request.None)
-                Monitor.Wait(_gate);
+            var isTime = false;
+            while (_asked == Request.None && !isTime)
+                isTime = !Monitor.Wait(_gate, LookInterval);
             var request = _asked;
             _asked = Request.None;
             _isWorking = true;
@@ -195,8 +209,21 @@ internal sealed unsafe class DirectoryReader
         }
     }
 
+    /// <summary>Notes which directory is at the path; whether it is another than before.</summary>
+    private bool LookAtPlace()
+    {
+        FileStatus status = default;
+        var errno = Status(C.AT_FDCWD, _nativePath, 0, &status);
+        var place = errno == 0 ? Place.Of(in status) : new Place(errno, 0, default, 0, 0, 0);
+        var hasMoved = place != _place;
+        _place = place;
+        return hasMoved;
+    }
+
     private void FollowPath()
     {
+        // What changes from here on is another change.
+        LookAtPlace();
         var errno = _watch?.Follow(_nativePath) ?? 0;
         // What is not there yet is watched by the first scan that finds it.
         var failed = errno != 0 && Errno.Status(errno) is not IoStatus.NotFound
@@ -322,7 +349,7 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) != C.S_IFSOCK)
             return 0;
-        kind = EntryKind.Socket;
+        kind = KindOf(in status);
         identity = Identify(in status);
         return 0;
     }
@@ -353,6 +380,7 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) == C.S_IFSOCK)
         {
+            kind = KindOf(in status);
             identity = Identify(in status);
             _paths.Hold(path, identity, fd);
         }
@@ -374,6 +402,9 @@ internal sealed unsafe class DirectoryReader
         }
     }
 
+    private EntryKind KindOf(in FileStatus socket) =>
+        _network.Users.MayOwn(socket.User) ? EntryKind.Socket : EntryKind.Foreign;
+
     private static EntryIdentity Identify(in FileStatus status)
     {
         // A file system may be off by any number of years; it need only differ.
@@ -387,4 +418,20 @@ internal sealed unsafe class DirectoryReader
     }
 
     private readonly record struct Listed(int NameAt, EntryKind Kind, EntryIdentity Identity);
+
+    /// <summary>
+    /// Which directory is at the path and who may read it, or why that cannot be found out. Its
+    /// time of birth counts where there is one, since inodes are used again.
+    /// </summary>
+    private readonly record struct Place(
+        int Errno, ulong Device, EntryIdentity Identity, ushort Mode, uint User, uint Group)
+    {
+        public static Place Of(in FileStatus status)
+        {
+            var hasBirth = (status.Mask & C.STATX_BTIME) != 0;
+            var identity = hasBirth ? Identify(in status) : new EntryIdentity(status.Inode, 0);
+            return new Place(
+                0, status.Device, identity, status.Mode, status.User, status.Group);
+        }
+    }
 }

@@ -5,7 +5,8 @@
 // Why it is so: inotify_add_watch answers with the number it already has for a directory that is
 // watched, and with a new one for another directory. So adding the watch anew before each scan
 // follows a directory that was deleted, moved away or replaced, with no look at inodes. And it
-// must be before: what changes after the scan has passed is then reported.
+// must be before: what changes after the scan has passed is then reported. That another directory
+// is at the path is for the reader's thread to see (DirectoryReader).
 //
 // The path is followed on the reader's thread, since it may have to be waited for, and what came is
 // taken by the loop. A number that the loop does not know yet is that of a watch which is followed

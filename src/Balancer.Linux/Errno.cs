@@ -66,6 +66,7 @@ public static class Errno
         EINVAL or EDESTADDRREQ or EADDRNOTAVAIL => IoStatus.InvalidArgument,
         EHOSTUNREACH or ENETUNREACH or EHOSTDOWN or ENETDOWN or ENONET => IoStatus.Unreachable,
         EMSGSIZE => IoStatus.MessageTooLong,
+        EPROTOTYPE => IoStatus.WrongType,
         ETIMEDOUT => IoStatus.TimedOut,
         _ => IoStatus.Other,
     };

@@ -88,6 +88,9 @@ internal sealed unsafe class KnownCalls
         *status = new FileStatus
         {
             Mask = C.STATX_TYPE | C.STATX_NLINK | C.STATX_INO | C.STATX_MTIME,
+            Device = old.Device,
+            User = old.User,
+            Group = old.Group,
             Links = old.Links,
             Mode = old.Mode,
             Inode = old.Inode,

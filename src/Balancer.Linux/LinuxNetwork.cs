@@ -112,6 +112,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             return new LinuxNetwork(listening, urgent, bulk, posted, passed, calls)
             {
                 Warnings = warnings,
+                Users = new BackendUsers(options.BackendUsers),
             };
         }
         catch (NetworkSetupException)
@@ -215,6 +216,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 
     /// <summary>Which of the newer system calls there are.</summary>
     internal KnownCalls Calls { get; }
+
+    /// <summary>Whose sockets may be backends.</summary>
+    internal BackendUsers Users { get; private init; } = new([]);
 
     /// <summary>How the sockets of backends are reached.</summary>
     internal SocketPaths Paths { get; }
@@ -419,6 +423,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         {
             _ = LibC.Close(fd);
             return Errno.Result(errno);
+        }
+        if (!Users.MayListen(fd))
+        {
+            _ = LibC.Close(fd);
+            return IoResult.Failed(IoStatus.WrongUser);
         }
         stream = _sockets.Add(fd);
         _sockets[stream].MayBePassed = !_passed.AreRefused;

@@ -1,5 +1,6 @@
 // Owns what the daemon decides about its network before it is opened.
 
+using System.Collections.Generic;
 using Balancer.Core;
 
 namespace Balancer.Linux;
@@ -18,6 +19,12 @@ public sealed record LinuxNetworkOptions
     /// kernel has none of them.
     /// </summary>
     public bool ForceFallbacks { get; init; }
+
+    /// <summary>
+    /// Ids of the users whose sockets may be backends, who own their entries and listen on them;
+    /// none for any user.
+    /// </summary>
+    public IReadOnlyList<uint> BackendUsers { get; init; } = [];
 
     /// <summary>
     /// Bytes of receive and of send buffer wanted for the UDP socket, above 0. The default holds

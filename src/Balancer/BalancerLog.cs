@@ -28,6 +28,12 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
     public void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent =>
         Write(in logged, null);
 
+    public void WriteQuietly<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent
+    {
+        if (logger.IsEnabled(LogEventLevel.Debug))
+            logger.Write(Record(in logged, wallClock.GetUtcNow(), level: LogLevel.Debug));
+    }
+
     /// <summary>Logs an event with the exception that it comes from, for us.</summary>
     public void Write<TEvent>(in TEvent logged, Exception? exception)
         where TEvent : struct, ILogEvent
@@ -38,7 +44,7 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
 
     /// <summary>An event as Serilog has it.</summary>
     internal static SerilogEvent Record<TEvent>(
-        in TEvent logged, DateTimeOffset at, Exception? exception = null)
+        in TEvent logged, DateTimeOffset at, Exception? exception = null, LogLevel? level = null)
         where TEvent : struct, ILogEvent
     {
         var words = EventWords.Of(in logged);
@@ -49,7 +55,7 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
         foreach (var (name, value) in words.Fields)
             properties.Add(new LogEventProperty(name, new ScalarValue(value)));
         // The sentence is whole already: one token, so that a brace in a path is only a brace.
-        return new SerilogEvent(at, LevelOf(TEvent.Level), exception,
+        return new SerilogEvent(at, LevelOf(level ?? TEvent.Level), exception,
             new MessageTemplate(words.Sentence, [new TextToken(words.Sentence)]), properties);
     }
 

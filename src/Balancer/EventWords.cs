@@ -128,10 +128,18 @@ internal static class EventWords
 
         Say((LogEvent.QueryQuarantined e) => Of(e));
 
+        Say((LogEvent.ClockWentBack e) => new(
+            $"the monotonic clock went back by {Rounded(e.By)}: time stands still until it has"
+            + $" caught up{LogWords.More(e.Suppressed)}",
+            ("back_s", Seconds(e.By)), ("suppressed", e.Suppressed)));
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
             e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())));
         Say((LogEvent.EntryNotASocket e) => OfEntry(e.Path, "not a socket", "not_a_socket"));
+        Say((LogEvent.EntryRecordsSuppressed e) => new(
+            "sockets or other entries come and go: "
+            + $"{LogWords.Count(e.Suppressed, "record")} about them suppressed",
+            ("suppressed", e.Suppressed)));
         Say((LogEvent.DirectoryUnreadable e) => new(
             $"cannot read socket directory {e.Path}: {LogWords.Of(e.Why)}; keeping all backends",
             [("directory", e.Path), .. Errno(e.Why)]));

@@ -95,6 +95,8 @@ internal static class LogWords
         Counter.QueriesOversized => $"over {Limits.MaxUdpPayload} bytes",
         Counter.QueriesWithResponseBit => "it is a response",
         Counter.QueriesFromPortZero => "nobody can be answered at port 0",
+        Counter.QueriesFromEchoPort => "it came from port 7, 17 or 19",
+        Counter.QueriesFromNoHost => "it came from no host's address",
         Counter.QueriesFromSelf => "it came from the balancer's own address and port",
         Counter.QueriesFromProbeAddress => "it came from the address of the probes",
         Counter.QueriesQuarantined => "it is refused, because backends died or hung on it",
@@ -108,6 +110,8 @@ internal static class LogWords
         EntryRefusal.PathTooLong => $"its path is longer than {Limits.MaxPathBytes} bytes",
         EntryRefusal.TooManyBackends => $"there are already {Limits.MaxBackends} backends",
         EntryRefusal.Unknown => "it cannot be looked at",
+        EntryRefusal.WrongUser => "its user is not one of --backend-user",
+        EntryRefusal.NotAStream => "it is a socket of another type than SOCK_STREAM",
         _ => refusal.ToString(),
     };
 
@@ -154,6 +158,8 @@ internal static class LogWords
         IoStatus.InvalidArgument => "invalid argument",
         IoStatus.Unreachable => "unreachable",
         IoStatus.MessageTooLong => "message too long",
+        IoStatus.WrongType => "another type of socket",
+        IoStatus.WrongUser => "another user",
         IoStatus.TimedOut => "timed out",
         IoStatus.Other => "error",
         _ => status.ToString(),

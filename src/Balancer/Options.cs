@@ -68,6 +68,9 @@ public sealed record Options
     /// <summary>What the core is told, but for MaxRemotes.</summary>
     public BalancerOptions Balancer { get; init; } = new();
 
+    /// <summary>Ids of the users whose sockets may be backends; none for any user.</summary>
+    public ImmutableArray<uint> BackendUsers { get; init; } = [];
+
     /// <summary>
     /// BBAL_NO_BATCH_CALLS=1: one system call a datagram, no inotify and no signalfd, as on old LX.
     /// </summary>
@@ -137,6 +140,10 @@ public sealed record Options
             "Failed probes in a row after which a backend's clients go to others "
             + $"[default: {Limits.ProbeFall}]", "--probe-fall");
 
+        private readonly Option<string[]> _backendUser = Option("USER[,USER…]",
+            "The users, by name or id, whose sockets may be backends [default: any]",
+            "--backend-user");
+
         private readonly Option<string[]> _noBackend = Option("silence|servfail",
             "What a UDP query gets while no backend is healthy [default: silence]",
             "--no-backend");
@@ -175,7 +182,7 @@ public sealed record Options
             foreach (var option in new Option[]
             {
                 _backendPath, _address, _port, _logLevel, _warmUp, _probe, _probeRise,
-                _probeFall, _noBackend, _maxRemotes,
+                _probeFall, _noBackend, _backendUser, _maxRemotes,
                 _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
             })
             {
@@ -206,6 +213,7 @@ public sealed record Options
                     Read(line, _port, ToPort, (ushort)53)),
                 LogLevel = ReadLevel(line, environment),
                 MaxRemotes = Read(line, _maxRemotes, ToRemotes, null),
+                BackendUsers = Read(line, _backendUser, ToUsers, []),
                 ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
                 Balancer = tcp with
                 {
@@ -339,6 +347,17 @@ public sealed record Options
                 ? bytes
                 : throw new UsageException($"{name}: '{value}' is not a domain name (labels of 1 "
                     + "to 63 letters, digits, hyphens and underscores, 253 characters in all)");
+
+        private static ImmutableArray<uint> ToUsers(string name, string value)
+        {
+            var users = ImmutableArray.CreateBuilder<uint>();
+            foreach (var user in value.Split(','))
+            {
+                users.Add(UserNames.IdOf(user) ?? throw new UsageException(
+                    $"{name}: '{user}' is neither a user of this host nor the id of one"));
+            }
+            return users.ToImmutable();
+        }
 
         private static int ToProbes(string name, string value) =>
             int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count)

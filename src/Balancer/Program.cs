@@ -86,6 +86,7 @@ void Balance()
         Address = options.Listen.Address,
         Port = options.Listen.Port,
         ForceFallbacks = options.ForceFallbacks,
+        BackendUsers = options.BackendUsers,
     });
     using var directory = new SocketDirectory(
         Encoding.UTF8.GetBytes(options.BackendPath), network, options.ForceFallbacks);

@@ -89,6 +89,8 @@ public sealed class CheckSet : RunObserver
 
     public override void OnLate(Duration late) => _model.OnLate(late);
 
+    public override void OnClockWentBack(Duration by) => _model.OnClockWentBack(by);
+
     public override void OnWokenEarly() => _model.OnWokenEarly();
 
     public override void OnTurnBegan(Instant now, ReadOnlySpan<NetworkEvent> events)

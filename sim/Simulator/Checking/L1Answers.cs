@@ -56,6 +56,7 @@ internal sealed class L1Answers : Check
     {
         if (_healedAt == Instant.Never || !_clients.TryGetValue(client, out var plan)
             || !plan.Retries || from.Address != plan.Address || from.Port == 0
+            || ArrivalModel.IsEchoPort(from.Port) || ArrivalModel.IsNobodys(from.Address)
             || from.Port == Model.Directory.Listen.Port
             || Model.Probes.IsFromProbeAddress(from.Address)
             || payload.Length is < 12 or > 1500 || (payload[2] & 0x80) != 0

@@ -27,12 +27,16 @@ internal sealed class L5Settling() : Check("L5")
     private long _vain;
     private long _turns;
     private long _allowance;
+    private int _wrongClocks;
     private int _lines;
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {
         if (began && fault.Kind is FaultKind.StreamWouldBlock)
             _allowance += fault.Amount;
+        // A second of such a clock may take a minute, and each wait for it a turn.
+        if (fault.Kind is FaultKind.ClockBack or FaultKind.ClockStill)
+            _wrongClocks += began ? 1 : -1;
     }
 
     public override void OnLogged(Instant now, ILogEvent logged) => _lines++;
@@ -69,7 +73,7 @@ internal sealed class L5Settling() : Check("L5")
 
     private bool IsMadeByFault(bool isVain)
     {
-        if (Model.IsWokenEarly)
+        if (Model.IsWokenEarly || (isVain && _wrongClocks > 0))
             return true;
         if (!isVain || !Model.HasBlocked || _allowance == 0)
             return false;

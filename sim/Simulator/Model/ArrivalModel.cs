@@ -245,12 +245,24 @@ internal sealed class ArrivalModel(ReferenceModel model)
             return Counter.QueriesOversized;
         if (header.Peer.Port == 0)
             return Counter.QueriesFromPortZero;
+        if (IsEchoPort(header.Peer.Port))
+            return Counter.QueriesFromEchoPort;
+        if (IsNobodys(header.Peer.Address))
+            return Counter.QueriesFromNoHost;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
         if (model.Probes.IsFromProbeAddress(header.Peer.Address))
             return Counter.QueriesFromProbeAddress;
         return payload.Length >= 3 && payload[2] >= 0x80 ? Counter.QueriesWithResponseBit : null;
     }
+
+    /// <summary>Ports of services that answer anything.</summary>
+    internal static bool IsEchoPort(int port) => port == 7 || port == 17 || port == 19;
+
+    /// <summary>Addresses that no host has.</summary>
+    internal static bool IsNobodys(Ipv4 address) => address == Ipv4.Any
+        || (address.Value >= 0xe0000000 && address.Value < 0xf0000000)
+        || address.Value == 0xffffffff;
 
     private bool IsSelf(in DatagramHeader header)
     {

@@ -71,6 +71,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             OnScanEnded(result);
         else if (entry.Kind == EntryKind.Other)
             OnRefused(_notSockets, entry.Name, null);
+        else if (entry.Kind == EntryKind.Foreign)
+            OnRefused(_refused, entry.Name, EntryRefusal.WrongUser);
         else if (Named(entry.Name) is { } backend)
             OnSeen(backend, in entry);
         else if (entry.Kind == EntryKind.Unknown)
@@ -163,7 +165,10 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     /// <summary>A whole scan forgets it: gone for long, and nobody is bound to it.</summary>
     private bool IsLongGone(ExpectedBackend backend) => backend.Stage == Stage.Removed
-        && model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention && IsFree(backend);
+        && !(backend.Refused is not null && backend.HasPath)
+        && (!backend.EverHello
+            || model.Now - backend.RemovedAt >= SpecifiedLimits.RemovedRetention)
+        && IsFree(backend);
 
     private bool IsFree(ExpectedBackend backend) =>
         backend is { Remotes: 0, Newcomers: 0, Backups: 0 }
@@ -215,7 +220,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
         var text = Encoding.UTF8.GetString(name);
         if (!seen.ContainsKey(text))
         {
-            if (seen.Count == SpecifiedLimits.SkippedNames)
+            if (seen.Count == (why is null
+                ? SpecifiedLimits.SkippedNames : SpecifiedLimits.MostBackends))
                 return;
             model.Lines.Owe(why is { } refusal
                 ? new LogEvent.EntryRefused(PathOf(name), refusal)
@@ -303,6 +309,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.Identity = identity;
         backend.ConnectedSinceScan = false;
         backend.HasPath = true;
+        if (backend.Refused == identity)
+            return;
+        backend.Refused = null;
         if (backend.Stage == Stage.Removed)
             OnReturned(backend);
         else if (isAnother)
@@ -358,6 +367,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.Stage = Stage.Down;
         backend.IsConnectDue = true;
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
+        backend.HadFault = false;
         backend.QuietTries = 0;
     }
 
@@ -373,6 +383,13 @@ internal sealed class DirectoryModel(ReferenceModel model)
             }
             backend.HasPath = false;
             backend.ConnectedSinceScan = false;
+            if (backend is { Stage: Stage.Down, HadFault: true, EverHello: false })
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = model.Now;
+                backend.ReconnectAt = Instant.Never;
+                model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+            }
             if (backend.Stage != Stage.Healthy)
                 continue;
             backend.Stage = Stage.Draining;

@@ -71,6 +71,15 @@ internal sealed class ExpectedBackend(
 
     public EntryIdentity Identity { get; set; }
     public bool HasPath { get; set; } = true;
+
+    /// <summary>A session to it said hello, ever.</summary>
+    public bool EverHello { get; set; }
+
+    /// <summary>It had a fault since the socket at its path was new.</summary>
+    public bool HadFault { get; set; }
+
+    /// <summary>The socket that is no stream, if that was the last one seen at the path.</summary>
+    public EntryIdentity? Refused { get; set; }
     public bool ConnectedSinceScan { get; set; }
 
     /// <summary>The turn in which a scan last saw another socket at its path.</summary>

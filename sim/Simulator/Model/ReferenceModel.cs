@@ -35,6 +35,7 @@ internal sealed class ReferenceModel
     private readonly LoggedEvents _logged;
     private Duration _stall;
     private Duration _late;
+    private Duration _clockWentBack;
     private bool _wokenEarly;
     private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
@@ -220,6 +221,9 @@ internal sealed class ReferenceModel
     /// <summary>The wait that the next turn follows ended so much after its time.</summary>
     public void OnLate(Duration late) => _late = late;
 
+    /// <summary>The clock went back before the turn that begins next.</summary>
+    public void OnClockWentBack(Duration by) => _clockWentBack = by;
+
     /// <summary>The wait that the next turn follows was ended by a fault, for nothing.</summary>
     public void OnWokenEarly() => _wokenEarly = true;
 
@@ -242,6 +246,13 @@ internal sealed class ReferenceModel
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
         Standstill.OnLate(_late);
+        if (_clockWentBack > Duration.Zero)
+        {
+            Counters.Add(Counter.ClockSetbacks);
+            Repeats.OnCondition(
+                Repeat.ClockWentBack, 0, new LogEvent.ClockWentBack(_clockWentBack, 0));
+        }
+        _clockWentBack = Duration.Zero;
         _late = Duration.Zero;
         Replies.OnTurnBegan();
         Resends.OnTurnBegan();

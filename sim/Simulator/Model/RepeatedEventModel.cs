@@ -28,6 +28,7 @@ internal enum Repeat
     AcceptQueueFull,
     WithoutResources,
     ConnectWithoutResources,
+    ClockWentBack,
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
@@ -111,6 +112,9 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             case LogEvent.ConnectWithoutResources without:
                 OnLine(Repeat.ConnectWithoutResources, (int)without.Why.Status,
                     without.Suppressed, without with { Suppressed = 0 });
+                break;
+            case LogEvent.ClockWentBack back:
+                OnLine(Repeat.ClockWentBack, 0, back.Suppressed, back with { Suppressed = 0 });
                 break;
             case LogEvent.Stopped:
                 OnStopped();

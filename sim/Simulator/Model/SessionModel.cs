@@ -45,7 +45,8 @@ internal sealed class SessionModel(ReferenceModel model)
                 return null;
             }
             if (backend.QuietTries < SpecifiedLimits.QuietDelays.Length
-                && result.Status is IoStatus.Refused or IoStatus.NotFound)
+                && result.Status
+                    is IoStatus.Refused or IoStatus.NotFound or IoStatus.AccessDenied)
             {
                 backend.ReconnectAt = model.Now + SpecifiedLimits.QuietDelays[backend.QuietTries++];
                 backend.BackedOffIn = model.Turn;
@@ -57,6 +58,15 @@ internal sealed class SessionModel(ReferenceModel model)
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = model.Now;
                 model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+            }
+            else if (result.Status is IoStatus.WrongType or IoStatus.WrongUser)
+            {
+                backend.Stage = Stage.Removed;
+                backend.RemovedAt = model.Now;
+                backend.Refused = backend.Identity;
+                model.Lines.Owe(new LogEvent.EntryRefused(
+                    backend.Path, result.Status == IoStatus.WrongType
+                        ? EntryRefusal.NotAStream : EntryRefusal.WrongUser));
             }
             else
             {
@@ -101,6 +111,7 @@ internal sealed class SessionModel(ReferenceModel model)
     private void BackOff(ExpectedBackend backend)
     {
         backend.Stage = Stage.Down;
+        backend.HadFault = true;
         backend.BackOff = backend.NextBackOff;
         backend.NextBackOff = Duration.Min(
             backend.NextBackOff + SpecifiedLimits.BackOffStep, SpecifiedLimits.LongestBackOff);
@@ -219,6 +230,7 @@ internal sealed class SessionModel(ReferenceModel model)
         var backend = session.Backend;
         session.HelloAt = model.Now;
         session.UnreadUntil = Instant.Never;
+        backend.EverHello = true;
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
         backend.Stage = backend.HasPath ? Stage.Healthy : Stage.Draining;

@@ -86,7 +86,8 @@ internal static class FaultPanel
         <= FaultKind.UdpReceiveFails => "udp",
         <= FaultKind.KernelWakes => "kernel",
         <= FaultKind.StreamReset => "stream",
-        <= FaultKind.DirectorySilent or FaultKind.DirectoryHangs => "directory",
+        <= FaultKind.DirectorySilent or FaultKind.DirectoryHangs
+            or FaultKind.DirectoryUnknown => "directory",
         _ => "clock",
     };
 

@@ -14,6 +14,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using Balancer.Core;
 using FakeBinder;
+using Simulation.Model;
 using Simulation.Running;
 using Simulation.Scenarios;
 
@@ -231,6 +232,10 @@ internal sealed class QueryFollower(Story story)
             return nameof(Counter.QueriesOversized);
         if (header.Peer.Port == 0)
             return nameof(Counter.QueriesFromPortZero);
+        if (ArrivalModel.IsEchoPort(header.Peer.Port))
+            return nameof(Counter.QueriesFromEchoPort);
+        if (ArrivalModel.IsNobodys(header.Peer.Address))
+            return nameof(Counter.QueriesFromNoHost);
         var isOwn = header.Peer.Address == header.Local
             || header.Peer.Address == story.Scenario.Kernel.Listen
             || header.IsFromThisHost;

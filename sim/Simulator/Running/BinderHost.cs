@@ -41,8 +41,11 @@ internal sealed class BinderHost(
     /// <summary>A process is there, clean or not.</summary>
     public bool IsUp => _current is { IsDead: false };
 
-    /// <summary>Binds the path, whatever is there, and serves, or does not listen yet.</summary>
-    public void Start(bool listens = true)
+    /// <summary>
+    /// Binds the path, whatever is there, and serves, or does not listen yet; connects are denied
+    /// until then if it is so.
+    /// </summary>
+    public void Start(bool listens = true, bool isDenied = false)
     {
         _starts++;
         if (IsUp)
@@ -50,7 +53,7 @@ internal sealed class BinderHost(
         kernel.Directory.Unlink(plan.Name);
         _current?.LosePath();
         _current = new BinderProcess(
-            this, _scripted ? plan.Script : Misbehaviour.None, listens);
+            this, _scripted ? plan.Script : Misbehaviour.None, listens, isDenied);
     }
 
     /// <summary>The first start, at the plan's time.</summary>

@@ -26,7 +26,8 @@ internal sealed class BinderProcess
     private bool _isTainted;
 
     /// <summary>A process that binds the host's name; the name must be free.</summary>
-    public BinderProcess(BinderHost host, Misbehaviour misbehaviour, bool listens)
+    public BinderProcess(
+        BinderHost host, Misbehaviour misbehaviour, bool listens, bool isDenied)
     {
         _host = host;
         _misbehaviour = misbehaviour;
@@ -34,6 +35,7 @@ internal sealed class BinderProcess
         _isTainted = misbehaviour != Misbehaviour.None;
         _shared = new BinderShared(Now.Nanoseconds);
         _listener = Kernel.Directory.Bind(host.Plan.Name, listen: listens);
+        _listener.DeniesConnects = isDenied;
         _listener.OnConnection = _ => Accept();
     }
 
@@ -85,7 +87,7 @@ internal sealed class BinderProcess
     {
         _listens = true;
         if (IsActive)
-            _listener.Listen();
+            OpenListener();
     }
 
     /// <summary>Stops to accept, with a backlog of so many, or accepts again.</summary>
@@ -130,10 +132,16 @@ internal sealed class BinderProcess
         if (!IsActive)
             return;
         if (_listens)
-            _listener.Listen();
+            OpenListener();
         foreach (var link in _links.ToArray())
             link.GoOn();
         Accept();
+    }
+
+    private void OpenListener()
+    {
+        _listener.DeniesConnects = false;
+        _listener.Listen();
     }
 
     private void Accept()

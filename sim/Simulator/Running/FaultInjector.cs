@@ -37,7 +37,7 @@ internal sealed class FaultInjector
         IoResult.Failed(IoStatus.Other, 4),
     ];
 
-    private const int EntryKinds = 4;
+    private const int EntryKinds = 6;
 
     private readonly SimKernel _kernel;
     private readonly RunObserver _observer;
@@ -181,7 +181,7 @@ internal sealed class FaultInjector
                 break;
             case FaultKind.BackendListenLate:
                 backend.Exit();
-                backend.Start(listens: false);
+                backend.Start(listens: false, isDenied: fault.Amount != 0);
                 _processes[fault.Id] = backend.Current;
                 break;
         }
@@ -262,6 +262,8 @@ internal sealed class FaultInjector
             {
                 0 => SimEntryKind.File,
                 1 => SimEntryKind.Folder,
+                4 => SimEntryKind.DatagramSocket,
+                5 => SimEntryKind.ForeignSocket,
                 _ => SimEntryKind.Socket,
             });
     }
@@ -309,6 +311,16 @@ internal sealed class FaultInjector
                 break;
             case FaultKind.DirectorySilent:
                 _kernel.Directory.TellsChanges = fault is null && _plan.TellsChanges;
+                break;
+            case FaultKind.ClockBack:
+                _kernel.Clock.Behind = new Duration(fault?.Amount ?? 0);
+                break;
+            case FaultKind.ClockStill:
+                _kernel.Clock.StandsAt = fault is null
+                    ? null : _kernel.Clock.StandsAt ?? _kernel.Clock.Shown;
+                break;
+            case FaultKind.DirectoryUnknown:
+                _kernel.Directory.IsUnknown = fault is not null;
                 break;
             case FaultKind.DirectoryHangs:
                 _kernel.Directory.Hangs = fault is not null;

@@ -18,14 +18,14 @@ internal sealed class ObservedDirectory(SimKernel kernel, RunObserver observer)
     public IoResult OpenScan()
     {
         var result = kernel.Directory.OpenScan();
-        observer.OnScanOpened(kernel.Clock.Now, result);
+        observer.OnScanOpened(kernel.Clock.Steady, result);
         return result;
     }
 
     public IoResult NextEntry(out DirectoryEntry entry)
     {
         var result = kernel.Directory.NextEntry(out entry);
-        observer.OnScanEntry(kernel.Clock.Now, result, in entry);
+        observer.OnScanEntry(kernel.Clock.Steady, result, in entry);
         return result;
     }
 
@@ -34,7 +34,7 @@ internal sealed class ObservedDirectory(SimKernel kernel, RunObserver observer)
     public IoResult Look(ReadOnlySpan<byte> name)
     {
         var result = kernel.Directory.Look(name);
-        observer.OnLooked(kernel.Clock.Now, name, result);
+        observer.OnLooked(kernel.Clock.Steady, name, result);
         return result;
     }
 }

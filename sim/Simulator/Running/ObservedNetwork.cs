@@ -22,6 +22,9 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
     /// </summary>
     public long Deeds { get; private set; }
 
+    /// <summary>What the clock showed in the turn before.</summary>
+    private Instant _shown;
+
     /// <summary>The balancer waits, so what happens is the world's doing, not its own.</summary>
     public bool IsWaiting { get; private set; }
 
@@ -33,18 +36,28 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public long DatagramsDropped => kernel.Network.DatagramsDropped;
 
-    private Instant Now => kernel.Clock.Now;
+    private Instant Now => kernel.Clock.Steady;
 
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         IsWaiting = true;
+        var before = (Shown: Now, kernel.Now);
+        var isWrong = kernel.Clock.IsWrong;
         var wake = Instant.Max(until, Now);
         var count = _inner.Wait(until, events);
         IsWaiting = false;
+        if (kernel.Clock.Shown < _shown)
+            observer.OnClockWentBack(_shown - kernel.Clock.Shown);
+        _shown = kernel.Clock.Shown;
         if (Now > wake)
             observer.OnLate(Now - wake);
-        if (_inner.Stalled > Duration.Zero)
-            observer.OnStalled(Now, _inner.Stalled);
+        // A wait by a clock that is wrong, or leaps, is as one in which the process stood still.
+        var leapt = Now - before.Shown - (kernel.Now - before.Now);
+        var stalled = Duration.Max(_inner.Stalled,
+            Now > wake && (isWrong || leapt > kernel.Clock.Granularity)
+                ? Now - wake : Duration.Zero);
+        if (stalled > Duration.Zero)
+            observer.OnStalled(Now, stalled);
         if (_inner.WokeEarly)
             observer.OnWokenEarly();
         observer.OnTurnBegan(Now, events[..count]);

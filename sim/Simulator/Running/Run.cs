@@ -129,7 +129,7 @@ public sealed class ScenarioRun
             if (_kernel.Now >= limit)
                 throw Found("L5", "an orderly stop has not ended after 60 s");
         }
-        _observers.OnEnded(_kernel.Clock.Now, _core);
+        _observers.OnEnded(_kernel.Clock.Steady, _core);
     }
 
     private bool Turn()
@@ -138,7 +138,7 @@ public sealed class ScenarioRun
         var deeds = _network.Deeds;
         var goesOn = _loop.RunTurn();
         _vainTurns = _network.Deeds == deeds ? _vainTurns + 1 : 0;
-        _observers.OnTurnEnded(_kernel.Clock.Now, _core);
+        _observers.OnTurnEnded(_kernel.Clock.Steady, _core);
         return goesOn;
     }
 
@@ -157,5 +157,5 @@ public sealed class ScenarioRun
         new(check, _kernel.Now, evidence);
 
     private void OnLogged(LogRecord logged) =>
-        _observers.OnLogged(_kernel.Clock.Now, logged.Event);
+        _observers.OnLogged(_kernel.Clock.Steady, logged.Event);
 }

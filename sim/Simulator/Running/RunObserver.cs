@@ -39,6 +39,11 @@ public abstract class RunObserver
     public virtual void OnLate(Duration late) { }
 
     /// <summary>
+    /// The clock shows so much less than a turn before; told before the turn that begins then.
+    /// </summary>
+    public virtual void OnClockWentBack(Duration by) { }
+
+    /// <summary>
     /// The wait that just returned did so for nothing, as a fault has it; told before OnTurnBegan.
     /// </summary>
     public virtual void OnWokenEarly() { }

@@ -29,6 +29,12 @@ internal sealed class RunObservers(RunObserver[] all) : RunObserver
             observer.OnLate(late);
     }
 
+    public override void OnClockWentBack(Duration by)
+    {
+        foreach (var observer in all)
+            observer.OnClockWentBack(by);
+    }
+
     public override void OnStalled(Instant now, Duration time)
     {
         Events++;

@@ -31,7 +31,8 @@ internal static class ScenarioText
         ["missing", "EMFILE", "EACCES"];
 
     private static readonly ImmutableArray<string> Entries =
-        ["a plain file", "a folder", "a dangling link", "a stale socket"];
+        ["a plain file", "a folder", "a dangling link", "a stale socket", "a socket of datagrams",
+            "a socket of another user"];
 
     public static void Write(TextWriter output, Scenario scenario)
     {
@@ -199,6 +200,7 @@ internal static class ScenarioText
         FaultKind.DirectoryBreaksOff => $"after {fault.Amount} entries",
         FaultKind.DirectoryEntry => Pick(Entries, fault.Amount % Entries.Length)
             + (fault.Amount < Entries.Length ? "" : $" and {fault.Amount / Entries.Length} more"),
+        FaultKind.ClockBack => $"by {Time(new Duration(fault.Amount))}",
         FaultKind.ClockStall => ((fault.Amount & 1) == 0 ? "" : "in the middle of a scan ")
             + ((fault.Amount & 2) == 0 ? "" : "in a wait that is interrupted"),
         _ => "",

@@ -15,16 +15,17 @@
 //
 // Any fault ends the session and schedules a connect: at once for a backend just discovered or
 // restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just discovered
-// may be bound and not listen yet: it is tried a few times before that is a fault. A session that
-// ends after its backend's socket was removed is handled alike, and logged as a stop. A connect for
-// which this process has no descriptor is nobody's fault: it is made again a little later.
+// may be bound and not listen yet, or have the mode that it was bound with: it is tried a few times
+// before that is a fault. One that is no stream, or another user's, is refused while it stays. A
+// session that ends after its backend's socket was removed is handled alike, and logged as a stop.
+// A connect for which this process has no descriptor is nobody's fault: it is made again a little
+// later. One that never said hello is dead: it may have to give its place to another.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; a session that faults has ended before the back-off
 // begins, so nothing of it reaches the next one.
 
 using System;
-using System.Text;
 
 namespace Balancer.Core;
 
@@ -41,6 +42,9 @@ internal sealed class Backend
     private Duration _nextBackOff = Limits.FirstBackOff;
     private int _quietTriesLeft;
     private EntryIdentity _identity;
+    private EntryRefusal? _refusal;
+    private bool _hasSaidHello;
+    private Instant _deadSince = Instant.Never;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private long _connectsStarted;
@@ -59,7 +63,7 @@ internal sealed class Backend
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
-        Path = Encoding.UTF8.GetString(_pathBytes);
+        Path = PathText.Of(_pathBytes);
         _session = new BackendSession(
             services, reports, flushList, turns, pairs, quarantine, this);
         _reconnect = new Timer(Connect);
@@ -70,7 +74,7 @@ internal sealed class Backend
     /// <summary>Its index in the set, 1 to Limits.MaxBackends.</summary>
     public int Slot { get; }
 
-    /// <summary>The path as text for the log; bytes that are not UTF-8 are replaced.</summary>
+    /// <summary>The path as text for the log (PathText).</summary>
     public string Path { get; }
 
     /// <summary>The path as the kernel takes it.</summary>
@@ -108,7 +112,23 @@ internal sealed class Backend
     /// <summary>The scan that was open at its last connect, 0 if none; kept by Discovery.</summary>
     public long ConnectedInScan { get; set; }
 
-    public bool MayBeForgotten => State == BackendState.Removed && !IsInFlushList
+    /// <summary>
+    /// It is gone for good, and no remote is bound to it; one that never said hello at once.
+    /// </summary>
+    public bool IsLongGone(Instant now) => MayBeForgotten
+        && (!_hasSaidHello || now - RemovedAt >= Limits.RemovedRetention)
+        && !(_refusal is not null && _pathPresent);
+
+    /// <summary>
+    /// Since when every connect to it failed, none of which said hello; Never if it is not so, or a
+    /// remote is bound to it.
+    /// </summary>
+    public Instant DeadSince => State == BackendState.BackingOff && !_hasSaidHello && IsUnbound
+        ? _deadSince : Instant.Never;
+
+    public bool MayBeForgotten => State == BackendState.Removed && IsUnbound;
+
+    private bool IsUnbound => !IsInFlushList
         && RemoteCount == 0 && NewcomerCount == 0 && BackupCount == 0
         && _retired is null or { HasEnded: true };
 
@@ -266,13 +286,20 @@ internal sealed class Backend
             Id, Path, Answers.Failed, Answers.Answers, now - Answers.FailingSince));
     }
 
+    /// <summary>Logs what happens to it, as much as may be logged of an entry.</summary>
+    private void Say<TEvent>(Instant now, in TEvent logged) where TEvent : struct, ILogEvent =>
+        _services.EntryRecords.Write(now, Name, _hasSaidHello, in logged);
+
+    /// <summary>It is forgotten.</summary>
+    public void OnForgotten(Instant now) => Say(now, new LogEvent.BackendForgotten(Id, Path));
+
     // ---- What a scan of the directory sees ----
 
     /// <summary>A scan sees the path for the first time: connect.</summary>
     public void OnDiscovered(Instant now, EntryIdentity identity)
     {
         _identity = identity;
-        _services.Log.Write(new LogEvent.BackendDiscovered(Id, Path));
+        Say(now, new LogEvent.BackendDiscovered(Id, Path));
         _quietTriesLeft = Limits.QuietTries;
         Connect(now);
     }
@@ -286,9 +313,13 @@ internal sealed class Backend
         // A session begun since the last scan may be with a newer socket than that scan saw. That
         // a connect asks for a scan keeps this doubt short: a socket bound later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
+        if (identity != _identity)
+            _refusal = null;
         _identity = identity;
         _connectedSinceScan = false;
         _pathPresent = true;
+        if (_refusal is not null)
+            return;
         if (State == BackendState.Removed)
             OnReturned(now);
         else if (isAnother)
@@ -300,22 +331,26 @@ internal sealed class Backend
     private void OnRestored(Instant now)
     {
         State = BackendState.Healthy;
-        _services.Log.Write(new LogEvent.BackendResumed(Id, Path));
+        Say(now, new LogEvent.BackendResumed(Id, Path));
         _reports.OnHealthy(now);
     }
 
-    /// <summary>A whole scan did not see the path.</summary>
-    public void OnPathMissing(long scan)
+    /// <summary>
+    /// A whole scan did not see the path. One that never said hello is not waited for.
+    /// </summary>
+    public void OnPathMissing(Instant now, long scan)
     {
         // A connect that succeeded while that scan was open knows better; it asked for another.
         if (HasSession && ConnectedInScan == scan)
             return;
         _pathPresent = false;
         _connectedSinceScan = false;
+        if (State == BackendState.BackingOff && _deadSince != Instant.Never && !_hasSaidHello)
+            Remove(now);
         if (State != BackendState.Healthy)
             return;
         State = BackendState.Draining;
-        _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
+        Say(now, new LogEvent.BackendDraining(Id, Path));
     }
 
     private void OnReturned(Instant now)
@@ -323,7 +358,8 @@ internal sealed class Backend
         Verify.That(State == BackendState.Removed, "who returns was removed");
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
-        _services.Log.Write(new LogEvent.BackendReturned(Id, Path));
+        _deadSince = Instant.Never;
+        Say(now, new LogEvent.BackendReturned(Id, Path));
         _quietTriesLeft = Limits.QuietTries;
         Connect(now);
     }
@@ -331,8 +367,9 @@ internal sealed class Backend
     /// <summary>The backend was restarted: its new socket is connected to at once.</summary>
     private void OnRestarted(Instant now)
     {
-        _services.Log.Write(new LogEvent.BackendRestarted(Id, Path));
+        Say(now, new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;
+        _deadSince = Instant.Never;
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
@@ -378,7 +415,8 @@ internal sealed class Backend
             _reports.OnWithoutResources(now, this, why);
             return;
         }
-        if (_quietTriesLeft > 0 && why.Status is IoStatus.Refused or IoStatus.NotFound)
+        if (_quietTriesLeft > 0 && why.Status
+            is IoStatus.Refused or IoStatus.NotFound or IoStatus.AccessDenied)
         {
             var tried = Limits.QuietTries - _quietTriesLeft--;
             var delay = new Duration(Limits.FirstQuietDelay.Nanoseconds << tried);
@@ -386,14 +424,29 @@ internal sealed class Backend
             return;
         }
         _quietTriesLeft = 0;
-        if (why.Status != IoStatus.NotFound)
+        _refusal = why.Status switch
+        {
+            IoStatus.WrongType => EntryRefusal.NotAStream,
+            IoStatus.WrongUser => EntryRefusal.WrongUser,
+            _ => null,
+        };
+        if (_refusal is null && why.Status != IoStatus.NotFound)
         {
             BackOff(now, new Fault(FaultCause.ConnectFailed, why));
             return;
         }
+        Remove(now);
+    }
+
+    private void Remove(Instant now)
+    {
+        _services.Timers.Disarm(_reconnect);
         State = BackendState.Removed;
         RemovedAt = now;
-        _services.Log.Write(new LogEvent.BackendRemoved(Id, Path));
+        if (_refusal is { } refusal)
+            Say(now, new LogEvent.EntryRefused(Path, refusal));
+        else
+            Say(now, new LogEvent.BackendRemoved(Id, Path));
     }
 
     /// <summary>The session's SERVER_HELLO came.</summary>
@@ -402,11 +455,12 @@ internal sealed class Backend
         Verify.That(State == BackendState.AwaitingHello, "a session says hello once");
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
-        _services.Log.Write(new LogEvent.BackendHealthy(Id, Path));
+        _hasSaidHello = true;
+        Say(now, new LogEvent.BackendHealthy(Id, Path));
         if (_pathPresent)
             _reports.OnHealthy(now);
         else
-            _services.Log.Write(new LogEvent.BackendDraining(Id, Path));
+            Say(now, new LogEvent.BackendDraining(Id, Path));
     }
 
     /// <summary>Something is wrong with the session: ends it.</summary>
@@ -440,15 +494,16 @@ internal sealed class Backend
     private void BackOff(Instant now, Fault fault)
     {
         State = BackendState.BackingOff;
+        _deadSince = Instant.Min(_deadSince, now);
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
         if (IsPlainStop(fault))
         {
-            _services.Log.Write(new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
+            Say(now, new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
             return;
         }
-        _services.Log.Write(new LogEvent.BackendFaulted(Id, Path, fault, backOff));
+        Say(now, new LogEvent.BackendFaulted(Id, Path, fault, backOff));
         if (fault.Cause == FaultCause.EndOfStream)
             _reports.OnDied(now, this);
     }

@@ -117,11 +117,11 @@ internal sealed class Backends
 
     /// <summary>
     /// Adds a backend for an entry that no backend has; null if there are as many as may be and
-    /// none of them can be forgotten.
+    /// none of them can be forgotten: one that was removed, or else one that is long dead.
     /// </summary>
-    public Backend? TryAdd(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+    public Backend? TryAdd(Instant now, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
-        if (Count == Limits.MaxBackends && !TryForgetOne())
+        if (Count == Limits.MaxBackends && !TryForgetOne(now) && !TryForgetDead(now))
             return null;
         var slot = 1;
         while (_bySlot[slot] is not null)
@@ -143,8 +143,8 @@ internal sealed class Backends
     {
         for (var i = Count - 1; i >= 0; i--)
         {
-            if (_byId[i].MayBeForgotten && now - _byId[i].RemovedAt >= Limits.RemovedRetention)
-                Forget(i);
+            if (_byId[i].IsLongGone(now))
+                Forget(now, i);
         }
     }
 
@@ -487,7 +487,7 @@ internal sealed class Backends
         return false;
     }
 
-    private bool TryForgetOne()
+    private bool TryForgetOne(Instant now)
     {
         var oldest = -1;
         for (var i = 0; i < Count; i++)
@@ -500,11 +500,30 @@ internal sealed class Backends
         }
         if (oldest < 0)
             return false;
-        Forget(oldest);
+        Forget(now, oldest);
         return true;
     }
 
-    private void Forget(int at)
+    /// <summary>Forgets the one that is dead for longest, if it is for long enough.</summary>
+    private bool TryForgetDead(Instant now)
+    {
+        var since = Instant.Never;
+        var longest = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            if (_byId[i].DeadSince >= since)
+                continue;
+            since = _byId[i].DeadSince;
+            longest = i;
+        }
+        if (since == Instant.Never || now - since < Limits.DeadTime)
+            return false;
+        _byId[longest].Shutdown(now);
+        Forget(now, longest);
+        return true;
+    }
+
+    private void Forget(Instant now, int at)
     {
         var backend = _byId[at];
         Verify.That(!backend.IsInFlushList, "a removed backend has nothing to write");
@@ -512,6 +531,6 @@ internal sealed class Backends
         _bySlot[backend.Slot] = null;
         Array.Copy(_byId, at + 1, _byId, at, Count - at - 1);
         Array.Clear(_byId, --Count, 1);
-        _services.Log.Write(new LogEvent.BackendForgotten(backend.Id, backend.Path));
+        backend.OnForgotten(now);
     }
 }

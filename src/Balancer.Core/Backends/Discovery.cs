@@ -14,7 +14,6 @@
 
 using System;
 using System.Collections.Generic;
-using System.Text;
 
 namespace Balancer.Core;
 
@@ -25,10 +24,12 @@ internal sealed class Discovery
     private readonly Backends _backends;
     private readonly Timers _timers;
     private readonly IBalancerLog _log;
+    private readonly EntryRecords _records;
     private readonly Timer _scanTimer;
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
     private readonly RefusedEntries _refused = new(Limits.MaxBackends);
+    private byte[] _lastAdded = [];
     private readonly string _path;
     private readonly Timer _patienceTimer;
     private bool _isScanning;
@@ -46,7 +47,8 @@ internal sealed class Discovery
         _backends = backends;
         _timers = services.Timers;
         _log = services.Log;
-        _path = Encoding.UTF8.GetString(directory.Path);
+        _records = services.EntryRecords;
+        _path = PathText.Of(directory.Path);
         _scanTimer = new Timer(Scan);
         _patienceTimer = new Timer(OnUnanswered);
     }
@@ -181,7 +183,12 @@ internal sealed class Discovery
         if (entry.Kind == EntryKind.Other)
         {
             if (_notSockets.TryNote(entry.Name, _scan))
-                _log.Write(new LogEvent.EntryNotASocket(PathOf(entry.Name)));
+                Say(now, entry.Name, new LogEvent.EntryNotASocket(PathOf(entry.Name)));
+            return;
+        }
+        if (entry.Kind == EntryKind.Foreign)
+        {
+            Refuse(now, entry.Name, EntryRefusal.WrongUser);
             return;
         }
         var known = _backends.FindByName(entry.Name);
@@ -190,7 +197,7 @@ internal sealed class Discovery
             if (known is not null)
                 known.SeenInScan = _scan;
             else
-                Refuse(entry.Name, EntryRefusal.Unknown);
+                Refuse(now, entry.Name, EntryRefusal.Unknown);
         }
         else if (known is { } backend)
         {
@@ -199,7 +206,7 @@ internal sealed class Discovery
         }
         else if (_directory.Path.Length + 1 + entry.Name.Length > Limits.MaxPathBytes)
         {
-            Refuse(entry.Name, EntryRefusal.PathTooLong);
+            Refuse(now, entry.Name, EntryRefusal.PathTooLong);
         }
         else if (_found.Count < Limits.MaxBackends)
         {
@@ -207,7 +214,7 @@ internal sealed class Discovery
         }
         else
         {
-            Refuse(entry.Name, EntryRefusal.TooManyBackends);
+            Refuse(now, entry.Name, EntryRefusal.TooManyBackends);
         }
     }
 
@@ -221,7 +228,7 @@ internal sealed class Discovery
             foreach (var backend in _backends.All)
             {
                 if (backend.SeenInScan != _scan)
-                    backend.OnPathMissing(_scan);
+                    backend.OnPathMissing(now, _scan);
             }
             _backends.ForgetOld(now);
         }
@@ -246,8 +253,12 @@ internal sealed class Discovery
     private void TakeUpFound(Instant now)
     {
         _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
-        foreach (var (name, identity) in _found)
+        // Where there is not room for all, those behind the last one that got a place are next.
+        var first = _found.Count + _backends.Count <= Limits.MaxBackends ? 0
+            : Math.Max(0, _found.FindIndex(found => CompareNames(found.Name, _lastAdded) > 0));
+        for (var n = 0; n < _found.Count; n++)
         {
+            var (name, identity) = _found[(first + n) % _found.Count];
             // A name that was unlinked and bound during the scan may be listed twice.
             if (_backends.FindByName(name) is { } known)
             {
@@ -255,12 +266,13 @@ internal sealed class Discovery
                 known.OnPathSeen(now, _scan, identity);
                 continue;
             }
-            var backend = _backends.TryAdd(_directory.Path, name);
+            var backend = _backends.TryAdd(now, _directory.Path, name);
             if (backend is null)
             {
-                Refuse(name, EntryRefusal.TooManyBackends);
+                Refuse(now, name, EntryRefusal.TooManyBackends);
                 continue;
             }
+            _lastAdded = name;
             backend.SeenInScan = _scan;
             backend.OnDiscovered(now, identity);
         }
@@ -277,11 +289,15 @@ internal sealed class Discovery
     private static bool IsPlainPort(byte[] name) =>
         name.Length == 4 && Backends.NamedId(name) is not null;
 
-    private void Refuse(ReadOnlySpan<byte> name, EntryRefusal why)
+    private void Refuse(Instant now, ReadOnlySpan<byte> name, EntryRefusal why)
     {
         if (_refused.TryNote(name, _scan))
-            _log.Write(new LogEvent.EntryRefused(PathOf(name), why));
+            Say(now, name, new LogEvent.EntryRefused(PathOf(name), why));
     }
+
+    private void Say<TEvent>(Instant now, ReadOnlySpan<byte> name, in TEvent logged)
+        where TEvent : struct, ILogEvent =>
+        _records.Write(now, name, isBackend: false, in logged);
 
     private void ReportReadability(IoResult result)
     {
@@ -294,5 +310,5 @@ internal sealed class Discovery
             _log.Write(new LogEvent.DirectoryUnreadable(DirectoryName, result));
     }
 
-    private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + Encoding.UTF8.GetString(name);
+    private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + PathText.Of(name);
 }

@@ -20,6 +20,12 @@ public enum EntryRefusal
 
     /// <summary>What it is cannot be found out.</summary>
     Unknown,
+
+    /// <summary>A connect found it to be a socket of datagrams or of packets.</summary>
+    NotAStream,
+
+    /// <summary>It belongs to another user than may be, or such a one listens on it.</summary>
+    WrongUser,
 }
 
 /// <summary>

@@ -2,8 +2,9 @@
 // write and send → a share of what TCP connections have to do. Everything in a turn happens at the
 // same instant, the one read after the wait, so a deadline is never judged by a clock that was read
 // before the loop slept. When the machine's monotonic clock goes back (on some hypervisors it does,
-// after a migration), time stands still here until the clock has caught up. A turn that begins much
-// later than its wait was to end follows a standstill, of which the balancer is told (Standstill).
+// after a migration), time stands still here until the clock has caught up, and the balancer is
+// told. A turn that begins much later than its wait was to end follows a standstill, of which the
+// balancer is told too (Standstill).
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.
@@ -17,6 +18,7 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
 {
     private readonly NetworkEvent[] _events = new NetworkEvent[Limits.EventsPerTurn];
     private Instant _lastTurn;
+    private Instant _lastShown;
     private bool _hasStarted;
 
     /// <summary>
@@ -28,14 +30,20 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
         if (!_hasStarted)
         {
             _hasStarted = true;
-            _lastTurn = clock.Now;
+            _lastShown = _lastTurn = clock.Now;
             balancer.Start(_lastTurn);
         }
         var wake = Instant.Max(balancer.NextWake, _lastTurn);
-        var count = network.Wait(balancer.NextWake, _events);
-        var now = Instant.Max(clock.Now, _lastTurn);
+        // What is due is so for the network too, whose clock may be behind.
+        var count = network.Wait(
+            balancer.NextWake <= _lastTurn ? Instant.Zero : balancer.NextWake, _events);
+        var shown = clock.Now;
+        var now = Instant.Max(shown, _lastTurn);
         _lastTurn = now;
         balancer.BeginTurn(now, wake);
+        if (shown < _lastShown)
+            balancer.OnClockWentBack(now, _lastShown - shown);
+        _lastShown = shown;
         for (var i = 0; i < count; i++)
             balancer.OnEvent(now, _events[i]);
         balancer.OnTime(now);

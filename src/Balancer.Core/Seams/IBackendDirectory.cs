@@ -30,6 +30,9 @@ public enum EntryKind
     /// <summary>Anything else, a symbolic link that leads nowhere included.</summary>
     Other,
 
+    /// <summary>A socket, or a link to one, of another user than may be.</summary>
+    Foreign,
+
     /// <summary>
     /// Nobody knows: the entry is there, and the file system that it is in, or that it leads to,
     /// does not say what it is.

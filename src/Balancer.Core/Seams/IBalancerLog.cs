@@ -35,7 +35,7 @@ public interface ILogEvent
     /// <summary>What filters and monitors know it by, as "backend_healthy".</summary>
     static abstract string Name { get; }
 
-    /// <summary>How much it matters, always.</summary>
+    /// <summary>How much it matters, unless there are too many (WriteQuietly).</summary>
     static abstract LogLevel Level { get; }
 }
 
@@ -58,4 +58,7 @@ public interface IBalancerLog
 
     /// <summary>Logs an event if its level is on.</summary>
     void Write<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent;
+
+    /// <summary>Logs an event as one of the level debug, whatever its own is.</summary>
+    void WriteQuietly<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent;
 }

@@ -58,6 +58,12 @@ public enum IoStatus
     /// <summary>EMSGSIZE: larger than the way there carries.</summary>
     MessageTooLong,
 
+    /// <summary>EPROTOTYPE: the socket at a path is of another type than a stream.</summary>
+    WrongType,
+
+    /// <summary>Who listens on the socket at a path is another user than may be.</summary>
+    WrongUser,
+
     /// <summary>ETIMEDOUT: keep-alive probes stayed unanswered.</summary>
     TimedOut,
 

@@ -35,6 +35,18 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
+    /// <summary>
+    /// The monotonic clock went back; time stands still until it has caught up. Rate limited.
+    /// </summary>
+    public readonly record struct ClockWentBack(Duration By, long Suppressed)
+        : IRepeatedEvent<ClockWentBack>
+    {
+        public static string Name => "clock_went_back";
+        public static LogLevel Level => LogLevel.Error;
+        public ClockWentBack WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
     // ---- Backends ----
 
     /// <summary>A scan found a socket that no backend has.</summary>
@@ -261,6 +273,18 @@ public static class LogEvent
     {
         public static string Name => "entry_refused";
         public static LogLevel Level => LogLevel.Error;
+    }
+
+    /// <summary>
+    /// More happened to entries of the directory than is logged above debug; rate limited.
+    /// </summary>
+    public readonly record struct EntryRecordsSuppressed(long Suppressed)
+        : IRepeatedEvent<EntryRecordsSuppressed>
+    {
+        public static string Name => "entry_records_suppressed";
+        public static LogLevel Level => LogLevel.Warn;
+        public EntryRecordsSuppressed WithSuppressed(long suppressed) =>
+            new(suppressed + 1);
     }
 
     /// <summary>An entry that is not a socket is left alone; logged once an entry.</summary>

@@ -153,6 +153,11 @@ internal sealed class UdpProxy
             return Counter.QueriesOversized;
         if (header.Peer.Port == 0)
             return Counter.QueriesFromPortZero;
+        // Echo, the quote of the day and chargen answer a reply, and each answer is a query again.
+        if (header.Peer.Port is 7 or 17 or 19)
+            return Counter.QueriesFromEchoPort;
+        if (header.Peer.Address.IsNoHost)
+            return Counter.QueriesFromNoHost;
         if (IsSelf(in header))
             return Counter.QueriesFromSelf;
         if (_probes && header.Peer.Address == Prober.Source.Address)

@@ -22,6 +22,7 @@ internal static class C
     internal const int SO_LINGER = 13;
     internal const int SO_SNDTIMEO = 21;
     internal const int SO_SNDBUFFORCE = 32;
+    internal const int SO_PEERCRED = 17;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MEMINFO = 55;
     internal const int SK_MEMINFO_DROPS = 8;
@@ -118,7 +119,10 @@ internal static class C
     internal const int AT_STATX_DONT_SYNC = 0x4000;
     internal const ulong RESOLVE_CACHED = 0x20;
     internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_MODE = 0x2;
     internal const uint STATX_NLINK = 0x4;
+    internal const uint STATX_UID = 0x8;
+    internal const uint STATX_GID = 0x10;
     internal const uint STATX_MTIME = 0x40;
     internal const uint STATX_INO = 0x100;
     internal const uint STATX_BTIME = 0x800;

@@ -125,32 +125,53 @@ internal struct FileStatus
 {
     [FieldOffset(0)] internal uint Mask;
     [FieldOffset(16)] internal uint Links;
+    [FieldOffset(20)] internal uint User;
+    [FieldOffset(24)] internal uint Group;
     [FieldOffset(28)] internal ushort Mode;
     [FieldOffset(32)] internal ulong Inode;
     [FieldOffset(80)] internal long BirthSeconds;
     [FieldOffset(88)] internal uint BirthNanoseconds;
     [FieldOffset(112)] internal long ModifiedSeconds;
     [FieldOffset(120)] internal uint ModifiedNanoseconds;
+
+    /// <summary>Major number and minor number in one; for stat its own form of them.</summary>
+    [FieldOffset(136)] internal ulong Device;
 }
 
 /// <summary>stat's answer, with the fields that are looked at; x64 and arm64 differ.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 144)]
 internal struct OldFileStatus
 {
+    [FieldOffset(0)] internal ulong Device;
     [FieldOffset(8)] internal ulong Inode;
     [FieldOffset(16)] private readonly uint _at16;
     [FieldOffset(20)] private readonly uint _at20;
     [FieldOffset(24)] private readonly uint _at24;
+    [FieldOffset(28)] private readonly uint _at28;
+    [FieldOffset(32)] private readonly uint _at32;
     [FieldOffset(88)] internal long ModifiedSeconds;
     [FieldOffset(96)] internal long ModifiedNanoseconds;
 
     /// <summary>st_mode, whose upper half is empty.</summary>
     internal readonly ushort Mode => (ushort)(IsArm ? _at16 : _at24);
 
+    internal readonly uint User => IsArm ? _at24 : _at28;
+
+    internal readonly uint Group => IsArm ? _at28 : _at32;
+
     /// <summary>st_nlink, the lower half of it on x64.</summary>
     internal readonly uint Links => IsArm ? _at20 : _at16;
 
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+}
+
+/// <summary>ucred.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PeerCredentials
+{
+    internal int Process;
+    internal uint User;
+    internal uint Group;
 }
 
 /// <summary>open_how, what openat2 is told.</summary>

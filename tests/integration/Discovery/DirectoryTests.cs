@@ -6,6 +6,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 using Tests.Integration.Harness;
 using Xunit;
@@ -92,6 +93,32 @@ public sealed class DirectoryTests : IDisposable
             refused.Select(record => Path.GetFileName(record.Text("path"))).Order());
         Assert.All(refused, record => Assert.Equal("not_a_socket", record.Text("refusal")));
         Assert.Single(balancer.All(Log.Discovered));
+    }
+
+    [Theory]
+    [InlineData(SocketType.Dgram)]
+    [InlineData(SocketType.Seqpacket)]
+    public void SocketThatIsNoStream_IsRefusedOnceAsAFileIs(SocketType type)
+    {
+        using var other = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
+        other.Bind(new UnixDomainSocketEndPoint(_folder["5301"]));
+        if (type == SocketType.Seqpacket)
+            other.Listen();
+        using var binder = new FakeBinderProcess(_folder["5302"]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Refused);
+        balancer.WaitHealthy(5302);
+        for (var i = 1; i <= 3; i++)
+        {
+            balancer.Signal(Posix.SigHup);
+            balancer.WaitFor(Log.Rescan, nth: i);
+        }
+        using var host = new UdpHost();
+        host.Who(balancer.Endpoint);
+
+        var refused = Assert.Single(balancer.All(Log.Refused));
+        Assert.Equal("not_a_stream", refused.Text("refusal"));
+        Assert.Empty(balancer.All(Log.Faulted));
     }
 
     [Fact]
@@ -183,6 +210,26 @@ public sealed class DirectoryTests : IDisposable
     }
 
     [Fact]
+    public void NamesWithControlCharacters_ForgeNoLine()
+    {
+        const string Forged = "\n{\"level\":60,\"msg\":\"forged\"}\n\u001b[2K\r\u202e";
+        File.WriteAllText(_folder["file" + Forged], "");
+        using var binder = new FakeBinderProcess(_folder["s" + Forged]);
+        using var balancer = BalancerProcess.Start(_folder.FullName);
+        balancer.WaitFor(Log.Healthy);
+        balancer.WaitFor(Log.NotASocket);
+
+        foreach (var record in new[] { Log.Discovered, Log.Healthy, Log.NotASocket })
+        {
+            var text = balancer.All(record).Single().Text("msg");
+            Assert.DoesNotContain(text, c => char.IsControl(c) || c == '\u202e');
+            Assert.Contains("\ufffd", text, StringComparison.Ordinal);
+        }
+        using var host = new UdpHost();
+        host.Who(balancer.Endpoint);
+    }
+
+    [Fact]
     public void SymbolicLinkToASocket_IsABackend()
     {
         using var binder = new FakeBinderProcess(_folder["real"]);
@@ -231,6 +278,9 @@ public sealed class NoticeTests
     /// </summary>
     private const int LeastByScans = (LastBorn - FirstBorn) * 5;
 
+    /// <summary>It takes 0.2 s; a busy machine may take longer, but no scan's time.</summary>
+    private static readonly TimeSpan NoticeTime = TimeSpan.FromSeconds(1.5);
+
     /// <summary>
     /// A socket that does not listen: the connect is refused, since one that succeeds asks for a
     /// scan, which may find the next.
@@ -259,6 +309,67 @@ public sealed class NoticeTests
 
         Assert.True(waited.Elapsed.TotalSeconds < LeastByScans, $"{waited.Elapsed}");
     }
+
+    /// <summary>
+    /// Four changes of the directory itself, of which each would wait up to 5 s for a scan.
+    /// </summary>
+    [Theory]
+    [InlineData("0")]
+    [InlineData("1")]
+    public void DirectoryThatComesAndGoes_IsNoticedBeforeTheNextScan(string withoutBatches)
+    {
+        using var folder = new TestFolder();
+        var sockets = folder["run/sockets"];
+        using var balancer = BalancerProcess.Start(sockets, environment:
+            new System.Collections.Generic.Dictionary<string, string>
+            {
+                ["BBAL_NO_BATCH_CALLS"] = withoutBatches,
+            });
+        balancer.WaitFor(Log.Unreadable);
+        var slowest = TimeSpan.Zero;
+        for (var id = FirstBorn; id < FirstBorn + 4; id++)
+        {
+            Directory.CreateDirectory(sockets);
+            var waited = Stopwatch.StartNew();
+            using var born = Birth(Path.Combine(sockets, $"{id}"));
+            balancer.WaitFor(Log.Discovered, id);
+            slowest = waited.Elapsed > slowest ? waited.Elapsed : slowest;
+            Directory.Delete(folder["run"], recursive: true);
+            balancer.WaitFor(Log.Unreadable, nth: id - FirstBorn + 2);
+        }
+
+        Assert.True(slowest < NoticeTime, $"{slowest}");
+    }
+
+    [Fact]
+    public void LinkOnThePathThatIsSwapped_IsNoticedBeforeTheNextScan()
+    {
+        using var folder = new TestFolder();
+        Directory.CreateDirectory(folder["1/sockets"]);
+        File.CreateSymbolicLink(folder["data"], "1");
+        using var balancer = BalancerProcess.Start(folder["data/sockets"]);
+        balancer.WaitFor(Log.Started);
+        var slowest = TimeSpan.Zero;
+        for (var id = FirstBorn; id < FirstBorn + 4; id++)
+        {
+            var next = Directory.CreateDirectory(folder[$"{id}/sockets"]).FullName;
+            using var born = Birth(Path.Combine(next, $"{id}"));
+            File.CreateSymbolicLink(folder["new"], $"{id}");
+            var waited = Stopwatch.StartNew();
+            Assert.Equal(0, Rename(Text(folder["new"]), Text(folder["data"])));
+            balancer.WaitFor(Log.Discovered, id);
+            slowest = waited.Elapsed > slowest ? waited.Elapsed : slowest;
+        }
+
+        Assert.True(slowest < NoticeTime, $"{slowest}");
+
+        static byte[] Text(string path) => [.. Encoding.UTF8.GetBytes(path), 0];
+    }
+
+    /// <summary>File.Move takes no link that leads to a folder.</summary>
+    [DllImport("libc", EntryPoint = "rename")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Rename(byte[] from, byte[] to);
 
     [Fact]
     public void Sighup_ScansAtOnceWithoutInotify()

@@ -88,6 +88,17 @@ public sealed class QueryDropTests : IDisposable
     }
 
     [FactNeedingRawSocket]
+    public void DatagramsFromPortsThatEcho_AreDroppedAndCounted()
+    {
+        var host = IPAddress.Parse("127.0.0.3");
+        RawDatagram.SendFromMany([new(host, 7), new(host, 17), new(host, 19)],
+            _balancer.Endpoint, DnsWire.Query(1, "chargen.example.com"));
+
+        ExpectOnlyTheSoundQuery(besides: 3);
+        Assert.Equal(3, _balancer.Counted("QueriesFromEchoPort"));
+    }
+
+    [FactNeedingRawSocket]
     public void DatagramFromTheListeningAddressItself_IsDroppedAndCounted()
     {
         RawDatagram.Send(
@@ -97,13 +108,40 @@ public sealed class QueryDropTests : IDisposable
         Assert.Equal(1, _balancer.Counted("QueriesFromSelf"));
     }
 
-    private void ExpectOnlyTheSoundQuery()
+    private void ExpectOnlyTheSoundQuery(int besides = 1)
     {
         _host.Send(_balancer.Endpoint, Sound);
         Assert.Equal(Sound, _session.ReadQuery().Payload);
         var status = _balancer.Status();
-        Assert.Equal(2, Log.CounterOf(status, "QueriesReceived"));
+        Assert.Equal(1 + besides, Log.CounterOf(status, "QueriesReceived"));
         Assert.Equal(1, Log.CounterOf(status, "QueriesForwarded"));
+    }
+}
+
+public sealed class LoopTests
+{
+    /// <summary>
+    /// A query to one that is forged from the other: the answer goes to the other, and is the last.
+    /// </summary>
+    [FactNeedingRawSocket]
+    public void TwoBalancersPointedAtEachOther_DieDownAtOnce()
+    {
+        using var folder = new TestFolder();
+        using var binder = new FakeBinderProcess(folder["5301"]);
+        using var one = BalancerProcess.Start(folder.FullName);
+        using var other = BalancerProcess.Start(folder.FullName);
+        one.WaitHealthy(5301);
+        other.WaitHealthy(5301);
+
+        for (ushort id = 0; id < 20; id++)
+            RawDatagram.Send(other.Endpoint, one.Endpoint, DnsWire.Query(id, "loop.example.com"));
+
+        other.WaitForCount("QueriesWithResponseBit", 20);
+        var (first, second) = (one.Status(), other.Status());
+        Assert.Equal(20, Log.CounterOf(first, "QueriesReceived"));
+        Assert.Equal(20, Log.CounterOf(first, "RepliesSent"));
+        Assert.Equal(20, Log.CounterOf(second, "QueriesReceived"));
+        Assert.Equal(0, Log.CounterOf(second, "RepliesSent"));
     }
 }
 

@@ -79,6 +79,7 @@ internal sealed class SetRun
     private readonly List<string> _known = [];
     private readonly List<(string Name, Instant At)> _removed = [];
     private readonly List<string> _gone = [];
+    private readonly Dictionary<string, SimBackend> _processes = [];
     private int _named;
     private int _followed;
 
@@ -98,7 +99,7 @@ internal sealed class SetRun
     public void Appear(int count)
     {
         for (var n = 0; n < count; n++)
-            _sim.Kernel.Directory.Bind(Name(_named++), listen: false);
+            Start(Name(_named++));
         Pass(1);
     }
 
@@ -126,14 +127,19 @@ internal sealed class SetRun
         Assert.False(hasRoom && waits, "an entry waits while there is room for it");
     }
 
+    /// <summary>One that says hello, so that it is remembered when it is gone.</summary>
+    private void Start(string name) => _processes[name] = new SimBackend(_sim.Kernel, name);
+
     private void Vanish(int first, int count)
     {
         for (var n = 0; n < count && _known.Count > 0; n++)
         {
             var path = _known[(first + n) % _known.Count];
             var name = path[(path.LastIndexOf('/') + 1)..];
-            if (_sim.Kernel.Directory.Unlink(name))
-                _gone.Add(name);
+            if (!_sim.Kernel.Directory.Contains(name))
+                continue;
+            _processes[name].Stop();
+            _gone.Add(name);
         }
     }
 
@@ -141,7 +147,7 @@ internal sealed class SetRun
     {
         if (_gone.Count == 0)
             return;
-        _sim.Kernel.Directory.Bind(_gone[^1], listen: false);
+        Start(_gone[^1]);
         _gone.RemoveAt(_gone.Count - 1);
     }
 
@@ -179,7 +185,9 @@ internal sealed class SetRun
         {
             Assert.Equal(_removed.Min(gone => gone.At), at);
             Assert.Equal(MostBackends, _known.Count);
-            Assert.IsType<LogEvent.BackendDiscovered>(_sim.Log.Events[_followed + 1].Event);
+            var next = _sim.Log.Events.Skip(_followed + 1)
+                .First(logged => logged.Event is not LogEvent.EntryRecordsSuppressed);
+            Assert.IsType<LogEvent.BackendDiscovered>(next.Event);
         }
         _removed.RemoveAll(gone => gone.Name == forgotten.Path);
         _known.Remove(forgotten.Path);

@@ -226,8 +226,9 @@ public static class DrawnScenarios
     /// <summary>What an amount may be is the kind's; see FaultKind.</summary>
     private static Gen<long> Amount(FaultKind kind) => kind switch
     {
-        FaultKind.UdpReorder => Milliseconds(1, 1_000),
-        FaultKind.BackendScript or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
+        FaultKind.UdpReorder or FaultKind.ClockBack => Milliseconds(1, 1_000),
+        FaultKind.BackendScript or FaultKind.BackendListenLate
+            or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
         FaultKind.ClockStall => Gen.Choose(0, 3).Select(Long),
         FaultKind.DirectoryUnreadable => Gen.Choose(0, 2).Select(Long),
         FaultKind.BackendBacklog or FaultKind.KernelAccept or FaultKind.DirectoryEntry

@@ -31,6 +31,7 @@ public sealed class CountersTests
                 Counter.QuarantinesBegun, Counter.BackendsFailing, Counter.BackendsNoLongerFailing,
                 Counter.ProbesSent, Counter.ProbesAnswered, Counter.ProbesFailed,
                 Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
+                Counter.ClockSetbacks,
                 Counter.ResendsAfterError, Counter.ConnectsWithoutResources,
                 Counter.DatagramsDroppedByKernel, Counter.RemotesNew, Counter.RemotesEstablished,
                 Counter.RemotesUnremembered,

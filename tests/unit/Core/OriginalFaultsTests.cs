@@ -70,9 +70,10 @@ public sealed class OriginalFaultsTests
     public void Fault01_ReplyToBroadcastOrPortZero_IsDroppedAndCounted()
     {
         var s = Echoing();
-        // A broadcast address may ask, so that replies to it are tried.
+        // The broadcast address of a net may ask, so that replies to it are tried.
+        s.Kernel.Faults.Next(SimCall.SendDatagrams, IoStatus.AccessDenied);
         s.Kernel.InjectDatagram(
-            new Endpoint(new Ipv4(0xffffffff), 4000), ProxyScenario.Query(1));
+            new Endpoint(Ipv4.From(10, 255, 255, 255), 4000), ProxyScenario.Query(1));
         s.Settle();
         s.Backend.Control!.SendOutbound(ProxyScenario.Client().Address.Value, 0, 1, [1]);
         s.Settle();

@@ -86,6 +86,10 @@ public sealed class BalancerLogTests
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
+        Of(new LogEvent.EntryRecordsSuppressed(1)),
+        Of(new LogEvent.EntryRecordsSuppressed(212)),
+        Of(new LogEvent.ClockWentBack(Duration.FromMilliseconds(2_000), 0)),
+        Of(new LogEvent.ClockWentBack(Duration.FromMilliseconds(50), 3)),
         Of(new LogEvent.DirectoryUnreadable("/var/run/binder/sockets",
             IoResult.Failed(IoStatus.AccessDenied, 13))),
         Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets")),

@@ -111,6 +111,21 @@ public sealed class OptionsTests
         Assert.Equal(level, Accept(environment, "-s", "/d").LogLevel);
     }
 
+    [Theory]
+    [InlineData("0", new uint[] { 0 })]
+    [InlineData("root,4294967294", new uint[] { 0, 4_294_967_294 })]
+    public void BackendUsers_AreNamesOrIds(string text, uint[] users) => Assert.Equal(
+        users, Accepted("-s", "/s", "--backend-user", text).BackendUsers);
+
+    [Theory]
+    [InlineData("root,")]
+    [InlineData("nobody-of-that-name")]
+    [InlineData("4294967295")]
+    [InlineData("-1")]
+    public void BackendUserThatIsNone_IsNamed(string text) => Assert.StartsWith(
+        "bbal: --backend-user: '", Options.Parse(["-s", "/s", $"--backend-user={text}"],
+            _ => null).Complaint, System.StringComparison.Ordinal);
+
     [Fact]
     public void LogLevelVariable_EmptyCountsAsUnset()
     {
@@ -292,7 +307,8 @@ public sealed class OptionsTests
             "-s, --backend-path", "-b, --address", "-p, --port", "-l, --log-level", "--warm-up",
             "--max-remotes", "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle",
             "--tcp-lifetime",
-            "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--help", "--version",
+            "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--backend-user",
+            "--help", "--version",
         })
         {
             Assert.Contains(option, help, StringComparison.Ordinal);

@@ -188,6 +188,7 @@ public sealed class DirectoryTests
         Assert.Equal(IoStatus.NotFound, _host.Connect("5301", out _).Status);
         Assert.True(listener.IsListening);
         Directory.Make();
+        Assert.Single(_host.Poll());
         Directory.Bind("5301");
         Assert.Empty(_host.Poll());
         Assert.Single(Scan());
@@ -199,8 +200,10 @@ public sealed class DirectoryTests
     public void DirectoryThatMayNotBeRead_IsNotWatchedUntilAScanCan()
     {
         Directory.Readable = IoResult.Failed(IoStatus.AccessDenied);
+        Assert.Single(_host.Poll());
         Directory.OpenScan();
         Directory.Readable = IoResult.Ok();
+        Assert.Single(_host.Poll());
         Directory.Bind("5301");
         Assert.Empty(_host.Poll());
         Scan();

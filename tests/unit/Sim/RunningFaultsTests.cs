@@ -47,6 +47,9 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.OperatorRescan, -1)]
     [InlineData(FaultKind.OperatorStatus, -1)]
     [InlineData(FaultKind.DirectoryHangs, -1)]
+    [InlineData(FaultKind.DirectoryUnknown, -1)]
+    [InlineData(FaultKind.ClockBack, -1)]
+    [InlineData(FaultKind.ClockStill, -1)]
     public void EachKind_IsToldCountedAndSurvived(FaultKind kind, int target)
     {
         var result = Run(Fault(kind, 10, 4, target, amount: 3));

@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 10851581420183750601)]
+    [InlineData(1, Profile.Swarm, 7731507764454166537)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
-    [InlineData(3, Profile.Restart, 11008629084956237952)]
-    [InlineData(4, Profile.Tcp, 4928378196976443722)]
+    [InlineData(3, Profile.Restart, 6194959558388109920)]
+    [InlineData(4, Profile.Tcp, 8628433194354684595)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 
@@ -114,7 +114,8 @@ public sealed class ScenarioGeneratorTests
             var options = new GeneratorOptions { Without = ["clock", "crash"] };
             var narrowed = Generator.FromSeed(seed, Profile.Swarm, options);
             var others = Swarm(seed).Faults.Where(fault =>
-                fault.Kind is not (FaultKind.ClockStall or FaultKind.BackendCrash)).ToArray();
+                fault.Kind is not (FaultKind.ClockStall or FaultKind.ClockBack
+                    or FaultKind.ClockStill or FaultKind.BackendCrash)).ToArray();
             Assert.All(narrowed.Faults.Except(others).Concat(others.Except(narrowed.Faults)),
                 fault => Assert.True(FaultKinds.IsAboutBackend(fault.Kind)));
             Assert.True(narrowed.Faults.Intersect(others).Count() * 10 >= others.Length * 7);

@@ -66,7 +66,10 @@ public static class OwedCoverage
         ("KernelSocket", "ConnectionsWithoutResources"),
         ("KernelSocket", "ConnectsWithoutResources"), ("StreamReset", "Fault:EndOfStream"),
         ("StreamWouldBlock", "QueriesToStuckBackend"),
-        ("DirectoryHangs", "DirectoryNotAnswering"),
+        ("DirectoryHangs", "DirectoryNotAnswering"), ("DirectoryUnknown", "Entry:Unknown"),
+        ("DirectoryEntry", "Entry:NotAStream"),
+        ("DirectoryEntry", "Entry:WrongUser"), ("DirectoryEntry", "EntryRecordsSuppressed"),
+        ("ClockBack", "ClockSetbacks"), ("ClockStill", "Standstills"),
         ("DirectoryUnreadable", "DirectoryUnreadable"), ("DirectoryEntry", "EntryNotASocket"),
         ("ClockStall", "Fault:HeartbeatTimeout"),
 

@@ -46,7 +46,7 @@ internal static class Reactions
         typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
         typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
         typeof(LogEvent.DirectoryNotAnswering), typeof(LogEvent.DirectoryAnswering),
-        typeof(LogEvent.BackendMute),
+        typeof(LogEvent.BackendMute), typeof(LogEvent.EntryRecordsSuppressed),
     ];
 
     private static readonly int Servfails = Lines + LineTypes.Length;

@@ -301,6 +301,20 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
+    public void SocketWhoseModeIsChangedAfterBind_IsTriedQuietlyUntilThen()
+    {
+        var backend = Backend("5301");
+        backend.Listener.DeniesConnects = true;
+        Run(0.1);
+        Assert.Equal(BackendState.BackingOff, State("5301"));
+        backend.Listener.DeniesConnects = false;
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
     public void SocketGoneAtItsFirstConnect_IsRemovedAfterTheQuietTries()
     {
         Kernel.Faults.NextConnect(IoStatus.NotFound, times: 1 + Limits.QuietTries);

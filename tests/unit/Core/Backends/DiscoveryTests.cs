@@ -99,6 +99,34 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void SocketOfDatagrams_IsRefusedOnceWhileItStays()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.DatagramSocket);
+        Backend("5302");
+        Run(700);
+
+        var refused = Assert.Single(Log.Of<LogEvent.EntryRefused>());
+        Assert.Equal(EntryRefusal.NotAStream, refused.Why);
+        Assert.Equal(1, Snapshot("5301").ConnectsStarted);
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Kernel.Directory.Unlink("5301");
+        Backend("5301");
+        Run(0.1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
+    public void SocketOfDatagramsThatWent_IsForgotten()
+    {
+        Kernel.Directory.Create("5301", SimEntryKind.DatagramSocket);
+        Run(1);
+        Kernel.Directory.Unlink("5301");
+        Run(310);
+
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+    }
+
+    [Fact]
     public void EntryCannotBeLookedAt_IsNeitherFoundNorMissing()
     {
         Backend("5301");
@@ -282,6 +310,92 @@ public sealed class DiscoveryTests : CoreTest
         Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
         Assert.Equal(5, Log.Of<LogEvent.EntryRefused>().Count(
             e => e.Why == EntryRefusal.TooManyBackends));
+    }
+
+    [Fact]
+    public void DeadSockets_DoNotKeepARealBackendOut()
+    {
+        for (var n = 0; n < Limits.MaxBackends + 20; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Run(2);
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Run(60);
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
+    }
+
+    [Fact]
+    public void DeadSockets_TakeTurnsWhereThereIsNotRoomForAll()
+    {
+        for (var n = 0; n < Limits.MaxBackends + 100; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Run(60);
+
+        Assert.Equal(Limits.MaxBackends + 100,
+            Log.Of<LogEvent.BackendDiscovered>().Select(found => found.Path).Distinct().Count());
+    }
+
+    [Fact]
+    public void DeadSockets_GoWhenTheyAreUnlinked()
+    {
+        for (var n = 0; n < Limits.MaxBackends; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Run(100);
+        for (var n = 0; n < Limits.MaxBackends; n++)
+            Kernel.Directory.Unlink($"d{n:000}");
+        Run(0.1);
+
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+    }
+
+    [Fact]
+    public void EntriesThatComeAndGo_AreLoggedSeldomAndCounted()
+    {
+        for (var times = 0; times < 500; times++)
+        {
+            for (var n = 0; n < 50; n++)
+                Kernel.Directory.Create($"f{n}", SimEntryKind.File);
+            Run(0.02);
+            for (var n = 0; n < 50; n++)
+                Kernel.Directory.Unlink($"f{n}");
+            Run(0.02);
+        }
+        Run(10);
+
+        AssertSuppressed<LogEvent.EntryNotASocket>(Limits.RecordsOfEntries + 30);
+    }
+
+    [Fact]
+    public void SocketThatFlaps_IsLoggedSeldomAndCounted()
+    {
+        for (var times = 0; times < 500; times++)
+        {
+            Kernel.Directory.Create("5301", SimEntryKind.Socket);
+            Run(0.02);
+            Kernel.Directory.Unlink("5301");
+            Run(0.02);
+        }
+        Run(10);
+
+        AssertSuppressed<LogEvent.BackendRestarted>(Limits.RecordsOfEntry + 6);
+    }
+
+    private void AssertSuppressed<TEvent>(int most) where TEvent : struct, ILogEvent
+    {
+        var loud = Log.Events.Count(e => e.Event is TEvent && e.Level > LogLevel.Debug);
+        Assert.InRange(loud, 1, most);
+        // Those about an entry are at debug when they are suppressed, and at no other time.
+        Assert.Equal(
+            Log.Events.Count(e => e.Level == LogLevel.Debug && IsAboutAnEntry(e.Event)),
+            Log.Of<LogEvent.EntryRecordsSuppressed>().Sum(e => e.Suppressed));
+
+        static bool IsAboutAnEntry(ILogEvent logged) => logged is LogEvent.EntryNotASocket
+            or LogEvent.EntryRefused or LogEvent.BackendDiscovered or LogEvent.BackendReturned
+            or LogEvent.BackendRestarted or LogEvent.BackendRemoved or LogEvent.BackendForgotten
+            or LogEvent.BackendFaulted;
     }
 
     [Fact]

@@ -68,6 +68,10 @@ public sealed class EventLoopTests
 
         Assert.Equal(Instant.Zero + Duration.FromSeconds(10) + Limits.ScanDebounce,
             _balancer.NextWake);
+        Assert.True(_loop.RunTurn());
+        Assert.Equal(1, _balancer.Counters[Counter.ClockSetbacks]);
+        Assert.Equal(new LogEvent.ClockWentBack(Duration.FromSeconds(1L), 0),
+            Assert.Single(_log.Of<LogEvent.ClockWentBack>()));
     }
 
     [Fact]

@@ -85,6 +85,40 @@ public sealed class UdpProxyTests : CoreTest
         Assert.Equal(0, Balancer.Core.RemoteCount);
     }
 
+    [Theory]
+    [InlineData(7)]
+    [InlineData(17)]
+    [InlineData(19)]
+    public void PortOfAServiceThatEchoes_IsDroppedAndCounted(ushort port)
+    {
+        HealthyBackends("5301");
+        Kernel.InjectDatagram(Client(1) with { Port = port }, Query(1));
+        Run(0.1);
+
+        Assert.Equal(1, Count(Counter.QueriesFromEchoPort));
+        Assert.Equal(0, Balancer.Core.RemoteCount);
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0", true)]
+    [InlineData("0.0.0.1", false)]
+    [InlineData("223.255.255.255", false)]
+    [InlineData("224.0.0.0", true)]
+    [InlineData("239.255.255.255", true)]
+    [InlineData("240.0.0.0", false)]
+    [InlineData("255.255.255.254", false)]
+    [InlineData("255.255.255.255", true)]
+    public void AddressThatNoHostHas_IsDroppedAndCounted(string source, bool isDropped)
+    {
+        HealthyBackends("5301");
+        Assert.True(Ipv4.TryParse(source, out var address));
+        Kernel.InjectDatagram(new Endpoint(address, 5353), Query(1));
+        Run(0.1);
+
+        Assert.Equal(isDropped ? 1 : 0, Count(Counter.QueriesFromNoHost));
+        Assert.Equal(isDropped ? 0 : 1, Balancer.Core.RemoteCount);
+    }
+
     [Fact]
     public void OwnAddress_IsDroppedAndCounted()
     {

@@ -105,7 +105,7 @@ public sealed class CoverageTests
     {
         // These a counter says as well, or they are nothing that the core does about a fault.
         string[] none = ["Started", "Stopping", "Stopped", "HeartbeatSent",
-            "HeartbeatAnswered", "ProbeSent",
+            "HeartbeatAnswered", "ProbeSent", "ClockWentBack",
             "RemoteAssigned", "RemoteExpired", "RemoteEvicted", "RemoteMoved",
             "RemotesExpired", "Query", "ReceiveFailed", "SendFailed",
             "ReplyUndeliverable", "AcceptFailed", "AcceptAborted", "ConnectionsOverLimit",

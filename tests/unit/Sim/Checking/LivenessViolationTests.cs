@@ -146,7 +146,7 @@ public sealed class LivenessViolationTests
     {
         Heal(sim);
         sim.Run(11);
-        sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 7), [], queued: true);
+        sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 1007), [], queued: true);
         Turns(sim, 300);
     });
 
@@ -193,7 +193,7 @@ public sealed class LivenessViolationTests
         sim.Run(1);
         for (var n = 0; n < tries; n++)
         {
-            sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 7), question, queued);
+            sim.Observer.OnClientSent(sim.Now, Client, new Endpoint(Asker, 1007), question, queued);
             sim.Run(2);
         }
     }
@@ -205,7 +205,7 @@ public sealed class LivenessViolationTests
         sim.Run(0.1);
         for (var n = 0; n < 24; n++)
         {
-            sim.Query(Ipv4.From(10, 1, 1, (byte)(n % 12)), 7);
+            sim.Query(Ipv4.From(10, 1, 1, (byte)(n % 12)), 1007);
             if (n == 11)
                 sim.Run(1.2);
         }
@@ -219,6 +219,6 @@ public sealed class LivenessViolationTests
         Backends = [.. (core.Length == 0 ? ["5301"] : core).Select((name, id) =>
             new BackendPlan(id, name, Instant.Zero, IsCore: true, Misbehaviour.None))],
         UdpClients = [new(Client, Asker, Retries: true,
-            [new(Instant.Zero, 7, QueryKind.Question, 0)])],
+            [new(Instant.Zero, 1007, QueryKind.Question, 0)])],
     };
 }

@@ -191,7 +191,7 @@ public sealed class NothingLostTests
         sim.Now, Header(12), [0, 9, 0x81, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
     private static void Ask(Suspect sim) => sim.Kernel.InjectDatagram(
-        new Endpoint(Asker, 7), [0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, .. Question]);
+        new Endpoint(Asker, 1007), [0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, .. Question]);
 
     private static void Hang(Tests.Support.SimBackend backend)
     {
@@ -215,7 +215,7 @@ public sealed class NothingLostTests
 
     private static DatagramHeader Header(int length) => new()
     {
-        Peer = new Endpoint(Asker, 7),
+        Peer = new Endpoint(Asker, 1007),
         Local = Ipv4.From(10, 99, 99, 1),
         Length = length,
     };

@@ -138,7 +138,7 @@ public sealed class SessionViolationTests
     {
         sim.First.EchoesQueries = false;
         sim.First.AnswersHeartbeats = false;
-        sim.Query(Asker, 7);
+        sim.Query(Asker, 1007);
         sim.Run(1);
         Assert.Equal(1, sim.Log.Count<LogEvent.BackendSuspected>());
     });
@@ -148,7 +148,7 @@ public sealed class SessionViolationTests
     {
         var before = sim.Log.Count<LogEvent.HeartbeatSent>();
         sim.First.EchoesQueries = false;
-        sim.Query(Asker, 7);
+        sim.Query(Asker, 1007);
         sim.Run(0.15);
         // The other one, which owes nothing, is asked as well.
         Assert.Equal(before + 2, sim.Log.Count<LogEvent.HeartbeatSent>());

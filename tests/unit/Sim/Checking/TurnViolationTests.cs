@@ -15,7 +15,7 @@ public sealed class TurnViolationTests
     public void StreamThatNothingNeeds_BreaksS10() => Breaks("S10", static sim =>
     {
         sim.Observer.OnAccepted(sim.Now, IoResult.Ok(), new SocketHandle(900, 1),
-            new Endpoint(Asker, 7));
+            new Endpoint(Asker, 1007));
         sim.Observer.OnTurnEnded(sim.Now, sim.Core);
     });
 
@@ -37,7 +37,7 @@ public sealed class TurnViolationTests
     [Fact]
     public void StreamThatIsClosedAgain_PassesS10() => Passes("S10", static sim =>
     {
-        var client = sim.Kernel.ConnectClient(new Endpoint(Asker, 7));
+        var client = sim.Kernel.ConnectClient(new Endpoint(Asker, 1007));
         sim.Run(1);
         client.Reset();
     });

@@ -45,7 +45,7 @@ public sealed class ViolationTests
         sim.First.Crash();
         sim.Second.Crash();
         sim.Run(0.1);
-        sim.Query(Asker, 7);
+        sim.Query(Asker, 1007);
         sim.Run(0.1);
         Assert.Equal(1, sim.Core.Counters[Counter.OwnAnswersSent]);
     }, Answering);
@@ -56,7 +56,8 @@ public sealed class ViolationTests
 
     [Fact]
     public void DatagramThatIsDroppedAndCounted_PassesS1() => Passes("S1", static sim =>
-        sim.Kernel.InjectDatagram(new Endpoint(Asker, 7), [0, 1, 0x81, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+        sim.Kernel.InjectDatagram(
+            new Endpoint(Asker, 1007), [0, 1, 0x81, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
 
     [Fact]
     public void QueryToABackendThatHasEnded_BreaksS2() => Breaks("S2", static sim =>
@@ -70,7 +71,7 @@ public sealed class ViolationTests
     public void QueryWhenABackendHasEnded_PassesS2() => Passes("S2", static sim =>
     {
         sim.First.CloseSessions();
-        sim.Query(Asker, 7);
+        sim.Query(Asker, 1007);
     });
 
     [Fact]
@@ -83,7 +84,7 @@ public sealed class ViolationTests
     {
         sim.First.CloseSessions();
         sim.Run(0.1);
-        sim.Query(Asker, 7);
+        sim.Query(Asker, 1007);
         sim.Run(0.1);
         Assert.Equal(2, sim.Log.Count<LogEvent.RemoteAssigned>());
     });
@@ -104,13 +105,13 @@ public sealed class ViolationTests
     public void RemoteThatTheModelDoesNotKnow_BreaksS4() => Breaks("S4", static sim =>
     {
         sim.HidesDatagrams = true;
-        sim.Query(Other, 7);
+        sim.Query(Other, 1007);
     });
 
     [Fact]
     public void RemoteMore_PassesS4() => Passes("S4", static sim =>
     {
-        sim.Query(Other, 7);
+        sim.Query(Other, 1007);
         sim.Run(1);
         Assert.Equal(2, sim.Core.RemoteCount);
     });
@@ -127,7 +128,7 @@ public sealed class ViolationTests
     [Fact]
     public void ReplySentTwice_BreaksS5() => Breaks("S5", static sim =>
     {
-        sim.First.Reply(new Endpoint(Asker, 7), [1, 2, 3]);
+        sim.First.Reply(new Endpoint(Asker, 1007), [1, 2, 3]);
         sim.Run(0.1);
         sim.Observer.OnSent(sim.Now, Header(7, 3), [1, 2, 3]);
     });
@@ -135,8 +136,8 @@ public sealed class ViolationTests
     [Fact]
     public void ReplyThatNobodyAskedForToARemote_PassesS5() => Passes("S5", static sim =>
     {
-        sim.First.Reply(new Endpoint(Asker, 7), [1, 2, 3]);
-        sim.First.Reply(new Endpoint(Asker, 7), []);
+        sim.First.Reply(new Endpoint(Asker, 1007), [1, 2, 3]);
+        sim.First.Reply(new Endpoint(Asker, 1007), []);
         sim.Run(0.1);
         Assert.Equal(1, sim.Core.Counters[Counter.RepliesSent]);
         Assert.Equal(2, sim.Core.Counters[Counter.RepliesUnmatched]);

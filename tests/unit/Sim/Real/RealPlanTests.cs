@@ -61,6 +61,9 @@ public sealed class RealPlanTests
     [InlineData(FaultKind.StreamReset, 1, "StreamReset")]
     [InlineData(FaultKind.DirectoryBreaksOff, 1, "DirectoryBreaksOff")]
     [InlineData(FaultKind.DirectorySilent, 1, "DirectorySilent")]
+    [InlineData(FaultKind.DirectoryUnknown, 0, "DirectoryUnknown")]
+    [InlineData(FaultKind.ClockBack, 1, "ClockBack")]
+    [InlineData(FaultKind.ClockStill, 0, "ClockStill")]
     public void FaultOfTheKernelAlone_IsLeftOutAndCounted(
         FaultKind kind, long amount, string name)
     {

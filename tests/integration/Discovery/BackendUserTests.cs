@@ -1,0 +1,70 @@
+// Whose sockets may be backends: with --backend-user, those alone whose owner is named and on which
+// such a user listens. A session to any other is not begun, and that is no fault.
+
+using System;
+using System.Runtime.InteropServices;
+using System.Text;
+using Tests.Integration.Deploy;
+using Tests.Integration.Harness;
+using Xunit;
+
+namespace Tests.Integration.Discovery;
+
+public sealed class BackendUserTests : IDisposable
+{
+    private const int Nobody = 65_534;
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void SocketOfTheUserNamed_IsABackend()
+    {
+        using var binder = new FakeBinderProcess(_folder["5301"]);
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", $"{Nobody},{GetUserId()}"]);
+
+        balancer.WaitHealthy(5301);
+    }
+
+    [Fact]
+    public void SocketOfAnother_IsRefusedOnceAndToldNothing()
+    {
+        using var stranger = new RawBackend(_folder["5301"]);
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", $"{Nobody}"]);
+        var refused = balancer.WaitFor(Log.Refused);
+        for (var i = 1; i <= 2; i++)
+        {
+            balancer.Signal(Posix.SigHup);
+            balancer.WaitFor(Log.Rescan, nth: i);
+        }
+
+        Assert.Equal("wrong_user", refused.Text("refusal"));
+        Assert.Single(balancer.All(Log.Refused));
+        Assert.Empty(balancer.All(Log.Discovered));
+    }
+
+    /// <summary>Its entry was given away, and who listens shows.</summary>
+    [FactNeedingRoot]
+    public void EntryThatWasGivenAway_IsRefusedByWhoListens()
+    {
+        using var stranger = new RawBackend(_folder["5301"]);
+        Assert.Equal(0, ChangeOwner(
+            [.. Encoding.UTF8.GetBytes(_folder["5301"]), 0], Nobody, Nobody));
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", "nobody"]);
+
+        Assert.Equal("wrong_user", balancer.WaitFor(Log.Refused).Text("refusal"));
+        Assert.Empty(balancer.All(Log.Faulted));
+    }
+
+    [DllImport("libc", EntryPoint = "getuid")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern uint GetUserId();
+
+    [DllImport("libc", EntryPoint = "chown")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int ChangeOwner(byte[] path, int user, int group);
+}
