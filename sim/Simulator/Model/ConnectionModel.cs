@@ -515,7 +515,7 @@ internal sealed class ConnectionModel
                 && now >= IdleEnd(connection),
             Counter.ConnectionsGaveWay => _comesFor != null && Places.MayGiveWay(connection),
             Counter.ConnectionsSlow => connection is
-                { IsRelaying: true, ClientEnded: false, PartSince: { } since }
+            { IsRelaying: true, ClientEnded: false, PartSince: { } since }
                 && now >= _model.Standstill.Extend(since + SpecifiedLimits.MessageTime),
             Counter.ConnectionsNotClosed => connection.BackendEndedAt is { } ended
                 && now >= _model.Standstill.Extend(ended + SpecifiedLimits.CloseTime),
