@@ -14,7 +14,7 @@ using Xunit;
 
 namespace Tests.Property.Core;
 
-/// <summary>What a directory holds: sockets that nobody listens on, and plain files.</summary>
+/// <summary>What a directory holds: sockets of processes that say no hello, and plain files.</summary>
 public sealed record Folder(int Sockets, int Files);
 
 public static class FolderArbitraries
@@ -87,7 +87,7 @@ public sealed class ScanTests
     {
         var sim = new SimBalancer();
         for (var n = 0; n < folder.Sockets; n++)
-            sim.Kernel.Directory.Bind("s" + Number(n), listen: false);
+            sim.Kernel.Directory.Bind("s" + Number(n));
         for (var n = 0; n < folder.Files; n++)
             sim.Kernel.Directory.Create("f" + Number(n), SimEntryKind.File);
         return sim;

@@ -19,7 +19,7 @@ public sealed class ScenarioGeneratorTests
     [InlineData(1, Profile.Swarm, 7731507764454166537)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
     [InlineData(3, Profile.Restart, 6194959558388109920)]
-    [InlineData(4, Profile.Tcp, 8628433194354684595)]
+    [InlineData(4, Profile.Tcp, 8858372686492692356)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 

@@ -274,12 +274,12 @@ public sealed class StandstillTests : CoreTest
         var one = s.ConnectThrough(host: 2);
         s.Run(100);
         foreach (var client in many)
-            client.Send("."u8);
+            client.Send("\0\0"u8);
         s.Settle();
         s.Kernel.At(idleAt, () =>
         {
             foreach (var client in many)
-                client.Send("."u8);
+                client.Send("\0\0"u8);
             one.Send("x"u8);
         });
         s.Run(30);
