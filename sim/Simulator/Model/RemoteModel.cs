@@ -25,7 +25,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     private ExpectedBackend? _fullest;
     private int _mayMove;
     private Instant _beganAt;
-    private long _walkEndsIn;
+    private bool _isOfOneTurn;
     private int _expired;
     private Instant _nextLook;
     private int _mostRemotes;
@@ -56,8 +56,8 @@ internal sealed class RemoteModel(ReferenceModel model)
         _fullest = named;
         _mayMove = logged.ToMove;
         _beganAt = model.Now;
-        _walkEndsIn = model.Turn + (named?.Remotes ?? 0) / SpecifiedLimits.RemotesOfASlice
-            + logged.ToMove / SpecifiedLimits.MovesOfATurn + 1;
+        _isOfOneTurn = named?.Remotes <= SpecifiedLimits.RemotesOfASlice
+            && logged.ToMove <= SpecifiedLimits.MovesOfATurn;
     }
 
     public void OnMoved(LogEvent.RemoteMoved logged)
@@ -190,11 +190,12 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     /// <summary>
     /// When a walk along the fullest's remotes is over, all were moved that it said, or else all
-    /// that it could.
+    /// that it could. One that takes more than a turn may end because there is nobody better any
+    /// more; that the rest follows then is L4's.
     /// </summary>
     private void CheckMoves()
     {
-        if (_mayMove == 0 || model.Turn < _walkEndsIn)
+        if (_mayMove == 0 || !_isOfOneTurn)
             return;
         var left = model.Policy.Remotes.Values.FirstOrDefault(remote =>
             remote.Primary == _fullest && remote.MustBeMoved(_beganAt, model.Now));

@@ -68,8 +68,11 @@ internal sealed class Remotes
     /// <summary>Remotes that are remembered now.</summary>
     public int Count => _table.Count;
 
-    /// <summary>Bytes of memory that were let go so far, since fewer are remembered.</summary>
-    public long BytesLetGo => _table.BytesLetGo;
+    /// <summary>
+    /// Bytes of memory that were let go so far, since fewer are remembered, as of the end of the
+    /// last pass: until then there is more to come.
+    /// </summary>
+    public long BytesLetGo { get; private set; }
 
     /// <summary>Those of them that are not newcomers.</summary>
     public int Established => _table.Count - _newcomers.Count;
@@ -424,6 +427,7 @@ internal sealed class Remotes
         if (_expiryCursor < _table.HighWater)
             return;
         _expiryCursor = NoPass;
+        BytesLetGo = _table.BytesLetGo;
         if (_expired > 0)
             _log.Write(new LogEvent.RemotesExpired(_expired));
     }
