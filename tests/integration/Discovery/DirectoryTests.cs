@@ -214,19 +214,21 @@ public sealed class DirectoryTests : IDisposable
     {
         const string Forged = "\n{\"level\":60,\"msg\":\"forged\"}\n\u001b[2K\r\u202e";
         File.WriteAllText(_folder["file" + Forged], "");
-        using var binder = new FakeBinderProcess(_folder["s" + Forged]);
+        using var backend = new RawBackend(_folder["s" + Forged]);
         using var balancer = BalancerProcess.Start(_folder.FullName);
+        using var session = backend.AcceptControl();
         balancer.WaitFor(Log.Healthy);
         balancer.WaitFor(Log.NotASocket);
 
-        foreach (var record in new[] { Log.Discovered, Log.Healthy, Log.NotASocket })
+        var refused = balancer.All(Log.NotASocket).Single();
+        foreach (var text in new[]
         {
-            var text = balancer.All(record).Single().Text("msg");
+            balancer.WaitFor(Log.Discovered).BackendPath, refused.Text("path"), refused.Text("msg"),
+        })
+        {
             Assert.DoesNotContain(text, c => char.IsControl(c) || c == '\u202e');
             Assert.Contains("\ufffd", text, StringComparison.Ordinal);
         }
-        using var host = new UdpHost();
-        host.Who(balancer.Endpoint);
     }
 
     [Fact]
