@@ -316,6 +316,14 @@ public static partial class Limits
     /// </summary>
     public const int RemotesMemoryShare = 4;
 
+    /// <summary>As many may be that of TCP connections. Ours.</summary>
+    public const int TcpMemoryShare = 4;
+
+    /// <summary>
+    /// Bytes of memory for each, at most: both queues full, and 8 KB for all else. Ours.
+    /// </summary>
+    public const int MaxBytesPerConnection = 2 * TcpQueueBytes + 8 * 1024;
+
     /// <summary>
     /// Bytes that a large table of remotes keeps beside it, and gives up when there is no memory
     /// for more. Ours: what else is allocated for clients, one by one, must not fail.
@@ -374,8 +382,8 @@ public static partial class Limits
     public static readonly Duration TcpMessageTime = Duration.FromSeconds(30);
 
     /// <summary>
-    /// How long a client may take no more and not close when its backend has ended. Ours: nothing
-    /// will come any more, and a round trip is far shorter.
+    /// How long a client may not close that was told that its backend has ended. Ours: nothing will
+    /// come any more, and a round trip is far shorter.
     /// </summary>
     public static readonly Duration TcpCloseTime = Duration.FromSeconds(5);
 

@@ -1,8 +1,8 @@
-// Owns how many remotes the memory leaves room for. Whoever sends queries decides how many there
-// are, and a table that takes all of a container's memory would leave none for queries in flight,
-// connections and the log.
+// Owns how many remotes and TCP connections the memory leaves room for. Whoever sends queries
+// decides how many there are, and what takes all of a container's memory would leave none for
+// queries in flight and the log.
 //
-// What always holds: the table may take a share of what the collector may have, which is that of
+// What always holds: each of both may take a share of what the collector may have, which is that of
 // the machine, of the container (cgroup v1 and v2), or of DOTNET_GCHeapHardLimit.
 
 using System;
@@ -15,12 +15,14 @@ namespace Balancer.Linux;
 /// <param name="Remotes">
 /// Remotes that there is room for, Limits.LeastRemotes to Limits.MaxRemotes.
 /// </param>
-public readonly record struct MemoryRoom(long Limit, int Remotes)
+/// <param name="Connections">TCP connections that there is room for, 1 and up.</param>
+public readonly record struct MemoryRoom(long Limit, int Remotes, int Connections)
 {
     public static MemoryRoom Measure() => Of(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
     /// <summary>Divides a limit.</summary>
     internal static MemoryRoom Of(long limit) => new(limit, (int)Math.Clamp(
         limit / Limits.RemotesMemoryShare / Limits.MaxBytesPerRemote,
-        Limits.LeastRemotes, Limits.MaxRemotes));
+        Limits.LeastRemotes, Limits.MaxRemotes), (int)Math.Clamp(
+        limit / Limits.TcpMemoryShare / Limits.MaxBytesPerConnection, 1, int.MaxValue));
 }

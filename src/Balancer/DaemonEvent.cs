@@ -28,7 +28,8 @@ public static class DaemonEvent
     }
 
     /// <summary>The memory leaves room for fewer remotes than Limits.MaxRemotes.</summary>
-    public readonly record struct MemoryLimit(long Limit, int Remotes) : ILogEvent
+    public readonly record struct MemoryLimit(long Limit, int Remotes, int Connections)
+        : ILogEvent
     {
         public static string Name => "memory_limit";
         public static LogLevel Level => LogLevel.Info;

@@ -46,8 +46,10 @@ internal static class EventWords
                 + $" is {e.Limit}, and {e.Reserve} are kept for backends",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
         Say((DaemonEvent.MemoryLimit e) => new(
-            $"{LogWords.Count(e.Remotes, "remote")} at most: {e.Limit} bytes of memory",
-            ("limit", e.Limit), ("remotes", e.Remotes)));
+            $"{LogWords.Count(e.Remotes, "remote")} and"
+                + $" {LogWords.Count(e.Connections, "TCP connection")} at most:"
+                + $" {e.Limit} bytes of memory",
+            ("limit", e.Limit), ("remotes", e.Remotes), ("connections", e.Connections)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(

@@ -106,8 +106,13 @@ void Balance()
     if (connections < options.Balancer.TcpConnections)
         log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
     var memory = MemoryRoom.Measure();
-    if (options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes)
-        log.Write(new DaemonEvent.MemoryLimit(memory.Limit, memory.Remotes));
+    connections = Math.Min(connections, memory.Connections);
+    if ((options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes)
+        || connections == memory.Connections)
+    {
+        log.Write(new DaemonEvent.MemoryLimit(
+            memory.Limit, options.MaxRemotes ?? memory.Remotes, connections));
+    }
 
     var balancer = new LoadBalancer(network, directory, log, options.Balancer with
     {

@@ -149,7 +149,6 @@ internal sealed class AskedModel(ReferenceModel model)
 
     private void Refuse(ExpectedConnection connection, byte[] message)
     {
-        connection.BackendEndedAt ??= model.Now;
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;
         connection.BackendEnded = true;

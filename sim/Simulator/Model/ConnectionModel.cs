@@ -387,8 +387,6 @@ internal sealed class ConnectionModel
             _ = isEnd ? connection.ClientEnded = true : connection.ClientFailed = true;
         else
             _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
-        if (connection.BackendEnded)
-            connection.BackendEndedAt ??= _model.Now;
     }
 
     public void Touch(ExpectedConnection connection)
@@ -472,6 +470,7 @@ internal sealed class ConnectionModel
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
         var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
+            || (how == Counter.ConnectionsGaveWay && connection.LacksAnswers)
             || connection.ToClient.Count > 0;
         // One that is gone sees nothing any more.
         if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
@@ -498,8 +497,7 @@ internal sealed class ConnectionModel
             Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
-                    || now >= IdleEnd(connection) || now >= _model.Standstill.Extend(
-                        connection.BackendEndedAt!.Value + SpecifiedLimits.CloseTime)
+                    || now >= IdleEnd(connection) || now >= CloseEnd(connection)
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
@@ -517,8 +515,7 @@ internal sealed class ConnectionModel
             Counter.ConnectionsSlow => connection is
             { IsRelaying: true, ClientEnded: false, PartSince: { } since }
                 && now >= _model.Standstill.Extend(since + SpecifiedLimits.MessageTime),
-            Counter.ConnectionsNotClosed => connection.BackendEndedAt is { } ended
-                && now >= _model.Standstill.Extend(ended + SpecifiedLimits.CloseTime),
+            Counter.ConnectionsNotClosed => now >= CloseEnd(connection),
             Counter.ConnectionsNotReading => connection.ToClient.Count > 0
                 && Places.NotReading() > SpecifiedLimits.NotReading,
             Counter.ConnectionsTooOld =>
@@ -544,7 +541,7 @@ internal sealed class ConnectionModel
                     + $" since it was active at {connection.LastActivity}",
             Counter.ConnectionsGaveWay => "places are not short, or another was idle for longer",
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
-            Counter.ConnectionsNotClosed => $"its backend ended at {connection.BackendEndedAt}",
+            Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
             Counter.ConnectionsNotReading =>
                 $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}",
             Counter.ConnectionsTooOld =>

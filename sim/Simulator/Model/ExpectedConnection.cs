@@ -175,9 +175,6 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>When the client had all that its backend sent, and the end.</summary>
     public Instant? ToldAt { get; set; }
 
-    /// <summary>When its backend's stream ended, or the balancer answered in its place.</summary>
-    public Instant? BackendEndedAt { get; set; }
-
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }
 

@@ -33,7 +33,8 @@ internal sealed class PlacesModel(
                 return true;
         }
         return IsLongest(connection, open)
-            && (heavy.Length == 0 || heavy.Any(group => !group.Any(IsIdle)));
+            && (heavy.Length == 0 || heavy.Any(
+                group => !group.Any(one => IsIdle(one) && IsLongest(one, group))));
     }
 
     /// <summary>Connections whose clients do not take what there is for them.</summary>

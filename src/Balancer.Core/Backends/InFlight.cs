@@ -438,6 +438,9 @@ internal sealed class InFlight
 
     private void OnTimeOut(Instant now)
     {
+        // Whether there is memory again is tried out, since nobody says so.
+        _lacksMemory = false;
+        _packets.TryAgain();
         for (var n = 0; _oldest != 0; n++)
         {
             var due = TimeIsUp(in _entries[_oldest - 1]);

@@ -104,6 +104,13 @@ internal sealed class PacketStore
         return ++_used;
     }
 
+    /// <summary>There may be memory again.</summary>
+    public void TryAgain()
+    {
+        _free += Limits.InFlightBlocks - _most;
+        _most = Limits.InFlightBlocks;
+    }
+
     private void GrowIfThereIsMemory()
     {
         var bytes = _bytes;

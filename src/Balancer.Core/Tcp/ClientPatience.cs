@@ -1,7 +1,7 @@
 // Owns how long the client of one connection may take for what is up to it alone: to send the rest
-// of a message that it has begun, and to take what is left and close when its backend has ended. An
-// idle time does not bound either: a byte now and then would hold a place and a descriptor of a
-// backend for an hour.
+// of a message that it has begun, and to close when it was told that its backend has ended. An idle
+// time does not bound either: a byte now and then would hold a place and a descriptor of a backend
+// for an hour. While bytes wait for a client, however slow its line is, the idle time alone counts.
 //
 // What always holds: while nothing more is read from the client because a backend takes nothing,
 // the client's time does not run out.
@@ -13,9 +13,9 @@ internal sealed class ClientPatience(
     Services services, RelayDirection toBackend, RelayDirection toClient)
 {
     private Instant _begun = Instant.Never;
-    private Instant _ended = Instant.Never;
+    private Instant _told = Instant.Never;
     private long _whole;
-    private int _left;
+    private bool _wasHeldUp;
 
     /// <summary>When it is over next; Never if nothing is waited for.</summary>
     public Instant End => Instant.Min(MessageEnd, CloseEnd);
@@ -23,14 +23,14 @@ internal sealed class ClientPatience(
     private Instant MessageEnd => _begun == Instant.Never
         ? Instant.Never : services.Standstill.Extend(_begun + Limits.TcpMessageTime);
 
-    private Instant CloseEnd => _ended == Instant.Never
-        ? Instant.Never : services.Standstill.Extend(_ended + Limits.TcpCloseTime);
+    private Instant CloseEnd => _told == Instant.Never
+        ? Instant.Never : services.Standstill.Extend(_told + Limits.TcpCloseTime);
 
     /// <summary>Another connection begins.</summary>
     public void Begin()
     {
-        (_begun, _ended) = (Instant.Never, Instant.Never);
-        (_whole, _left) = (0, 0);
+        (_begun, _told) = (Instant.Never, Instant.Never);
+        (_whole, _wasHeldUp) = (0, false);
     }
 
     /// <summary>Its streams were read and written: what is waited for from now on?</summary>
@@ -38,14 +38,15 @@ internal sealed class ClientPatience(
     {
         if (!toBackend.IsInside || toBackend.IsSinkLost || toBackend.HasSourceEnded)
             _begun = Instant.Never;
-        else if (_begun == Instant.Never || toBackend.Whole != _whole || !toBackend.WantsRead)
+        else if (_begun == Instant.Never || toBackend.Whole != _whole || _wasHeldUp
+            || !toBackend.WantsRead)
+        {
             _begun = now;
+        }
         _whole = toBackend.Whole;
-        if (!toClient.HasSourceEnded)
-            return;
-        if (_ended == Instant.Never || toClient.Queue.Count != _left)
-            _ended = now;
-        _left = toClient.Queue.Count;
+        _wasHeldUp = !toBackend.WantsRead;
+        if (toClient.IsFinished && _told == Instant.Never)
+            _told = now;
     }
 
     /// <summary>As what the connection ends if it is over; null if it is not.</summary>

@@ -4,7 +4,7 @@
 // Places are short when nine in ten are taken. Then the connection that is idle longest gives way
 // to the next one that comes: of the address with the most, if that has more than its share, else
 // of all. So a client that holds places for nothing loses its own, and not those of others. A
-// connection is idle since its last byte either way, or since it was accepted.
+// connection is idle since bytes of either side were read last, or since it was accepted.
 //
 // A client that does not read has the kernel and the balancer keep its answers, some hundred KB of
 // them. Of these there are only so many; the one that has been so for the longest time goes.

@@ -17,7 +17,9 @@
 // process has no descriptor left, the listener rests instead of spinning, in a stop too; a stop
 // closes the listener when nobody waits there any more, so nobody is reset who connected before it.
 
+using System;
 using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Balancer.Core;
 
@@ -155,7 +157,24 @@ internal sealed class TcpProxies
         LookAtSome();
         var left = Limits.TcpBytesPerTurn;
         while (left > 0 && _turns.TryTake(out var proxy))
-            left -= Limits.TcpVisitBytes + proxy.Visit(now);
+            left -= Limits.TcpVisitBytes + Visit(now, proxy);
+    }
+
+    /// <summary>
+    /// A connection for whose bytes there is no memory ends, and the process goes on.
+    /// </summary>
+    private int Visit(Instant now, TcpProxy proxy)
+    {
+        try
+        {
+            return proxy.Visit(now);
+        }
+        catch (OutOfMemoryException)
+        {
+            if (proxy.IsOpen)
+                LetGo(proxy, Counter.ConnectionsWithoutResources);
+            return 0;
+        }
     }
 
     /// <summary>A connection had its turn, and bytes came if it is active.</summary>
@@ -289,8 +308,12 @@ internal sealed class TcpProxies
             Refuse(stream, Counter.ConnectionsWithoutBackend);
             return;
         }
-        var owner = _turns.Open(client.Address);
-        var proxy = TakeFree(owner);
+        if (!TryTakeFree(client.Address, out var owner, out var proxy))
+        {
+            _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
+            Refuse(stream, Counter.ConnectionsWithoutResources);
+            return;
+        }
         _open.AddLast(proxy.Node);
         _places.Open(proxy, owner);
         proxy.Start(now, new ConnectionId(++_lastId), stream, client, owner, backend);
@@ -313,13 +336,29 @@ internal sealed class TcpProxies
         proxy.End(how, IoResult.Ok());
     }
 
-    private TcpProxy TakeFree(TcpClient owner)
+    /// <summary>An object for a connection of a client; false if there is no memory.</summary>
+    private bool TryTakeFree(Ipv4 address, [NotNullWhen(true)] out TcpClient? owner,
+        [NotNullWhen(true)] out TcpProxy? proxy)
     {
-        if (!_free.TryPop(out var proxy))
-            return new TcpProxy(_services, this, _messages, owner);
+        (owner, proxy) = (null, null);
+        try
+        {
+            owner = _turns.Open(address);
+            if (!_free.TryPop(out proxy))
+            {
+                proxy = new TcpProxy(_services, this, _messages, owner);
+                return true;
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            if (owner is not null)
+                _turns.Close(owner);
+            return false;
+        }
         _freeQueueMemory -= proxy.QueueMemory;
         Verify.That(_freeQueueMemory >= 0, "what free queues keep was counted when they came");
-        return proxy;
+        return true;
     }
 
     private void Refuse(SocketHandle stream, Counter which)

@@ -92,7 +92,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     public LinkedListNode<TcpProxy> NotReading { get; }
 
-    /// <summary>Its last byte either way, or when it was accepted.</summary>
+    /// <summary>When bytes of either side were read last, or when it was accepted.</summary>
     public Instant IdleSince { get; private set; }
 
     /// <summary>What there is for the client waits until it takes more.</summary>
@@ -112,6 +112,9 @@ internal sealed class TcpProxy : IStreamOwner
     /// </summary>
     public bool IsAbandoned => _state == ProxyState.Relaying && _toClient.LacksAnswers
         && !_toClient.HasSourceEnded && !_toClient.WantsWrite && _handshake.IsBackendGone;
+
+    /// <summary>It has begun, and has not ended.</summary>
+    public bool IsOpen => _state != ProxyState.Ended;
 
     /// <summary>No backend has taken it yet.</summary>
     public bool IsShakingHands => _state == ProxyState.ShakingHands;
@@ -231,7 +234,8 @@ internal sealed class TcpProxy : IStreamOwner
         // A client whose answer was cut short must not take it for whole; one that was told the
         // end has all of it.
         var isCut = _toClient.WantsWrite
-            || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished);
+            || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished)
+            || (how == Counter.ConnectionsGaveWay && _toClient.LacksAnswers);
         if (wasRelaying && isCut)
             _services.Network.Abort(stream);
         else

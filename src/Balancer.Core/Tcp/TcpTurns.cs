@@ -69,8 +69,13 @@ internal sealed class TcpTurns
     /// <summary>A connection closes that does not wait.</summary>
     public void Close(TcpProxy connection)
     {
-        var client = connection.Client;
         Verify.That(!connection.IsWaiting, "a connection that closes waits for no turn");
+        Close(connection.Client);
+    }
+
+    /// <summary>One of a client's connections is over, or did not begin.</summary>
+    public void Close(TcpClient client)
+    {
         Verify.That(client.Open > 0, "a connection that closes was open");
         if (--client.Open > 0)
             return;

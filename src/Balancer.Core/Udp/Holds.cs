@@ -1,6 +1,6 @@
-// Owns the queries whose answer was not passed on: a backend that has given no good answer yet, and
-// has just said hello or is not the only one, answered them with SERVFAIL or REFUSED, as Binder
-// does until it has its data. A tenth of a second later they are asked again; Resends does
+// Owns the queries whose answer was not passed on: a backend that has just said hello, or that has
+// given no good answer while another has, answered them with SERVFAIL or REFUSED, as Binder does
+// until it has its data. A tenth of a second later they are asked again; Resends does
 // that. An error that comes when the query is two seconds old is passed on as it is, and so is one
 // whose query nobody else takes.
 //

@@ -16,12 +16,13 @@ public sealed class MemoryTests
     private const int Sources = 500_000;
 
     [Theory]
-    [InlineData(25_165_824, 98_304)]
-    [InlineData(256_000_000, Limits.MaxRemotes)]
-    [InlineData(long.MaxValue, Limits.MaxRemotes)]
-    [InlineData(0, Limits.LeastRemotes)]
-    public void Memory_LeavesAQuarterToRemotes(long limit, int remotes) =>
-        Assert.Equal(new MemoryRoom(limit, remotes), MemoryRoom.Of(limit));
+    [InlineData(25_165_824, 98_304, 153)]
+    [InlineData(256_000_000, Limits.MaxRemotes, 1_562)]
+    [InlineData(long.MaxValue, Limits.MaxRemotes, int.MaxValue)]
+    [InlineData(0, Limits.LeastRemotes, 1)]
+    public void Memory_LeavesAQuarterToRemotesAndOneToConnections(
+        long limit, int remotes, int connections) =>
+        Assert.Equal(new MemoryRoom(limit, remotes, connections), MemoryRoom.Of(limit));
 
     [FactNeedingRawSocket]
     public void Flood_UnderALimitOf48MB() => Survives("3000000", remotes: 196_608);

@@ -151,6 +151,40 @@ public sealed class TcpPlacesTests
         s.AssertNothingLeft();
     }
 
+    [Fact]
+    public void BackendEndsAndTheClientReadsSlowly_ItGetsAll()
+    {
+        var s = new ProxyScenario(before: kernel => kernel.BalancerToClient = new PipeSize(1_000));
+        var client = s.ConnectThrough();
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        s.LastTcp().Send(ProxyScenario.Message(9_000));
+        s.LastTcp().Stream.CloseWhenSent();
+        s.Settle();
+        var got = 0;
+        for (var n = 0; n < 12 && !client.IsReset; n++)
+        {
+            s.Run(20);
+            got += client.Receive().Length;
+        }
+
+        Assert.Equal(9_000, got);
+        Assert.False(client.IsReset);
+    }
+
+    [Fact]
+    public void OneThatGivesWayIsOwedAnAnswer_ItIsReset()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var clients = Connect(s, hosts: 9);
+        clients[0].Send(ProxyScenario.Message(40));
+        s.Run(2);
+        s.ConnectThrough(host: 10);
+
+        Assert.Equal(1, s.Counters[Counter.ConnectionsGaveWay]);
+        Assert.Single(clients, client => client.IsReset || client.IsAtEnd);
+    }
+
     // ---- Clients that do not read ----
 
     [Fact]
@@ -165,12 +199,7 @@ public sealed class TcpPlacesTests
         for (var n = 0; n <= Limits.TcpNotReading; n++)
         {
             Assert.DoesNotContain(clients, client => client.IsReset);
-            var client = s.ConnectThrough(host: 1 + n);
-            client.Send(ProxyScenario.Message(40));
-            s.Settle();
-            s.LastTcp().Send(ProxyScenario.Message(30_000));
-            s.Settle();
-            clients.Add(client);
+            clients.Add(DoNotRead(s, host: 1 + n));
         }
 
         s.AssertEnded(Counter.ConnectionsNotReading);
@@ -178,8 +207,20 @@ public sealed class TcpPlacesTests
         Assert.Equal(Limits.TcpNotReading, s.Core.ConnectionCount);
         // One that has read is none of them.
         s.ReceiveAll(clients[1], 30_000);
-        s.ConnectThrough(host: 1 + clients.Count);
-        s.AssertEnded(Counter.ConnectionsNotReading);
+        DoNotRead(s, host: 1 + clients.Count);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsNotReading]);
+        DoNotRead(s, host: 2 + clients.Count);
+        Assert.Equal(2, s.Counters[Counter.ConnectionsNotReading]);
+    }
+
+    private static SimStream DoNotRead(ProxyScenario s, int host)
+    {
+        var client = s.ConnectThrough(host);
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        s.LastTcp().Send(ProxyScenario.Message(30_000));
+        s.Settle();
+        return client;
     }
 
     private static List<SimStream> Connect(ProxyScenario s, int hosts)
