@@ -145,6 +145,7 @@ public sealed class HungDirectoryTests : IDisposable
     [FactNeedingHungMount]
     public void AnswerIsFetchedLate_WhileThePathIsLookedAt_IsThere()
     {
+        File.WriteAllText(Path.Combine(_good, "file"), "");
         Switch("good");
         using var network = LinuxNetwork.Open(new LinuxNetworkOptions
         {
@@ -168,7 +169,7 @@ public sealed class HungDirectoryTests : IDisposable
         Thread.Sleep(500);
 
         Assert.Equal(IoStatus.Ok, directory.OpenScan().Status);
-        Assert.Equal(IoStatus.EndOfStream, directory.NextEntry(out _).Status);
+        Assert.Equal(IoStatus.Ok, directory.NextEntry(out _).Status);
         directory.CloseScan();
         _mount!.Fail();
     }
