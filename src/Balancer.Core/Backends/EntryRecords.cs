@@ -2,9 +2,9 @@
 // may make entries there could fill a disk with them: one socket that flaps every 20 ms makes 35 KB
 // a second, and fifty files that come and go 200. So each name may have some records, and one more
 // every few seconds; and all names together may have as many as there are ports for names, and one
-// more a second. Backends that have said hello have all of this a second time, so that no stray entry
-// takes the records of those that serve clients. What is beyond is logged at debug, where the level
-// is on, and counted: a record says how many were suppressed, as of any condition.
+// more a second. Backends that have said hello have all of this a second time, so that no stray
+// entry takes the records of those that serve clients. What is beyond is logged at debug, where the
+// level is on, and counted: a record says how many were suppressed, as of any condition.
 //
 // Names are told apart by a hash alone, so two of a kind may share what one may have.
 //

@@ -14,7 +14,7 @@ using Xunit;
 
 namespace Tests.Property.Core;
 
-/// <summary>What a directory holds: sockets of processes that say no hello, and plain files.</summary>
+/// <summary>What a directory holds: sockets of processes that say no hello, and files.</summary>
 public sealed record Folder(int Sockets, int Files);
 
 public static class FolderArbitraries
