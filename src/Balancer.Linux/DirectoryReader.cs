@@ -183,7 +183,8 @@ internal sealed unsafe class DirectoryReader
                 isTime = !Monitor.Wait(_gate, LookInterval);
             var request = _asked;
             _asked = Request.None;
-            _isWorking = true;
+            // A look touches nothing that is handed over, and nobody is told when it is done.
+            _isWorking = request != Request.None;
             return request;
         }
     }

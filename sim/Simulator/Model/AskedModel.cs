@@ -147,7 +147,7 @@ internal sealed class AskedModel(ReferenceModel model)
         _inFlight.Add(connection.Ask);
     }
 
-    private void Refuse(ExpectedConnection connection, byte[] message)
+    private static void Refuse(ExpectedConnection connection, byte[] message)
     {
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;

@@ -4,8 +4,9 @@
 // its time to answer, or never do so: until then nothing else waits, and no other scan begins.
 //
 // New sockets are taken up when the scan has seen all entries, sorted, those whose name is a port
-// first, so that who gets which id does not depend on the order in which a file system lists them
-// (unless there are more new ones than may be known: those listed first are then looked at).
+// first, so that who gets which id does not depend on the order in which a file system lists them.
+// Where there are more than may be known, those behind the last one taken up are next, and then
+// those before it, in any order of the list.
 //
 // What always holds: a directory that cannot be read, or not to its end, means that nothing is
 // known, so no path is ever missed for it, and one that does not answer as well; of an entry that
@@ -208,14 +209,33 @@ internal sealed class Discovery
         {
             Refuse(now, entry.Name, EntryRefusal.PathTooLong);
         }
-        else if (_found.Count < Limits.MaxBackends)
-        {
-            _found.Add((entry.Name.ToArray(), entry.Identity));
-        }
         else
         {
-            Refuse(now, entry.Name, EntryRefusal.TooManyBackends);
+            Find(now, entry.Name.ToArray(), entry.Identity);
         }
+    }
+
+    /// <summary>Keeps a new socket; of more than may be known, those whose turn is next.</summary>
+    private void Find(Instant now, byte[] name, EntryIdentity identity)
+    {
+        if (_found.Count < Limits.MaxBackends)
+        {
+            _found.Add((name, identity));
+            return;
+        }
+        var last = 0;
+        for (var n = 1; n < _found.Count; n++)
+        {
+            if (CompareTurns(_found[n].Name, _found[last].Name) > 0)
+                last = n;
+        }
+        var refused = name;
+        if (CompareTurns(name, _found[last].Name) < 0)
+        {
+            refused = _found[last].Name;
+            _found[last] = (name, identity);
+        }
+        Refuse(now, refused, EntryRefusal.TooManyBackends);
     }
 
     private void EndScan(Instant now, IoResult end)
@@ -255,7 +275,7 @@ internal sealed class Discovery
         _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
         // Where there is not room for all, those behind the last one that got a place are next.
         var first = _found.Count + _backends.Count <= Limits.MaxBackends ? 0
-            : Math.Max(0, _found.FindIndex(found => CompareNames(found.Name, _lastAdded) > 0));
+            : Math.Max(0, _found.FindIndex(found => IsNext(found.Name)));
         for (var n = 0; n < _found.Count; n++)
         {
             var (name, identity) = _found[(first + n) % _found.Count];
@@ -278,6 +298,16 @@ internal sealed class Discovery
         }
         _found.Clear();
     }
+
+    /// <summary>Those behind the last one that got a place come first.</summary>
+    private int CompareTurns(byte[] a, byte[] b)
+    {
+        var byRound = IsNext(b).CompareTo(IsNext(a));
+        return byRound != 0 ? byRound : CompareNames(a, b);
+    }
+
+    private bool IsNext(byte[] name) =>
+        _lastAdded.Length == 0 || CompareNames(name, _lastAdded) > 0;
 
     /// <summary>Names that are ports as they are usually written come first.</summary>
     private static int CompareNames(byte[] a, byte[] b)

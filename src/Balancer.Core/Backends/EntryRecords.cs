@@ -2,11 +2,11 @@
 // may make entries there could fill a disk with them: one socket that flaps every 20 ms makes 35 KB
 // a second, and fifty files that come and go 200. So each name may have some records, and one more
 // every few seconds; and all names together may have as many as there are ports for names, and one
-// more a second. A backend that has said hello is in the second of two such shares for all, so that
-// no stray entry takes the records of those that serve clients. What is beyond is logged at debug,
-// where the level is on, and counted: a record says how many were suppressed, as of any condition.
+// more a second. Backends that have said hello have all of this a second time, so that no stray
+// entry takes the records of those that serve clients. What is beyond is logged at debug, where the
+// level is on, and counted: a record says how many were suppressed, as of any condition.
 //
-// Names are told apart by a hash alone, so two may share what one may have.
+// Names are told apart by a hash alone, so two of a kind may share what one may have.
 //
 // What always holds: each event is logged exactly once, be it at debug; a bounded number is above
 // that in any time.
@@ -20,7 +20,8 @@ internal sealed class EntryRecords
 {
     private readonly IBalancerLog _log;
     private readonly LogGate<LogEvent.EntryRecordsSuppressed> _suppressed;
-    private readonly Share[] _ofNames = new Share[Limits.EntryNames];
+    private readonly Share[] _ofBackendNames = new Share[Limits.EntryNames];
+    private readonly Share[] _ofStrangerNames = new Share[Limits.EntryNames];
     private Share _ofBackends;
     private Share _ofStrangers;
 
@@ -37,7 +38,7 @@ internal sealed class EntryRecords
         Instant now, ReadOnlySpan<byte> name, bool isBackend, in TEvent logged)
         where TEvent : struct, ILogEvent
     {
-        ref var ofName = ref _ofNames[Slot(name)];
+        ref var ofName = ref (isBackend ? _ofBackendNames : _ofStrangerNames)[Slot(name)];
         ref var ofAll = ref isBackend ? ref _ofBackends : ref _ofStrangers;
         if (ofName.Has(now, Limits.RecordsOfEntry, Limits.EntryRecordTime)
             && ofAll.Has(now, Limits.RecordsOfEntries, Limits.EntriesRecordTime))

@@ -6,6 +6,9 @@ using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Threading;
+using Balancer.Core;
+using Balancer.Linux;
 using Tests.Integration.Harness;
 using Xunit;
 
@@ -133,6 +136,42 @@ public sealed class HungDirectoryTests : IDisposable
         balancer.WaitFor(Log.NotAnswering);
         Assert.Equal(0, balancer.Status().Number("healthy"));
         Assert.Equal(0, balancer.Stop());
+    }
+
+    /// <summary>
+    /// Whoever fetches an answer late finds the thread looking at the path. That look may hang, and
+    /// no answer is told a second time.
+    /// </summary>
+    [FactNeedingHungMount]
+    public void AnswerIsFetchedLate_WhileThePathIsLookedAt_IsThere()
+    {
+        File.WriteAllText(Path.Combine(_good, "file"), "");
+        Switch("good");
+        using var network = LinuxNetwork.Open(new LinuxNetworkOptions
+        {
+            Address = Ipv4.Loopback,
+            Port = 0,
+            ForceFallbacks = false,
+        });
+        using var directory = new SocketDirectory(
+            Encoding.UTF8.GetBytes(_current), network, forceFallbacks: false);
+        Assert.Equal(IoStatus.WouldBlock, directory.OpenScan().Status);
+        var events = new NetworkEvent[Limits.EventsPerTurn];
+        var end = new MonotonicClock().Now + Duration.FromSeconds(30L);
+        while (!Array.Exists(
+            events[..network.Wait(end, events)],
+            came => came.Kind == NetworkEventKind.DirectoryAnswered))
+        {
+            Assert.True(new MonotonicClock().Now < end);
+        }
+        Switch("hung");
+        // Longer than it takes until the next look, which hangs from then on.
+        Thread.Sleep(500);
+
+        Assert.Equal(IoStatus.Ok, directory.OpenScan().Status);
+        Assert.Equal(IoStatus.Ok, directory.NextEntry(out _).Status);
+        directory.CloseScan();
+        _mount!.Fail();
     }
 
     /// <summary>Has the path lead somewhere else, in one step.</summary>

@@ -339,6 +339,36 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void DeadSockets_MoreThanTwiceAsManyAsMayBe_DoNotKeepOneThatIsListedLastOut()
+    {
+        for (var n = 0; n < 600; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Backend("z");
+        Run(1);
+        Assert.DoesNotContain(
+            Balancer.Core.SnapshotBackends(), b => b.Path.EndsWith("/z", StringComparison.Ordinal));
+        Run(60);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+    }
+
+    [Theory]
+    [InlineData(SimScanOrder.Creation)]
+    [InlineData(SimScanOrder.Reversed)]
+    public void MoreNewSocketsThanMayBe_PortsComeFirstInAnyOrder(SimScanOrder order)
+    {
+        Kernel.Directory.Order = order;
+        for (var n = 0; n < 150; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Backend("5301");
+        for (var n = 150; n < 300; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Run(1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+    }
+
+    [Fact]
     public void DeadSockets_GoWhenTheyAreUnlinked()
     {
         for (var n = 0; n < Limits.MaxBackends; n++)
