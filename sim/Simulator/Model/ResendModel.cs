@@ -117,7 +117,8 @@ internal sealed class ResendModel(ReferenceModel model)
         !session.IsRetired && AnswerList.IsError(reply)
         && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
         && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
-        && model.Now - query.ArrivedAt < SpecifiedLimits.HoldTime
+        && model.Now - query.ArrivedAt < (IsStarting(session)
+            ? SpecifiedLimits.ResendTime : SpecifiedLimits.HoldTime)
         && _held.Count + _stranded.Count < SpecifiedLimits.MostHeld;
 
     /// <summary>Whether its backend said hello a moment ago.</summary>

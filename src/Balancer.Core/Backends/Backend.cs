@@ -206,8 +206,11 @@ internal sealed class Backend
     /// An error of it says nothing yet: it is starting, and may have some of its data and not all,
     /// or it has given nothing else and another has.
     /// </summary>
-    public bool MayErr(Instant now) => _session.IsStarting(now)
+    public bool MayErr(Instant now) => IsStarting(now)
         || (!HasGoodAnswer && _reports.HasAnotherGoodAnswer(this));
+
+    /// <summary>Its hello came a moment ago: it may lack its data still.</summary>
+    public bool IsStarting(Instant now) => _session.IsStarting(now);
 
     // ---- What it is given ----
 

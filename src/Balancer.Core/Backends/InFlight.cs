@@ -210,10 +210,10 @@ internal sealed class InFlight
     /// <summary>
     /// As TryTake, for an error that is not passed on: takes the query out with its packet, so
     /// that it can be asked again. False, and nothing is changed, if there is none that may be:
-    /// another backend has it too, it is no QUERY, or it is old.
+    /// another backend has it too, it is no QUERY, or it came so long ago.
     /// </summary>
     public bool TryTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
-        Span<byte> packet, out Query query, out int length)
+        Duration tooOld, Span<byte> packet, out Query query, out int length)
     {
         query = default;
         length = 0;
@@ -223,7 +223,7 @@ internal sealed class InFlight
             return false;
         ref var entry = ref _entries[found - 1];
         _packets.Load(entry.FirstBlock, entry.Length, packet);
-        if (entry.Pair != 0 || now - entry.ArrivedAt >= Limits.HoldTime
+        if (entry.Pair != 0 || now - entry.ArrivedAt >= tooOld
             || !DnsQuestion.IsQuery(packet[..entry.Length]))
         {
             return false;

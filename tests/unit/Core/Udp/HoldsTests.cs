@@ -107,6 +107,22 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
+    public void WaitedForABackendAndThatHasNoDataYet_IsAskedUntilItHas()
+    {
+        var backend = Backend("5301", ServerFailure);
+        Ask(1);
+        backend.Stop();
+        Run(1.9);
+        backend.Rebind();
+        Run(1.5);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        _code = Good;
+        Run(0.2);
+
+        Assert.Equal((Client(1), Good), OnlyAnswer());
+    }
+
+    [Fact]
     public void OneThatSaidHelloLongAgo_IsBelievedAtOnce()
     {
         Backend("5301", ServerFailure);
