@@ -476,6 +476,41 @@ public sealed class RemotesTests : CoreTest
         Assert.InRange(most, 1, Limits.RemotesPerTurn);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TopChunkEmptiedBetweenTwoSlices_ExpiryGoesOn(int turns)
+    {
+        const int Newcomers = 2 * Limits.RemotesPerTurn;
+        var balancer = Small(4 * Newcomers);
+        balancer.Log.Records = false;
+        AskTwice(balancer, 1);
+        balancer.Run(Seconds(295));
+        // The first chunk holds the established one and all newcomers but one, which is the first
+        // to make room.
+        foreach (var last in new[] { 1 + Newcomers, Newcomers })
+        {
+            for (var client = 2; client <= last; client++)
+            {
+                balancer.Kernel.InjectDatagram(Client(client), Query(client));
+                if (client % 64 == 0)
+                    balancer.Turn();
+            }
+            balancer.Run(Seconds(0.01));
+        }
+        Assert.Equal(1 + Newcomers, balancer.Core.RemoteCount);
+        Assert.True(balancer.RunUntil(
+            () => balancer.Counters[Counter.RemotesExpired] == 1, Seconds(40)));
+        for (; turns > 0; turns--)
+            balancer.Turn();
+        balancer.Kernel.InjectDatagram(Client(9999), Query(1));
+        balancer.Run(Seconds(400));
+
+        Assert.Equal(1, balancer.Counters[Counter.RemotesEvicted]);
+        Assert.Equal(0, balancer.Core.RemoteCount);
+    }
+
     [Fact]
     public void WarmingUp_GetsNobodyWhileAWarmOneIsHealthy()
     {
