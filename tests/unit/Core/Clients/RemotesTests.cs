@@ -209,7 +209,7 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
-    public void Rebalance_TakesThoseBoundForLongestNotTheLowestAddresses()
+    public void Rebalance_TakesThoseBoundLastNotTheHighestAddresses()
     {
         HealthyBackends("5301");
         var order = Enumerable.Range(1, 50).Select(n => n * 37 % 51).ToList();
@@ -218,8 +218,8 @@ public sealed class RemotesTests : CoreTest
         Run(16);
 
         var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary.Value == 5301);
-        Assert.Equal(order.TakeLast(25).Order(), kept.Order());
-        Assert.Equal(order.Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
+        Assert.Equal(order.Take(25).Order(), kept.Order());
+        Assert.Equal(order.AsEnumerable().Reverse().Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => (moved.Remote, moved.From)));
     }
 
@@ -401,7 +401,7 @@ public sealed class RemotesTests : CoreTest
         Run(15);
 
         Assert.Equal(10, Count(Counter.RemotesMoved));
-        Assert.Equal(Enumerable.Range(1, 10).Select(client => Client(client).Address),
+        Assert.Equal(Enumerable.Range(1, 10).Reverse().Select(client => Client(client).Address),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => moved.Remote));
     }
 
