@@ -25,6 +25,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     private ExpectedBackend? _fullest;
     private int _mayMove;
     private Instant _beganAt;
+    private Instant _lastWasBound;
     private bool _isOfOneTurn;
     private int _expired;
     private Instant _nextLook;
@@ -56,6 +57,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         _fullest = named;
         _mayMove = logged.ToMove;
         _beganAt = model.Now;
+        _lastWasBound = Instant.Never;
         _isOfOneTurn = named?.Remotes <= SpecifiedLimits.RemotesOfASlice
             && logged.ToMove <= SpecifiedLimits.MovesOfATurn;
     }
@@ -81,6 +83,13 @@ internal sealed class RemoteModel(ReferenceModel model)
                 + $" {remote.SinceAnswered(model.Now)} ago, and moved last at {remote.MovedAt}",
                 _fullest);
         }
+        if (remote.CountedSince > _lastWasBound)
+        {
+            model.Report(ViolationKind.WronglyMoved,
+                $"{logged.Remote}, bound at {remote.CountedSince}, was taken after one that was"
+                + $" bound at {_lastWasBound}; those bound last are moved first", _fullest);
+        }
+        _lastWasBound = remote.CountedSince;
         _mayMove--;
         model.Policy.Move(model.Now, remote);
         model.Arrivals.OweBinding();

@@ -4,7 +4,7 @@
 // is among those that a rebalance moves.
 //
 // What always holds: each backend's number of remotes is the number of established entries whose
-// primary it is, and those entries are linked in its list, oldest binding first; its number of
+// primary it is, and those entries are linked in its list, newest binding first; its number of
 // newcomers is that of the others whose primary it is, its number of backups that of all entries
 // whose backup it is.
 
@@ -14,8 +14,8 @@ namespace Balancer.Core;
 internal sealed class Bindings(RemoteTable table, Backends backends, IBalancerLog log)
 {
     /// <summary>
-    /// Where a walk along a backend's list is, as index + 1; 0 at its end. It goes on behind one
-    /// that leaves the list.
+    /// Where a walk along a backend's list, newest first, is, as index + 1; 0 at its end. It goes on
+    /// behind one that leaves the list.
     /// </summary>
     public int WalkAt { get; set; }
 
@@ -84,8 +84,6 @@ internal sealed class Bindings(RemoteTable table, Backends backends, IBalancerLo
         remote.Newer = 0;
         if (primary.NewestRemote != 0)
             table[primary.NewestRemote - 1].Newer = index + 1;
-        else
-            primary.OldestRemote = index + 1;
         primary.NewestRemote = index + 1;
         primary.RemoteCount++;
     }
@@ -94,11 +92,9 @@ internal sealed class Bindings(RemoteTable table, Backends backends, IBalancerLo
     {
         Verify.That(primary.RemoteCount > 0, "a backend counts every remote that is bound to it");
         if (WalkAt == index + 1)
-            WalkAt = remote.Newer;
+            WalkAt = remote.Older;
         if (remote.Older != 0)
             table[remote.Older - 1].Newer = remote.Newer;
-        else
-            primary.OldestRemote = remote.Newer;
         if (remote.Newer != 0)
             table[remote.Newer - 1].Older = remote.Older;
         else

@@ -7,8 +7,9 @@
 // only such as were answered in the last minute, since others may never come again and would be
 // moved in vain; and nobody twice in a minute. If nobody may be moved, nothing is logged.
 //
-// It walks along the fullest backend's list, oldest binding first, a slice a turn, so that a
-// million remotes stall nobody.
+// It walks along the fullest backend's list, newest binding first, a slice a turn, so that a
+// million remotes stall nobody. Forged addresses of which a flood repeats some are established as
+// well, and answered: they were bound last, so they go before the clients that were there.
 //
 // What always holds: a walk is along the list of one backend; it moves nobody who is not in it.
 
@@ -75,7 +76,7 @@ internal sealed class Rebalance
                 return;
             }
             var index = _bindings.WalkAt - 1;
-            _bindings.WalkAt = _table[index].Newer;
+            _bindings.WalkAt = _table[index].Older;
             if (!MayBeMoved(now, in _table[index]) || !HasBegun(now))
                 continue;
             moves--;
@@ -94,7 +95,7 @@ internal sealed class Rebalance
             return;
         _fullest = fullest;
         _toMove = 0;
-        _bindings.WalkAt = fullest!.OldestRemote;
+        _bindings.WalkAt = fullest!.NewestRemote;
     }
 
     /// <summary>

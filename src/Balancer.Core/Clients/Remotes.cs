@@ -78,7 +78,7 @@ internal sealed class Remotes
     public int Established => _table.Count - _newcomers.Count;
 
     /// <summary>An expiry or a rebalance has slices left for the next turn.</summary>
-    public bool HasWork => _expiryCursor < _table.HighWater || _rebalance.HasWork;
+    public bool HasWork => _expiryCursor != NoPass || _rebalance.HasWork;
 
     private int MostNewcomers => Math.Max(_table.Limit / Limits.NewcomerShare, 1);
 
@@ -212,7 +212,7 @@ internal sealed class Remotes
     /// <summary>Does one slice of what HasWork says.</summary>
     public void DoWork(Instant now)
     {
-        if (_expiryCursor < _table.HighWater)
+        if (_expiryCursor != NoPass)
             ExpireSlice(now);
         if (_rebalance.HasWork)
             _rebalance.DoWork(now);
@@ -409,6 +409,9 @@ internal sealed class Remotes
         _table.Retry();
     }
 
+    /// <summary>
+    /// Ends the pass when nothing is left above the cursor, be it that the top chunk became empty.
+    /// </summary>
     private void ExpireSlice(Instant now)
     {
         var end = _expiryCursor + Limits.RemotesPerTurn;

@@ -209,7 +209,7 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
-    public void Rebalance_TakesThoseBoundForLongestNotTheLowestAddresses()
+    public void Rebalance_TakesThoseBoundLastNotTheHighestAddresses()
     {
         HealthyBackends("5301");
         var order = Enumerable.Range(1, 50).Select(n => n * 37 % 51).ToList();
@@ -218,8 +218,8 @@ public sealed class RemotesTests : CoreTest
         Run(16);
 
         var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary.Value == 5301);
-        Assert.Equal(order.TakeLast(25).Order(), kept.Order());
-        Assert.Equal(order.Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
+        Assert.Equal(order.Take(25).Order(), kept.Order());
+        Assert.Equal(order.AsEnumerable().Reverse().Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => (moved.Remote, moved.From)));
     }
 
@@ -401,7 +401,7 @@ public sealed class RemotesTests : CoreTest
         Run(15);
 
         Assert.Equal(10, Count(Counter.RemotesMoved));
-        Assert.Equal(Enumerable.Range(1, 10).Select(client => Client(client).Address),
+        Assert.Equal(Enumerable.Range(1, 10).Reverse().Select(client => Client(client).Address),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => moved.Remote));
     }
 
@@ -474,6 +474,41 @@ public sealed class RemotesTests : CoreTest
         }
 
         Assert.InRange(most, 1, Limits.RemotesPerTurn);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TopChunkEmptiedBetweenTwoSlices_ExpiryGoesOn(int turns)
+    {
+        const int Newcomers = 2 * Limits.RemotesPerTurn;
+        var balancer = Small(4 * Newcomers);
+        balancer.Log.Records = false;
+        AskTwice(balancer, 1);
+        balancer.Run(Seconds(295));
+        // The first chunk holds the established one and all newcomers but one, which is the first
+        // to make room.
+        foreach (var last in new[] { 1 + Newcomers, Newcomers })
+        {
+            for (var client = 2; client <= last; client++)
+            {
+                balancer.Kernel.InjectDatagram(Client(client), Query(client));
+                if (client % 64 == 0)
+                    balancer.Turn();
+            }
+            balancer.Run(Seconds(0.01));
+        }
+        Assert.Equal(1 + Newcomers, balancer.Core.RemoteCount);
+        Assert.True(balancer.RunUntil(
+            () => balancer.Counters[Counter.RemotesExpired] == 1, Seconds(40)));
+        for (; turns > 0; turns--)
+            balancer.Turn();
+        balancer.Kernel.InjectDatagram(Client(9999), Query(1));
+        balancer.Run(Seconds(400));
+
+        Assert.Equal(1, balancer.Counters[Counter.RemotesEvicted]);
+        Assert.Equal(0, balancer.Core.RemoteCount);
     }
 
     [Fact]
