@@ -86,8 +86,11 @@ public static class SpecifiedLimits
     /// </summary>
     public const int RemotesOfASlice = 2048;
 
-    /// <summary>A full table forgets the one longest unheard of this many.</summary>
+    /// <summary>A full table forgets the one of this many that it knows for the shortest.</summary>
     public const int EvictionSample = 16;
+
+    /// <summary>But not who is known for this long, and was heard from in this time.</summary>
+    public static readonly Duration KeptTime = Seconds(60);
 
     /// <summary>Of the remotes that may be remembered, one in so many may be a newcomer.</summary>
     public const int NewcomersShare = 4;

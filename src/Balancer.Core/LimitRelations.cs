@@ -42,6 +42,9 @@ public static partial class Limits
         Verify.That(LeastRemotes >= NewcomerShare && NewcomerShare > 1,
             "there is room for newcomers and for others");
         Verify.That(EvictionLooks >= EvictionSample, "a sample may be found in one search");
+        Verify.That(ProvingTime < Duration.FromSeconds(KeptSeconds)
+            && Duration.FromSeconds(KeptSeconds) < RemoteExpiry,
+            "who sends twice is not kept, and who is silent is not for long");
         Verify.That(ProvingTime < AnsweredLately && AnsweredLately < RemoteExpiry,
             "who may be moved is established, and not forgotten");
         Verify.That(LastNamedId >= FirstNamedId, "names make ids");

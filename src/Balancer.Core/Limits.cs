@@ -288,12 +288,17 @@ public static partial class Limits
 
     /// <summary>
     /// When there are as many established remotes as may be, the next takes the place of the one
-    /// longest unheard of this many. Ours.
+    /// of this many that is known for the shortest time. Ours.
     /// </summary>
     public const int EvictionSample = 16;
 
     /// <summary>Entries that are looked at to find those; ours.</summary>
     public const int EvictionLooks = 256;
+
+    /// <summary>
+    /// Who is known for as many seconds, and was heard from in as many, is not evicted. Ours.
+    /// </summary>
+    public const int KeptSeconds = 60;
 
     /// <summary>A rebalance moves who was answered in this time; ours.</summary>
     public static readonly Duration AnsweredLately = Duration.FromSeconds(60);

@@ -68,6 +68,14 @@ internal sealed class ExpectedRemote
         AnsweredMs = Ms(now);
     }
 
+    /// <summary>From the second of its first query to that of its last.</summary>
+    public Duration Known =>
+        Duration.FromSeconds(Ms(LastSeen) / 1000 - Ms(FirstSeen) / 1000);
+
+    /// <summary>It was known for long when it asked last, which was lately.</summary>
+    public bool KeepsAsking(Instant now) => Known >= SpecifiedLimits.KeptTime
+        && now - LastSeen < SpecifiedLimits.KeptTime;
+
     /// <summary>Whether a rebalance may take its primary now.</summary>
     public bool MayBeMoved(Instant now) => IsEstablished
         && SinceAnswered(now) < SpecifiedLimits.AnsweredLately

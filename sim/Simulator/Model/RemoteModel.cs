@@ -152,13 +152,14 @@ internal sealed class RemoteModel(ReferenceModel model)
                 + $" {model.Policy.Newcomers.Count} newcomers and {model.Policy.Established}"
                 + " others; nobody came that there was no room for", known.Primary);
         }
-        else if (known.IsEstablished ? !IsOldOfSome(known)
+        else if (known.IsEstablished ? !IsNewestOfSome(known)
             : model.Policy.Newcomers.First() != known)
         {
             model.Report(ViolationKind.RemoteForgotten,
-                $"{logged.Remote}, heard from {known.LastSeen}, was evicted; it cannot be the"
-                + " longest unheard of "
-                + (known.IsEstablished ? $"{SpecifiedLimits.EvictionSample}" : "all newcomers"),
+                $"{logged.Remote}, known for {known.Known} and heard from {known.LastSeen}, was"
+                + " evicted; it cannot be the " + (known.IsEstablished
+                ? $"one known for the shortest time of {SpecifiedLimits.EvictionSample}"
+                : "longest unheard of all newcomers"),
                 known.Primary);
         }
         if (!known.IsEstablished)
@@ -182,19 +183,22 @@ internal sealed class RemoteModel(ReferenceModel model)
         model.Status.OnForgotten(remote.Address);
     }
 
-    /// <summary>Whether it may be the one longest unheard of a sample.</summary>
-    private bool IsOldOfSome(ExpectedRemote remote)
+    /// <summary>Whether it may be the one of a sample that is known for the shortest.</summary>
+    private bool IsNewestOfSome(ExpectedRemote remote)
     {
-        var younger = 0;
+        if (remote.KeepsAsking(model.Now))
+            return false;
+        var kept = 0;
         var owed = System.Math.Min(SpecifiedLimits.EvictionSample, model.Policy.Established) - 1;
         foreach (var other in model.Policy.Remotes.Values)
         {
-            if (younger >= owed)
+            if (kept >= owed)
                 return true;
-            younger += other != remote && other.IsEstablished && other.LastSeen >= remote.LastSeen
+            kept += other != remote && other.IsEstablished && (other.KeepsAsking(model.Now)
+                || (other.Known, other.LastSeen).CompareTo((remote.Known, remote.LastSeen)) >= 0)
                 ? 1 : 0;
         }
-        return younger >= owed;
+        return kept >= owed;
     }
 
     /// <summary>

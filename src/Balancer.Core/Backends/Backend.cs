@@ -99,7 +99,7 @@ internal sealed class Backend
     /// <summary>Remotes whose backup it is; kept by Bindings.</summary>
     public int BackupCount { get; set; }
 
-    /// <summary>The established remote that was bound to it last, as index + 1; 0 for none.</summary>
+    /// <summary>The established one bound to it last, as index + 1; 0 for none.</summary>
     public int NewestRemote { get; set; }
 
     /// <summary>It has bytes to write when the turn ends.</summary>

@@ -14,8 +14,8 @@ namespace Balancer.Core;
 internal sealed class Bindings(RemoteTable table, Backends backends, IBalancerLog log)
 {
     /// <summary>
-    /// Where a walk along a backend's list, newest first, is, as index + 1; 0 at its end. It goes on
-    /// behind one that leaves the list.
+    /// Where a walk along a backend's list, newest first, is, as index + 1; 0 at its end. It goes
+    /// on behind one that leaves the list.
     /// </summary>
     public int WalkAt { get; set; }
 

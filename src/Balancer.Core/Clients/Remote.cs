@@ -51,6 +51,10 @@ internal struct Remote
 
     public readonly bool IsEstablished => (Flags & RemoteFlags.Established) != 0;
 
+    /// <summary>From when it was first heard from to when it was last, in whole seconds.</summary>
+    public readonly uint SecondsKnown =>
+        (uint)(LastSeen.Nanoseconds / 1_000_000_000) - FirstSeenSeconds;
+
     /// <summary>
     /// Whether one of its queries was answered; how long ago then, to the millisecond.
     /// </summary>

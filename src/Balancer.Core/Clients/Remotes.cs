@@ -13,7 +13,8 @@
 // over TCP, which nobody can do from an address that is not his. Newcomers have a quarter of the
 // table, and when that is full, the one that is silent for longest makes room for the next: they
 // never push out an established one. An established one goes after five minutes of silence, or
-// when there are as many as may be and another becomes established.
+// when there are as many as may be and another becomes established: forged addresses that are sent
+// twice, which are known for a second or two, then push out each other.
 //
 // While newcomers push each other out, a new source's backend is chosen by a hash of its address,
 // so that a host which comes again after it was forgotten meets the same one. That is also who
@@ -288,7 +289,7 @@ internal sealed class Remotes
         index = -1;
         if (_backends.HealthyCount == 0)
             return null;
-        var isProven = traffic == Traffic.Tcp && TryMakeRoomForEstablished();
+        var isProven = traffic == Traffic.Tcp && TryMakeRoomForEstablished(now);
         var isCrowded =
             (!isProven && _newcomers.Count >= MostNewcomers) || !_table.TryReserve();
         var chosen = isCrowded ? _backends.NextByHash(now, address) : _backends.NextInTurn(now);
@@ -328,7 +329,7 @@ internal sealed class Remotes
     {
         var isProven = traffic == Traffic.Tcp
             || (_table[index].TryGetAnswered(now, out var ago) && ago >= Limits.ProvingTime);
-        if (isProven && TryMakeRoomForEstablished())
+        if (isProven && TryMakeRoomForEstablished(now))
             Establish(index);
         else
             _newcomers.OnHeard(index);
@@ -354,16 +355,17 @@ internal sealed class Remotes
     /// Whether another may be established; an established one is forgotten if there are as many as
     /// may be.
     /// </summary>
-    private bool TryMakeRoomForEstablished() =>
-        Established < Math.Max(_table.Limit - MostNewcomers, 1) || TryEvictEstablished();
+    private bool TryMakeRoomForEstablished(Instant now) =>
+        Established < Math.Max(_table.Limit - MostNewcomers, 1) || TryEvictEstablished(now);
 
     /// <summary>
-    /// Of a few established ones, from where the last search ended, the one unheard for longest
-    /// goes. Clients that keep asking are hardly ever it. False if none was met.
+    /// Of a few established ones, from where the last search ended, the one goes that was known for
+    /// the shortest time, in whole seconds, when it was last heard from; of equals the one unheard
+    /// for longest. Who keeps asking for long never goes. False if no other was met.
     /// </summary>
-    private bool TryEvictEstablished()
+    private bool TryEvictEstablished(Instant now)
     {
-        var longest = -1;
+        var chosen = -1;
         var met = 0;
         for (var n = 0; n < Limits.EvictionLooks && met < Limits.EvictionSample; n++)
         {
@@ -372,14 +374,27 @@ internal sealed class Remotes
             if (!_table.IsInUse(_evictionHand) || !_table[_evictionHand].IsEstablished)
                 continue;
             met++;
-            if (longest < 0 || _table[_evictionHand].LastSeen < _table[longest].LastSeen)
-                longest = _evictionHand;
+            ref var remote = ref _table[_evictionHand];
+            if (!KeepsAsking(now, in remote)
+                && (chosen < 0 || GoesBefore(in remote, in _table[chosen])))
+            {
+                chosen = _evictionHand;
+            }
         }
-        if (longest < 0)
+        if (chosen < 0)
             return false;
-        Evict(longest);
+        Evict(chosen);
         return true;
     }
+
+    private static bool KeepsAsking(Instant now, in Remote remote) =>
+        remote.SecondsKnown >= Limits.KeptSeconds
+        && now - remote.LastSeen < Duration.FromSeconds(Limits.KeptSeconds);
+
+    private static bool GoesBefore(in Remote remote, in Remote other) =>
+        remote.SecondsKnown != other.SecondsKnown
+            ? remote.SecondsKnown < other.SecondsKnown
+            : remote.LastSeen < other.LastSeen;
 
     private void Evict(int index)
     {

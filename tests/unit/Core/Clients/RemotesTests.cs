@@ -219,7 +219,8 @@ public sealed class RemotesTests : CoreTest
 
         var kept = Enumerable.Range(1, 50).Where(c => Remote(c)!.Value.Primary.Value == 5301);
         Assert.Equal(order.Take(25).Order(), kept.Order());
-        Assert.Equal(order.AsEnumerable().Reverse().Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
+        order.Reverse();
+        Assert.Equal(order.Take(25).Select(c => (Client(c).Address, new BackendId(5301))),
             Log.Of<LogEvent.RemoteMoved>().Select(moved => (moved.Remote, moved.From)));
     }
 
@@ -356,6 +357,59 @@ public sealed class RemotesTests : CoreTest
         Assert.Equal(12, balancer.Core.SnapshotBackends().Sum(backend => backend.Remotes));
         Assert.True(IsKnown(balancer, Client(13).Address));
         Assert.True(IsKnown(balancer, Client(1).Address));
+    }
+
+    [Fact]
+    public void ForgedAddressesSentTwice_EvictEachOtherAndNobodyWhoAsksForMinutes()
+    {
+        var balancer = Small(64);
+        for (var client = 1; client <= 40; client++)
+            AskTwice(balancer, client);
+        for (var round = 0; round < 6; round++)
+        {
+            Ask(balancer, 1, 40);
+            balancer.Run(Seconds(15));
+        }
+        var before = Primaries(balancer);
+        for (var round = 0; round < 150; round++)
+        {
+            if (round % 15 == 14)
+                Ask(balancer, 1, 40);
+            Ask(balancer, 1000 + 10 * round, 1009 + 10 * round);
+            balancer.Run(Seconds(1));
+            Ask(balancer, 1000 + 10 * round, 1009 + 10 * round);
+        }
+
+        Assert.InRange(balancer.Counters[Counter.RemotesEvicted], 1400, 1600);
+        var after = Primaries(balancer);
+        Assert.All(before, one => Assert.Equal(one.Value, after[one.Key]));
+        Assert.Equal(48, balancer.Core.SnapshotBackends().Sum(backend => backend.Remotes));
+    }
+
+    [Fact]
+    public void AllAreKnownForLongAndStillAsk_AnotherStaysANewcomerUntilOneIsSilent()
+    {
+        var balancer = Small(16);
+        for (var client = 1; client <= 12; client++)
+            AskTwice(balancer, client);
+        for (var round = 0; round < 6; round++)
+        {
+            Ask(balancer, 1, 12);
+            balancer.Run(Seconds(15));
+        }
+        AskTwice(balancer, 13);
+        Assert.Equal(0, balancer.Counters[Counter.RemotesEvicted]);
+        Assert.Equal(12, balancer.Counters[Counter.RemotesEstablished]);
+        for (var round = 0; round < 6; round++)
+        {
+            balancer.Run(Seconds(15));
+            Ask(balancer, 2, 12);
+        }
+        Ask(balancer, 13, 13);
+
+        Assert.Equal(Client(1).Address,
+            Assert.Single(balancer.Log.Of<LogEvent.RemoteEvicted>()).Remote);
+        Assert.Equal(13, balancer.Counters[Counter.RemotesEstablished]);
     }
 
     [Fact]
