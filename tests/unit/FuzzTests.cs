@@ -10,7 +10,7 @@ namespace Tests.Unit;
 
 public sealed class FuzzTests
 {
-    private static readonly string _folder = Path.Combine(CoreSource.FindRoot()!, "tests/fuzz");
+    private static readonly string Folder = Path.Combine(CoreSource.FindRoot()!, "tests/fuzz");
 
     public static TheoryData<string, string> Corpus()
     {
@@ -18,7 +18,7 @@ public sealed class FuzzTests
         foreach (var target in Target.All)
         {
             foreach (var file in Directory.EnumerateFiles(
-                Path.Combine(_folder, "corpus", target.Name)).Order())
+                Path.Combine(Folder, "corpus", target.Name)).Order())
             {
                 data.Add(target.Name, Path.GetFileName(file));
             }
@@ -30,17 +30,17 @@ public sealed class FuzzTests
     [MemberData(nameof(Corpus))]
     public void InputOfTheCorpus_IsNoFinding(string target, string file) =>
         Target.All.Single(any => any.Name == target)
-            .Run(File.ReadAllBytes(Path.Combine(_folder, "corpus", target, file)));
+            .Run(File.ReadAllBytes(Path.Combine(Folder, "corpus", target, file)));
 
     [Fact]
     public void EachTarget_HasACorpusAndIsFuzzed()
     {
         var names = Target.All.Select(target => target.Name).ToList();
-        var folders = Directory.EnumerateDirectories(Path.Combine(_folder, "corpus"))
+        var folders = Directory.EnumerateDirectories(Path.Combine(Folder, "corpus"))
             .Select(folder => Path.GetFileName(folder)!);
 
         Assert.Equal(names.Order(), folders.Order());
         Assert.Contains($"targets=({string.Join(' ', names)})",
-            File.ReadAllText(Path.Combine(_folder, "../../scripts/fuzz")));
+            File.ReadAllText(Path.Combine(Folder, "../../scripts/fuzz")));
     }
 }

@@ -8,7 +8,7 @@ namespace Tests.Unit.Core;
 
 public sealed class EntryRecordsTests
 {
-    
+
     private readonly SimLog _log;
     private readonly EntryRecords _records;
 
