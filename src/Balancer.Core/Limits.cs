@@ -649,8 +649,8 @@ public static partial class Limits
     // ---- Answers that are held ----
 
     /// <summary>
-    /// How old a backend's hello may be, and a query, when an error is not passed on. Ours: shorter
-    /// than what a client waits before it asks again.
+    /// How old a backend's hello may be when an error is not passed on, and later a query. Ours:
+    /// shorter than what a client waits before it asks again.
     /// </summary>
     public static readonly Duration HoldTime = Duration.FromSeconds(2);
 

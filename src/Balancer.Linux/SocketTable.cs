@@ -82,9 +82,10 @@ internal sealed class SocketTable
         }
         else
         {
-            index = _used++;
-            if (index == _slots.Length)
+            // It may throw for want of memory, and nothing is changed then.
+            if (_used == _slots.Length)
                 Array.Resize(ref _slots, _slots.Length * 2);
+            index = _used++;
             _slots[index].Generation = 1;
         }
         ref var slot = ref _slots[index];

@@ -71,7 +71,7 @@ internal static class LogWords
         Counter.ConnectionsOverLimit => "too many connections are open",
         Counter.ConnectionsOverClientLimit => "too many from this address are open",
         Counter.ConnectionsWithoutBackend => "no backend is healthy",
-        Counter.ConnectionsWithoutResources => "no descriptor or memory left to reach a backend",
+        Counter.ConnectionsWithoutResources => "no descriptor or memory left for it",
         Counter.ConnectionsRefusedByBackend => "no backend that was tried accepted it",
         Counter.ConnectionsHandshakeTimedOut =>
             $"no backend accepted it within {Limits.TcpHandshakeTimeout}",

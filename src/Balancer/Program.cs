@@ -106,9 +106,10 @@ void Balance()
     if (connections < options.Balancer.TcpConnections)
         log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
     var memory = MemoryRoom.Measure();
+    var isBounded = memory.Connections < connections
+        || (options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes);
     connections = Math.Min(connections, memory.Connections);
-    if ((options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes)
-        || connections == memory.Connections)
+    if (isBounded)
     {
         log.Write(new DaemonEvent.MemoryLimit(
             memory.Limit, options.MaxRemotes ?? memory.Remotes, connections));

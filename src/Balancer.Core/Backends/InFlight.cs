@@ -58,7 +58,7 @@ internal sealed class InFlight
     private int _oldest;
     private int _newest;
 
-    /// <summary>There was none for larger tables; until the next session.</summary>
+    /// <summary>There was none for larger tables; until it is tried again.</summary>
     private bool _lacksMemory;
 
     /// <summary>Where the frame of the last query ends that was answered.</summary>

@@ -3,7 +3,7 @@
 // processor's caches however much there might be.
 //
 // It starts small and grows to Limits.InFlightBlocks, twice as large each time, or as far as there
-// is memory: then it is full, and stays as large as it is.
+// is memory: then it is full, until it is tried again.
 //
 // What always holds: a block is free or in one packet's chain.
 

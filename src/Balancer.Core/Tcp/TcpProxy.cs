@@ -234,6 +234,7 @@ internal sealed class TcpProxy : IStreamOwner
         // A client whose answer was cut short must not take it for whole; one that was told the
         // end has all of it.
         var isCut = _toClient.WantsWrite
+            || how == Counter.ConnectionsWithoutResources
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished)
             || (how == Counter.ConnectionsGaveWay && _toClient.LacksAnswers);
         if (wasRelaying && isCut)
@@ -277,10 +278,10 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A backend is asked: this is the stream to it.</summary>
     public void TakeBackendStream(SocketHandle stream)
     {
+        _services.Owners.Add(stream, this);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
         _toClient.Source = stream;
-        _services.Owners.Add(stream, this);
     }
 
     /// <summary>Closes the stream to the backend, if there is one.</summary>

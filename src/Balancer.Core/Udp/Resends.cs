@@ -135,7 +135,7 @@ internal sealed class Resends
     public bool TryHold(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
         InFlight inFlight, Backend asked)
     {
-        // One that found no backend for a while may be old when there is one, which has no data yet.
+        // One that found no backend for a while may be old when there is one that lacks its data.
         var tooOld = asked.IsStarting(now) ? Limits.ResendTime : Limits.HoldTime;
         if (_holds.IsFull || !inFlight.TryTakeBack(
             now, client, reply, tooOld, _packet, out var query, out var length))

@@ -6,6 +6,7 @@
 // the test after a generous time; everything else is done when the call returns.
 
 using System;
+using System.Threading;
 using Balancer.Core;
 
 namespace Tests.Integration.Contract;
@@ -182,10 +183,22 @@ public abstract class NetworkWorld : IDisposable
     public NetworkEvent[] PollSockets(int room = Limits.EventsPerTurn) =>
         Array.FindAll(Poll(room), came => came.Kind == NetworkEventKind.Socket);
 
-    /// <summary>Connects to a name of the directory, which must be there.</summary>
+    /// <summary>
+    /// Connects to a name of the directory, which must be there; again while only a wait for the
+    /// file system could tell where it leads, as the core does.
+    /// </summary>
     public SocketHandle Connect(string name)
     {
-        var result = Network.ConnectBackend(PathOf(name), out var stream);
+        var tries = 3_000;
+        IoResult result;
+        SocketHandle stream;
+        do
+        {
+            result = Network.ConnectBackend(PathOf(name), out stream);
+            if (result.Status == IoStatus.WouldBlock)
+                Thread.Sleep(10);
+        }
+        while (result.Status == IoStatus.WouldBlock && --tries > 0);
         return result.IsOk ? stream : throw new InvalidOperationException(result.ToString());
     }
 
