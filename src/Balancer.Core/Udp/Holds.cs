@@ -1,8 +1,8 @@
 // Owns the queries whose answer was not passed on: a backend that has just said hello, or that has
 // given no good answer while another has, answered them with SERVFAIL or REFUSED, as Binder does
-// until it has its data. A tenth of a second later they are asked again; Resends does
-// that. An error that comes when the query is two seconds old, or five while its backend is starting,
-// is passed on as it is, and so is one whose query nobody else takes.
+// until it has its data. A tenth of a second later they are asked again; Resends does that. An
+// error that comes when the query is two seconds old, or five while its backend is starting, is
+// passed on as it is, and so is one whose query nobody else takes.
 //
 // Each has a copy of its packet made for it: it is rare, and lasts no longer than a restart, or as
 // long as a backend has nothing but errors to give while another has data.

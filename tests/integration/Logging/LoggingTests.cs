@@ -132,7 +132,8 @@ public sealed class RecordTests
             Assert.True(record.Number("udp_queries") >= 2);
         });
         Assert.Equal(["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"],
-            cluster.Balancer.All(Log.RemoteStatus).TakeLast(4).Select(r => r.Text("remote_ip")).Order());
+            cluster.Balancer.All(Log.RemoteStatus).TakeLast(4)
+                .Select(record => record.Text("remote_ip")).Order());
     }
 }
 
