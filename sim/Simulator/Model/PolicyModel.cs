@@ -418,8 +418,11 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     /// <summary>Where there is room for another one; else it is tried again next time.</summary>
     private void OnNewcomerHeard(Instant now, ExpectedRemote remote, bool isTcp)
     {
+        // Asked first: one that left the newcomers counts among the others.
+        var isEstablished =
+            MayBeEstablished(now, remote, isTcp) && Established < MostEstablished;
         LeaveNewcomers(remote);
-        if (MayBeEstablished(now, remote, isTcp) && Established < MostEstablished)
+        if (isEstablished)
             Establish(now, remote);
         else
             _newcomers.AddLast(remote.Place);
