@@ -241,7 +241,8 @@ internal sealed class ReferenceModel
         AcceptedInTurn = 0;
         RelayedInTurn = 0;
         WaitingDatagrams = _datagramsQueued;
-        Lateness = Scenario.Kernel.ClockStep + _stall;
+        // A wait while the clock was wrong may end late by more than the process stood still.
+        Lateness = Scenario.Kernel.ClockStep + Duration.Max(_stall, _late);
         TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
