@@ -18,7 +18,8 @@
 //    room for another, or found the budget of copies used up;
 //  - its client asked with the same id again, which the claim is about from then on;
 //  - the kernel refused a reply to that client, or any reply because the socket was full;
-//  - the balancer is stopping, or its clock moves in steps of more than 50 ms.
+//  - the balancer is stopping, or its clock moves in steps of more than 50 ms, or is wrong or was a
+//    second ago: then the time begins anew.
 //
 // It knows what a backend can do by the scenario and its faults, where a query is by the model, and
 // that it was answered by the datagrams that leave.
@@ -42,6 +43,9 @@ internal sealed class S17NothingLost() : Check("S17")
 
     private static readonly Duration ToSpare = Duration.FromMilliseconds(50L);
 
+    /// <summary>What a backend can do is known in true time, and the rest in the clock's.</summary>
+    private static readonly Duration AfterClockFault = Duration.FromSeconds(1L);
+
     private readonly Dictionary<(Endpoint Client, int Id), Asked> _asked = [];
     private readonly PriorityQueue<Asked, long> _due = new();
     private readonly Dictionary<ExpectedSession, Streak> _good = [];
@@ -49,6 +53,8 @@ internal sealed class S17NothingLost() : Check("S17")
     private readonly HashSet<int> _scripted = [];
     private bool _isWatching;
     private Instant _wentOnAt;
+    private int _clockFaults;
+    private Instant _clockIsRightFrom;
 
     /// <summary>Queries that were owed an answer, and had it in time.</summary>
     public long Answered { get; private set; }
@@ -118,7 +124,7 @@ internal sealed class S17NothingLost() : Check("S17")
             _due.Clear();
             return;
         }
-        if (Model.Lateness > Step)
+        if (Model.Lateness > Step || _clockFaults > 0 || now < _clockIsRightFrom)
             WaitAnew(now);
         while (_due.TryPeek(out var asked, out var at) && now.Nanoseconds > at)
         {
@@ -175,6 +181,10 @@ internal sealed class S17NothingLost() : Check("S17")
     {
         if (fault.Kind == FaultKind.BackendPause && began)
             Pause(now, fault.Target, fault.For);
+        if (fault.Kind is not (FaultKind.ClockBack or FaultKind.ClockStill))
+            return;
+        _clockFaults += began ? 1 : -1;
+        _clockIsRightFrom = now + AfterClockFault;
     }
 
     /// <summary>A query may hang the backend that reads it.</summary>
