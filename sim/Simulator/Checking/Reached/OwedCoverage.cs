@@ -26,6 +26,8 @@ public static class OwedCoverage
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
             ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
             ["RemotesUnremembered"] = "a simulated host has memory enough for its remotes",
+            ["ConnectionsSlow"] = "no scenario's client stops inside a message for 30 s",
+            ["ConnectionsNotReading"] = "257 clients that do not read; a scenario has some ten",
             ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Fault:ReadFailed"] = OnlyEnds,
