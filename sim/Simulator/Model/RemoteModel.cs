@@ -221,7 +221,6 @@ internal sealed class RemoteModel(ReferenceModel model)
         _mayMove = 0;
     }
 
-    /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>
     /// <summary>
     /// A pass over more remotes than a slice has may be parted by a stall. It goes on after it, and
     /// where the next was due meanwhile, that one does not come: whom it had passed waits.
@@ -245,6 +244,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         return isParted ? longest + _partedFor + SpecifiedLimits.ExpiryInterval : longest;
     }
 
+    /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>
     private void CheckSilent()
     {
         if (model.Life.HasStopped)

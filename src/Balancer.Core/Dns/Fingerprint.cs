@@ -18,7 +18,6 @@ namespace Balancer.Core;
 /// <summary>Reduces a query to 64 bits.</summary>
 internal ref struct Fingerprint
 {
-    private const int HeaderBytes = 12;
     private const int OptionsType = 41;
 
     /// <summary>Of a record behind its name: type, class, TTL and the length of its data.</summary>
@@ -64,10 +63,10 @@ internal ref struct Fingerprint
             return;
         }
         _hash.Add((byte)Kind.Question);
-        for (var i = 2; i < HeaderBytes; i++)
+        for (var i = 2; i < DnsQuestion.HeaderBytes; i++)
             _hash.Add(_query[i]);
-        var tail = HeaderBytes + question;
-        for (var i = HeaderBytes; i < tail; i++)
+        var tail = DnsQuestion.HeaderBytes + question;
+        for (var i = DnsQuestion.HeaderBytes; i < tail; i++)
             _hash.Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
         while (tail < _query.Length && TryAddRecord(ref tail))
         {
@@ -158,7 +157,7 @@ internal ref struct Fingerprint
     {
         var alike = bytes switch
         {
-            < HeaderBytes => 0,
+            < DnsQuestion.HeaderBytes => 0,
             <= 512 => bytes,
             <= 1232 => 1232,
             <= 4096 => 4096,
