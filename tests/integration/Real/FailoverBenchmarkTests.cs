@@ -55,9 +55,9 @@ public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposab
 
         Assert.True(code == 0, string.Join('\n', errors));
         Assert.Equal(Counted("sent"), Counted("answered") + Counted("unanswered"));
-        // One in ten, but for those that were sent again.
-        Assert.InRange(
-            Counted("unanswered"), Counted("sent") / 50, Counted("sent") / 5);
+        // One in ten, but for those that the restart of their backend had sent again: each backend
+        // is restarted within seconds, so only what is dropped after that stays unanswered.
+        Assert.InRange(Counted("unanswered"), 1, Counted("sent") / 5);
         Assert.Equal(0, Counted("duplicates"));
     }
 
