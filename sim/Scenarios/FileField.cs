@@ -143,7 +143,7 @@ internal static class FileFields
 /// <summary>The kinds of values that fields have.</summary>
 internal static class FileValues
 {
-    public const string TimePattern = @"^[0-9]+(\.[0-9]{1,9})?(ns|us|ms|s|m|h)$";
+    public const string TimePattern = @"^[0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h)$";
     public const string AddressPattern = @"^[0-9]{1,3}(\.[0-9]{1,3}){3}$";
 
     /// <summary>The longest time, ten days; sums of some do not overflow.</summary>
@@ -189,7 +189,7 @@ internal static class FileValues
             : throw place.Wrong($"{Shown(node)} is neither true nor false"),
         FileNode.Of);
 
-    /// <summary>Up to 2^64 - 1: a number, or text for readers that round large numbers.</summary>
+    /// <summary>A whole number up to 2^64 - 1; larger than what some readers of JSON keep exactly.</summary>
     public static readonly FileValue<ulong> Seed = new(
         () => FileNode.Object(("type", FileNode.Of("integer")), ("minimum", FileNode.Of(0L))),
         (node, place) => node.Kind == FileNodeKind.Number && ulong.TryParse(

@@ -65,10 +65,11 @@ internal sealed unsafe class KnownCalls
                     "accepting a connection takes three calls: no accept4", warnings),
                 TellsBirths = Is(
                     LibC.StatX(NoDescriptor, name, 0, C.STATX_TYPE, &status),
-                    "sockets are told apart by when they were modified: no statx", warnings),
+                    "a restarted backend is recognised by its socket's time of change: no statx", warnings),
                 WalksCached = Is(
                     LibC.OpenAt2(NoDescriptor, name, &how),
-                    "a socket directory that hangs may be waited for: no openat2 without a wait",
+                    "connects may block on a hung socket directory: no openat2 that looks up a path"
+                        + " without waiting",
                     warnings),
             };
         }

@@ -46,9 +46,9 @@ internal static class EventWords
                 + $" is {e.Limit}, and {e.Reserve} are kept for backends",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
         Say((DaemonEvent.MemoryLimit e) => new(
-            $"{LogWords.Count(e.Remotes, "remote")} and"
-                + $" {LogWords.Count(e.Connections, "TCP connection")} at most:"
-                + $" {e.Limit} bytes of memory",
+            $"memory ({LogWords.Count(e.Limit, "byte")}) allows at most"
+                + $" {LogWords.Count(e.Remotes, "remote")} and"
+                + $" {LogWords.Count(e.Connections, "TCP connection")}",
             ("limit", e.Limit), ("remotes", e.Remotes), ("connections", e.Connections)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
@@ -78,9 +78,9 @@ internal static class EventWords
         Say((LogEvent.HeartbeatAnswered e) =>
             new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)));
         Say((LogEvent.BackendStuck e) => new(
-            $"backend {e.Id} is stuck: it does not read, and "
-            + $"{LogWords.Count(e.QueuedBytes, "byte")} wait for it here; "
-            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} not taken",
+            $"backend {e.Id} is stuck: it does not read; "
+            + $"{LogWords.Count(e.QueuedBytes, "byte")} are queued for it, and "
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} did not fit",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
         Say((LogEvent.BackendSuspected e) => new(
@@ -197,7 +197,7 @@ internal static class EventWords
             "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed));
         Say((LogEvent.ConnectWithoutResources e) => Failed(
-            $"backend {e.Id}: cannot connect to {e.Path}, and it is not its fault", e.Why,
+            $"backend {e.Id}: cannot connect to {e.Path}, not counted as its fault", e.Why,
             e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));
         Say((LogEvent.ConnectionWithoutResources e) => Failed(
             $"connection {e.Id}: cannot connect to a backend", e.Why, e.Suppressed,
@@ -267,9 +267,9 @@ internal static class EventWords
     private static Words Of(LogEvent.QueryQuarantined e)
     {
         var isRead = DnsWords.TryReadQuestion(e.Query, out var name, out var type);
-        var query = isRead ? $"query {type} {name}" : "a query without a question that can be read";
+        var query = isRead ? $"query {type} {name}" : "a query whose question cannot be read";
         return new Words(
-            $"refusing {query} for {e.Term}: backends died or hung on it, last {e.Id}"
+            $"refusing {query} for {e.Term}: backends died or hung on it, most recently {e.Id}"
             + $" (asked by {e.Client.Address})",
         [
             ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),

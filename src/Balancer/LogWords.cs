@@ -48,7 +48,7 @@ internal static class LogWords
         FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
             $"sent OUTBOUND_UDP with a length of {Invariant(fault.Detail)} bytes",
-        FaultCause.EndOfStream => "its process closed the session"
+        FaultCause.EndOfStream => "its process ended or closed the session"
             + (fault.Io.Errno == 0 ? "" : ": " + Of(fault.Io)),
         FaultCause.ReadFailed => "cannot read from it: " + Of(fault.Io),
         FaultCause.WriteFailed => "cannot write to it: " + Of(fault.Io),
@@ -77,7 +77,7 @@ internal static class LogWords
             $"no backend accepted it within {Limits.TcpHandshakeTimeout}",
         Counter.ConnectionsIdle => "idle for too long",
         Counter.ConnectionsTooOld => "open for too long",
-        Counter.ConnectionsGaveWay => "idle longest when places were short",
+        Counter.ConnectionsGaveWay => "idle the longest when connections ran short",
         Counter.ConnectionsSlow => "its client did not finish a message",
         Counter.ConnectionsNotClosed => "its backend ended, and its client did not",
         Counter.ConnectionsNotReading => "its client does not read",

@@ -1,5 +1,5 @@
 // Claims of where a TCP connection goes (S2): one that its backend gave up before INBOUND_TCP_OK is
-// given to one more, and none is given to the same backend twice.
+// given to another one. (Whether each was asked before any is asked again, only the simulator sees.)
 //
 // It knows by the sessions in the journals; INBOUND_TCP tells whose each is. The second try is
 // claimed where it is plain that the one seen was the first, that there was time for another, and
@@ -31,20 +31,10 @@ internal static class RoutingCheck
         foreach (var connection in seen.Connections)
         {
             ObservedSession[] tries = [.. sessions[connection.From]];
-            if ((Twice(seen, connection, tries) ?? SecondTry(seen, connection, tries))
-                is { } violation)
+            if (SecondTry(seen, connection, tries) is { } violation)
                 return violation;
         }
         return null;
-    }
-
-    private static Violation? Twice(
-        Observations seen, ObservedConnection connection, ObservedSession[] tries)
-    {
-        var twice = Array.Find(tries, session =>
-            tries.Count(other => other.Backend == session.Backend) > 1);
-        return twice is null ? null : Fail(seen, connection, twice.AcceptedAt,
-            $"it was given to backend {RealChecks.Name(seen, twice.Backend)} twice");
     }
 
     private static Violation? SecondTry(

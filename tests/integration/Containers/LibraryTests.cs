@@ -305,6 +305,25 @@ public sealed class LibraryTests
     }
 
     [FactNeedingDocker]
+    public async Task BackendThatComesAndGoesOftenerThanIsLoggedAtInfo_IsFollowed()
+    {
+        using var sockets = new SocketFolder();
+        using var elsewhere = new SocketFolder();
+        await using var binder = new FakeBinderBuilder().WithSocketFolder(sockets).Build();
+        await using var balancer = new BalancerBuilder().WithSocketFolder(sockets).Build();
+        await Task.WhenAll(binder.StartAsync(), balancer.StartAsync());
+        await balancer.WaitUntilHealthyAsync("5301");
+
+        for (var time = 0; time < 12; time++)
+        {
+            File.Move(binder.SocketPath!, elsewhere.PathOf("5301"));
+            await balancer.WaitUntilUnhealthyAsync("5301");
+            File.Move(elsewhere.PathOf("5301"), binder.SocketPath!);
+            await balancer.WaitUntilHealthyAsync("5301");
+        }
+    }
+
+    [FactNeedingDocker]
     public async Task VolumeInThePlaceOfAFolder_CarriesTheSockets()
     {
         await using var volume = new VolumeBuilder().Build();
@@ -389,12 +408,13 @@ public sealed class LibraryTests
     [InlineData("--backend-path", "/elsewhere", "WithSocketFolder")]
     [InlineData("-l", "warn", "log level")]
     [InlineData("--log-level=FATAL", "x", "log level")]
-    [InlineData("-lwarn", "info", "log level")]
+    [InlineData("-lwarn", "debug", "log level")]
+    [InlineData("-l", "info", "log level")]
     [InlineData("-l", "40", "log level")]
-    [InlineData("-l50", "info", "log level")]
+    [InlineData("-l50", "debug", "log level")]
     [InlineData("--log-level=60", "x", "log level")]
     [InlineData("--port:5300", "x", "WithPort")]
-    [InlineData("--log-level:warn", "info", "log level")]
+    [InlineData("--log-level:warn", "debug", "log level")]
     public void OptionThatTheContainerLivesBy_IsRefused(string option, string value, string named)
     {
         var failure = Assert.Throws<ArgumentException>(() => new BalancerBuilder()
@@ -412,6 +432,8 @@ public sealed class LibraryTests
             () => builder.WithEnvironment("LOG_LEVEL", "error").Build());
         Assert.Throws<ArgumentException>(
             () => builder.WithEnvironment("LOG_LEVEL", "50").Build());
+        Assert.Throws<ArgumentException>(
+            () => builder.WithEnvironment("LOG_LEVEL", "info").Build());
         Assert.NotNull(builder.WithEnvironment("LOG_LEVEL", "debug")
             .WithOptions("-l", "trace", "--warm-up", "0").Build());
     }

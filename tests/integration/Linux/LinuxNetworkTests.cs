@@ -242,8 +242,10 @@ public sealed class LinuxNetworkTests : IDisposable
             $"queries are received one by one: no recvmmsg: {why}",
             $"replies are sent one by one: no sendmmsg: {why}",
             $"accepting a connection takes three calls: no accept4: {why}",
-            $"sockets are told apart by when they were modified: no statx: {why}",
-            $"a socket directory that hangs may be waited for: no openat2 without a wait: {why}",
+            "a restarted backend is recognised by its socket's time of change: no statx: "
+                + why,
+            "connects may block on a hung socket directory: no openat2 that looks up a path "
+                + $"without waiting: {why}",
             $"changes in the socket directory are noticed only by the periodic scan: {why}",
         ]);
 

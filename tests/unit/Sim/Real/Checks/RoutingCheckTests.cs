@@ -1,5 +1,5 @@
 // What is claimed of where a TCP connection goes (S2): to one more backend when the first gave it
-// up before its INBOUND_TCP_OK, and to none twice.
+// up before its INBOUND_TCP_OK.
 
 using FakeBinder;
 using Simulation.Real;
@@ -42,15 +42,6 @@ public sealed class RoutingCheckTests : RealCheckTest
         run.Session(0, 7 * Second).Client = SeenRun.TcpClient;
 
         Assert.Null(RoutingCheck.Judge(run.Seen));
-    }
-
-    [Fact]
-    public void ConnectionGivenToOneBackendTwice_IsS2()
-    {
-        var run = Refused();
-        run.Session(1, 7 * Second).Client = SeenRun.TcpClient;
-
-        Assert.Contains("twice", Expect("S2", run, RoutingCheck.Judge));
     }
 
     [Theory]
