@@ -189,7 +189,7 @@ internal static class FileValues
             : throw place.Wrong($"{Shown(node)} is neither true nor false"),
         FileNode.Of);
 
-    /// <summary>A whole number up to 2^64 - 1; larger than what some readers of JSON keep exactly.</summary>
+    /// <summary>Up to 2^64 - 1, which some readers of JSON do not keep exactly.</summary>
     public static readonly FileValue<ulong> Seed = new(
         () => FileNode.Object(("type", FileNode.Of("integer")), ("minimum", FileNode.Of(0L))),
         (node, place) => node.Kind == FileNodeKind.Number && ulong.TryParse(

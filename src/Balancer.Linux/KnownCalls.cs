@@ -68,8 +68,8 @@ internal sealed unsafe class KnownCalls
                     "a restarted backend is recognised by its socket's time of change: no statx", warnings),
                 WalksCached = Is(
                     LibC.OpenAt2(NoDescriptor, name, &how),
-                    "connects may block on a hung socket directory: no openat2 that looks up a path"
-                        + " without waiting",
+                    "connects may block on a hung socket directory: no openat2 that looks"
+                        + " up a path without waiting",
                     warnings),
             };
         }

@@ -121,16 +121,12 @@ public sealed partial class DocumentTests
 
     /// <summary>Where a line of the product belongs can be looked up, file by file.</summary>
     [Fact]
-    public void EachFileOfTheProduct_IsInTheArchitecture()
-    {
-        var named = Span().Matches(Read("docs/architecture.md"))
-            .Select(span => span.Groups[1].Value).ToHashSet();
-        var sources = Files.Where(file => ProductSource().IsMatch(file)).ToList();
+    public void EachFileOfTheProduct_IsInTheArchitecture() =>
+        AssertNames("docs/architecture.md", ProductSource());
 
-        Assert.NotEmpty(sources);
-        Nothing(sources.Where(file => !named.Contains(Path.GetFileName(file)))
-            .Select(file => $"docs/architecture.md lacks {file}"));
-    }
+    [Fact]
+    public void EachFileOfTheSimulatorAndOfTheFakes_IsInTheListOfThem() =>
+        AssertNames("docs/files.md", OtherSource());
 
     [Fact]
     public void EachCheck_IsDescribedWithItsFile()
@@ -323,6 +319,17 @@ public sealed partial class DocumentTests
         from Match span in Span().Matches(WithoutFences(Read(file)))
         select (file, span.Groups[1].Value);
 
+    private static void AssertNames(string document, Regex sources)
+    {
+        var named = Span().Matches(Read(document))
+            .Select(span => Path.GetFileName(span.Groups[1].Value)).ToHashSet();
+        var files = Files.Where(file => sources.IsMatch(file)).ToList();
+
+        Assert.NotEmpty(files);
+        Nothing(files.Where(file => !named.Contains(Path.GetFileName(file)))
+            .Select(file => $"{document} lacks {file}"));
+    }
+
     /// <summary>The names in the first columns of a document's tables.</summary>
     private static IEnumerable<string> Rows(string file) =>
         Row().Matches(Read(file)).SelectMany(row => Span().Matches(row.Value))
@@ -358,6 +365,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^src/(Balancer\.Core|Balancer\.Linux|Balancer|Shared)/.*\.cs$")]
     private static partial Regex ProductSource();
+
+    [GeneratedRegex(@"^(sim|fake-binder|src/Balancer\.Testing)/.*\.cs$")]
+    private static partial Regex OtherSource();
 
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Span();

@@ -1,5 +1,5 @@
 // Claims of where a TCP connection goes (S2): one that its backend gave up before INBOUND_TCP_OK is
-// given to another one. (Whether each was asked before any is asked again, only the simulator sees.)
+// given to another one. Whether each was asked before any is asked again, only the simulator sees.
 //
 // It knows by the sessions in the journals; INBOUND_TCP tells whose each is. The second try is
 // claimed where it is plain that the one seen was the first, that there was time for another, and
