@@ -246,6 +246,7 @@ public static class SpecifiedLimits
 
     public static readonly Duration HoldTime = Seconds(2);
     public static readonly Duration AskAgainAfter = Milliseconds(100);
+    public static readonly Duration SameBackendFor = Seconds(1);
     public const int MostHeld = 4096;
 
     /// <summary>How long who has given nothing but errors gets no clients after each.</summary>

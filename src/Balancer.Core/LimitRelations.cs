@@ -56,7 +56,8 @@ public static partial class Limits
         Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,
             "a record has room for what is judged");
         Verify.That(FailingEnd < FailingMargin, "who fails no longer does not fail at once again");
-        Verify.That(HoldDelay < HoldTime && HoldTime < ResendTime,
+        Verify.That(HoldDelay < SameBackendTime && SameBackendTime < HoldTime
+            && HoldTime < ResendTime,
             "what is held is asked again, and may be elsewhere");
         Verify.That(FastProbeInterval < ProbeInterval, "a cold backend is asked more often");
         Verify.That(LatenessAllowed < SilenceTime, "a wait is judged by its own length");

@@ -660,6 +660,12 @@ public static partial class Limits
     /// </summary>
     public static readonly Duration DistrustTime = Duration.FromSeconds(1);
 
+    /// <summary>
+    /// How old a query may be that is asked again of the backend that erred, while none has given a
+    /// good answer. Half of HoldTime, so that another may learn of it too. Ours.
+    /// </summary>
+    public static readonly Duration SameBackendTime = Duration.FromSeconds(1);
+
     /// <summary>When the query is asked again. Ours.</summary>
     public static readonly Duration HoldDelay = Duration.FromMilliseconds(100);
 

@@ -248,7 +248,7 @@ public sealed class LoadBalancer : IBackendReports
     void IBackendReports.OnHealthy(Instant now)
     {
         _remotes.OnBackendHealthy(now);
-        _resends.OnHealthy(now, _backends.All);
+        _resends.OnAtEase(now, _backends.All);
         _tcp.LookAround();
     }
 

@@ -209,8 +209,9 @@ internal sealed class InFlight
 
     /// <summary>
     /// As TryTake, for an error that is not passed on: takes the query out with its packet, so
-    /// that it can be asked again. False, and nothing is changed, if there is none that may be:
-    /// another backend has it too, it is no QUERY, or it came so long ago.
+    /// that it can be asked again; it stays one of a pair. False, and nothing is changed, if there
+    /// is none that may be: the other of its pair is answered, it is not a QUERY, or it came so long
+    /// ago.
     /// </summary>
     public bool TryTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
         Duration tooOld, Span<byte> packet, out Query query, out int length)
@@ -223,13 +224,13 @@ internal sealed class InFlight
             return false;
         ref var entry = ref _entries[found - 1];
         _packets.Load(entry.FirstBlock, entry.Length, packet);
-        if (entry.Pair != 0 || now - entry.ArrivedAt >= tooOld
+        if (_pairs.IsAnswered(entry.Pair) || now - entry.ArrivedAt >= tooOld
             || !DnsQuestion.IsQuery(packet[..entry.Length]))
         {
             return false;
         }
         length = entry.Length;
-        query = new Query(client, entry.Local, entry.ArrivedAt, 0, entry.WasResent);
+        query = new Query(client, entry.Local, entry.ArrivedAt, entry.Pair, entry.WasResent);
         NoteAnswered(in entry);
         Remove(found - 1, ref bucket);
         return true;

@@ -22,7 +22,7 @@ internal sealed class QueryPairs
         public int NextFree;
     }
 
-    /// <summary>A new pair, of two copies that are in flight.</summary>
+    /// <summary>A new pair, of two copies that are in flight, or held later.</summary>
     public int Make()
     {
         if (_free == 0)
@@ -57,6 +57,13 @@ internal sealed class QueryPairs
         var isLost = _pairs[pair - 1] is { Copies: 1, IsAnswered: false };
         Release(pair);
         return isLost;
+    }
+
+    /// <summary>A copy of a pair that is answered is gone, without an answer of its own.</summary>
+    public void Leave(int pair)
+    {
+        Verify.That(_pairs[pair - 1].IsAnswered, "what nobody answered is not just left");
+        Release(pair);
     }
 
     /// <summary>The second copy was not sent after all.</summary>

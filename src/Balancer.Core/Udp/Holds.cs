@@ -7,7 +7,8 @@
 // Each has a copy of its packet made for it: it is rare, and lasts no longer than a restart, or as
 // long as a backend has nothing but errors to give while another has data.
 //
-// Those that find nobody healthy wait for somebody, and are not looked at until then.
+// Those that find nobody, or only one that is silent, wait for somebody, and are not looked at until
+// then.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
 // most; a query that waits here is in flight nowhere.
@@ -32,18 +33,18 @@ internal sealed class Holds
 {
     private readonly Queue<Held> _held = new();
 
-    /// <summary>Those that found nobody healthy; of two that are over together the first.</summary>
+    /// <summary>Those that found nobody; of two that are over together the first.</summary>
     private readonly PriorityQueue<Held, (long OverAt, long Order)> _stranded = new();
 
     private long _order;
 
-    /// <summary>So many of them are due, since somebody is healthy.</summary>
-    private int _toBeAsked;
+    /// <summary>Those of them that are due, since somebody is there.</summary>
+    private readonly Queue<Held> _woken = new();
 
     /// <summary>Those that are asked again soon, and not only if somebody comes.</summary>
     public int AwaitedCount => _held.Count;
 
-    public bool IsFull => _held.Count + _stranded.Count == Limits.HeldQueries;
+    public bool IsFull => _held.Count + _stranded.Count + _woken.Count == Limits.HeldQueries;
 
     /// <summary>
     /// When the first is due; Never if there is none. With somebody healthy that may be in the
@@ -54,7 +55,7 @@ internal sealed class Holds
         get
         {
             var first = _held.TryPeek(out var held) ? held.DueAt : Instant.Never;
-            return _toBeAsked > 0 ? Instant.Zero : !_stranded.TryPeek(out held, out _)
+            return _woken.Count > 0 ? Instant.Zero : !_stranded.TryPeek(out held, out _)
                 ? first : Instant.Min(first, held.DueAt);
         }
     }
@@ -70,7 +71,7 @@ internal sealed class Holds
     }
 
     /// <summary>
-    /// Keeps one that was taken until somebody is healthy, or until it is due then.
+    /// Keeps one that was taken until somebody is there, or until it is due then.
     /// </summary>
     public void Strand(in Held held, Instant dueAt)
     {
@@ -78,15 +79,20 @@ internal sealed class Holds
         _stranded.Enqueue(held with { DueAt = dueAt }, (dueAt.Nanoseconds, _order++));
     }
 
-    /// <summary>Somebody is healthy: those that found nobody are due.</summary>
-    public void OnHealthy() => _toBeAsked = _stranded.Count;
+    /// <summary>Somebody is there: each that found nobody is due, once.</summary>
+    public void WakeStranded()
+    {
+        while (_stranded.TryDequeue(out var held, out _))
+            _woken.Enqueue(held);
+    }
 
     /// <summary>Takes the first that is due; false if none is.</summary>
     public bool TryTake(Instant now, out Held held)
     {
-        if (_stranded.TryPeek(out held, out _) && (_toBeAsked > 0 || held.DueAt <= now))
+        if (_woken.TryDequeue(out held))
+            return true;
+        if (_stranded.TryPeek(out held, out _) && held.DueAt <= now)
         {
-            _toBeAsked = Math.Max(0, _toBeAsked - 1);
             _stranded.Dequeue();
             return true;
         }
@@ -96,6 +102,7 @@ internal sealed class Holds
     /// <summary>Takes the first, due or not; false if there is none.</summary>
     public bool TryTake(out Held held)
     {
-        return _stranded.TryDequeue(out held, out _) || _held.TryDequeue(out held);
+        return _woken.TryDequeue(out held) || _stranded.TryDequeue(out held, out _)
+            || _held.TryDequeue(out held);
     }
 }

@@ -166,20 +166,14 @@ internal sealed class Resends
         WaitForFirst(now);
     }
 
-    /// <summary>A backend is healthy: it may take what found none.</summary>
-    public void OnHealthy(Instant now, ReadOnlySpan<Backend> backends)
-    {
-        _holds.OnHealthy();
-        OnAtEase(now, backends);
-    }
-
     /// <summary>
-    /// A backend is at ease again, or answers again: it may take what others have that are silent
+    /// A backend is healthy, at ease again, or answers again: it may take what others have that are silent
     /// still or answer no query, and that nobody could take when they became so or were given it;
     /// and what is left of sessions that ended.
     /// </summary>
     public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {
+        _holds.WakeStranded();
         foreach (var lost in _lost)
             lost.IsAnotherThere = true;
         while (TryTakeKept(Instant.Never, out var kept))
@@ -335,50 +329,70 @@ internal sealed class Resends
 
     private void AskAgain(Instant now, in Held held)
     {
-        if (_quarantine.IsRefused(now, held.Packet))
-            Refuse(held.Query, held.Packet);
-        else if (TryAskAgain(now, in held, out var isNobodyThere))
+        if (_pairs.IsAnswered(held.Query.Pair))
+            _pairs.Leave(held.Query.Pair);
+        else if (_quarantine.IsRefused(now, held.Packet))
+            RefuseHeld(in held);
+        else if (TryAskAgain(now, in held, out var mayWait))
             _counters.Add(Counter.ResendsAfterError);
-        else if (isNobodyThere && !_answersWithoutBackend
-            && MayBeSentAgain(now, held.Query, held.Packet))
+        else if (mayWait && MayBeSentAgain(now, held.Query, held.Packet))
             _holds.Strand(in held, held.Query.ArrivedAt + Limits.ResendTime);
         else
             GiveError(in held);
     }
 
-    /// <summary>Nobody takes it; its client hears what its backend said.</summary>
+    private void RefuseHeld(in Held held)
+    {
+        // What the other that has it says is late then.
+        if (held.Query.Pair != 0)
+            _pairs.TryAnswer(held.Query.Pair);
+        Refuse(held.Query, held.Packet);
+    }
+
+    /// <summary>
+    /// Nobody takes it; its client hears what its backend said, unless another has it as well.
+    /// </summary>
     private void GiveError(in Held held)
     {
+        if (held.Query.Pair != 0 && !_pairs.IsLostWithout(held.Query.Pair))
+            return;
         _counters.Add(Counter.UnansweredLost);
         _ownAnswers.Add(held.Query.Client, held.Query.Local, held.Packet, held.Error);
     }
 
     /// <summary>
-    /// Asks another that has given a good answer, or whom the policy sends the client to now: the
-    /// same backend, or another once; after that the same.
+    /// Asks another that has given a good answer; for a second the same, while there is none, since
+    /// of those without data nobody knows which has it first; then whom the policy sends the client
+    /// to. Another is asked once, and after that it alone. `mayWait` says that nobody is there
+    /// yet who should be asked.
     /// </summary>
-    private bool TryAskAgain(Instant now, in Held held, out bool isNobodyThere)
+    private bool TryAskAgain(Instant now, in Held held, out bool mayWait)
     {
-        isNobodyThere = false;
-        if (held.Query.WasResent)
-        {
-            return IsThere(held.Backend, held.Session)
-                && held.Backend.TryForward(now, held.Query, held.Packet);
-        }
-        var chosen = _forwarding.ChooseWithData(now, held.Backend)
-            ?? _forwarding.Choose(now, held.Query);
+        mayWait = false;
+        var isThere = IsThere(held.Backend, held.Session);
+        if (held.Query.WasResent || held.Query.Pair != 0)
+            return isThere && held.Backend.TryForward(now, held.Query, held.Packet);
+        var again = held.Query with { WasResent = true };
+        var chosen = _forwarding.ChooseWithData(now, held.Backend);
         if (chosen is null)
         {
-            isNobodyThere = true;
+            chosen = isThere && !held.Backend.IsSilent
+                && now - held.Query.ArrivedAt < Limits.SameBackendTime
+                ? held.Backend : _forwarding.Choose(now, in again);
+        }
+        if (chosen is null)
+        {
+            mayWait = !_answersWithoutBackend;
             return false;
         }
-        var again = held.Query with { WasResent = true };
-        if (chosen == held.Backend && chosen.SessionNumber == held.Session)
+        if (chosen == held.Backend && isThere)
         {
             return chosen.TryForward(now, held.Query, held.Packet)
                 || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
         }
-        return _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
+        // One that is silent may never answer, and from there it could go nowhere.
+        mayWait = chosen.IsSilent;
+        return !mayWait && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
     private static bool IsThere(Backend backend, long session) =>

@@ -185,7 +185,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
             return;
         OnMissing();
         _toForget.AddRange(model.Policy.Backends);
-        _toForget.RemoveAll(backend => !IsLongGone(backend));
+        // One whose session ended in this turn may be to write still: it goes with a later scan.
+        _toForget.RemoveAll(
+            backend => !IsLongGone(backend) || backend.BackedOffIn == model.Turn);
         Forget(_notSockets);
         Forget(_refused);
     }
@@ -325,7 +327,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
-        model.Resends.OnHealthy();
+        model.Resends.LookAgain();
         model.Connections.Handshakes.OnBackendsChanged();
     }
 

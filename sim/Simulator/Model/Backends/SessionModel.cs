@@ -237,7 +237,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (backend.HasPath)
         {
             model.Outage.OnHealthy();
-            model.Resends.OnHealthy();
+            model.Resends.LookAgain();
             model.Connections.Handshakes.OnBackendsChanged();
         }
         else

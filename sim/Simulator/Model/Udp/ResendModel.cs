@@ -28,13 +28,12 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Dictionary<long, long> _copied = [];
     private readonly Queue<HeldQuery> _held = new();
 
-    /// <summary>
-    /// Held ones that found nobody healthy, by when it is too late; and how many of them are looked
-    /// at since somebody is.
-    /// </summary>
+    /// <summary>Held ones that found nobody, by when it is too late.</summary>
     private readonly List<HeldQuery> _stranded = [];
 
-    private int _rescued;
+    /// <summary>Those of them that are looked at since somebody is there.</summary>
+    private readonly Queue<HeldQuery> _woken = new();
+
     private readonly List<Lost> _waiting = [];
     private Walk? _lastOver;
 
@@ -107,7 +106,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>All that wait.</summary>
     public IEnumerable<ExpectedQuery> Waiting =>
         _lost.Concat(_waiting).SelectMany(lost => lost.Queries.Concat(lost.Waiting))
-            .Concat(_held.Concat(_stranded).Select(held => held.Query));
+            .Concat(_held.Concat(_stranded).Concat(_woken).Select(held => held.Query));
 
     /// <summary>
     /// Whether a reply that answers a query is kept from its client: an error, of a backend that
@@ -116,10 +115,10 @@ internal sealed class ResendModel(ReferenceModel model)
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         !session.IsRetired && AnswerList.IsError(reply)
         && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
-        && query.Pair == null && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
+        && query.Pair is not { IsAnswered: true } && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < (IsStarting(session)
             ? SpecifiedLimits.ResendTime : SpecifiedLimits.HoldTime)
-        && _held.Count + _stranded.Count < SpecifiedLimits.MostHeld;
+        && _held.Count + _stranded.Count + _woken.Count < SpecifiedLimits.MostHeld;
 
     /// <summary>Whether its backend said hello a moment ago.</summary>
     public bool IsStarting(ExpectedSession session) =>
@@ -147,7 +146,7 @@ internal sealed class ResendModel(ReferenceModel model)
         || _walks.Count > 0
         || (_beyondBudget.Count > 0 && _budgetAt <= model.Now)
         || (_held.TryPeek(out var held) && held.DueAt <= model.Now)
-        || (_stranded.Count > 0 && (_rescued > 0 || _stranded[0].DueAt <= model.Now));
+        || _woken.Count > 0 || (_stranded.Count > 0 && _stranded[0].DueAt <= model.Now);
 
     private long Second => model.Now.Nanoseconds / 1_000_000_000;
 
@@ -228,13 +227,6 @@ internal sealed class ResendModel(ReferenceModel model)
         LookAgain();
     }
 
-    /// <summary>Somebody is there who may take what found nobody.</summary>
-    public void OnHealthy()
-    {
-        _rescued = _stranded.Count;
-        LookAgain();
-    }
-
     private void TakeUpFirst()
     {
         var first = _waiting.MinBy(waiting => waiting.WaitsUntil.Nanoseconds)!;
@@ -257,6 +249,8 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public void LookAgain()
     {
+        _stranded.ForEach(_woken.Enqueue);
+        _stranded.Clear();
         foreach (var lost in _lost)
             lost.IsAnotherThere = lost.HasBegun;
         while (_waiting.Count > 0)
@@ -291,8 +285,9 @@ internal sealed class ResendModel(ReferenceModel model)
                 + $" {lost.Queries.Count + lost.Waiting.Count} queries of backend {lost.Id}");
         }
         LoseAll();
-        foreach (var held in _stranded.Concat(_held))
+        foreach (var held in _woken.Concat(_stranded).Concat(_held))
             GiveError(held);
+        _woken.Clear();
         _stranded.Clear();
         _held.Clear();
         _walks.Clear();
@@ -346,11 +341,15 @@ internal sealed class ResendModel(ReferenceModel model)
         model.Deadlines.ServeAll();
         while (_waiting.Exists(over => over.WaitsUntil <= model.Now))
             TakeUpFirst();
-        if (_left > 0 && _stranded.Count > 0
-            && (_rescued > 0 || _stranded[0].DueAt <= model.Now))
+        if (_left > 0 && _woken.TryDequeue(out var woken))
         {
             _left--;
-            _rescued = Math.Max(0, _rescued - 1);
+            AskAgain(woken);
+            return true;
+        }
+        if (_left > 0 && _stranded.Count > 0 && _stranded[0].DueAt <= model.Now)
+        {
+            _left--;
             var first = _stranded[0];
             _stranded.RemoveAt(0);
             AskAgain(first);
@@ -420,14 +419,28 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void AskAgain(HeldQuery held)
     {
-        if (model.Quarantine.IsRefused(held.Query.Packet))
+        if (held.Query.Pair is { IsAnswered: true } answered)
+        {
+            answered.IsLostWithout();
+        }
+        else if (model.Quarantine.IsRefused(held.Query.Packet))
+        {
+            held.Query.Pair?.TryAnswer();
+            held.Query.Pair = null;
             Refuse(held.Query);
+        }
         else if (TryAskAgain(held, out var waits))
+        {
             model.Counters.Add(Counter.ResendsAfterError);
+        }
         else if (waits)
+        {
             Strand(held with { DueAt = held.Query.ArrivedAt + SpecifiedLimits.ResendTime });
+        }
         else
+        {
             GiveError(held);
+        }
     }
 
     private void Strand(HeldQuery held)
@@ -439,25 +452,31 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>Nobody has a better answer for its client.</summary>
     private void GiveError(HeldQuery held)
     {
-        model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost);
-        model.OwnAnswers.OweLate(held.Query, held.Error);
+        if (model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost))
+            model.OwnAnswers.OweLate(held.Query, held.Error);
     }
 
     private bool TryAskAgain(HeldQuery held, out bool waits)
     {
         waits = false;
         var query = held.Query;
-        var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt);
-        if (query.WasResent)
+        var same = new ExpectedQuery(query.Client, query.Local, query.Packet, query.ArrivedAt)
         {
-            // Nobody else may have it.
-            return held.Session.Backend is { Stage: Stage.Healthy or Stage.Draining } first
-                && first.Session == held.Session && model.Flights.TryPut(first, same.Resent());
-        }
+            Pair = query.Pair,
+            WasResent = query.WasResent,
+        };
+        var asked = held.Session.Backend;
+        var isThere = asked is { Stage: Stage.Healthy or Stage.Draining }
+            && asked.Session == held.Session;
+        // Nobody else may have it.
+        if (query.WasResent || query.Pair != null)
+            return isThere && model.Flights.TryPut(asked, same);
         var rich = model.Policy.NextWithData(
             model.Now, not: held.Session.Backend, other => other.Session is { } theirs
                 && HasAnswered(theirs));
-        if ((rich ?? model.Flights.Choose(same)) is not { } chosen)
+        var isKept = isThere && !asked.IsSilent
+            && model.Now - query.ArrivedAt < SpecifiedLimits.SameBackendFor;
+        if ((rich ?? (isKept ? asked : model.Flights.Choose(same.Resent()))) is not { } chosen)
         {
             waits = !model.Scenario.Kernel.AnswersWithoutBackend
                 && query.MayBeSentAgain(model.Now);
@@ -466,6 +485,9 @@ internal sealed class ResendModel(ReferenceModel model)
         var isSame = chosen.Session == held.Session;
         if (isSame && model.Flights.TryPut(chosen, same))
             return true;
+        waits = !isSame && chosen.IsSilent && query.MayBeSentAgain(model.Now);
+        if (!isSame && chosen.IsSilent)
+            return false;
         return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
             : model.Flights.Give(chosen, same.Resent())) != null;
     }

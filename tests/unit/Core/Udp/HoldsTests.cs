@@ -250,6 +250,119 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
+    public void NobodyHasData_ItStaysWithWhomItAskedUntilOneHas()
+    {
+        var own = Backend("5301", Good);
+        Run(2.1);
+        Ask(1);
+        own.Stop();
+        var other = Backend("5302", ServerFailure);
+        Ask(1);
+        var back = new SimBackend(Kernel, "5301") { Answers = q => AnswerOf(q, ServerFailure) };
+        Run(0.5);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, back.QueryCount);
+        other.Answers = query => AnswerOf(query, Good);
+        Run(0.15);
+
+        Assert.Equal(2, Kernel.Datagrams.Sent.Count);
+        Assert.Equal(Good, Kernel.Datagrams.Sent[^1].Payload[3] & 0xf);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void NobodyHasDataForASecond_WhomThePolicyChoosesIsAskedToo()
+    {
+        var own = Backend("5301", Good);
+        Run(2.1);
+        Ask(1);
+        own.Stop();
+        Backend("5302", ServerFailure);
+        Ask(1);
+        var back = new SimBackend(Kernel, "5301") { Answers = q => AnswerOf(q, Good) };
+        Run(0.9);
+        Assert.Equal(0, back.QueryCount);
+        Run(0.3);
+
+        Assert.Equal(1, back.QueryCount);
+        Assert.Equal(Good, Kernel.Datagrams.Sent[^1].Payload[3] & 0xf);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void OnlyASilentOneIsLeft_ItWaitsForAnother()
+    {
+        var poor = WithOneThatHangs(out _);
+        Ask(2);
+        Assert.True(poor.QueryCount > 1);
+        poor.Crash();
+        Run(0.4);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        _ = new SimBackend(Kernel, "5303") { Answers = query => AnswerOf(query, Good) };
+        Run(0.1);
+
+        Assert.Contains(Kernel.Datagrams.Sent,
+            reply => reply.To == Client(2) && (reply.Payload[3] & 0xf) == Good);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void CopyIsAnsweredWithAnError_WhoHasAnAnswerFirstIsHeard(bool isTheFirst)
+    {
+        var poor = WithOneThatHangs(out var hung);
+        Run(0.2);
+        Assert.True(poor.QueryCount > 1);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        if (isTheFirst)
+            hung.Resume();
+        else
+            poor.Answers = query => AnswerOf(query, Good);
+        Run(0.2);
+
+        Assert.Equal((Client(1), Good), OnlyAnswer());
+        Assert.Equal(0, Count(Counter.UnansweredLost));
+        AssertCountersAddUp();
+        hung.Resume();
+        Run(3);
+        Assert.Single(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void CopyIsHeldAndBothEnd_TheErrorIsPassedOn()
+    {
+        var poor = WithOneThatHangs(out var hung);
+        Run(0.05);
+        Assert.True(poor.QueryCount > 0);
+        hung.Crash();
+        Run(0.05);
+        poor.Crash();
+        Run(0.2);
+
+        Assert.Equal((Client(1), ServerFailure), OnlyAnswer());
+        Assert.Equal(1, Count(Counter.UnansweredLost));
+        AssertCountersAddUp();
+    }
+
+    /// <summary>
+    /// Client 1 has a query at one that hangs, and a copy of it at this one, which has no data.
+    /// </summary>
+    private SimBackend WithOneThatHangs(out SimBackend hung)
+    {
+        hung = Backend("5301", Good);
+        hung.Answers = query => AnswerOf(query, Good);
+        Run(2.1);
+        hung.Hang();
+        Ask(1);
+        Run(0.15);
+        var poor = Backend("5302", ServerFailure);
+        Run(0.06);
+        Assert.Equal(1, poor.QueryCount);
+        return poor;
+    }
+
+    [Fact]
     public void WarmerOneIsThere_ItIsAskedInstead()
     {
         var cold = Backend("5301", ServerFailure);
