@@ -242,6 +242,14 @@ public static class SpecifiedLimits
     /// <summary>For how long nothing is answered by who is mute.</summary>
     public static readonly Duration VainTime = Seconds(2);
 
+    /// <summary>So few queries say that too when they differ and the first is so old.</summary>
+    public const int FewLeft = 3;
+
+    public static readonly Duration FewLeftFor = Seconds(5);
+
+    /// <summary>With a longer gap between them they do not belong together.</summary>
+    public static readonly Duration LeftTogether = Seconds(60);
+
     // ---- Held answers ----
 
     public static readonly Duration HoldTime = Seconds(2);

@@ -624,10 +624,28 @@ public static partial class Limits
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
     /// <summary>
-    /// For how long a backend answers no query, while LeastAnswers that are as old are in flight,
-    /// until it is mute, if another answers. Ours: longer than a recursive query takes.
+    /// For how long a backend answers no query, of which it has LeastAnswers that are as old, until
+    /// it is mute, if another answers. Ours: longer than a recursive query takes.
     /// </summary>
     public static readonly Duration VainTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// So few do if they differ and UnansweredTime has passed. Ours: one alone may be what nobody
+    /// answers, asked again and again.
+    /// </summary>
+    public const int LeastUnanswered = 3;
+
+    /// <summary>
+    /// How old the first of those few is. Ours: a backend that serves anybody answers somebody in
+    /// that time, and who asks once a second loses no more than about ten queries.
+    /// </summary>
+    public static readonly Duration UnansweredTime = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// Queries that a backend left belong together if no two that follow each other are further
+    /// apart, and say nothing of it any more when the last is older. Ours.
+    /// </summary>
+    public static readonly Duration UnansweredMemory = Duration.FromSeconds(60);
 
     /// <summary>
     /// Of the oldest queries in flight so many are looked at for those. Ours: what is in flight may

@@ -195,8 +195,11 @@ internal sealed class Backend
     /// </summary>
     public bool IsWarm(Instant now) => _session.IsWarm(now);
 
-    /// <summary>It answers none of many queries that any backend answers.</summary>
+    /// <summary>It answers none of the queries that any backend answers.</summary>
     public bool AnswersNothing(Instant now) => _session.AnswersNothing(now);
+
+    /// <summary>Nothing says that it does not answer queries.</summary>
+    public bool MayAnswer(Instant now) => _session.MayAnswer(now);
 
     /// <summary>A query or a probe had a good answer on this session.</summary>
     public bool HasGoodAnswer => _session.HasGoodAnswer;
@@ -282,6 +285,8 @@ internal sealed class Backend
         // What a suspect backend has goes on being copied.
         if (IsMute && !IsSuspect)
             InFlight.EndWalk();
+        if (IsMute)
+            InFlight.ForgetUnanswered(now);
         Answers.EndFailing();
         _services.Counters.Add(Counter.BackendsNoLongerFailing);
         _services.Log.Write(new LogEvent.BackendNoLongerFailing(

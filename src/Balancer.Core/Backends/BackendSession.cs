@@ -366,10 +366,17 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>
-    /// It answers none of many queries that any backend answers; with probes, they tell.
+    /// It answers none of the queries that any backend answers, and they are enough to say so; with
+    /// probes, they tell.
     /// </summary>
     public bool AnswersNothing(Instant now) => !_prober.IsOn && _answers.MayBeMute(now)
-        && _control.InFlight.AreUnanswered(now - Limits.VainTime, Limits.LeastAnswers);
+        && InFlight.LeftUnanswered(now - Limits.VainTime).IsTelling(now);
+
+    /// <summary>
+    /// It answered a query lately, or was asked none for a while that it did not answer.
+    /// </summary>
+    public bool MayAnswer(Instant now) => _answers.AnswersAtAll(now)
+        || !InFlight.LeftUnanswered(now - Limits.VainTime).IsAny(now);
 
     private int ReadFrames(Instant now, ReadOnlySpan<byte> input)
     {
@@ -436,6 +443,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
     {
+        InFlight.ForgetUnanswered(now);
         if (_answers.OnMatch(now))
             _backend.EndFailing(now);
         if (!DnsQuestion.HasHeader(reply))
