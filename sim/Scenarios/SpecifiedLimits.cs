@@ -68,6 +68,9 @@ public static class SpecifiedLimits
     /// <summary>From a connect that nobody is at fault for to the next.</summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 
+    /// <summary>The same while an accept queue is full: doubled so often at most.</summary>
+    public const int DoublingsOfFullPause = 4;
+
     /// <summary>From asking the directory to the line that it does not answer.</summary>
     public static readonly Duration DirectoryPatience = Seconds(3);
 

@@ -200,8 +200,8 @@ public static partial class Limits
     public const int EntryNames = 256;
 
     /// <summary>
-    /// A socket that nobody has answered on for this long since its first fault gives its place to
-    /// a new one when there are as many as may be: longer than a start that is under way. Ours.
+    /// A socket that has not said hello for this long since the first connect gives its place to a
+    /// new one when there are as many as may be: longer than a start that is under way. Ours.
     /// </summary>
     public static readonly Duration DeadTime = Duration.FromSeconds(1);
 
@@ -229,6 +229,12 @@ public static partial class Limits
     /// memory for it, or was told to try again: as long as the listener rests for the same cause.
     /// </summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// What that grows to, twice as long each time, while a backend's accept queue stays full.
+    /// Ours: as many sockets as may be are no more than 160 connects a second so.
+    /// </summary>
+    public static readonly Duration LongestConnectPause = Duration.FromMilliseconds(1600);
 
     /// <summary>
     /// For how long the directory may leave a scan unanswered before that is logged: far longer

@@ -98,6 +98,9 @@ internal sealed class ExpectedBackend(
     /// <summary>When a connect is owed; Never for none.</summary>
     public Instant ReconnectAt { get; set; } = Instant.Never;
 
+    /// <summary>Connects in a row that found its accept queue full.</summary>
+    public int TimesFull { get; set; }
+
     public Duration NextBackOff { get; set; } = SpecifiedLimits.FirstBackOff;
 
     /// <summary>Quiet tries that it has had since a scan found it, or all of them.</summary>

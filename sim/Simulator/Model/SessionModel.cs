@@ -30,6 +30,8 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.IsConnectDue = false;
         backend.ReconnectAt = Instant.Never;
         backend.ConnectsStarted++;
+        if (result.Status != IoStatus.WouldBlock)
+            backend.TimesFull = 0;
         if (!result.IsOk)
         {
             backend.ConnectsFailed++;
@@ -37,7 +39,10 @@ internal sealed class SessionModel(ReferenceModel model)
             if (result.Status
                 is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
             {
-                backend.ReconnectAt = model.Now + SpecifiedLimits.ConnectPause;
+                backend.ReconnectAt = model.Now + new Duration(
+                    SpecifiedLimits.ConnectPause.Nanoseconds << Math.Min(
+                        backend.TimesFull, SpecifiedLimits.DoublingsOfFullPause));
+                backend.TimesFull += result.Status == IoStatus.WouldBlock ? 1 : 0;
                 backend.BackedOffIn = model.Turn;
                 model.Counters.Add(Counter.ConnectsWithoutResources);
                 model.Repeats.OnCondition(Repeat.ConnectWithoutResources, (int)result.Status,

@@ -19,7 +19,8 @@
 // before that is a fault. One that is no stream, or another user's, is refused while it stays. A
 // session that ends after its backend's socket was removed is handled alike, and logged as a stop.
 // A connect for which this process has no descriptor is nobody's fault: it is made again a little
-// later. One that never said hello is dead: it may have to give its place to another.
+// later; so is one that finds the accept queue full, less and less often. One that never said hello
+// is dead, whether it takes connects or not: it may have to give its place to another.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; a session that faults has ended before the back-off
@@ -44,7 +45,9 @@ internal sealed class Backend
     private EntryIdentity _identity;
     private EntryRefusal? _refusal;
     private bool _hasSaidHello;
+    private bool _hadFault;
     private Instant _deadSince = Instant.Never;
+    private Duration _fullPause = Limits.ConnectPause;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private long _connectsStarted;
@@ -119,11 +122,12 @@ internal sealed class Backend
         && !(_refusal is not null && _pathPresent);
 
     /// <summary>
-    /// Since when every connect to it failed, none of which said hello; Never if it is not so, or a
-    /// remote is bound to it.
+    /// Since when no connect to it led to a hello, whatever socket was there; Never if one did, or
+    /// none was made yet, or a remote is bound to it.
     /// </summary>
-    public Instant DeadSince => State == BackendState.BackingOff && !_hasSaidHello && IsUnbound
-        ? _deadSince : Instant.Never;
+    public Instant DeadSince =>
+        State is BackendState.BackingOff or BackendState.AwaitingHello
+            && !_hasSaidHello && IsUnbound ? _deadSince : Instant.Never;
 
     public bool MayBeForgotten => State == BackendState.Removed && IsUnbound;
 
@@ -352,7 +356,7 @@ internal sealed class Backend
             return;
         _pathPresent = false;
         _connectedSinceScan = false;
-        if (State == BackendState.BackingOff && _deadSince != Instant.Never && !_hasSaidHello)
+        if (State == BackendState.BackingOff && _hadFault && !_hasSaidHello)
             Remove(now);
         if (State != BackendState.Healthy)
             return;
@@ -365,7 +369,7 @@ internal sealed class Backend
         Verify.That(State == BackendState.Removed, "who returns was removed");
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
-        _deadSince = Instant.Never;
+        _hadFault = false;
         Say(now, new LogEvent.BackendReturned(Id, Path));
         _quietTriesLeft = Limits.QuietTries;
         Connect(now);
@@ -376,7 +380,7 @@ internal sealed class Backend
     {
         Say(now, new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;
-        _deadSince = Instant.Never;
+        _hadFault = false;
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
@@ -399,6 +403,10 @@ internal sealed class Backend
         _services.Timers.Disarm(_reconnect);
         _connectsStarted++;
         var result = _services.Network.ConnectBackend(_pathBytes, out var stream);
+        if (result.Status is not (IoStatus.TooManyFiles or IoStatus.NoBuffers))
+            _deadSince = Instant.Min(_deadSince, now);
+        if (result.Status != IoStatus.WouldBlock)
+            _fullPause = Limits.ConnectPause;
         if (!result.IsOk)
         {
             OnConnectFailed(now, result);
@@ -418,7 +426,9 @@ internal sealed class Backend
         _connectsFailed++;
         if (why.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
         {
-            _services.Timers.Arm(_reconnect, now + Limits.ConnectPause);
+            _services.Timers.Arm(_reconnect, now + _fullPause);
+            if (why.Status == IoStatus.WouldBlock)
+                _fullPause = Duration.Min(_fullPause + _fullPause, Limits.LongestConnectPause);
             _reports.OnWithoutResources(now, this, why);
             return;
         }
@@ -501,7 +511,7 @@ internal sealed class Backend
     private void BackOff(Instant now, Fault fault)
     {
         State = BackendState.BackingOff;
-        _deadSince = Instant.Min(_deadSince, now);
+        _hadFault = true;
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);

@@ -150,6 +150,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
         _control.End();
+        _flushList.Remove(this);
         OnQueueGone(now);
         if (wasAsked)
             _reports.OnDoubtful(now, _backend);

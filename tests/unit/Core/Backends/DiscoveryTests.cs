@@ -313,6 +313,56 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void SocketsThatNeverSayHello_DoNotKeepARealBackendOut()
+    {
+        for (var n = 0; n < Limits.MaxBackends + 20; n++)
+            Backend($"d{n:000}").AnswersHello = false;
+        Run(2);
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Run(60);
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
+    }
+
+    [Fact]
+    public void SocketsWithFullQueues_DoNotKeepARealBackendOut()
+    {
+        for (var n = 0; n < Limits.MaxBackends; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Kernel.Faults.Standing(SimCall.Connect, IoStatus.WouldBlock);
+        Run(60);
+        Assert.InRange(Kernel.Calls[SimCall.Connect], 0, 45L * Limits.MaxBackends);
+        Kernel.Faults.Heal(SimCall.Connect);
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+    }
+
+    /// <summary>A socket that is bound anew all the time is no younger for that.</summary>
+    [Fact]
+    public void SocketsThatAreReplaced_DoNotKeepARealBackendOut()
+    {
+        var dead = System.Linq.Enumerable.Range(0, Limits.MaxBackends)
+            .Select(n => Backend($"d{n:000}")).ToArray();
+        foreach (var one in dead)
+            one.AnswersHello = false;
+        for (var n = 0; n < 4; n++)
+        {
+            Run(0.5);
+            foreach (var one in dead)
+                one.Rebind();
+        }
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+    }
+
+    [Fact]
     public void DeadSockets_DoNotKeepARealBackendOut()
     {
         for (var n = 0; n < Limits.MaxBackends + 20; n++)
