@@ -253,6 +253,14 @@ public static class SpecifiedLimits
     /// <summary>With a longer gap between them they do not belong together.</summary>
     public static readonly Duration LeftTogether = Seconds(60);
 
+    /// <summary>
+    /// Bad ends of sessions that are no further apart make the next warm-up longer.
+    /// </summary>
+    public static readonly Duration FlapMemory = Seconds(60);
+
+    public static readonly Duration FirstLongWarmUp = Seconds(2);
+    public static readonly Duration LongestWarmUp = Seconds(32);
+
     // ---- Held answers ----
 
     public static readonly Duration HoldTime = Seconds(2);

@@ -108,6 +108,23 @@ public static partial class Limits
     public static readonly Duration WarmUp = Duration.FromSeconds(1);
 
     /// <summary>
+    /// How long it is remembered of a backend that a session with it ended by a fault or in
+    /// silence. Ours: once in that time is an accident, as a crash is.
+    /// </summary>
+    public static readonly Duration FlapMemory = Duration.FromSeconds(60);
+
+    /// <summary>
+    /// How long it is cold after its hello when that happened twice; twice as long each time. Ours.
+    /// </summary>
+    public static readonly Duration FirstLongWarmUp = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// The longest that this becomes. Ours: shorter than FlapMemory, so that one which fails as
+    /// soon as it is warm is not forgiven for having had no clients.
+    /// </summary>
+    public static readonly Duration LongestWarmUp = Duration.FromSeconds(32);
+
+    /// <summary>
     /// How much longer a deadline of a session waits while something lies unread that may meet it:
     /// after a standstill there can be more than a turn reads. Ours: a hundred backends' full
     /// streams are read in it, and what floods without end gains no more than that.

@@ -343,6 +343,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
         if (backend.Session is { } session)
         {
             model.Stuck.OnSessionOver(backend);
+            if (session.HasHello && session.Silence.IsSuspect)
+                backend.OnBadEnd(model.Now, inSilence: true);
             session.IsRetired = true;
             session.HasRefused = false;
             // It is watched on, if there is anything to be watched.
@@ -368,6 +370,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.IsConnectDue = true;
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.HadFault = false;
+        backend.TimesMute = 0;
         backend.QuietTries = 0;
     }
 

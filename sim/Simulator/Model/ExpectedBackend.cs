@@ -67,6 +67,47 @@ internal sealed class ExpectedBackend(
     public int Generations { get; set; }
     public Instant WarmAt { get; set; }
 
+    /// <summary>When it is warm with probes, if one was answered.</summary>
+    public Instant ProvenAt { get; set; }
+
+    /// <summary>
+    /// Ends of its sessions by a fault or in silence, none more than a minute after the one before,
+    /// and when the last was; null for never.
+    /// </summary>
+    public (int Count, Instant At)? BadEnds { get; private set; }
+
+    /// <summary>What BadEnds was before the last end, if that turns out to be a stop.</summary>
+    private (int Count, Instant At)? _badEndsBefore;
+
+    private bool _endedInSilence;
+
+    public void OnBadEnd(Instant now, bool inSilence)
+    {
+        _badEndsBefore = BadEnds;
+        _endedInSilence = inSilence;
+        BadEnds = (BadEnds is { } last && now - last.At < SpecifiedLimits.FlapMemory
+            ? last.Count + 1 : 1, now);
+    }
+
+    /// <summary>The session that ended last was stopped in order.</summary>
+    public void OnStopped()
+    {
+        if (!_endedInSilence)
+            BadEnds = _badEndsBefore;
+    }
+
+    /// <summary>How long it is cold at least if it says hello now: 2 s for the second.</summary>
+    public Duration LongWarmUp(Instant now)
+    {
+        if (BadEnds is not { Count: > 1 } bad || now - bad.At >= SpecifiedLimits.FlapMemory)
+            return Duration.Zero;
+        return Duration.Min(SpecifiedLimits.LongestWarmUp, new Duration(
+            SpecifiedLimits.FirstLongWarmUp.Nanoseconds << Math.Min(bad.Count - 2, 10)));
+    }
+
+    /// <summary>How often it was mute since it answered a query or its socket was new.</summary>
+    public int TimesMute { get; set; }
+
     // ---- What scans said ----
 
     public EntryIdentity Identity { get; set; }

@@ -70,9 +70,6 @@ internal sealed class AnswerList
     /// <summary>It fails because it answers nothing.</summary>
     public bool IsMute { get; set; }
 
-    /// <summary>How often it was mute since it answered a query.</summary>
-    public int TimesMute { get; set; }
-
     /// <summary>When it last answered a query; null for never.</summary>
     public Instant? AnsweredAt { get; private set; }
 
@@ -86,7 +83,7 @@ internal sealed class AnswerList
 
     public void OnAnswered(Instant now)
     {
-        (TimesMute, AnsweredAt) = (0, now);
+        AnsweredAt = now;
     }
 
     public void Add(Instant now, bool isFailure)
@@ -122,6 +119,7 @@ internal sealed class FailingModel(ReferenceModel model)
             return;
         session.Given.OnAnswered(model.Now);
         Forgive(session.Given);
+        session.Backend.TimesMute = 0;
         if (session.Given.IsMute)
             End(session);
         if (reply.Length < 12)
@@ -168,7 +166,7 @@ internal sealed class FailingModel(ReferenceModel model)
         answers.IsMute = true;
         answers.FailingSince = model.Now;
         var time = new Duration(
-            SpecifiedLimits.ShareMemory.Nanoseconds << Math.Min(5, answers.TimesMute++));
+            SpecifiedLimits.ShareMemory.Nanoseconds << Math.Min(5, session.Backend.TimesMute++));
         answers.DueAt = model.Now + time;
         answers.DueOrder = model.Deadlines.NextOrder();
         model.Resends.OnSuspected(session);

@@ -548,6 +548,7 @@ internal sealed class ReferenceModel
     public void OweStop(ExpectedBackend backend)
     {
         backend.OwesFaultEvent = false;
+        backend.OnStopped();
         Lines.Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
             backend.LastEvidence?.Io ?? default, backend.BackOff));
     }

@@ -248,7 +248,9 @@ internal sealed class SessionModel(ReferenceModel model)
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
-        backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
+        var longer = backend.LongWarmUp(model.Now);
+        backend.WarmAt = model.Now + Duration.Max(model.Scenario.Kernel.WarmUp, longer);
+        backend.ProvenAt = longer == Duration.Zero ? Instant.Zero : model.Now + longer;
         model.Probes.OnHello(session);
     }
 
@@ -265,6 +267,7 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         var backend = session.Backend;
         ServeDeadlinesBefore(session);
+        var wasSuspect = session.Silence.IsSuspect;
         session.IsClosed = true;
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
@@ -292,6 +295,8 @@ internal sealed class SessionModel(ReferenceModel model)
         model.Stuck.OnSessionOver(backend);
         if (!session.HasHello)
             backend.ConnectsFailed++;
+        else
+            backend.OnBadEnd(model.Now, wasSuspect);
         BackOff(backend);
         if (session.Evidence is not { Cause: FaultCause.EndOfStream })
             return;

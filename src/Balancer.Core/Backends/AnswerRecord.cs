@@ -156,13 +156,18 @@ internal sealed class AnswerRecord
         (IsFailing, IsMute) = (false, false);
     }
 
-    /// <summary>The session ended or was replaced: the next one has a clean record.</summary>
+    /// <summary>Another socket is there: if it is mute, that is for the first time.</summary>
+    public void ForgetMutes() => _muteTime = Limits.AnswerMemory;
+
+    /// <summary>
+    /// The session ended or was replaced: the next one has a clean record, but for how often it was
+    /// mute.
+    /// </summary>
     public void OnSessionEnded()
     {
         EndFailing();
         Clear();
         HasGood = false;
-        _muteTime = Limits.AnswerMemory;
         _answeredAt = Instant.Zero - Limits.AnswerMemory;
         _distrustedUntil = Instant.Zero;
     }

@@ -22,6 +22,9 @@
 // later; so is one that finds the accept queue full, less and less often. One that never said hello
 // is dead, whether it takes connects or not: it may have to give its place to another.
 //
+// One whose sessions end by faults, or in silence, again and again has no clients for longer each
+// time after its hello, while another is warm.
+//
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; a session that faults has ended before the back-off
 // begins, so nothing of it reaches the next one.
@@ -48,6 +51,8 @@ internal sealed class Backend
     private bool _hadFault;
     private Instant _deadSince = Instant.Never;
     private Duration _fullPause = Limits.ConnectPause;
+    private Instant _endedBadlyAt = Instant.Zero - Limits.FlapMemory;
+    private Duration _longWarmUp;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private long _connectsStarted;
@@ -370,6 +375,7 @@ internal sealed class Backend
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
         _hadFault = false;
+        Answers.ForgetMutes();
         Say(now, new LogEvent.BackendReturned(Id, Path));
         _quietTriesLeft = Limits.QuietTries;
         Connect(now);
@@ -381,6 +387,9 @@ internal sealed class Backend
         Say(now, new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;
         _hadFault = false;
+        Answers.ForgetMutes();
+        if (IsSuspect)
+            NoteBadEnd(now);
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
@@ -484,11 +493,30 @@ internal sealed class Backend
     public void OnFault(Instant now, Fault fault)
     {
         Verify.That(HasSession, "only a session can fault");
-        if (State == BackendState.AwaitingHello)
-            _connectsFailed++;
+        var saidHello = State != BackendState.AwaitingHello;
+        var wasSuspect = IsSuspect;
+        _connectsFailed += saidHello ? 0 : 1;
         EndSession(now);
-        BackOff(now, fault);
+        var isStop = BackOff(now, fault);
+        if (saidHello && (wasSuspect || !isStop))
+            NoteBadEnd(now);
     }
+
+    /// <summary>
+    /// A session ended by a fault, or while it was suspect. When that happens again soon, the next
+    /// one is cold for longer: it may be hung or dead again as soon as it has clients.
+    /// </summary>
+    private void NoteBadEnd(Instant now)
+    {
+        _longWarmUp = now - _endedBadlyAt >= Limits.FlapMemory ? Duration.Zero
+            : Duration.Max(Limits.FirstLongWarmUp,
+                Duration.Min(_longWarmUp + _longWarmUp, Limits.LongestWarmUp));
+        _endedBadlyAt = now;
+    }
+
+    /// <summary>How long a session is cold, at least, that says hello now; zero for most.</summary>
+    public Duration LongWarmUp(Instant now) =>
+        now - _endedBadlyAt < Limits.FlapMemory ? _longWarmUp : Duration.Zero;
 
     private void EndSession(Instant now)
     {
@@ -508,7 +536,8 @@ internal sealed class Backend
         State = BackendState.BackingOff;
     }
 
-    private void BackOff(Instant now, Fault fault)
+    /// <summary>Schedules the next connect; whether what ended was an orderly stop.</summary>
+    private bool BackOff(Instant now, Fault fault)
     {
         State = BackendState.BackingOff;
         _hadFault = true;
@@ -518,11 +547,12 @@ internal sealed class Backend
         if (IsPlainStop(fault))
         {
             Say(now, new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
-            return;
+            return true;
         }
         Say(now, new LogEvent.BackendFaulted(Id, Path, fault, backOff));
         if (fault.Cause == FaultCause.EndOfStream)
             _reports.OnDied(now, this);
+        return false;
     }
 
     /// <summary>

@@ -43,6 +43,10 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private readonly Timer _hang;
     private Instant _helloAt;
     private Instant _warmAt;
+
+    /// <summary>When it is warm with probes, if it has answered one by then.</summary>
+    private Instant _provenAt;
+
     private Instant _heartbeatAt;
     private Instant _suspectedAt;
     private bool _wasHung;
@@ -109,7 +113,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     /// <summary>When it is warm, as far as is known; Never until it answers a probe.</summary>
     public Instant ColdUntil => _prober.IsOn
-        ? _prober.HasAnswered ? Instant.Zero : Instant.Never
+        ? _prober.HasAnswered ? _provenAt : Instant.Never
         : Instant.Max(_warmAt, _answers.DistrustedUntil);
 
     /// <summary>A query or a probe had a good answer on it.</summary>
@@ -134,7 +138,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnHello(Instant now)
     {
         _services.Timers.Disarm(_helloTimeout);
-        _warmAt = now + _services.Options.WarmUp;
+        var longWarmUp = _backend.LongWarmUp(now);
+        _warmAt = now + Duration.Max(_services.Options.WarmUp, longWarmUp);
+        _provenAt = longWarmUp == Duration.Zero ? Instant.Zero : now + longWarmUp;
         _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _backend.OnHello(now);
