@@ -206,8 +206,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
             return;
         _readability = result.Status;
         var path = Encoding.UTF8.GetString(Folder);
-        model.Lines.Owe(result.IsOk ? new LogEvent.DirectoryReadable(path)
-            : new LogEvent.DirectoryUnreadable(path, result));
+        model.Repeats.OnCondition(Repeat.Readability, 0, result.IsOk
+            ? new LogEvent.DirectoryReadable(path, 0)
+            : new LogEvent.DirectoryUnreadable(path, result, 0));
     }
 
     /// <summary>

@@ -326,6 +326,7 @@ internal sealed class ReferenceModel
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
+        Outage.OnTurnEnded();
         Stuck.OnTurnEnded();
     }
 

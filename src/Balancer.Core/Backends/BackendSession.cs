@@ -488,8 +488,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     void ISuspect.OnSuspected(Instant now, Duration silent)
     {
         _services.Counters.Add(Counter.BackendsSuspected);
-        _services.Log.Write(new LogEvent.BackendSuspected(
-            _backend.Id, _backend.Path, silent, InFlight.Count));
+        _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
+            new LogEvent.BackendSuspected(_backend.Id, _backend.Path, silent, InFlight.Count));
         OnSilent(now);
     }
 
@@ -515,7 +515,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_answers.IsMute)
             _control.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
-        _services.Log.Write(new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
+        _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
+            new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
         _reports.OnAtEase(now);
     }
 

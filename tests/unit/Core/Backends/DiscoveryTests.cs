@@ -162,6 +162,32 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void DirectoryThatCanBeReadAndCannot_IsLoggedSeldomAndEndsWithWhatIsSo()
+    {
+        HealthyBackends("5301");
+        for (var n = 0; n < 101; n++)
+        {
+            Kernel.Directory.Readable = n % 2 == 0
+                ? IoResult.Failed(IoStatus.AccessDenied, 13) : IoResult.Ok();
+            Kernel.RequestRescan();
+            Run(0.1);
+        }
+        Assert.InRange(Log.Count<LogEvent.DirectoryUnreadable>()
+            + Log.Count<LogEvent.DirectoryReadable>(), 2, 3);
+        Run(6);
+
+        var unreadable = Log.Last<LogEvent.DirectoryUnreadable>();
+        Assert.Equal(13, unreadable.Why.Errno);
+        Assert.Equal(101, Log.Of<LogEvent.DirectoryUnreadable>().Sum(e => e.Suppressed + 1)
+            + Log.Of<LogEvent.DirectoryReadable>().Sum(e => e.Suppressed + 1));
+        var before = Log.Count<LogEvent.DirectoryReadable>();
+        Kernel.Directory.Readable = IoResult.Ok();
+        Kernel.RequestRescan();
+        Run(6);
+        Assert.Equal(before + 1, Log.Count<LogEvent.DirectoryReadable>());
+    }
+
+    [Fact]
     public void DirectoryMissingAtStart_IsSaidOnceAndFoundLater()
     {
         Kernel.Directory.Readable = IoResult.Failed(IoStatus.NotFound, 2);
