@@ -81,6 +81,9 @@ internal sealed class ExpectedBackend(
 
     private bool _endedInSilence;
 
+    /// <summary>A session ended that had not said hello.</summary>
+    public void OnEndBeforeHello() => _badEndsBefore = BadEnds;
+
     public void OnBadEnd(Instant now, bool inSilence)
     {
         _badEndsBefore = BadEnds;

@@ -293,10 +293,15 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
         model.Stuck.OnSessionOver(backend);
-        if (!session.HasHello)
-            backend.ConnectsFailed++;
-        else
+        if (session.HasHello)
+        {
             backend.OnBadEnd(model.Now, wasSuspect);
+        }
+        else
+        {
+            backend.ConnectsFailed++;
+            backend.OnEndBeforeHello();
+        }
         BackOff(backend);
         if (session.Evidence is not { Cause: FaultCause.EndOfStream })
             return;

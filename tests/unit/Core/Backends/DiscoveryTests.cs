@@ -489,6 +489,31 @@ public sealed class DiscoveryTests : CoreTest
         AssertSuppressed<LogEvent.BackendRestarted>(Limits.RecordsOfEntry + 6);
     }
 
+    /// <summary>Everything that it makes is said a few times, and counted after that.</summary>
+    [Fact]
+    public void BackendThatIsBoundAnewAllTheTime_IsLoggedSeldomThoughClientsAsk()
+    {
+        var backend = HealthyBackends("5301")[0];
+        for (var times = 0; times < 500; times++)
+        {
+            backend.EchoesQueries = false;
+            Ask(times);
+            backend.Crash();
+            Run(0.02);
+            Ask(times);
+            backend.Rebind();
+            Run(0.02);
+        }
+        Run(10);
+
+        Assert.True(Log.Count<LogEvent.QueriesResent>() > 400);
+        var loud = Log.Events.Count(
+            e => e.Level > LogLevel.Debug && e.Event is not LogEvent.Status);
+        Assert.InRange(loud, 1, 60);
+        Assert.Equal(Count(Counter.QueriesWithoutBackend),
+            Log.Of<LogEvent.OutageEnded>().Sum(e => e.QueriesDropped));
+    }
+
     private void AssertSuppressed<TEvent>(int most) where TEvent : struct, ILogEvent
     {
         var loud = Log.Events.Count(e => e.Event is TEvent && e.Level > LogLevel.Debug);
