@@ -68,6 +68,9 @@ public static class SpecifiedLimits
     /// <summary>From a connect that nobody is at fault for to the next.</summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 
+    /// <summary>The same while an accept queue is full: doubled so often at most.</summary>
+    public const int DoublingsOfFullPause = 4;
+
     /// <summary>From asking the directory to the line that it does not answer.</summary>
     public static readonly Duration DirectoryPatience = Seconds(3);
 
@@ -241,6 +244,22 @@ public static class SpecifiedLimits
 
     /// <summary>For how long nothing is answered by who is mute.</summary>
     public static readonly Duration VainTime = Seconds(2);
+
+    /// <summary>So few queries say that too when they differ and the first is so old.</summary>
+    public const int FewLeft = 3;
+
+    public static readonly Duration FewLeftFor = Seconds(5);
+
+    /// <summary>With a longer gap between them they do not belong together.</summary>
+    public static readonly Duration LeftTogether = Seconds(60);
+
+    /// <summary>
+    /// Bad ends of sessions that are no further apart make the next warm-up longer.
+    /// </summary>
+    public static readonly Duration FlapMemory = Seconds(60);
+
+    public static readonly Duration FirstLongWarmUp = Seconds(2);
+    public static readonly Duration LongestWarmUp = Seconds(32);
 
     // ---- Held answers ----
 

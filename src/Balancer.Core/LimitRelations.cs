@@ -34,6 +34,7 @@ public static partial class Limits
         Verify.That(ControlReserveBytes >= 2 * Frames.TypeBytes,
             "a full queue takes a hello and a heartbeat");
         Verify.That(MaxBackOff >= FirstBackOff, "back-off grows");
+        Verify.That(LongestWarmUp < FlapMemory, "who fails when it is warm is not forgiven");
         Verify.That(FirstQuietDelay.Nanoseconds << QuietTries < FirstBackOff.Nanoseconds,
             "quiet tries are over before a back-off would be");
         Verify.That(HeartbeatTimeout > HeartbeatInterval, "one heartbeat is out at a time");

@@ -108,6 +108,23 @@ public static partial class Limits
     public static readonly Duration WarmUp = Duration.FromSeconds(1);
 
     /// <summary>
+    /// How long it is remembered of a backend that a session with it ended by a fault or in
+    /// silence. Ours: once in that time is an accident, as a crash is.
+    /// </summary>
+    public static readonly Duration FlapMemory = Duration.FromSeconds(60);
+
+    /// <summary>
+    /// How long it is cold after its hello when that happened twice; twice as long each time. Ours.
+    /// </summary>
+    public static readonly Duration FirstLongWarmUp = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// The longest that this becomes. Ours: shorter than FlapMemory, so that one which fails as
+    /// soon as it is warm is not forgiven for having had no clients.
+    /// </summary>
+    public static readonly Duration LongestWarmUp = Duration.FromSeconds(32);
+
+    /// <summary>
     /// How much longer a deadline of a session waits while something lies unread that may meet it:
     /// after a standstill there can be more than a turn reads. Ours: a hundred backends' full
     /// streams are read in it, and what floods without end gains no more than that.
@@ -200,8 +217,8 @@ public static partial class Limits
     public const int EntryNames = 256;
 
     /// <summary>
-    /// A socket that nobody has answered on for this long since its first fault gives its place to
-    /// a new one when there are as many as may be: longer than a start that is under way. Ours.
+    /// A socket that has not said hello for this long since the first connect gives its place to a
+    /// new one when there are as many as may be: longer than a start that is under way. Ours.
     /// </summary>
     public static readonly Duration DeadTime = Duration.FromSeconds(1);
 
@@ -229,6 +246,12 @@ public static partial class Limits
     /// memory for it, or was told to try again: as long as the listener rests for the same cause.
     /// </summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
+
+    /// <summary>
+    /// What that grows to, twice as long each time, while a backend's accept queue stays full.
+    /// Ours: as many sockets as may be are no more than 160 connects a second so.
+    /// </summary>
+    public static readonly Duration LongestConnectPause = Duration.FromMilliseconds(1600);
 
     /// <summary>
     /// For how long the directory may leave a scan unanswered before that is logged: far longer
@@ -624,10 +647,28 @@ public static partial class Limits
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
     /// <summary>
-    /// For how long a backend answers no query, while LeastAnswers that are as old are in flight,
-    /// until it is mute, if another answers. Ours: longer than a recursive query takes.
+    /// For how long a backend answers no query, of which it has LeastAnswers that are as old, until
+    /// it is mute, if another answers. Ours: longer than a recursive query takes.
     /// </summary>
     public static readonly Duration VainTime = Duration.FromSeconds(2);
+
+    /// <summary>
+    /// So few do if they differ and UnansweredTime has passed. Ours: one alone may be what nobody
+    /// answers, asked again and again.
+    /// </summary>
+    public const int LeastUnanswered = 3;
+
+    /// <summary>
+    /// How old the first of those few is. Ours: a backend that serves anybody answers somebody in
+    /// that time, and who asks once a second loses no more than about ten queries.
+    /// </summary>
+    public static readonly Duration UnansweredTime = Duration.FromSeconds(5);
+
+    /// <summary>
+    /// Queries that a backend left belong together if no two that follow each other are further
+    /// apart, and say nothing of it any more when the last is older. Ours.
+    /// </summary>
+    public static readonly Duration UnansweredMemory = Duration.FromSeconds(60);
 
     /// <summary>
     /// Of the oldest queries in flight so many are looked at for those. Ours: what is in flight may

@@ -265,7 +265,7 @@ public sealed class LoadBalancer : IBackendReports
         if (HasStopped)
             inFlight.DropAll();
         else
-            _resends.OnSessionLost(now, backend.Id, inFlight);
+            _resends.OnSessionLost(now, backend, inFlight);
         _tcp.LookAround();
     }
 
@@ -355,7 +355,7 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.StopAccepting();
         _tcp.CutAll();
         _udp.StopTakingQueries();
-        _resends.Stop();
+        _resends.Stop(now);
         foreach (var backend in _backends.All)
             backend.Shutdown(now);
         _quarantine.Stop();

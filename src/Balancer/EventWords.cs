@@ -143,10 +143,12 @@ internal static class EventWords
             + $"{LogWords.Count(e.Suppressed, "record")} about them suppressed",
             ("suppressed", e.Suppressed)));
         Say((LogEvent.DirectoryUnreadable e) => new(
-            $"cannot read socket directory {e.Path}: {LogWords.Of(e.Why)}; keeping all backends",
-            [("directory", e.Path), .. Errno(e.Why)]));
+            $"cannot read socket directory {e.Path}: {LogWords.Of(e.Why)}; keeping all backends"
+            + LogWords.More(e.Suppressed),
+            [("directory", e.Path), .. Errno(e.Why), ("suppressed", e.Suppressed)]));
         Say((LogEvent.DirectoryReadable e) =>
-            new($"socket directory {e.Path} is readable again", ("directory", e.Path)));
+            new($"socket directory {e.Path} is readable again{LogWords.More(e.Suppressed)}",
+                ("directory", e.Path), ("suppressed", e.Suppressed)));
         Say((LogEvent.DirectoryNotAnswering e) => new(
             $"socket directory {e.Path} has not answered for {Rounded(e.Since)}; keeping all"
             + " backends", ("directory", e.Path), ("unanswered_s", Seconds(e.Since))));
@@ -160,9 +162,10 @@ internal static class EventWords
         Say((LogEvent.OutageEnded e) => new(
             $"outage ended after {Rounded(e.Lasted)}: "
             + LogWords.Count(e.QueriesDropped, "query", "queries") + " and "
-            + LogWords.Count(e.ConnectionsDropped, "connection") + " dropped",
+            + LogWords.Count(e.ConnectionsDropped, "connection") + " dropped"
+            + (e.Suppressed == 0 ? "" : $" in {e.Suppressed + 1} outages together"),
             ("outage_s", Seconds(e.Lasted)), ("queries_dropped", e.QueriesDropped),
-            ("connections_dropped", e.ConnectionsDropped)));
+            ("connections_dropped", e.ConnectionsDropped), ("suppressed", e.Suppressed)));
         Say((LogEvent.RemoteAssigned e) => new(
             $"remote {e.Remote} {(e.IsBackup ? "temporarily " : "")}assigned to backend "
             + e.Backend,

@@ -326,6 +326,7 @@ internal sealed class ReferenceModel
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
         Repeats.OnTurnEnded();
+        Outage.OnTurnEnded();
         Stuck.OnTurnEnded();
     }
 
@@ -548,6 +549,7 @@ internal sealed class ReferenceModel
     public void OweStop(ExpectedBackend backend)
     {
         backend.OwesFaultEvent = false;
+        backend.OnStopped();
         Lines.Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
             backend.LastEvidence?.Io ?? default, backend.BackOff));
     }

@@ -11,11 +11,11 @@
 // gets no clients any more would never get any again otherwise. It fails for ten seconds at least,
 // so that no client can make it change all the time.
 //
-// A backend may also answer heartbeats and no query, or with ids that nobody asked with. When
-// twenty queries that any backend answers are in flight for two seconds and it answered none in
-// that time, it fails for ten seconds, or until it answers one, and so for twice as long each time;
-// its clients are not with it then. InFlight looks for those twenty; what no Binder answers, since
-// it cannot be read, is none of them, or any client could have a backend avoided.
+// A backend may also answer heartbeats and no query, or with ids that nobody asked with. When it
+// has answered none of twenty queries that any backend answers for two seconds, or none of a few
+// for longer, it fails for ten seconds, or until it answers one, and so for twice as long each
+// time; its clients are not with it then. Unanswered counts those; what no Binder answers, since it
+// cannot be read, is none of them, or any client could have a backend avoided.
 //
 // What always holds: a backend fails only with a record, or mute, and the timer is armed exactly
 // while it fails; an answer costs a few nanoseconds and allocates nothing.
@@ -156,13 +156,18 @@ internal sealed class AnswerRecord
         (IsFailing, IsMute) = (false, false);
     }
 
-    /// <summary>The session ended or was replaced: the next one has a clean record.</summary>
+    /// <summary>Another socket is there: if it is mute, that is for the first time.</summary>
+    public void ForgetMutes() => _muteTime = Limits.AnswerMemory;
+
+    /// <summary>
+    /// The session ended or was replaced: the next one has a clean record, but for how often it was
+    /// mute.
+    /// </summary>
     public void OnSessionEnded()
     {
         EndFailing();
         Clear();
         HasGood = false;
-        _muteTime = Limits.AnswerMemory;
         _answeredAt = Instant.Zero - Limits.AnswerMemory;
         _distrustedUntil = Instant.Zero;
     }

@@ -19,7 +19,11 @@
 // before that is a fault. One that is no stream, or another user's, is refused while it stays. A
 // session that ends after its backend's socket was removed is handled alike, and logged as a stop.
 // A connect for which this process has no descriptor is nobody's fault: it is made again a little
-// later. One that never said hello is dead: it may have to give its place to another.
+// later; so is one that finds the accept queue full, less and less often. One that never said hello
+// is dead, whether it takes connects or not: it may have to give its place to another.
+//
+// One whose sessions end by faults, or in silence, again and again has no clients for longer each
+// time after its hello, while another is warm.
 //
 // What always holds: there is a session exactly in AwaitingHello, Healthy and Draining; a
 // reconnect is scheduled exactly in BackingOff; a session that faults has ended before the back-off
@@ -44,7 +48,11 @@ internal sealed class Backend
     private EntryIdentity _identity;
     private EntryRefusal? _refusal;
     private bool _hasSaidHello;
+    private bool _hadFault;
     private Instant _deadSince = Instant.Never;
+    private Duration _fullPause = Limits.ConnectPause;
+    private Instant _endedBadlyAt = Instant.Zero - Limits.FlapMemory;
+    private Duration _longWarmUp;
     private bool _connectedSinceScan;
     private bool _pathPresent = true;
     private long _connectsStarted;
@@ -119,11 +127,12 @@ internal sealed class Backend
         && !(_refusal is not null && _pathPresent);
 
     /// <summary>
-    /// Since when every connect to it failed, none of which said hello; Never if it is not so, or a
-    /// remote is bound to it.
+    /// Since when no connect to it led to a hello, whatever socket was there; Never if one did, or
+    /// none was made yet, or a remote is bound to it.
     /// </summary>
-    public Instant DeadSince => State == BackendState.BackingOff && !_hasSaidHello && IsUnbound
-        ? _deadSince : Instant.Never;
+    public Instant DeadSince =>
+        State is BackendState.BackingOff or BackendState.AwaitingHello
+            && !_hasSaidHello && IsUnbound ? _deadSince : Instant.Never;
 
     public bool MayBeForgotten => State == BackendState.Removed && IsUnbound;
 
@@ -195,8 +204,11 @@ internal sealed class Backend
     /// </summary>
     public bool IsWarm(Instant now) => _session.IsWarm(now);
 
-    /// <summary>It answers none of many queries that any backend answers.</summary>
+    /// <summary>It answers none of the queries that any backend answers.</summary>
     public bool AnswersNothing(Instant now) => _session.AnswersNothing(now);
+
+    /// <summary>Nothing says that it does not answer queries.</summary>
+    public bool MayAnswer(Instant now) => _session.MayAnswer(now);
 
     /// <summary>A query or a probe had a good answer on this session.</summary>
     public bool HasGoodAnswer => _session.HasGoodAnswer;
@@ -282,6 +294,8 @@ internal sealed class Backend
         // What a suspect backend has goes on being copied.
         if (IsMute && !IsSuspect)
             InFlight.EndWalk();
+        if (IsMute)
+            InFlight.ForgetUnanswered(now);
         Answers.EndFailing();
         _services.Counters.Add(Counter.BackendsNoLongerFailing);
         _services.Log.Write(new LogEvent.BackendNoLongerFailing(
@@ -347,7 +361,7 @@ internal sealed class Backend
             return;
         _pathPresent = false;
         _connectedSinceScan = false;
-        if (State == BackendState.BackingOff && _deadSince != Instant.Never && !_hasSaidHello)
+        if (State == BackendState.BackingOff && _hadFault && !_hasSaidHello)
             Remove(now);
         if (State != BackendState.Healthy)
             return;
@@ -360,7 +374,8 @@ internal sealed class Backend
         Verify.That(State == BackendState.Removed, "who returns was removed");
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
-        _deadSince = Instant.Never;
+        _hadFault = false;
+        Answers.ForgetMutes();
         Say(now, new LogEvent.BackendReturned(Id, Path));
         _quietTriesLeft = Limits.QuietTries;
         Connect(now);
@@ -371,7 +386,10 @@ internal sealed class Backend
     {
         Say(now, new LogEvent.BackendRestarted(Id, Path));
         _nextBackOff = Limits.FirstBackOff;
-        _deadSince = Instant.Never;
+        _hadFault = false;
+        Answers.ForgetMutes();
+        if (IsSuspect)
+            NoteBadEnd(now);
         if (State == BackendState.AwaitingHello)
         {
             _connectsFailed++;
@@ -394,6 +412,10 @@ internal sealed class Backend
         _services.Timers.Disarm(_reconnect);
         _connectsStarted++;
         var result = _services.Network.ConnectBackend(_pathBytes, out var stream);
+        if (result.Status is not (IoStatus.TooManyFiles or IoStatus.NoBuffers))
+            _deadSince = Instant.Min(_deadSince, now);
+        if (result.Status != IoStatus.WouldBlock)
+            _fullPause = Limits.ConnectPause;
         if (!result.IsOk)
         {
             OnConnectFailed(now, result);
@@ -413,7 +435,9 @@ internal sealed class Backend
         _connectsFailed++;
         if (why.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
         {
-            _services.Timers.Arm(_reconnect, now + Limits.ConnectPause);
+            _services.Timers.Arm(_reconnect, now + _fullPause);
+            if (why.Status == IoStatus.WouldBlock)
+                _fullPause = Duration.Min(_fullPause + _fullPause, Limits.LongestConnectPause);
             _reports.OnWithoutResources(now, this, why);
             return;
         }
@@ -469,11 +493,30 @@ internal sealed class Backend
     public void OnFault(Instant now, Fault fault)
     {
         Verify.That(HasSession, "only a session can fault");
-        if (State == BackendState.AwaitingHello)
-            _connectsFailed++;
+        var saidHello = State != BackendState.AwaitingHello;
+        var wasSuspect = IsSuspect;
+        _connectsFailed += saidHello ? 0 : 1;
         EndSession(now);
-        BackOff(now, fault);
+        var isStop = BackOff(now, fault);
+        if (saidHello && (wasSuspect || !isStop))
+            NoteBadEnd(now);
     }
+
+    /// <summary>
+    /// A session ended by a fault, or while it was suspect. When that happens again soon, the next
+    /// one is cold for longer: it may be hung or dead again as soon as it has clients.
+    /// </summary>
+    private void NoteBadEnd(Instant now)
+    {
+        _longWarmUp = now - _endedBadlyAt >= Limits.FlapMemory ? Duration.Zero
+            : Duration.Max(Limits.FirstLongWarmUp,
+                Duration.Min(_longWarmUp + _longWarmUp, Limits.LongestWarmUp));
+        _endedBadlyAt = now;
+    }
+
+    /// <summary>How long a session is cold, at least, that says hello now; zero for most.</summary>
+    public Duration LongWarmUp(Instant now) =>
+        now - _endedBadlyAt < Limits.FlapMemory ? _longWarmUp : Duration.Zero;
 
     private void EndSession(Instant now)
     {
@@ -493,21 +536,23 @@ internal sealed class Backend
         State = BackendState.BackingOff;
     }
 
-    private void BackOff(Instant now, Fault fault)
+    /// <summary>Schedules the next connect; whether what ended was an orderly stop.</summary>
+    private bool BackOff(Instant now, Fault fault)
     {
         State = BackendState.BackingOff;
-        _deadSince = Instant.Min(_deadSince, now);
+        _hadFault = true;
         var backOff = _nextBackOff;
         _nextBackOff = Duration.Min(_nextBackOff + Limits.BackOffStep, Limits.MaxBackOff);
         _services.Timers.Arm(_reconnect, now + backOff);
         if (IsPlainStop(fault))
         {
             Say(now, new LogEvent.BackendStopped(Id, Path, fault.Io, backOff));
-            return;
+            return true;
         }
         Say(now, new LogEvent.BackendFaulted(Id, Path, fault, backOff));
         if (fault.Cause == FaultCause.EndOfStream)
             _reports.OnDied(now, this);
+        return false;
     }
 
     /// <summary>

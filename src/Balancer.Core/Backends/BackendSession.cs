@@ -43,6 +43,10 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private readonly Timer _hang;
     private Instant _helloAt;
     private Instant _warmAt;
+
+    /// <summary>When it is warm with probes, if it has answered one by then.</summary>
+    private Instant _provenAt;
+
     private Instant _heartbeatAt;
     private Instant _suspectedAt;
     private bool _wasHung;
@@ -109,7 +113,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     /// <summary>When it is warm, as far as is known; Never until it answers a probe.</summary>
     public Instant ColdUntil => _prober.IsOn
-        ? _prober.HasAnswered ? Instant.Zero : Instant.Never
+        ? _prober.HasAnswered ? _provenAt : Instant.Never
         : Instant.Max(_warmAt, _answers.DistrustedUntil);
 
     /// <summary>A query or a probe had a good answer on it.</summary>
@@ -134,7 +138,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnHello(Instant now)
     {
         _services.Timers.Disarm(_helloTimeout);
-        _warmAt = now + _services.Options.WarmUp;
+        var longWarmUp = _backend.LongWarmUp(now);
+        _warmAt = now + Duration.Max(_services.Options.WarmUp, longWarmUp);
+        _provenAt = longWarmUp == Duration.Zero ? Instant.Zero : now + longWarmUp;
         _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
         _backend.OnHello(now);
@@ -150,6 +156,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
         _control.End();
+        _flushList.Remove(this);
         OnQueueGone(now);
         if (wasAsked)
             _reports.OnDoubtful(now, _backend);
@@ -366,10 +373,17 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>
-    /// It answers none of many queries that any backend answers; with probes, they tell.
+    /// It answers none of the queries that any backend answers, and they are enough to say so; with
+    /// probes, they tell.
     /// </summary>
     public bool AnswersNothing(Instant now) => !_prober.IsOn && _answers.MayBeMute(now)
-        && _control.InFlight.AreUnanswered(now - Limits.VainTime, Limits.LeastAnswers);
+        && InFlight.LeftUnanswered(now - Limits.VainTime).IsTelling(now);
+
+    /// <summary>
+    /// It answered a query lately, or was asked none for a while that it did not answer.
+    /// </summary>
+    public bool MayAnswer(Instant now) => _answers.AnswersAtAll(now)
+        || !InFlight.LeftUnanswered(now - Limits.VainTime).IsAny(now);
 
     private int ReadFrames(Instant now, ReadOnlySpan<byte> input)
     {
@@ -436,6 +450,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     private void OnAnswer(Instant now, ReadOnlySpan<byte> reply)
     {
+        InFlight.ForgetUnanswered(now);
         if (_answers.OnMatch(now))
             _backend.EndFailing(now);
         if (!DnsQuestion.HasHeader(reply))
@@ -473,8 +488,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     void ISuspect.OnSuspected(Instant now, Duration silent)
     {
         _services.Counters.Add(Counter.BackendsSuspected);
-        _services.Log.Write(new LogEvent.BackendSuspected(
-            _backend.Id, _backend.Path, silent, InFlight.Count));
+        _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
+            new LogEvent.BackendSuspected(_backend.Id, _backend.Path, silent, InFlight.Count));
         OnSilent(now);
     }
 
@@ -500,7 +515,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_answers.IsMute)
             _control.InFlight.EndWalk();
         _services.Counters.Add(Counter.BackendsTrusted);
-        _services.Log.Write(new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
+        _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
+            new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
         _reports.OnAtEase(now);
     }
 

@@ -169,14 +169,14 @@ internal sealed class Backends
     /// <summary>
     /// Compares a backend's answers with those of each other healthy one that gave enough: it fails
     /// when they are far worse than one's, and no longer when they are near them all; or when it
-    /// gives none and another does.
+    /// gives none and another does or may.
     /// </summary>
     public void Judge(Instant now, Backend backend)
     {
         var answers = backend.Answers;
         if (backend.AnswersNothing(now))
         {
-            if (DoesAnotherAnswer(now, backend))
+            if (MayAnotherAnswer(now, backend))
                 backend.BeginMute(now);
             return;
         }
@@ -218,12 +218,12 @@ internal sealed class Backends
         return false;
     }
 
-    private bool DoesAnotherAnswer(Instant now, Backend than)
+    private bool MayAnotherAnswer(Instant now, Backend than)
     {
         foreach (var backend in All)
         {
             if (backend != than && backend.State == BackendState.Healthy && backend.IsAtEase
-                && !backend.IsFailing && backend.Answers.AnswersAtAll(now))
+                && !backend.IsFailing && backend.IsWarm(now) && backend.MayAnswer(now))
             {
                 return true;
             }

@@ -26,6 +26,7 @@ internal sealed class Discovery
     private readonly Timers _timers;
     private readonly IBalancerLog _log;
     private readonly EntryRecords _records;
+    private readonly DirectoryReport _readability;
     private readonly Timer _scanTimer;
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
@@ -50,6 +51,7 @@ internal sealed class Discovery
         _log = services.Log;
         _records = services.EntryRecords;
         _path = PathText.Of(directory.Path);
+        _readability = new DirectoryReport(services, DirectoryName);
         _scanTimer = new Timer(Scan);
         _patienceTimer = new Timer(OnUnanswered);
     }
@@ -161,7 +163,7 @@ internal sealed class Discovery
         else if (!opened.IsOk)
         {
             _isScanning = false;
-            ReportReadability(opened);
+            ReportReadability(now, opened);
             FollowUp(now);
         }
     }
@@ -242,7 +244,8 @@ internal sealed class Discovery
     {
         _directory.CloseScan();
         _isScanning = false;
-        ReportReadability(end.Status == IoStatus.EndOfStream ? IoResult.Ok() : end);
+        ReportReadability(
+            now, end.Status == IoStatus.EndOfStream ? IoResult.Ok() : end);
         if (end.Status == IoStatus.EndOfStream)
         {
             foreach (var backend in _backends.All)
@@ -329,15 +332,12 @@ internal sealed class Discovery
         where TEvent : struct, ILogEvent =>
         _records.Write(now, name, isBackend: false, in logged);
 
-    private void ReportReadability(IoResult result)
+    private void ReportReadability(Instant now, IoResult result)
     {
         if (result.Status == _lastStatus)
             return;
         _lastStatus = result.Status;
-        if (result.IsOk)
-            _log.Write(new LogEvent.DirectoryReadable(DirectoryName));
-        else
-            _log.Write(new LogEvent.DirectoryUnreadable(DirectoryName, result));
+        _readability.OnChanged(now, result);
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + PathText.Of(name);

@@ -26,6 +26,17 @@ internal sealed class FlushList
         _sessions[_count++] = session;
     }
 
+    /// <summary>A session ends: nothing of it is written any more.</summary>
+    public void Remove(BackendSession session)
+    {
+        if (!session.IsInFlushList)
+            return;
+        session.IsInFlushList = false;
+        var at = Array.IndexOf(_sessions, session, 0, _count);
+        Array.Copy(_sessions, at + 1, _sessions, at, _count - at - 1);
+        _sessions[--_count] = null!;
+    }
+
     /// <summary>Writes once on each session that has bytes and whose stream takes them.</summary>
     public void Flush(Instant now)
     {

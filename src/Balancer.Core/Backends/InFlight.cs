@@ -67,6 +67,8 @@ internal sealed class InFlight
     /// <summary>Where it ended when the session was judged; -1 if it never was.</summary>
     private long _judgedEnd = -1;
 
+    private Unanswered _unanswered;
+
     /// <summary>
     /// None that is newer awaits a reply; 0 if that is not known, NobodyAwaits if none does at all.
     /// </summary>
@@ -129,6 +131,7 @@ internal sealed class InFlight
     public void Begin()
     {
         Verify.That(Count == 0, "a session begins with nothing in flight");
+        _unanswered = default;
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
         AnsweredAt = Instant.Zero;
         _lacksMemory = false;
@@ -265,28 +268,27 @@ internal sealed class InFlight
     }
 
     /// <summary>
-    /// Whether so many of the oldest were sent by then that any backend answers: they have opcode
-    /// QUERY and a question that can be read.
+    /// What was left unanswered since the last answer: what timed out, and of the oldest
+    /// Limits.MuteLooks in flight those that were sent by then.
     /// </summary>
-    public bool AreUnanswered(Instant sentBy, int least)
+    public Unanswered LeftUnanswered(Instant sentBy)
     {
-        if (Count < least)
-            return false;
+        var left = _unanswered;
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
-        var left = least;
         var looks = Limits.MuteLooks;
-        for (var link = _oldest; link != 0 && left > 0 && looks > 0; looks--)
+        for (var link = _oldest; link != 0 && looks > 0; looks--)
         {
             ref var entry = ref _entries[link - 1];
             if (entry.SentAt > sentBy)
-                return false;
-            var query = PacketOf(link - 1, packet);
-            if (DnsQuestion.IsQuery(query) && DnsQuestion.LengthOf(query) > 0)
-                left--;
+                break;
+            left.Note(entry.SentAt, entry.Client, PacketOf(link - 1, packet));
             link = entry.Newer;
         }
-        return left == 0;
+        return left;
     }
+
+    /// <summary>It answered a query, or is judged anew: what it left before says nothing.</summary>
+    public void ForgetUnanswered(Instant now) => _unanswered.Forget(now);
 
     private void Clear(in Entry entry, bool isTruncated)
     {
@@ -442,6 +444,7 @@ internal sealed class InFlight
         // Whether there is memory again is tried out, since nobody says so.
         _lacksMemory = false;
         _packets.TryAgain();
+        Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
         for (var n = 0; _oldest != 0; n++)
         {
             var due = TimeIsUp(in _entries[_oldest - 1]);
@@ -451,6 +454,8 @@ internal sealed class InFlight
                 _services.Timers.Arm(_timeOut, Instant.Max(due, next));
                 return;
             }
+            ref var oldest = ref _entries[_oldest - 1];
+            _unanswered.Note(oldest.SentAt, oldest.Client, PacketOf(_oldest - 1, packet));
             Give(_oldest - 1, Counter.UnansweredTimedOut);
         }
     }

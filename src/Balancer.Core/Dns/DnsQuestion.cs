@@ -98,6 +98,22 @@ internal static class DnsQuestion
         return true;
     }
 
+    /// <summary>
+    /// A hash (FNV-1a) of the first question, which has so many bytes (LengthOf): the same for the
+    /// same name in any case, type and class. Two that differ share one by chance or on purpose.
+    /// </summary>
+    public static uint HashOf(ReadOnlySpan<byte> message, int length)
+    {
+        var hash = 2166136261u;
+        var question = message.Slice(HeaderBytes, length);
+        for (var at = 0; at < length; at++)
+        {
+            var b = at < length - TailBytes ? Fold(question[at]) : question[at];
+            hash = unchecked((hash ^ b) * 16777619u);
+        }
+        return hash;
+    }
+
     /// <summary>A letter in lower case; a length byte is under 64, so it is no letter.</summary>
     public static byte Fold(byte b) => (uint)(b - 'A') <= 'Z' - 'A' ? (byte)(b | 0x20) : b;
 

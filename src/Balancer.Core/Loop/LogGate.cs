@@ -23,6 +23,9 @@ internal sealed class LogGates(Timers timers, IBalancerLog log)
         void Settle(Instant now);
     }
 
+    /// <summary>One that is made elsewhere.</summary>
+    public void Add(ILogGate gate) => _all.Add(gate);
+
     /// <summary>How many ways there are in which a call fails.</summary>
     public static int Statuses { get; } = Enum.GetValues<IoStatus>().Length;
 

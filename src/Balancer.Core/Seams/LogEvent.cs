@@ -295,14 +295,15 @@ public static class LogEvent
     }
 
     /// <summary>The directory could not be read: nothing found, nothing removed.</summary>
-    public readonly record struct DirectoryUnreadable(string Path, IoResult Why) : ILogEvent
+    public readonly record struct DirectoryUnreadable(
+        string Path, IoResult Why, long Suppressed) : ILogEvent
     {
         public static string Name => "directory_unreadable";
         public static LogLevel Level => LogLevel.Error;
     }
 
     /// <summary>The directory can be read again.</summary>
-    public readonly record struct DirectoryReadable(string Path) : ILogEvent
+    public readonly record struct DirectoryReadable(string Path, long Suppressed) : ILogEvent
     {
         public static string Name => "directory_readable";
         public static LogLevel Level => LogLevel.Info;
@@ -344,7 +345,7 @@ public static class LogEvent
     /// of these, and how many there were in all.
     /// </summary>
     public readonly record struct OutageEnded(
-        Duration Lasted, long QueriesDropped, long ConnectionsDropped) : ILogEvent
+        Duration Lasted, long QueriesDropped, long ConnectionsDropped, long Suppressed) : ILogEvent
     {
         public static string Name => "outage_ended";
         public static LogLevel Level => LogLevel.Info;

@@ -35,7 +35,7 @@ internal sealed class Resends
     private readonly Quarantine _quarantine;
     private readonly FirstMessages _messages;
     private readonly Counters _counters;
-    private readonly IBalancerLog _log;
+    private readonly EntryRecords _records;
     private readonly bool _answersWithoutBackend;
     private readonly Queue<Loss> _lost = new();
 
@@ -62,16 +62,16 @@ internal sealed class Resends
         _pairs = pairs;
         _forwarding = forwarding;
         _counters = services.Counters;
-        _log = services.Log;
+        _records = services.EntryRecords;
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
         _timers = services.Timers;
         _timer = new Timer(_ => HasWork = true);
     }
 
     /// <summary>A session that ended with queries in flight.</summary>
-    private sealed class Loss(BackendId id, InFlight queries, Instant endedAt)
+    private sealed class Loss(Backend backend, InFlight queries, Instant endedAt)
     {
-        public BackendId Id => id;
+        public Backend Backend => backend;
 
         public InFlight Queries => queries;
 
@@ -107,14 +107,14 @@ internal sealed class Resends
     public void CountForwarded(Instant now, long count) => _forwarded.Add(now, count);
 
     /// <summary>A session ended with these queries in flight, which it has no more.</summary>
-    public void OnSessionLost(Instant now, BackendId id, InFlight queries)
+    public void OnSessionLost(Instant now, Backend backend, InFlight queries)
     {
         _lastEnded = queries;
         // It may be among the suspects still; what it has is looked at when its delay is over.
         queries.EndWalk();
         if (queries.Count == 0)
             return;
-        _lost.Enqueue(new Loss(id, queries, now));
+        _lost.Enqueue(new Loss(backend, queries, now));
         WaitForFirst(now);
     }
 
@@ -198,14 +198,14 @@ internal sealed class Resends
     }
 
     /// <summary>The balancer stops: what waits is lost.</summary>
-    public void Stop()
+    public void Stop(Instant now)
     {
         while (_lost.TryDequeue(out var lost) || TryTakeKept(Instant.Never, out lost))
         {
             var before = _counters[Counter.UnansweredLost];
             lost.Queries.DropAll();
             lost.Lost += _counters[Counter.UnansweredLost] - before;
-            LogDone(lost);
+            LogDone(now, lost);
         }
         _timers.Disarm(_timer);
         HasWork = false;
@@ -241,7 +241,7 @@ internal sealed class Resends
             if (_lastEnded == lost.Queries)
                 _lastEnded = null;
             if (lost.Queries.Count == 0)
-                LogDone(lost);
+                LogDone(now, lost);
             else if (lost.IsAnotherThere)
                 LookAgain(now, lost);
             else
@@ -271,8 +271,9 @@ internal sealed class Resends
     }
 
     /// <summary>No more is done for a session that ended.</summary>
-    private void LogDone(Loss lost) =>
-        _log.Write(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.Lost));
+    private void LogDone(Instant now, Loss lost) => _records.Write(now, lost.Backend.Name,
+        isBackend: true,
+        new LogEvent.QueriesResent(lost.Backend.Id, lost.Resent, lost.Lost));
 
     private void Keep(Loss lost)
     {

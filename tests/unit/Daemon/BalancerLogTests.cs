@@ -91,8 +91,9 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ClockWentBack(Duration.FromMilliseconds(2_000), 0)),
         Of(new LogEvent.ClockWentBack(Duration.FromMilliseconds(50), 3)),
         Of(new LogEvent.DirectoryUnreadable("/var/run/binder/sockets",
-            IoResult.Failed(IoStatus.AccessDenied, 13))),
-        Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets")),
+            IoResult.Failed(IoStatus.AccessDenied, 13), 0)),
+        Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets", 0)),
+        Of(new LogEvent.DirectoryReadable("/var/run/binder/sockets", 37)),
         Of(new LogEvent.DirectoryNotAnswering(
             "/var/run/binder/sockets", Duration.FromSeconds(3L))),
         Of(new LogEvent.DirectoryAnswering(
@@ -100,7 +101,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RescanRequested()),
         Of(new LogEvent.NoHealthyBackend(1)),
         Of(new LogEvent.NoHealthyBackend(250)),
-        Of(new LogEvent.OutageEnded(new Duration(4_012_345_678), 890, 4)),
+        Of(new LogEvent.OutageEnded(new Duration(4_012_345_678), 890, 4, 0)),
+        Of(new LogEvent.OutageEnded(new Duration(312_345_678), 90, 1, 11)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: true)),
         Of(new LogEvent.RemoteExpired(Host)),

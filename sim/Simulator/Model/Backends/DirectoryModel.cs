@@ -208,8 +208,9 @@ internal sealed class DirectoryModel(ReferenceModel model)
             return;
         _readability = result.Status;
         var path = Encoding.UTF8.GetString(Folder);
-        model.Lines.Owe(result.IsOk ? new LogEvent.DirectoryReadable(path)
-            : new LogEvent.DirectoryUnreadable(path, result));
+        model.Repeats.OnCondition(Repeat.Readability, 0, result.IsOk
+            ? new LogEvent.DirectoryReadable(path, 0)
+            : new LogEvent.DirectoryUnreadable(path, result, 0));
     }
 
     /// <summary>
@@ -345,6 +346,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
         if (backend.Session is { } session)
         {
             model.Stuck.OnSessionOver(backend);
+            if (session.HasHello && session.Silence.IsSuspect)
+                backend.OnBadEnd(model.Now, inSilence: true);
             session.IsRetired = true;
             session.HasRefused = false;
             // It is watched on, if there is anything to be watched.
@@ -370,6 +373,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         backend.IsConnectDue = true;
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         backend.HadFault = false;
+        backend.TimesMute = 0;
         backend.QuietTries = 0;
     }
 

@@ -67,6 +67,50 @@ internal sealed class ExpectedBackend(
     public int Generations { get; set; }
     public Instant WarmAt { get; set; }
 
+    /// <summary>When it is warm with probes, if one was answered.</summary>
+    public Instant ProvenAt { get; set; }
+
+    /// <summary>
+    /// Ends of its sessions by a fault or in silence, none more than a minute after the one before,
+    /// and when the last was; null for never.
+    /// </summary>
+    public (int Count, Instant At)? BadEnds { get; private set; }
+
+    /// <summary>What BadEnds was before the last end, if that turns out to be a stop.</summary>
+    private (int Count, Instant At)? _badEndsBefore;
+
+    private bool _endedInSilence;
+
+    /// <summary>A session ended that had not said hello.</summary>
+    public void OnEndBeforeHello() => _badEndsBefore = BadEnds;
+
+    public void OnBadEnd(Instant now, bool inSilence)
+    {
+        _badEndsBefore = BadEnds;
+        _endedInSilence = inSilence;
+        BadEnds = (BadEnds is { } last && now - last.At < SpecifiedLimits.FlapMemory
+            ? last.Count + 1 : 1, now);
+    }
+
+    /// <summary>The session that ended last was stopped in order.</summary>
+    public void OnStopped()
+    {
+        if (!_endedInSilence)
+            BadEnds = _badEndsBefore;
+    }
+
+    /// <summary>How long it is cold at least if it says hello now: 2 s for the second.</summary>
+    public Duration LongWarmUp(Instant now)
+    {
+        if (BadEnds is not { Count: > 1 } bad || now - bad.At >= SpecifiedLimits.FlapMemory)
+            return Duration.Zero;
+        return Duration.Min(SpecifiedLimits.LongestWarmUp, new Duration(
+            SpecifiedLimits.FirstLongWarmUp.Nanoseconds << Math.Min(bad.Count - 2, 10)));
+    }
+
+    /// <summary>How often it was mute since it answered a query or its socket was new.</summary>
+    public int TimesMute { get; set; }
+
     // ---- What scans said ----
 
     public EntryIdentity Identity { get; set; }
@@ -97,6 +141,9 @@ internal sealed class ExpectedBackend(
 
     /// <summary>When a connect is owed; Never for none.</summary>
     public Instant ReconnectAt { get; set; } = Instant.Never;
+
+    /// <summary>Connects in a row that found its accept queue full.</summary>
+    public int TimesFull { get; set; }
 
     public Duration NextBackOff { get; set; } = SpecifiedLimits.FirstBackOff;
 

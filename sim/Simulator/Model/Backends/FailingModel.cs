@@ -13,6 +13,16 @@ using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
+/// <summary>A query that anybody would answer, and that was not answered.</summary>
+internal readonly record struct LeftQuery(Instant SentAt, Ipv4 Host, string Question)
+{
+    public static LeftQuery Of(ExpectedQuery query) =>
+        new(query.SentAt, query.Client.Address, query.Question!);
+
+    public static bool Counts(ExpectedQuery query) => query.Packet.Length >= 12
+        && (query.Packet[2] >> 3 & 0xf) == 0 && query.Question != null;
+}
+
 /// <summary>What one session answered last.</summary>
 internal sealed class AnswerList
 {
@@ -60,15 +70,20 @@ internal sealed class AnswerList
     /// <summary>It fails because it answers nothing.</summary>
     public bool IsMute { get; set; }
 
-    /// <summary>How often it was mute since it answered a query.</summary>
-    public int TimesMute { get; set; }
-
     /// <summary>When it last answered a query; null for never.</summary>
     public Instant? AnsweredAt { get; private set; }
 
+    /// <summary>
+    /// What it was sent after LeftAfter and did not answer in time, the oldest first; no more than
+    /// make a difference.
+    /// </summary>
+    public List<LeftQuery> TimedOut { get; } = [];
+
+    public Instant LeftAfter { get; set; } = Instant.Zero;
+
     public void OnAnswered(Instant now)
     {
-        (TimesMute, AnsweredAt) = (0, now);
+        AnsweredAt = now;
     }
 
     public void Add(Instant now, bool isFailure)
@@ -103,6 +118,8 @@ internal sealed class FailingModel(ReferenceModel model)
         if (session.IsRetired)
             return;
         session.Given.OnAnswered(model.Now);
+        Forgive(session.Given);
+        session.Backend.TimesMute = 0;
         if (session.Given.IsMute)
             End(session);
         if (reply.Length < 12)
@@ -120,22 +137,26 @@ internal sealed class FailingModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Something of it was read: who answered nothing for two seconds, and has 20 queries that are
-    /// older and that anybody would answer, is mute, if another answers that clients can go to.
+    /// Something of it was read: who answered nothing for two seconds, and has left many queries
+    /// that anybody would answer, or a few for longer, is mute, if there is another that clients
+    /// can go to and that answers, or was not found to leave any.
     /// </summary>
     public void OnWasRead(ExpectedSession session)
     {
         var answers = session.Given;
         if (session.IsRetired || answers.FailingSince != null || model.Scenario.Kernel.Probe
             || (answers.AnsweredAt is { } last && model.Now < last + SpecifiedLimits.VainTime)
-            || Left(session) < SpecifiedLimits.AnswersToJudgeBy
+            || !IsTelling(Left(session))
             || !model.Policy.Backends.Any(other => other != session.Backend
                 && other is
                 {
-                    Stage: Stage.Healthy, IsSuspect: false, IsStuck: false,
-                    IsFailing: false, Session.Given.AnsweredAt: { } at
+                    Stage: Stage.Healthy, IsSuspect: false, IsStuck: false, IsFailing: false,
+                    Session: { } theirs
                 }
-                && model.Now < at + SpecifiedLimits.ShareMemory))
+                && ProbeModel.IsWarm(other, model.Now, probes: false)
+                && ((theirs.Given.AnsweredAt is { } at
+                        && model.Now < at + SpecifiedLimits.ShareMemory)
+                    || Left(theirs).Count == 0)))
         {
             return;
         }
@@ -145,19 +166,49 @@ internal sealed class FailingModel(ReferenceModel model)
         answers.IsMute = true;
         answers.FailingSince = model.Now;
         var time = new Duration(
-            SpecifiedLimits.ShareMemory.Nanoseconds << Math.Min(5, answers.TimesMute++));
+            SpecifiedLimits.ShareMemory.Nanoseconds << Math.Min(5, session.Backend.TimesMute++));
         answers.DueAt = model.Now + time;
         answers.DueOrder = model.Deadlines.NextOrder();
         model.Resends.OnSuspected(session);
         model.Connections.Handshakes.OnBackendsChanged();
     }
 
-    /// <summary>Of its oldest queries, those that are old and that anybody would answer.</summary>
-    private int Left(ExpectedSession session) => session.InFlight.OldestFirst
-        .Take(SpecifiedLimits.LooksForMute)
-        .TakeWhile(query => model.Now >= query.SentAt + SpecifiedLimits.VainTime)
-        .Count(query => query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
-            && query.Question != null);
+    /// <summary>
+    /// What it left since its last answer, and has not been forgiven, without long gaps: of its
+    /// oldest queries those that are old, and before them those whose time was over.
+    /// </summary>
+    private List<LeftQuery> Left(ExpectedSession session)
+    {
+        var left = session.Given.TimedOut.Concat(session.InFlight.OldestFirst
+            .Take(SpecifiedLimits.LooksForMute)
+            .TakeWhile(query => model.Now >= query.SentAt + SpecifiedLimits.VainTime)
+            .Where(LeftQuery.Counts).Select(LeftQuery.Of))
+            .Where(query => query.SentAt > session.Given.LeftAfter).ToList();
+        var end = model.Now;
+        var first = left.Count;
+        while (first > 0 && end - left[first - 1].SentAt <= SpecifiedLimits.LeftTogether)
+            end = left[--first].SentAt;
+        return left[first..];
+    }
+
+    private bool IsTelling(List<LeftQuery> left) =>
+        left.Count >= SpecifiedLimits.AnswersToJudgeBy
+        || (left.Count >= SpecifiedLimits.FewLeft
+            && model.Now >= left[0].SentAt + SpecifiedLimits.FewLeftFor
+            && left.Exists(query => (query.Host, query.Question)
+                != (left[0].Host, left[0].Question)));
+
+    /// <summary>A query's time is over, and its session has not answered it.</summary>
+    public static void OnTimedOut(ExpectedSession session, ExpectedQuery query)
+    {
+        var list = session.Given.TimedOut;
+        if (!LeftQuery.Counts(query) || query.SentAt <= session.Given.LeftAfter)
+            return;
+        list.Add(LeftQuery.Of(query));
+        // With so many behind it, one in the middle makes no difference any more.
+        if (list.Count > 4 * SpecifiedLimits.AnswersToJudgeBy)
+            list.RemoveAt(0);
+    }
 
     public static void OnSessionOver(ExpectedSession session)
     {
@@ -225,6 +276,8 @@ internal sealed class FailingModel(ReferenceModel model)
         var answers = session.Given;
         if (answers.IsMute && !session.Silence.IsSuspect)
             model.Resends.EndWalk(session);
+        if (answers.IsMute)
+            Forgive(answers);
         model.Counters.Add(Counter.BackendsNoLongerFailing);
         model.Lines.Owe(new LogEvent.BackendNoLongerFailing(session.Backend.Name,
             session.Backend.Path, answers.Failed, answers.Count,
@@ -232,6 +285,12 @@ internal sealed class FailingModel(ReferenceModel model)
         answers.FailingSince = null;
         answers.IsMute = false;
         answers.DueAt = Instant.Never;
+    }
+
+    private void Forgive(AnswerList answers)
+    {
+        answers.LeftAfter = model.Now;
+        answers.TimedOut.Clear();
     }
 
     private void LookAgain(AnswerList answers)

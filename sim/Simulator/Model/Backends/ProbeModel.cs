@@ -63,7 +63,10 @@ internal sealed class ProbeModel(ReferenceModel model)
     public static Instant WarmAt(ExpectedBackend backend, bool probes)
     {
         if (probes)
-            return backend.Session is { Probes.HasAnswered: true } ? Instant.Zero : Instant.Never;
+        {
+            return backend.Session is { Probes.HasAnswered: true }
+                ? backend.ProvenAt : Instant.Never;
+        }
         return backend.Session?.Given.ErredUntil is { } erred && erred > backend.WarmAt
             ? erred : backend.WarmAt;
     }

@@ -30,6 +30,8 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.IsConnectDue = false;
         backend.ReconnectAt = Instant.Never;
         backend.ConnectsStarted++;
+        if (result.Status != IoStatus.WouldBlock)
+            backend.TimesFull = 0;
         if (!result.IsOk)
         {
             backend.ConnectsFailed++;
@@ -37,7 +39,10 @@ internal sealed class SessionModel(ReferenceModel model)
             if (result.Status
                 is IoStatus.TooManyFiles or IoStatus.NoBuffers or IoStatus.WouldBlock)
             {
-                backend.ReconnectAt = model.Now + SpecifiedLimits.ConnectPause;
+                backend.ReconnectAt = model.Now + new Duration(
+                    SpecifiedLimits.ConnectPause.Nanoseconds << Math.Min(
+                        backend.TimesFull, SpecifiedLimits.DoublingsOfFullPause));
+                backend.TimesFull += result.Status == IoStatus.WouldBlock ? 1 : 0;
                 backend.BackedOffIn = model.Turn;
                 model.Counters.Add(Counter.ConnectsWithoutResources);
                 model.Repeats.OnCondition(Repeat.ConnectWithoutResources, (int)result.Status,
@@ -243,7 +248,9 @@ internal sealed class SessionModel(ReferenceModel model)
         else
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
-        backend.WarmAt = model.Now + model.Scenario.Kernel.WarmUp;
+        var longer = backend.LongWarmUp(model.Now);
+        backend.WarmAt = model.Now + Duration.Max(model.Scenario.Kernel.WarmUp, longer);
+        backend.ProvenAt = longer == Duration.Zero ? Instant.Zero : model.Now + longer;
         model.Probes.OnHello(session);
     }
 
@@ -260,6 +267,7 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         var backend = session.Backend;
         ServeDeadlinesBefore(session);
+        var wasSuspect = session.Silence.IsSuspect;
         session.IsClosed = true;
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
@@ -285,8 +293,15 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.LastSession = session;
         backend.LastEvidence = session.Evidence;
         model.Stuck.OnSessionOver(backend);
-        if (!session.HasHello)
+        if (session.HasHello)
+        {
+            backend.OnBadEnd(model.Now, wasSuspect);
+        }
+        else
+        {
             backend.ConnectsFailed++;
+            backend.OnEndBeforeHello();
+        }
         BackOff(backend);
         if (session.Evidence is not { Cause: FaultCause.EndOfStream })
             return;

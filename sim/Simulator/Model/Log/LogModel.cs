@@ -48,8 +48,7 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendRestarted or LogEvent.BackendConnected or LogEvent.BackendHealthy
         or LogEvent.BackendStopped or LogEvent.BackendDraining
         or LogEvent.BackendResumed or LogEvent.BackendRemoved
-        or LogEvent.BackendUnstuck or LogEvent.OutageEnded or LogEvent.HeartbeatAnswered
-        or LogEvent.DirectoryUnreadable or LogEvent.DirectoryReadable
+        or LogEvent.BackendUnstuck or LogEvent.HeartbeatAnswered
         or LogEvent.DirectoryAnswering or LogEvent.EntryRefused
         or LogEvent.EntryNotASocket or LogEvent.BackendSuspected or LogEvent.BackendTrusted
         or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe

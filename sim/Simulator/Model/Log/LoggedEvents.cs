@@ -85,6 +85,9 @@ internal sealed class LoggedEvents(
             case LogEvent.BackendDiscovered found:
                 model.Directory.OnDiscoveredLine(found);
                 break;
+            case LogEvent.OutageEnded ended:
+                model.Outage.OnLine(ended);
+                break;
             case LogEvent.DirectoryNotAnswering silent:
                 model.Scans.OnNotAnsweringLine(silent);
                 break;

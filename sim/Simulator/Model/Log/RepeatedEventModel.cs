@@ -29,6 +29,7 @@ internal enum Repeat
     WithoutResources,
     ConnectWithoutResources,
     ClockWentBack,
+    Readability,
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
@@ -115,6 +116,13 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 break;
             case LogEvent.ClockWentBack back:
                 OnLine(Repeat.ClockWentBack, 0, back.Suppressed, back with { Suppressed = 0 });
+                break;
+            case LogEvent.DirectoryReadable readable:
+                OnLine(Repeat.Readability, 0, readable.Suppressed,
+                    readable with { Suppressed = 0 });
+                break;
+            case LogEvent.DirectoryUnreadable not:
+                OnLine(Repeat.Readability, 0, not.Suppressed, not with { Suppressed = 0 });
                 break;
             case LogEvent.Stopped:
                 OnStopped();

@@ -150,6 +150,7 @@ internal sealed class QueryModel(ReferenceModel model)
                 return;
             }
             flight.Remove(oldest);
+            FailingModel.OnTimedOut(session, oldest);
             LeaveUnanswered(oldest, Counter.UnansweredTimedOut);
         }
     }

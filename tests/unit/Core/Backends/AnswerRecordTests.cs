@@ -312,26 +312,142 @@ public sealed class AnswerRecordTests : CoreTest
         Assert.False(Snapshot("5302").IsFailing);
     }
 
-    [Fact]
-    public void MuteAgain_ForTwiceAsLong()
+    [Theory]
+    [InlineData(false, false, new double[] { 10, 20 })]
+    [InlineData(true, false, new double[] { 10, 20 })]
+    [InlineData(false, true, new double[] { 10, 10, 20 })]
+    public void MuteAgain_ForTwiceAsLongUnlessItsSocketIsNew(
+        bool sessionEnds, bool isRestarted, double[] expected)
     {
         var backends = Backends("5301", "5302");
         backends[0].EchoesQueries = true;
-        for (var n = 0; n < 500; n++)
+        var isDone = false;
+        for (var n = 0; n < 700; n++)
         {
             Ask(1, Question(n));
             Ask(2, Question(n));
             Run(0.1);
+            if (isDone || Log.Count<LogEvent.BackendNoLongerFailing>() == 0)
+                continue;
+            isDone = true;
+            if (sessionEnds)
+                backends[1].CloseSessions();
+            if (isRestarted)
+                backends[1].Rebind();
         }
 
         var times = Log.Of<LogEvent.BackendNoLongerFailing>()
             .Select(line => line.Lasted.TotalSeconds);
-        Assert.Equal([10, 20], times);
+        Assert.Equal(expected, times);
+    }
+
+    /// <summary>20 are not in flight at a time, and one that nobody asks may answer.</summary>
+    [Fact]
+    public void AnswersHeartbeatsAlone_ItsOnlyHostGoesToAnotherThoughItAsksOnceASecond()
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        Ask(1);
+        Run(11);
+        for (var n = 0; n < 12; n++)
+        {
+            Ask(2, Question(n, (char)('a' + n % 2)));
+            Run(1);
+        }
+
+        Assert.True(Snapshot("5302").IsMute);
+        Assert.InRange(Log.Last<LogEvent.BackendMute>().Queries, 5, 10);
+        Ask(2, Question(77));
+        Assert.Equal(77, Kernel.Datagrams.Sent[^1].Payload[1]);
+    }
+
+    [Fact]
+    public void AnswersHeartbeatsAlone_ManyHostsThatSeldomAskGoToAnother()
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        for (var n = 0; n < 50; n++)
+        {
+            Ask(1 + n % 25 * 2, Question(n));
+            Run(0.3);
+            Ask(2 + n % 25 * 2, Question(n));
+            Run(0.3);
+        }
+
+        Assert.True(Snapshot("5302").IsMute);
+        Assert.InRange(Count(Counter.UnansweredTimedOut), 0, 5);
+    }
+
+    /// <summary>One host's one question may have no answer; that is known later.</summary>
+    [Theory]
+    [InlineData(15, false)]
+    [InlineData(30, true)]
+    public void OneQuestionOfOneHost_TakesTwenty(int times, bool isMute)
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        Ask(1);
+        for (var n = 0; n < times; n++)
+        {
+            Ask(2, Question(n));
+            Run(1);
+        }
+
+        Assert.Equal(isMute, Snapshot("5302").IsMute);
+    }
+
+    [Fact]
+    public void WhatNobodyAnswers_MakesNobodyMuteWhoAnswersOthers()
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        for (var client = 1; client <= 4; client++)
+            Ask(client, Question(client));
+        for (var n = 0; n < 100; n++)
+        {
+            Ask(2, Question(n, (char)('a' + n % 20)));
+            if (n % 4 == 0)
+                Exchange(client: 4, Good, 1, backends);
+            Run(1);
+        }
+
+        Assert.Equal(5302, Remote(4)!.Value.Primary.Value);
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void FewQueriesAMinuteApart_SayNothing()
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        Ask(1);
+        for (var n = 0; n < 5; n++)
+        {
+            Ask(2, Question(n, (char)('a' + n)));
+            Run(61);
+        }
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
+    }
+
+    [Fact]
+    public void NobodyAnswersFewQueries_NobodyIsMute()
+    {
+        Backends("5301", "5302");
+        Run(10);
+        for (var n = 0; n < 60; n++)
+        {
+            Ask(1, Question(n));
+            Ask(2, Question(n));
+            Run(1);
+        }
+
+        Assert.Equal(0, Count(Counter.BackendsFailing));
     }
 
     /// <summary>A query that every backend answers: a. A IN.</summary>
-    private static byte[] Question(int id) =>
-        [0, (byte)id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (byte)'a', 0, 0, 1, 0, 1];
+    private static byte[] Question(int id, char name = 'a') =>
+        [0, (byte)id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (byte)name, 0, 0, 1, 0, 1];
 
     /// <summary>Each has given a good answer, and what it says now is remembered.</summary>
     private SimBackend[] Backends(params string[] names)

@@ -162,6 +162,32 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void DirectoryThatCanBeReadAndCannot_IsLoggedSeldomAndEndsWithWhatIsSo()
+    {
+        HealthyBackends("5301");
+        for (var n = 0; n < 101; n++)
+        {
+            Kernel.Directory.Readable = n % 2 == 0
+                ? IoResult.Failed(IoStatus.AccessDenied, 13) : IoResult.Ok();
+            Kernel.RequestRescan();
+            Run(0.1);
+        }
+        Assert.InRange(Log.Count<LogEvent.DirectoryUnreadable>()
+            + Log.Count<LogEvent.DirectoryReadable>(), 2, 3);
+        Run(6);
+
+        var unreadable = Log.Last<LogEvent.DirectoryUnreadable>();
+        Assert.Equal(13, unreadable.Why.Errno);
+        Assert.Equal(101, Log.Of<LogEvent.DirectoryUnreadable>().Sum(e => e.Suppressed + 1)
+            + Log.Of<LogEvent.DirectoryReadable>().Sum(e => e.Suppressed + 1));
+        var before = Log.Count<LogEvent.DirectoryReadable>();
+        Kernel.Directory.Readable = IoResult.Ok();
+        Kernel.RequestRescan();
+        Run(6);
+        Assert.Equal(before + 1, Log.Count<LogEvent.DirectoryReadable>());
+    }
+
+    [Fact]
     public void DirectoryMissingAtStart_IsSaidOnceAndFoundLater()
     {
         Kernel.Directory.Readable = IoResult.Failed(IoStatus.NotFound, 2);
@@ -313,6 +339,56 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void SocketsThatNeverSayHello_DoNotKeepARealBackendOut()
+    {
+        for (var n = 0; n < Limits.MaxBackends + 20; n++)
+            Backend($"d{n:000}").AnswersHello = false;
+        Run(2);
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Run(60);
+        Assert.Equal(BackendState.Healthy, State("z"));
+        Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
+    }
+
+    [Fact]
+    public void SocketsWithFullQueues_DoNotKeepARealBackendOut()
+    {
+        for (var n = 0; n < Limits.MaxBackends; n++)
+            Kernel.Directory.Create($"d{n:000}", SimEntryKind.Socket);
+        Kernel.Faults.Standing(SimCall.Connect, IoStatus.WouldBlock);
+        Run(60);
+        Assert.InRange(Kernel.Calls[SimCall.Connect], 0, 45L * Limits.MaxBackends);
+        Kernel.Faults.Heal(SimCall.Connect);
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+    }
+
+    /// <summary>A socket that is bound anew all the time is no younger for that.</summary>
+    [Fact]
+    public void SocketsThatAreReplaced_DoNotKeepARealBackendOut()
+    {
+        var dead = System.Linq.Enumerable.Range(0, Limits.MaxBackends)
+            .Select(n => Backend($"d{n:000}")).ToArray();
+        foreach (var one in dead)
+            one.AnswersHello = false;
+        for (var n = 0; n < 4; n++)
+        {
+            Run(0.5);
+            foreach (var one in dead)
+                one.Rebind();
+        }
+        Backend("z");
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("z"));
+    }
+
+    [Fact]
     public void DeadSockets_DoNotKeepARealBackendOut()
     {
         for (var n = 0; n < Limits.MaxBackends + 20; n++)
@@ -411,6 +487,31 @@ public sealed class DiscoveryTests : CoreTest
         Run(10);
 
         AssertSuppressed<LogEvent.BackendRestarted>(Limits.RecordsOfEntry + 6);
+    }
+
+    /// <summary>Everything that it makes is said a few times, and counted after that.</summary>
+    [Fact]
+    public void BackendThatIsBoundAnewAllTheTime_IsLoggedSeldomThoughClientsAsk()
+    {
+        var backend = HealthyBackends("5301")[0];
+        for (var times = 0; times < 500; times++)
+        {
+            backend.EchoesQueries = false;
+            Ask(times);
+            backend.Crash();
+            Run(0.02);
+            Ask(times);
+            backend.Rebind();
+            Run(0.02);
+        }
+        Run(10);
+
+        Assert.True(Log.Count<LogEvent.QueriesResent>() > 400);
+        var loud = Log.Events.Count(
+            e => e.Level > LogLevel.Debug && e.Event is not LogEvent.Status);
+        Assert.InRange(loud, 1, 60);
+        Assert.Equal(Count(Counter.QueriesWithoutBackend),
+            Log.Of<LogEvent.OutageEnded>().Sum(e => e.QueriesDropped));
     }
 
     private void AssertSuppressed<TEvent>(int most) where TEvent : struct, ILogEvent

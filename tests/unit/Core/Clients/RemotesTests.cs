@@ -135,6 +135,28 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
+    public void OutagesThatFollowEachOther_ShareARecord()
+    {
+        var backend = HealthyBackends("5301")[0];
+        for (var n = 0; n < 100; n++)
+        {
+            backend.Crash();
+            Run(0.05);
+            Ask(n);
+            backend.Rebind();
+            Run(0.05);
+        }
+        Assert.InRange(Log.Count<LogEvent.OutageEnded>(), 2, 3);
+        Run(5);
+
+        var ended = Log.Of<LogEvent.OutageEnded>().ToList();
+        Assert.InRange(ended.Count, 3, 4);
+        Assert.Equal(100, ended.Sum(e => e.Suppressed + 1));
+        Assert.Equal(100, ended.Sum(e => e.QueriesDropped));
+        Assert.Equal(100, Count(Counter.QueriesWithoutBackend));
+    }
+
+    [Fact]
     public void BackendBecomesHealthyAndNobodyMissedOne_IsNoEndOfAnOutage()
     {
         var backend = HealthyBackends("5301")[0];
