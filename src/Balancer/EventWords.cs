@@ -196,6 +196,11 @@ internal static class EventWords
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
             "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed));
+        Say((LogEvent.ClientOverShare e) => new(
+            $"backend {e.Backend} is behind, and {e.Client} has more than its share of it; "
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} of such clients dropped",
+            ("remote_ip", e.Client.Address.ToString()), ("remote_port", (int)e.Client.Port),
+            ("be_id", e.Backend.Value), ("suppressed", e.Suppressed)));
         Say((LogEvent.ConnectWithoutResources e) => Failed(
             $"backend {e.Id}: cannot connect to {e.Path}, and it is not its fault", e.Why,
             e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));

@@ -482,6 +482,20 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// A backend is behind, and a client that has more than its share of it lost a query; rate
+    /// limited, and about the last one.
+    /// </summary>
+    public readonly record struct ClientOverShare(
+        Endpoint Client, BackendId Backend, long Suppressed)
+        : IRepeatedEvent<ClientOverShare>
+    {
+        public static string Name => "client_over_share";
+        public static LogLevel Level => LogLevel.Warn;
+        public ClientOverShare WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
     /// A backend could not be connected to, for a reason that is not its fault: it is tried again
     /// after Limits.ConnectPause; rate limited.
     /// </summary>

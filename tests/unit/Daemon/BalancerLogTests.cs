@@ -83,6 +83,8 @@ public sealed class BalancerLogTests
             Duration.FromSeconds(60L))),
         Of(new LogEvent.QueryQuarantined(
             Backend, Client, [0, 7, 1, 0], Duration.FromSeconds(3600L))),
+        Of(new LogEvent.ClientOverShare(Client, Backend, 0)),
+        Of(new LogEvent.ClientOverShare(Client, Backend, 8_122)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
