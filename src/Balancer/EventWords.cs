@@ -350,7 +350,8 @@ internal static class EventWords
         + $"{e.Counters[Counter.RepliesReceived]} replies sent",
     [
         ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
-        ("established", e.Established), ("connections", e.Connections), .. Fields(e.Counters),
+        ("established", e.Established), ("connections", e.Connections),
+        ("longest_turn_us", e.LongestTurn.WholeMicroseconds), .. Fields(e.Counters),
     ]);
 
     private static Words Of(in BackendSnapshot backend, Instant now)

@@ -577,7 +577,7 @@ public static class LogEvent
     /// <summary>The first line of a report.</summary>
     public readonly record struct Status(
         Instant Now, int Backends, int Healthy, int Remotes, int Established, int Connections,
-        Counters Counters) : ILogEvent
+        Duration LongestTurn, Counters Counters) : ILogEvent
     {
         public static string Name => "status";
         public static LogLevel Level => LogLevel.Info;
