@@ -55,6 +55,9 @@ public sealed class SimDirectory : IBackendDirectory
         public SimListener? Listener { get; init; }
 
         public byte[] Target { get; init; } = [];
+
+        /// <summary>A user who may have no backend owns it.</summary>
+        public bool IsForeign { get; init; }
     }
 
     private readonly SimKernel _kernel;
@@ -167,6 +170,17 @@ public sealed class SimDirectory : IBackendDirectory
         if (removed > 0)
             TellChange();
         return removed > 0;
+    }
+
+    /// <summary>
+    /// Gives an entry to a user who may have no backend, or back; nobody is told, and who listens
+    /// on it stays who it was.
+    /// </summary>
+    public void ChangeOwner(string name, bool isForeign)
+    {
+        var at = _entries.FindIndex(entry => entry.Name.AsSpan().SequenceEqual(Bytes(name)));
+        Verify.That(at >= 0, "what changes its owner exists");
+        _entries[at] = _entries[at] with { IsForeign = isForeign };
     }
 
     /// <summary>Gives an entry another name, in one step, in place of what had it.</summary>
@@ -354,7 +368,7 @@ public sealed class SimDirectory : IBackendDirectory
     {
         if (IsUnknown || _unknown.Exists(unknown => unknown.AsSpan().SequenceEqual(name)))
             return EntryKind.Unknown;
-        if (resolved?.Kind == SimEntryKind.ForeignSocket)
+        if (resolved is { Kind: SimEntryKind.ForeignSocket } or { IsForeign: true })
             return EntryKind.Foreign;
         return IsSocket(resolved) ? EntryKind.Socket : EntryKind.Other;
     }

@@ -121,6 +121,8 @@ public sealed class SimNetwork : INetwork
         _kernel.Sockets.FindStream(stream).HalfClose();
     }
 
+    public void Discard(Span<byte> unused) => unused.Clear();
+
     public void Close(SocketHandle socket)
     {
         Count(SimCall.Close, socket, 0);

@@ -161,6 +161,24 @@ public static class SpecifiedLimits
 
     public static readonly Duration AnswerTime = Seconds(10);
 
+    // ---- Shares of a backend ----
+
+    /// <summary>A backend is behind with more than it did in so long.</summary>
+    public static readonly Duration ShareSpan = Duration.FromMilliseconds(250);
+
+    /// <summary>Bytes that it may have to do in any case.</summary>
+    public const int LeastToDo = 8192;
+
+    /// <summary>Bytes that it may have to do while none has waited for so long.</summary>
+    public const int BurstToDo = 65_536;
+
+    public static readonly Duration BurstTime = Duration.FromMilliseconds(50);
+
+    /// <summary>Queries in flight that each client may have there.</summary>
+    public const int AnyonesShare = 16;
+
+    // ---- More on queries in flight ----
+
     /// <summary>Time-outs that one turn serves for one session, and when the next follow.</summary>
     public const int TimeOutsOfATurn = 256;
 

@@ -52,6 +52,9 @@ public enum Counter
     /// <summary>Dropped: no backend was healthy.</summary>
     QueriesWithoutBackend,
 
+    /// <summary>Dropped: its backend is behind, and its client has more than its share.</summary>
+    QueriesOverShare,
+
     /// <summary>Dropped: the remote's backend takes no more for now.</summary>
     QueriesToStuckBackend,
 

@@ -52,6 +52,9 @@ public static partial class Limits
         Verify.That(InFlightBlocks * InFlightBlockBytes
             >= InFlightAlike * (MaxUdpPayload + InFlightBlockBytes),
             "a few of any size are in flight");
+        Verify.That(InFlightQueries <= ushort.MaxValue, "a share's cells count all in flight");
+        Verify.That(FairBytes < FairBurstBytes && FairBurstBytes < BackendQueueBytes / 2,
+            "a burst is more than what may always wait, and fits the queue");
         Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
         Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
         Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,

@@ -516,6 +516,32 @@ public static partial class Limits
     public const int InFlightAlike = 16;
 
     /// <summary>
+    /// A backend that has more to do than it did in this time is behind, and a client that has more
+    /// than its share of that loses queries. Ours: as long as a silent backend needs to be suspect,
+    /// and a little; resolvers ask again after 0.8 s and more.
+    /// </summary>
+    public static readonly Duration FairTime = Duration.FromMilliseconds(250);
+
+    /// <summary>
+    /// Bytes of queries that it may have to do however slow it is: some 150 queries. Ours.
+    /// </summary>
+    public const int FairBytes = 8 * 1024;
+
+    /// <summary>
+    /// Bytes that it may have to do while none of it has waited for FairWait, as when a burst meets
+    /// a backend that was idle. Ours.
+    /// </summary>
+    public const int FairBurstBytes = 64 * 1024;
+
+    /// <summary>
+    /// How long the first of it has waited when it is no burst. Ours: a backend pauses for less.
+    /// </summary>
+    public static readonly Duration FairWait = Duration.FromMilliseconds(50);
+
+    /// <summary>Queries in flight that any client may have at a backend that is behind.</summary>
+    public const int LeastShare = 16;
+
+    /// <summary>
     /// How long a query is in flight without an answer; resolvers give up sooner. Ours.
     /// </summary>
     public static readonly Duration InFlightTime = Duration.FromSeconds(10);

@@ -89,10 +89,10 @@ public sealed class LoadBalancer : IBackendReports
     public int RemoteCount => _remotes.Count;
 
     /// <summary>
-    /// Bytes of large pieces of memory that were let go so far. In a steady state nothing is
-    /// allocated, so nothing else would have the collector give them back.
+    /// The longest turn so far, from the end of its wait to its own: so long everybody waited once,
+    /// for the balancer or because the process had no processor.
     /// </summary>
-    public long BytesLetGo => _remotes.BytesLetGo;
+    public Duration LongestTurn { get; private set; }
 
     /// <summary>TCP connections that are open now.</summary>
     public int ConnectionCount => _tcp.Count;
@@ -175,7 +175,7 @@ public sealed class LoadBalancer : IBackendReports
                 // A request while a report goes on begins none.
                 if (!_status.HasWork)
                     CountDropped();
-                _status.Start(now);
+                _status.Start(now, LongestTurn);
                 break;
             case NetworkEventKind.StopRequested:
                 OnStopRequested(now);
@@ -201,6 +201,9 @@ public sealed class LoadBalancer : IBackendReports
         if (_status.HasWork)
             _status.DoWork();
     }
+
+    /// <summary>A turn took so long since its wait ended; called last, after Flush.</summary>
+    public void OnTurnEnded(Duration took) => LongestTurn = Duration.Max(LongestTurn, took);
 
     /// <summary>
     /// Ends a turn: what it gathered is written and sent, and then TCP has its share, so that no

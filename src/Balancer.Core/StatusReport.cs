@@ -20,13 +20,13 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
     public bool HasWork => _remotesLeft > 0;
 
     /// <summary>Reports totals and backends, and begins with the remotes.</summary>
-    public void Start(Instant now)
+    public void Start(Instant now, Duration longestTurn)
     {
         if (HasWork)
             return;
         _startedAt = now;
         log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
-            remotes.Count, remotes.Established, connections.Count, counters));
+            remotes.Count, remotes.Established, connections.Count, longestTurn, counters));
         foreach (var backend in backends.All)
             log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;

@@ -62,6 +62,8 @@ public readonly record struct Duration(long Nanoseconds) : IComparable<Duration>
     public double TotalSeconds => Nanoseconds / 1e9;
     public long WholeMilliseconds => Nanoseconds / 1_000_000;
 
+    public long WholeMicroseconds => Nanoseconds / 1_000;
+
     public static Duration operator +(Duration a, Duration b) =>
         new(checked(a.Nanoseconds + b.Nanoseconds));
 

@@ -483,6 +483,19 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     public void HalfClose(SocketHandle stream) =>
         _ = LibC.Shutdown(_sockets[stream].Descriptor, C.SHUT_WR);
 
+    public void Discard(Span<byte> unused)
+    {
+        var page = (nuint)Environment.SystemPageSize;
+        fixed (byte* first = unused)
+        {
+            var begin = ((nuint)first + page - 1) / page * page;
+            var end = ((nuint)first + (nuint)unused.Length) / page * page;
+            // If the kernel does not want it, as when all memory is locked, it stays.
+            if (end > begin)
+                _ = LibC.MAdvise((void*)begin, end - begin, C.MADV_DONTNEED);
+        }
+    }
+
     public void Close(SocketHandle socket)
     {
         Verify.That(socket != DatagramSocket, "the UDP socket lives as long as the network");

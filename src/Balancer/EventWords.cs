@@ -199,6 +199,11 @@ internal static class EventWords
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
             "connection limit per address reached",
             Counter.ConnectionsOverClientLimit, e.Suppressed));
+        Say((LogEvent.ClientOverShare e) => new(
+            $"backend {e.Backend} is behind, and {e.Client} has more than its share of it; "
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} of such clients dropped",
+            ("remote_ip", e.Client.Address.ToString()), ("remote_port", (int)e.Client.Port),
+            ("be_id", e.Backend.Value), ("suppressed", e.Suppressed)));
         Say((LogEvent.ConnectWithoutResources e) => Failed(
             $"backend {e.Id}: cannot connect to {e.Path}, not counted as its fault", e.Why,
             e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));
@@ -348,7 +353,8 @@ internal static class EventWords
         + $"{e.Counters[Counter.RepliesReceived]} replies sent",
     [
         ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
-        ("established", e.Established), ("connections", e.Connections), .. Fields(e.Counters),
+        ("established", e.Established), ("connections", e.Connections),
+        ("longest_turn_us", e.LongestTurn.WholeMicroseconds), .. Fields(e.Counters),
     ]);
 
     private static Words Of(in BackendSnapshot backend, Instant now)

@@ -101,6 +101,7 @@ internal static class LogWords
         Counter.QueriesFromProbeAddress => "it came from the address of the probes",
         Counter.QueriesQuarantined => "it is refused, because backends died or hung on it",
         Counter.QueriesWithoutBackend => "no backend is healthy",
+        Counter.QueriesOverShare => "its backend is behind, and it has more than its share of it",
         Counter.QueriesToStuckBackend => "its backend is stuck, and no other took it",
         _ => NameOf(outcome),
     };

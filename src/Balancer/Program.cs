@@ -18,10 +18,6 @@ const int Stopped = 0;
 const int CannotStart = 1;
 const int Bug = 70; // sysexits.h: EX_SOFTWARE
 
-// Bytes of memory that nobody uses any more. Only a collection of this kind gives them back; it
-// takes some 5 ms of the processor, and comes after a pass over the remotes, every 30 s at most.
-const int WorthCollecting = 4 * 1024 * 1024;
-
 // How long the end of the process waits for a reader of the log, and of stderr.
 var patience = TimeSpan.FromSeconds(1);
 
@@ -123,16 +119,10 @@ void Balance()
     });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();
-    var collected = 0L;
     bool goesOn;
     do
     {
         goesOn = loop.RunTurn();
-        if (balancer.BytesLetGo - collected >= WorthCollecting)
-        {
-            collected = balancer.BytesLetGo;
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
-        }
         if (balancer.IsStopping)
             manager.SayStopping();
     }

@@ -195,6 +195,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
         Checks.OnHalfClosed(Now, stream);
     }
 
+    public void Discard(Span<byte> unused) => Kernel.Network.Discard(unused);
+
     public void Close(SocketHandle socket)
     {
         TellLog();

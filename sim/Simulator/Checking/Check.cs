@@ -18,7 +18,7 @@ namespace Simulation.Checking;
 /// <summary>One claim about every run.</summary>
 internal abstract class Check(string id)
 {
-    /// <summary>S1 to S12, S14 to S17, L1 to L5.</summary>
+    /// <summary>S1 to S12, S14 to S18, L1 to L5.</summary>
     public string Id => id;
 
     /// <summary>What should have happened; set when the check joins a set.</summary>

@@ -14,7 +14,7 @@
 //   S1 S2        every datagram's place
 //   S15          the stop
 //   S11 S12      what was named, what was counted
-//   S17          what is owed at any time
+//   S17 S18      what is owed at any time
 //   L1 L2 L4 L5  what is owed in the end
 //
 // What always holds: within an event the model hears of it before the checks do; the first
@@ -273,7 +273,8 @@ public sealed class CheckSet : RunObserver
         new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(),
             new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
-        new S17NothingLost(), new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
+        new S17NothingLost(), new S18Shares(),
+        new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 
     private void OnDifference(ViolationKind kind, string evidence, int backend, int client)

@@ -23,6 +23,7 @@ internal sealed class LogSums
     private long _withoutResources;
     private long _connectsWithoutResources;
     private long _stuck;
+    private long _overShare;
     private long _outages;
     private long _ofThisOutage;
 
@@ -45,6 +46,7 @@ internal sealed class LogSums
             case LogEvent.ConnectWithoutResources e:
                 _connectsWithoutResources += e.Suppressed + 1;
                 break;
+            case LogEvent.ClientOverShare e: _overShare += e.Suppressed + 1; break;
             case LogEvent.BackendUnstuck e: _stuck += e.Dropped; break;
             case LogEvent.NoHealthyBackend e: _ofThisOutage += e.Dropped; break;
             case LogEvent.OutageEnded e:
@@ -74,6 +76,8 @@ internal sealed class LogSums
                 counters[Counter.ConnectionsWithoutResources]),
             ("connects without resources", _connectsWithoutResources,
                 counters[Counter.ConnectsWithoutResources]),
+            ("queries of clients over their share", _overShare,
+                counters[Counter.QueriesOverShare]),
             ("queries to stuck backends", _stuck, counters[Counter.QueriesToStuckBackend]),
             ("queries and connections without a backend", _outages + _ofThisOutage,
                 counters[Counter.QueriesWithoutBackend]

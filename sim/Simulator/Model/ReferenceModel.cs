@@ -56,6 +56,7 @@ internal sealed class ReferenceModel
         Replies = new ReplyModel(this);
         Deadlines = new DeadlineModel(this);
         Flights = new QueryModel(this);
+        Shares = new ShareModel(this);
         Standstill = new StandstillModel(this);
         Suspicion = new SuspicionModel(this);
         Resends = new ResendModel(this);
@@ -86,6 +87,9 @@ internal sealed class ReferenceModel
     public ArrivalModel Arrivals { get; }
 
     public ReplyModel Replies { get; }
+
+    /// <summary>Who has more than its share of a backend.</summary>
+    public ShareModel Shares { get; }
 
     public DeadlineModel Deadlines { get; }
 

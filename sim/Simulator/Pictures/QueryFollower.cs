@@ -32,6 +32,7 @@ internal sealed class QueryFollower(Story story)
     private QueryMark? _arriving;
     private int _turn;
     private long _withoutBackend;
+    private long _overShare;
     private long _stuck;
 
     private readonly record struct Key(Endpoint From, int Id);
@@ -83,7 +84,9 @@ internal sealed class QueryFollower(Story story)
     {
         var withoutBackend = counters[Counter.QueriesWithoutBackend] - _withoutBackend;
         var stuck = counters[Counter.QueriesToStuckBackend] - _stuck;
+        var overShare = counters[Counter.QueriesOverShare] - _overShare;
         _withoutBackend += withoutBackend;
+        _overShare += overShare;
         _stuck += stuck;
         foreach (var mark in _received)
         {
@@ -91,6 +94,8 @@ internal sealed class QueryFollower(Story story)
                 continue;
             if (withoutBackend-- > 0)
                 mark.Dropped = nameof(Counter.QueriesWithoutBackend);
+            else if (overShare-- > 0)
+                mark.Dropped = nameof(Counter.QueriesOverShare);
             else if (stuck-- > 0)
                 mark.Dropped = nameof(Counter.QueriesToStuckBackend);
         }

@@ -129,6 +129,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
         observer.OnHalfClosed(Now, stream);
     }
 
+    public void Discard(Span<byte> unused) => _inner.Discard(unused);
+
     public void Close(SocketHandle socket)
     {
         _inner.Close(socket);

@@ -234,6 +234,13 @@ internal sealed class Backend
         return true;
     }
 
+    /// <summary>
+    /// Whether it is behind, and a client of it has more than its share of that; never while it is
+    /// nobody else's backend, whom that would harm.
+    /// </summary>
+    public bool IsOverShare(Instant now, Ipv4 client) =>
+        RemoteCount + NewcomerCount + BackupCount > 1 && _session.IsOverShare(now, client);
+
     /// <summary>A query that it did not take was dropped, since no other backend took it.</summary>
     public void CountDrop()
     {

@@ -278,6 +278,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         return true;
     }
 
+    /// <summary>A client has more than its share of what its backend is behind with.</summary>
+    public bool IsOverShare(Instant now, Ipv4 client) => _control.IsOverShare(now, client);
+
     /// <summary>A query that it did not take was dropped.</summary>
     public void OnQueryDropped() => _stuck.OnDropped();
 

@@ -31,6 +31,7 @@ internal sealed class Discovery
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
     private readonly RefusedEntries _refused = new(Limits.MaxBackends);
+    private readonly ForeignEntries _foreign = new();
     private byte[] _lastAdded = [];
     private readonly string _path;
     private readonly Timer _patienceTimer;
@@ -40,6 +41,9 @@ internal sealed class Discovery
     private bool _isUnanswered;
     private bool _scanAgain;
     private Instant _askedAt;
+
+    /// <summary>When another scan is to look at what this one saw; Never if it need not.</summary>
+    private Instant _lookAgainAt;
     private long _scan;
     private IoStatus _lastStatus = IoStatus.Ok;
 
@@ -74,6 +78,7 @@ internal sealed class Discovery
         _scan++;
         _isScanning = true;
         _isOpen = false;
+        _lookAgainAt = Instant.Never;
         _found.Clear();
         Open(now);
     }
@@ -189,13 +194,12 @@ internal sealed class Discovery
                 Say(now, entry.Name, new LogEvent.EntryNotASocket(PathOf(entry.Name)));
             return;
         }
+        var known = _backends.FindByName(entry.Name);
         if (entry.Kind == EntryKind.Foreign)
         {
-            Refuse(now, entry.Name, EntryRefusal.WrongUser);
-            return;
+            OnForeign(now, entry.Name, known);
         }
-        var known = _backends.FindByName(entry.Name);
-        if (entry.Kind == EntryKind.Unknown)
+        else if (entry.Kind == EntryKind.Unknown)
         {
             if (known is not null)
                 known.SeenInScan = _scan;
@@ -215,6 +219,22 @@ internal sealed class Discovery
         {
             Find(now, entry.Name.ToArray(), entry.Identity);
         }
+    }
+
+    /// <summary>
+    /// Another user's: it may be given away in a moment, and until then says nothing of a backend.
+    /// </summary>
+    private void OnForeign(Instant now, ReadOnlySpan<byte> name, Backend? known)
+    {
+        var again = _foreign.Note(now, name, _scan);
+        if (again == Instant.Never)
+        {
+            Refuse(now, name, EntryRefusal.WrongUser);
+            return;
+        }
+        _lookAgainAt = Instant.Min(_lookAgainAt, again);
+        if (known is not null)
+            known.SeenInScan = _scan;
     }
 
     /// <summary>Keeps a new socket; of more than may be known, those whose turn is next.</summary>
@@ -260,17 +280,22 @@ internal sealed class Discovery
         {
             _notSockets.ForgetAllBefore(_scan);
             _refused.ForgetAllBefore(_scan);
+            _foreign.ForgetAllBefore(_scan);
         }
         FollowUp(now);
     }
 
-    /// <summary>A scan is over: another follows if it was asked for in the meantime.</summary>
+    /// <summary>
+    /// A scan is over: another follows if it was asked for in the meantime, or is to look again.
+    /// </summary>
     private void FollowUp(Instant now)
     {
-        if (!_scanAgain)
-            return;
+        var soon = now + Limits.ScanDebounce;
+        if (_scanAgain)
+            _timers.Arm(_scanTimer, soon);
+        else if (_lookAgainAt < _scanTimer.Deadline)
+            _timers.Arm(_scanTimer, Instant.Max(_lookAgainAt, soon));
         _scanAgain = false;
-        _timers.Arm(_scanTimer, now + Limits.ScanDebounce);
     }
 
     private void TakeUpFound(Instant now)

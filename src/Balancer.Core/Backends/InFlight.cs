@@ -53,6 +53,7 @@ internal sealed class InFlight
     private Entry[] _entries = new Entry[FirstEntries];
     private int[] _buckets = new int[FirstEntries];
     private readonly PacketStore _packets = new();
+    private readonly FairShares _shares;
     private int _usedEntries;
     private int _freeEntries;
     private int _oldest;
@@ -61,8 +62,13 @@ internal sealed class InFlight
     /// <summary>There was none for larger tables; until it is tried again.</summary>
     private bool _lacksMemory;
 
-    /// <summary>Where the frame of the last query ends that was answered.</summary>
+    /// <summary>
+    /// Where the frame of the last query ends that was answered: of those, the one sent last.
+    /// </summary>
     private long _answeredEnd;
+
+    /// <summary>The first that was sent after that one.</summary>
+    private int _firstBehind;
 
     /// <summary>Where it ended when the session was judged; -1 if it never was.</summary>
     private long _judgedEnd = -1;
@@ -79,6 +85,7 @@ internal sealed class InFlight
         _quarantine = quarantine;
         _services = services;
         _pairs = pairs;
+        _shares = new FairShares(services.Options.HashKey);
         _timeOut = new Timer(OnTimeOut);
     }
 
@@ -134,6 +141,7 @@ internal sealed class InFlight
         _unanswered = default;
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
         AnsweredAt = Instant.Zero;
+        _shares.Begin();
         _lacksMemory = false;
     }
 
@@ -177,6 +185,9 @@ internal sealed class InFlight
         else
             _oldest = index + 1;
         _newest = index + 1;
+        if (_firstBehind == 0)
+            _firstBehind = index + 1;
+        _shares.Add(query.Client.Address);
         _awaited = 0;
         Count++;
         if (!_timeOut.IsArmed)
@@ -201,7 +212,7 @@ internal sealed class InFlight
         if (isAnswer && _quarantine.WantsAnswer())
             Clear(in entry, DnsQuestion.IsTruncated(reply));
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
-        NoteAnswered(in entry);
+        NoteAnswered(now, in entry);
         Remove(found - 1, ref bucket);
         if (pair != 0 && !_pairs.TryAnswer(pair))
             return ReplyMatch.Duplicate;
@@ -234,16 +245,18 @@ internal sealed class InFlight
         }
         length = entry.Length;
         query = new Query(client, entry.Local, entry.ArrivedAt, entry.Pair, entry.WasResent);
-        NoteAnswered(in entry);
+        NoteAnswered(now, in entry);
         Remove(found - 1, ref bucket);
         return true;
     }
 
-    private void NoteAnswered(in Entry entry)
+    private void NoteAnswered(Instant now, in Entry entry)
     {
         if (entry.FrameEnd <= _answeredEnd)
             return;
+        _shares.OnProgress(now, _answeredEnd);
         _answeredEnd = entry.FrameEnd;
+        _firstBehind = entry.Newer;
         AnsweredAt = entry.SentAt;
     }
 
@@ -323,6 +336,32 @@ internal sealed class InFlight
         _awaited = NobodyAwaits;
         return false;
     }
+
+    // ---- Shares ----
+
+    /// <summary>
+    /// Whether the backend is behind with what it was sent up to `sentEnd`, of which so many bytes
+    /// are queued, and this client has more than its share of what is in flight.
+    /// </summary>
+    public bool IsOverShare(Instant now, Ipv4 client, long sentEnd, int queued) =>
+        IsBehind(now, sentEnd, queued) && _shares.IsOver(client, Count);
+
+    private bool IsBehind(Instant now, long sentEnd, int queued)
+    {
+        if (Count > Limits.InFlightQueries / 2 || _packets.IsHalfFull
+            || queued > Limits.BackendQueueBytes / 2)
+        {
+            return true;
+        }
+        var behind = sentEnd - _answeredEnd;
+        return behind > Limits.FairBytes
+            && (behind > Limits.FairBurstBytes || HasWaited(now))
+            && behind > _shares.Progress(now, _answeredEnd);
+    }
+
+    /// <summary>What it has not come to yet has waited so long that it is no burst.</summary>
+    private bool HasWaited(Instant now) => _firstBehind != 0
+        && now - _entries[_firstBehind - 1].SentAt >= Limits.FairWait;
 
     // ---- Sending again ----
 
@@ -606,6 +645,9 @@ internal sealed class InFlight
             Cursor = entry.Older;
         if (_awaited == index + 1)
             _awaited = entry.Older;
+        if (_firstBehind == index + 1)
+            _firstBehind = entry.Newer;
+        _shares.Remove(entry.Client);
         _packets.Free(entry.FirstBlock);
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;

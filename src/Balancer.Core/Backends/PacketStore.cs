@@ -36,6 +36,9 @@ internal sealed class PacketStore
         return _free >= blocks;
     }
 
+    /// <summary>Packets take more than half of what they may.</summary>
+    public bool IsHalfFull => InUse > Limits.InFlightBlocks / 2;
+
     private int InUse => _most - _free;
 
     /// <summary>Whether InOneBlock may be asked for it.</summary>

@@ -8,22 +8,32 @@
 // flood it gives memory back: the lowest free entries are used first, and a chunk without an entry
 // is let go, but for one, which is kept so that an entry that comes and goes costs no chunk.
 //
+// What is let go is the memory, not the array: the kernel takes the pages, and makes new ones when
+// the chunk is used again. Left to the collector it would come back only with a collection of all
+// that there is, in which every query waits.
+//
 // What always holds: an entry keeps its index until it is removed; there are at least as many
 // buckets as entries, as long as the first 4,096 are passed and there was memory for them; at most
 // 64 bytes an entry are used; a chunk that is there has an entry in use, or is the only one that
-// has none.
+// has none; one that is not there, or was let go, has none.
 
 using System;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Balancer.Core;
 
+/// <summary>Has the kernel take memory whose contents nobody needs; see INetwork.</summary>
+internal delegate void DiscardMemory(Span<byte> unused);
+
+/// <summary>The table of remotes.</summary>
 internal sealed class RemoteTable
 {
     private const int ChunkShift = 12;
     private const int ChunkSize = 1 << ChunkShift;
 
     private readonly ulong _hashKey;
+    private readonly DiscardMemory _discard;
     private readonly Chunk[] _chunks;
     private readonly int[]?[] _buckets;
     private int _bucketCount = ChunkSize;
@@ -41,9 +51,13 @@ internal sealed class RemoteTable
     /// <summary>Nobody looks into it; null while there is one chunk, or no memory.</summary>
     private byte[]? _reserve;
 
-    public RemoteTable(int capacity, ulong hashKey)
+    /// <param name="capacity">Entries at most.</param>
+    /// <param name="hashKey">See BalancerOptions.HashKey.</param>
+    /// <param name="discard">See INetwork.Discard.</param>
+    public RemoteTable(int capacity, ulong hashKey, DiscardMemory discard)
     {
         Capacity = capacity;
+        _discard = discard;
         _hashKey = hashKey;
         var chunks = (capacity + ChunkSize - 1) >> ChunkShift;
         _chunks = new Chunk[chunks];
@@ -58,6 +72,9 @@ internal sealed class RemoteTable
         public int Fresh;
         public int FreeList;
         public int Used;
+
+        /// <summary>It may be used; else its memory, if it has any, was let go.</summary>
+        public bool IsThere;
     }
 
     /// <summary>Entries at most.</summary>
@@ -79,8 +96,8 @@ internal sealed class RemoteTable
     }
 
     /// <summary>Whether an index below HighWater is that of an entry.</summary>
-    public bool IsInUse(int index) => _chunks[index >> ChunkShift].Entries is { } entries
-        && (entries[index & (ChunkSize - 1)].Flags & RemoteFlags.InUse) != 0;
+    public bool IsInUse(int index) => _chunks[index >> ChunkShift].Used > 0
+        && (this[index].Flags & RemoteFlags.InUse) != 0;
 
     /// <summary>The index of an address, or -1.</summary>
     public int Find(Ipv4 address)
@@ -98,9 +115,6 @@ internal sealed class RemoteTable
 
     /// <summary>There was no memory for more; it is not asked for until Retry.</summary>
     public bool LacksMemory { get; private set; }
-
-    /// <summary>Bytes of entries that were let go so far.</summary>
-    public long BytesLetGo { get; private set; }
 
     /// <summary>Some time has passed: memory may be there again.</summary>
     public void Retry() => LacksMemory = false;
@@ -165,17 +179,18 @@ internal sealed class RemoteTable
     private int SizeOf(int at) => Math.Min(ChunkSize, Capacity - (at << ChunkShift));
 
     private bool HasRoom(int at) =>
-        _chunks[at].Entries is not null && _chunks[at].Used < SizeOf(at);
+        _chunks[at].IsThere && _chunks[at].Used < SizeOf(at);
 
     private bool TryAddChunk()
     {
         var at = 0;
-        while (_chunks[at].Entries is not null)
+        while (_chunks[at].IsThere)
             at++;
         if (at > 0)
             _reserve ??= TryAllocate<byte>(Limits.MemoryForOthers);
-        if ((_chunks[at].Entries = TryAllocate<Remote>(ChunkSize)) is null)
+        if ((_chunks[at].Entries ??= TryAllocate<Remote>(ChunkSize)) is null)
             return false;
+        _chunks[at].IsThere = true;
         _present += SizeOf(at);
         _emptyChunks++;
         _firstWithRoom = at;
@@ -203,8 +218,10 @@ internal sealed class RemoteTable
         }
         else
         {
-            _chunks[at] = default;
-            BytesLetGo += ChunkSize * Unsafe.SizeOf<Remote>();
+            // Free entries say nothing, whatever is in them by then.
+            var entries = _chunks[at].Entries;
+            _chunks[at] = new Chunk { Entries = entries };
+            _discard(MemoryMarshal.AsBytes(entries.AsSpan()));
             _present -= SizeOf(at);
         }
         while (HighWater > 0 && _chunks[(HighWater - 1) >> ChunkShift].Used == 0)

@@ -54,7 +54,8 @@ internal sealed class Remotes
     /// <param name="everyInterval">Called every Limits.RebalanceInterval.</param>
     public Remotes(Services services, Backends backends, Action everyInterval)
     {
-        _table = new RemoteTable(services.Options.MaxRemotes, services.Options.HashKey);
+        _table = new RemoteTable(services.Options.MaxRemotes, services.Options.HashKey,
+            services.Network.Discard);
         _newcomers = new Newcomers(_table);
         _bindings = new Bindings(_table, backends, services.Log);
         _rebalance = new Rebalance(services, _table, backends, _bindings, everyInterval);
@@ -68,12 +69,6 @@ internal sealed class Remotes
 
     /// <summary>Remotes that are remembered now.</summary>
     public int Count => _table.Count;
-
-    /// <summary>
-    /// Bytes of memory that were let go so far, since fewer are remembered, as of the end of the
-    /// last pass: until then there is more to come.
-    /// </summary>
-    public long BytesLetGo { get; private set; }
 
     /// <summary>Those of them that are not newcomers.</summary>
     public int Established => _table.Count - _newcomers.Count;
@@ -445,7 +440,6 @@ internal sealed class Remotes
         if (_expiryCursor < _table.HighWater)
             return;
         _expiryCursor = NoPass;
-        BytesLetGo = _table.BytesLetGo;
         if (_expired > 0)
             _log.Write(new LogEvent.RemotesExpired(_expired));
     }

@@ -4,7 +4,8 @@
 // before the loop slept. When the machine's monotonic clock goes back (on some hypervisors it does,
 // after a migration), time stands still here until the clock has caught up, and the balancer is
 // told. A turn that begins much later than its wait was to end follows a standstill, of which the
-// balancer is told too (Standstill).
+// balancer is told too (Standstill). The clock is read once more when the turn ends, for how long
+// it took, which decides nothing.
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.
@@ -49,6 +50,7 @@ public sealed class EventLoop(IClock clock, INetwork network, LoadBalancer balan
         balancer.OnTime(now);
         if (!balancer.HasStopped)
             balancer.Flush(now);
+        balancer.OnTurnEnded(clock.Now - shown);
         return !balancer.HasStopped;
     }
 }

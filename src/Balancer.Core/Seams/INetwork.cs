@@ -231,6 +231,13 @@ public interface INetwork
     void HalfClose(SocketHandle stream);
 
     /// <summary>
+    /// Has the kernel take back memory whose contents nobody needs any more, and which stays the
+    /// caller's: what is in it afterwards is what was there, or 0. Memory in which there is a
+    /// reference must not be given.
+    /// </summary>
+    void Discard(Span<byte> unused);
+
+    /// <summary>
     /// Closes a stream or the listener; the handle is dead and its interest gone.
     /// </summary>
     void Close(SocketHandle socket);

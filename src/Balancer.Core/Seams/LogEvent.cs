@@ -483,6 +483,20 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// A backend is behind, and a client that has more than its share of it lost a query; rate
+    /// limited, and about the last one.
+    /// </summary>
+    public readonly record struct ClientOverShare(
+        Endpoint Client, BackendId Backend, long Suppressed)
+        : IRepeatedEvent<ClientOverShare>
+    {
+        public static string Name => "client_over_share";
+        public static LogLevel Level => LogLevel.Warn;
+        public ClientOverShare WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
     /// A backend could not be connected to, for a reason that is not its fault: it is tried again
     /// after Limits.ConnectPause; rate limited.
     /// </summary>
@@ -564,7 +578,7 @@ public static class LogEvent
     /// <summary>The first line of a report.</summary>
     public readonly record struct Status(
         Instant Now, int Backends, int Healthy, int Remotes, int Established, int Connections,
-        Counters Counters) : ILogEvent
+        Duration LongestTurn, Counters Counters) : ILogEvent
     {
         public static string Name => "status";
         public static LogLevel Level => LogLevel.Info;

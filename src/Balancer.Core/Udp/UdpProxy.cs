@@ -33,6 +33,7 @@ internal sealed class UdpProxy
     private readonly LogGateTable<LogEvent.SendFailed> _sendFailed;
     private readonly LogGateTable<LogEvent.ReplyUndeliverable> _undeliverable;
     private readonly LogGateTable<LogEvent.ReceiveFailed> _receiveFailed;
+    private readonly LogGate<LogEvent.ClientOverShare> _overShare;
     private bool _receiveFailedLast;
     private bool _isStopped;
 
@@ -53,6 +54,7 @@ internal sealed class UdpProxy
         _sendFailed = new(services.Gates, LogGates.Statuses);
         _undeliverable = new(services.Gates, LogGates.Statuses);
         _receiveFailed = new(services.Gates, LogGates.Statuses);
+        _overShare = services.Gates.Make<LogEvent.ClientOverShare>();
         _self = _network.ListenEndpoint;
         _resume = new Timer(_ => Listen());
     }
@@ -117,7 +119,13 @@ internal sealed class UdpProxy
         }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
         var outcome = Counter.QueriesWithoutBackend;
-        if (backend is not null)
+        if (backend is not null && backend.IsOverShare(now, header.Peer.Address))
+        {
+            outcome = Counter.QueriesOverShare;
+            _overShare.Write(now, new LogEvent.ClientOverShare(header.Peer, backend.Id, 0));
+            backend = null;
+        }
+        else if (backend is not null)
         {
             var query = new Query(header.Peer, header.Local, now);
             var chosen = backend;

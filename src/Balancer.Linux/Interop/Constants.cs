@@ -133,6 +133,7 @@ internal static class C
     internal const byte DT_LNK = 10;
     internal const byte DT_SOCK = 12;
 
+    internal const int MADV_DONTNEED = 4;
     internal const int RLIMIT_NOFILE = 7;
 
     /// <summary>O_DIRECTORY is one of the few flags that arm has at another place.</summary>

@@ -164,6 +164,9 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "inotify_rm_watch", ExactSpelling = true)]
     internal static extern int InotifyRmWatch(int fd, int watch);
 
+    [DllImport(Library, EntryPoint = "madvise", ExactSpelling = true)]
+    internal static extern int MAdvise(void* address, nuint length, int advice);
+
     // ---- Signals ----
 
     /// <summary>Answers with the errno itself, not with -1.</summary>

@@ -41,7 +41,8 @@ public sealed class RemoteTableTests
     [Property(Arbitrary = [typeof(RemoteTableArbitraries)], MaxTest = 100)]
     public void AnyUse_IsThatOfADictionary(TableSize size, Script<TableStep> steps)
     {
-        var table = new RemoteTable(size.Capacity, size.Key);
+        var table = new RemoteTable(
+            size.Capacity, size.Key, static unused => unused.Clear());
         var model = new Dictionary<Ipv4, int>();
         var most = 0;
         foreach (var step in steps.Steps)

@@ -127,6 +127,10 @@ internal sealed class ScriptedNetwork : INetwork
     {
     }
 
+    public void Discard(Span<byte> unused)
+    {
+    }
+
     public void Close(SocketHandle socket) => Closed.Add(socket);
 
     public void Abort(SocketHandle stream) => Closed.Add(stream);

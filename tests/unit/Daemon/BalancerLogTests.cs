@@ -83,6 +83,8 @@ public sealed class BalancerLogTests
             Duration.FromSeconds(60L))),
         Of(new LogEvent.QueryQuarantined(
             Backend, Client, [0, 7, 1, 0], Duration.FromSeconds(3600L))),
+        Of(new LogEvent.ClientOverShare(Client, Backend, 0)),
+        Of(new LogEvent.ClientOverShare(Client, Backend, 8_122)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
         .. Enum.GetValues<EntryRefusal>().Select(
             why => Of(new LogEvent.EntryRefused("/var/run/binder/sockets/5557", why))),
@@ -136,7 +138,8 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ConnectionClosed(Connection, Client,
             Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset, 104), 0, 1)),
         Of(new LogEvent.Status(
-            new Instant(90_000_000_000), 3, 2, 12, 5, 1, CountersThatDiffer())),
+            new Instant(90_000_000_000), 3, 2, 12, 5, 1, new Duration(1_234_567),
+            CountersThatDiffer())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
             BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
             false, false, false, false, false, Instant.Zero, 7), Now)),
@@ -266,7 +269,8 @@ public sealed class BalancerLogTests
         var counters = CountersThatDiffer();
         foreach (var call in new Action<IBalancerLog>[]
         {
-            log => log.Write(new LogEvent.Status(Instant.Zero, 0, 0, 0, 0, 0, counters)),
+            log => log.Write(new LogEvent.Status(
+                Instant.Zero, 0, 0, 0, 0, 0, Duration.Zero, counters)),
             log => log.Write(new LogEvent.Stopped(counters)),
         })
         {
@@ -315,7 +319,8 @@ public sealed class BalancerLogTests
             log.Write(new LogEvent.ReplyUndeliverable(Client, Refused, 1));
             log.Write(new LogEvent.BackendFaulted(
                 Backend, Path, new Fault(FaultCause.EndOfStream), Duration.Zero));
-            log.Write(new LogEvent.Status(Instant.Zero, 1, 1, 1, 1, 1, counters));
+            log.Write(new LogEvent.Status(
+                Instant.Zero, 1, 1, 1, 1, 1, Duration.Zero, counters));
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }

@@ -57,7 +57,7 @@ public sealed class CommandsTests
 
     [Fact]
     public void Check_ThatDoesNotExist_IsNamedInALine() => Assert.Equal(
-        "sim: --check: 'stickyness' is not a check (S1 to S17, L1 to L6, or a name such as"
+        "sim: --check: 'stickyness' is not a check (S1 to S18, L1 to L6, or a name such as"
             + " stickiness)",
         CommandLine.Parse(["run", "--check", "streams,stickyness"]).Complaint);
 

@@ -47,6 +47,7 @@ internal static class Reactions
         typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
         typeof(LogEvent.DirectoryNotAnswering), typeof(LogEvent.DirectoryAnswering),
         typeof(LogEvent.BackendMute), typeof(LogEvent.EntryRecordsSuppressed),
+        typeof(LogEvent.ClientOverShare),
     ];
 
     private static readonly int Servfails = Lines + LineTypes.Length;

@@ -22,6 +22,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly Dictionary<string, long> _notSockets = [];
     private readonly Dictionary<string, long> _refused = [];
+    private readonly Dictionary<string, (Instant Since, long Scan)> _foreign = [];
     private readonly List<ExpectedBackend> _toForget = [];
     private IoStatus _readability = IoStatus.Ok;
     private long _scan;
@@ -72,7 +73,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         else if (entry.Kind == EntryKind.Other)
             OnRefused(_notSockets, entry.Name, null);
         else if (entry.Kind == EntryKind.Foreign)
-            OnRefused(_refused, entry.Name, EntryRefusal.WrongUser);
+            OnForeign(entry.Name);
         else if (Named(entry.Name) is { } backend)
             OnSeen(backend, in entry);
         else if (entry.Kind == EntryKind.Unknown)
@@ -190,6 +191,38 @@ internal sealed class DirectoryModel(ReferenceModel model)
             backend => !IsLongGone(backend) || backend.BackedOffIn == model.Turn);
         Forget(_notSockets);
         Forget(_refused);
+        foreach (var (name, (_, scan)) in _foreign)
+        {
+            if (scan != _scan)
+                _foreign.Remove(name);
+        }
+    }
+
+    /// <summary>
+    /// Another user's socket: as a connect would, scans look at it a few more times before it is
+    /// one; until then its backend stays as it is.
+    /// </summary>
+    private void OnForeign(ReadOnlySpan<byte> entry)
+    {
+        var name = Encoding.UTF8.GetString(entry);
+        var isKnown = _foreign.TryGetValue(name, out var seen);
+        var since = isKnown ? seen.Since : model.Now;
+        if (isKnown || _foreign.Count < SpecifiedLimits.MostBackends)
+        {
+            _foreign[name] = (since, _scan);
+            var look = since;
+            foreach (var delay in SpecifiedLimits.QuietDelays)
+            {
+                look += delay;
+                if (look <= model.Now)
+                    continue;
+                model.Scans.LookAgain(look);
+                if (Named(entry) is { } backend)
+                    backend.SeenInScan = _scan;
+                return;
+            }
+        }
+        OnRefused(_refused, entry, EntryRefusal.WrongUser);
     }
 
     /// <summary>Names that are ports come first, then all in the order of their bytes.</summary>

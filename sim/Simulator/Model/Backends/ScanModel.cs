@@ -25,6 +25,7 @@ internal sealed class ScanModel(ReferenceModel model)
     private bool _isToldLate;
     private Instant _waitsSince;
     private Instant _lastTurnAt;
+    private Instant _lookAgain = Instant.Never;
 
     /// <summary>The scan that is open has entries that can be read now.</summary>
     public bool HasWork => _isOpen && !_isWaiting;
@@ -37,6 +38,9 @@ internal sealed class ScanModel(ReferenceModel model)
         else
             _due = Instant.Min(_due, model.Now + SpecifiedLimits.ScanDelay);
     }
+
+    /// <summary>What this scan saw is to be looked at again by then.</summary>
+    public void LookAgain(Instant at) => _lookAgain = Instant.Min(_lookAgain, at);
 
     /// <summary>The operator asked.</summary>
     public void AtOnce()
@@ -129,6 +133,10 @@ internal sealed class ScanModel(ReferenceModel model)
         _again |= model.Now >= _due;
         if (_again)
             _due = model.Now + SpecifiedLimits.ScanDelay;
+        else
+            _due = Instant.Min(
+                _due, Instant.Max(_lookAgain, model.Now + SpecifiedLimits.ScanDelay));
+        _lookAgain = Instant.Never;
         _again = false;
     }
 

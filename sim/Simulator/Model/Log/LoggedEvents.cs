@@ -47,6 +47,10 @@ internal sealed class LoggedEvents(
                 OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverLimit,
                     over.Suppressed, over with { Suppressed = 0 });
                 return;
+            case LogEvent.ClientOverShare over:
+                OnArrivalLine(Repeat.OverShare, 0, over.Suppressed,
+                    over with { Suppressed = 0 });
+                return;
             case LogEvent.ClientOverLimit over:
                 OnArrivalLine(Repeat.OverLimit, (int)Counter.ConnectionsOverClientLimit,
                     over.Suppressed, over with { Suppressed = 0 });

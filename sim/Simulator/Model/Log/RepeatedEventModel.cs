@@ -24,6 +24,7 @@ internal enum Repeat
     AcceptFailed,
     NoBackend,
     OverLimit,
+    OverShare,
     RefusedByBackend,
     AcceptQueueFull,
     WithoutResources,

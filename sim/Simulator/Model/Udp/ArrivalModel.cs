@@ -210,6 +210,16 @@ internal sealed class ArrivalModel(ReferenceModel model)
                 remote.UdpDropped++;
             return;
         }
+        if (model.Shares.IsOver(first, header.Peer.Address))
+        {
+            model.Counters.Add(Counter.QueriesOverShare);
+            model.Repeats.OnCondition(Repeat.OverShare, 0,
+                new LogEvent.ClientOverShare(header.Peer, first.Name, 0));
+            OnRouted?.Invoke(header.Peer, IdOf(payload), null);
+            if (remote != null)
+                remote.UdpDropped++;
+            return;
+        }
         var query = new ExpectedQuery(header.Peer, header.Local, payload.ToArray(), model.Now);
         var taken = model.Flights.Give(first, query);
         OnRouted?.Invoke(header.Peer, IdOf(payload), taken ?? first);

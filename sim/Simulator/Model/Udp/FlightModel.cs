@@ -133,7 +133,14 @@ internal sealed class FlightModel
     private readonly LinkedList<ExpectedQuery> _queries = [];
     private readonly Dictionary<ExpectedQuery, LinkedListNode<ExpectedQuery>> _nodes = [];
     private readonly Dictionary<(Endpoint Client, int Id), List<ExpectedQuery>> _alike = [];
-    private int _blocks;
+    private readonly Dictionary<Ipv4, int> _clients = [];
+    private readonly LinkedList<(long At, long End)> _answered = [];
+
+    /// <summary>Blocks of memory that their packets take.</summary>
+    public int Blocks { get; private set; }
+
+    /// <summary>How many each client has, of those that have any.</summary>
+    public IReadOnlyDictionary<Ipv4, int> Clients => _clients;
 
     public int Count => _queries.Count;
 
@@ -143,12 +150,43 @@ internal sealed class FlightModel
     /// <summary>What hung it was looked for, and it has answered nothing newer since.</summary>
     public bool WasJudged { get; set; }
 
-    public void OnAnswered(ExpectedQuery query)
+    public void OnAnswered(Instant now, ExpectedQuery query)
     {
         if (query.FrameEnd <= (LastAnswered?.FrameEnd ?? 0))
             return;
+        _answered.AddLast((now.Nanoseconds, query.FrameEnd));
+        var old = now.Nanoseconds - 4 * SpecifiedLimits.ShareSpan.Nanoseconds;
+        while (_answered.First!.Next is { } next && next.Value.At < old)
+            _answered.RemoveFirst();
         LastAnswered = query;
         WasJudged = false;
+    }
+
+    /// <summary>
+    /// Where the frame ended of the last query that it had answered before this time, which is not
+    /// long ago.
+    /// </summary>
+    public long AnsweredBy(long time)
+    {
+        for (var answer = _answered.Last; answer != null; answer = answer.Previous)
+        {
+            if (answer.Value.At < time)
+                return answer.Value.End;
+        }
+        return 0;
+    }
+
+    /// <summary>The first in flight whose frame ends behind these bytes, or null.</summary>
+    public ExpectedQuery? FirstSentAfter(long end)
+    {
+        // The last ones are few, or else they are behind it all.
+        ExpectedQuery? first = null;
+        for (var node = _queries.Last; node != null && node.Value.FrameEnd > end;
+            node = node.Previous)
+        {
+            first = node.Value;
+        }
+        return first;
     }
 
     /// <summary>What it was sent, in the order of that, and answered nothing behind.</summary>
@@ -189,13 +227,14 @@ internal sealed class FlightModel
             return alike[0];
         }
         return Count >= SpecifiedLimits.QueriesInFlight
-            || _blocks + query.Blocks > SpecifiedLimits.BlocksInFlight ? Oldest : null;
+            || Blocks + query.Blocks > SpecifiedLimits.BlocksInFlight ? Oldest : null;
     }
 
     public void Add(ExpectedQuery query)
     {
         _nodes.Add(query, _queries.AddLast(query));
-        _blocks += query.Blocks;
+        Blocks += query.Blocks;
+        _clients[query.Client.Address] = _clients.GetValueOrDefault(query.Client.Address) + 1;
         if (!_alike.TryGetValue(KeyOf(query), out var alike))
             _alike.Add(KeyOf(query), alike = []);
         alike.Add(query);
@@ -206,7 +245,9 @@ internal sealed class FlightModel
         query.IsGone = true;
         _nodes.Remove(query, out var node);
         _queries.Remove(node!);
-        _blocks -= query.Blocks;
+        Blocks -= query.Blocks;
+        if (--_clients[query.Client.Address] == 0)
+            _clients.Remove(query.Client.Address);
         var alike = _alike[KeyOf(query)];
         alike.Remove(query);
         if (alike.Count == 0)

@@ -99,7 +99,7 @@ internal sealed class ReplyModel(ReferenceModel model)
             return;
         }
         session.InFlight.Remove(query);
-        session.InFlight.OnAnswered(query);
+        session.InFlight.OnAnswered(model.Now, query);
         if (model.Resends.MayHold(session, query, payload))
         {
             model.Counters.Add(Counter.RepliesHeld);

@@ -146,6 +146,69 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
+    public void SocketGivenAwayAMomentAfterBind_IsABackendAndNothingIsLogged()
+    {
+        Run(1);
+        Backend("5301");
+        Kernel.Directory.ChangeOwner("5301", isForeign: true);
+        Run(0.1);
+        Assert.Empty(Balancer.Core.SnapshotBackends());
+        Kernel.Directory.ChangeOwner("5301", isForeign: false);
+        Run(0.1);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, Log.Count<LogEvent.EntryRefused>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+    }
+
+    [Fact]
+    public void SocketThatStaysAnothersUsers_IsRefusedAfterAThirdOfASecondAndOnce()
+    {
+        Run(1);
+        Kernel.Directory.Create("5301", SimEntryKind.ForeignSocket);
+        var scans = Kernel.Calls[SimCall.OpenScan];
+        Run(0.3);
+        Assert.Equal(0, Log.Count<LogEvent.EntryRefused>());
+        Run(0.1);
+        Assert.Equal(
+            EntryRefusal.WrongUser, Assert.Single(Log.Of<LogEvent.EntryRefused>()).Why);
+        // By its event, and at 10, 30, 70, 150 and 310 ms.
+        Assert.Equal(6, Kernel.Calls[SimCall.OpenScan] - scans);
+        Run(60);
+
+        Assert.Equal(1, Log.Count<LogEvent.EntryRefused>());
+        Assert.InRange(Kernel.Calls[SimCall.OpenScan] - scans, 6, 18);
+    }
+
+    [Fact]
+    public void BackendRestartsAndItsSocketIsGivenAwayLate_ItIsNotMissedMeanwhile()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Log.Clear();
+        backend.Rebind();
+        Kernel.Directory.ChangeOwner("5301", isForeign: true);
+        Run(0.1);
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Kernel.Directory.ChangeOwner("5301", isForeign: false);
+        Run(0.2);
+
+        Assert.Equal(1, Log.Count<LogEvent.BackendRestarted>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendDraining>());
+        Assert.Equal(0, Log.Count<LogEvent.EntryRefused>());
+    }
+
+    [Fact]
+    public void SocketOfABackendIsGivenToAnotherUser_CountsAsGoneAfterThat()
+    {
+        HealthyBackends("5301");
+        Kernel.Directory.ChangeOwner("5301", isForeign: true);
+        Run(6);
+
+        Assert.Equal(BackendState.Draining, State("5301"));
+        Assert.Equal(1, Log.Count<LogEvent.EntryRefused>());
+    }
+
+    [Fact]
     public void PathOf107Bytes_IsABackendOneMoreIsRefusedOnce()
     {
         var fits = new string('a', Limits.MaxPathBytes - Kernel.Directory.Path.Length - 1);

@@ -30,13 +30,32 @@ public sealed class EventLoopTests
     }
 
     [Fact]
-    public void Turn_ReadsTheClockOnceAfterTheWait()
+    public void Turn_ReadsTheClockAfterTheWaitAndAtItsEnd()
     {
         _loop.RunTurn();
         _calls.Clear();
         _loop.RunTurn();
 
-        Assert.Equal(["wait", "clock"], _calls);
+        Assert.Equal(["wait", "clock", "clock"], _calls);
+    }
+
+    [Fact]
+    public void LongestTurn_IsFromTheEndOfItsWaitToItsOwn()
+    {
+        SettleScan();
+        foreach (var milliseconds in new[] { 2, 7, 3 })
+        {
+            // A second of waiting is none of it.
+            _clock.Shown += Duration.FromSeconds(1);
+            _clock.OnRead = () =>
+            {
+                _clock.OnRead = null;
+                _clock.Shown += Duration.FromMilliseconds(milliseconds);
+            };
+            _loop.RunTurn();
+        }
+
+        Assert.Equal(Duration.FromMilliseconds(7), _balancer.LongestTurn);
     }
 
     [Fact]
@@ -173,12 +192,16 @@ public sealed class EventLoopTests
     {
         public Instant Shown { get; set; } = Instant.Zero + Duration.FromSeconds(1);
 
+        public Action? OnRead { get; set; }
+
         public Instant Now
         {
             get
             {
                 calls.Add("clock");
-                return Shown;
+                var shown = Shown;
+                OnRead?.Invoke();
+                return shown;
             }
         }
     }

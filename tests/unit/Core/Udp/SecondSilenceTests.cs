@@ -82,7 +82,7 @@ public sealed class SecondSilenceTests : CoreTest
         backends[1].Hang();
         for (var n = 0; Log.Count<LogEvent.BackendStuck>() == 0; n++)
         {
-            Kernel.InjectDatagram(Client(2), Query(n, 1400));
+            Kernel.InjectDatagram(Client(100 + n % 100), Query(n, 1400));
             Balancer.Turn();
         }
         Ask(2, Query(7));

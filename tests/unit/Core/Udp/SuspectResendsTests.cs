@@ -370,7 +370,7 @@ public sealed class SuspectResendsTests : ResendsTest
         Assert.True(Snapshot("5301").IsSuspect);
         Assert.Single(Kernel.Datagrams.Sent);
         backends[1].Hang();
-        Fill(client: 2);
+        Fill();
         var before = Snapshot("5301").InFlight;
         Ask(1, Query(7));
         Assert.Equal(before + 1, Snapshot("5301").InFlight);
@@ -381,13 +381,16 @@ public sealed class SuspectResendsTests : ResendsTest
             sent => sent.To == Client(1) && sent.Payload[1] == 7);
     }
 
-    /// <summary>Sends so many queries that the client's backend is stuck, in no time.</summary>
-    private void Fill(int client)
+    /// <summary>
+    /// Sends so many queries that the backend of new clients is stuck, in no time; none has more
+    /// than its share of that.
+    /// </summary>
+    private void Fill()
     {
         for (var n = 0; Log.Count<LogEvent.BackendStuck>() == 0; n++)
         {
             for (var copy = 0; copy < 64; copy++)
-                Kernel.InjectDatagram(Client(client), Query(100 + n, 1400));
+                Kernel.InjectDatagram(Client(100 + (n & 1) * 64 + copy), Query(100 + n, 1400));
             Balancer.Turn();
         }
     }

@@ -1,0 +1,61 @@
+// Claims that a client which asks little loses nothing to one that floods the same backend: a query
+// is dropped because its client has more than its share only if that client has 16 queries or more
+// without an answer, and another client is there whom it would harm.
+//
+// It does not ask how the share is found. It counts each client's datagrams that came in and were
+// not answered by one that left, forgets those that no session can have any more, and compares how
+// many the core says that it dropped in a turn with how many such clients sent in it.
+
+using System;
+using System.Collections.Generic;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S18Shares() : Check("S18")
+{
+    private readonly Dictionary<Ipv4, Queue<Instant>> _unanswered = [];
+    private int _mayBeDropped;
+    private long _dropped;
+
+    /// <summary>
+    /// In flight for 10 s, again when it is sent again before it is 5 s old, and a while longer
+    /// after a standstill.
+    /// </summary>
+    private static readonly Duration Longest = SpecifiedLimits.AnswerTime
+        + SpecifiedLimits.AnswerTime + SpecifiedLimits.ResendTime + SpecifiedLimits.AnswerTime;
+
+    public override void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (!_unanswered.TryGetValue(header.Peer.Address, out var asked))
+            _unanswered.Add(header.Peer.Address, asked = new());
+        while (asked.TryPeek(out var oldest) && Model.Now - oldest > Longest)
+            asked.Dequeue();
+        if (asked.Count >= SpecifiedLimits.AnyonesShare && _unanswered.Count > 1)
+            _mayBeDropped++;
+        asked.Enqueue(Model.Now);
+    }
+
+    /// <summary>
+    /// One of them is answered. Which of them does not matter, so the oldest is taken: that leaves
+    /// no fewer than there are.
+    /// </summary>
+    public override void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        if (_unanswered.TryGetValue(header.Peer.Address, out var asked))
+            asked.TryDequeue(out _);
+    }
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        var dropped = core.Counters[Counter.QueriesOverShare] - _dropped;
+        if (dropped > _mayBeDropped)
+        {
+            Fail($"{dropped} queries were dropped at {now} for their clients' shares; clients with"
+                + $" {SpecifiedLimits.AnyonesShare} unanswered sent {_mayBeDropped}");
+        }
+        _dropped += dropped;
+        _mayBeDropped = 0;
+    }
+}

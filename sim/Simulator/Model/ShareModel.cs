@@ -1,0 +1,86 @@
+// Owns when a query is dropped because its client has more than its share of what a backend is
+// behind with. What a session has to do, and how fast it does it, is told from the frames that it
+// was sent and answered; a client's share from those in flight. Which clients count as one is told
+// by the run's own key, as the balancer's is.
+//
+// What always holds: nothing is kept here; everything follows from a session's queries in flight
+// and the ends of those that were answered.
+
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Scenarios;
+
+namespace Simulation.Model;
+
+/// <summary>Judges the shares of clients.</summary>
+internal sealed class ShareModel(ReferenceModel model)
+{
+    private readonly ulong _key = SimRandom.Derive(
+        model.Scenario.Seed, Streams.Kernel, 0, Streams.HashKey);
+
+    private readonly Dictionary<Ipv4, (int First, int Second)> _cells = [];
+
+    /// <summary>Whether a query of this client for this backend is dropped now.</summary>
+    public bool IsOver(ExpectedBackend backend, Ipv4 client) =>
+        backend.Remotes + backend.Newcomers + backend.Backups >= 2
+        && backend.Session is { } session && IsBehind(session)
+        && HasMoreThanItsShare(session.InFlight, client);
+
+    private bool IsBehind(ExpectedSession session)
+    {
+        var flight = session.InFlight;
+        if (flight.Count > SpecifiedLimits.QueriesInFlight / 2
+            || flight.Blocks > SpecifiedLimits.BlocksInFlight / 2
+            || session.Owed.Count > SpecifiedLimits.SessionQueueBytes / 2)
+        {
+            return true;
+        }
+        var toDo = session.Written + session.Owed.Count - (flight.LastAnswered?.FrameEnd ?? 0);
+        return toDo > SpecifiedLimits.LeastToDo
+            && (toDo > SpecifiedLimits.BurstToDo || IsNoBurst(flight))
+            && toDo > DoneLately(flight);
+    }
+
+    private bool IsNoBurst(FlightModel flight) =>
+        flight.FirstSentAfter(flight.LastAnswered?.FrameEnd ?? 0) is { } first
+        && model.Now >= first.SentAt + SpecifiedLimits.BurstTime;
+
+    /// <summary>Bytes done in the last whole span, or in this one if that is more.</summary>
+    private long DoneLately(FlightModel flight)
+    {
+        var length = SpecifiedLimits.ShareSpan.Nanoseconds;
+        var began = model.Now.Nanoseconds / length * length;
+        var (before, atBegin) = (flight.AnsweredBy(began - length), flight.AnsweredBy(began));
+        return long.Max((flight.LastAnswered?.FrameEnd ?? 0) - atBegin, atBegin - before);
+    }
+
+    private bool HasMoreThanItsShare(FlightModel flight, Ipv4 client)
+    {
+        var (first, second) = CellsOf(client);
+        int inFirst = 0, inSecond = 0;
+        var cells = new HashSet<int>();
+        foreach (var (other, queries) in flight.Clients)
+        {
+            var of = CellsOf(other);
+            cells.Add(of.First);
+            inFirst += of.First == first ? queries : 0;
+            inSecond += of.Second == second ? queries : 0;
+        }
+        var own = int.Min(inFirst, inSecond);
+        return own >= SpecifiedLimits.AnyonesShare && own > flight.Count / (cells.Count + 1.0);
+    }
+
+    private (int First, int Second) CellsOf(Ipv4 client)
+    {
+        if (_cells.TryGetValue(client, out var cells))
+            return cells;
+        var hash = client.Value ^ _key;
+        hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd;
+        hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53;
+        hash ^= hash >> 33;
+        cells = ((int)(hash % 1024), (int)(hash / 1024 % 1024));
+        _cells.Add(client, cells);
+        return cells;
+    }
+}
