@@ -296,13 +296,10 @@ internal sealed class ReferenceModel
             if (happened.Kind == NetworkEventKind.Socket
                 && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
-                connection.LastActivity = Now;
+                connection.LastHeard = Now;
                 TcpTurns.OnReady(connection);
-                if (happened.Handle == connection.Client
-                    && (happened.Ready & Readiness.HangUp) != 0)
-                {
-                    Connections.OnHangUp(connection, happened.Ready);
-                }
+                if (happened.Handle == connection.Client)
+                    Connections.OnTold(connection, happened.Ready);
             }
         }
     }
@@ -416,10 +413,10 @@ internal sealed class ReferenceModel
             var connection = new ExpectedConnection(stream, client, Now)
             {
                 LastActivity = Now,
-                AcceptedIn = Turn,
+                LastHeard = Now,
             };
             Sockets.Own(stream, connection);
-            Arrivals.OnAccepted(connection);
+            Connections.OnAccepted(connection);
         }
         else if (result.Status != IoStatus.WouldBlock)
         {
@@ -497,8 +494,7 @@ internal sealed class ReferenceModel
             _sessions.OnWritten(session, result, bytes);
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
-            if (connection.AcceptedIn != Turn)
-                Resends.Finish();
+            Resends.Finish();
             TcpTurns.OnCall(connection);
             Connections.OnWritten(connection, stream, result, bytes);
         }
