@@ -215,6 +215,12 @@ public enum TcpManner
 
     /// <summary>Closes after its time, whatever is under way.</summary>
     Leaves,
+
+    /// <summary>
+    /// Sends one more byte each time that its time has passed, of a message that is never whole,
+    /// and never closes.
+    /// </summary>
+    Trickles,
 }
 
 /// <summary>Something that goes wrong at a time.</summary>

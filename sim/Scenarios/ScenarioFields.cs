@@ -162,7 +162,8 @@ internal static class ScenarioFields
             "How it behaves besides; see the manners."),
         FileFields.Make<TcpClientPlan, Duration>("after", FileValues.Duration, "0s",
             c => c.After, (c, v) => c with { After = v },
-            "When the manners resets and leaves act, counted from its connect."),
+            "When the manners resets and leaves act, counted from its connect; "
+            + "the time between two bytes of trickles."),
         FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
             c => c.Killer, (c, v) => c with { Killer = v },
             "Its last question is a killer, see there: its number and one more; 0 for none."),

@@ -207,7 +207,7 @@ public sealed class SimBackendSession
     private int TakeTcpBytes(ReadOnlySpan<byte> bytes)
     {
         var opening = Opening.Bytes;
-        if (!_wasOpened && bytes.Length < opening.Length && opening.StartsWith(bytes))
+        if (!_wasOpened && !HasEnded && bytes.Length < opening.Length && opening.StartsWith(bytes))
             return 0;
         var isOpening = !_wasOpened && bytes.StartsWith(opening);
         _wasOpened = true;

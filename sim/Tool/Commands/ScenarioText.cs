@@ -163,6 +163,7 @@ internal static class ScenarioText
             TcpManner.StaysOpen => "; never closes",
             TcpManner.NeverReads => "; never reads",
             TcpManner.Resets => $"; resets {Time(client.After)} later",
+            TcpManner.Trickles => $"; sends another byte every {Time(client.After)}",
             TcpManner.Leaves => $"; leaves {Time(client.After)} later",
             _ => "",
         };

@@ -109,6 +109,17 @@ internal sealed class ProxyScenario
         return client;
     }
 
+    /// <summary>The same; these are what it says first, and no opening.</summary>
+    public SimStream ConnectThrough(ReadOnlySpan<byte> first)
+    {
+        var before = Relayed;
+        var client = ConnectSilently();
+        client.Send(first);
+        Settle();
+        Assert.Equal(before + 1, Relayed);
+        return client;
+    }
+
     public int Relayed => Log.Count<LogEvent.ConnectionRelaying>();
 
     /// <summary>The last session that carried a TCP connection to this backend.</summary>
