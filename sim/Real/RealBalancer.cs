@@ -269,6 +269,8 @@ internal sealed class RealBalancer(
             "--tcp-connections", Text(Math.Min(host.TcpConnections, 10_000)),
             "--tcp-connections-per-client", Text(Math.Min(host.TcpConnectionsPerClient, 10_000)),
             "--tcp-idle", Seconds(host.TcpIdle, 0.001m, 3600),
+            "--tcp-message", Seconds(host.TcpMessage, 0.001m, 3600),
+            "--tcp-not-reading", Text(host.TcpNotReading),
             "--tcp-lifetime", Seconds(host.TcpLifetime, 0.001m, 3600),
             "--no-backend", host.AnswersWithoutBackend ? "servfail" : "silence",
             .. host.Probe ? Probes(host) : [],

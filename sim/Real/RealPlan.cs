@@ -140,7 +140,8 @@ internal sealed record RealPlan
             client => client.Queries.Select(query => query.At)));
         moments.AddRange(scenario.TcpClients.Select(client => client.At));
         moments.AddRange(scenario.TcpClients.Where(client => client.Manner
-            is TcpManner.Resets or TcpManner.Leaves).Select(client => client.At + client.After));
+            is TcpManner.Resets or TcpManner.Leaves or TcpManner.Trickles)
+            .Select(client => client.At + client.After));
         foreach (var fault in scenario.Faults)
         {
             moments.Add(fault.At);

@@ -167,8 +167,12 @@ internal sealed class RealTcpClient(
         _wasConnected = true;
         _seen.WasConnected = true;
         _seen.ConnectedAt = Reactor.NowNs;
-        if (plan.Manner is TcpManner.Resets or TcpManner.Leaves || plan.Queries == 0)
+        // A trickle is left out: it would last longer than a run.
+        if (plan.Manner is TcpManner.Resets or TcpManner.Leaves or TcpManner.Trickles
+            || plan.Queries == 0)
+        {
             reactor.After(plan.After.Nanoseconds, ActByManner);
+        }
         Watch();
         SendPiece();
     }

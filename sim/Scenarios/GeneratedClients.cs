@@ -156,7 +156,7 @@ internal static class GeneratedClients
             : random.Moment(earliest, Before(world.End, Duration.FromSeconds(20L)));
         var queries = random.Chance(1, 10) ? random.LogUniform(1, 100) : random.Next(0, 4);
         var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
-        var manner = (TcpManner)random.Next(Enum.GetValues<TcpManner>().Length);
+        var manner = (TcpManner)random.Next((int)TcpManner.Leaves + 1);
         var after = new Duration(random.LogUniform(1, 60_000) * Ms);
         if (isCalm)
             (manner, queries) = (TcpManner.Proper, Math.Max(1, queries));
@@ -169,9 +169,9 @@ internal static class GeneratedClients
     }
 
     /// <summary>
-    /// The first client often comes before any backend has said hello. The last two often ask so
-    /// much that the answers to the one, and the questions of the other, do not fit into what the
-    /// kernel and the balancer hold.
+    /// The first client often comes before any backend has said hello. Two more send bytes that ask
+    /// nothing. The last two often ask so much that the answers to the one, and the questions of
+    /// the other, do not fit into what the kernel and the balancer hold.
     /// </summary>
     private static TcpClientPlan Special(
         GeneratedWorld world, TcpClientPlan plan, int n, int count, int bufferBytes)
@@ -195,6 +195,12 @@ internal static class GeneratedClients
                 Manner = TcpManner.HalfClosesEarly,
             },
             ( > 1, true) when n == 0 => plan with { At = Instant.Zero },
+            ( > 1, true) when n <= 2 => plan with
+            {
+                Queries = n,
+                Manner = TcpManner.Trickles,
+                After = new Duration(random.LogUniform(200, 20_000) * Ms),
+            },
             _ => plan,
         };
     }

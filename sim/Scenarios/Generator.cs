@@ -147,6 +147,9 @@ public static class Generator
             DescriptorLimit = random.Chance(1, 3) && connections < 1000
                 ? connections * 2 + backends * 2 + 8 : plain.TcpConnections * 2 + 1000,
             MaxRemotes = random.Chance(1, 6) ? random.LogUniform(64, 4096) : plain.MaxRemotes,
+            TcpMessage = random.Chance(1, 4)
+                ? Duration.FromSeconds((long)random.Next(1, 40)) : plain.TcpMessage,
+            TcpNotReading = random.Chance(1, 4) ? random.Next(1, 4) : plain.TcpNotReading,
         };
     }
 }

@@ -116,6 +116,12 @@ public sealed record KernelPlan
     /// <summary>See BalancerOptions.TcpIdleTimeout.</summary>
     public Duration TcpIdle { get; init; } = Duration.FromSeconds(120L);
 
+    /// <summary>See BalancerOptions.TcpMessageTime.</summary>
+    public Duration TcpMessage { get; init; } = Duration.FromSeconds(30L);
+
+    /// <summary>See BalancerOptions.TcpNotReading.</summary>
+    public int TcpNotReading { get; init; } = 256;
+
     /// <summary>See BalancerOptions.TcpLifetime.</summary>
     public Duration TcpLifetime { get; init; } = Duration.FromSeconds(3600L);
 
@@ -209,6 +215,12 @@ public enum TcpManner
 
     /// <summary>Closes after its time, whatever is under way.</summary>
     Leaves,
+
+    /// <summary>
+    /// Sends one more byte each time that its time has passed, of a message that is never whole,
+    /// and never closes.
+    /// </summary>
+    Trickles,
 }
 
 /// <summary>Something that goes wrong at a time.</summary>

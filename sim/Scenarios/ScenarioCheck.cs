@@ -46,6 +46,8 @@ internal static class ScenarioCheck
     {
         if (kernel.TcpIdle <= Duration.Zero)
             return new Mistake("kernel.tcpIdle", "must be above 0s");
+        if (kernel.TcpMessage <= Duration.Zero)
+            return new Mistake("kernel.tcpMessage", "must be above 0s");
         return kernel.TcpLifetime <= Duration.Zero
             ? new Mistake("kernel.tcpLifetime", "must be above 0s")
             : null;

@@ -120,9 +120,6 @@ public static class SpecifiedLimits
     /// <summary>How long one is waited for while another may be asked.</summary>
     public static readonly Duration OkTime = Seconds(1);
 
-    /// <summary>For a client's message that has begun.</summary>
-    public static readonly Duration MessageTime = Seconds(30);
-
     /// <summary>For a client to close whose backend has ended.</summary>
     public static readonly Duration CloseTime = Seconds(5);
 
@@ -130,9 +127,6 @@ public static class SpecifiedLimits
     public const int ShortShare = 10;
 
     public static readonly Duration IdleToGiveWay = Seconds(1);
-
-    /// <summary>Connections whose clients do not read.</summary>
-    public const int NotReading = 256;
 
     /// <summary>Refusals in a row after which a connection waits.</summary>
     public const int RefusalsInARow = 8;

@@ -33,6 +33,12 @@ public sealed record BalancerOptions
     /// <summary>See Limits.TcpIdleTimeout; above zero.</summary>
     public Duration TcpIdleTimeout { get; init; } = Limits.TcpIdleTimeout;
 
+    /// <summary>See Limits.TcpMessageTime; above zero.</summary>
+    public Duration TcpMessageTime { get; init; } = Limits.TcpMessageTime;
+
+    /// <summary>See Limits.TcpNotReading; 1 or more.</summary>
+    public int TcpNotReading { get; init; } = Limits.TcpNotReading;
+
     /// <summary>See Limits.TcpLifetime; above zero.</summary>
     public Duration TcpLifetime { get; init; } = Limits.TcpLifetime;
 

@@ -105,7 +105,9 @@ public enum Counter
     /// <summary>TCP connections taken from the listener.</summary>
     ConnectionsAccepted,
 
-    /// <summary>Both directions ended after all their bytes.</summary>
+    /// <summary>
+    /// Both directions ended after all their bytes, or the client's before it had sent any.
+    /// </summary>
     ConnectionsFinished,
 
     /// <summary>Closed at once: as many connections as may be are open.</summary>
@@ -114,10 +116,10 @@ public enum Counter
     /// <summary>Closed at once: as many as one client address may have are open.</summary>
     ConnectionsOverClientLimit,
 
-    /// <summary>Closed at once: no backend was healthy.</summary>
+    /// <summary>Closed when its client had sent something: no backend was healthy.</summary>
     ConnectionsWithoutBackend,
 
-    /// <summary>Closed: this process had no descriptor or memory to reach a backend.</summary>
+    /// <summary>Reset: this process had no descriptor or memory for it.</summary>
     ConnectionsWithoutResources,
 
     /// <summary>
@@ -128,7 +130,9 @@ public enum Counter
     /// <summary>Closed: no INBOUND_TCP_OK within its time.</summary>
     ConnectionsHandshakeTimedOut,
 
-    /// <summary>Closed: no byte either way for the idle time.</summary>
+    /// <summary>
+    /// Closed: no whole question, and no byte of an answer that the client took, for the idle time.
+    /// </summary>
     ConnectionsIdle,
 
     /// <summary>Closed: open for as long as a connection may be.</summary>
@@ -138,6 +142,9 @@ public enum Counter
     /// Closed: the longest idle when places were short, so that another got its place.
     /// </summary>
     ConnectionsGaveWay,
+
+    /// <summary>Closed: its client sent nothing in time.</summary>
+    ConnectionsSilent,
 
     /// <summary>Torn down: a message that its client had begun was not whole in time.</summary>
     ConnectionsSlow,

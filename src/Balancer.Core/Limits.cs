@@ -401,11 +401,15 @@ public static partial class Limits
     /// </summary>
     public const int TcpRefusalsInARow = 8;
 
-    /// <summary>Without a byte either way. Ours: four times Binder's slowest answer.</summary>
+    /// <summary>
+    /// Without a whole question of the client's, or a byte of an answer that it takes. Ours: four
+    /// times Binder's slowest answer.
+    /// </summary>
     public static readonly Duration TcpIdleTimeout = Duration.FromSeconds(120);
 
     /// <summary>
-    /// How long a client may take for a message that it has begun. Ours: 64 KB at 17 kbit/s.
+    /// How long a client may take to send its first byte, and for a message that it has begun.
+    /// Ours: 64 KB at 17 kbit/s, and as long as BIND waits for the first.
     /// </summary>
     public static readonly Duration TcpMessageTime = Duration.FromSeconds(30);
 

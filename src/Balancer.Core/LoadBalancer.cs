@@ -235,7 +235,7 @@ public sealed class LoadBalancer : IBackendReports
         if (handle == _network.DatagramSocket)
             _udp.OnReadable(now);
         else if (handle == _network.Listener)
-            _tcp.OnAcceptable(now);
+            _tcp.OnAcceptable();
         else
             _owners.Find(handle)?.OnReady(now, handle, ready);
     }

@@ -388,6 +388,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         stream = SocketHandle.None;
         client = default;
+        if (!_sockets.TryReserve())
+            return Errno.AcceptResult(Errno.ENOMEM);
         var listener = _sockets[Listener].Descriptor;
         SocketAddressIn address = default;
         int fd;
@@ -412,6 +414,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
         stream = SocketHandle.None;
+        if (!_sockets.TryReserve())
+            return Errno.Result(Errno.ENOMEM);
         var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
         if (fd < 0)
             return Errno.Result(LibC.Errno);

@@ -73,6 +73,24 @@ internal sealed class SocketTable
         && _slots[handle.Slot].Generation == handle.Generation
         && _slots[handle.Slot].Descriptor != NoDescriptor;
 
+    /// <summary>
+    /// Makes room for one more, so that adding it takes no memory; false if there is none.
+    /// </summary>
+    internal bool TryReserve()
+    {
+        if (_firstFree != NoSlot || _used < _slots.Length)
+            return true;
+        try
+        {
+            Array.Resize(ref _slots, _slots.Length * 2);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+    }
+
     internal SocketHandle Add(int descriptor)
     {
         var index = _firstFree;

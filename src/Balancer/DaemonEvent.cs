@@ -24,15 +24,27 @@ public static class DaemonEvent
         : ILogEvent
     {
         public static string Name => "descriptor_limit";
-        public static LogLevel Level => LogLevel.Warn;
+        public static LogLevel Level => LogLevel.Info;
     }
 
-    /// <summary>The memory leaves room for fewer remotes than Limits.MaxRemotes.</summary>
+    /// <summary>
+    /// The memory leaves room for fewer remotes than Limits.MaxRemotes, or fewer TCP connections
+    /// than the options allow.
+    /// </summary>
     public readonly record struct MemoryLimit(long Limit, int Remotes, int Connections)
         : ILogEvent
     {
         public static string Name => "memory_limit";
         public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// An operator asked for more TCP connections than open files or memory leave room for.
+    /// </summary>
+    public readonly record struct TcpConnectionsLowered(int Asked, int Connections) : ILogEvent
+    {
+        public static string Name => "tcp_connections_lowered";
+        public static LogLevel Level => LogLevel.Warn;
     }
 
     /// <summary>The process cannot start, and ends.</summary>

@@ -50,6 +50,10 @@ internal static class EventWords
                 + $" {LogWords.Count(e.Remotes, "remote")} and"
                 + $" {LogWords.Count(e.Connections, "TCP connection")}",
             ("limit", e.Limit), ("remotes", e.Remotes), ("connections", e.Connections)));
+        Say((DaemonEvent.TcpConnectionsLowered e) => new(
+            $"--tcp-connections {e.Asked} is more than there is room for:"
+                + $" {LogWords.Count(e.Connections, "TCP connection")} at most",
+            ("asked", e.Asked), ("connections", e.Connections)));
         Say((DaemonEvent.CannotStart e) => new(e.Why));
         Say((DaemonEvent.Bug e) => new(e.Message));
         Say((DaemonEvent.LogLinesLost e) => new(
@@ -208,7 +212,7 @@ internal static class EventWords
             $"backend {e.Id}: cannot connect to {e.Path}, not counted as its fault", e.Why,
             e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));
         Say((LogEvent.ConnectionWithoutResources e) => Failed(
-            $"connection {e.Id}: cannot connect to a backend", e.Why, e.Suppressed,
+            $"connection {e.Id}: no descriptor or memory left for it", e.Why, e.Suppressed,
             ("conn_id", e.Id.Value)));
         Say((LogEvent.ConnectionOpened e) => new(
             $"connection {e.Id} from {e.Client} assigned to backend {e.Backend}",

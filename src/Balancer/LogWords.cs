@@ -78,6 +78,7 @@ internal static class LogWords
         Counter.ConnectionsIdle => "idle for too long",
         Counter.ConnectionsTooOld => "open for too long",
         Counter.ConnectionsGaveWay => "idle the longest when connections ran short",
+        Counter.ConnectionsSilent => "its client sent nothing",
         Counter.ConnectionsSlow => "its client did not finish a message",
         Counter.ConnectionsNotClosed => "its backend ended, and its client did not",
         Counter.ConnectionsNotReading => "its client does not read",

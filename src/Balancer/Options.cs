@@ -62,6 +62,9 @@ public sealed record Options
     /// <summary>The least level that is logged.</summary>
     public LogEventLevel LogLevel { get; init; } = LogEventLevel.Information;
 
+    /// <summary>The number of TCP connections is the operator's, and not the default.</summary>
+    public bool NamesTcpConnections { get; init; }
+
     /// <summary>Remotes that are remembered at most; null for what memory allows.</summary>
     public int? MaxRemotes { get; init; }
 
@@ -161,8 +164,17 @@ public sealed record Options
             + $"[default: {Limits.TcpConnectionsPerClient}]", "--tcp-connections-per-client");
 
         private readonly Option<string[]> _tcpIdle = Option("SECONDS",
-            "How long a TCP connection may carry no byte "
+            "How long a TCP connection may carry no whole question, and no byte of an answer that "
+            + "its client takes "
             + $"[default: {Seconds(Limits.TcpIdleTimeout)}]", "--tcp-idle");
+
+        private readonly Option<string[]> _tcpMessage = Option("SECONDS",
+            "How long a TCP client may take to send its first byte, and to send all of a message "
+            + $"[default: {Seconds(Limits.TcpMessageTime)}]", "--tcp-message");
+
+        private readonly Option<string[]> _tcpNotReading = Option("N",
+            "TCP connections at a time whose clients do not take their answers "
+            + $"[default: {Limits.TcpNotReading}]", "--tcp-not-reading");
 
         private readonly Option<string[]> _tcpLifetime = Option("SECONDS",
             "How long a TCP connection may last "
@@ -183,7 +195,8 @@ public sealed record Options
             {
                 _backendPath, _address, _port, _logLevel, _warmUp, _probe, _probeRise,
                 _probeFall, _noBackend, _backendUser, _maxRemotes,
-                _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpLifetime, _help, _version,
+                _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpMessage,
+                _tcpNotReading, _tcpLifetime, _help, _version,
             })
             {
                 _root.Options.Add(option);
@@ -213,6 +226,7 @@ public sealed record Options
                     Read(line, _port, ToPort, (ushort)53)),
                 LogLevel = ReadLevel(line, environment),
                 MaxRemotes = Read(line, _maxRemotes, ToRemotes, null),
+                NamesTcpConnections = line.GetResult(_tcpConnections) is { Implicit: false },
                 BackendUsers = Read(line, _backendUser, ToUsers, []),
                 ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
                 Balancer = tcp with
@@ -227,6 +241,8 @@ public sealed record Options
                     TcpConnectionsPerClient = Read(
                         line, _tcpConnectionsPerClient, ToCount, tcp.TcpConnectionsPerClient),
                     TcpIdleTimeout = Read(line, _tcpIdle, ToTcpTime, tcp.TcpIdleTimeout),
+                    TcpMessageTime = Read(line, _tcpMessage, ToTcpTime, tcp.TcpMessageTime),
+                    TcpNotReading = Read(line, _tcpNotReading, ToCount, tcp.TcpNotReading),
                     TcpLifetime = Read(line, _tcpLifetime, ToTcpTime, tcp.TcpLifetime),
                 },
             });

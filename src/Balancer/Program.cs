@@ -110,6 +110,11 @@ void Balance()
         log.Write(new DaemonEvent.MemoryLimit(
             memory.Limit, options.MaxRemotes ?? memory.Remotes, connections));
     }
+    if (options.NamesTcpConnections && connections < options.Balancer.TcpConnections)
+    {
+        log.Write(new DaemonEvent.TcpConnectionsLowered(
+            options.Balancer.TcpConnections, connections));
+    }
 
     var balancer = new LoadBalancer(network, directory, log, options.Balancer with
     {

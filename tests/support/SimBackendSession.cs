@@ -23,6 +23,7 @@ public sealed class SimBackendSession
     private byte[] _buffer = new byte[4096];
     private byte[] _frame = new byte[2048];
     private int _filled;
+    private bool _wasOpened;
 
     internal SimBackendSession(SimBackend backend, SimStream stream)
     {
@@ -205,6 +206,17 @@ public sealed class SimBackendSession
 
     private int TakeTcpBytes(ReadOnlySpan<byte> bytes)
     {
+        var opening = Opening.Bytes;
+        if (!_wasOpened && !HasEnded && bytes.Length < opening.Length && opening.StartsWith(bytes))
+            return 0;
+        var isOpening = !_wasOpened && bytes.StartsWith(opening);
+        _wasOpened = true;
+        if (isOpening)
+        {
+            if (Stream.CanSend)
+                Stream.Send(opening);
+            return opening.Length;
+        }
         if (_backend.Records)
             _tcpBytes.AddRange(bytes);
         if (_backend.EchoesTcp)

@@ -20,13 +20,15 @@ public sealed class SimBalancer
     private Instant _lastTurnAt;
     private int _turnsAtInstant;
 
-    public SimBalancer(SimKernel? kernel = null, BalancerOptions? options = null)
+    /// <summary>On a kernel's network, or on one that stands before it.</summary>
+    public SimBalancer(SimKernel? kernel = null, BalancerOptions? options = null,
+        INetwork? network = null)
     {
         Kernel = kernel ?? new SimKernel();
         Log = new SimLog(Kernel.Clock);
         Core = new LoadBalancer(
-            Kernel.Network, Kernel.Directory, Log, options ?? new BalancerOptions());
-        _loop = new EventLoop(Kernel.Clock, Kernel.Network, Core);
+            network ?? Kernel.Network, Kernel.Directory, Log, options ?? new BalancerOptions());
+        _loop = new EventLoop(Kernel.Clock, network ?? Kernel.Network, Core);
     }
 
     public SimKernel Kernel { get; }

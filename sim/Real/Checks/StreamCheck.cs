@@ -125,7 +125,8 @@ internal static class StreamCheck
     private static bool MayHaveBeenCut(Observations seen, ObservedConnection connection)
     {
         var kernel = seen.Scenario.Kernel;
-        var shortest = Math.Min(kernel.TcpIdle.Nanoseconds, kernel.TcpLifetime.Nanoseconds);
+        var shortest = Math.Min(kernel.TcpMessage.Nanoseconds,
+            Math.Min(kernel.TcpIdle.Nanoseconds, kernel.TcpLifetime.Nanoseconds));
         return connection.EndedAt >= (seen.Balancer.StopAskedAt ?? 0)
             || connection.EndedAt - connection.ConnectedAt + Second >= shortest;
     }

@@ -1,6 +1,6 @@
-// Claims that every TCP connection is answered or closed within its time: INBOUND_TCP_OK within
-// 10 s of its acceptance, a byte every 120 s, the client's end 5 s after it was told its backend's,
-// an hour in all; and that none is sent to a backend whose path is known to be gone, where it can
+// Claims that every TCP connection is answered or closed within its time: its client's first byte
+// within 30 s, INBOUND_TCP_OK within 10 s of that, a question or a byte of an answer every 120 s,
+// the client's end 5 s after it was told its backend's, an hour in all; and that none is sent to a backend whose path is known to be gone, where it can
 // only fail.
 //
 // It knows by the connections that were seen to open and close, and by the bytes on them. All open
@@ -34,18 +34,26 @@ internal sealed class L3Connections() : Check("L3")
         if (late != null && hasRoom && !waits && now > Due(late) + Model.Lateness)
         {
             Fail($"the connection of {late.From}, accepted {late.AcceptedAt}, last active"
-                + $" {late.LastActivity}, is {(late.IsRelaying ? "relayed" : "unanswered")} at"
+                + $" {late.LastActivity}, is {State(late)} at"
                 + $" {now}",
                 late.Backend?.PlanId ?? -1);
         }
         _wasLate = late != null;
     }
 
-    private Instant Due(ExpectedConnection connection) => connection.IsRelaying
-        ? Instant.Min(Instant.Min(Model.Connections.IdleEnd(connection),
-                connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime),
-            Model.Connections.CloseEnd(connection) ?? Instant.Never)
-        : Model.Connections.Handshakes.HandshakeEnd(connection);
+    private Instant Due(ExpectedConnection connection)
+    {
+        if (connection is { IsRelaying: false, SpokeAt: not null })
+            return Model.Connections.Handshakes.HandshakeEnd(connection);
+        var end = Instant.Min(Model.Connections.IdleEnd(connection),
+            connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime);
+        return Instant.Min(end, connection.IsRelaying
+            ? Model.Connections.CloseEnd(connection) ?? Instant.Never
+            : Model.Connections.SilentEnd(connection));
+    }
+
+    private static string State(ExpectedConnection connection) => connection.IsRelaying
+        ? "relayed" : connection.SpokeAt != null ? "unanswered" : "silent";
 
     private ExpectedConnection? Find(Instant now)
     {

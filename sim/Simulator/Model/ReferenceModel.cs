@@ -300,13 +300,10 @@ internal sealed class ReferenceModel
             if (happened.Kind == NetworkEventKind.Socket
                 && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
-                connection.LastActivity = Now;
+                connection.LastHeard = Now;
                 TcpTurns.OnReady(connection);
-                if (happened.Handle == connection.Client
-                    && (happened.Ready & Readiness.HangUp) != 0)
-                {
-                    Connections.OnHangUp(connection, happened.Ready);
-                }
+                if (happened.Handle == connection.Client)
+                    Connections.OnTold(connection, happened.Ready);
             }
         }
     }
@@ -421,10 +418,10 @@ internal sealed class ReferenceModel
             var connection = new ExpectedConnection(stream, client, Now)
             {
                 LastActivity = Now,
-                AcceptedIn = Turn,
+                LastHeard = Now,
             };
             Sockets.Own(stream, connection);
-            Arrivals.OnAccepted(connection);
+            Connections.OnAccepted(connection);
         }
         else if (result.Status != IoStatus.WouldBlock)
         {
@@ -502,8 +499,7 @@ internal sealed class ReferenceModel
             _sessions.OnWritten(session, result, bytes);
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
-            if (connection.AcceptedIn != Turn)
-                Resends.Finish();
+            Resends.Finish();
             TcpTurns.OnCall(connection);
             Connections.OnWritten(connection, stream, result, bytes);
         }

@@ -75,6 +75,8 @@ public sealed class ScenarioRun
         TcpConnections = scenario.Kernel.TcpConnections,
         TcpConnectionsPerClient = scenario.Kernel.TcpConnectionsPerClient,
         TcpIdleTimeout = scenario.Kernel.TcpIdle,
+        TcpMessageTime = scenario.Kernel.TcpMessage,
+        TcpNotReading = scenario.Kernel.TcpNotReading,
         TcpLifetime = scenario.Kernel.TcpLifetime,
         MaxRemotes = scenario.Kernel.MaxRemotes,
         HashKey = SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.HashKey),

@@ -22,6 +22,7 @@ internal sealed class TcpClient
     private readonly TcpClientPlan _plan;
     private readonly byte[] _buffer;
     private readonly Action _sendPiece;
+    private readonly Action _trickle;
     private readonly AnswerCount _answers;
     private byte[] _toSend = [];
     private int _sent;
@@ -37,6 +38,7 @@ internal sealed class TcpClient
         _buffer = buffer;
         _answers = new AnswerCount(plan);
         _sendPiece = SendPiece;
+        _trickle = Trickle;
         kernel.At(plan.At, Connect);
     }
 
@@ -52,7 +54,8 @@ internal sealed class TcpClient
             return;
         }
         _stream.OnReadable = OnReadable;
-        if (_plan.Manner is TcpManner.Resets or TcpManner.Leaves || _plan.Queries == 0)
+        if (_plan.Manner is TcpManner.Resets or TcpManner.Leaves
+            || (_plan.Queries == 0 && _plan.Manner != TcpManner.Trickles))
             _kernel.After(_plan.After, ActByManner);
         _toSend = MakeQuestions();
         SendPiece();
@@ -96,6 +99,19 @@ internal sealed class TcpClient
             || (_plan.Manner == TcpManner.HalfClosesLate && _answers.Value > 0);
         if (halfCloses && stream.CanSend)
             stream.HalfClose();
+        else if (_plan.Manner == TcpManner.Trickles)
+            _kernel.After(_plan.After, _trickle);
+    }
+
+    /// <summary>A byte of a message of 65,535.</summary>
+    private void Trickle()
+    {
+        if (_isOver || _stream is not { CanSend: true } stream)
+            return;
+        ReadOnlySpan<byte> bytes = [0xff];
+        stream.Send(bytes);
+        _observer.OnTcpClientSent(_kernel.Now, _plan.Id, bytes);
+        _kernel.After(_plan.After, _trickle);
     }
 
     private void OnReadable(SimStream stream)

@@ -110,6 +110,8 @@ internal static class Simplifications
             kernel with { TcpConnections = plain.TcpConnections },
             kernel with { TcpConnectionsPerClient = plain.TcpConnectionsPerClient },
             kernel with { TcpIdle = plain.TcpIdle },
+            kernel with { TcpMessage = plain.TcpMessage },
+            kernel with { TcpNotReading = plain.TcpNotReading },
             kernel with { TcpLifetime = plain.TcpLifetime },
             kernel with { MaxRemotes = plain.MaxRemotes },
         ])

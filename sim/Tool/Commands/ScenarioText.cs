@@ -112,6 +112,10 @@ internal static class ScenarioText
             yield return $"--tcp-connections-per-client {host.TcpConnectionsPerClient}";
         if (host.TcpIdle != plain.TcpIdle)
             yield return $"--tcp-idle {Time(host.TcpIdle)}";
+        if (host.TcpMessage != plain.TcpMessage)
+            yield return $"--tcp-message {Time(host.TcpMessage)}";
+        if (host.TcpNotReading != plain.TcpNotReading)
+            yield return $"--tcp-not-reading {host.TcpNotReading}";
         if (host.TcpLifetime != plain.TcpLifetime)
             yield return $"--tcp-lifetime {Time(host.TcpLifetime)}";
         if (host.MaxRemotes != plain.MaxRemotes)
@@ -159,6 +163,7 @@ internal static class ScenarioText
             TcpManner.StaysOpen => "; never closes",
             TcpManner.NeverReads => "; never reads",
             TcpManner.Resets => $"; resets {Time(client.After)} later",
+            TcpManner.Trickles => $"; sends another byte every {Time(client.After)}",
             TcpManner.Leaves => $"; leaves {Time(client.After)} later",
             _ => "",
         };

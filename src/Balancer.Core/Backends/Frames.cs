@@ -237,13 +237,13 @@ public static class FrameWriter
         queue.Append(payload);
     }
 
-    /// <summary>INBOUND_TCP, the first frame of a TCP session.</summary>
-    public static void WriteInboundTcp(ByteQueue queue, Endpoint source)
+    /// <summary>
+    /// INBOUND_TCP, the first frame of a TCP session, of Frames.TcpHeaderBytes.
+    /// </summary>
+    public static void WriteInboundTcp(Span<byte> frame, Endpoint source)
     {
-        Span<byte> frame = stackalloc byte[Frames.TcpHeaderBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(frame, (uint)FrameType.InboundTcp);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], source.Address.Value);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], source.Port);
-        queue.Append(frame);
     }
 }

@@ -22,10 +22,19 @@ internal sealed class StreamOwners
     /// <summary>Streams that have an owner.</summary>
     public int Count { get; private set; }
 
-    public void Add(SocketHandle stream, IStreamOwner owner)
+    /// <summary>
+    /// Makes room for a stream, so that adding it takes no memory. If there is none it throws, and
+    /// nothing is changed.
+    /// </summary>
+    public void Reserve(SocketHandle stream)
     {
         while (stream.Slot >= _owners.Length)
             Array.Resize(ref _owners, _owners.Length * 2);
+    }
+
+    public void Add(SocketHandle stream, IStreamOwner owner)
+    {
+        Reserve(stream);
         Verify.That(_owners[stream.Slot].Owner is null, "a stream has one owner");
         _owners[stream.Slot] = (stream, owner);
         Count++;

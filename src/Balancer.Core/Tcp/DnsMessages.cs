@@ -1,7 +1,7 @@
 // Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
 // in two bytes (RFC 1035, 4.2.2). Nothing is looked at but the lengths and the response code, and
-// nothing depends on them but how a connection whose backend ends is ended, and what counts as
-// answered.
+// nothing depends on them but how a connection whose backend ends is ended, what counts as
+// answered, and as activity.
 //
 // What always holds: a byte is counted once, whatever pieces the stream comes in.
 
@@ -17,6 +17,9 @@ internal struct DnsMessages
     private int _lengthBytes;
     private int _left;
 
+    /// <summary>What the length said, when it is whole.</summary>
+    private int _length;
+
     /// <summary>Bytes of the message that came, until its response code did.</summary>
     private int _seen;
 
@@ -30,6 +33,11 @@ internal struct DnsMessages
     /// </summary>
     public long Good { get; private set; }
 
+    /// <summary>
+    /// Those that came whole and have a header: an empty one asks and answers nothing.
+    /// </summary>
+    public long WithHeader { get; private set; }
+
     /// <summary>A message, or its length, has come in part.</summary>
     public readonly bool IsInside => _lengthBytes > 0;
 
@@ -41,6 +49,7 @@ internal struct DnsMessages
             {
                 _left = _left << 8 | bytes[0];
                 _lengthBytes++;
+                _length = _left;
                 bytes = bytes[1..];
             }
             else
@@ -54,6 +63,7 @@ internal struct DnsMessages
                 continue;
             Whole++;
             Good += _isFailure ? 0 : 1;
+            WithHeader += _length >= DnsQuestion.HeaderBytes ? 1 : 0;
             (_lengthBytes, _seen, _isFailure) = (0, 0, false);
         }
     }

@@ -56,6 +56,9 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Bytes read from the source so far.</summary>
     public long BytesRead { get; private set; }
 
+    /// <summary>Bytes that the sink took so far.</summary>
+    public long BytesWritten { get; private set; }
+
     /// <summary>
     /// The source ended, and the sink, unless it is lost, has all bytes and the end.
     /// </summary>
@@ -93,13 +96,16 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Messages that the source sent whole.</summary>
     public long Whole => _messages.Whole;
 
+    /// <summary>Those of them that are long enough to ask or answer something.</summary>
+    public long Questions => _messages.WithHeader;
+
     /// <summary>Those of them that are no error of a backend that cannot answer.</summary>
     public long Good => _messages.Good;
 
     /// <summary>The source's last message has come in part.</summary>
     public bool IsInside => _messages.IsInside;
 
-    /// <summary>Where a handshake is put, before the source is read at all.</summary>
+    /// <summary>What waits, those that are kept back last.</summary>
     public ByteQueue Queue => _queue;
 
     /// <summary>Begins with another source and nothing left of the one before.</summary>
@@ -111,6 +117,7 @@ internal sealed class RelayDirection(INetwork network)
         _sourceEnded = false;
         _readWasFull = false;
         BytesRead = 0;
+        BytesWritten = 0;
         IsFinished = false;
         IsCutShort = false;
         IsSinkLost = false;
@@ -202,6 +209,7 @@ internal sealed class RelayDirection(INetwork network)
             if (!result.IsOk)
                 return new RelayResult(RelayStatus.SinkFailed, result);
             _queue.Consume(result.Count);
+            BytesWritten += result.Count;
             if (result.Count < front)
                 break;
         }
@@ -244,6 +252,7 @@ internal sealed class RelayDirection(INetwork network)
             if (!result.IsOk && result.Status != IoStatus.WouldBlock)
                 return new RelayResult(RelayStatus.SinkFailed, result);
             bytes = bytes[result.Count..];
+            BytesWritten += result.Count;
         }
         _queue.Append(bytes);
         return RelayResult.Ok;
@@ -259,7 +268,8 @@ internal sealed class RelayDirection(INetwork network)
 
     private void FinishIfDone()
     {
-        if (!_sourceEnded || IsFinished)
+        // Before there is a sink, nobody is told.
+        if (!_sourceEnded || IsFinished || Sink.IsNone)
             return;
         if (!_queue.IsEmpty)
             return;

@@ -11,9 +11,10 @@
 // nothing, one after the other is asked again, ever more slowly, for as long as a handshake may
 // take.
 //
-// The client is not read before INBOUND_TCP_OK: its bytes wait in the kernel, so a backend that
-// goes away before that has consumed nothing and another can be tried. Of the backend exactly the
-// four bytes of INBOUND_TCP_OK are read first, so what follows them needs no special care.
+// It begins with the client's first bytes. They are kept, and nothing more is read of the client,
+// until INBOUND_TCP_OK: so a backend that goes away before that has consumed nothing, and another
+// can be tried. Of the backend exactly the four bytes of INBOUND_TCP_OK are read first, when all of
+// INBOUND_TCP is written, so what follows them needs no special care.
 //
 // What always holds: a handshake that fails says nothing about the backend's control session and
 // touches nothing of it; a try leaves no bytes behind for the next one; whoever did not answer, or
@@ -42,6 +43,9 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     /// <summary>How the last one refused it; null if it did not.</summary>
     private IoResult? _refusal;
 
+    /// <summary>Bytes of INBOUND_TCP that the backend's stream took.</summary>
+    private int _written;
+
     private int _okBytes;
     private uint _okFrame;
 
@@ -50,6 +54,9 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
 
     /// <summary>Its session then; see Backend.SessionNumber.</summary>
     public long Session { get; private set; }
+
+    /// <summary>INBOUND_TCP is not written whole.</summary>
+    public bool WantsWrite => _written < Frames.TcpHeaderBytes;
 
     /// <summary>It waits until a backend may take it, and has no stream.</summary>
     public bool AwaitsRoom { get; private set; }
@@ -152,7 +159,8 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     /// <summary>Something was reported of the stream to the backend.</summary>
     public void OnReady(Instant now, SocketHandle stream, Readiness ready)
     {
-        if ((ready & Readiness.Write) != 0 && proxy.ToBackend.WantsWrite)
+        // A hang-up before that is written shows itself in the write.
+        if ((ready & (Readiness.Write | Readiness.HangUp)) != 0 && WantsWrite)
         {
             Write(now);
             if (!proxy.IsShakingHands || AwaitsRoom || proxy.BackendStream != stream)
@@ -162,9 +170,11 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
             ReadOk(now);
     }
 
-    /// <summary>Reads what is there of INBOUND_TCP_OK.</summary>
+    /// <summary>Reads what is there of INBOUND_TCP_OK, if it was asked for.</summary>
     public void ReadOk(Instant now)
     {
+        if (WantsWrite)
+            return;
         Span<byte> ok = stackalloc byte[Frames.TypeBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(ok, _okFrame);
         var result = services.Network.Read(proxy.BackendStream, ok[_okBytes..]);
@@ -187,6 +197,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         proxy.BeginRelaying(now);
         Backend!.OnConnectionTaken(_sessionsEnded);
         set.OnRelaying(proxy, Backend);
+        proxy.PassOn(now);
     }
 
     private void TryBackend(Instant now, Backend backend)
@@ -220,7 +231,6 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         _okBy = now + Limits.TcpOkTime;
         ArmForOk();
         proxy.TakeBackendStream(stream);
-        FrameWriter.WriteInboundTcp(proxy.ToBackend.Queue, proxy.Peer);
         Write(now);
     }
 
@@ -266,12 +276,15 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
 
     private void Write(Instant now)
     {
-        var written = proxy.ToBackend.OnSinkWritable();
-        if (written.Status != RelayStatus.Ok)
+        Span<byte> frame = stackalloc byte[Frames.TcpHeaderBytes];
+        FrameWriter.WriteInboundTcp(frame, proxy.Peer);
+        var result = services.Network.Write(proxy.BackendStream, frame[_written..]);
+        if (!result.IsOk && result.Status != IoStatus.WouldBlock)
         {
-            OnRefused(now, Fault.OfWrite(written.Why));
+            OnRefused(now, Fault.OfWrite(result));
             return;
         }
+        _written += result.Count;
         proxy.WaitForOk();
     }
 
@@ -305,7 +318,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
 
     private void Forget()
     {
-        proxy.ToBackend.Queue.Clear();
+        _written = 0;
         _okBytes = 0;
         _okFrame = 0;
     }

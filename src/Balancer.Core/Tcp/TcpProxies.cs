@@ -12,9 +12,11 @@
 // When a backend became suspect, hangs, lost its session or is there again, all connections are
 // looked at, a slice a turn: those that should leave theirs, or end with it, get a turn for that.
 //
-// What always holds: every accepted connection ends in exactly one counter; a client that was
-// accepted and gets no backend is closed in the same call, with nothing left behind; when the
-// process has no descriptor left, the listener rests instead of spinning, in a stop too; a stop
+// Who waits to be accepted is, after all that was told in the turn is noted: so a connection on
+// which something came is not taken for an idle one, and gives way to nobody.
+//
+// What always holds: every accepted connection ends in exactly one counter; one for which there is
+// no memory is reset, and nothing else is harmed; when the process has no descriptor left, the listener rests instead of spinning, in a stop too; a stop
 // closes the listener when nobody waits there any more, so nobody is reset who connected before it.
 
 using System;
@@ -26,11 +28,14 @@ namespace Balancer.Core;
 /// <summary>All proxied TCP connections of one balancer.</summary>
 internal sealed class TcpProxies
 {
+    /// <summary>What no call of the system said, but the runtime.</summary>
+    private static readonly IoResult NoMemory = IoResult.Failed(IoStatus.NoBuffers);
+
     private readonly Services _services;
     private readonly Remotes _remotes;
     private readonly FirstMessages _messages;
     private readonly TcpTurns _turns = new();
-    private readonly TcpPlaces _places = new();
+    private readonly TcpPlaces _places;
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
     private readonly Timer _resume;
@@ -47,7 +52,8 @@ internal sealed class TcpProxies
     private long _freeQueueMemory;
     private bool _isListening;
     private bool _isStopping;
-    private int _acceptsOfTurn;
+    private bool _isAcceptable;
+    private int _made;
 
     /// <summary>How many more a stop accepts at most; means something during one.</summary>
     private int _lastAccepts;
@@ -66,6 +72,7 @@ internal sealed class TcpProxies
         _services = services;
         _messages = messages;
         _remotes = remotes;
+        _places = new TcpPlaces(services.Options.TcpNotReading);
         _acceptFailed = new(services.Gates, LogGates.Statuses);
         _acceptAborted = new(services.Gates, LogGates.Statuses);
         _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
@@ -124,8 +131,8 @@ internal sealed class TcpProxies
             first.Value.End(Counter.ConnectionsCutByStop, IoResult.Ok());
     }
 
-    /// <summary>Accepts who waits, as many as the turn has room for.</summary>
-    public void OnAcceptable(Instant now) => AcceptSome(now);
+    /// <summary>Somebody waits to be accepted, at the end of the turn.</summary>
+    public void OnAcceptable() => _isAcceptable = true;
 
     /// <summary>A connection has something to do when its turn comes.</summary>
     public void ServeLater(TcpProxy proxy) => _turns.Add(proxy);
@@ -143,21 +150,23 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// Ends a turn: accepts the last ones, and serves connections, one visit after another, up to
-    /// the turn's budget.
+    /// Ends a turn: serves connections, one visit after another, up to the turn's budget, and then
+    /// accepts some.
     /// </summary>
     public void Serve(Instant now)
     {
-        if (_isStopping && _isListening && !_resume.IsArmed
-            && (AcceptSome(now) == Waiting.Nobody || _lastAccepts <= 0))
-        {
-            StopAccepting();
-        }
-        _acceptsOfTurn = 0;
         LookAtSome();
         var left = Limits.TcpBytesPerTurn;
         while (left > 0 && _turns.TryTake(out var proxy))
             left -= Limits.TcpVisitBytes + Visit(now, proxy);
+        var isLast = _isStopping && _isListening && !_resume.IsArmed;
+        if (isLast || _isAcceptable)
+        {
+            _isAcceptable = false;
+            var waiting = AcceptSome(now);
+            if (isLast && (waiting == Waiting.Nobody || _lastAccepts <= 0))
+                StopAccepting();
+        }
     }
 
     /// <summary>
@@ -171,17 +180,25 @@ internal sealed class TcpProxies
         }
         catch (OutOfMemoryException)
         {
-            if (proxy.IsOpen)
-                LetGo(proxy, Counter.ConnectionsWithoutResources);
+            EndWithoutMemory(now, proxy);
             return 0;
         }
     }
 
-    /// <summary>A connection had its turn, and bytes came if it is active.</summary>
-    public void OnVisited(TcpProxy proxy, bool isActive)
+    private void EndWithoutMemory(Instant now, TcpProxy proxy)
     {
-        if (isActive)
-            _places.OnActive(proxy);
+        if (!proxy.IsOpen)
+            return;
+        OnWithoutResources(now, proxy, NoMemory);
+        LetGo(proxy, Counter.ConnectionsWithoutResources, NoMemory);
+    }
+
+    /// <summary>Something was told or read of a connection.</summary>
+    public void OnHeard(TcpProxy proxy) => _places.OnHeard(proxy);
+
+    /// <summary>A connection had its turn.</summary>
+    public void OnVisited(TcpProxy proxy)
+    {
         if (!proxy.IsNotRead)
             _places.NoteReading(proxy);
         else if (_places.NoteNotReading(proxy) is { } longest)
@@ -197,7 +214,7 @@ internal sealed class TcpProxies
         _open.Remove(proxy.Node);
         _places.Close(proxy);
         _turns.Close(proxy);
-        if (!proxy.WasRelayed)
+        if (proxy.HasAsked && !proxy.WasRelayed)
             _remotes.CountOutcome(proxy.Peer.Address, Traffic.Tcp, forwarded: false);
     }
 
@@ -209,6 +226,10 @@ internal sealed class TcpProxies
         _freeQueueMemory += proxy.QueueMemory;
         _free.Push(proxy);
     }
+
+    /// <summary>The backend for a client that has sent something, or null.</summary>
+    public Backend? Choose(Instant now, Ipv4 client) =>
+        _remotes.Choose(now, client, Traffic.Tcp, out _);
 
     /// <summary>A backend took a connection.</summary>
     public void OnRelaying(TcpProxy proxy, Backend backend)
@@ -246,15 +267,14 @@ internal sealed class TcpProxies
     public Backend? ChooseAgain(Instant now, List<Backend> asked) =>
         _remotes.ChooseAgain(now, asked);
 
-    /// <summary>This process could not even ask a backend to take a connection.</summary>
+    /// <summary>This process lacks what a connection needs.</summary>
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
-        _withoutResources.Write(
-            now, new LogEvent.ConnectionWithoutResources(proxy.Id, why, 0));
+        WriteWithoutResources(now, proxy.Id, why);
 
     /// <summary>Accepts who waits; who does then.</summary>
     private Waiting AcceptSome(Instant now)
     {
-        for (; _acceptsOfTurn < Limits.AcceptsPerTurn && _isListening; _acceptsOfTurn++)
+        for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)
         {
             var result = _services.Network.Accept(out var stream, out var client);
             if (result.IsOk)
@@ -301,22 +321,31 @@ internal sealed class TcpProxies
             _overClientLimit.Write(now, new LogEvent.ClientOverLimit(client, 0));
             return;
         }
-        var backend = _remotes.Choose(now, client.Address, Traffic.Tcp, out var remote);
-        if (backend is null)
+        var id = new ConnectionId(++_lastId);
+        if (!TryTakeFree(stream, client.Address, out var owner, out var proxy))
         {
-            _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
-            Refuse(stream, Counter.ConnectionsWithoutBackend);
+            _services.Counters.Add(Counter.ConnectionsWithoutResources);
+            _services.Network.Abort(stream);
+            WriteWithoutResources(now, id, NoMemory);
             return;
         }
-        if (!TryTakeFree(client.Address, out var owner, out var proxy))
-        {
-            _remotes.CountOutcome(remote, Traffic.Tcp, forwarded: false);
-            Refuse(stream, Counter.ConnectionsWithoutResources);
-            return;
-        }
+        Start(now, id, stream, client, owner, proxy);
+    }
+
+    private void Start(Instant now, ConnectionId id, SocketHandle stream, Endpoint client,
+        TcpClient owner, TcpProxy proxy)
+    {
+        proxy.Client = owner;
         _open.AddLast(proxy.Node);
-        _places.Open(proxy, owner);
-        proxy.Start(now, new ConnectionId(++_lastId), stream, client, owner, backend);
+        _places.Open(proxy);
+        try
+        {
+            proxy.Start(now, id, stream, client);
+        }
+        catch (OutOfMemoryException)
+        {
+            EndWithoutMemory(now, proxy);
+        }
     }
 
     /// <summary>When places are short, the one that is idle longest gives way.</summary>
@@ -330,23 +359,33 @@ internal sealed class TcpProxies
         }
     }
 
-    private void LetGo(TcpProxy proxy, Counter how)
+    private void LetGo(TcpProxy proxy, Counter how, IoResult why = default)
     {
         _turns.Remove(proxy);
-        proxy.End(how, IoResult.Ok());
+        proxy.End(how, why);
     }
 
-    /// <summary>An object for a connection of a client; false if there is no memory.</summary>
-    private bool TryTakeFree(Ipv4 address, [NotNullWhen(true)] out TcpClient? owner,
-        [NotNullWhen(true)] out TcpProxy? proxy)
+    private void WriteWithoutResources(Instant now, ConnectionId id, IoResult why) =>
+        _withoutResources.Write(now, new LogEvent.ConnectionWithoutResources(id, why, 0));
+
+    /// <summary>
+    /// An object for a connection of a client, and room for it wherever it is noted; false if there
+    /// is no memory, and then nothing is changed.
+    /// </summary>
+    private bool TryTakeFree(SocketHandle stream, Ipv4 address,
+        [NotNullWhen(true)] out TcpClient? owner, [NotNullWhen(true)] out TcpProxy? proxy)
     {
         (owner, proxy) = (null, null);
         try
         {
             owner = _turns.Open(address);
+            _places.Reserve(owner);
+            _services.Owners.Reserve(stream);
             if (!_free.TryPop(out proxy))
             {
+                _free.EnsureCapacity(_made + 1);
                 proxy = new TcpProxy(_services, this, _messages, owner);
+                _made++;
                 return true;
             }
         }

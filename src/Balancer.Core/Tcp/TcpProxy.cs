@@ -1,9 +1,14 @@
 // Owns one proxied TCP connection: a client's stream, a backend's stream of its own, and the
 // relaying between them, its times and its end.
 //
-//   ShakingHands ── INBOUND_TCP_OK ──→ Relaying ── both directions finished ──→ Ended
-//     │                                   └ a side failed, idle, too old ─────→ Ended
-//     └ 10 s, or nobody takes it ─────────────────────────────────────────────→ Ended
+//   Silent ── first bytes ──→ ShakingHands ── INBOUND_TCP_OK ──→ Relaying
+//     │                         │                                  │ both directions finished,
+//     │ it ends, or 30 s        │ 10 s, or nobody takes it         │ a side failed, idle, too old
+//     └─────────────────────────┴──────────────────────────────────┴──────────────────────→ Ended
+//
+// A client that has sent nothing costs no backend anything: it is bound to none, and there is no
+// stream to one. Its first bytes are read once, whatever is there, and kept until a backend takes
+// the connection.
 //
 // Which backend takes it is TcpHandshake's business; what the client asks, ClientQuestion's. If
 // a message is refused, the client is answered by the balancer and told the end, the backend's
@@ -41,7 +46,17 @@ internal sealed class TcpProxy : IStreamOwner
     private ProxySide _client;
     private ProxySide _server;
     private Instant _acceptedAt;
+    private Instant _askedAt;
+
+    /// <summary>
+    /// When a whole question came of the client or it took bytes of an answer, or a backend it.
+    /// </summary>
     private Instant _lastActivity;
+    private long _questionsSeen;
+    private long _bytesTaken;
+
+    /// <summary>Of the client there is more to be read, which waits for INBOUND_TCP_OK.</summary>
+    private bool _hasUnread;
 
     /// <summary>For a client's connection, and for others' once that one has ended.</summary>
     public TcpProxy(
@@ -51,9 +66,8 @@ internal sealed class TcpProxy : IStreamOwner
         _services = services;
         _set = set;
         Node = new LinkedListNode<TcpProxy>(this);
-        ByActivity = new LinkedListNode<TcpProxy>(this);
-        ByActivityOfClient = new LinkedListNode<TcpProxy>(this);
-        NotReading = new LinkedListNode<TcpProxy>(this);
+        Idle = new TcpPlace(this);
+        Unread = new TcpPlace(this);
         _toBackend = new RelayDirection(services.Network);
         _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
         _handshake = new TcpHandshake(services, set, this);
@@ -64,6 +78,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     private enum ProxyState
     {
+        Silent,
         ShakingHands,
         Relaying,
         Ended,
@@ -74,8 +89,10 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>The client's end.</summary>
     public Endpoint Peer { get; private set; }
 
-    /// <summary>Who it is counted for; means something until it closed.</summary>
-    public TcpClient Client { get; private set; }
+    /// <summary>
+    /// Who it is counted for, set before it is started; means something until it closed.
+    /// </summary>
+    public TcpClient Client { get; set; }
 
     /// <summary>It waits for its turn; kept by TcpTurns, like the next that waits.</summary>
     public bool IsWaiting { get; set; }
@@ -86,17 +103,18 @@ internal sealed class TcpProxy : IStreamOwner
     public LinkedListNode<TcpProxy> Node { get; }
 
     /// <summary>Its places among those that let go; kept by TcpPlaces.</summary>
-    public LinkedListNode<TcpProxy> ByActivity { get; }
+    public TcpPlace Idle { get; }
 
-    public LinkedListNode<TcpProxy> ByActivityOfClient { get; }
+    public TcpPlace Unread { get; }
 
-    public LinkedListNode<TcpProxy> NotReading { get; }
-
-    /// <summary>When bytes of either side were read last, or when it was accepted.</summary>
+    /// <summary>When something was told or read of it last, or when it was accepted.</summary>
     public Instant IdleSince { get; private set; }
 
     /// <summary>What there is for the client waits until it takes more.</summary>
     public bool IsNotRead => _state == ProxyState.Relaying && _toClient.WantsWrite;
+
+    /// <summary>Its client sent something, so that a backend was looked for.</summary>
+    public bool HasAsked { get; private set; }
 
     /// <summary>A backend took it at some time.</summary>
     public bool WasRelayed { get; private set; }
@@ -127,37 +145,39 @@ internal sealed class TcpProxy : IStreamOwner
 
     /// <summary>When its handshake must be over.</summary>
     public Instant HandshakeEnd =>
-        _services.Standstill.Extend(_acceptedAt + Limits.TcpHandshakeTimeout);
+        _services.Standstill.Extend(_askedAt + Limits.TcpHandshakeTimeout);
 
     /// <summary>Bytes of memory that its queues have grown to.</summary>
     public int QueueMemory => _toBackend.Queue.Memory + _toClient.Queue.Memory;
 
     /// <summary>
-    /// Begins a connection: the handshake with the backend that was chosen for the client.
+    /// Begins a connection, whose client has to say something now. The owners have room for it. If
+    /// it throws for want of memory, the connection is open all the same, and may be ended.
     /// </summary>
-    public void Start(Instant now, ConnectionId id, SocketHandle stream, Endpoint peer,
-        TcpClient client, Backend backend)
+    public void Start(Instant now, ConnectionId id, SocketHandle stream, Endpoint peer)
     {
         Verify.That(_state == ProxyState.Ended && !_timer.IsArmed && !IsWaiting,
             "a connection is over before its object is used for the next");
         Verify.That(_client.Stream.IsNone && _server.Stream.IsNone,
             "a connection begins without streams");
-        (Id, Peer, Client) = (id, peer, client);
-        _state = ProxyState.ShakingHands;
+        (Id, Peer) = (id, peer);
+        _services.Owners.Add(stream, this);
+        _state = ProxyState.Silent;
         _client = new ProxySide { Stream = stream };
+        HasAsked = false;
         WasRelayed = false;
+        _hasUnread = false;
         _acceptedAt = now;
         _lastActivity = now;
+        (_questionsSeen, _bytesTaken) = (0, 0);
         IdleSince = now;
         _patience.Begin();
         _toBackend.Begin(source: stream);
         _question.Begin();
         _toClient.Begin(source: SocketHandle.None);
         _toClient.Sink = stream;
-        _services.Owners.Add(stream, this);
-        // Nothing is read yet, but a client that resets is let go at once.
-        _services.Network.SetInterest(stream, Readiness.HangUp);
-        _handshake.Begin(now, backend);
+        _services.Network.SetInterest(stream, Readiness.Read);
+        ArmSilent();
     }
 
     /// <summary>
@@ -182,7 +202,17 @@ internal sealed class TcpProxy : IStreamOwner
             _services.Network.SetInterest(stream, Readiness.None);
         }
         side.Pending |= ready;
+        NoteHeard(now);
         _set.ServeLater(this);
+    }
+
+    /// <summary>It is not idle: something was told or read of it.</summary>
+    private void NoteHeard(Instant now)
+    {
+        if (IdleSince == now)
+            return;
+        IdleSince = now;
+        _set.OnHeard(this);
     }
 
     /// <summary>Its turn: deals with what is pending; returns how many bytes it read.</summary>
@@ -192,6 +222,7 @@ internal sealed class TcpProxy : IStreamOwner
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);
+        NoteActivity(now);
         // A handshake that ended just now may have armed a deadline that is over.
         if (_state != ProxyState.Ended && (!_timer.IsArmed || _timer.Deadline <= now))
             OnDeadline(now);
@@ -208,13 +239,18 @@ internal sealed class TcpProxy : IStreamOwner
         {
             WaitForOk();
         }
+        else if (_state == ProxyState.Silent)
+        {
+            WaitFor(ref _client, Readiness.Read);
+        }
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
         var read = (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
+        if (_state == ProxyState.Ended)
+            return read;
         if (read > 0)
-            IdleSince = now;
-        if (_state != ProxyState.Ended)
-            _set.OnVisited(this, isActive: read > 0);
+            NoteHeard(now);
+        _set.OnVisited(this);
         return read;
     }
 
@@ -225,6 +261,8 @@ internal sealed class TcpProxy : IStreamOwner
         if (_question.IsRefused)
             how = Counter.ConnectionsQuarantined;
         var wasRelaying = _state == ProxyState.Relaying;
+        // What a client sent is lost with it if no backend took it, and nothing answers that.
+        var isRefused = HasAsked && !WasRelayed && how != Counter.ConnectionsFailedByClient;
         _state = ProxyState.Ended;
         _services.Timers.Disarm(_timer);
         DropBackendStream();
@@ -234,10 +272,9 @@ internal sealed class TcpProxy : IStreamOwner
         // A client whose answer was cut short must not take it for whole; one that was told the
         // end has all of it.
         var isCut = _toClient.WantsWrite
-            || how == Counter.ConnectionsWithoutResources
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished)
             || (how == Counter.ConnectionsGaveWay && _toClient.LacksAnswers);
-        if (wasRelaying && isCut)
+        if ((wasRelaying && isCut) || isRefused || how == Counter.ConnectionsWithoutResources)
             _services.Network.Abort(stream);
         else
             _services.Network.Close(stream);
@@ -278,6 +315,15 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>A backend is asked: this is the stream to it.</summary>
     public void TakeBackendStream(SocketHandle stream)
     {
+        try
+        {
+            _services.Owners.Reserve(stream);
+        }
+        catch (OutOfMemoryException)
+        {
+            _services.Network.Close(stream);
+            throw;
+        }
         _services.Owners.Add(stream, this);
         _server = new ProxySide { Stream = stream };
         _toBackend.Sink = stream;
@@ -297,14 +343,15 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>It has something to do then, whatever happens until then.</summary>
     public void ArmTimer(Instant deadline) => _services.Timers.Arm(_timer, deadline);
 
-    /// <summary>Says what to wait for, for as long as no backend has taken it.</summary>
+    /// <summary>
+    /// Says what to wait for, for as long as no backend has taken it. The client is watched for
+    /// its reset; as long as it sends no more, what was waited for before does that, too.
+    /// </summary>
     public void WaitForOk()
     {
-        WaitFor(ref _client, Readiness.HangUp);
-        if (_server.Stream.IsNone)
-            return;
-        WaitFor(ref _server,
-            _toBackend.WantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
+        WaitFor(ref _client, _hasUnread ? Readiness.HangUp : Readiness.Read);
+        if (!_server.Stream.IsNone)
+            WaitFor(ref _server, _handshake.WantsWrite ? Readiness.Write : Readiness.Read);
     }
 
     /// <summary>A backend took it.</summary>
@@ -312,9 +359,13 @@ internal sealed class TcpProxy : IStreamOwner
     {
         _state = ProxyState.Relaying;
         WasRelayed = true;
+        _hasUnread = false;
         _lastActivity = now;
         ArmTimer();
     }
+
+    /// <summary>What the client sent first may go on to the backend that took it.</summary>
+    public void PassOn(Instant now) => JudgeKept(now);
 
     // ---- Relaying ----
 
@@ -342,9 +393,12 @@ internal sealed class TcpProxy : IStreamOwner
         {
             if ((ready & Readiness.HangUp) != 0)
                 End(Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset));
+            else if (_state == ProxyState.Silent)
+                ReadFirst(now);
+            else
+                _hasUnread = true;
             return;
         }
-        _lastActivity = now;
         var goesOn = (ready & Readiness.Read) == 0 || ReadClient(now);
         // An answer of the balancer's may have waited for room.
         if (goesOn && (ready & Readiness.Write) != 0
@@ -357,9 +411,36 @@ internal sealed class TcpProxy : IStreamOwner
             End(Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset));
     }
 
+    /// <summary>
+    /// Reads what a client says first, and looks for a backend. One that ends before it has said
+    /// anything is done.
+    /// </summary>
+    private void ReadFirst(Instant now)
+    {
+        var reads = 1;
+        var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
+        if (result.Status != RelayStatus.Ok)
+        {
+            End(Counter.ConnectionsFailedByClient, result.Why);
+            return;
+        }
+        if (_toBackend.HasSourceEnded)
+            End(Counter.ConnectionsFinished, IoResult.Ok());
+        if (_toBackend.BytesRead == 0)
+            return;
+        HasAsked = true;
+        if (_set.Choose(now, Peer.Address) is not { } backend)
+        {
+            End(Counter.ConnectionsWithoutBackend, IoResult.Ok());
+            return;
+        }
+        _state = ProxyState.ShakingHands;
+        _askedAt = now;
+        _handshake.Begin(now, backend);
+    }
+
     private void OnBackendReady(Instant now, Readiness ready)
     {
-        _lastActivity = now;
         var result = RelayResult.Ok;
         var readBefore = _toClient.BytesRead;
         if ((ready & Readiness.Read) != 0)
@@ -472,21 +553,43 @@ internal sealed class TcpProxy : IStreamOwner
 
     // ---- Its time ----
 
+    /// <summary>When its client must have said something.</summary>
+    private Instant SilentEnd => Instant.Min(IdleEnd,
+        _services.Standstill.Extend(_acceptedAt + _services.Options.TcpMessageTime));
+
+    private Instant LifeEnd => _acceptedAt + _services.Options.TcpLifetime;
+
     private Instant IdleEnd =>
         _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
 
     private void ArmTimer() =>
         ArmTimer(Instant.Min(Instant.Min(_question.KeptUntil, _patience.End),
-            Instant.Min(IdleEnd, _acceptedAt + _services.Options.TcpLifetime)));
+            Instant.Min(IdleEnd, LifeEnd)));
+
+    private void ArmSilent() => ArmTimer(Instant.Min(SilentEnd, LifeEnd));
+
+    /// <summary>
+    /// A whole question, or a byte of an answer that the client took, is activity; what asks
+    /// nothing, and what nobody takes, is none.
+    /// </summary>
+    private void NoteActivity(Instant now)
+    {
+        if (_toBackend.Questions == _questionsSeen && _toClient.BytesWritten == _bytesTaken)
+            return;
+        (_questionsSeen, _bytesTaken) = (_toBackend.Questions, _toClient.BytesWritten);
+        _lastActivity = now;
+    }
 
     /// <summary>It would be ended because nothing came for too long.</summary>
     private bool IsOverdue(Instant now) =>
-        (IsShakingHands && !_handshake.AwaitsRoom && now >= HandshakeEnd)
+        (_state == ProxyState.Silent && now >= SilentEnd)
+        || (IsShakingHands && !_handshake.AwaitsRoom && now >= HandshakeEnd)
         || (_state == ProxyState.Relaying
             && (now >= IdleEnd || _patience.WhatEnds(now) is not null));
 
     private void NotePatience(Instant now)
     {
+        NoteActivity(now);
         _patience.Note(now);
         if (_patience.End < _timer.Deadline)
             ArmTimer();
@@ -502,22 +605,14 @@ internal sealed class TcpProxy : IStreamOwner
             _handshake.ReadOk(now);
             return;
         }
-        var (lastActivity, seen) = (_lastActivity, Seen);
         OnClientReady(now, Readiness.Read);
         if (_state == ProxyState.Relaying && !_server.Stream.IsNone)
             OnBackendReady(now, Readiness.Read);
         if (_state != ProxyState.Relaying)
             return;
-        _patience.Note(now);
-        if (Seen == seen)
-            _lastActivity = lastActivity;
-        else
-            ArmTimer();
+        NotePatience(now);
+        ArmTimer();
     }
-
-    /// <summary>All that was read so far, ends included.</summary>
-    private (long, long, bool, bool) Seen => (_toBackend.BytesRead, _toClient.BytesRead,
-        _toBackend.HasSourceEnded, _toClient.HasSourceEnded);
 
     private void OnTimerDue(Instant now) => _set.ServeLater(this);
 
@@ -528,14 +623,18 @@ internal sealed class TcpProxy : IStreamOwner
             Look(now);
         if (_state == ProxyState.Ended || (_timer.IsArmed && _timer.Deadline > now))
             return;
-        if (_state != ProxyState.Relaying && now >= HandshakeEnd)
+        if (IsShakingHands && now >= HandshakeEnd)
             _handshake.EndOverdue();
         else if (IsShakingHands)
             _handshake.OnDeadline(now);
-        else if (now >= _acceptedAt + _services.Options.TcpLifetime)
+        else if (now >= LifeEnd)
             End(Counter.ConnectionsTooOld, IoResult.Ok());
         else if (now >= IdleEnd)
             End(Counter.ConnectionsIdle, IoResult.Ok());
+        else if (_state == ProxyState.Silent && now >= SilentEnd)
+            End(Counter.ConnectionsSilent, IoResult.Ok());
+        else if (_state == ProxyState.Silent)
+            ArmSilent();
         else if (_patience.WhatEnds(now) is { } how)
             End(how, IoResult.Ok());
         else if (JudgeKept(now))

@@ -6,7 +6,7 @@
 // one; between two of a connection, every other of its client that waited has one; a connection
 // waits at most once, and is not waiting when it closes; a client is known exactly while it has
 // connections open. Objects are used again, so nothing is allocated once as many clients were
-// there at a time as ever are.
+// there at a time as ever are; nothing is when one closes.
 
 using System.Collections.Generic;
 using System.Diagnostics.CodeAnalysis;
@@ -16,7 +16,7 @@ namespace Balancer.Core;
 /// <summary>One client address with open connections.</summary>
 internal sealed class TcpClient
 {
-    public TcpClient() => ByCount = new LinkedListNode<TcpClient>(this);
+    public TcpClient() => (Idle, Unread) = (new TcpShare(this), new TcpShare(this));
 
     public Ipv4 Address { get; set; }
 
@@ -27,11 +27,10 @@ internal sealed class TcpClient
 
     public TcpProxy? LastWaiting { get; set; }
 
-    /// <summary>Its connections, the longest idle first; kept by TcpPlaces.</summary>
-    public LinkedList<TcpProxy> ByActivity { get; } = new();
+    /// <summary>Its connections among those that let go; kept by TcpPlaces.</summary>
+    public TcpShare Idle { get; }
 
-    /// <summary>Its place among those that have as many; kept by TcpPlaces.</summary>
-    public LinkedListNode<TcpClient> ByCount { get; }
+    public TcpShare Unread { get; }
 
     /// <summary>The client whose turn comes after; means something while it waits.</summary>
     public TcpClient? Next { get; set; }
@@ -42,6 +41,7 @@ internal sealed class TcpTurns
 {
     private readonly Dictionary<Ipv4, TcpClient> _clients = [];
     private readonly Stack<TcpClient> _free = [];
+    private int _made;
     private TcpClient? _first;
     private TcpClient? _last;
 
@@ -52,17 +52,30 @@ internal sealed class TcpTurns
     public int OpenOf(Ipv4 address) =>
         _clients.TryGetValue(address, out var client) ? client.Open : 0;
 
-    /// <summary>An address has one connection more; returns the client that it is of.</summary>
+    /// <summary>
+    /// An address has one connection more; returns the client that it is of. If there is no memory
+    /// for it, it throws, and nothing is changed.
+    /// </summary>
     public TcpClient Open(Ipv4 address)
     {
         if (!_clients.TryGetValue(address, out var client))
         {
-            client = _free.TryPop(out var free) ? free : new TcpClient();
+            _clients.EnsureCapacity(_clients.Count + 1);
+            client = _free.TryPop(out var free) ? free : Make();
             Verify.That(client.Open == 0, "a client that is new has no connection");
             client.Address = address;
             _clients.Add(address, client);
         }
         client.Open++;
+        return client;
+    }
+
+    /// <summary>One more, for which there is room when it is free.</summary>
+    private TcpClient Make()
+    {
+        _free.EnsureCapacity(_made + 1);
+        var client = new TcpClient();
+        _made++;
         return client;
     }
 

@@ -226,7 +226,9 @@ public sealed class CodecTests
                 FrameWriter.WriteInboundUdp(queue, source, packet);
                 return $"InboundUdp {frame.Address}:{source.Port} {Convert.ToHexString(packet)}";
             case 1003:
-                FrameWriter.WriteInboundTcp(queue, source);
+                var tcp = new byte[Frames.TcpHeaderBytes];
+                FrameWriter.WriteInboundTcp(tcp, source);
+                queue.Append(tcp);
                 return $"InboundTcp {frame.Address}:{source.Port} ";
             default:
                 FrameWriter.WriteType(queue, FrameType.ClientHeartbeat);

@@ -37,6 +37,7 @@ public sealed class LoadBalancerTests
     {
         Start();
         _balancer.OnEvent(Now, Ready(_network.Listener));
+        _balancer.Flush(Now);
 
         Assert.Equal((0, 1, 0), (_network.Receives, _network.Accepts, _network.Reads));
     }

@@ -87,7 +87,16 @@ internal sealed class ProxyScenario
     /// <summary>Long enough for everything that needs no time to happen.</summary>
     public void Settle() => Balancer.Run(Duration.FromMilliseconds(1));
 
-    public SimStream Connect(int host = 1, ushort port = 4000) =>
+    /// <summary>A client that has asked something, so that a backend is looked for.</summary>
+    public SimStream Connect(int host = 1, ushort port = 4000)
+    {
+        var client = ConnectSilently(host, port);
+        Opening.Ask(client);
+        return client;
+    }
+
+    /// <summary>A client that sends nothing.</summary>
+    public SimStream ConnectSilently(int host = 1, ushort port = 4000) =>
         Kernel.ConnectClient(Client(host, port));
 
     /// <summary>A client that a backend took; Ok is behind it.</summary>
@@ -95,6 +104,17 @@ internal sealed class ProxyScenario
     {
         var before = Relayed;
         var client = Connect(host, port);
+        Settle();
+        Assert.Equal(before + 1, Relayed);
+        return client;
+    }
+
+    /// <summary>The same; these are what it says first, and no opening.</summary>
+    public SimStream ConnectThrough(ReadOnlySpan<byte> first)
+    {
+        var before = Relayed;
+        var client = ConnectSilently();
+        client.Send(first);
         Settle();
         Assert.Equal(before + 1, Relayed);
         return client;

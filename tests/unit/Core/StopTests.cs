@@ -52,14 +52,14 @@ public sealed class StopTests
     public void ConnectionRuns_ListenerClosesAndTheConnectionIsServedToItsEnd()
     {
         var s = new ProxyScenario();
-        var client = s.ConnectThrough();
+        var client = s.ConnectThrough("q"u8);
         s.Kernel.RequestStop();
         s.Run(2);
         Assert.False(s.Balancer.HasStopped);
         Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(2)));
         Assert.Equal(1, s.Log.Last<LogEvent.Stopping>().OpenConnections);
 
-        client.Send("question"u8);
+        client.Send("uestion"u8);
         s.Settle();
         Assert.Equal("question"u8, [.. s.LastTcp().TcpBytes]);
         s.LastTcp().Send("answer"u8);

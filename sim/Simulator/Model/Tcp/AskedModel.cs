@@ -36,8 +36,12 @@ internal sealed class AskedModel(ReferenceModel model)
             Note(connection, null);
         connection.LongLeft = Math.Max(0, connection.LongLeft - passes);
         connection.Kept.AddRange(bytes[passes..]);
-        Judge(connection);
+        if (connection.IsRelaying)
+            Judge(connection);
     }
+
+    /// <summary>A backend took a connection: what its client sent first may go on.</summary>
+    public void OnTaken(ExpectedConnection connection) => Judge(connection);
 
     /// <summary>A backend sent bytes: they may be what was waited for.</summary>
     public void OnBackendSent(ExpectedConnection connection)

@@ -20,6 +20,7 @@ internal sealed class ConnectionModel
     private readonly List<ExpectedConnection> _refusedAtOnce = [];
     private readonly Dictionary<Ipv4, int> _perClient = [];
     private ExpectedConnection? _ending;
+    private long _lastId;
 
     /// <summary>It was accepted, and another is to give way to it first.</summary>
     private ExpectedConnection? _comesFor;
@@ -35,7 +36,7 @@ internal sealed class ConnectionModel
 
     public PlacesModel Places { get; }
 
-    /// <summary>Connections that the balancer relays or has asked a backend to take.</summary>
+    /// <summary>Connections that the balancer let in.</summary>
     public IReadOnlyCollection<ExpectedConnection> Open => _open;
 
     /// <summary>Streams that they have to backends.</summary>
@@ -44,20 +45,11 @@ internal sealed class ConnectionModel
     /// <summary>A connection has a stream to a backend now.</summary>
     public void OnBackendStream() => BackendStreams++;
 
-    /// <summary>No limit stands against another connection of this client.</summary>
-    public bool HasRoomFor(ExpectedConnection connection) =>
-        _open.Count < _model.Scenario.Kernel.TcpConnections
-        && _perClient.GetValueOrDefault(connection.From.Address)
-            < _model.Scenario.Kernel.TcpConnectionsPerClient;
-
-    /// <summary>Decides where an accepted connection goes.</summary>
-    public void Decide(ExpectedConnection connection)
+    /// <summary>Decides whether an accepted connection is let in.</summary>
+    public void OnAccepted(ExpectedConnection connection)
     {
-        var address = connection.From.Address;
-        var ofClient = _perClient.GetValueOrDefault(address);
+        var ofClient = _perClient.GetValueOrDefault(connection.From.Address);
         _model.Counters.Add(Counter.ConnectionsAccepted);
-        Handshakes.OnAccepted(connection);
-        connection.LastByte = _model.Now;
         var places = _model.Scenario.Kernel.TcpConnections;
         if (_open.Count >= places - places / SpecifiedLimits.ShortShare && Places.IsAnyIdle()
             && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient)
@@ -81,30 +73,40 @@ internal sealed class ConnectionModel
             EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
             return;
         }
-        var chosen = _model.Policy.Choose(_model.Now, address, isTcp: true, out var remote);
-        _model.Arrivals.OweBinding();
-        if (chosen == null)
-        {
-            if (remote != null)
-                remote.TcpDropped++;
-            _model.Outage.OnDropped(isTcp: true);
-            EndAtOnce(connection, Counter.ConnectionsWithoutBackend);
-            return;
-        }
         connection.IsProxied = true;
+        connection.Id = new ConnectionId(++_lastId);
         Touch(connection);
         _open.Add(connection);
         _perClient[address] = ofClient + 1;
-        Handshakes.SendTo(chosen);
+    }
+
+    /// <summary>Decides where a connection goes whose client has sent something.</summary>
+    public void Decide(ExpectedConnection connection)
+    {
+        Handshakes.OnSpoke(connection);
+        var chosen = _model.Policy.Choose(
+            _model.Now, connection.From.Address, isTcp: true, out _);
+        _model.Arrivals.OweBinding();
+        if (chosen != null)
+        {
+            Handshakes.SendTo(chosen);
+            return;
+        }
+        _model.Outage.OnDropped(isTcp: true);
+        connection.MustEnd = Counter.ConnectionsWithoutBackend;
     }
 
     /// <summary>
-    /// A client's hang-up is a reset as long as it was told no end; with bytes to be read or
-    /// written those calls will show what it is.
+    /// Something was told of a client. Its hang-up is a reset as long as it was told no end; with
+    /// bytes to be read or written those calls will show what it is.
     /// </summary>
-    public void OnHangUp(ExpectedConnection connection, Readiness ready)
+    public void OnTold(ExpectedConnection connection, Readiness ready)
     {
         Touch(connection);
+        connection.HasUnread |= connection is { SpokeAt: not null, IsRelaying: false }
+            && (ready & Readiness.Read) != 0;
+        if ((ready & Readiness.HangUp) == 0)
+            return;
         connection.ClientFailed = true;
         connection.MustClose |= !connection.IsRelaying || ready == Readiness.HangUp;
     }
@@ -118,9 +120,13 @@ internal sealed class ConnectionModel
             connection.MayHaveMore = bytes.Length == SpecifiedLimits.RelayQueueBytes;
         if (result.IsOk)
         {
-            connection.LastActivity = _model.Now;
-            if (isClient && !connection.IsRelaying)
-                ReportRelay(connection, "the client was read before INBOUND_TCP_OK");
+            if (isClient && connection is { SpokeAt: not null, IsRelaying: false })
+                ReportRelay(connection, "the client was read again before INBOUND_TCP_OK");
+            if (isClient && connection.SpokeAt == null)
+            {
+                connection.SpokeAt = _model.Now;
+                _model.Arrivals.OnSpoke(connection);
+            }
             if (isClient)
                 OnFromClient(connection, bytes);
             if (isClient && !connection.IsBackendDeaf)
@@ -133,8 +139,8 @@ internal sealed class ConnectionModel
         }
         else if (result.Status != IoStatus.WouldBlock)
         {
-            connection.MustClose |= result.Status != IoStatus.EndOfStream
-                && (isClient || connection.IsRelaying);
+            connection.MustClose |= isClient && connection.SpokeAt == null
+                || (result.Status != IoStatus.EndOfStream && (isClient || connection.IsRelaying));
             OnSideOver(connection, isClient, result,
                 new Fault(Evidence.CauseOf(result, FaultCause.ReadFailed), result));
             if (isClient && connection.ClientEnded && !connection.IsBackendDeaf)
@@ -158,7 +164,6 @@ internal sealed class ConnectionModel
                 && connection.IsRelaying;
             if (isDeaf)
             {
-                connection.LastActivity = _model.Now;
                 connection.IsBackendDeaf = true;
                 connection.PassesAll = true;
                 connection.Kept.Clear();
@@ -184,7 +189,10 @@ internal sealed class ConnectionModel
             ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
                 + $" not the next of {owed.Count} that wait for it");
         if (isClient)
+        {
+            connection.LastActivity = _model.Now;
             _model.Asked.OnRoom(connection);
+        }
         connection.NoteCut();
     }
 
@@ -269,7 +277,7 @@ internal sealed class ConnectionModel
             _perClient.Remove(connection.From.Address);
         else
             _perClient[connection.From.Address] = left;
-        if (!connection.IsRelaying
+        if (connection is { SpokeAt: not null, IsRelaying: false }
             && _model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
         {
             remote.TcpDropped++;
@@ -353,10 +361,12 @@ internal sealed class ConnectionModel
     private void OnFromClient(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         connection.FromClient += bytes.Length;
-        connection.LastByte = _model.Now;
-        var whole = connection.Queries.Whole;
+        connection.LastHeard = _model.Now;
+        var (whole, questions) = (connection.Queries.Whole, connection.Queries.WithHeader);
         if (!connection.IsBackendDeaf)
             connection.Queries.Append(bytes);
+        if (connection.Queries.WithHeader > questions)
+            connection.LastActivity = _model.Now;
         if (!connection.Queries.IsInside)
             connection.PartSince = null;
         else if (connection.PartSince == null || connection.Queries.Whole != whole)
@@ -369,7 +379,7 @@ internal sealed class ConnectionModel
         if (!connection.IsRelaying)
             return;
         if (!bytes.IsEmpty)
-            connection.LastByte = _model.Now;
+            connection.LastHeard = _model.Now;
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
         connection.Answers.Append(bytes);
@@ -380,7 +390,6 @@ internal sealed class ConnectionModel
         ExpectedConnection connection, bool isClient, IoResult result, Fault why)
     {
         var isEnd = result.Status == IoStatus.EndOfStream;
-        connection.LastActivity = _model.Now;
         if (!connection.IsRelaying && !isClient)
             Handshakes.OnRefused(connection, why);
         else if (isClient)
@@ -425,12 +434,14 @@ internal sealed class ConnectionModel
 
     /// <summary>
     /// Each side is read as long as what it sends has room, and written to as long as bytes wait
-    /// for it. A client that is not read is watched for its reset.
+    /// for it. A client that is not read is watched for its reset, and so is one that waits for a
+    /// backend, as soon as it has sent more than its first bytes. A backend is not read before it
+    /// has all of INBOUND_TCP.
     /// </summary>
     private void CheckInterest(ExpectedConnection connection)
     {
-        var client = Readiness.HangUp;
-        var backend = Wanted(false, connection.Writable) | Readiness.Read;
+        var client = connection.HasUnread ? Readiness.HangUp : Readiness.Read;
+        var backend = connection.Writable > 0 ? Readiness.Write : Readiness.Read;
         if (connection.IsRelaying)
         {
             client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
@@ -471,9 +482,10 @@ internal sealed class ConnectionModel
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
         var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
             || (how == Counter.ConnectionsGaveWay && connection.LacksAnswers)
-            || connection.ToClient.Count > 0;
+            || connection.ToClient.Count > 0
+            || connection is { SpokeAt: not null, IsRelaying: false };
         // One that is gone sees nothing any more.
-        if (connection is { IsRelaying: true, ClientFailed: false, WasAborted: false } && isCut)
+        if (connection is { SpokeAt: not null, ClientFailed: false, WasAborted: false } && isCut)
             ReportRelay(connection, "its answer was cut short, and the client saw a clean end");
         if (connection is { ClientFailed: false, WasAborted: true } && !isCut)
             ReportRelay(connection, "it was reset, and nothing was cut short");
@@ -482,6 +494,10 @@ internal sealed class ConnectionModel
     /// <summary>When a byte must have come.</summary>
     public Instant IdleEnd(ExpectedConnection connection) =>
         _model.Standstill.Extend(connection.LastActivity + _model.Scenario.Kernel.TcpIdle);
+
+    /// <summary>When its client must have sent something.</summary>
+    public Instant SilentEnd(ExpectedConnection connection) => _model.Standstill.Extend(
+        connection.AcceptedAt + _model.Scenario.Kernel.TcpMessage);
 
     /// <summary>When its client must have closed, which was told the end; null if not.</summary>
     public Instant? CloseEnd(ExpectedConnection connection) => connection.ToldAt is { } at
@@ -494,7 +510,10 @@ internal sealed class ConnectionModel
             return "its message is refused";
         var holds = how switch
         {
-            Counter.ConnectionsFinished => connection.ToldBackend && connection.ToldClient,
+            Counter.ConnectionsFinished => connection is { ToldBackend: true, ToldClient: true }
+                or { SpokeAt: null, ClientEnded: true },
+            Counter.ConnectionsSilent =>
+                connection.SpokeAt == null && now >= SilentEnd(connection),
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
@@ -506,18 +525,19 @@ internal sealed class ConnectionModel
                 or { IsCutShort: true, ToldClient: false } or { IsAbandoned: true },
             Counter.ConnectionsRefusedByBackend => IsPutOff(connection)
                 && connection.IsTurnedDown && now >= Handshakes.HandshakeEnd(connection),
-            Counter.ConnectionsHandshakeTimedOut => !connection.IsRelaying
+            Counter.ConnectionsHandshakeTimedOut => connection is
+            { IsRelaying: false, SpokeAt: not null }
                 && !(IsPutOff(connection) && connection.IsTurnedDown)
                 && now >= Handshakes.HandshakeEnd(connection),
-            Counter.ConnectionsIdle => connection.IsRelaying
+            Counter.ConnectionsIdle => (connection.IsRelaying || connection.SpokeAt == null)
                 && now >= IdleEnd(connection),
             Counter.ConnectionsGaveWay => _comesFor != null && Places.MayGiveWay(connection),
             Counter.ConnectionsSlow => connection is
             { IsRelaying: true, ClientEnded: false, PartSince: { } since }
-                && now >= _model.Standstill.Extend(since + SpecifiedLimits.MessageTime),
+                && now >= _model.Standstill.Extend(since + _model.Scenario.Kernel.TcpMessage),
             Counter.ConnectionsNotClosed => now >= CloseEnd(connection),
             Counter.ConnectionsNotReading => connection.ToClient.Count > 0
-                && Places.NotReading() > SpecifiedLimits.NotReading,
+                && Places.MustRead(connection),
             Counter.ConnectionsTooOld =>
                 now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
@@ -525,6 +545,8 @@ internal sealed class ConnectionModel
         return holds ? null : how switch
         {
             Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsSilent => connection.SpokeAt is { } spoke
+                ? $"its client spoke at {spoke}" : $"not before {SilentEnd(connection)}",
             Counter.ConnectionsQuarantined => connection.IsRefused
                 ? "the client is there and waits for the answer or the end"
                 : "its message is not refused",
@@ -536,14 +558,16 @@ internal sealed class ConnectionModel
                 ? "a backend took it"
                 : connection.IsTurnedDown ? "backends refused it"
                 : $"not before {Handshakes.HandshakeEnd(connection)}",
-            Counter.ConnectionsIdle => !connection.IsRelaying ? "no backend took it"
+            Counter.ConnectionsIdle => !connection.IsRelaying && connection.SpokeAt != null
+                ? "no backend took it"
                 : $"not before {IdleEnd(connection)},"
                     + $" since it was active at {connection.LastActivity}",
             Counter.ConnectionsGaveWay => "places are not short, or another was idle for longer",
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
             Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
             Counter.ConnectionsNotReading =>
-                $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}",
+                $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}, or"
+                + " another should go",
             Counter.ConnectionsTooOld =>
                 $"not before {connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime}",
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",

@@ -34,6 +34,12 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Backends that refused it, or did not take it in time.</summary>
     public HashSet<ExpectedBackend> Asked { get; } = [];
 
+    /// <summary>When its client sent something first; null if it has sent nothing.</summary>
+    public Instant? SpokeAt { get; set; }
+
+    /// <summary>It waits for a backend, and its client has sent more, which is not read.</summary>
+    public bool HasUnread { get; set; }
+
     /// <summary>It waits for its backend to take it, or did until a moment ago.</summary>
     public bool HasAsked { get; set; }
 
@@ -159,15 +165,14 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>An event said that it has something to do, and it had no turn since.</summary>
     public bool IsWaiting { get; set; }
 
-    /// <summary>The turn in which it was accepted.</summary>
-    public long AcceptedIn { get; init; }
-
+    /// <summary>
+    /// When a whole question of the client's was read, or a byte of an answer written to it, or
+    /// INBOUND_TCP_OK came, or it was accepted; the last of these.
+    /// </summary>
     public Instant LastActivity { get; set; }
 
-    /// <summary>
-    /// When the last byte came either way, INBOUND_TCP_OK not counted; or when it was accepted.
-    /// </summary>
-    public Instant LastByte { get; set; }
+    /// <summary>When something was told or read of it last, or it was accepted.</summary>
+    public Instant LastHeard { get; set; }
 
     /// <summary>Since when a message of the client's is there in part; null if none is.</summary>
     public Instant? PartSince { get; set; }

@@ -21,6 +21,9 @@ internal sealed class ExpectedMessages
     /// <summary>Those that are neither SERVFAIL nor REFUSED.</summary>
     public long Good { get; private set; }
 
+    /// <summary>Those that are long enough to have a header.</summary>
+    public long WithHeader { get; private set; }
+
     /// <summary>The last one is not whole.</summary>
     public bool IsInside => _firstByte != null || _missing > 0;
 
@@ -52,6 +55,7 @@ internal sealed class ExpectedMessages
     private void OnWhole()
     {
         Whole++;
+        WithHeader += _length >= 12 ? 1 : 0;
         Good += _isError ? 0 : 1;
         _isError = false;
     }

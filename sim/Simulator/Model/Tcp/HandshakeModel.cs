@@ -23,10 +23,9 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private bool _backendsChanged;
     private long _changedIn;
     private Instant _changedAt;
-    private long _lastId;
 
-    /// <summary>A connection was accepted; it is connected to nobody yet.</summary>
-    public void OnAccepted(ExpectedConnection connection) =>
+    /// <summary>A client has sent something; it is connected to nobody yet.</summary>
+    public void OnSpoke(ExpectedConnection connection) =>
         (_connecting, _connectTo) = (connection, null);
 
     /// <summary>It was decided whom it goes to.</summary>
@@ -104,8 +103,6 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 + $" backend {logged.Backend}; it should be {_connecting?.From} to {_connectTo}");
             return;
         }
-        if (connection.Id == default)
-            connection.Id = new ConnectionId(++_lastId);
         if (connection.Id != logged.Id)
         {
             model.Report(ViolationKind.Untrue,
@@ -153,8 +150,11 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             {
                 connections.ReportAbandoned(connection);
             }
-            if (connection.IsClosed || connection.IsRelaying || connection.ClientFailed)
+            if (connection.IsClosed || connection.IsRelaying || connection.ClientFailed
+                || connection.SpokeAt == null)
+            {
                 continue;
+            }
             if (connection.RetryFrom != null)
                 JudgePutOff(connection);
             else if (IsOkOverdue(connection))
@@ -254,6 +254,10 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     private void OnTaken(ExpectedConnection connection)
     {
         connection.IsRelaying = true;
+        connection.HasUnread = false;
+        connection.LastActivity = model.Now;
+        if (connection.PartSince != null)
+            connection.PartSince = model.Now;
         connection.Backend!.TcpSessions++;
         if (connection.Backend.Session is { } asked
             && connection.Backend.SessionsEnded == connection.SessionsEnded)
@@ -264,6 +268,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             connection.Id, new BackendId(connection.Backend.Id)));
         if (model.Policy.Remotes.TryGetValue(connection.From.Address, out var remote))
             remote.TcpForwarded++;
+        model.Asked.OnTaken(connection);
     }
 
     /// <summary>
@@ -294,7 +299,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
 
     /// <summary>When it must be taken by a backend, if the balancer did not stand still.</summary>
     public Instant HandshakeEnd(ExpectedConnection connection) =>
-        model.Standstill.Extend(connection.AcceptedAt + SpecifiedLimits.HandshakeTime);
+        model.Standstill.Extend(connection.SpokeAt!.Value + SpecifiedLimits.HandshakeTime);
 
     private void ReportMisrouted(ExpectedConnection connection, ExpectedBackend? backend)
     {
@@ -314,6 +319,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], connection.From.Port);
         connection.ToBackend.Clear();
         connection.ToBackend.Append(frame);
+        connection.ToBackend.Append(connection.Kept.ToArray());
         connection.OkBytes = 0;
         connection.OkValue = 0;
     }

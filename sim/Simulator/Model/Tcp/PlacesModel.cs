@@ -23,28 +23,48 @@ internal sealed class PlacesModel(
     {
         if (!IsIdle(connection))
             return false;
-        var byAddress = open.GroupBy(one => one.From.Address).ToArray();
-        var most = byAddress.Max(group => group.Count());
-        var heavy = most * byAddress.Length == open.Count ? []
-            : byAddress.Where(group => group.Count() == most).ToArray();
+        var heavy = Heavy([.. open]);
         foreach (var group in heavy)
         {
             if (group.Contains(connection) && IsLongest(connection, group))
                 return true;
         }
         return IsLongest(connection, open)
-            && (heavy.Length == 0 || heavy.Any(
+            && (heavy.Count == 0 || heavy.Any(
                 group => !group.Any(one => IsIdle(one) && IsLongest(one, group))));
     }
 
     /// <summary>Connections whose clients do not take what there is for them.</summary>
-    public int NotReading() => open.Count(
-        connection => connection is { IsRelaying: true, ToClient.Count: > 0 });
+    public int NotReading() => open.Count(IsNotRead);
+
+    /// <summary>
+    /// There are too many of those, and it is of an address with the most of them, if one has more
+    /// than others.
+    /// </summary>
+    public bool MustRead(ExpectedConnection connection)
+    {
+        ExpectedConnection[] unread = [.. open.Where(IsNotRead)];
+        var heavy = Heavy(unread);
+        return unread.Length > model.Scenario.Kernel.TcpNotReading
+            && (heavy.Count == 0 || heavy.Any(group => group.Contains(connection)));
+    }
+
+    /// <summary>The addresses with the most; none if all have as many.</summary>
+    private static List<IGrouping<Ipv4, ExpectedConnection>> Heavy(ExpectedConnection[] among)
+    {
+        var byAddress = among.GroupBy(one => one.From.Address).ToList();
+        var most = byAddress.Count == 0 ? 0 : byAddress.Max(group => group.Count());
+        return most * byAddress.Count == among.Length ? []
+            : byAddress.FindAll(group => group.Count() == most);
+    }
+
+    private static bool IsNotRead(ExpectedConnection connection) =>
+        connection is { IsRelaying: true, ToClient.Count: > 0 };
 
     private bool IsIdle(ExpectedConnection connection) =>
-        model.Now - connection.LastByte >= SpecifiedLimits.IdleToGiveWay;
+        model.Now - connection.LastHeard >= SpecifiedLimits.IdleToGiveWay;
 
     private static bool IsLongest(
         ExpectedConnection connection, IEnumerable<ExpectedConnection> among) =>
-        among.All(other => other.LastByte >= connection.LastByte);
+        among.All(other => other.LastHeard >= connection.LastHeard);
 }

@@ -1,5 +1,5 @@
 // Owns what arrived and is not decided yet: datagrams of a batch, which are all received at once
-// and decided one by one, and an accepted connection. Each is decided by the policy model, and the
+// and decided one by one, and a connection whose client has sent something. Each is decided by the policy model, and the
 // core's lines about bindings must be those that the model made, for arrivals and for queries that
 // are sent once more.
 //
@@ -39,7 +39,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
         _filled += payload.Length;
     }
 
-    public void OnAccepted(ExpectedConnection connection) =>
+    public void OnSpoke(ExpectedConnection connection) =>
         _waiting.Add((default, 0, connection));
 
     /// <summary>Decides all that waits; none may need a binding that was not told.</summary>
@@ -142,8 +142,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
                 && PolicyModel.MayBeEstablished(model.Now, remote, isTcp);
         if (!isFull || !becomesOne)
             return false;
-        if (item.Connection is { } connection)
-            return model.Connections.HasRoomFor(connection);
+        if (isTcp)
+            return true;
         var payload = _payloads.AsSpan(item.At, item.Header.Length);
         return ReasonToDrop(in item.Header, payload) == null
             && !model.Quarantine.IsRefused(payload);

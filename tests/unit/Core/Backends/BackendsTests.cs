@@ -134,7 +134,7 @@ public sealed class BackendsTests : CoreTest
         BecomeSuspect(backends[0], client: 1);
         Ask(1);
         Assert.Equal(5302, Remote(1)!.Value.Backup.Value);
-        Kernel.ConnectClient(Client(1));
+        Opening.Ask(Kernel.ConnectClient(Client(1)));
         Run(0.01);
         Assert.Empty(backends[0].TcpSessions);
         Assert.Single(backends[1].TcpSessions);

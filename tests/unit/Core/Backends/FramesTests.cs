@@ -53,10 +53,10 @@ public sealed class FramesTests
     [Fact]
     public void InboundTcp_HasAddressAndPort()
     {
-        var queue = new ByteQueue(100);
-        FrameWriter.WriteInboundTcp(queue, new Endpoint(Ipv4.From(10, 77, 77, 5), 53001));
+        var frame = new byte[Frames.TcpHeaderBytes];
+        FrameWriter.WriteInboundTcp(frame, new Endpoint(Ipv4.From(10, 77, 77, 5), 53001));
 
-        Assert.Equal([3, 0, 0, 0, 5, 77, 77, 10, 0x09, 0xcf, 0, 0], queue.Front.ToArray());
+        Assert.Equal([3, 0, 0, 0, 5, 77, 77, 10, 0x09, 0xcf, 0, 0], frame);
     }
 
     [Fact]

@@ -114,7 +114,7 @@ public sealed class RemotesTests : CoreTest
         var backend = HealthyBackends("5301")[0];
         backend.Crash();
         Run(0.1);
-        Kernel.ConnectClient(Client(99));
+        Opening.Ask(Kernel.ConnectClient(Client(99)));
         Run(0.1);
         for (var n = 0; n < 39; n++)
         {
@@ -283,8 +283,8 @@ public sealed class RemotesTests : CoreTest
     {
         HealthyBackends("5301");
         Ask(1);
-        Kernel.ConnectClient(Client(1));
-        Kernel.ConnectClient(Client(2));
+        Opening.Ask(Kernel.ConnectClient(Client(1)));
+        Opening.Ask(Kernel.ConnectClient(Client(2)));
         Run(0.1);
 
         Assert.True(Remote(1)!.Value.IsEstablished);

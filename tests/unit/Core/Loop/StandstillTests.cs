@@ -258,7 +258,7 @@ public sealed class StandstillTests : CoreTest
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
         s.Kernel.Faults.Stall = Seconds(130);
-        s.Kernel.After(Seconds(130 + later), () => client.Send("late"u8));
+        s.Kernel.After(Seconds(130 + later), () => client.Send(ProxyScenario.Message(14)));
         s.Run(130 + 5);
 
         Assert.Equal(idle, s.Counters[Counter.ConnectionsIdle]);
@@ -274,13 +274,13 @@ public sealed class StandstillTests : CoreTest
         var one = s.ConnectThrough(host: 2);
         s.Run(100);
         foreach (var client in many)
-            client.Send("\0\0"u8);
+            client.Send(ProxyScenario.Message(14));
         s.Settle();
         s.Kernel.At(idleAt, () =>
         {
             foreach (var client in many)
-                client.Send("\0\0"u8);
-            one.Send("x"u8);
+                client.Send(ProxyScenario.Message(14));
+            one.Send(ProxyScenario.Message(14));
         });
         s.Run(30);
 

@@ -92,6 +92,37 @@ public sealed class TcpPlacesTests
         s.AssertEnded(Counter.ConnectionsOverClientLimit);
     }
 
+    /// <summary>It is told of in the turn in which another comes, and read after that.</summary>
+    [Fact]
+    public void LongestIdleSendsInTheTurnInWhichOneComes_TheNextGivesWay()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var clients = Connect(s, hosts: 9);
+        s.Run(2);
+        s.ConnectSilently(host: 20);
+        clients[0].Send(ProxyScenario.Message(40));
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsGaveWay);
+        Assert.False(clients[0].IsClosedByBalancer);
+        Assert.True(clients[1].IsClosedByBalancer);
+    }
+
+    [Fact]
+    public void OneThatSaysNothing_GivesWayLikeAnyOther()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var silent = s.ConnectSilently(host: 30);
+        s.Settle();
+        var clients = Connect(s, hosts: 8);
+        s.Run(2);
+        s.ConnectThrough(host: 20);
+
+        s.AssertEnded(Counter.ConnectionsGaveWay);
+        Assert.True(silent.IsClosedByBalancer);
+        Assert.DoesNotContain(clients, client => client.IsClosedByBalancer);
+    }
+
     // ---- Clients that take too long ----
 
     [Fact]
@@ -213,9 +244,29 @@ public sealed class TcpPlacesTests
         Assert.Equal(2, s.Counters[Counter.ConnectionsNotReading]);
     }
 
-    private static SimStream DoNotRead(ProxyScenario s, int host)
+    [Fact]
+    public void AddressWithTheMostThatDoNotRead_LosesItsOwnFirst()
     {
-        var client = s.ConnectThrough(host);
+        var s = new ProxyScenario(options: new BalancerOptions { TcpNotReading = 3 },
+            before: kernel =>
+            {
+                kernel.BalancerToClient = new PipeSize(1_000);
+                kernel.BackendToBalancer = new PipeSize(1_000);
+            });
+        var other = DoNotRead(s, host: 1);
+        var own = DoNotRead(s, host: 2, port: 1);
+        DoNotRead(s, host: 2, port: 2);
+        Assert.Equal(0, s.Counters[Counter.ConnectionsNotReading]);
+        DoNotRead(s, host: 3);
+
+        s.AssertEnded(Counter.ConnectionsNotReading);
+        Assert.True(own.IsReset);
+        Assert.False(other.IsReset);
+    }
+
+    private static SimStream DoNotRead(ProxyScenario s, int host, ushort port = 4000)
+    {
+        var client = s.ConnectThrough(host, port);
         client.Send(ProxyScenario.Message(40));
         s.Settle();
         s.LastTcp().Send(ProxyScenario.Message(30_000));

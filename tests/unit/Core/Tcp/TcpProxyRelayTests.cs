@@ -2,6 +2,7 @@
 // phase, half-closes in both orders, short reads and writes, back-pressure both ways, and time.
 
 using System;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Xunit;
@@ -14,7 +15,7 @@ public sealed class TcpProxyRelayTests
     public void BackendFailsAfterItsAnswerEnded_ClientKeepsTheWholeAnswer()
     {
         var s = new ProxyScenario();
-        var client = s.ConnectThrough();
+        var client = s.ConnectThrough("x"u8);
         var session = s.LastTcp();
         var answer = ProxyScenario.Pattern(48_000);
         session.Send(answer);
@@ -274,8 +275,7 @@ public sealed class TcpProxyRelayTests
     public void ClientEndsFirst_AnswerStillComesThenBothEnd()
     {
         var s = new ProxyScenario();
-        var client = s.ConnectThrough();
-        client.Send("question"u8);
+        var client = s.ConnectThrough("question"u8);
         client.HalfClose();
         s.Run(3);
         Assert.True(s.LastTcp().HasEnded);
@@ -297,7 +297,7 @@ public sealed class TcpProxyRelayTests
     public void BackendEndsFirst_ClientStillSendsThenBothEnd()
     {
         var s = new ProxyScenario();
-        var client = s.ConnectThrough();
+        var client = s.ConnectThrough("a"u8);
         s.LastTcp().Send("answer"u8);
         s.LastTcp().HalfClose();
         s.Run(3);
@@ -305,7 +305,7 @@ public sealed class TcpProxyRelayTests
         Assert.True(client.IsAtEnd);
         Assert.Equal(1, s.Core.ConnectionCount);
 
-        client.Send("afterwards"u8);
+        client.Send("fterwards"u8);
         client.HalfClose();
         s.Settle();
 
@@ -319,7 +319,7 @@ public sealed class TcpProxyRelayTests
     public void BackendEndsWithBytesQueued_EndComesAfterTheLastByte()
     {
         var s = new ProxyScenario();
-        var client = s.ConnectThrough();
+        var client = s.ConnectThrough("x"u8);
         var answer = ProxyScenario.Pattern(600_000);
         s.LastTcp().Send(answer);
         s.LastTcp().HalfClose();
@@ -389,7 +389,8 @@ public sealed class TcpProxyRelayTests
     {
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
-        var answer = ProxyScenario.Pattern(5_000_000);
+        var answer = Enumerable.Range(0, 100)
+            .SelectMany(n => ProxyScenario.Message(50_000, id: n)).ToArray();
         s.LastTcp().Send(answer);
         s.Run(10);
 
@@ -455,7 +456,7 @@ public sealed class TcpProxyRelayTests
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
         s.Run(100);
-        client.Send([0, 0]);
+        client.Send(ProxyScenario.Message(14));
         s.Run(119);
         Assert.Equal(1, s.Core.ConnectionCount);
 
@@ -468,6 +469,65 @@ public sealed class TcpProxyRelayTests
         s.AssertNothingLeft();
     }
 
+    /// <summary>An empty message and one too short for a header ask nothing.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(11, false)]
+    [InlineData(12, true)]
+    public void MessageOfSoManyBytesJustInTime_IsActivityIfItCanAskSomething(
+        int bytes, bool isActivity)
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Run(119);
+        client.Send(bytes == 0 ? [0, 0] : ProxyScenario.Message(2 + bytes));
+        s.Run(2);
+
+        Assert.Equal(isActivity ? 1 : 0, s.Core.ConnectionCount);
+        Assert.Equal(isActivity ? 0 : 1, s.Counters[Counter.ConnectionsIdle]);
+    }
+
+    [Fact]
+    public void MessageIsWholeWhenTheIdleTimeIsOver_ItsPartWasNoActivity()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        s.Run(119);
+        client.Send(ProxyScenario.Message(40).AsSpan(0, 39));
+        s.Run(2);
+
+        s.AssertEnded(Counter.ConnectionsIdle);
+        Assert.True(client.IsClosedByBalancer);
+    }
+
+    [Fact]
+    public void AnswersByteIsTakenJustInTime_IsActivity()
+    {
+        var s = new ProxyScenario();
+        s.ConnectThrough();
+        s.Run(119);
+        s.LastTcp().Send("\0"u8);
+        s.Run(119);
+
+        Assert.Equal(1, s.Core.ConnectionCount);
+        s.Run(2);
+        s.AssertEnded(Counter.ConnectionsIdle);
+    }
+
+    [Fact]
+    public void AnswersByteIsNotTaken_IsNoActivity()
+    {
+        var s = new ProxyScenario(before: kernel => kernel.BalancerToClient = new PipeSize(1_000));
+        s.ConnectThrough();
+        s.LastTcp().Send(ProxyScenario.Pattern(2_000));
+        s.Run(60);
+        s.LastTcp().Send("y"u8);
+        s.Run(61);
+
+        s.AssertEnded(Counter.ConnectionsIdle);
+    }
+
+
     [Fact]
     public void BackendKeepsTalking_IsNotIdle()
     {
@@ -476,11 +536,11 @@ public sealed class TcpProxyRelayTests
         for (var n = 0; n < 4; n++)
         {
             s.Run(100);
-            s.LastTcp().Send("x"u8);
+            s.LastTcp().Send(ProxyScenario.Message(14));
         }
         s.Settle();
 
-        Assert.Equal("xxxx"u8, client.Receive());
+        Assert.Equal(4 * 14, client.Receive().Length);
         s.Finish(client, s.LastTcp());
     }
 

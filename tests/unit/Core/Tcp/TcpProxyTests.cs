@@ -22,7 +22,7 @@ public sealed class TcpProxyTests
     public void BackendTakesIt_TellsTheClientsAddressAndRelays()
     {
         var s = new ProxyScenario();
-        var client = s.Connect(host: 7, port: 40_007);
+        var client = s.ConnectSilently(host: 7, port: 40_007);
         client.Send("question"u8);
         s.Settle();
 
@@ -47,7 +47,8 @@ public sealed class TcpProxyTests
     {
         var s = new ProxyScenario();
         s.Backend.AnswersTcp = false;
-        var client = s.Connect();
+        var client = s.ConnectSilently();
+        client.Send("x"u8);
         s.Settle();
         byte[] sent = [.. Ok, .. "data"u8];
 
@@ -66,13 +67,14 @@ public sealed class TcpProxyTests
     {
         var s = new ProxyScenario();
         s.Backend.AnswersTcp = false;
-        var client = s.Connect();
+        var client = s.ConnectSilently();
+        client.Send(ProxyScenario.Message(14));
         s.Settle();
-        s.LastTcp().Send([.. Ok, .. "data"u8]);
+        s.LastTcp().Send([.. Ok, .. ProxyScenario.Message(20)]);
         s.LastTcp().Close();
         s.Settle();
 
-        Assert.Equal("data"u8, client.Receive());
+        Assert.Equal(ProxyScenario.Message(20), client.Receive());
         Assert.True(client.IsAtEnd);
         client.Close();
         s.Settle();
@@ -93,15 +95,17 @@ public sealed class TcpProxyTests
     }
 
     [Fact]
-    public void ClientSendsBeforeOk_BytesWaitInTheKernel()
+    public void ClientSendsBeforeOk_ItsFirstBytesAreKeptAndTheRestWaitsInTheKernel()
     {
         var s = new ProxyScenario();
         s.Backend.AnswersTcp = false;
-        var client = s.Connect();
-        client.Send("early"u8);
+        var client = s.ConnectSilently();
+        client.Send("ear"u8);
+        s.Settle();
+        client.Send("ly"u8);
         client.HalfClose();
         s.Run(5);
-        Assert.Equal(0, client.BalancerReads);
+        Assert.Equal(1, client.BalancerReads);
         Assert.Empty(s.LastTcp().TcpBytes);
 
         s.LastTcp().SendTcpOk();
@@ -114,6 +118,122 @@ public sealed class TcpProxyTests
         s.AssertEnded(Counter.ConnectionsFinished);
         s.AssertNothingLeft();
     }
+
+    // ---- Before its client has said anything ----
+
+    [Fact]
+    public void ClientSaysNothing_CostsNoBackendAnythingAndIsClosedAfterThirtySeconds()
+    {
+        var s = new ProxyScenario(backends: 2);
+        var descriptors = s.Kernel.OpenDescriptors;
+        var client = s.ConnectSilently();
+        s.Run(29.9);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        Assert.Equal(descriptors + 1, s.Kernel.OpenDescriptors);
+        Assert.Equal(0, s.Core.RemoteCount);
+        Assert.All(s.Backends, backend => Assert.Empty(backend.TcpSessions));
+        s.Run(0.2);
+
+        Assert.True(client.IsClosedByBalancer);
+        Assert.False(client.IsReset);
+        Assert.Equal(0, s.Log.Count<LogEvent.ConnectionOpened>());
+        s.AssertEnded(Counter.ConnectionsSilent);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientSaysSomethingJustInTime_HasTenSecondsForItsHandshakeFromThen()
+    {
+        var s = new ProxyScenario();
+        s.Backend.AnswersTcp = false;
+        var client = s.ConnectSilently();
+        s.Run(29.9);
+        client.Send([0]);
+        s.Run(9.9);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        s.Run(0.2);
+
+        Assert.True(client.IsReset);
+        s.AssertEnded(Counter.ConnectionsHandshakeTimedOut);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void OperatorSaysHowLongItMaySayNothing_ThatCounts()
+    {
+        var s = new ProxyScenario(
+            options: new BalancerOptions { TcpMessageTime = Duration.FromSeconds(3) });
+        s.ConnectSilently();
+        s.Run(2.9);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        s.Run(0.2);
+
+        s.AssertEnded(Counter.ConnectionsSilent);
+    }
+
+    [Fact]
+    public void ClientEndsBeforeItSaysAnything_IsClosedAtOnceWithoutABackend()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectSilently();
+        client.HalfClose();
+        s.Settle();
+
+        Assert.True(client.IsAtEnd);
+        Assert.Empty(s.Backend.TcpSessions);
+        s.AssertEnded(Counter.ConnectionsFinished);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void ClientResetsBeforeItSaysAnything_IsCountedAsItsFailure()
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectSilently();
+        s.Settle();
+        client.Reset();
+        s.Settle();
+
+        s.AssertEnded(Counter.ConnectionsFailedByClient);
+        s.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void NoBackendWhenItSpeaks_IsClosedThenAndNotBefore()
+    {
+        var s = new ProxyScenario(backends: 0);
+        var client = s.ConnectSilently();
+        s.Run(5);
+        Assert.Equal(1, s.Core.ConnectionCount);
+        client.Send([0]);
+        s.Settle();
+
+        Assert.True(client.IsClosedByBalancer);
+        s.AssertEnded(Counter.ConnectionsWithoutBackend);
+        s.AssertNothingLeft();
+    }
+
+    /// <summary>
+    /// One who asks at once: no call more than when a backend was looked for at the accept, and as
+    /// many waits.
+    /// </summary>
+    [Fact]
+    public void QueryIsThereAtTheAccept_CostsNoCallMoreThanItMust()
+    {
+        var s = new ProxyScenario();
+        s.Run(1);
+        var calls = s.Kernel.Calls;
+        var before = (calls[SimCall.Read], calls[SimCall.Write], s.Balancer.Turns);
+        var client = s.ConnectSilently();
+        client.Send(ProxyScenario.Message(40));
+        while (!s.Backend.TcpSessions.Any(session => session.TcpBytes.Count > 0))
+            s.Balancer.Turn();
+
+        // Read: the query, and INBOUND_TCP_OK. Written: the handshake, and the query.
+        Assert.Equal((before.Item1 + 2, before.Item2 + 2, before.Item3 + 4),
+            (calls[SimCall.Read], calls[SimCall.Write], s.Balancer.Turns));
+    }
+
 
     public static TheoryData<string> Refusals =>
         ["refused", "no path", "reset", "end", "wrong frame", "cut, then end"];
@@ -296,7 +416,8 @@ public sealed class TcpProxyTests
         var s = new ProxyScenario(backends: 2);
         s.Backends[0].AnswersTcp = false;
         s.Backends[1].AnswersTcp = false;
-        var client = s.Connect();
+        var client = s.ConnectSilently();
+        client.Send("x"u8);
         s.Settle();
         s.LastTcp().Send(Ok.AsSpan(0, 2));
         s.Settle();
