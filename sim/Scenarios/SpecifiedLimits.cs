@@ -166,7 +166,7 @@ public static class SpecifiedLimits
     /// <summary>Bytes that it may have to do while none has waited for so long.</summary>
     public const int BurstToDo = 65_536;
 
-    public static readonly Duration BurstTime = Duration.FromMilliseconds(50);
+    public static readonly Duration BurstTime = Duration.FromMilliseconds(150);
 
     /// <summary>Queries in flight that each client may have there.</summary>
     public const int AnyonesShare = 16;
@@ -269,6 +269,9 @@ public static class SpecifiedLimits
     /// Bad ends of sessions that are no further apart make the next warm-up longer.
     /// </summary>
     public static readonly Duration FlapMemory = Seconds(60);
+
+    /// <summary>Those that come so long after the warm-up are not counted.</summary>
+    public static readonly Duration FlapTime = Seconds(2);
 
     public static readonly Duration FirstLongWarmUp = Seconds(2);
     public static readonly Duration LongestWarmUp = Seconds(32);

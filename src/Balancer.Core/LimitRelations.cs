@@ -55,6 +55,7 @@ public static partial class Limits
         Verify.That(InFlightQueries <= ushort.MaxValue, "a share's cells count all in flight");
         Verify.That(FairBytes < FairBurstBytes && FairBurstBytes < BackendQueueBytes / 2,
             "a burst is more than what may always wait, and fits the queue");
+        Verify.That(FairWait > SilenceTime, "who hangs is asked before it is taken to be slow");
         Verify.That(InFlightQueries >= InFlightAlike, "queries that are alike fit the table");
         Verify.That(ResendTime < InFlightTime, "what is sent again is still in flight");
         Verify.That(LeastAnswers <= AnswersRecorded && AnswersRecorded <= 128,

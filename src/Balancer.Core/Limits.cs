@@ -114,6 +114,12 @@ public static partial class Limits
     public static readonly Duration FlapMemory = Duration.FromSeconds(60);
 
     /// <summary>
+    /// A session that ends so counts if it was warm for less than this. Ours: who fails as soon as
+    /// it has clients fails sooner, and one that is killed now and then is up for longer.
+    /// </summary>
+    public static readonly Duration FlapTime = Duration.FromSeconds(2);
+
+    /// <summary>
     /// How long it is cold after its hello when that happened twice; twice as long each time. Ours.
     /// </summary>
     public static readonly Duration FirstLongWarmUp = Duration.FromSeconds(2);
@@ -538,9 +544,10 @@ public static partial class Limits
     public const int FairBurstBytes = 64 * 1024;
 
     /// <summary>
-    /// How long the first of it has waited when it is no burst. Ours: a backend pauses for less.
+    /// How long the first of it has waited when it is no burst. Ours: one that hangs is asked for a
+    /// heartbeat before that, and then nothing is dropped.
     /// </summary>
-    public static readonly Duration FairWait = Duration.FromMilliseconds(50);
+    public static readonly Duration FairWait = Duration.FromMilliseconds(150);
 
     /// <summary>Queries in flight that any client may have at a backend that is behind.</summary>
     public const int LeastShare = 16;

@@ -510,11 +510,14 @@ internal sealed class Backend
     }
 
     /// <summary>
-    /// A session ended by a fault, or while it was suspect. When that happens again soon, the next
-    /// one is cold for longer: it may be hung or dead again as soon as it has clients.
+    /// A session ended by a fault, or while it was suspect. When that happens again soon, and soon
+    /// after it was warm, the next one is cold for longer: it may be hung or dead again as soon as
+    /// it has clients.
     /// </summary>
     private void NoteBadEnd(Instant now)
     {
+        if (now - _session.WarmAt >= Limits.FlapTime)
+            return;
         _longWarmUp = now - _endedBadlyAt >= Limits.FlapMemory ? Duration.Zero
             : Duration.Max(Limits.FirstLongWarmUp,
                 Duration.Min(_longWarmUp + _longWarmUp, Limits.LongestWarmUp));

@@ -42,7 +42,6 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private readonly Timer _stallTimeout;
     private readonly Timer _hang;
     private Instant _helloAt;
-    private Instant _warmAt;
 
     /// <summary>When it is warm with probes, if it has answered one by then.</summary>
     private Instant _provenAt;
@@ -108,13 +107,16 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>Its backend failed probes, and is not back.</summary>
     public bool IsDownByProbe => _prober.IsDown;
 
+    /// <summary>When its warm-up is over, or was; of the last hello.</summary>
+    public Instant WarmAt { get; private set; }
+
     /// <summary>See Backend.IsWarm.</summary>
     public bool IsWarm(Instant now) => now >= ColdUntil;
 
     /// <summary>When it is warm, as far as is known; Never until it answers a probe.</summary>
     public Instant ColdUntil => _prober.IsOn
         ? _prober.HasAnswered ? _provenAt : Instant.Never
-        : Instant.Max(_warmAt, _answers.DistrustedUntil);
+        : Instant.Max(WarmAt, _answers.DistrustedUntil);
 
     /// <summary>A query or a probe had a good answer on it.</summary>
     public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;
@@ -139,7 +141,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     {
         _services.Timers.Disarm(_helloTimeout);
         var longWarmUp = _backend.LongWarmUp(now);
-        _warmAt = now + Duration.Max(_services.Options.WarmUp, longWarmUp);
+        WarmAt = now + Duration.Max(_services.Options.WarmUp, longWarmUp);
         _provenAt = longWarmUp == Duration.Zero ? Instant.Zero : now + longWarmUp;
         _helloAt = now;
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
@@ -279,7 +281,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>A client has more than its share of what its backend is behind with.</summary>
-    public bool IsOverShare(Instant now, Ipv4 client) => _control.IsOverShare(now, client);
+    public bool IsOverShare(Instant now, Ipv4 client) =>
+        _control.IsOverShare(now, client, _suspicion.MayHang);
 
     /// <summary>A query that it did not take was dropped.</summary>
     public void OnQueryDropped() => _stuck.OnDropped();

@@ -123,8 +123,8 @@ internal sealed class ControlSession(
     /// Whether a client has more than its share of what the backend has to do, and that is so much
     /// that others would have to wait for it.
     /// </summary>
-    public bool IsOverShare(Instant now, Ipv4 client) =>
-        InFlight.IsOverShare(now, client, BytesTaken + _queue.Count, _queue.Count);
+    public bool IsOverShare(Instant now, Ipv4 client, bool mayHang) =>
+        InFlight.IsOverShare(now, client, BytesTaken + _queue.Count, _queue.Count, mayHang);
 
     private bool HasRoomFor(ReadOnlySpan<byte> payload) => _flow != FlowState.Stuck && _queue.Free
         >= Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;

@@ -343,16 +343,20 @@ internal sealed class InFlight
     /// Whether the backend is behind with what it was sent up to `sentEnd`, of which so many bytes
     /// are queued, and this client has more than its share of what is in flight.
     /// </summary>
-    public bool IsOverShare(Instant now, Ipv4 client, long sentEnd, int queued) =>
-        IsBehind(now, sentEnd, queued) && _shares.IsOver(client, Count);
+    public bool IsOverShare(
+        Instant now, Ipv4 client, long sentEnd, int queued, bool mayHang) =>
+        IsBehind(now, sentEnd, queued, mayHang) && _shares.IsOver(client, Count);
 
-    private bool IsBehind(Instant now, long sentEnd, int queued)
+    private bool IsBehind(Instant now, long sentEnd, int queued, bool mayHang)
     {
         if (Count > Limits.InFlightQueries / 2 || _packets.IsHalfFull
             || queued > Limits.BackendQueueBytes / 2)
         {
             return true;
         }
+        // One that hangs is not slow: what it has will soon be sent to others.
+        if (mayHang)
+            return false;
         var behind = sentEnd - _answeredEnd;
         return behind > Limits.FairBytes
             && (behind > Limits.FairBurstBytes || HasWaited(now))

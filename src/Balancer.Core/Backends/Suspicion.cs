@@ -124,6 +124,11 @@ internal sealed class Suspicion
     public bool IsSilent => _phase == Phase.Suspect;
 
     /// <summary>It was asked, and when its time is over it is silent.</summary>
+    /// <summary>
+    /// It was asked for a heartbeat because it owes an answer, and no byte came yet.
+    /// </summary>
+    public bool MayHang => _phase is Phase.Asked or Phase.Suspect;
+
     private bool IsCondemned => _phase == Phase.Asked || (_phase == Phase.Proving && _wasAsked);
 
     /// <summary>

@@ -7,8 +7,8 @@
 // Each has a copy of its packet made for it: it is rare, and lasts no longer than a restart, or as
 // long as a backend has nothing but errors to give while another has data.
 //
-// Those that find nobody, or only one that is silent, wait for somebody, and are not looked at until
-// then.
+// Those that find nobody, or only one that is silent, wait for somebody, and are not looked at
+// until then.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
 // most; a query that waits here is in flight nowhere.

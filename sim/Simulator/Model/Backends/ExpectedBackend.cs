@@ -87,6 +87,8 @@ internal sealed class ExpectedBackend(
     public void OnBadEnd(Instant now, bool inSilence)
     {
         _badEndsBefore = BadEnds;
+        if (now >= WarmAt + SpecifiedLimits.FlapTime)
+            return;
         _endedInSilence = inSilence;
         BadEnds = (BadEnds is { } last && now - last.At < SpecifiedLimits.FlapMemory
             ? last.Count + 1 : 1, now);

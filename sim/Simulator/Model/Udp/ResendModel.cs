@@ -115,7 +115,8 @@ internal sealed class ResendModel(ReferenceModel model)
     public bool MayHold(ExpectedSession session, ExpectedQuery query, ReadOnlySpan<byte> reply) =>
         !session.IsRetired && AnswerList.IsError(reply)
         && (IsStarting(session) || (!HasAnswered(session) && HasAnotherAnswered(session)))
-        && query.Pair is not { IsAnswered: true } && query.Packet.Length >= 12 && (query.Packet[2] >> 3 & 0xf) == 0
+        && query.Pair is not { IsAnswered: true } && query.Packet.Length >= 12
+        && (query.Packet[2] >> 3 & 0xf) == 0
         && model.Now - query.ArrivedAt < (IsStarting(session)
             ? SpecifiedLimits.ResendTime : SpecifiedLimits.HoldTime)
         && _held.Count + _stranded.Count + _woken.Count < SpecifiedLimits.MostHeld;

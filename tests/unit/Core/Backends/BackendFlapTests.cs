@@ -36,6 +36,19 @@ public sealed class BackendFlapTests : CoreTest
     }
 
     [Fact]
+    public void SessionsThatLastAWhile_DoNotCount()
+    {
+        var killed = Flapping();
+        for (var n = 0; n < 10; n++)
+        {
+            killed.CloseSessions();
+            Run(1.1);
+            Assert.True(GetsClients(killed));
+            Run(2.1);
+        }
+    }
+
+    [Fact]
     public void SocketThatIsReplacedWhileSuspect_CountsAsAFault()
     {
         var flapping = Flapping();

@@ -560,10 +560,10 @@ public sealed class DiscoveryTests : CoreTest
         for (var times = 0; times < 500; times++)
         {
             backend.EchoesQueries = false;
-            Ask(times);
+            Ask(times, [.. Query(times), (byte)(times >> 8), (byte)times]);
             backend.Crash();
             Run(0.02);
-            Ask(times);
+            Ask(times, [.. Query(times), (byte)(times >> 8), (byte)times]);
             backend.Rebind();
             Run(0.02);
         }

@@ -83,6 +83,27 @@ public sealed class FairSharesTests : CoreTest
     }
 
     [Fact]
+    public void BackendThatHangs_NothingIsDroppedThatAnotherCanAnswer()
+    {
+        var backends = HealthyBackends("5301", "5302");
+        Establish(Enumerable.Range(0, 10));
+        foreach (var backend in backends)
+            backend.EchoesQueries = true;
+        // Before it hangs it has answered little, so all that comes is more than it did lately.
+        Run(1);
+        backends[0].Hang();
+        for (var ms = 0; ms < 300; ms++)
+        {
+            for (var n = 0; n < 4; n++)
+                Kernel.InjectDatagram(Client(n), Query(++_id, 100));
+            Run(0.001);
+        }
+        Run(0.5);
+
+        Assert.Equal(0, Count(Counter.QueriesOverShare));
+    }
+
+    [Fact]
     public void QueriesThatAreNeverAnswered_TakeNobodysPlace()
     {
         var backend = SlowBackend();

@@ -85,6 +85,8 @@ public sealed class TcpMemoryTests
 
         public int Wait(Instant until, Span<NetworkEvent> events) => network.Wait(until, events);
 
+        public void Discard(Span<byte> unused) => network.Discard(unused);
+
         public void MakeUrgent(SocketHandle stream) => network.MakeUrgent(stream);
 
         public void SetInterest(SocketHandle socket, Readiness interest)

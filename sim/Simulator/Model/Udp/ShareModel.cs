@@ -36,6 +36,8 @@ internal sealed class ShareModel(ReferenceModel model)
         {
             return true;
         }
+        if (session.Silence.Phase is Silence.Phases.Asked or Silence.Phases.Suspect)
+            return false;
         var toDo = session.Written + session.Owed.Count - (flight.LastAnswered?.FrameEnd ?? 0);
         return toDo > SpecifiedLimits.LeastToDo
             && (toDo > SpecifiedLimits.BurstToDo || IsNoBurst(flight))
