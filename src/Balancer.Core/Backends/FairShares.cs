@@ -8,8 +8,9 @@
 // to wait: more than it did in the quarter second before this one, or in this one so far.
 //
 // Clients are counted in two rows of cells, in each by another part of a keyed hash, and the lower
-// of a client's two counts is taken. So nobody can choose addresses that count as another's, and a
-// quiet client is taken for a loud one only if it meets one in both rows.
+// of a client's two counts is taken, less what strangers add to a cell on average. So nobody can
+// choose addresses that count as another's, a quiet client is taken for a loud one only if it meets
+// one in both rows, and thousands of others that have a query each do not make it one.
 //
 // What always holds: a cell has the number of queries in flight of its clients; nothing is
 // allocated, and everything takes the same short time, however many clients there are.
@@ -91,8 +92,9 @@ internal sealed class FairShares(ulong hashKey)
     public bool IsOver(Ipv4 client, int inFlight)
     {
         var hash = HashOf(client);
-        int own = ushort.Min(
-            _first[hash & (Cells - 1)], _second[(hash >> RowBits) & (Cells - 1)]);
+        var own = ushort.Min(
+            _first[hash & (Cells - 1)], _second[(hash >> RowBits) & (Cells - 1)])
+            - (inFlight >> RowBits);
         return own >= Limits.LeastShare && (long)own * (_active + 1) > inFlight;
     }
 

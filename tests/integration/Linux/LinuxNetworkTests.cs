@@ -153,6 +153,26 @@ public sealed class LinuxNetworkTests : IDisposable
     }
 
     [Fact]
+    public void MemoryThatIsDiscarded_GoesToTheSystemAndWhatIsAroundItStays()
+    {
+        const int Page = 4096;
+        var memory = new byte[64 * Page];
+        Array.Fill(memory, (byte)7);
+        var unused = memory.AsSpan(100, 50 * Page);
+        Network.Discard(unused);
+        var taken = unused.Count((byte)0);
+
+        // Whole pages are: some 49 of 50, and as many bytes are 0 now.
+        Assert.InRange(taken, 40 * Page, 50 * Page);
+        Assert.Equal(0, taken % Page);
+        Assert.DoesNotContain((byte)0, memory[..100]);
+        Assert.DoesNotContain((byte)0, memory[(100 + 50 * Page)..]);
+        Network.Discard([]);
+        Network.Discard(memory.AsSpan(3, 5));
+        Assert.Equal(taken, memory.AsSpan().Count((byte)0));
+    }
+
+    [Fact]
     public void UdpBuffers_AreAsLargeAsWanted_OrAWarningSaysWhy()
     {
         var fd = Network.DescriptorOf(Network.DatagramSocket);

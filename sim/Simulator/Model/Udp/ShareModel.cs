@@ -69,7 +69,7 @@ internal sealed class ShareModel(ReferenceModel model)
             inFirst += of.First == first ? queries : 0;
             inSecond += of.Second == second ? queries : 0;
         }
-        var own = int.Min(inFirst, inSecond);
+        var own = int.Min(inFirst, inSecond) - flight.Count / 1024;
         return own >= SpecifiedLimits.AnyonesShare && own > flight.Count / (cells.Count + 1.0);
     }
 
