@@ -560,7 +560,9 @@ public sealed class DiscoveryTests : CoreTest
         for (var times = 0; times < 500; times++)
         {
             backend.EchoesQueries = false;
-            Ask(times, [.. Query(times), (byte)(times >> 8), (byte)times]);
+            // Each asks something else, or it would be refused as what its backend dies of.
+            Ask(times, [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2,
+                (byte)('a' + times % 26), (byte)('a' + times / 26), 0, 0, 1, 0, 1]);
             backend.Crash();
             Run(0.02);
             Ask(times, [.. Query(times), (byte)(times >> 8), (byte)times]);
@@ -569,7 +571,7 @@ public sealed class DiscoveryTests : CoreTest
         }
         Run(10);
 
-        Assert.True(Log.Count<LogEvent.QueriesResent>() > 400);
+        Assert.InRange(Log.Count<LogEvent.QueriesResent>(), 100, 1000);
         var loud = Log.Events.Count(
             e => e.Level > LogLevel.Debug && e.Event is not LogEvent.Status);
         Assert.InRange(loud, 1, 60);
