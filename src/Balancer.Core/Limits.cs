@@ -324,6 +324,14 @@ public static partial class Limits
     /// <summary>As many may be that of TCP connections. Ours.</summary>
     public const int TcpMemoryShare = 4;
 
+    /// <summary>As many may be that of queries in flight. Ours.</summary>
+    public const int SessionMemoryShare = 4;
+
+    /// <summary>
+    /// Bytes that these may have in any case. Ours: each of a few sessions has some.
+    /// </summary>
+    public const int LeastSessionMemory = 1024 * 1024;
+
     /// <summary>
     /// Bytes of memory for each, at most: both queues full, and 8 KB for all else. Ours.
     /// </summary>

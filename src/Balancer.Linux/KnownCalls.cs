@@ -65,7 +65,8 @@ internal sealed unsafe class KnownCalls
                     "accepting a connection takes three calls: no accept4", warnings),
                 TellsBirths = Is(
                     LibC.StatX(NoDescriptor, name, 0, C.STATX_TYPE, &status),
-                    "a restarted backend is recognised by its socket's time of change: no statx", warnings),
+                    "a restarted backend is recognised by its socket's time of change: no statx",
+                    warnings),
                 WalksCached = Is(
                     LibC.OpenAt2(NoDescriptor, name, &how),
                     "connects may block on a hung socket directory: no openat2 that looks up a path"

@@ -401,7 +401,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             if (errno != Errno.EINTR)
                 return Errno.AcceptResult(errno);
         }
-        stream = _sockets.Add(fd);
+        if (!TryAdd(fd, out stream))
+            return Errno.Result(Errno.ENOMEM);
         client = new Endpoint(
             new Ipv4(BinaryPrimitives.ReverseEndianness(address.NetworkAddress)),
             BinaryPrimitives.ReverseEndianness(address.NetworkPort));
@@ -416,7 +417,15 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (fd < 0)
             return Errno.Result(LibC.Errno);
         _passed.Refuse(fd);
-        var errno = Paths.Connect(fd, path, out var wantsScan);
+        var (errno, wantsScan) = (Errno.ENOMEM, false);
+        try
+        {
+            errno = Paths.Connect(fd, path, out wantsScan);
+        }
+        catch (OutOfMemoryException)
+        {
+            // What it would take note of is some hundred bytes; the connect is tried again.
+        }
         if (wantsScan)
             _posted.Post(NetworkEventKind.DirectoryChanged);
         if (errno != 0)
@@ -429,9 +438,26 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             _ = LibC.Close(fd);
             return IoResult.Failed(IoStatus.WrongUser);
         }
-        stream = _sockets.Add(fd);
+        if (!TryAdd(fd, out stream))
+            return Errno.Result(Errno.ENOMEM);
         _sockets[stream].MayBePassed = !_passed.AreRefused;
         return IoResult.Ok();
+    }
+
+    /// <summary>Takes a descriptor over; without memory for that it is closed.</summary>
+    private bool TryAdd(int fd, out SocketHandle stream)
+    {
+        stream = SocketHandle.None;
+        try
+        {
+            stream = _sockets.Add(fd);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _ = LibC.Close(fd);
+            return false;
+        }
     }
 
     public IoResult Read(SocketHandle stream, Span<byte> into)
