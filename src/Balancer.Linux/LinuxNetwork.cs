@@ -93,8 +93,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         PassedDescriptors? passed = null;
         try
         {
-            urgent = new Epoll(options.ForceFallbacks);
-            bulk = new Epoll(options.ForceFallbacks);
+            urgent = new Epoll(calls.WaitsNanoseconds);
+            bulk = new Epoll(calls.WaitsNanoseconds);
             posted = new PostedEvents();
             var errno = urgent.Add(posted.Descriptor, C.EPOLLIN, PostedToken);
             if (errno != 0)
@@ -108,6 +108,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
                 bulk = urgent;
             }
             listening = ListenSockets.Open(options, warnings);
+            if (!options.ForceFallbacks && !DatagramCalls.CanCountDrops(listening.Datagram))
+            {
+                warnings.Add(NetworkSetupException.Explain(
+                    "what the kernel drops is not counted: no SO_MEMINFO", LibC.Errno));
+            }
             passed = new PassedDescriptors(options.ForceFallbacks);
             return new LinuxNetwork(listening, urgent, bulk, posted, passed, calls)
             {
@@ -537,7 +542,15 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private static void RaiseDescriptorLimit(List<string> warnings)
     {
         ResourceLimit limit;
-        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0 || limit.Soft == limit.Hard)
+        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
+        {
+            var errno = LibC.Errno;
+            var assumed = DescriptorRoom.Assumed.ToString(CultureInfo.InvariantCulture);
+            warnings.Add(NetworkSetupException.Explain(
+                $"the limit of open files cannot be read, and is taken for {assumed}", errno));
+            return;
+        }
+        if (limit.Soft == limit.Hard)
             return;
         limit.Soft = limit.Hard;
         if (LibC.SetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
