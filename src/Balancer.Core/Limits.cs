@@ -242,6 +242,12 @@ public static partial class Limits
     /// </summary>
     public static readonly Duration RemovedRetention = Duration.FromSeconds(300);
 
+    /// <summary>
+    /// Sessions that wait to be closed with descriptors that backends passed over them; while there
+    /// are as many, a backend that has one of them is not connected to. Ours.
+    /// </summary>
+    public const int UnclosedSessions = 4;
+
     /// <summary>Entries of the directory that one turn looks at.</summary>
     public const int EntriesPerTurn = 64;
 

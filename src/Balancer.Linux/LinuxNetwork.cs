@@ -418,6 +418,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
         stream = SocketHandle.None;
+        var peer = _passed.AreRefused ? 0 : NumberOf(path);
+        if (!_passed.MayConnect(peer))
+            return Errno.Result(Errno.EPROTO);
         var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
         if (fd < 0)
             return Errno.Result(LibC.Errno);
@@ -445,8 +448,18 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         }
         if (!TryAdd(fd, out stream))
             return Errno.Result(Errno.ENOMEM);
-        _sockets[stream].MayBePassed = !_passed.AreRefused;
+        ref var slot = ref _sockets[stream];
+        (slot.MayBePassed, slot.Peer) = (!_passed.AreRefused, peer);
         return IoResult.Ok();
+    }
+
+    /// <summary>A path's, which few others have.</summary>
+    private static ulong NumberOf(ReadOnlySpan<byte> path)
+    {
+        var number = 14_695_981_039_346_656_037;
+        foreach (var octet in path)
+            number = unchecked((number ^ octet) * 1_099_511_628_211);
+        return number;
     }
 
     /// <summary>Takes a descriptor over; without memory for that it is closed.</summary>
@@ -522,10 +535,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (isClosedLater && slot.Registration == Registration.In)
             Expect((slot.IsUrgent ? _urgent : _bulk).Remove(slot.Descriptor));
         SetRegistration(ref slot, Registration.Out);
+        var peer = slot.Peer;
         var fd = _sockets.Remove(socket);
         // The kernel takes a closed descriptor out of epoll: nothing here is ever duplicated.
         if (isClosedLater)
-            _passed.CloseSession(fd);
+            _passed.CloseSession(fd, peer);
         else
             _ = LibC.Close(fd);
     }
