@@ -54,6 +54,12 @@ public sealed record BalancerOptions
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;
 
     /// <summary>
+    /// Bytes of memory that sessions may take for what they have in flight and in their queues;
+    /// zero or more.
+    /// </summary>
+    public long SessionMemory { get; init; } = long.MaxValue;
+
+    /// <summary>
     /// The key of the hashes of what clients choose: their addresses, so that nobody outside can
     /// choose some that share a bucket, and their queries, so that nobody can make one that counts
     /// as another (Fingerprint). Drawn by the daemon at start. What can be observed of it is which

@@ -271,6 +271,12 @@ public static partial class Limits
     /// </summary>
     public static readonly Duration RemovedRetention = Duration.FromSeconds(300);
 
+    /// <summary>
+    /// Sessions that wait to be closed with descriptors that backends passed over them; while there
+    /// are as many, a backend that has one of them is not connected to. Ours.
+    /// </summary>
+    public const int UnclosedSessions = 4;
+
     /// <summary>Entries of the directory that one turn looks at.</summary>
     public const int EntriesPerTurn = 64;
 
@@ -352,6 +358,14 @@ public static partial class Limits
 
     /// <summary>As many may be that of TCP connections. Ours.</summary>
     public const int TcpMemoryShare = 4;
+
+    /// <summary>As many may be that of queries in flight. Ours.</summary>
+    public const int SessionMemoryShare = 4;
+
+    /// <summary>
+    /// Bytes that these may have in any case. Ours: each of a few sessions has some.
+    /// </summary>
+    public const int LeastSessionMemory = 1024 * 1024;
 
     /// <summary>
     /// Bytes of memory for each, at most: both queues full, and 8 KB for all else. Ours.

@@ -59,15 +59,29 @@ internal sealed unsafe class DatagramCalls : IDisposable
     /// </summary>
     internal long ReadDropped()
     {
+        if (TryReadDropped(_fd, out var dropped))
+            _dropped += unchecked(dropped - (uint)_dropped);
+        return _dropped;
+    }
+
+    /// <summary>
+    /// Whether the kernel says how many it dropped; before Linux 4.12, and in some sandboxes, it
+    /// does not.
+    /// </summary>
+    internal static bool CanCountDrops(int fd) => TryReadDropped(fd, out _);
+
+    private static bool TryReadDropped(int fd, out uint dropped)
+    {
         var info = stackalloc uint[C.SK_MEMINFO_VARS];
         var length = (uint)(C.SK_MEMINFO_VARS * sizeof(uint));
-        // Before Linux 4.12 there is no such option.
-        if (LibC.GetSockOpt(_fd, C.SOL_SOCKET, C.SO_MEMINFO, info, &length) == 0
-            && length > C.SK_MEMINFO_DROPS * sizeof(uint))
+        dropped = 0;
+        if (LibC.GetSockOpt(fd, C.SOL_SOCKET, C.SO_MEMINFO, info, &length) != 0
+            || length <= C.SK_MEMINFO_DROPS * sizeof(uint))
         {
-            _dropped += unchecked(info[C.SK_MEMINFO_DROPS] - (uint)_dropped);
+            return false;
         }
-        return _dropped;
+        dropped = info[C.SK_MEMINFO_DROPS];
+        return true;
     }
 
     internal IoResult Send(DatagramBatch batch, int first)

@@ -21,6 +21,9 @@ namespace Balancer.Linux;
 /// </param>
 public readonly record struct DescriptorRoom(long Limit, int Connections, int Reserve)
 {
+    /// <summary>The limit where a sandbox does not let it be read: what most have.</summary>
+    internal const int Assumed = 1024;
+
     /// <summary>
     /// Descriptors that are looked at whether they are open: those of a start have the lowest
     /// numbers, and a supervisor leaves few behind.
@@ -32,7 +35,7 @@ public readonly record struct DescriptorRoom(long Limit, int Connections, int Re
     {
         ResourceLimit limit;
         if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
-            return new DescriptorRoom(long.MaxValue, int.MaxValue, Limits.MostReservedDescriptors);
+            limit.Soft = Assumed;
         var most = (long)Math.Min(limit.Soft, long.MaxValue);
         var open = 0;
         for (var fd = 0; fd < Math.Min(most, LookedAt); fd++)

@@ -155,7 +155,14 @@ internal sealed unsafe class DirectoryReader
                 break;
             _paths.IsReaderAtWork = true;
             var hasMoved = request == Request.None && LookAtPlace();
-            Do(request);
+            try
+            {
+                Do(request);
+            }
+            catch (OutOfMemoryException)
+            {
+                OnNoMemory(request);
+            }
             _paths.IsReaderAtWork = false;
             lock (_gate)
             {
@@ -208,6 +215,15 @@ internal sealed unsafe class DirectoryReader
                 CloseScan();
                 break;
         }
+    }
+
+    /// <summary>A scan that there is no memory for ends, and another may find some.</summary>
+    private void OnNoMemory(Request request)
+    {
+        CloseScan();
+        Rest = Errno.Result(Errno.ENOMEM);
+        if (request == Request.Open)
+            Opened = IoResult.Ok();
     }
 
     /// <summary>Notes which directory is at the path; whether it is another than before.</summary>
@@ -383,7 +399,15 @@ internal sealed unsafe class DirectoryReader
         {
             kind = KindOf(in status);
             identity = Identify(in status);
-            _paths.Hold(path, identity, fd);
+            try
+            {
+                _paths.Hold(path, identity, fd);
+            }
+            catch (OutOfMemoryException)
+            {
+                _ = LibC.Close(fd);
+                throw;
+            }
         }
         else
         {

@@ -30,10 +30,10 @@ internal sealed unsafe class Epoll : IDisposable
     private readonly byte* _events;
     private bool _hasNanoseconds;
 
-    /// <param name="forceFallbacks">Wait with epoll_wait from the start.</param>
-    internal Epoll(bool forceFallbacks)
+    /// <param name="hasNanoseconds">epoll_pwait2 is known.</param>
+    internal Epoll(bool hasNanoseconds)
     {
-        _hasNanoseconds = !forceFallbacks;
+        _hasNanoseconds = hasNanoseconds;
         _fd = LibC.EpollCreate1(C.EPOLL_CLOEXEC);
         if (_fd < 0)
             throw NetworkSetupException.For("cannot make an epoll instance", LibC.Errno);
@@ -83,7 +83,7 @@ internal sealed unsafe class Epoll : IDisposable
             came = Call(count, 0);
             return Math.Max(came, 0);
         }
-        // Old kernels do not know the call, and sandboxes forbid it, with whatever errno they like.
+        // A sandbox may forbid the call later than at the start, with whatever errno it likes.
         Verify.That(_hasNanoseconds, "waiting on an epoll instance of ours cannot fail");
         _hasNanoseconds = false;
         return 0;
@@ -109,7 +109,7 @@ internal sealed unsafe class Epoll : IDisposable
     {
         const ulong First = 0x1122334455667788;
         const ulong Second = 0x99aabbccddeeff00;
-        using var epoll = new Epoll(forceFallbacks: true);
+        using var epoll = new Epoll(hasNanoseconds: false);
         var ready = LibC.EventFd(1, C.EFD_NONBLOCK | C.EFD_CLOEXEC);
         if (ready < 0)
             throw NetworkSetupException.For("cannot make an event descriptor", LibC.Errno);

@@ -1,8 +1,8 @@
-// Owns which of these newer system calls there are: recvmmsg, sendmmsg, accept4, statx, openat2. An
-// old kernel answers those that it does not know with ENOSYS, and a sandbox that forbids what it
-// does not know with EPERM, as those of old container engines do, or with what its operator chose.
-// So each is made once at the start, on a descriptor that cannot be, and what answers EBADF to that
-// is known. What is not known is done without from then on.
+// Owns which of these newer system calls there are: recvmmsg, sendmmsg, accept4, statx, openat2,
+// epoll_pwait2. An old kernel answers those that it does not know with ENOSYS, and a sandbox that
+// forbids what it does not know with EPERM, as those of old container engines do, or with what its
+// operator chose. So each is made once at the start, on a descriptor that cannot be, and what
+// answers EBADF to that is known. What is not known is done without from then on.
 //
 // Why at the start: later an EPERM may be about what a call was asked for (a firewall, a file's
 // mode), and says nothing of the call.
@@ -40,6 +40,9 @@ internal sealed unsafe class KnownCalls
     /// <summary>openat2 with RESOLVE_CACHED: a path can be walked without waiting.</summary>
     internal bool WalksCached { get; private init; }
 
+    /// <summary>epoll_pwait2: a wait ends within less than a millisecond.</summary>
+    internal bool WaitsNanoseconds { get; private init; }
+
     /// <summary>Finds out, and adds a warning for each that is missing.</summary>
     /// <param name="forceFallbacks">None is known, and none is asked for.</param>
     /// <param name="warnings">Gets a sentence for an operator for each that is missing.</param>
@@ -49,6 +52,7 @@ internal sealed unsafe class KnownCalls
             return new KnownCalls();
         MultiMessageHeader message = default;
         FileStatus status;
+        var epollEvent = stackalloc ulong[2];
         var how = new OpenHow { Flags = C.O_PATH | C.O_CLOEXEC, Resolve = C.RESOLVE_CACHED };
         fixed (byte* name = "x\0"u8)
         {
@@ -65,12 +69,16 @@ internal sealed unsafe class KnownCalls
                     "accepting a connection takes three calls: no accept4", warnings),
                 TellsBirths = Is(
                     LibC.StatX(NoDescriptor, name, 0, C.STATX_TYPE, &status),
-                    "a restarted backend is recognised by its socket's time of change: no statx", warnings),
+                    "a restarted backend is recognised by its socket's time of change: no statx",
+                    warnings),
                 WalksCached = Is(
                     LibC.OpenAt2(NoDescriptor, name, &how),
                     "connects may block on a hung socket directory: no openat2 that looks"
                         + " up a path without waiting",
                     warnings),
+                WaitsNanoseconds = Is(
+                    LibC.EpollPwait2(NoDescriptor, epollEvent, 1, null),
+                    "deadlines are up to a millisecond late: no epoll_pwait2", warnings),
             };
         }
     }

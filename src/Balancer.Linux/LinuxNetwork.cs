@@ -93,8 +93,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         PassedDescriptors? passed = null;
         try
         {
-            urgent = new Epoll(options.ForceFallbacks);
-            bulk = new Epoll(options.ForceFallbacks);
+            urgent = new Epoll(calls.WaitsNanoseconds);
+            bulk = new Epoll(calls.WaitsNanoseconds);
             posted = new PostedEvents();
             var errno = urgent.Add(posted.Descriptor, C.EPOLLIN, PostedToken);
             if (errno != 0)
@@ -108,6 +108,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
                 bulk = urgent;
             }
             listening = ListenSockets.Open(options, warnings);
+            if (!options.ForceFallbacks && !DatagramCalls.CanCountDrops(listening.Datagram))
+            {
+                warnings.Add(NetworkSetupException.Explain(
+                    "what the kernel drops is not counted: no SO_MEMINFO", LibC.Errno));
+            }
             passed = new PassedDescriptors(options.ForceFallbacks);
             return new LinuxNetwork(listening, urgent, bulk, posted, passed, calls)
             {
@@ -403,7 +408,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             if (errno != Errno.EINTR)
                 return Errno.AcceptResult(errno);
         }
-        stream = _sockets.Add(fd);
+        if (!TryAdd(fd, out stream))
+            return Errno.Result(Errno.ENOMEM);
         client = new Endpoint(
             new Ipv4(BinaryPrimitives.ReverseEndianness(address.NetworkAddress)),
             BinaryPrimitives.ReverseEndianness(address.NetworkPort));
@@ -414,13 +420,24 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     {
         Verify.That(path.Length is >= 1 and <= Limits.MaxPathBytes, "a path fits a socket's name");
         stream = SocketHandle.None;
+        var peer = _passed.AreRefused ? 0 : NumberOf(path);
+        if (!_passed.MayConnect(peer))
+            return Errno.Result(Errno.EPROTO);
         if (!_sockets.TryReserve())
             return Errno.Result(Errno.ENOMEM);
         var fd = LibC.Socket(C.AF_UNIX, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, 0);
         if (fd < 0)
             return Errno.Result(LibC.Errno);
         _passed.Refuse(fd);
-        var errno = Paths.Connect(fd, path, out var wantsScan);
+        var (errno, wantsScan) = (Errno.ENOMEM, false);
+        try
+        {
+            errno = Paths.Connect(fd, path, out wantsScan);
+        }
+        catch (OutOfMemoryException)
+        {
+            // What it would take note of is some hundred bytes; the connect is tried again.
+        }
         if (wantsScan)
             _posted.Post(NetworkEventKind.DirectoryChanged);
         if (errno != 0)
@@ -433,9 +450,36 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             _ = LibC.Close(fd);
             return IoResult.Failed(IoStatus.WrongUser);
         }
-        stream = _sockets.Add(fd);
-        _sockets[stream].MayBePassed = !_passed.AreRefused;
+        if (!TryAdd(fd, out stream))
+            return Errno.Result(Errno.ENOMEM);
+        ref var slot = ref _sockets[stream];
+        (slot.MayBePassed, slot.Peer) = (!_passed.AreRefused, peer);
         return IoResult.Ok();
+    }
+
+    /// <summary>A path's, which few others have.</summary>
+    private static ulong NumberOf(ReadOnlySpan<byte> path)
+    {
+        var number = 14_695_981_039_346_656_037;
+        foreach (var octet in path)
+            number = unchecked((number ^ octet) * 1_099_511_628_211);
+        return number;
+    }
+
+    /// <summary>Takes a descriptor over; without memory for that it is closed.</summary>
+    private bool TryAdd(int fd, out SocketHandle stream)
+    {
+        stream = SocketHandle.None;
+        try
+        {
+            stream = _sockets.Add(fd);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _ = LibC.Close(fd);
+            return false;
+        }
     }
 
     public IoResult Read(SocketHandle stream, Span<byte> into)
@@ -508,10 +552,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (isClosedLater && slot.Registration == Registration.In)
             Expect((slot.IsUrgent ? _urgent : _bulk).Remove(slot.Descriptor));
         SetRegistration(ref slot, Registration.Out);
+        var peer = slot.Peer;
         var fd = _sockets.Remove(socket);
         // The kernel takes a closed descriptor out of epoll: nothing here is ever duplicated.
         if (isClosedLater)
-            _passed.CloseSession(fd);
+            _passed.CloseSession(fd, peer);
         else
             _ = LibC.Close(fd);
     }
@@ -528,7 +573,15 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private static void RaiseDescriptorLimit(List<string> warnings)
     {
         ResourceLimit limit;
-        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0 || limit.Soft == limit.Hard)
+        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
+        {
+            var errno = LibC.Errno;
+            var assumed = DescriptorRoom.Assumed.ToString(CultureInfo.InvariantCulture);
+            warnings.Add(NetworkSetupException.Explain(
+                $"the limit of open files cannot be read, and is taken for {assumed}", errno));
+            return;
+        }
+        if (limit.Soft == limit.Hard)
             return;
         limit.Soft = limit.Hard;
         if (LibC.SetRLimit(C.RLIMIT_NOFILE, &limit) < 0)

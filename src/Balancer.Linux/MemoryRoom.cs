@@ -1,9 +1,9 @@
-// Owns how many remotes and TCP connections the memory leaves room for. Whoever sends queries
-// decides how many there are, and what takes all of a container's memory would leave none for
-// queries in flight and the log.
+// Owns how many remotes, TCP connections and bytes of queries in flight the memory leaves room for.
+// Whoever sends queries decides how many there are, and what takes all of a container's memory
+// would leave none for scans, restarts and the log.
 //
-// What always holds: each of both may take a share of what the collector may have, which is that of
-// the machine, of the container (cgroup v1 and v2), or of DOTNET_GCHeapHardLimit.
+// What always holds: each of the three may take a share of what the collector may have, which is
+// that of the machine, of the container (cgroup v1 and v2), or of DOTNET_GCHeapHardLimit.
 
 using System;
 using Balancer.Core;
@@ -16,7 +16,11 @@ namespace Balancer.Linux;
 /// Remotes that there is room for, Limits.LeastRemotes to Limits.MaxRemotes.
 /// </param>
 /// <param name="Connections">TCP connections that there is room for, 1 and up.</param>
-public readonly record struct MemoryRoom(long Limit, int Remotes, int Connections)
+/// <param name="Sessions">
+/// Bytes for queries in flight and the queues of sessions, Limits.LeastSessionMemory and up.
+/// </param>
+public readonly record struct MemoryRoom(
+    long Limit, int Remotes, int Connections, long Sessions)
 {
     public static MemoryRoom Measure() => Of(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
@@ -24,5 +28,6 @@ public readonly record struct MemoryRoom(long Limit, int Remotes, int Connection
     internal static MemoryRoom Of(long limit) => new(limit, (int)Math.Clamp(
         limit / Limits.RemotesMemoryShare / Limits.MaxBytesPerRemote,
         Limits.LeastRemotes, Limits.MaxRemotes), (int)Math.Clamp(
-        limit / Limits.TcpMemoryShare / Limits.MaxBytesPerConnection, 1, int.MaxValue));
+        limit / Limits.TcpMemoryShare / Limits.MaxBytesPerConnection, 1, int.MaxValue),
+        Math.Max(limit / Limits.SessionMemoryShare, Limits.LeastSessionMemory));
 }

@@ -4,34 +4,47 @@
 // long as its owner set, a file of a mount that hangs for ever. So one backend could stop the loop.
 //
 // Since Linux 6.16 a socket may refuse them (SO_PASSRIGHTS): then they stay with the backend, whose
-// sendmsg fails. Where there is no such option they are taken, and closed by a thread that is made
-// at start, and so is each session, for those that were not read. A backend that passes any ends
-// its session by that.
+// sendmsg fails. Where there is no such option they are looked for before each read, with MSG_PEEK,
+// and no more is read than was looked at. A session over which any came is never read further: the
+// backend is faulted, and a thread that is made at start closes the session with them. That thread
+// closes nothing else, so what hangs in it holds up no other session and no connection. Each
+// session that it has costs one descriptor, however many were passed; while it has a few, backends
+// that passed any are not connected to.
 //
 // Why it is so (measured on 6.18, a socket with a linger of 3 s): recv and read take 3 s, recvmsg
-// with room for the descriptor no time, and so does MSG_PEEK, but then the close takes 3 s.
+// with room for the descriptor no time, and so does MSG_PEEK, but then the close takes 3 s. To take
+// them would cost a descriptor each, and at the limit the kernel closes the rest in the loop; what
+// is only looked at is one of two, and its close waits for nothing. A look takes some 1 µs.
 //
-// What always holds: nothing here waits but the thread.
+// What always holds: nothing here waits but the thread; a session that the loop closes has nothing
+// unread.
 
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Balancer.Core;
 using Balancer.Linux.Interop;
 
 namespace Balancer.Linux;
 
 internal sealed unsafe class PassedDescriptors : IDisposable
 {
-    /// <summary>SCM_MAX_FD: what one message may carry.</summary>
-    private const int MostPassed = 253;
+    /// <summary>Room for one: whether there are more, the kernel says too.</summary>
+    private const int ControlBytes = 64;
+
+    /// <summary>Of what a stream has unread at its end, more than the kernel buffers.</summary>
+    private const int MostUnread = 64 * Limits.ReadBytes;
+
+    /// <summary>Of sessions, for which there is memory from the start.</summary>
+    private const int Places = Limits.MaxBackends + Limits.UnclosedSessions;
 
     private readonly object _gate = new();
-    private readonly List<int> _toClose = [];
+    private readonly Queue<(int Descriptor, ulong Peer)> _toClose = new(Places);
+    private readonly Dictionary<ulong, int> _unclosed = new(Places);
     private readonly byte* _control;
-    private readonly nuint _controlBytes =
-        (nuint)(sizeof(ControlHeader) + sizeof(int) * (MostPassed + 1));
-
+    private readonly byte* _unread;
+    private int _unclosedSessions;
     private bool _isOver;
 
     /// <summary>Throws NetworkSetupException if a thread is needed and cannot be made.</summary>
@@ -41,7 +54,8 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         AreRefused = !forceFallbacks && CanRefuse();
         if (AreRefused)
             return;
-        _control = (byte*)NativeMemory.AllocZeroed(_controlBytes);
+        _control = (byte*)NativeMemory.AllocZeroed(ControlBytes);
+        _unread = (byte*)NativeMemory.Alloc(Limits.ReadBytes);
         BackgroundThread.Start("closer", CloseForEver);
     }
 
@@ -56,36 +70,53 @@ internal sealed unsafe class PassedDescriptors : IDisposable
             _ = LibC.SetSockOpt(fd, C.SOL_SOCKET, C.SO_PASSRIGHTS, &none, sizeof(int));
     }
 
+    /// <summary>Whether a peer, by a number of its own, may be connected to.</summary>
+    internal bool MayConnect(ulong peer)
+    {
+        if (AreRefused)
+            return true;
+        lock (_gate)
+        {
+            return _unclosedSessions < Limits.UnclosedSessions || !_unclosed.ContainsKey(peer);
+        }
+    }
+
     /// <summary>
-    /// Reads a session that does not refuse them, as recv does; if any came, and are taken care of,
+    /// Reads a session that does not refuse them, as recv does; if any came, nothing is read and
     /// hasPassed says so.
     /// </summary>
     internal nint Receive(int fd, byte* into, nuint length, out bool hasPassed)
     {
-        hasPassed = false;
-        var vector = new IoVector { Base = into, Length = length };
-        var message = new MessageHeader
-        {
-            Vectors = &vector,
-            VectorCount = 1,
-            Control = _control,
-            ControlLength = _controlBytes,
-        };
-        var count = LibC.RecvMsg(fd, &message, C.MSG_DONTWAIT | C.MSG_CMSG_CLOEXEC);
-        if (count >= 0 && message.ControlLength >= (nuint)sizeof(ControlHeader))
-            hasPassed = CloseAll(message.ControlLength);
-        // Where there was no room for all of them, the kernel closed the rest.
-        hasPassed |= count >= 0 && (message.Flags & C.MSG_CTRUNC) != 0;
-        return count;
+        var count = Peek(fd, into, length, out hasPassed);
+        // Behind what was looked at some may have come by now.
+        return count <= 0 || hasPassed ? count
+            : LibC.Recv(fd, into, (nuint)count, C.MSG_DONTWAIT);
     }
 
     /// <summary>
     /// Closes a session that does not refuse them; its peer sees the end at once.
     /// </summary>
-    internal void CloseSession(int fd)
+    internal void CloseSession(int fd, ulong peer)
     {
+        // From here on nothing more comes.
         _ = LibC.Shutdown(fd, C.SHUT_RDWR);
-        Close(fd);
+        var unread = 0L;
+        while (unread < MostUnread)
+        {
+            var count = Receive(fd, _unread, Limits.ReadBytes, out var hasPassed);
+            if (hasPassed)
+                break;
+            if (count > 0)
+            {
+                unread += count;
+            }
+            else if (count == 0 || LibC.Errno != Errno.EINTR)
+            {
+                _ = LibC.Close(fd);
+                return;
+            }
+        }
+        Close(fd, peer);
     }
 
     public void Dispose()
@@ -108,23 +139,40 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         return can;
     }
 
-    private bool CloseAll(nuint controlBytes)
+    /// <summary>What recv would read, with a note of descriptors; all stays where it is.</summary>
+    private nint Peek(int fd, byte* into, nuint length, out bool hasPassed)
     {
+        var vector = new IoVector { Base = into, Length = length };
+        var message = new MessageHeader
+        {
+            Vectors = &vector,
+            VectorCount = 1,
+            Control = _control,
+            ControlLength = (nuint)(sizeof(ControlHeader) + sizeof(int)),
+        };
+        var count = LibC.RecvMsg(
+            fd, &message, C.MSG_PEEK | C.MSG_DONTWAIT | C.MSG_CMSG_CLOEXEC);
+        // Without a free descriptor there is no note of one, but that it was cut.
+        hasPassed = count >= 0 && (message.Flags & C.MSG_CTRUNC) != 0;
+        if (count < 0 || message.ControlLength < (nuint)sizeof(ControlHeader))
+            return count;
         var header = (ControlHeader*)_control;
         if (header->Level != C.SOL_SOCKET || header->Type != C.SCM_RIGHTS)
-            return false;
-        var bytes = Math.Min(header->Length, controlBytes) - (nuint)sizeof(ControlHeader);
-        var passed = (int*)(_control + sizeof(ControlHeader));
-        for (nuint i = 0; i < bytes / sizeof(int); i++)
-            Close(passed[i]);
-        return true;
+            return count;
+        hasPassed = true;
+        // What was passed is in the session still, so this is not its last close.
+        if (header->Length >= (nuint)(sizeof(ControlHeader) + sizeof(int)))
+            _ = LibC.Close(*(int*)(_control + sizeof(ControlHeader)));
+        return count;
     }
 
-    private void Close(int fd)
+    private void Close(int fd, ulong peer)
     {
         lock (_gate)
         {
-            _toClose.Add(fd);
+            _toClose.Enqueue((fd, peer));
+            _unclosedSessions++;
+            _unclosed[peer] = _unclosed.GetValueOrDefault(peer) + 1;
             Monitor.Pulse(_gate);
         }
     }
@@ -133,18 +181,24 @@ internal sealed unsafe class PassedDescriptors : IDisposable
     {
         while (true)
         {
-            int fd;
+            (int Descriptor, ulong Peer) next;
             lock (_gate)
             {
                 while (_toClose.Count == 0 && !_isOver)
                     Monitor.Wait(_gate);
                 if (_toClose.Count == 0)
                     break;
-                fd = _toClose[^1];
-                _toClose.RemoveAt(_toClose.Count - 1);
+                next = _toClose.Dequeue();
             }
-            _ = LibC.Close(fd);
+            _ = LibC.Close(next.Descriptor);
+            lock (_gate)
+            {
+                _unclosedSessions--;
+                if (--_unclosed[next.Peer] == 0)
+                    _unclosed.Remove(next.Peer);
+            }
         }
+        NativeMemory.Free(_unread);
         NativeMemory.Free(_control);
     }
 }

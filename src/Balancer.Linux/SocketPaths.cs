@@ -324,7 +324,9 @@ internal sealed unsafe class SocketPaths
         const ulong Share = 16;
         ResourceLimit limit = default;
         // The soft limit is raised to the hard one.
-        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0 || limit.Hard <= Kept)
+        if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
+            limit.Hard = DescriptorRoom.Assumed;
+        if (limit.Hard <= Kept)
             return 0;
         return (int)Math.Min((limit.Hard - Kept) / Share, Limits.MaxBackends);
     }

@@ -34,6 +34,9 @@ internal struct SocketSlot
     /// <summary>Its peer may pass descriptors over it.</summary>
     internal bool MayBePassed;
 
+    /// <summary>Then, a number of the peer's path.</summary>
+    internal ulong Peer;
+
     internal int NextFree;
 }
 

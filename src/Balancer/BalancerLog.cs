@@ -2,8 +2,8 @@
 // time, which is the moment of the call.
 //
 // What always holds: a level is asked about before anything is formatted, boxed or timed; no call
-// blocks, or throws but for an event without words (LogOutput sees to that); each record carries
-// the name of its event.
+// blocks, or throws but for an event without words (LogOutput sees to that): a record that there is
+// no memory for is lost, and counted as such; each record carries the name of its event.
 
 using System;
 using System.Collections.Generic;
@@ -18,7 +18,9 @@ namespace Balancer;
 /// <summary>The daemon's IBalancerLog.</summary>
 /// <param name="logger">Where records go; must not block.</param>
 /// <param name="wallClock">What records are dated by.</param>
-public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalancerLog
+/// <param name="lose">Counts a record as lost.</param>
+public sealed class BalancerLog(ILogger logger, TimeProvider wallClock, Action lose)
+    : IBalancerLog
 {
     /// <summary>The field that an event's name is in.</summary>
     public const string EventField = "event";
@@ -31,7 +33,7 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
     public void WriteQuietly<TEvent>(in TEvent logged) where TEvent : struct, ILogEvent
     {
         if (logger.IsEnabled(LogEventLevel.Debug))
-            logger.Write(Record(in logged, wallClock.GetUtcNow(), level: LogLevel.Debug));
+            WriteRecord(in logged, null, LogLevel.Debug);
     }
 
     /// <summary>Logs an event with the exception that it comes from, for us.</summary>
@@ -39,7 +41,20 @@ public sealed class BalancerLog(ILogger logger, TimeProvider wallClock) : IBalan
         where TEvent : struct, ILogEvent
     {
         if (logger.IsEnabled(LevelOf(TEvent.Level)))
-            logger.Write(Record(in logged, wallClock.GetUtcNow(), exception));
+            WriteRecord(in logged, exception, TEvent.Level);
+    }
+
+    private void WriteRecord<TEvent>(in TEvent logged, Exception? exception, LogLevel level)
+        where TEvent : struct, ILogEvent
+    {
+        try
+        {
+            logger.Write(Record(in logged, wallClock.GetUtcNow(), exception, level));
+        }
+        catch (OutOfMemoryException)
+        {
+            lose();
+        }
     }
 
     /// <summary>An event as Serilog has it.</summary>

@@ -50,6 +50,9 @@ public sealed class LogOutput
 
     public ILogger Logger { get; }
 
+    /// <summary>Counts a line as lost that could not be made.</summary>
+    public void Lose() => _queue.Drop();
+
     /// <summary>
     /// Takes no more events and writes those that wait; false when that took longer than the
     /// limit, in which case the thread is still at it.
@@ -89,7 +92,7 @@ internal sealed class LogQueue(int length) : ILogEventSink
     private long _dropped;
     private bool _closed;
 
-    /// <summary>Events that found no room.</summary>
+    /// <summary>Events that found no room, or that there was no memory for.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
@@ -103,7 +106,7 @@ internal sealed class LogQueue(int length) : ILogEventSink
                 return;
             if (_count == _waiting.Length)
             {
-                _dropped++;
+                Drop();
                 return;
             }
             _waiting[(_first + _count) % _waiting.Length] = logEvent;
@@ -112,6 +115,9 @@ internal sealed class LogQueue(int length) : ILogEventSink
                 Monitor.Pulse(_lock);
         }
     }
+
+    /// <summary>Counts an event as dropped that could not be made.</summary>
+    public void Drop() => Interlocked.Increment(ref _dropped);
 
     /// <summary>The next event, waited for; null when the queue is closed and empty.</summary>
     public LogEvent? Next()

@@ -53,7 +53,7 @@ catch (NetworkSetupException cannot)
     StandardError.WriteLine("bbal: " + cannot.Message, patience);
     return CannotStart;
 }
-var log = new BalancerLog(output.Logger, TimeProvider.System);
+var log = new BalancerLog(output.Logger, TimeProvider.System, output.Lose);
 try
 {
     Balance();
@@ -68,7 +68,14 @@ catch (NetworkSetupException cannot)
 catch (Exception bug)
 {
     log.Write(new DaemonEvent.Bug(bug.Message), bug);
-    StandardError.WriteLine("bbal: a bug: " + bug, patience);
+    try
+    {
+        StandardError.WriteLine("bbal: a bug: " + bug, patience);
+    }
+    catch (OutOfMemoryException)
+    {
+        StandardError.WriteLine("bbal: no memory", patience);
+    }
     return Bug;
 }
 finally
@@ -121,6 +128,7 @@ void Balance()
         HashKey = (ulong)Random.Shared.NextInt64(),
         TcpConnections = connections,
         MaxRemotes = options.MaxRemotes ?? memory.Remotes,
+        SessionMemory = memory.Sessions,
     });
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();

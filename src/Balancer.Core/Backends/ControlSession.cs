@@ -16,6 +16,7 @@ internal sealed class ControlSession(
 {
     private readonly INetwork _network = services.Network;
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
+    private readonly MemoryShare _memory = new(services.SessionMemory);
     private FlowState _flow;
     private bool _mayTry;
     private long _heartbeatEnd;
@@ -76,6 +77,8 @@ internal sealed class ControlSession(
         _network.Close(Stream);
         Stream = SocketHandle.None;
         _queue.Clear();
+        _queue.FreeMemory();
+        _memory.GiveAllBack();
     }
 
     public void SendHello() => FrameWriter.WriteType(_queue, FrameType.ClientHello);
@@ -88,13 +91,24 @@ internal sealed class ControlSession(
         _heartbeatEnd = BytesTaken + _queue.Count;
     }
 
-    /// <summary>Gives away the queries in flight: the session ends.</summary>
+    /// <summary>
+    /// Gives away the queries in flight: the session ends. Without memory for another table they
+    /// are lost.
+    /// </summary>
     public InFlight TakeInFlight()
     {
         var taken = InFlight;
         taken.OnSessionEnded();
-        if (taken.Count > 0)
+        if (taken.Count == 0)
+            return taken;
+        try
+        {
             InFlight = new InFlight(services, pairs, quarantine);
+        }
+        catch (OutOfMemoryException)
+        {
+            taken.DropAll();
+        }
         return taken;
     }
 
@@ -126,8 +140,34 @@ internal sealed class ControlSession(
     public bool IsOverShare(Instant now, Ipv4 client, bool mayHang) =>
         InFlight.IsOverShare(now, client, BytesTaken + _queue.Count, _queue.Count, mayHang);
 
-    private bool HasRoomFor(ReadOnlySpan<byte> payload) => _flow != FlowState.Stuck && _queue.Free
-        >= Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
+    /// <summary>
+    /// Whether a query may be queued; then there is memory for it, a hello and a heartbeat.
+    /// </summary>
+    private bool HasRoomFor(ReadOnlySpan<byte> payload)
+    {
+        if (_flow == FlowState.Stuck)
+            return false;
+        var bytes = Frames.UdpHeaderBytes + payload.Length + Limits.ControlReserveBytes;
+        return _queue.Free >= bytes
+            && (_queue.Memory - _queue.Count >= bytes || TryGrowQueue(bytes));
+    }
+
+    private bool TryGrowQueue(int bytes)
+    {
+        var more = _queue.MemoryFor(bytes) - _queue.Memory;
+        if (!_memory.TryTake(more))
+            return false;
+        try
+        {
+            _queue.Reserve(bytes);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _memory.GiveBack(more);
+            return false;
+        }
+    }
 
     /// <summary>The kernel has room again: the next Flush may try.</summary>
     public void OnWritable() => _mayTry = true;

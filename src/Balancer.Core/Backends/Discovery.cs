@@ -153,7 +153,15 @@ internal sealed class Discovery
                 EndScan(now, result);
                 return;
             }
-            OnEntry(now, entry);
+            try
+            {
+                OnEntry(now, entry);
+            }
+            catch (OutOfMemoryException)
+            {
+                EndScan(now, IoResult.Failed(IoStatus.NoBuffers));
+                return;
+            }
         }
     }
 
@@ -314,7 +322,17 @@ internal sealed class Discovery
                 known.OnPathSeen(now, _scan, identity);
                 continue;
             }
-            var backend = _backends.TryAdd(now, _directory.Path, name);
+            Backend? backend;
+            try
+            {
+                backend = _backends.TryAdd(now, _directory.Path, name);
+            }
+            catch (OutOfMemoryException)
+            {
+                // The next scan finds it again.
+                ReportReadability(IoResult.Failed(IoStatus.NoBuffers));
+                break;
+            }
             if (backend is null)
             {
                 Refuse(now, name, EntryRefusal.TooManyBackends);

@@ -6,8 +6,9 @@
 // room, and when its time is up. Their packets are in a PacketStore.
 //
 // The tables start small and grow to their limits: a backend that answers at once needs a few
-// entries, and one that hangs has thousands. Without memory for more they stay as large as they
-// are, and the oldest query gives way.
+// entries, and one that hangs has thousands. Without memory for more, or where SessionMemory leaves
+// none, they stay as large as they are, and the oldest query gives way. When the session has ended
+// and nothing is in flight, they are small again.
 //
 // What always holds: an entry is in its chain and in the list, and its packet is its own; chains
 // have the newest first; nobody has more than Limits.InFlightAlike entries that are alike; an entry
@@ -46,14 +47,18 @@ internal sealed class InFlight
     private const int FirstEntries = 64;
     private const int NobodyAwaits = -1;
 
+    /// <summary>Of an entry and its bucket.</summary>
+    private static readonly int BytesOfEntry = Unsafe.SizeOf<Entry>() + sizeof(int);
+
     private readonly Services _services;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly Timer _timeOut;
     private Entry[] _entries = new Entry[FirstEntries];
     private int[] _buckets = new int[FirstEntries];
-    private readonly PacketStore _packets = new();
     private readonly FairShares _shares;
+    private readonly MemoryShare _memory;
+    private readonly PacketStore _packets;
     private int _usedEntries;
     private int _freeEntries;
     private int _oldest;
@@ -61,6 +66,9 @@ internal sealed class InFlight
 
     /// <summary>There was none for larger tables; until it is tried again.</summary>
     private bool _lacksMemory;
+
+    /// <summary>Its session has ended, and its last query takes its memory along.</summary>
+    private bool _isOver;
 
     /// <summary>
     /// Where the frame of the last query ends that was answered: of those, the one sent last.
@@ -87,6 +95,8 @@ internal sealed class InFlight
         _pairs = pairs;
         _shares = new FairShares(services.Options.HashKey);
         _timeOut = new Timer(OnTimeOut);
+        _memory = new MemoryShare(services.SessionMemory);
+        _packets = new PacketStore(_memory);
     }
 
     /// <summary>Links are an index + 1, 0 for none, as everywhere in this file.</summary>
@@ -142,7 +152,7 @@ internal sealed class InFlight
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
         AnsweredAt = Instant.Zero;
         _shares.Begin();
-        _lacksMemory = false;
+        (_lacksMemory, _isOver) = (false, false);
     }
 
     /// <summary>
@@ -453,13 +463,17 @@ internal sealed class InFlight
     }
 
     /// <summary>
-    /// The balancer itself answered the query at the index; a reply to it is a duplicate.
+    /// The balancer itself answers the query at the index, and a reply to it is a duplicate; false
+    /// if there is no memory for that.
     /// </summary>
-    public void SetAnswered(int index)
+    public bool TrySetAnswered(int index)
     {
         var pair = _pairs.Make();
+        if (pair == 0)
+            return false;
         _pairs.TryAnswer(pair);
         SetPair(index, pair);
+        return true;
     }
 
     /// <summary>Removes the query at the index; what it became, somebody else counts.</summary>
@@ -469,7 +483,13 @@ internal sealed class InFlight
     /// Its session has ended: nothing of it times out any more. What it holds is dropped one by
     /// one, or with DropAll.
     /// </summary>
-    public void OnSessionEnded() => _services.Timers.Disarm(_timeOut);
+    public void OnSessionEnded()
+    {
+        _services.Timers.Disarm(_timeOut);
+        _isOver = true;
+        if (Count == 0)
+            FreeMemory();
+    }
 
     /// <summary>The balancer stops: all that is in flight is lost.</summary>
     public void DropAll()
@@ -595,6 +615,10 @@ internal sealed class InFlight
     {
         if (!IsFull || _lacksMemory || _entries.Length >= Limits.InFlightQueries)
             return;
+        var more = (long)_entries.Length * BytesOfEntry;
+        _lacksMemory = !_memory.TryTake(more);
+        if (_lacksMemory)
+            return;
         try
         {
             Grow();
@@ -602,7 +626,29 @@ internal sealed class InFlight
         catch (OutOfMemoryException)
         {
             _lacksMemory = true;
+            _memory.GiveBack(more);
         }
+    }
+
+    /// <summary>Nothing is in flight, nor will be in this session.</summary>
+    private void FreeMemory()
+    {
+        if (_memory.IsEmpty)
+            return;
+        try
+        {
+            var (entries, buckets) = (new Entry[FirstEntries], new int[FirstEntries]);
+            if (!_packets.TryFreeMemory())
+                return;
+            (_entries, _buckets) = (entries, buckets);
+        }
+        catch (OutOfMemoryException)
+        {
+            // The next session has it from its start.
+            return;
+        }
+        (_usedEntries, _freeEntries) = (0, 0);
+        _memory.GiveAllBack();
     }
 
     /// <summary>Twice as many entries and buckets; chains are made anew, newest first.</summary>
@@ -656,6 +702,8 @@ internal sealed class InFlight
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;
         Count--;
+        if (_isOver && Count == 0)
+            FreeMemory();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

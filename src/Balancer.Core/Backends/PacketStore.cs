@@ -3,7 +3,7 @@
 // processor's caches however much there might be.
 //
 // It starts small and grows to Limits.InFlightBlocks, twice as large each time, or as far as there
-// is memory: then it is full, until it is tried again.
+// is memory, and SessionMemory leaves it some: then it is full, until it is tried again.
 //
 // What always holds: a block is free or in one packet's chain.
 
@@ -12,9 +12,10 @@ using System;
 namespace Balancer.Core;
 
 /// <summary>Packets in blocks. Links are an index + 1, 0 for none.</summary>
-internal sealed class PacketStore
+internal sealed class PacketStore(MemoryShare memory)
 {
     private const int FirstBlocks = 64;
+    private const int BytesOfBlock = Limits.InFlightBlockBytes + sizeof(int);
 
     private int[] _next = new int[FirstBlocks];
     private byte[] _bytes = new byte[FirstBlocks * Limits.InFlightBlockBytes];
@@ -114,9 +115,36 @@ internal sealed class PacketStore
         _most = Limits.InFlightBlocks;
     }
 
+    /// <summary>
+    /// It is empty, and as small as at first; false if it stays as it is for want of memory.
+    /// </summary>
+    public bool TryFreeMemory()
+    {
+        Verify.That(InUse == 0, "a store whose memory is freed is empty");
+        try
+        {
+            var next = new int[FirstBlocks];
+            _bytes = new byte[FirstBlocks * Limits.InFlightBlockBytes];
+            _next = next;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+        (_used, _firstFree) = (0, 0);
+        TryAgain();
+        return true;
+    }
+
     private void GrowIfThereIsMemory()
     {
         var bytes = _bytes;
+        var more = (long)_next.Length * BytesOfBlock;
+        if (!memory.TryTake(more))
+        {
+            SetFull();
+            return;
+        }
         try
         {
             Array.Resize(ref bytes, _bytes.Length * 2);
@@ -125,8 +153,14 @@ internal sealed class PacketStore
         }
         catch (OutOfMemoryException)
         {
-            _free -= _most - _next.Length;
-            _most = _next.Length;
+            memory.GiveBack(more);
+            SetFull();
         }
+    }
+
+    private void SetFull()
+    {
+        _free -= _most - _next.Length;
+        _most = _next.Length;
     }
 }

@@ -22,13 +22,15 @@ internal sealed class QueryPairs
         public int NextFree;
     }
 
-    /// <summary>A new pair, of two copies that are in flight, or held later.</summary>
+    /// <summary>
+    /// A new pair, of two copies that are in flight, or held later; 0 if there is no memory for one.
+    /// </summary>
     public int Make()
     {
         if (_free == 0)
         {
-            if (_used == _pairs.Length)
-                Array.Resize(ref _pairs, _pairs.Length * 2);
+            if (_used == _pairs.Length && !TryGrow())
+                return 0;
             _free = ++_used;
         }
         var made = _free;
@@ -71,6 +73,19 @@ internal sealed class QueryPairs
     {
         Release(pair);
         Release(pair);
+    }
+
+    private bool TryGrow()
+    {
+        try
+        {
+            Array.Resize(ref _pairs, _pairs.Length * 2);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
     }
 
     private void Release(int pair)

@@ -117,6 +117,18 @@ internal static class DnsQuestion
     /// <summary>A letter in lower case; a length byte is under 64, so it is no letter.</summary>
     public static byte Fold(byte b) => (uint)(b - 'A') <= 'Z' - 'A' ? (byte)(b | 0x20) : b;
 
+    /// <summary>Eight bytes, each of them folded.</summary>
+    public static ulong Fold(ulong bytes)
+    {
+        const ulong Each = 0x0101_0101_0101_0101;
+        var low = bytes & (0x7f * Each);
+        // The highest bit of each byte that is from A up, or above Z; and of each that is ASCII.
+        var fromA = low + (0x80 - 'A') * Each;
+        var aboveZ = low + (0x7f - 'Z') * Each;
+        var letters = (fromA ^ aboveZ) & ~bytes & (0x80 * Each);
+        return bytes | (letters >> 2);
+    }
+
     /// <summary>
     /// Writes an answer that says no more than that there was an error: the query's id, opcode and
     /// RD, and its first question, if that can be read. Returns its length, which is no more than

@@ -63,11 +63,10 @@ internal ref struct Fingerprint
             return;
         }
         _hash.Add((byte)Kind.Question);
-        for (var i = 2; i < DnsQuestion.HeaderBytes; i++)
-            _hash.Add(_query[i]);
+        _hash.Add(_query[2..DnsQuestion.HeaderBytes]);
         var tail = DnsQuestion.HeaderBytes + question;
-        for (var i = DnsQuestion.HeaderBytes; i < tail; i++)
-            _hash.Add(i < tail - 4 ? DnsQuestion.Fold(_query[i]) : _query[i]);
+        _hash.AddFolded(_query[DnsQuestion.HeaderBytes..(tail - 4)]);
+        _hash.Add(_query[(tail - 4)..tail]);
         while (tail < _query.Length && TryAddRecord(ref tail))
         {
         }
@@ -95,10 +94,8 @@ internal ref struct Fingerprint
         else
         {
             _hash.Add((byte)Kind.Record);
-            foreach (var b in rest[..name])
-                _hash.Add(DnsQuestion.Fold(b));
-            for (var i = 0; i < 4; i++)
-                _hash.Add(header[i]);
+            _hash.AddFolded(rest[..name]);
+            _hash.Add(header[..4]);
         }
         at += name + RecordHeaderBytes + length;
         return true;
@@ -173,7 +170,6 @@ internal ref struct Fingerprint
         _hash.Add((byte)kind);
         _hash.Add((byte)(_query.Length >> 8));
         _hash.Add((byte)_query.Length);
-        for (var i = from; i < _query.Length; i++)
-            _hash.Add(_query[i]);
+        _hash.Add(_query[Math.Min(from, _query.Length)..]);
     }
 }

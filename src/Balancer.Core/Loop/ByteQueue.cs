@@ -59,8 +59,7 @@ public sealed class ByteQueue(int bound)
     public void Append(ReadOnlySpan<byte> bytes)
     {
         Verify.That(bytes.Length <= Free, "what is appended to a queue fits its bound");
-        if (Count + bytes.Length > _ring.Length)
-            Grow(Count + bytes.Length);
+        Reserve(bytes.Length);
         var tail = _head + Count;
         if (tail >= _ring.Length)
             tail -= _ring.Length;
@@ -96,12 +95,29 @@ public sealed class ByteQueue(int bound)
         _ring = [];
     }
 
-    private void Grow(int needed)
+    /// <summary>
+    /// Bytes of memory that it has when so many are appended, no more than are Free.
+    /// </summary>
+    public int MemoryFor(int bytes)
     {
+        if (Count + bytes <= _ring.Length)
+            return _ring.Length;
         var size = Math.Max(_ring.Length * 2, FirstSize);
-        while (size < needed)
+        while (size < Count + bytes)
             size *= 2;
-        var larger = new byte[Math.Min(size, bound)];
+        return Math.Min(size, bound);
+    }
+
+    /// <summary>Has the memory for so many more bytes, no more than are Free, or throws.</summary>
+    public void Reserve(int bytes)
+    {
+        if (Count + bytes > _ring.Length)
+            Grow(bytes);
+    }
+
+    private void Grow(int bytes)
+    {
+        var larger = new byte[MemoryFor(bytes)];
         var front = Front;
         front.CopyTo(larger);
         _ring.AsSpan(0, Count - front.Length).CopyTo(larger.AsSpan(front.Length));

@@ -15,6 +15,9 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
     /// </summary>
     public byte[] ReadBuffer { get; } = new byte[Limits.ReadBytes];
 
+    /// <summary>What sessions may take for what they have in flight.</summary>
+    public SessionMemory SessionMemory { get; } = new(Options.SessionMemory);
+
     /// <summary>Makes the gates of what is logged at most so often.</summary>
     public LogGates Gates { get; } = new(Timers, Log);
 

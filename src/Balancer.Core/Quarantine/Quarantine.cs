@@ -32,7 +32,7 @@
 // What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
 // time is over. Queries are looked up only while one is refused. Of replies every eighth is
 // remembered; while there are cases, each is looked up. Memory is allocated only when a backend
-// dies or hangs.
+// dies or hangs; nobody is refused for one for which there is none.
 
 using System;
 using System.Collections.Generic;
@@ -117,6 +117,21 @@ internal sealed class Quarantine
     public void OnDeath(
         Instant now, Backend backend, InFlight queries, LinkedList<FirstMessage> messages)
     {
+        try
+        {
+            Judge(now, backend, queries, messages);
+        }
+        catch (OutOfMemoryException)
+        {
+            queries.EndWalk();
+        }
+        _suspects.Clear();
+        ArmForget(now + Limits.QuarantineMemory);
+    }
+
+    private void Judge(
+        Instant now, Backend backend, InFlight queries, LinkedList<FirstMessage> messages)
+    {
         _deaths++;
         ForgetOld(now);
         _answeredLately.Clear();
@@ -133,8 +148,6 @@ internal sealed class Quarantine
         }
         if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
-        _suspects.Clear();
-        ArmForget(now + Limits.QuarantineMemory);
     }
 
     /// <summary>
@@ -171,6 +184,21 @@ internal sealed class Quarantine
     public void OnHang(Instant now, Instant suspectedAt, Backend backend,
         LinkedList<FirstMessage> messages)
     {
+        try
+        {
+            JudgeHang(now, suspectedAt, backend, messages);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Nobody is refused for it.
+        }
+        _suspects.Clear();
+        ArmForget(now + Limits.QuarantineMemory);
+    }
+
+    private void JudgeHang(Instant now, Instant suspectedAt, Backend backend,
+        LinkedList<FirstMessage> messages)
+    {
         _deaths++;
         ForgetOld(now);
         _hidden = Instant.Zero;
@@ -191,8 +219,6 @@ internal sealed class Quarantine
         }
         if (culprit >= 0)
             Convict(now, backend.Id, _suspects[culprit], backend.InFlight);
-        _suspects.Clear();
-        ArmForget(now + Limits.QuarantineMemory);
     }
 
     /// <summary>

@@ -11,7 +11,7 @@
 // until then.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
-// most; a query that waits here is in flight nowhere.
+// most, or as many as SessionMemory has room for; a query that waits here is in flight nowhere.
 
 using System;
 using System.Collections.Generic;
@@ -29,8 +29,12 @@ internal readonly record struct Held(Instant DueAt, Query Query, byte[] Packet, 
     long Session, ResponseCode Error);
 
 /// <summary>Queries that wait to be asked again.</summary>
-internal sealed class Holds
+internal sealed class Holds(SessionMemory memory)
 {
+    /// <summary>Bytes of memory for each besides its packet, at most.</summary>
+    private const int BytesOfHeld = 256;
+
+    private readonly MemoryShare _memory = new(memory);
     private readonly Queue<Held> _held = new();
 
     /// <summary>Those that found nobody; of two that are over together the first.</summary>
@@ -60,28 +64,60 @@ internal sealed class Holds
         }
     }
 
-    public void Add(Instant now, in Query query, ReadOnlySpan<byte> packet, Backend asked,
-        ResponseCode error) => Add(now,
-            new Held(default, query, packet.ToArray(), asked, asked.SessionNumber, error));
-
-    private void Add(Instant now, in Held held)
+    /// <summary>Keeps one for a moment; false if there is no memory for it.</summary>
+    public bool TryAdd(Instant now, in Query query, ReadOnlySpan<byte> packet, Backend asked,
+        ResponseCode error)
     {
         Verify.That(!IsFull, "who adds one looks whether there is room");
-        _held.Enqueue(held with { DueAt = now + Limits.HoldDelay });
+        if (!_memory.TryTake(BytesOfHeld + packet.Length))
+            return false;
+        try
+        {
+            _held.Enqueue(new Held(now + Limits.HoldDelay, query, packet.ToArray(), asked,
+                asked.SessionNumber, error));
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _memory.GiveBack(BytesOfHeld + packet.Length);
+            return false;
+        }
     }
 
     /// <summary>
-    /// Keeps one that was taken until somebody is there, or until it is due then.
+    /// Keeps one that was taken until somebody is there, or until it is due then; false if there
+    /// is no memory for it.
     /// </summary>
-    public void Strand(in Held held, Instant dueAt)
+    public bool TryStrand(in Held held, Instant dueAt)
     {
         Verify.That(!IsFull, "who adds one looks whether there is room");
-        _stranded.Enqueue(held with { DueAt = dueAt }, (dueAt.Nanoseconds, _order++));
+        if (!_memory.TryTake(BytesOfHeld + held.Packet.Length))
+            return false;
+        try
+        {
+            _stranded.Enqueue(held with { DueAt = dueAt }, (dueAt.Nanoseconds, _order++));
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            _memory.GiveBack(BytesOfHeld + held.Packet.Length);
+            return false;
+        }
     }
 
-    /// <summary>Somebody is there: each that found nobody is due, once.</summary>
+    /// <summary>
+    /// Somebody is there: each that found nobody is due, once; or none, if there is no memory for that.
+    /// </summary>
     public void WakeStranded()
     {
+        try
+        {
+            _woken.EnsureCapacity(_woken.Count + _stranded.Count);
+        }
+        catch (OutOfMemoryException)
+        {
+            return;
+        }
         while (_stranded.TryDequeue(out var held, out _))
             _woken.Enqueue(held);
     }
@@ -90,19 +126,27 @@ internal sealed class Holds
     public bool TryTake(Instant now, out Held held)
     {
         if (_woken.TryDequeue(out held))
-            return true;
+            return IsTaken(in held);
         if (_stranded.TryPeek(out held, out _) && held.DueAt <= now)
         {
             _stranded.Dequeue();
-            return true;
+            return IsTaken(in held);
         }
-        return _held.TryPeek(out held) && held.DueAt <= now && _held.TryDequeue(out held);
+        return _held.TryPeek(out held) && held.DueAt <= now && _held.TryDequeue(out held)
+            && IsTaken(in held);
     }
 
     /// <summary>Takes the first, due or not; false if there is none.</summary>
     public bool TryTake(out Held held)
     {
-        return _woken.TryDequeue(out held) || _stranded.TryDequeue(out held, out _)
-            || _held.TryDequeue(out held);
+        return (_woken.TryDequeue(out held) || _stranded.TryDequeue(out held, out _)
+                || _held.TryDequeue(out held))
+            && IsTaken(in held);
+    }
+
+    private bool IsTaken(in Held held)
+    {
+        _memory.GiveBack(BytesOfHeld + held.Packet.Length);
+        return true;
     }
 }

@@ -49,13 +49,14 @@ internal sealed class Resends
     private readonly RecentCount _forwarded = new(Limits.ResendBudgetTime);
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
-    private readonly Holds _holds = new();
+    private readonly Holds _holds;
     private readonly Queue<InFlight> _cutShort = new();
     private Instant _copiesAt;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
         FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
+        _holds = new Holds(services.SessionMemory);
         _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
@@ -142,9 +143,15 @@ internal sealed class Resends
         {
             return false;
         }
-        _holds.Add(
-            now, in query, _packet.AsSpan(0, length), asked, DnsQuestion.CodeOf(reply));
-        WaitForFirst(now);
+        var packet = _packet.AsSpan(0, length);
+        var error = DnsQuestion.CodeOf(reply);
+        if (_holds.TryAdd(now, in query, packet, asked, error))
+        {
+            WaitForFirst(now);
+            return true;
+        }
+        GiveError(in query, packet, error);
+        _ownAnswers.Flush();
         return true;
     }
 
@@ -336,9 +343,8 @@ internal sealed class Resends
             RefuseHeld(in held);
         else if (TryAskAgain(now, in held, out var mayWait))
             _counters.Add(Counter.ResendsAfterError);
-        else if (mayWait && MayBeSentAgain(now, held.Query, held.Packet))
-            _holds.Strand(in held, held.Query.ArrivedAt + Limits.ResendTime);
-        else
+        else if (!mayWait || !MayBeSentAgain(now, held.Query, held.Packet)
+            || !_holds.TryStrand(in held, held.Query.ArrivedAt + Limits.ResendTime))
             GiveError(in held);
     }
 
@@ -350,15 +356,17 @@ internal sealed class Resends
         Refuse(held.Query, held.Packet);
     }
 
+    private void GiveError(in Held held) => GiveError(held.Query, held.Packet, held.Error);
+
     /// <summary>
     /// Nobody takes it; its client hears what its backend said, unless another has it as well.
     /// </summary>
-    private void GiveError(in Held held)
+    private void GiveError(in Query query, ReadOnlySpan<byte> packet, ResponseCode error)
     {
-        if (held.Query.Pair != 0 && !_pairs.IsLostWithout(held.Query.Pair))
+        if (query.Pair != 0 && !_pairs.IsLostWithout(query.Pair))
             return;
         _counters.Add(Counter.UnansweredLost);
-        _ownAnswers.Add(held.Query.Client, held.Query.Local, held.Packet, held.Error);
+        _ownAnswers.Add(query.Client, query.Local, packet, error);
     }
 
     /// <summary>
@@ -479,8 +487,8 @@ internal sealed class Resends
         if (_quarantine.IsRefused(now, packet))
         {
             // It may be what the suspect hangs of, or dies of later, so it stays where it is.
-            suspect.SetAnswered(index);
-            Refuse(in query, packet);
+            if (suspect.TrySetAnswered(index))
+                Refuse(in query, packet);
             return;
         }
         var other = _forwarding.Choose(now, query with { WasResent = true });
@@ -499,6 +507,8 @@ internal sealed class Resends
             return;
         }
         var pair = _pairs.Make();
+        if (pair == 0)
+            return;
         var copy = query with { Pair = pair, WasResent = true };
         if (_forwarding.TryForward(now, other, in copy, packet, suspect) is null)
         {

@@ -45,6 +45,7 @@ internal static class C
     internal const int TCP_KEEPINTVL = 5;
     internal const int TCP_KEEPCNT = 6;
 
+    internal const int MSG_PEEK = 0x2;
     internal const int MSG_CTRUNC = 0x8;
     internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;

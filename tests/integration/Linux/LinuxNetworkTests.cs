@@ -11,6 +11,7 @@ using Balancer.Core;
 using Balancer.Linux;
 using Balancer.Linux.Interop;
 using Tests.Integration.Contract;
+using Tests.Integration.Harness;
 using Xunit;
 
 namespace Tests.Integration.Linux;
@@ -266,8 +267,71 @@ public sealed class LinuxNetworkTests : IDisposable
                 + why,
             "connects may block on a hung socket directory: no openat2 that looks up a path "
                 + $"without waiting: {why}",
+            $"deadlines are up to a millisecond late: no epoll_pwait2: {why}",
             $"changes in the socket directory are noticed only by the periodic scan: {why}",
         ]);
+
+    [Fact]
+    public void SandboxWithoutLimitsAndCounts_SaysSo_AndOpenFilesAreTakenForFew() =>
+        Posix.WithFailing([(SystemCall.PrLimit, 1), (SystemCall.GetSockOpt, 1)], () =>
+        {
+            using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: false);
+            const string Why = "Operation not permitted (EPERM)";
+            Assert.Equal(
+            [
+                $"the limit of open files cannot be read, and is taken for 1024: {Why}",
+                $"what the kernel drops is not counted: no SO_MEMINFO: {Why}",
+            ],
+                world.Linux.Warnings
+                    .Where(warning => !warning.Contains(" buffer ", StringComparison.Ordinal)));
+            var room = DescriptorRoom.Measure(world.Linux);
+            Assert.Equal(1024, room.Limit);
+            Assert.InRange(room.Connections, 1, 400);
+            Assert.InRange(room.Reserve, 100, 256);
+            Assert.Equal(61, world.Linux.Paths.MostHeld);
+        });
+
+    /// <summary>Descriptors that backends passed, whose close takes longer than the test.</summary>
+    [Fact]
+    public void DescriptorsThatHang_CostOneEachAndHoldUpNoOther()
+    {
+        using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: true);
+        using var bad = new RawBackend(Text(world.PathOf("5301")));
+        using var good = new RawBackend(Text(world.PathOf("5302")));
+        var buffer = new byte[100];
+        var lingering = new System.Collections.Generic.List<LingeringSocket>();
+        for (var n = 0; n < Limits.UnclosedSessions; n++)
+        {
+            Assert.True(world.Network.ConnectBackend(world.PathOf("5301"), out var stream).IsOk);
+            using var session = bad.Accept();
+            lingering.Add(new LingeringSocket(seconds: 20));
+            Assert.True(session.Pass(lingering[n], [1, 2, 3, 4]));
+            lingering[n].LetGo();
+            // Read or not.
+            if (n % 2 == 0)
+                Assert.Equal(71, world.Network.Read(stream, buffer).Errno);
+            world.Network.Close(stream);
+            session.WaitForEnd();
+        }
+
+        Assert.Equal(71, world.Network.ConnectBackend(world.PathOf("5301"), out _).Errno);
+        var open = System.IO.Directory.GetFiles("/proc/self/fd").Length;
+        for (var n = 0; n < 50; n++)
+        {
+            Assert.True(world.Network.ConnectBackend(world.PathOf("5302"), out var stream).IsOk);
+            using var session = good.Accept();
+            session.Write([1, 2, 3, 4]);
+            if (n % 2 == 0)
+                Assert.Equal(IoResult.Ok(4), world.Network.Read(stream, buffer));
+            world.Network.Close(stream);
+            session.WaitForEnd();
+        }
+        Assert.InRange(System.IO.Directory.GetFiles("/proc/self/fd").Length, 0, open + 20);
+        foreach (var socket in lingering)
+            socket.Dispose();
+    }
+
+    private static string Text(byte[] path) => System.Text.Encoding.UTF8.GetString(path);
 
     [Fact]
     public void ForcedFallbacks_NeverMakeTheNewCalls() =>

@@ -150,6 +150,8 @@ internal enum SystemCall
     StatX,
     OpenAt2,
     SetSockOpt,
+    GetSockOpt,
+    PrLimit,
 }
 
 internal static class SystemCalls
@@ -160,6 +162,8 @@ internal static class SystemCalls
         {
             SystemCall.Accept4 => (288, 242),
             SystemCall.Connect => (42, 203),
+            SystemCall.GetSockOpt => (55, 209),
+            SystemCall.PrLimit => (302, 261),
             SystemCall.RecvMMsg => (299, 243),
             SystemCall.SendMMsg => (307, 269),
             SystemCall.SendMsg => (46, 211),

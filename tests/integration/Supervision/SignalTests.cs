@@ -175,7 +175,10 @@ public sealed class SignalTests : IDisposable
     public void WithoutNewCalls_ItSaysSoAndServes(string reason)
     {
         string[] calls =
-            ["recvmmsg", "sendmmsg", "accept4", "statx", "openat2", "inotify_init1"];
+        [
+            "recvmmsg", "sendmmsg", "accept4", "statx", "openat2", "inotify_init1",
+            "epoll_pwait2", "prlimit64",
+        ];
         using var balancer = BalancerProcess.Start(_folder.FullName, by:
             ["strace", "-D", "-f", "-o", "/dev/null",
                 "-e", $"inject={string.Join(',', calls)}:error={reason}"],

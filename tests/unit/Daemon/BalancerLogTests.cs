@@ -300,10 +300,23 @@ public sealed class BalancerLogTests
     }
 
     [Fact]
+    public void NoMemoryForARecord_ItIsLostAndCounted()
+    {
+        var lost = 0;
+        using var logger = new LoggerConfiguration().CreateLogger();
+        IBalancerLog log = new BalancerLog(logger, new NoMemory(), () => lost++);
+
+        log.Write(new LogEvent.HeartbeatSent(Backend));
+        log.Write(new LogEvent.Stopping(0));
+
+        Assert.Equal(1, lost);
+    }
+
+    [Fact]
     public void EventsThatAreOff_CostNoMemory()
     {
         using var logger = new LoggerConfiguration().MinimumLevel.Fatal().CreateLogger();
-        IBalancerLog log = new BalancerLog(logger, TimeProvider.System);
+        IBalancerLog log = new BalancerLog(logger, TimeProvider.System, () => { });
         var counters = CountersThatDiffer();
         // The first call of a generic method costs the runtime some.
         CallAll(log);
@@ -369,7 +382,7 @@ public sealed class BalancerLogTests
         var sink = new LineList();
         using var logger = new LoggerConfiguration()
             .MinimumLevel.Is(least).WriteTo.Sink(sink).CreateLogger();
-        call(new BalancerLog(logger, new StoppedClock()));
+        call(new BalancerLog(logger, new StoppedClock(), () => { }));
         return sink.Lines;
     }
 
@@ -385,6 +398,12 @@ public sealed class BalancerLogTests
             _formatter.Format(logEvent, line);
             Lines.Add(line.ToString());
         }
+    }
+
+    /// <summary>What a record is made with, when there is no memory for it.</summary>
+    private sealed class NoMemory : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new OutOfMemoryException();
     }
 
     private sealed class StoppedClock : TimeProvider

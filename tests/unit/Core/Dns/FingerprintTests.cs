@@ -28,6 +28,10 @@ public sealed class FingerprintTests
         Assert.Equal(Of(Query), Of(With((Query.Length - 1, 99))));
     }
 
+    [Fact]
+    public void ShortestMessages_DifferByTheirLength() => Assert.Equal(
+        12, Enumerable.Range(0, 12).Select(length => Of(new byte[length])).Distinct().Count());
+
     [Theory]
     [InlineData(2, 0)] // RD
     [InlineData(3, 16)] // CD
