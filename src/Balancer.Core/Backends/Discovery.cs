@@ -330,7 +330,7 @@ internal sealed class Discovery
             catch (OutOfMemoryException)
             {
                 // The next scan finds it again.
-                ReportReadability(IoResult.Failed(IoStatus.NoBuffers));
+                ReportReadability(now, IoResult.Failed(IoStatus.NoBuffers));
                 break;
             }
             if (backend is null)
