@@ -1,7 +1,7 @@
 // Claims that every TCP connection is answered or closed within its time: its client's first byte
 // within 30 s, INBOUND_TCP_OK within 10 s of that, a question or a byte of an answer every 120 s,
-// the client's end 5 s after it was told its backend's, an hour in all; and that none is sent to a backend whose path is known to be gone, where it can
-// only fail.
+// the client's end 5 s after it was told its backend's, an hour in all; and that none is sent to a
+// backend whose path is known to be gone, where it can only fail.
 //
 // It knows by the connections that were seen to open and close, and by the bytes on them. All open
 // ones are looked at once in a tenth of a second of virtual time.

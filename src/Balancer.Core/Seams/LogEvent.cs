@@ -511,8 +511,8 @@ public static class LogEvent
     }
 
     /// <summary>
-    /// This process had no descriptor to reach a backend for a connection, or no memory for it; rate
-    /// limited.
+    /// This process had no descriptor to reach a backend for a connection, or no memory for it;
+    /// rate limited.
     /// </summary>
     public readonly record struct ConnectionWithoutResources(
         ConnectionId Id, IoResult Why, long Suppressed)

@@ -36,7 +36,7 @@ internal sealed class TcpOrder(Func<TcpProxy, TcpPlace> placeOf, Func<TcpClient,
 {
     private readonly LinkedList<TcpProxy> _all = new();
 
-    /// <summary>The addresses that have so many connections in it; one more than ever had any.</summary>
+    /// <summary>The addresses that have so many connections in it.</summary>
     private readonly List<LinkedList<TcpClient>> _byCount = [new()];
 
     private int _most;

@@ -16,8 +16,9 @@
 // which something came is not taken for an idle one, and gives way to nobody.
 //
 // What always holds: every accepted connection ends in exactly one counter; one for which there is
-// no memory is reset, and nothing else is harmed; when the process has no descriptor left, the listener rests instead of spinning, in a stop too; a stop
-// closes the listener when nobody waits there any more, so nobody is reset who connected before it.
+// no memory is reset, and nothing else is harmed; when the process has no descriptor left, the
+// listener rests instead of spinning, in a stop too; a stop closes the listener when nobody waits
+// there any more, so nobody is reset who connected before it.
 
 using System;
 using System.Collections.Generic;

@@ -29,6 +29,7 @@ public sealed class DescriptorTests
         for (var i = 0; i < 2000; i++)
         {
             using var client = new TcpHost(balancer.Endpoint, $"127.0.{i % 50}.{2 + (i % 200)}");
+            client.Send([0]);
             Assert.True(client.IsClosedByServer());
         }
 
@@ -70,7 +71,7 @@ public sealed class DescriptorTests
         // backend can be reached for; with an even one, clients would wait to be accepted.
         cluster.Balancer.LimitFreeDescriptors(41);
         var clients = Enumerable.Range(0, 100)
-            .Select(i => new TcpHost(cluster.Balancer.Endpoint, $"127.0.0.{2 + i}")).ToList();
+            .Select(i => AskedBy(cluster.Balancer, $"127.0.0.{2 + i}")).ToList();
 
         var served = clients.Count(IsServed);
         Assert.InRange(served, 10, 20);
@@ -102,11 +103,19 @@ public sealed class DescriptorTests
         Assert.Empty(cluster.Balancer.All(Log.Faulted));
     }
 
+    /// <summary>A client that asks at once; one that does not takes one descriptor.</summary>
+    private static TcpHost AskedBy(BalancerProcess balancer, string address)
+    {
+        var client = new TcpHost(balancer.Endpoint, address);
+        client.SendMessage(DnsWire.WhoAreYou(UdpHost.NextId()));
+        return client;
+    }
+
     private static bool IsServed(TcpHost client)
     {
         try
         {
-            return client.Who() == "5301";
+            return client.ReceiveMessage().Answers[0] == "5301";
         }
         catch (Exception e) when (e is SocketException or EndOfStreamException)
         {

@@ -28,8 +28,14 @@ public sealed class TcpMessageTests : IDisposable
         _backend.AcceptControl();
         _balancer.WaitHealthy(5301);
         _client = new TcpHost(_balancer.Endpoint);
+        // A backend is looked for when its client has asked something.
+        var opening = DnsWire.Framed(DnsWire.Query(9, "opening.example.com"));
+        _client.Send(opening);
         _session = _backend.AcceptTcp(out _);
         _session.Write(Frame.U32(Frame.InboundTcpOk));
+        _session.Expect(opening);
+        _session.Write(opening);
+        _client.ReceiveExactly(opening.Length);
     }
 
     public void Dispose()

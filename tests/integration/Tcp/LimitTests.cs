@@ -60,6 +60,16 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public void ClientThatSendsNothing_IsClosedAndCounted()
+    {
+        using var cluster = new Cluster(1, ["--tcp-message", "2"]);
+        using var client = new TcpHost(cluster.Balancer.Endpoint);
+
+        Assert.True(client.IsClosedByServer());
+        cluster.Balancer.WaitForCount("ConnectionsSilent", 1);
+    }
+
+    [Fact]
     public void ConnectionOlderThanItsLifetime_IsClosedThoughItIsBusy()
     {
         using var cluster = new Cluster(1, ["--tcp-lifetime", "2"]);
@@ -99,6 +109,7 @@ public sealed class BackPressureTests
         var control = backend.AcceptControl();
         balancer.WaitHealthy(5301);
         using var client = new TcpHost(balancer.Endpoint, receiveBuffer: 4096);
+        client.Send([0]);
         var session = backend.AcceptTcp(out _);
         session.Write(Frame.U32(Frame.InboundTcpOk));
         var before = balancer.ResidentKiB;

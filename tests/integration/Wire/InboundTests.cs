@@ -227,6 +227,7 @@ public sealed class FramingTests : IDisposable
         _backend.AcceptControl();
         _balancer.WaitHealthy(5301);
         using var client = new TcpHost(_balancer.Endpoint);
+        client.Send([0]);
         var session = _backend.AcceptTcp(out _);
         foreach (var one in Frame.Hex("eb 03 00 00 11"))
             session.Write([one]);
@@ -243,6 +244,7 @@ public sealed class FramingTests : IDisposable
         _backend.AcceptControl();
         _balancer.WaitHealthy(5301);
         using var client = new TcpHost(_balancer.Endpoint);
+        client.Send([0]);
         _backend.AcceptTcp(out _).Write(Frame.Hex(bytes));
 
         Assert.True(client.IsClosedByServer());

@@ -129,7 +129,9 @@ public sealed class AdmissionTests
             for (var n = 0; n < count; n++)
             {
                 var from = new Endpoint(Ipv4.From(10, 1, 0, (byte)host), _port++);
-                came.Add((from, _sim.Kernel.ConnectClient(from)));
+                var client = _sim.Kernel.ConnectClient(from);
+                Opening.Ask(client);
+                came.Add((from, client));
             }
             _sim.Run(Duration.FromMilliseconds(5));
             foreach (var (from, stream) in came)
@@ -169,6 +171,7 @@ public sealed class AdmissionTests
             _sim.Kernel.Faults.NextAccept(why);
             var from = new Endpoint(Ipv4.From(10, 1, 0, 200), _port++);
             var stream = _sim.Kernel.ConnectClient(from);
+            Opening.Ask(stream);
             _failed++;
             if (rest > Duration.Zero)
             {

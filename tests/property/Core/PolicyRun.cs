@@ -118,7 +118,9 @@ public sealed class PolicyRun
         var from = new Endpoint(Ipv4.From(10, 1, 0, (byte)host), _port++);
         var dropped = Dropped;
         var client = isTcp ? _sim.Kernel.ConnectClient(from) : null;
-        if (!isTcp)
+        if (client != null)
+            Opening.Ask(client);
+        else
             _sim.Kernel.InjectDatagram(from, Packet);
         Run(1);
         if (Dropped > dropped)

@@ -91,6 +91,7 @@ public sealed class StopTests
         var run = new StopRun();
         var sim = run.Sim;
         var client = sim.Kernel.ConnectClient(new Endpoint(Client.Address, 2048));
+        Opening.Ask(client);
         sim.Run(Little);
         sim.Kernel.RequestStop();
         var tenths = closes % 60;

@@ -1,7 +1,7 @@
 // Owns what arrived and is not decided yet: datagrams of a batch, which are all received at once
-// and decided one by one, and a connection whose client has sent something. Each is decided by the policy model, and the
-// core's lines about bindings must be those that the model made, for arrivals and for queries that
-// are sent once more.
+// and decided one by one, and a connection whose client has sent something. Each is decided by the
+// policy model, and the core's lines about bindings must be those that the model made, for arrivals
+// and for queries that are sent once more.
 //
 // What always holds: arrivals are decided in their order, at the latest when the core makes its
 // next call; a datagram is in exactly one of the expected counters.

@@ -68,8 +68,8 @@ public sealed class TcpMemoryTests
     private void Run(double seconds) => _balancer.Run(Duration.FromSeconds(seconds));
 
     /// <summary>
-    /// The simulated network, of which one call of a client's stream, or a connect, meets that there
-    /// is no memory for what it needs.
+    /// The simulated network, of which one call of a client's stream, or a connect, meets that
+    /// there is no memory for what it needs.
     /// </summary>
     private sealed class LackingNetwork(SimNetwork network) : INetwork
     {

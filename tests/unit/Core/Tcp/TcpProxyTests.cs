@@ -71,7 +71,7 @@ public sealed class TcpProxyTests
         client.Send(ProxyScenario.Message(14));
         s.Settle();
         s.LastTcp().Send([.. Ok, .. ProxyScenario.Message(20)]);
-        s.LastTcp().Close();
+        s.LastTcp().HalfClose();
         s.Settle();
 
         Assert.Equal(ProxyScenario.Message(20), client.Receive());

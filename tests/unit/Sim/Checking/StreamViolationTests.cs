@@ -82,19 +82,37 @@ public sealed class StreamViolationTests
     public void ConnectionThatNobodyEverServes_BreaksL3() => Breaks("L3", static sim =>
     {
         Accept(sim);
+        Speak(sim);
         sim.Run(12);
     });
 
     [Fact]
     public void ConnectionThatWaitsForLessThan10s_PassesL3() => Passes("L3", static sim =>
+    {
         // And the 5 s that every test here goes on.
-        Accept(sim));
+        Accept(sim);
+        Speak(sim);
+    });
+
+    [Fact]
+    public void ConnectionThatSaysNothingFor30s_BreaksL3() => Breaks("L3", static sim =>
+    {
+        Accept(sim);
+        sim.Run(32);
+    });
+
+    [Fact]
+    public void ConnectionThatSaysNothingForLess_PassesL3() => Passes("L3", static sim =>
+    {
+        Accept(sim);
+        sim.Run(20);
+    });
 
     [Fact]
     public void ConnectionEndedAfter10s_PassesL3() => Passes("L3", static sim =>
     {
         sim.First.AnswersTcp = false;
-        sim.Kernel.ConnectClient(From);
+        Opening.Ask(sim.Kernel.ConnectClient(From));
         sim.Second.AnswersTcp = false;
         sim.Run(12);
         Assert.Equal(1, sim.Core.Counters[Counter.ConnectionsHandshakeTimedOut]);
@@ -114,6 +132,7 @@ public sealed class StreamViolationTests
         sim.First.Unlink();
         sim.Run(2);
         Accept(sim);
+        Speak(sim);
         sim.Observer.OnConnected(
             sim.Now, "/run/bbal/5301"u8, IoResult.Ok(), new SocketHandle(901, 1));
     });
@@ -124,6 +143,7 @@ public sealed class StreamViolationTests
         sim.First.Unlink();
         sim.Run(2);
         Accept(sim);
+        Speak(sim);
         sim.Observer.OnConnected(
             sim.Now, "/run/bbal/5302"u8, IoResult.Ok(), new SocketHandle(901, 1));
     });
@@ -132,12 +152,17 @@ public sealed class StreamViolationTests
     private static void Accept(Suspect sim) => sim.Observer.OnAccepted(
         sim.Now, IoResult.Ok(), new SocketHandle(900, 1), From);
 
+    /// <summary>Its client sends something.</summary>
+    private static void Speak(Suspect sim) => sim.Observer.OnRead(
+        sim.Now, new SocketHandle(900, 1), IoResult.Ok(1), [0]);
+
     /// <summary>
     /// A real connection with First, and the balancer's names for its two streams.
     /// </summary>
     private static (SocketHandle Client, SocketHandle Backend) Relayed(Suspect sim)
     {
         var client = sim.Kernel.ConnectClient(From);
+        Opening.Ask(client);
         sim.Run(1);
         return (client.BalancerHandle,
             Assert.Single(sim.First.TcpSessions).Stream.BalancerHandle);

@@ -82,7 +82,7 @@ internal sealed class Suspect
     {
         var before = _watched.Accepted.Count;
         for (var n = 0; n < count; n++)
-            Kernel.ConnectClient(new Endpoint(from, (ushort)(5000 + before + n)));
+            Opening.Ask(Kernel.ConnectClient(new Endpoint(from, (ushort)(5000 + before + n))));
         Run(1);
         Assert.Equal(count, _watched.Accepted.Count - before);
         return [.. _watched.Accepted.Skip(before)];
