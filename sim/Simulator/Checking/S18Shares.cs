@@ -23,11 +23,11 @@ internal sealed class S18Shares() : Check("S18")
     private long _dropped;
 
     /// <summary>
-    /// In flight for 10 s, again when it is sent again before it is 5 s old, and a while longer
-    /// after a standstill.
+    /// In flight for 10 s, again when it is sent again before it is 5 s old, and for longer after
+    /// standstills, of which one may follow the other.
     /// </summary>
     private static readonly Duration Longest = SpecifiedLimits.AnswerTime
-        + SpecifiedLimits.AnswerTime + SpecifiedLimits.ResendTime + SpecifiedLimits.AnswerTime;
+        + SpecifiedLimits.AnswerTime + SpecifiedLimits.ResendTime + Duration.FromSeconds(120L);
 
     public override void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {

@@ -369,7 +369,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
             _suspicion.OnRead(now);
-            if (AnswersNothing(now))
+            if (_backend.HasSession && AnswersNothing(now))
                 _reports.OnAnswersInDoubt(now, _backend);
             return frames;
         }
