@@ -89,16 +89,17 @@ internal sealed class Quarantine
     private bool IsSample => _matched % Limits.QuarantineSample == 0;
 
     /// <summary>Whether a query is refused now.</summary>
-    public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => now < _refusesUntil
-        && _cases.TryGetValue(Of(query), out var found) && now < found.RefusedUntil;
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> query, bool isCut = false) =>
+        now < _refusesUntil
+        && _cases.TryGetValue(Of(query, isCut), out var found) && now < found.RefusedUntil;
 
     /// <summary>
     /// A backend answered a query, so it is not what ends backends. A truncated answer says nothing
     /// of the same question over TCP, which is asked because of it.
     /// </summary>
-    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated)
+    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
     {
-        var fingerprint = Of(query);
+        var fingerprint = Of(query, isCut);
         if (isTruncated)
         {
             if (_cases.TryGetValue(fingerprint, out var found) && !found.IsOverTcp)
@@ -236,7 +237,7 @@ internal sealed class Quarantine
             if (!message.IsAt(now, backend))
                 continue;
             if (message.HasName)
-                Look(now, message.SentAt, message.Packet, 0, message);
+                Look(now, message.SentAt, default, 0, message);
             else
                 _unread = Instant.Max(_unread, message.SentAt);
         }
@@ -273,8 +274,8 @@ internal sealed class Quarantine
             }
             else if (message is not null)
             {
-                if (left-- > 0 || _cases.ContainsKey(Of(message.Value.Packet)))
-                    Look(now, message.Value.SentAt, message.Value.Packet, 0, message.Value);
+                if (left-- > 0 || _cases.ContainsKey(Of(message.Value)))
+                    Look(now, message.Value.SentAt, default, 0, message.Value);
                 message = FirstThatMayHang(now, backend, message.Next);
             }
             else
@@ -320,10 +321,13 @@ internal sealed class Quarantine
     private static bool MayHang(Instant now, Backend backend, FirstMessage message) =>
         message.IsAt(now, backend) && message.SentAt >= backend.InFlight.AnsweredAt;
 
+    /// <summary>
+    /// Looks at a message, or if there is none at a query, which has this packet and index.
+    /// </summary>
     private void Look(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
         FirstMessage? message)
     {
-        var fingerprint = Of(packet);
+        var fingerprint = message is null ? Of(packet) : Of(message);
         if (!_cases.TryGetValue(fingerprint, out var found))
         {
             if (_cases.Count == Limits.QuarantineCases)
@@ -442,7 +446,10 @@ internal sealed class Quarantine
                 & ~convict.History) < 2;
     }
 
-    private ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, _services.Options.HashKey);
+    private ulong Of(ReadOnlySpan<byte> query, bool isCut = false) =>
+        Fingerprint.Of(query, _services.Options.HashKey, isCut);
+
+    private ulong Of(FirstMessage message) => Of(message.Packet, message.IsCut);
 
     // ---- Forgetting ----
 

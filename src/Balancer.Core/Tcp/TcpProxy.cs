@@ -381,7 +381,7 @@ internal sealed class TcpProxy : IStreamOwner
         do
         {
             var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
-            _question.OnClientRead(now, Peer, _handshake);
+            _question.OnClientRead(now);
             if (!Settle(result, _toBackend) || !JudgeKept(now))
                 return false;
         }
