@@ -230,7 +230,8 @@ internal sealed class Backend
     }
 
     /// <summary>
-    /// A TCP connection was made to it and waits: that it hangs shows by this as by a query.
+    /// A TCP connection was made to it and waits, or a message was passed on to it: that it hangs
+    /// shows by this as by a query.
     /// </summary>
     public void OnConnectionWaits(Instant now)
     {
@@ -241,11 +242,20 @@ internal sealed class Backend
     /// <summary>
     /// It took a connection; so many of its sessions had ended when the connection was made.
     /// </summary>
-    public void OnConnectionTaken(long sessionsEnded)
+    public void OnConnectionTaken(Instant now, long sessionsEnded)
     {
         _tcpSessions++;
         if (SessionsEnded == sessionsEnded)
-            _session.OnConnectionTaken();
+            _session.OnConnectionTaken(now);
+    }
+
+    /// <summary>
+    /// It answered a message over TCP, which was passed on then to this session of it.
+    /// </summary>
+    public void OnMessageAnswered(Instant now, long session, Instant passedOnAt)
+    {
+        if (State == BackendState.Healthy && SessionNumber == session)
+            _session.OnMessageAnswered(now, passedOnAt);
     }
 
     /// <summary>Another may hang: whether this one is alive is to be known soon.</summary>

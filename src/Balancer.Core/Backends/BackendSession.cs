@@ -213,7 +213,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         Verify.That(IsHeartbeatOut, "a heartbeat is answered that was sent");
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _suspicion.OnHeartbeatAnswered(_heartbeatAt);
+        _suspicion.OnHeartbeatAnswered(now, _heartbeatAt);
         _services.Log.Write(new LogEvent.HeartbeatAnswered(_backend.Id));
     }
 
@@ -452,15 +452,27 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>See Backend.AskBeside.</summary>
     public void AskBeside(Instant now) => _suspicion.AskBeside(now);
 
-    /// <summary>A TCP connection to its backend waits, as a query does.</summary>
+    /// <summary>
+    /// A TCP connection to its backend waits, or a message over TCP, as a query does.
+    /// </summary>
     public void OnConnectionWaits(Instant now) => _suspicion.OnQuery(now);
 
     /// <summary>Its backend took a connection, so it is alive.</summary>
-    public void OnConnectionTaken() => _suspicion.OnConnectionTaken();
+    public void OnConnectionTaken(Instant now) => _suspicion.OnConnectionTaken(now);
+
+    /// <summary>Its backend answered a TCP message that was passed on then.</summary>
+    public void OnMessageAnswered(Instant now, Instant passedOnAt) =>
+        _suspicion.OnMessageAnswered(now, passedOnAt);
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
+    Instant ISuspect.NewestQueryAt(Instant now)
+    {
+        var message = _reports.NewestMessageAt(now, _backend);
+        var query = InFlight.NewestAt;
+        return query == Instant.Never ? message
+            : message == Instant.Never ? query : Instant.Max(query, message);
+    }
 
     void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, _backend);
 
@@ -486,7 +498,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;
-        if (!InFlight.WasJudged && _quarantine.MayHaveHungAnother(now, _backend.Id, InFlight))
+        if (!InFlight.WasJudged && _reports.MayHaveHungAnother(now, _backend))
             _reports.OnHang(now, _suspectedAt, _backend);
         _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);

@@ -129,6 +129,21 @@ internal sealed class FirstMessages(Quarantine quarantine)
         return false;
     }
 
+    /// <summary>
+    /// When the newest was passed on to this session of a backend; Never if there is none.
+    /// </summary>
+    public Instant NewestAt(Instant now, Backend backend)
+    {
+        for (var node = _inFlight.Last; node is not null; node = node.Previous)
+        {
+            if (now - node.Value.SentAt >= Limits.InFlightTime)
+                break;
+            if (node.Value.IsAt(now, backend))
+                return node.Value.SentAt;
+        }
+        return Instant.Never;
+    }
+
     /// <summary>A connection passes on more of a message: its backend may end of that.</summary>
     public void GoOn(Instant now, MessageTicket ticket)
     {

@@ -139,14 +139,16 @@ internal sealed class Quarantine
     }
 
     /// <summary>
-    /// Whether one of the first queries that a silent backend was sent behind its last answer is
-    /// charged with another's hang or death already. Then it is not waited for what others answer:
-    /// they would get it meanwhile.
+    /// Whether one of the first queries that a silent backend was sent behind its last answer, or
+    /// one of all messages that TCP clients sent, is charged with another's hang or death already.
+    /// Then it is not waited for what others answer: they would get it meanwhile.
     /// </summary>
-    public bool MayHaveHungAnother(Instant now, BackendId id, InFlight queries)
+    public bool MayHaveHungAnother(
+        Instant now, Backend backend, LinkedList<FirstMessage> messages)
     {
         if (_cases.Count == 0)
             return false;
+        var queries = backend.InFlight;
         var left = Limits.QuarantineHangs;
         var looks = Limits.QuarantineCases;
         for (var link = queries.NextBehindAnswers(0); link != 0 && left > 0 && looks > 0; looks--)
@@ -154,16 +156,23 @@ internal sealed class Quarantine
             if (!queries.IsAnswered(link - 1))
             {
                 left--;
-                if (_cases.TryGetValue(Of(queries.PacketOf(link - 1, _packet)), out var found)
-                    && now - found.DiedAt <= Limits.QuarantineMemory && found.CountedOn != id)
-                {
+                if (EndedAnother(now, backend.Id, Of(queries.PacketOf(link - 1, _packet))))
                     return true;
-                }
             }
             link = queries.NextBehindAnswers(link);
         }
+        for (var message = FirstThatMayHang(now, backend, messages.First); message is not null;
+            message = FirstThatMayHang(now, backend, message.Next))
+        {
+            if (EndedAnother(now, backend.Id, Of(message.Value)))
+                return true;
+        }
         return false;
     }
+
+    private bool EndedAnother(Instant now, BackendId than, ulong fingerprint) =>
+        _cases.TryGetValue(fingerprint, out var found)
+        && now - found.DiedAt <= Limits.QuarantineMemory && found.CountedOn != than;
 
     /// <summary>
     /// A backend hangs, and was suspect from then on; these are all messages that TCP clients sent.

@@ -174,17 +174,21 @@ internal sealed class ClientQuestion(
     }
 
     /// <summary>Something was read from the backend.</summary>
-    public void OnBackendRead()
+    public void OnBackendRead(Instant now)
     {
         if (!_isUnanswered || !IsAnswered)
             return;
         _isUnanswered = false;
         _isPassing = false;
+        var asked = _asked.IsValid ? _asked.Message : null;
+        var (backend, session, sentAt) = (asked?.Backend, asked?.Session ?? 0, asked?.SentAt);
         if (toClient.Good > _goodBefore)
             messages.OnAnswered(_asked);
         else
             messages.Remove(_asked);
         _asked = default;
+        if (sentAt is { } passedOnAt)
+            backend!.OnMessageAnswered(now, session, passedOnAt);
     }
 
     /// <summary>All that was passed on is: one message, or whatever came.</summary>
@@ -226,6 +230,8 @@ internal sealed class ClientQuestion(
             IsCut = isCut,
             Packet = message,
         });
+        if (taken.Backend!.SessionNumber == taken.Session)
+            taken.Backend.OnConnectionWaits(now);
     }
 
     /// <summary>Writes the answer with its length in front; none to what is no QUERY.</summary>

@@ -366,7 +366,7 @@ internal sealed class TcpProxy : IStreamOwner
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
         var hasMore = _toClient.BytesRead > readBefore;
         if (hasMore)
-            _question.OnBackendRead();
+            _question.OnBackendRead(now);
         if (!Settle(result, _toClient) || (hasMore && !JudgeKept(now)))
             return;
         // A hang-up while bytes wait for the backend shows itself in the write.

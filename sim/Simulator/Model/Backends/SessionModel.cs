@@ -202,7 +202,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat when session.IsRetired:
                 if (session.HasHeartbeatOut && session.Written >= session.HeartbeatEnd)
                 {
-                    SuspicionModel.OnHeartbeatAnswered(session);
+                    model.Suspicion.OnHeartbeatAnswered(session);
                     session.HeartbeatAt = Instant.Never;
                 }
                 break;
@@ -213,7 +213,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
-                SuspicionModel.OnHeartbeatAnswered(session);
+                model.Suspicion.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
                 session.PutOffTo = Instant.Zero;

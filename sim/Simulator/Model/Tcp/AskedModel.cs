@@ -33,6 +33,10 @@ internal sealed class AskedModel(ReferenceModel model)
     public List<ExpectedAsk> InFlightOn(ExpectedSession session) => _inFlight.FindAll(
         ask => ask.Session == session && model.Now - ask.SentAt < SpecifiedLimits.AnswerTime);
 
+    /// <summary>When the newest of these went on; null if there is none.</summary>
+    public Instant? NewestOn(ExpectedSession session) => InFlightOn(session) is [.., var newest]
+        ? newest.SentAt : null;
+
     /// <summary>A client sent bytes, or its end with none.</summary>
     public void OnClientSent(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
@@ -81,8 +85,12 @@ internal sealed class AskedModel(ReferenceModel model)
         var ask = connection.Ask;
         connection.Ask = null;
         var isGood = connection.Answers.Good > connection.GoodBefore;
-        if (ask != null && _inFlight.Remove(ask) && ask.Message != null && isGood)
+        if (ask == null || !_inFlight.Remove(ask))
+            return;
+        if (ask.Message != null && isGood)
             model.Quarantine.OnAnswered(ask.Message, default, ask.IsCut);
+        if (SessionOf(connection) is { } session)
+            model.Suspicion.OnMessageAnswered(session, ask.SentAt);
     }
 
     /// <summary>What becomes of the first bytes that are kept.</summary>
@@ -164,7 +172,14 @@ internal sealed class AskedModel(ReferenceModel model)
         connection.Ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
             connection.PassesAll ? null : message, isCut);
         _inFlight.Add(connection.Ask);
+        if (SessionOf(connection) is { } session)
+            model.Suspicion.OnQuery(session);
     }
+
+    /// <summary>The backend's session, if the connection was made with it.</summary>
+    private static ExpectedSession? SessionOf(ExpectedConnection connection) =>
+        connection.Backend is { Stage: Stage.Healthy, Session: { } session }
+            && session == connection.Session ? session : null;
 
     private static void Refuse(ExpectedConnection connection, byte[] message)
     {

@@ -154,17 +154,24 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Whether the first few that a session was sent behind everything that it answered have one
-    /// among them that was there when another hung or died within a minute.
+    /// Whether the first few that a session was sent behind everything that it answered, or what
+    /// came over TCP, have one among them that was there when another hung or died within a minute.
     /// </summary>
-    public bool HungAnother(ExpectedSession session) =>
-        session.InFlight.Unanswered(session.Written)
+    public bool HungAnother(ExpectedSession session)
+    {
+        var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
+        return session.InFlight.Unanswered(session.Written)
             .Take(SpecifiedLimits.RefusalCases)
             .Where(query => query.Pair is not { IsAnswered: true })
             .Take(SpecifiedLimits.FirstOfAHang)
-            .Any(query => _cases.TryGetValue(KeyOf(query.Packet), out var held)
+            .Select(query => KeyOf(query.Packet))
+            .Concat(model.Asked.InFlightOn(session)
+                .Where(ask => ask.Message != null && ask.SentAt >= since)
+                .Select(ask => KeyOf(ask.Message!, ask.IsCut)))
+            .Any(key => _cases.TryGetValue(key, out var held)
                 && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether
                 && held.CountedOn != session.Backend.Id);
+    }
 
     /// <summary>
     /// A backend is silent for a while: it hangs, perhaps of one of the first that it was sent
