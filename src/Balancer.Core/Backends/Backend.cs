@@ -201,6 +201,9 @@ internal sealed class Backend
     /// <summary>A query or a probe had a good answer on this session.</summary>
     public bool HasGoodAnswer => _session.HasGoodAnswer;
 
+    /// <summary>It gave SERVFAIL lately and no good answer: it has no data, perhaps.</summary>
+    public bool LacksData(Instant now) => _session.LacksData(now);
+
     /// <summary>
     /// An error of it says nothing yet: it is starting, and may have some of its data and not all,
     /// or it has given nothing else and another has.
@@ -250,12 +253,14 @@ internal sealed class Backend
     }
 
     /// <summary>
-    /// It answered a message over TCP, which was passed on then to this session of it.
+    /// It answered a message over TCP, which was passed on then to this session of it, with this
+    /// code; null if that is not known.
     /// </summary>
-    public void OnMessageAnswered(Instant now, long session, Instant passedOnAt)
+    public void OnMessageAnswered(
+        Instant now, long session, Instant passedOnAt, ResponseCode? code)
     {
         if (State == BackendState.Healthy && SessionNumber == session)
-            _session.OnMessageAnswered(now, passedOnAt);
+            _session.OnMessageAnswered(now, passedOnAt, code);
     }
 
     /// <summary>Another may hang: whether this one is alive is to be known soon.</summary>

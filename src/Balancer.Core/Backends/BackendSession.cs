@@ -115,6 +115,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>A query or a probe had a good answer on it.</summary>
     public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;
 
+    /// <summary>See Backend.LacksData.</summary>
+    public bool LacksData(Instant now) => !HasGoodAnswer && _answers.HasErred(now);
+
     /// <summary>Its hello came a moment ago: the backend may lack its data still.</summary>
     public bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime;
 
@@ -440,8 +443,13 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _backend.EndFailing(now);
         if (!DnsQuestion.HasHeader(reply))
             return;
-        var isFailure = DnsQuestion.IsFailure(reply);
-        _answers.OnAnswer(now, DnsQuestion.CodeOf(reply));
+        NoteCode(now, DnsQuestion.CodeOf(reply));
+    }
+
+    private void NoteCode(Instant now, ResponseCode code)
+    {
+        var isFailure = code is ResponseCode.ServerFailure or ResponseCode.Refused;
+        _answers.OnAnswer(now, code);
         // What it says while it starts is not held against it.
         if (!IsStarting(now) && _answers.Add(now, isFailure))
             _reports.OnAnswersInDoubt(now, _backend);
@@ -461,8 +469,12 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     public void OnConnectionTaken(Instant now) => _suspicion.OnConnectionTaken(now);
 
     /// <summary>Its backend answered a TCP message that was passed on then.</summary>
-    public void OnMessageAnswered(Instant now, Instant passedOnAt) =>
+    public void OnMessageAnswered(Instant now, Instant passedOnAt, ResponseCode? code)
+    {
         _suspicion.OnMessageAnswered(now, passedOnAt);
+        if (code is { } answer && !_answers.IsMute)
+            NoteCode(now, answer);
+    }
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 

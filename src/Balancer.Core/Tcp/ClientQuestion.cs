@@ -182,13 +182,14 @@ internal sealed class ClientQuestion(
         _isPassing = false;
         var asked = _asked.IsValid ? _asked.Message : null;
         var (backend, session, sentAt) = (asked?.Backend, asked?.Session ?? 0, asked?.SentAt);
+        var code = asked?.HasName == true ? toClient.LastCode : null;
         if (toClient.Good > _goodBefore)
             messages.OnAnswered(_asked);
         else
             messages.Remove(_asked);
         _asked = default;
         if (sentAt is { } passedOnAt)
-            backend!.OnMessageAnswered(now, session, passedOnAt);
+            backend!.OnMessageAnswered(now, session, passedOnAt, code);
     }
 
     /// <summary>All that was passed on is: one message, or whatever came.</summary>

@@ -90,7 +90,14 @@ internal sealed class AskedModel(ReferenceModel model)
         if (ask.Message != null && isGood)
             model.Quarantine.OnAnswered(ask.Message, default, ask.IsCut);
         if (SessionOf(connection) is { } session)
+        {
             model.Suspicion.OnMessageAnswered(session, ask.SentAt);
+            if (ask.Message != null && connection.Answers.LastCode is { } code
+                && !session.Given.IsMute)
+            {
+                model.Failing.OnCode(session, code);
+            }
+        }
     }
 
     /// <summary>What becomes of the first bytes that are kept.</summary>
