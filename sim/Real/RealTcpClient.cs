@@ -108,10 +108,11 @@ internal sealed class RealTcpClient(
     private byte[] MakeQuestions()
     {
         var count = Math.Min(plan.Queries, MaxQuestions);
-        var bytes = new byte[count * (DnsFraming.LengthBytes + DnsQuestions.MaxBytes)];
+        var bytes = new byte[DnsQuestions.MostBytes(plan, count)];
         var at = 0;
         for (var query = 0; query < count; query++)
         {
+            at += DnsQuestions.EmptyBytes(plan, query);
             var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
             var length = DnsQuestions.Write(message, plan, query);
             length = DnsQuestions.MakeDeadly(message[..length]);

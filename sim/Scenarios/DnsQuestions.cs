@@ -36,6 +36,10 @@ public static class DnsQuestions
     /// <summary>Of an INBOUND_UDP, before its packet.</summary>
     private const int FrameHeaderBytes = 16;
     private const int LengthBytes = 2;
+
+    /// <summary>Of an OPT record with one option, before what that has.</summary>
+    private const int PaddingHeaderBytes = 15;
+
     private const byte Response = 0x80;
 
     /// <summary>How the names end here, the type A and the class IN.</summary>
@@ -92,11 +96,41 @@ public static class DnsQuestions
         }
     }
 
+    /// <summary>Room for what a TCP client sends, if it asks so many questions.</summary>
+    public static int MostBytes(TcpClientPlan client, int queries) => client.Padding
+        + LengthBytes * client.Empty + queries * (LengthBytes + MaxBytes + PaddingHeaderBytes);
+
+    /// <summary>Bytes of empty messages that a TCP client sends before this question.</summary>
+    public static int EmptyBytes(TcpClientPlan client, int query) =>
+        IsKiller(client, query) ? LengthBytes * client.Empty : 0;
+
     /// <summary>Writes a question of a TCP client's; returns its bytes.</summary>
-    public static int Write(Span<byte> into, TcpClientPlan client, int query) =>
-        client.Killer > 0 && query == client.Queries - 1
-            ? WriteKiller(into, IdOf(client.Id, query), client.Killer - 1)
-            : Write(into, client.Id, query);
+    public static int Write(Span<byte> into, TcpClientPlan client, int query)
+    {
+        if (!IsKiller(client, query))
+            return Write(into, client.Id, query);
+        var length = WriteKiller(into, IdOf(client.Id, query), client.Killer - 1);
+        return client.Padding == 0 ? length
+            : length + WritePadding(into, length, client.Padding, (byte)client.Id);
+    }
+
+    private static bool IsKiller(TcpClientPlan client, int query) =>
+        client.Killer > 0 && query == client.Queries - 1;
+
+    /// <summary>An OPT record with one option, filled with a byte.</summary>
+    private static int WritePadding(Span<byte> into, int at, int bytes, byte with)
+    {
+        into[11] = 1; // One additional record.
+        var record = into.Slice(at, PaddingHeaderBytes + bytes);
+        record[..PaddingHeaderBytes].Clear();
+        record[2] = 41; // OPT
+        record[3] = 16; // 4096 bytes
+        BinaryPrimitives.WriteUInt16BigEndian(record[9..], (ushort)(bytes + 4));
+        record[12] = 12; // Padding
+        BinaryPrimitives.WriteUInt16BigEndian(record[13..], (ushort)bytes);
+        record[PaddingHeaderBytes..].Fill(with);
+        return record.Length;
+    }
 
     /// <summary>
     /// Makes a question that ends the simulator's backends one that ends a process of fake-binder;
@@ -156,9 +190,13 @@ public static class DnsQuestions
     private static bool IsMessage(ReadOnlySpan<byte> read, int at)
     {
         var second = at + LengthBytes + HeaderBytes + KillerLabel.Length;
-        return at >= 0 && second < read.Length
-            && BinaryPrimitives.ReadUInt16BigEndian(read[at..])
-                == second + 1 + read[second] + Rest.Length - at - LengthBytes;
+        if (at < 0 || second >= read.Length)
+            return false;
+        var length = BinaryPrimitives.ReadUInt16BigEndian(read[at..]);
+        var isPadded = read[at + LengthBytes + HeaderBytes - 1] == 1
+            && at + LengthBytes + length <= read.Length;
+        var plain = second + 1 + read[second] + Rest.Length - at - LengthBytes;
+        return length == plain || (isPadded && length > plain + PaddingHeaderBytes);
     }
 
     private static int WriteKiller(Span<byte> into, ushort id, int which)

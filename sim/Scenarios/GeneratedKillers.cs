@@ -1,8 +1,8 @@
 // Owns the making of queries that end the backend that reads them: one host asks one or two such
 // questions now and then, and asks again at once when there is no answer, while others go on. Often
 // another host asks the same over TCP, and one question that nobody asks over UDP; sometimes in
-// pieces, behind another question, or without waiting for what becomes of it. Now and then the
-// questions do not end a backend, but hang it.
+// pieces, padded, behind another question or empty messages, or without waiting for what becomes of
+// it. Now and then the questions do not end a backend, but hang it.
 //
 // What always holds: hosts and draws are its own, so the rest of a scenario is what it is
 // without it; the last one comes some time before chaos ends, when every backend must be well.
@@ -75,7 +75,9 @@ internal static class GeneratedKillers
             var after = new Duration(random.LogUniform(1, 3_000) * Ms);
             tcp.Add(new TcpClientPlan(FirstTcpId + n, Ipv4.From(10, 5, 0, 1),
                 (ushort)(10_000 + FirstTcpId + n), at, queries, chunk, manner, after,
-                Killer: 1 + first + random.Next(kinds + 1)));
+                Killer: 1 + first + random.Next(kinds + 1),
+                Padding: random.Chance(1, 4) ? random.LogUniform(1, 8_000) : 0,
+                Empty: random.Chance(1, 4) ? random.Next(1, 4) : 0));
             at += Duration.FromMilliseconds(random.Chance(3, 4)
                 ? random.LogUniform(1, 2_000) : random.LogUniform(1_000, 90_000));
         }

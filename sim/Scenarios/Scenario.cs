@@ -188,9 +188,11 @@ public enum QueryKind
 /// <param name="Killer">
 /// The number of the question that ends whoever reads it, from 1; it is asked last. 0 for none.
 /// </param>
+/// <param name="Padding">Bytes of EDNS padding that this one has; 0 for no EDNS.</param>
+/// <param name="Empty">Empty messages in front of it.</param>
 public sealed record TcpClientPlan(
     int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
-    TcpManner Manner, Duration After, int Killer = 0);
+    TcpManner Manner, Duration After, int Killer = 0, int Padding = 0, int Empty = 0);
 
 /// <summary>How a TCP client behaves.</summary>
 public enum TcpManner

@@ -167,6 +167,12 @@ internal static class ScenarioFields
         FileFields.Make<TcpClientPlan, int>("killer", FileValues.Count(0, 65_536), "0",
             c => c.Killer, (c, v) => c with { Killer = v },
             "Its last question is a killer, see there: its number and one more; 0 for none."),
+        FileFields.Make<TcpClientPlan, int>("padding", FileValues.Count(0, 60_000), "0",
+            c => c.Padding, (c, v) => c with { Padding = v },
+            "Bytes of EDNS padding that its killer has; 0 for no EDNS."),
+        FileFields.Make<TcpClientPlan, int>("empty", FileValues.Count(0, 100), "0",
+            c => c.Empty, (c, v) => c with { Empty = v },
+            "Empty messages that it sends in front of its killer."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

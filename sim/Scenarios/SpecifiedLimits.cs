@@ -326,7 +326,10 @@ public static class SpecifiedLimits
     public const int AnswersRemembered = 4096;
 
     /// <summary>Bytes of a message over TCP that is read, without its length.</summary>
-    public const int FirstMessageBytes = 512;
+    public const int FirstMessageBytes = 4096;
+
+    /// <summary>Bytes of an error's answer at most: a header and a question.</summary>
+    public const int ErrorBytes = 12 + 255 + 4;
 
     /// <summary>How long what follows a message waits for its answer.</summary>
     public static readonly Duration PipelineDelay = Milliseconds(20);

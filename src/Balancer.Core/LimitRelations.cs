@@ -31,6 +31,8 @@ public static partial class Limits
         Verify.That(TcpFreeQueueBytes >= 2 * TcpQueueBytes, "a connection's queues may be kept");
         Verify.That(TcpQueueBytes <= ReadBytes, "a read fills a connection's queue");
         Verify.That(TcpQueueBytes >= Frames.TcpHeaderBytes, "a queue takes a handshake");
+        Verify.That(TcpQueueBytes > ClientQuestion.LengthBytes + FirstMessageBytes,
+            "what is read of a message fits a queue");
         Verify.That(ControlReserveBytes >= 2 * Frames.TypeBytes,
             "a full queue takes a hello and a heartbeat");
         Verify.That(MaxBackOff >= FirstBackOff, "back-off grows");

@@ -656,10 +656,10 @@ public static partial class Limits
     public const int QuarantineAnswers = 4096;
 
     /// <summary>
-    /// Bytes of a message over TCP that is read, at most; longer ones are passed on as they come.
-    /// Ours: a query has no more, and with EDNS it is a tenth of that.
+    /// Bytes of a message over TCP that are read, the first ones. Ours: a query with EDNS, signed
+    /// and padded, has less, and it fits a connection's queue.
     /// </summary>
-    public const int FirstMessageBytes = 512;
+    public const int FirstMessageBytes = 4096;
 
     /// <summary>
     /// How long what a TCP client sends behind a message waits for its answer, so that messages are

@@ -31,6 +31,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly Resends _resends;
     private readonly TcpProxies _tcp;
     private readonly Quarantine _quarantine;
+    private readonly FirstMessages _messages;
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
     private readonly Timer _quietTimer;
@@ -55,12 +56,12 @@ public sealed class LoadBalancer : IBackendReports
         _quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, _quarantine, this);
         _remotes = new Remotes(services, _backends, LookAtDrops);
-        var messages = new FirstMessages(_quarantine);
+        _messages = new FirstMessages(_quarantine);
         var forwarding = new Forwarding(_remotes);
         var ownAnswers = new OwnAnswers(services);
-        _resends = new Resends(services, pairs, _quarantine, messages, forwarding, ownAnswers);
+        _resends = new Resends(services, pairs, _quarantine, _messages, forwarding, ownAnswers);
         _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine, ownAnswers);
-        _tcp = new TcpProxies(services, _remotes, messages);
+        _tcp = new TcpProxies(services, _remotes, _messages);
         _discovery = new Discovery(services, directory, _backends);
         _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
         _quietTimer = new Timer(StopTakingQueries);
@@ -286,6 +287,12 @@ public sealed class LoadBalancer : IBackendReports
         _resends.OnHang(now, suspectedAt, backend);
         _tcp.LookAround();
     }
+
+    bool IBackendReports.MayHaveHungAnother(Instant now, Backend backend) =>
+        _quarantine.MayHaveHungAnother(now, backend, _messages.InFlight);
+
+    Instant IBackendReports.NewestMessageAt(Instant now, Backend backend) =>
+        _messages.NewestAt(now, backend);
 
     void IBackendReports.OnSuspected(Instant now, InFlight inFlight)
     {

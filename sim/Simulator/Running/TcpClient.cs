@@ -63,10 +63,11 @@ internal sealed class TcpClient
 
     private byte[] MakeQuestions()
     {
-        var bytes = new byte[_plan.Queries * (DnsFraming.LengthBytes + DnsQuestions.MaxBytes)];
+        var bytes = new byte[DnsQuestions.MostBytes(_plan, _plan.Queries)];
         var at = 0;
         for (var query = 0; query < _plan.Queries; query++)
         {
+            at += DnsQuestions.EmptyBytes(_plan, query);
             var message = bytes.AsSpan(at + DnsFraming.LengthBytes);
             var length = DnsQuestions.Write(message, _plan, query);
             DnsFraming.WriteLength(bytes.AsSpan(at), length);

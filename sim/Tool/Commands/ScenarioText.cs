@@ -173,6 +173,8 @@ internal static class ScenarioText
                 ? $" in pieces of {client.ChunkBytes} bytes" : "")
             + (client is { Killer: > 0, Queries: > 0 }
                 ? $", the last of which ends whoever reads it ({client.Killer - 1})" : "")
+            + (client.Padding > 0 ? $" with {client.Padding} bytes of padding" : "")
+            + (client.Empty > 0 ? $" behind {client.Empty} empty messages" : "")
             + manner;
     }
 

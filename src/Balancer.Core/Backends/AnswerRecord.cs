@@ -33,6 +33,7 @@ internal sealed class AnswerRecord
     private UInt128 _recent;
     private Instant _lastAt;
     private Instant _distrustedUntil;
+    private Instant _erredAt = Instant.Zero - Limits.AnswerMemory;
     private Instant _answeredAt = Instant.Zero - Limits.AnswerMemory;
     private Duration _muteTime = Limits.AnswerMemory;
 
@@ -118,8 +119,11 @@ internal sealed class AnswerRecord
     {
         HasGood |= code is ResponseCode.NoError or ResponseCode.NameError;
         if (code == ResponseCode.ServerFailure)
-            _distrustedUntil = now + Limits.DistrustTime;
+            (_erredAt, _distrustedUntil) = (now, now + Limits.DistrustTime);
     }
+
+    /// <summary>It gave SERVFAIL lately.</summary>
+    public bool HasErred(Instant now) => now - _erredAt < Limits.AnswerMemory;
 
     /// <summary>Whether there are answers enough to compare with.</summary>
     public bool IsTelling(Instant now) =>
@@ -170,6 +174,7 @@ internal sealed class AnswerRecord
         HasGood = false;
         _answeredAt = Instant.Zero - Limits.AnswerMemory;
         _distrustedUntil = Instant.Zero;
+        _erredAt = Instant.Zero - Limits.AnswerMemory;
     }
 
     private void OnDue(Instant now)

@@ -213,6 +213,9 @@ internal sealed class Backend
     /// <summary>A query or a probe had a good answer on this session.</summary>
     public bool HasGoodAnswer => _session.HasGoodAnswer;
 
+    /// <summary>It gave SERVFAIL lately and no good answer: it has no data, perhaps.</summary>
+    public bool LacksData(Instant now) => _session.LacksData(now);
+
     /// <summary>
     /// An error of it says nothing yet: it is starting, and may have some of its data and not all,
     /// or it has given nothing else and another has.
@@ -249,7 +252,8 @@ internal sealed class Backend
     }
 
     /// <summary>
-    /// A TCP connection was made to it and waits: that it hangs shows by this as by a query.
+    /// A TCP connection was made to it and waits, or a message was passed on to it: that it hangs
+    /// shows by this as by a query.
     /// </summary>
     public void OnConnectionWaits(Instant now)
     {
@@ -260,11 +264,22 @@ internal sealed class Backend
     /// <summary>
     /// It took a connection; so many of its sessions had ended when the connection was made.
     /// </summary>
-    public void OnConnectionTaken(long sessionsEnded)
+    public void OnConnectionTaken(Instant now, long sessionsEnded)
     {
         _tcpSessions++;
         if (SessionsEnded == sessionsEnded)
-            _session.OnConnectionTaken();
+            _session.OnConnectionTaken(now);
+    }
+
+    /// <summary>
+    /// It answered a message over TCP, which was passed on then to this session of it, with this
+    /// code; null if that is not known.
+    /// </summary>
+    public void OnMessageAnswered(
+        Instant now, long session, Instant passedOnAt, ResponseCode? code)
+    {
+        if (State == BackendState.Healthy && SessionNumber == session)
+            _session.OnMessageAnswered(now, passedOnAt, code);
     }
 
     /// <summary>Another may hang: whether this one is alive is to be known soon.</summary>

@@ -121,6 +121,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>A query or a probe had a good answer on it.</summary>
     public bool HasGoodAnswer => _answers.HasGood || _prober.HasAnswered;
 
+    /// <summary>See Backend.LacksData.</summary>
+    public bool LacksData(Instant now) => !HasGoodAnswer && _answers.HasErred(now);
+
     /// <summary>Its hello came a moment ago: the backend may lack its data still.</summary>
     public bool IsStarting(Instant now) => now - _helloAt < Limits.HoldTime;
 
@@ -222,7 +225,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         Verify.That(IsHeartbeatOut, "a heartbeat is answered that was sent");
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Arm(_heartbeat, now + Limits.HeartbeatInterval);
-        _suspicion.OnHeartbeatAnswered(_heartbeatAt);
+        _suspicion.OnHeartbeatAnswered(now, _heartbeatAt);
         _services.Log.Write(new LogEvent.HeartbeatAnswered(_backend.Id));
     }
 
@@ -461,8 +464,13 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _backend.EndFailing(now);
         if (!DnsQuestion.HasHeader(reply))
             return;
-        var isFailure = DnsQuestion.IsFailure(reply);
-        _answers.OnAnswer(now, DnsQuestion.CodeOf(reply));
+        NoteCode(now, DnsQuestion.CodeOf(reply));
+    }
+
+    private void NoteCode(Instant now, ResponseCode code)
+    {
+        var isFailure = code is ResponseCode.ServerFailure or ResponseCode.Refused;
+        _answers.OnAnswer(now, code);
         // What it says while it starts is not held against it.
         if (!IsStarting(now) && _answers.Add(now, isFailure))
             _reports.OnAnswersInDoubt(now, _backend);
@@ -473,15 +481,31 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>See Backend.AskBeside.</summary>
     public void AskBeside(Instant now) => _suspicion.AskBeside(now);
 
-    /// <summary>A TCP connection to its backend waits, as a query does.</summary>
+    /// <summary>
+    /// A TCP connection to its backend waits, or a message over TCP, as a query does.
+    /// </summary>
     public void OnConnectionWaits(Instant now) => _suspicion.OnQuery(now);
 
     /// <summary>Its backend took a connection, so it is alive.</summary>
-    public void OnConnectionTaken() => _suspicion.OnConnectionTaken();
+    public void OnConnectionTaken(Instant now) => _suspicion.OnConnectionTaken(now);
+
+    /// <summary>Its backend answered a TCP message that was passed on then.</summary>
+    public void OnMessageAnswered(Instant now, Instant passedOnAt, ResponseCode? code)
+    {
+        _suspicion.OnMessageAnswered(now, passedOnAt);
+        if (code is { } answer && !_answers.IsMute)
+            NoteCode(now, answer);
+    }
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    Instant ISuspect.NewestQueryAt => InFlight.NewestAt;
+    Instant ISuspect.NewestQueryAt(Instant now)
+    {
+        var message = _reports.NewestMessageAt(now, _backend);
+        var query = InFlight.NewestAt;
+        return query == Instant.Never ? message
+            : message == Instant.Never ? query : Instant.Max(query, message);
+    }
 
     void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, _backend);
 
@@ -507,7 +531,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;
-        if (!InFlight.WasJudged && _quarantine.MayHaveHungAnother(now, _backend.Id, InFlight))
+        if (!InFlight.WasJudged && _reports.MayHaveHungAnother(now, _backend))
             _reports.OnHang(now, _suspectedAt, _backend);
         _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);

@@ -65,6 +65,17 @@ internal interface IBackendReports
     void OnHang(Instant now, Instant suspectedAt, Backend backend);
 
     /// <summary>
+    /// Whether it holds what may have hung another: a query, or a message over TCP.
+    /// </summary>
+    bool MayHaveHungAnother(Instant now, Backend backend);
+
+    /// <summary>
+    /// When the newest message over TCP was passed on that its present session has not answered;
+    /// Never if there is none.
+    /// </summary>
+    Instant NewestMessageAt(Instant now, Backend backend);
+
+    /// <summary>
     /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
     /// </summary>
     void OnAnswersInDoubt(Instant now, Backend backend);

@@ -134,7 +134,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    Instant ISuspect.NewestQueryAt => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
+    Instant ISuspect.NewestQueryAt(Instant now) => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
 
     void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, doubtful: null);
 
@@ -147,10 +147,10 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         Flush(now);
     }
 
-    private void OnHeartbeatAnswer()
+    private void OnHeartbeatAnswer(Instant now)
     {
         Verify.That(_askedAt != Instant.Never, "a heartbeat is answered that was sent");
-        _suspicion.OnHeartbeatAnswered(_askedAt);
+        _suspicion.OnHeartbeatAnswered(now, _askedAt);
         _askedAt = Instant.Never;
     }
 
@@ -199,7 +199,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             {
                 // One that nobody asked for does no harm here.
                 if (_askedAt != Instant.Never && !_session.HasUnsentHeartbeat)
-                    OnHeartbeatAnswer();
+                    OnHeartbeatAnswer(now);
             }
             else
             {

@@ -5,7 +5,7 @@
 //    │  └────────── a byte ──────────┴────────────────────┘            a byte │  │ silent again
 //    └───────── proven, or no proof needed ────────── Proving ←───────────────┘──┘
 //
-// A query is a question, and so is a heartbeat, which is sent when a query alone brought nothing
+// A query is a question, over TCP too, and so is a heartbeat, which is sent when a query alone brought nothing
 // for 100 ms: a query may take its time, a heartbeat does not. A byte answers the question, and the
 // queries that it leaves in flight are the next one: a backend that hangs just after it said
 // something is found out as fast as any. A backend that was believed again a short while ago has to
@@ -39,10 +39,10 @@ internal interface ISuspect
     bool HasUnread { get; }
 
     /// <summary>
-    /// When the newest of the queries was put into its queue that it has not answered; Never if
-    /// there is none.
+    /// When the newest of the queries and TCP messages was passed on that it has not answered;
+    /// Never if there is none.
     /// </summary>
-    Instant NewestQueryAt { get; }
+    Instant NewestQueryAt(Instant now);
 
     /// <summary>It owes an answer for so long that it may be suspect soon.</summary>
     void OnDoubtful(Instant now);
@@ -140,7 +140,8 @@ internal sealed class Suspicion
             && now - _since >= Limits.DoubtTime);
 
     /// <summary>
-    /// A query was put into the backend's queue, or a TCP connection waits for it.
+    /// A query was put into the backend's queue, a TCP message was passed on to it, or a TCP
+    /// connection waits for it.
     /// </summary>
     public void OnQuery(Instant now)
     {
@@ -184,10 +185,26 @@ internal sealed class Suspicion
     /// <summary>
     /// It took a TCP connection, so it is alive; only queries are waited for, if there are any.
     /// </summary>
-    public void OnConnectionTaken()
+    public void OnConnectionTaken(Instant now)
     {
-        if (_phase == Phase.Waiting && _watched.NewestQueryAt == Instant.Never)
+        if (_phase == Phase.Waiting && _watched.NewestQueryAt(now) == Instant.Never)
             _phase = Phase.Idle;
+    }
+
+    /// <summary>
+    /// It answered a TCP message that was passed on then. That it was alive since the wait began is
+    /// sure only if that was not before; what is read over TCP may be old, since its client may not
+    /// have taken it. So a suspect is not trusted because of it, but by its heartbeat.
+    /// </summary>
+    public void OnMessageAnswered(Instant now, Instant passedOnAt)
+    {
+        if (_phase is Phase.Waiting or Phase.Asked && passedOnAt >= _since)
+        {
+            _phase = Phase.Idle;
+            OnRead(now);
+            return;
+        }
+        OnConnectionTaken(now);
     }
 
     private void Wait(Instant now, Duration time)
@@ -228,15 +245,15 @@ internal sealed class Suspicion
     /// <summary>What came was dealt with: the queries that are left are waited for.</summary>
     public void OnRead(Instant now)
     {
-        var newest = _watched.NewestQueryAt;
+        var newest = _watched.NewestQueryAt(now);
         if (newest != Instant.Never && _phase == Phase.Idle)
             Wait(now, newest > _oldUntil ? Limits.SilenceTime : _longWait);
     }
 
     /// <summary>A heartbeat was answered that was sent then.</summary>
-    public void OnHeartbeatAnswered(Instant sentAt)
+    public void OnHeartbeatAnswered(Instant now, Instant sentAt)
     {
-        var isNewer = _watched.NewestQueryAt > _oldUntil;
+        var isNewer = _watched.NewestQueryAt(now) > _oldUntil;
         _longWait = isNewer ? FirstLongWait
             : Duration.Min(_longWait + _longWait, Limits.HeartbeatInterval);
         _oldUntil = sentAt - Limits.SilenceTime;

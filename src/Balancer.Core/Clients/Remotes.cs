@@ -117,6 +117,9 @@ internal sealed class Remotes
         }
         if (chosen is null)
             _noBackend.OnDropped(now, traffic);
+        // Over TCP nothing can be asked again elsewhere, and what it says goes to the client.
+        else if (traffic == Traffic.Tcp && chosen.LacksData(now))
+            chosen = _backends.NextWithData(now, chosen) ?? chosen;
         return chosen;
     }
 

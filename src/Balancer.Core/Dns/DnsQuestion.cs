@@ -28,6 +28,9 @@ internal static class DnsQuestion
     /// <summary>Bytes of the type and the class behind the name.</summary>
     private const int TailBytes = 4;
 
+    /// <summary>Bytes that WriteError writes at most.</summary>
+    public const int LongestError = HeaderBytes + LongestName + TailBytes;
+
     /// <summary>The first two bytes; one that is missing counts as 0.</summary>
     public static ushort IdOf(ReadOnlySpan<byte> message) => message.Length switch
     {

@@ -3,6 +3,9 @@
 // 512 bytes only its class), the version, the flags and which options there are. The id and what is
 // in a record or an option are left out: a client that asks again, or signs again, changes those.
 //
+// Of a long message perhaps only the first bytes are there. What is cut counts as if the rest were
+// there and nothing behind it, so a message that is padded to any length counts as one.
+//
 // What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
 // somebody else's, and have that refused (Quarantine).
 //
@@ -23,10 +26,14 @@ internal ref struct Fingerprint
     /// <summary>Of a record behind its name: type, class, TTL and the length of its data.</summary>
     private const int RecordHeaderBytes = 10;
 
+    /// <summary>Of an option: its code and the length of its data.</summary>
+    private const int OptionHeaderBytes = 4;
+
     /// <summary>Bytes of a name at most, its end included (RFC 1035, 2.3.4).</summary>
     private const int LongestName = 255;
 
     private readonly ReadOnlySpan<byte> _query;
+    private readonly bool _isCut;
     private SipHash _hash;
 
     /// <summary>What the bytes of a message, or of its tail, are hashed as.</summary>
@@ -40,16 +47,19 @@ internal ref struct Fingerprint
         OtherTail,
     }
 
-    private Fingerprint(ReadOnlySpan<byte> query, ulong key)
+    private Fingerprint(ReadOnlySpan<byte> query, ulong key, bool isCut)
     {
         _query = query;
+        _isCut = isCut;
         _hash = new SipHash(key, ~key);
     }
 
-    /// <summary>The fingerprint of a query of any content.</summary>
-    public static ulong Of(ReadOnlySpan<byte> query, ulong key)
+    /// <summary>
+    /// The fingerprint of a query of any content, or of its first bytes if it is cut.
+    /// </summary>
+    public static ulong Of(ReadOnlySpan<byte> query, ulong key, bool isCut = false)
     {
-        var fingerprint = new Fingerprint(query, key);
+        var fingerprint = new Fingerprint(query, key, isCut);
         fingerprint.Read();
         return fingerprint._hash.Finish();
     }
@@ -70,7 +80,7 @@ internal ref struct Fingerprint
         while (tail < _query.Length && TryAddRecord(ref tail))
         {
         }
-        if (tail < _query.Length)
+        if (tail < _query.Length && !_isCut)
             AddRest(Kind.OtherTail, tail);
     }
 
@@ -82,9 +92,13 @@ internal ref struct Fingerprint
         if (name == 0 || rest.Length < name + RecordHeaderBytes)
             return false;
         var header = rest.Slice(name, RecordHeaderBytes);
-        var length = BinaryPrimitives.ReadUInt16BigEndian(header[8..]);
+        int length = BinaryPrimitives.ReadUInt16BigEndian(header[8..]);
         if (rest.Length < name + RecordHeaderBytes + length)
-            return false;
+        {
+            if (!_isCut)
+                return false;
+            length = rest.Length - name - RecordHeaderBytes;
+        }
         var data = rest.Slice(name + RecordHeaderBytes, length);
         if (name == 1 && BinaryPrimitives.ReadUInt16BigEndian(header) == OptionsType)
         {
@@ -118,33 +132,36 @@ internal ref struct Fingerprint
 
     private bool TryAddOptions(ReadOnlySpan<byte> header, ReadOnlySpan<byte> codes)
     {
-        if (!AreWhole(codes))
+        if (!_isCut && !AreWhole(codes))
             return false;
         _hash.Add((byte)Kind.Options);
         AddSize(BinaryPrimitives.ReadUInt16BigEndian(header[2..]));
         for (var i = 4; i < 8; i++)
             _hash.Add(header[i]);
-        while (codes.Length > 0)
+        while (codes.Length >= OptionHeaderBytes)
         {
             _hash.Add((byte)Kind.Option);
             _hash.Add(codes[0]);
             _hash.Add(codes[1]);
-            codes = codes[(4 + BinaryPrimitives.ReadUInt16BigEndian(codes[2..]))..];
+            codes = codes[Math.Min(codes.Length, BytesOfOption(codes))..];
         }
         return true;
     }
 
     private static bool AreWhole(ReadOnlySpan<byte> options)
     {
-        while (options.Length >= 4)
+        while (options.Length >= OptionHeaderBytes)
         {
-            var length = 4 + BinaryPrimitives.ReadUInt16BigEndian(options[2..]);
+            var length = BytesOfOption(options);
             if (length > options.Length)
                 return false;
             options = options[length..];
         }
         return options.Length == 0;
     }
+
+    private static int BytesOfOption(ReadOnlySpan<byte> options) =>
+        OptionHeaderBytes + BinaryPrimitives.ReadUInt16BigEndian(options[2..]);
 
     /// <summary>
     /// Sizes that a server treats alike are one; below 512, which no server need offer and few

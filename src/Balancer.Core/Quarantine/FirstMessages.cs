@@ -5,13 +5,13 @@
 // query is, even if its connection ends before: a backend that dies ends the connection as well,
 // and which of the two ends is seen first is chance.
 //
-// A message can be named if it is short and nothing else of its connection is unanswered. Of others
-// no more is kept than when the last bytes were passed on: they may be the culprit, so nobody else
-// is refused in their place (Quarantine).
+// A message can be named if nothing else of its connection is unanswered: by all of it, or by its
+// first bytes if it is long. Of others no more is kept than when the last bytes were passed on:
+// they may be the culprit, so nobody else is refused in their place (Quarantine).
 //
 // What always holds: at most Limits.FirstMessages are in flight, and the oldest makes room; a
 // message is looked up by its ticket, which is never given twice; nothing is allocated once as
-// many were in flight as ever are.
+// many were in flight as ever are, and as long.
 
 using System;
 using System.Collections.Generic;
@@ -21,7 +21,10 @@ namespace Balancer.Core;
 /// <summary>What one connection asked that is not answered.</summary>
 internal sealed class FirstMessage
 {
-    private readonly byte[] _bytes = new byte[Limits.FirstMessageBytes];
+    /// <summary>A query has seldom more.</summary>
+    private const int UsualBytes = 128;
+
+    private byte[] _bytes = new byte[UsualBytes];
     private int _length;
 
     public LinkedListNode<FirstMessage> Node { get; }
@@ -39,8 +42,11 @@ internal sealed class FirstMessage
 
     public long Session { get; private set; }
 
-    /// <summary>It is a short message, and alone.</summary>
+    /// <summary>It is alone, and its first bytes at least are known.</summary>
     public bool HasName { get; private set; }
+
+    /// <summary>Packet is its first bytes, and not all.</summary>
+    public bool IsCut { get; private set; }
 
     public ReadOnlySpan<byte> Packet => _bytes.AsSpan(0, _length);
 
@@ -50,15 +56,21 @@ internal sealed class FirstMessage
 
     public void Begin(Instant now, long ticket, in Asked asked)
     {
+        if (asked.Packet.Length > _bytes.Length)
+            _bytes = new byte[Math.Max(asked.Packet.Length, 2 * _bytes.Length)];
         Ticket = ticket;
         SentAt = now;
         Client = asked.Client;
         Backend = asked.Backend;
         Session = asked.Session;
         HasName = asked.HasName;
+        IsCut = asked.IsCut;
         _length = asked.Packet.Length;
         asked.Packet.CopyTo(_bytes);
     }
+
+    /// <summary>More of it is passed on.</summary>
+    public void GoOn(Instant now) => SentAt = now;
 
     /// <summary>It is out of flight; a backend that is forgotten is not kept.</summary>
     public void End() => (Ticket, Backend) = (0, null);
@@ -75,7 +87,11 @@ internal readonly ref struct Asked
 
     public bool HasName { get; init; }
 
-    /// <summary>The message, without its length; empty if it has no name.</summary>
+    public bool IsCut { get; init; }
+
+    /// <summary>
+    /// The message, without its length, or its first bytes if it is cut; empty if it has no name.
+    /// </summary>
     public ReadOnlySpan<byte> Packet { get; init; }
 }
 
@@ -96,8 +112,8 @@ internal sealed class FirstMessages(Quarantine quarantine)
     private long _lastTicket;
 
     /// <summary>Whether the balancer answers a message instead of passing it on.</summary>
-    public bool IsRefused(Instant now, ReadOnlySpan<byte> packet) =>
-        quarantine.IsRefused(now, packet);
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> packet, bool isCut) =>
+        quarantine.IsRefused(now, packet, isCut);
 
     /// <summary>A backend's session ended by itself: the messages to look through.</summary>
     public LinkedList<FirstMessage> InFlight => _inFlight;
@@ -113,7 +129,32 @@ internal sealed class FirstMessages(Quarantine quarantine)
         return false;
     }
 
-    /// <summary>A connection passes a message on, or more bytes behind it.</summary>
+    /// <summary>
+    /// When the newest was passed on to this session of a backend; Never if there is none.
+    /// </summary>
+    public Instant NewestAt(Instant now, Backend backend)
+    {
+        for (var node = _inFlight.Last; node is not null; node = node.Previous)
+        {
+            if (now - node.Value.SentAt >= Limits.InFlightTime)
+                break;
+            if (node.Value.IsAt(now, backend))
+                return node.Value.SentAt;
+        }
+        return Instant.Never;
+    }
+
+    /// <summary>A connection passes on more of a message: its backend may end of that.</summary>
+    public void GoOn(Instant now, MessageTicket ticket)
+    {
+        if (!ticket.IsValid)
+            return;
+        ticket.Message!.GoOn(now);
+        _inFlight.Remove(ticket.Message.Node);
+        _inFlight.AddLast(ticket.Message.Node);
+    }
+
+    /// <summary>A connection passes a message on, or more than one.</summary>
     public MessageTicket Add(Instant now, in Asked asked)
     {
         var message = TakeFree();
@@ -132,12 +173,12 @@ internal sealed class FirstMessages(Quarantine quarantine)
             return;
         var message = ticket.Message!;
         if (message.HasName && quarantine.WantsAnswer())
-            quarantine.OnAnswered(message.Packet, isTruncated: false);
+            quarantine.OnAnswered(message.Packet, isTruncated: false, message.IsCut);
         Remove(ticket);
     }
 
     /// <summary>
-    /// Its connection passes on more, so it is told anew; or a backend could not answer it.
+    /// Its connection passes on another, so it is told anew; or a backend could not answer it.
     /// </summary>
     public void Remove(MessageTicket ticket)
     {
@@ -154,6 +195,7 @@ internal sealed class FirstMessages(Quarantine quarantine)
             return _free.TryPop(out var free) ? free : new FirstMessage();
         var oldest = _inFlight.First!.Value;
         _inFlight.RemoveFirst();
+        oldest.End();
         return oldest;
     }
 }

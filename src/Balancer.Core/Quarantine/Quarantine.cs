@@ -89,16 +89,17 @@ internal sealed class Quarantine
     private bool IsSample => _matched % Limits.QuarantineSample == 0;
 
     /// <summary>Whether a query is refused now.</summary>
-    public bool IsRefused(Instant now, ReadOnlySpan<byte> query) => now < _refusesUntil
-        && _cases.TryGetValue(Of(query), out var found) && now < found.RefusedUntil;
+    public bool IsRefused(Instant now, ReadOnlySpan<byte> query, bool isCut = false) =>
+        now < _refusesUntil
+        && _cases.TryGetValue(Of(query, isCut), out var found) && now < found.RefusedUntil;
 
     /// <summary>
     /// A backend answered a query, so it is not what ends backends. A truncated answer says nothing
     /// of the same question over TCP, which is asked because of it.
     /// </summary>
-    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated)
+    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
     {
-        var fingerprint = Of(query);
+        var fingerprint = Of(query, isCut);
         if (isTruncated)
         {
             if (_cases.TryGetValue(fingerprint, out var found) && !found.IsOverTcp)
@@ -151,14 +152,16 @@ internal sealed class Quarantine
     }
 
     /// <summary>
-    /// Whether one of the first queries that a silent backend was sent behind its last answer is
-    /// charged with another's hang or death already. Then it is not waited for what others answer:
-    /// they would get it meanwhile.
+    /// Whether one of the first queries that a silent backend was sent behind its last answer, or
+    /// one of all messages that TCP clients sent, is charged with another's hang or death already.
+    /// Then it is not waited for what others answer: they would get it meanwhile.
     /// </summary>
-    public bool MayHaveHungAnother(Instant now, BackendId id, InFlight queries)
+    public bool MayHaveHungAnother(
+        Instant now, Backend backend, LinkedList<FirstMessage> messages)
     {
         if (_cases.Count == 0)
             return false;
+        var queries = backend.InFlight;
         var left = Limits.QuarantineHangs;
         var looks = Limits.QuarantineCases;
         for (var link = queries.NextBehindAnswers(0); link != 0 && left > 0 && looks > 0; looks--)
@@ -166,16 +169,23 @@ internal sealed class Quarantine
             if (!queries.IsAnswered(link - 1))
             {
                 left--;
-                if (_cases.TryGetValue(Of(queries.PacketOf(link - 1, _packet)), out var found)
-                    && now - found.DiedAt <= Limits.QuarantineMemory && found.CountedOn != id)
-                {
+                if (EndedAnother(now, backend.Id, Of(queries.PacketOf(link - 1, _packet))))
                     return true;
-                }
             }
             link = queries.NextBehindAnswers(link);
         }
+        for (var message = FirstThatMayHang(now, backend, messages.First); message is not null;
+            message = FirstThatMayHang(now, backend, message.Next))
+        {
+            if (EndedAnother(now, backend.Id, Of(message.Value)))
+                return true;
+        }
         return false;
     }
+
+    private bool EndedAnother(Instant now, BackendId than, ulong fingerprint) =>
+        _cases.TryGetValue(fingerprint, out var found)
+        && now - found.DiedAt <= Limits.QuarantineMemory && found.CountedOn != than;
 
     /// <summary>
     /// A backend hangs, and was suspect from then on; these are all messages that TCP clients sent.
@@ -262,7 +272,7 @@ internal sealed class Quarantine
             if (!message.IsAt(now, backend))
                 continue;
             if (message.HasName)
-                Look(now, message.SentAt, message.Packet, 0, message);
+                Look(now, message.SentAt, default, 0, message);
             else
                 _unread = Instant.Max(_unread, message.SentAt);
         }
@@ -299,8 +309,8 @@ internal sealed class Quarantine
             }
             else if (message is not null)
             {
-                if (left-- > 0 || _cases.ContainsKey(Of(message.Value.Packet)))
-                    Look(now, message.Value.SentAt, message.Value.Packet, 0, message.Value);
+                if (left-- > 0 || _cases.ContainsKey(Of(message.Value)))
+                    Look(now, message.Value.SentAt, default, 0, message.Value);
                 message = FirstThatMayHang(now, backend, message.Next);
             }
             else
@@ -346,10 +356,13 @@ internal sealed class Quarantine
     private static bool MayHang(Instant now, Backend backend, FirstMessage message) =>
         message.IsAt(now, backend) && message.SentAt >= backend.InFlight.AnsweredAt;
 
+    /// <summary>
+    /// Looks at a message, or if there is none at a query, which has this packet and index.
+    /// </summary>
     private void Look(Instant now, Instant sentAt, ReadOnlySpan<byte> packet, int query,
         FirstMessage? message)
     {
-        var fingerprint = Of(packet);
+        var fingerprint = message is null ? Of(packet) : Of(message);
         if (!_cases.TryGetValue(fingerprint, out var found))
         {
             if (_cases.Count == Limits.QuarantineCases)
@@ -468,7 +481,10 @@ internal sealed class Quarantine
                 & ~convict.History) < 2;
     }
 
-    private ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, _services.Options.HashKey);
+    private ulong Of(ReadOnlySpan<byte> query, bool isCut = false) =>
+        Fingerprint.Of(query, _services.Options.HashKey, isCut);
+
+    private ulong Of(FirstMessage message) => Of(message.Packet, message.IsCut);
 
     // ---- Forgetting ----
 

@@ -1,10 +1,12 @@
 // Owns what the client of one connection asks, as far as the quarantine is to know it: one message
 // after the other, and whether what was passed on is answered.
 //
-// A message is kept back until all before it are answered and, if it is short, until it is whole.
-// Then it is looked at: if backends have died of it, it is not passed on, and the balancer answers
-// in the backend's place; else it is passed on to its end and no further, so that it is known by
-// name what a backend has. A client that does not wait for answers must not be held up for long:
+// A message is kept back until all before it are answered and it is whole, or, if it is long, as
+// much of it is there as is read. Then it is looked at: if backends have died of it, it is not
+// passed on, and the balancer answers in the backend's place; else it is passed on to its end and
+// no further, so that it is known by name what a backend has. What is too short to be a DNS message
+// is passed on as if it were not there: nobody answers it, so what comes behind it does not wait.
+// A client that does not wait for answers must not be held up for long:
 // what is kept behind an unanswered message goes on a moment later, with all that comes until
 // everything is answered. It is looked at as before, one message after the other, but has no name.
 //
@@ -39,9 +41,10 @@ internal sealed class ClientQuestion(
     FirstMessages messages, RelayDirection toBackend, RelayDirection toClient)
 {
     /// <summary>The longest answer, with its length in front.</summary>
-    public const int MaxAnswerBytes = LengthBytes + Limits.FirstMessageBytes;
+    public const int MaxAnswerBytes = LengthBytes + DnsQuestion.LongestError;
 
-    private const int LengthBytes = 2;
+    /// <summary>Bytes in front of a message that say how long it is.</summary>
+    public const int LengthBytes = 2;
 
     private MessageTicket _asked;
     private bool _isUnanswered;
@@ -52,6 +55,9 @@ internal sealed class ClientQuestion(
     private long _wholeBefore;
     private long _goodBefore;
     private long _noted;
+
+    /// <summary>Messages that were passed on and are none that anybody answers.</summary>
+    private long _short;
 
     /// <summary>The balancer answers in the backend's place.</summary>
     public bool IsRefused { get; private set; }
@@ -68,24 +74,27 @@ internal sealed class ClientQuestion(
         _isUnanswered = false;
         _isPassing = false;
         _noted = 0;
+        _short = 0;
         IsRefused = false;
         KeptUntil = Instant.Never;
         toBackend.KeepBack();
     }
 
     /// <summary>
-    /// The client was read; what was not kept back is passed on, and has no name.
+    /// The client was read; what was not kept back is the rest of a long message.
     /// </summary>
-    public void OnClientRead(Instant now, Endpoint client, TcpHandshake taken)
+    public void OnClientRead(Instant now)
     {
-        if (toBackend.Passed > _noted && !toBackend.IsSinkLost)
-            Note(now, client, taken, default);
+        if (toBackend.Passed <= _noted || toBackend.IsSinkLost)
+            return;
+        _noted = toBackend.Passed;
+        messages.GoOn(now, _asked);
     }
 
     /// <summary>
-    /// Looks at what is kept back as soon as that is a whole message, a long one, or never will be
-    /// whole, and all before it is answered or was for too long not. If it is refused, writes what
-    /// the client is told, which may be nothing, and how long it is.
+    /// Looks at what is kept back as soon as as much of a message is there as is read, or never
+    /// will be, and all before it is answered or was for too long not. If it is refused, writes
+    /// what the client is told, which may be nothing, and how long it is.
     /// </summary>
     public MessageFate Judge(
         Instant now, Endpoint client, TcpHandshake taken, Span<byte> answer, out int length)
@@ -97,79 +106,95 @@ internal sealed class ClientQuestion(
             return MessageFate.IsAwaited;
         Span<byte> message = stackalloc byte[Limits.FirstMessageBytes];
         var passed = toBackend.Passed;
+        var hasQuestion = false;
         MessageFate fate;
         int bytes;
+        bool isCut;
         do
         {
-            fate = JudgeNext(now, message, out bytes);
+            fate = JudgeNext(now, message, out bytes, out isCut);
+            hasQuestion |= fate == MessageFate.IsPassedOn && bytes > 0;
         }
-        while (fate == MessageFate.IsPassedOn && _isPassing && toBackend.Kept > 0);
+        while (fate == MessageFate.IsPassedOn && (_isPassing || bytes == 0) && toBackend.Kept > 0);
         if (fate == MessageFate.IsRefused)
         {
             IsRefused = true;
-            length = Refuse(message[..bytes], answer);
+            // A backend that has ended leaves no room for an answer of the balancer's.
+            length = toClient.HasSourceEnded ? 0 : Refuse(message[..bytes], answer);
             return fate;
         }
         if (toBackend.Passed == passed)
             return fate;
+        _noted = toBackend.Passed;
+        if (!hasQuestion)
+            return MessageFate.IsPassedOn;
         _wholeBefore = toClient.Whole;
         _goodBefore = toClient.Good;
-        Note(now, client, taken, _isPassing ? default : message[..bytes]);
+        Note(now, client, taken, _isPassing ? default : message[..bytes], isCut);
         if (!_isPassing)
             WaitForMore(now);
         return MessageFate.IsPassedOn;
     }
 
     /// <summary>
-    /// Lets the next message pass, if it may; copies it and says how long it is, or 0 if it has no
-    /// name.
+    /// Lets the next message pass, if it may; copies what is read of it and says how long that is,
+    /// and whether it is not all. It is 0 for what is too short to be a message.
     /// </summary>
-    private MessageFate JudgeNext(Instant now, Span<byte> into, out int bytes)
+    private MessageFate JudgeNext(
+        Instant now, Span<byte> into, out int bytes, out bool isCut)
     {
         KeptUntil = _isPassing ? Instant.Never : KeptUntil;
-        bytes = 0;
+        (bytes, isCut) = (0, true);
         Span<byte> prefix = stackalloc byte[LengthBytes];
         var isUnknown = toBackend.PeekKept(prefix) < LengthBytes;
         var announced = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(prefix);
-        var end = LengthBytes + announced;
-        var isLong = announced > Limits.FirstMessageBytes;
-        var isPart = isUnknown || (!isLong && toBackend.Kept < end);
+        var read = Math.Min((int)announced, Limits.FirstMessageBytes);
+        var isPart = isUnknown || toBackend.Kept < LengthBytes + read;
         if (isPart && !toBackend.HasSourceEnded)
         {
             KeptUntil = Instant.Never;
             return MessageFate.IsAwaited;
         }
-        if (!isPart && !isLong && announced > 0)
-            bytes = toBackend.PeekKept(into[..announced], LengthBytes);
-        // A backend that has ended leaves no room for an answer of the balancer's.
-        if (bytes > 0 && !toClient.HasSourceEnded && messages.IsRefused(now, into[..bytes]))
+        bytes = toBackend.PeekKept(into[..read], LengthBytes);
+        isCut = bytes < announced;
+        if (bytes < DnsQuestion.HeaderBytes)
+        {
+            _short += isPart ? 0 : 1;
+            bytes = 0;
+        }
+        else if (messages.IsRefused(now, into[..bytes], isCut))
         {
             KeptUntil = Instant.Never;
             // Answers to what was asked before come first, and whole.
             return toClient.IsInside || toClient.Queue.Free < MaxAnswerBytes
                 ? MessageFate.IsAwaited : MessageFate.IsRefused;
         }
-        toBackend.LetPass(isPart ? toBackend.Kept : end);
+        toBackend.LetPass(isPart ? toBackend.Kept : LengthBytes + announced);
         return MessageFate.IsPassedOn;
     }
 
     /// <summary>Something was read from the backend.</summary>
-    public void OnBackendRead()
+    public void OnBackendRead(Instant now)
     {
         if (!_isUnanswered || !IsAnswered)
             return;
         _isUnanswered = false;
         _isPassing = false;
+        var asked = _asked.IsValid ? _asked.Message : null;
+        var (backend, session, sentAt) = (asked?.Backend, asked?.Session ?? 0, asked?.SentAt);
+        var code = asked?.HasName == true ? toClient.LastCode : null;
         if (toClient.Good > _goodBefore)
             messages.OnAnswered(_asked);
         else
             messages.Remove(_asked);
         _asked = default;
+        if (sentAt is { } passedOnAt)
+            backend!.OnMessageAnswered(now, session, passedOnAt, code);
     }
 
     /// <summary>All that was passed on is: one message, or whatever came.</summary>
     private bool IsAnswered => _isPassing || toBackend.IsSinkLost
-        ? toClient.Whole >= toBackend.Whole && !toBackend.IsInside
+        ? toClient.Whole >= toBackend.Whole - _short && !toBackend.IsInside
         : toClient.Whole > _wholeBefore && !toBackend.AwaitsMore;
 
     /// <summary>What is kept behind something unanswered has waited for long enough.</summary>
@@ -191,21 +216,23 @@ internal sealed class ClientQuestion(
             KeptUntil = now + Limits.PipelineDelay;
     }
 
-    /// <summary>It is passed on: a short message that is whole, or whatever else.</summary>
-    private void Note(
-        Instant now, Endpoint client, TcpHandshake taken, ReadOnlySpan<byte> message)
+    /// <summary>It is passed on: a message, or more than one, which has no name.</summary>
+    private void Note(Instant now, Endpoint client, TcpHandshake taken,
+        ReadOnlySpan<byte> message, bool isCut)
     {
         messages.Remove(_asked);
         _isUnanswered = true;
-        _noted = toBackend.Passed;
         _asked = messages.Add(now, new Asked
         {
             Client = client,
             Backend = taken.Backend!,
             Session = taken.Session,
             HasName = !message.IsEmpty,
+            IsCut = isCut,
             Packet = message,
         });
+        if (taken.Backend!.SessionNumber == taken.Session)
+            taken.Backend.OnConnectionWaits(now);
     }
 
     /// <summary>Writes the answer with its length in front; none to what is no QUERY.</summary>

@@ -24,6 +24,7 @@ internal struct DnsMessages
     private int _seen;
 
     private bool _isFailure;
+    private ResponseCode? _code;
 
     /// <summary>Messages that came whole.</summary>
     public long Whole { get; private set; }
@@ -37,6 +38,9 @@ internal struct DnsMessages
     /// Those that came whole and have a header: an empty one asks and answers nothing.
     /// </summary>
     public long WithHeader { get; private set; }
+
+    /// <summary>What the last one that came whole says; null if it has no header.</summary>
+    public ResponseCode? LastCode { get; private set; }
 
     /// <summary>A message, or its length, has come in part.</summary>
     public readonly bool IsInside => _lengthBytes > 0;
@@ -64,7 +68,8 @@ internal struct DnsMessages
             Whole++;
             Good += _isFailure ? 0 : 1;
             WithHeader += _length >= DnsQuestion.HeaderBytes ? 1 : 0;
-            (_lengthBytes, _seen, _isFailure) = (0, 0, false);
+            LastCode = _code;
+            (_lengthBytes, _seen, _isFailure, _code) = (0, 0, false, null);
         }
     }
 
@@ -73,8 +78,11 @@ internal struct DnsMessages
         var at = DnsQuestion.CodeAt - _seen;
         if (at < 0)
             return;
-        if (at < bytes.Length)
+        if (at < bytes.Length && _left + _seen >= DnsQuestion.HeaderBytes)
+        {
+            _code = (ResponseCode)(bytes[at] & 0xf);
             _isFailure = DnsQuestion.IsFailure(bytes[at], length: _left + _seen);
+        }
         _seen += Math.Min(bytes.Length, at + 1);
     }
 }

@@ -102,6 +102,9 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Those of them that are no error of a backend that cannot answer.</summary>
     public long Good => _messages.Good;
 
+    /// <summary>What the last of them says; null if it has no header.</summary>
+    public ResponseCode? LastCode => _messages.LastCode;
+
     /// <summary>The source's last message has come in part.</summary>
     public bool IsInside => _messages.IsInside;
 

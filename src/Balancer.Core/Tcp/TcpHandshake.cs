@@ -195,7 +195,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
             return;
         }
         proxy.BeginRelaying(now);
-        Backend!.OnConnectionTaken(_sessionsEnded);
+        Backend!.OnConnectionTaken(now, _sessionsEnded);
         set.OnRelaying(proxy, Backend);
         proxy.PassOn(now);
     }

@@ -447,7 +447,7 @@ internal sealed class TcpProxy : IStreamOwner
             result = _toClient.OnSourceReadable(_services.ReadBuffer);
         var hasMore = _toClient.BytesRead > readBefore;
         if (hasMore)
-            _question.OnBackendRead();
+            _question.OnBackendRead(now);
         if (!Settle(result, _toClient) || (hasMore && !JudgeKept(now)))
             return;
         // A hang-up while bytes wait for the backend shows itself in the write.
@@ -462,7 +462,7 @@ internal sealed class TcpProxy : IStreamOwner
         do
         {
             var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
-            _question.OnClientRead(now, Peer, _handshake);
+            _question.OnClientRead(now);
             if (!Settle(result, _toBackend) || !JudgeKept(now))
                 return false;
         }

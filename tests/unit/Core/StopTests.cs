@@ -59,13 +59,13 @@ public sealed class StopTests
         Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(2)));
         Assert.Equal(1, s.Log.Last<LogEvent.Stopping>().OpenConnections);
 
-        client.Send("uestion"u8);
+        client.Send("\0\u000cthe question"u8);
         s.Settle();
-        Assert.Equal("question"u8, [.. s.LastTcp().TcpBytes]);
-        s.LastTcp().Send("answer"u8);
+        Assert.Equal("\0\u000cthe question"u8, [.. s.LastTcp().TcpBytes]);
+        s.LastTcp().Send("\0\u000athe answer"u8);
         s.LastTcp().HalfClose();
         s.Settle();
-        Assert.Equal("answer"u8, client.Receive());
+        Assert.Equal("\0\u000athe answer"u8, client.Receive());
         client.HalfClose();
         s.Run(1);
 

@@ -52,7 +52,12 @@ internal sealed class AnswerList
             ErredUntil = Instant.Zero;
         else if (code == 2)
             ErredUntil = now + SpecifiedLimits.DistrustTime;
+        if (code == ServerFailure)
+            ErredAt = now;
     }
+
+    /// <summary>When it last gave SERVFAIL; null for never.</summary>
+    public Instant? ErredAt { get; private set; }
 
     public int Count => _failures.Count;
 
@@ -122,10 +127,15 @@ internal sealed class FailingModel(ReferenceModel model)
         session.Backend.TimesMute = 0;
         if (session.Given.IsMute)
             End(session);
-        if (reply.Length < 12)
-            return;
-        var isFailure = AnswerList.IsError(reply);
-        session.Given.Note(model.Now, reply[3] & 0xf);
+        if (reply.Length >= 12)
+            OnCode(session, reply[3] & 15);
+    }
+
+    /// <summary>A query or a TCP message was answered with this code.</summary>
+    public void OnCode(ExpectedSession session, int code)
+    {
+        var isFailure = code is AnswerList.ServerFailure or AnswerList.Refused;
+        session.Given.Note(model.Now, code);
         if (model.Resends.IsStarting(session))
             return;
         session.Given.Add(model.Now, isFailure);

@@ -207,7 +207,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat when session.IsRetired:
                 if (session.HasHeartbeatOut && session.Written >= session.HeartbeatEnd)
                 {
-                    SuspicionModel.OnHeartbeatAnswered(session);
+                    model.Suspicion.OnHeartbeatAnswered(session);
                     session.HeartbeatAt = Instant.Never;
                 }
                 break;
@@ -218,7 +218,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat:
                 session.Answers++;
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
-                SuspicionModel.OnHeartbeatAnswered(session);
+                model.Suspicion.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
                 session.UnreadUntil = Instant.Never;
                 session.PutOffTo = Instant.Zero;

@@ -97,7 +97,9 @@ internal sealed class Silence
 /// <summary>Follows the silence of all sessions.</summary>
 internal sealed class SuspicionModel(ReferenceModel model)
 {
-    /// <summary>A query was put into its queue, or a TCP connection waits for it.</summary>
+    /// <summary>
+    /// A query was put into its queue, or a TCP message or connection waits for it.
+    /// </summary>
     public void OnQuery(ExpectedSession session)
     {
         var silence = session.Silence;
@@ -113,10 +115,38 @@ internal sealed class SuspicionModel(ReferenceModel model)
     }
 
     /// <summary>A TCP connection was taken: it is alive, and owes queries alone.</summary>
-    public static void OnConnectionTaken(ExpectedSession session)
+    public void OnConnectionTaken(ExpectedSession session)
     {
-        if (session.Silence.Phase == Silence.Phases.Waiting && session.InFlight.Count == 0)
+        if (session.Silence.Phase == Silence.Phases.Waiting && NewestOf(session) == null)
             session.Silence.Phase = Silence.Phases.Idle;
+    }
+
+    /// <summary>
+    /// A TCP message was answered that went on then. The answer may have lain unread, so it shows
+    /// life after that and no later.
+    /// </summary>
+    public void OnMessageAnswered(ExpectedSession session, Instant askedAt)
+    {
+        var silence = session.Silence;
+        if (silence.Phase is Silence.Phases.Waiting or Silence.Phases.Asked
+            && askedAt >= silence.Since)
+        {
+            silence.WasAsked = false;
+            silence.Phase = Silence.Phases.Idle;
+            OnWasRead(session);
+        }
+        else
+        {
+            OnConnectionTaken(session);
+        }
+    }
+
+    /// <summary>When the newest came that it has not answered, over UDP or TCP.</summary>
+    private Instant? NewestOf(ExpectedSession session)
+    {
+        var query = session.InFlight.Newest?.SentAt;
+        var message = session.IsRetired ? null : model.Asked.NewestOn(session);
+        return query > message || message == null ? query : message;
     }
 
     private void WaitFor(Silence silence, Duration time)
@@ -160,19 +190,18 @@ internal sealed class SuspicionModel(ReferenceModel model)
     public void OnWasRead(ExpectedSession session)
     {
         var silence = session.Silence;
-        if (session.InFlight.Newest is { } newest && silence.Phase == Silence.Phases.Idle)
+        if (NewestOf(session) is { } newest && silence.Phase == Silence.Phases.Idle)
         {
-            WaitFor(silence, newest.SentAt <= silence.OldUntil
+            WaitFor(silence, newest <= silence.OldUntil
                 ? silence.LongWait : SpecifiedLimits.SilenceTime);
         }
     }
 
     /// <summary>It answered the heartbeat that was out.</summary>
-    public static void OnHeartbeatAnswered(ExpectedSession session)
+    public void OnHeartbeatAnswered(ExpectedSession session)
     {
         var silence = session.Silence;
-        var hasNewer = session.InFlight.Newest is not { } newest
-            || newest.SentAt > silence.OldUntil;
+        var hasNewer = NewestOf(session) is not { } newest || newest > silence.OldUntil;
         silence.InVain = hasNewer ? 0 : silence.InVain + 1;
         silence.OldUntil = session.HeartbeatAt - SpecifiedLimits.SilenceTime;
     }

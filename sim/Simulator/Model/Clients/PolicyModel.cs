@@ -184,6 +184,22 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     public ExpectedBackend? Choose(
         Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
     {
+        var chosen = ChooseBound(now, address, isTcp, out remote);
+        if (!isTcp || chosen == null || HasData(chosen)
+            || !(now < chosen.Session?.Given.ErredAt + SpecifiedLimits.ShareMemory))
+        {
+            return chosen;
+        }
+        // It has said SERVFAIL and nothing better; one that has data is asked in its place.
+        return NextWithData(now, chosen, HasData) ?? chosen;
+    }
+
+    private static bool HasData(ExpectedBackend backend) => backend.Session is { } session
+        && (session.Given.HasGood || session.Probes.HasAnswered);
+
+    private ExpectedBackend? ChooseBound(
+        Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
+    {
         LastBinding = null;
         if (!Remotes.TryGetValue(address, out remote))
             return ChooseForNew(now, address, isTcp, out remote);

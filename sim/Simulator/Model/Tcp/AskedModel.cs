@@ -1,11 +1,12 @@
-// Owns what TCP clients asked and got no answer to, one message after the other, by its bytes, or
-// that there was something else; and what is kept back until what came before is answered. It is
-// made from the bytes that were read, and keeps a plain list.
+// Owns what TCP clients asked and got no answer to, one message after the other, by its first
+// bytes, or that there was something else; and what is kept back until what came before is
+// answered. It is made from the bytes that were read, and keeps a plain list.
 //
 // What always holds: a connection has one at most; the oldest goes when there are too many.
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -13,14 +14,18 @@ namespace Simulation.Model;
 
 /// <summary>What one connection asked.</summary>
 /// <param name="Session">The backend's session when the connection was made.</param>
-/// <param name="Message">Without its length; null for what is not one short message.</param>
-internal sealed record ExpectedAsk(
-    ExpectedSession? Session, Endpoint Client, Instant SentAt, byte[]? Message);
+/// <param name="Message">
+/// Its first bytes, without its length; null for what is not one message.
+/// </param>
+/// <param name="IsCut">It has more.</param>
+internal sealed record ExpectedAsk(ExpectedSession? Session, Endpoint Client, Instant SentAt,
+    byte[]? Message, bool IsCut);
 
 /// <summary>Follows what TCP clients ask.</summary>
 internal sealed class AskedModel(ReferenceModel model)
 {
     private const int LengthBytes = 2;
+    private const int HeaderBytes = 12;
 
     private readonly List<ExpectedAsk> _inFlight = [];
 
@@ -28,12 +33,19 @@ internal sealed class AskedModel(ReferenceModel model)
     public List<ExpectedAsk> InFlightOn(ExpectedSession session) => _inFlight.FindAll(
         ask => ask.Session == session && model.Now - ask.SentAt < SpecifiedLimits.AnswerTime);
 
+    /// <summary>When the newest of these went on; null if there is none.</summary>
+    public Instant? NewestOn(ExpectedSession session) => InFlightOn(session) is [.., var newest]
+        ? newest.SentAt : null;
+
     /// <summary>A client sent bytes, or its end with none.</summary>
     public void OnClientSent(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         var passes = Math.Min(bytes.Length, connection.LongLeft);
-        if (passes > 0)
-            Note(connection, null);
+        if (passes > 0 && connection.Ask is { } ask && _inFlight.Remove(ask))
+        {
+            connection.Ask = ask with { SentAt = model.Now };
+            _inFlight.Add(connection.Ask);
+        }
         connection.LongLeft = Math.Max(0, connection.LongLeft - passes);
         connection.Kept.AddRange(bytes[passes..]);
         if (connection.IsRelaying)
@@ -47,7 +59,8 @@ internal sealed class AskedModel(ReferenceModel model)
     public void OnBackendSent(ExpectedConnection connection)
     {
         var isAnswered = connection.PassesAll
-            ? connection.Answers.Whole >= connection.Queries.Whole && !connection.Queries.IsInside
+            ? connection.Answers.Whole >= connection.Queries.Whole - connection.Short
+                && !connection.Queries.IsInside
             : connection.Answers.Whole > connection.AnswersBefore && connection.LongLeft == 0;
         if (connection.IsUnanswered && isAnswered)
             OnAnswered(connection);
@@ -76,8 +89,19 @@ internal sealed class AskedModel(ReferenceModel model)
         var ask = connection.Ask;
         connection.Ask = null;
         var isGood = connection.Answers.Good > connection.GoodBefore;
-        if (ask != null && _inFlight.Remove(ask) && ask.Message != null && isGood)
-            model.Quarantine.OnAnswered(ask.Message, default);
+        if (ask == null || !_inFlight.Remove(ask))
+            return;
+        if (ask.Message != null && isGood)
+            model.Quarantine.OnAnswered(ask.Message, default, ask.IsCut);
+        if (SessionOf(connection) is { } session)
+        {
+            model.Suspicion.OnMessageAnswered(session, ask.SentAt);
+            if (ask.Message != null && connection.Answers.LastCode is { } code
+                && !session.Given.IsMute)
+            {
+                model.Failing.OnCode(session, code);
+            }
+        }
     }
 
     /// <summary>What becomes of the first bytes that are kept.</summary>
@@ -96,69 +120,89 @@ internal sealed class AskedModel(ReferenceModel model)
     private void JudgeMessages(ExpectedConnection connection)
     {
         int before;
+        bool isAsked;
         do
         {
             before = connection.Kept.Count;
-            JudgeMessage(connection, connection.Kept);
+            isAsked = JudgeMessage(connection, connection.Kept);
         }
-        while (connection.PassesAll && connection.Kept.Count < before);
-        if (!connection.PassesAll && connection.Kept.Count is var left && left > 0 && left < before)
+        while ((connection.PassesAll || !isAsked) && connection.Kept.Count < before);
+        if (!connection.PassesAll && isAsked && connection.Kept.Count > 0)
             connection.KeptUntil ??= model.Now + SpecifiedLimits.PipelineDelay;
     }
 
-    private void JudgeMessage(ExpectedConnection connection, List<byte> kept)
+    /// <summary>Whether it goes on and is one that a backend may answer.</summary>
+    private bool JudgeMessage(ExpectedConnection connection, List<byte> kept)
     {
         if (kept.Count == 0)
-            return;
+            return false;
         int? length = kept.Count < LengthBytes ? null : kept[0] * 256 + kept[1];
-        var end = LengthBytes + (length ?? 0);
-        var isShort = length is not > SpecifiedLimits.FirstMessageBytes;
-        var isWhole = length != null && kept.Count >= end;
-        if (!isWhole && isShort && !connection.ClientEnded)
+        var isThere = length is { } all && kept.Count - LengthBytes
+            >= Math.Min(all, SpecifiedLimits.FirstMessageBytes);
+        if (!isThere && !connection.ClientEnded)
         {
             connection.KeptUntil = null;
-            return;
+            return false;
         }
-        var message = isWhole && isShort && length > 0
-            ? kept.GetRange(LengthBytes, length.Value).ToArray() : null;
-        if (message != null && !connection.BackendEnded && model.Quarantine.IsRefused(message))
+        byte[] message = length is null ? []
+            : [.. kept.Skip(LengthBytes).Take(length.Value)
+                .Take(SpecifiedLimits.FirstMessageBytes)];
+        var isCut = message.Length < length;
+        var isAsked = message.Length >= HeaderBytes;
+        if (isAsked && model.Quarantine.IsRefused(message, isCut))
         {
             connection.KeptUntil = null;
-            var longest = LengthBytes + SpecifiedLimits.FirstMessageBytes;
+            var longest = LengthBytes + SpecifiedLimits.ErrorBytes;
             var hasRoom = connection.ToClient.Count + longest <= SpecifiedLimits.RelayQueueBytes;
             if (hasRoom && !connection.Answers.IsInside)
                 Refuse(connection, message);
-            return;
+            return false;
         }
-        var passes = isShort && !isWhole ? kept.Count : Math.Min(end, kept.Count);
-        connection.LongLeft = isShort ? 0 : end - passes;
+        var end = LengthBytes + (length ?? 0);
+        var passes = isThere ? Math.Min(end, kept.Count) : kept.Count;
+        connection.LongLeft = isThere ? end - passes : 0;
         kept.RemoveRange(0, passes);
+        if (!isAsked)
+        {
+            connection.Short += isThere ? 1 : 0;
+            return false;
+        }
         connection.IsUnanswered = true;
         connection.AnswersBefore = connection.Answers.Whole;
         connection.GoodBefore = connection.Answers.Good;
-        Note(connection, connection.PassesAll ? null : message);
+        Note(connection, message, isCut);
+        return true;
     }
 
-    private void Note(ExpectedConnection connection, byte[]? message)
+    private void Note(ExpectedConnection connection, byte[] message, bool isCut)
     {
         if (connection.Ask is { } before)
             _inFlight.Remove(before);
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
             _inFlight.RemoveAt(0);
-        connection.Ask = new ExpectedAsk(
-            connection.Session, connection.From, model.Now, message);
-        connection.IsUnanswered = true;
+        connection.Ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
+            connection.PassesAll ? null : message, isCut);
         _inFlight.Add(connection.Ask);
+        if (SessionOf(connection) is { } session)
+            model.Suspicion.OnQuery(session);
     }
+
+    /// <summary>The backend's session, if the connection was made with it.</summary>
+    private static ExpectedSession? SessionOf(ExpectedConnection connection) =>
+        connection.Backend is { Stage: Stage.Healthy, Session: { } session }
+            && session == connection.Session ? session : null;
 
     private static void Refuse(ExpectedConnection connection, byte[] message)
     {
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;
+        var hasEnded = connection.BackendEnded;
         connection.BackendEnded = true;
         connection.PassesAll = true;
         connection.Kept.Clear();
         connection.ToBackend.Clear();
+        if (hasEnded)
+            return;
         if (OwnAnswerModel.AnswerTo(message, OwnAnswerModel.Refused) is not { } answer)
             return;
         connection.ToClient.Append([(byte)(answer.Length >> 8), (byte)answer.Length]);

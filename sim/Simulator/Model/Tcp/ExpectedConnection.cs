@@ -84,6 +84,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>A message of its is refused: it is answered, and told the end.</summary>
     public bool IsRefused { get; set; }
 
+    /// <summary>Messages that went on and are too short to be answered.</summary>
+    public int Short { get; set; }
+
     /// <summary>What it asked last, while that is not answered.</summary>
     public ExpectedAsk? Ask { get; set; }
 

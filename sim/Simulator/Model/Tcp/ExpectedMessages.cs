@@ -14,6 +14,7 @@ internal sealed class ExpectedMessages
     private int _missing;
     private int _length;
     private bool _isError;
+    private int? _code;
 
     /// <summary>Messages that were seen whole.</summary>
     public long Whole { get; private set; }
@@ -23,6 +24,9 @@ internal sealed class ExpectedMessages
 
     /// <summary>Those that are long enough to have a header.</summary>
     public long WithHeader { get; private set; }
+
+    /// <summary>The code of the last one that was whole; null without a header.</summary>
+    public int? LastCode { get; private set; }
 
     /// <summary>The last one is not whole.</summary>
     public bool IsInside => _firstByte != null || _missing > 0;
@@ -34,7 +38,10 @@ internal sealed class ExpectedMessages
             if (_missing > 0)
             {
                 if (_length - _missing == 3 && _length >= 12)
-                    _isError = (value & 15) is 2 or 5;
+                {
+                    _code = value & 15;
+                    _isError = _code is 2 or 5;
+                }
                 if (--_missing == 0)
                     OnWhole();
             }
@@ -58,5 +65,7 @@ internal sealed class ExpectedMessages
         WithHeader += _length >= 12 ? 1 : 0;
         Good += _isError ? 0 : 1;
         _isError = false;
+        LastCode = _code;
+        _code = null;
     }
 }

@@ -262,7 +262,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         if (connection.Backend.Session is { } asked
             && connection.Backend.SessionsEnded == connection.SessionsEnded)
         {
-            SuspicionModel.OnConnectionTaken(asked);
+            model.Suspicion.OnConnectionTaken(asked);
         }
         model.Lines.Owe(new LogEvent.ConnectionRelaying(
             connection.Id, new BackendId(connection.Backend.Id)));

@@ -67,17 +67,17 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public bool WasRefused => Term > Duration.Zero;
     }
 
-    public bool IsRefused(ReadOnlySpan<byte> query) => _cases.Count > 0
-        && _cases.TryGetValue(KeyOf(query), out var held) && model.Now < held.RefusedUntil;
+    public bool IsRefused(ReadOnlySpan<byte> query, bool isCut = false) => _cases.Count > 0
+        && _cases.TryGetValue(KeyOf(query, isCut), out var held) && model.Now < held.RefusedUntil;
 
-    public void OnAnswered(byte[] query, ReadOnlySpan<byte> reply)
+    public void OnAnswered(byte[] query, ReadOnlySpan<byte> reply, bool isCut = false)
     {
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
-        var key = KeyOf(query);
-        var isCut = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
-        if (isCut)
+        var key = KeyOf(query, isCut);
+        var isTruncated = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
+        if (isTruncated)
         {
             if (_cases.TryGetValue(key, out var held) && !held.IsOverTcp)
                 _cases.Remove(key);
@@ -107,7 +107,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Select(query => new Suspect(
                 KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false));
         var overTcp = asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
-            KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true));
+            KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!, IsTcp: true));
         // What nobody can name may have done it, and what is refused now may have.
         var excused = Instant.Zero;
         var nameless = Instant.Zero;
@@ -154,17 +154,24 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Whether the first few that a session was sent behind everything that it answered have one
-    /// among them that was there when another hung or died within a minute.
+    /// Whether the first few that a session was sent behind everything that it answered, or what
+    /// came over TCP, have one among them that was there when another hung or died within a minute.
     /// </summary>
-    public bool HungAnother(ExpectedSession session) =>
-        session.InFlight.Unanswered(session.Written)
+    public bool HungAnother(ExpectedSession session)
+    {
+        var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
+        return session.InFlight.Unanswered(session.Written)
             .Take(SpecifiedLimits.RefusalCases)
             .Where(query => query.Pair is not { IsAnswered: true })
             .Take(SpecifiedLimits.FirstOfAHang)
-            .Any(query => _cases.TryGetValue(KeyOf(query.Packet), out var held)
+            .Select(query => KeyOf(query.Packet))
+            .Concat(model.Asked.InFlightOn(session)
+                .Where(ask => ask.Message != null && ask.SentAt >= since)
+                .Select(ask => KeyOf(ask.Message!, ask.IsCut)))
+            .Any(key => _cases.TryGetValue(key, out var held)
                 && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether
                 && held.CountedOn != session.Backend.Id);
+    }
 
     /// <summary>
     /// A backend is silent for a while: it hangs, perhaps of one of the first that it was sent
@@ -187,7 +194,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Select(query => (query.Pair is { IsAnswered: true }, new Suspect(
                 KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false)))
             .Concat(asks.Where(ask => ask.Message != null).Select(ask => (false, new Suspect(
-                KeyOf(ask.Message!), ask.Client, ask.SentAt, ask.Message!, IsTcp: true))));
+                KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!,
+                IsTcp: true))));
         var first = new List<Suspect>();
         var excused = Instant.Zero;
         var unanswered = 0;
@@ -345,7 +353,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     // ---- What makes two queries the same ----
 
-    private static string KeyOf(ReadOnlySpan<byte> query)
+    /// <summary>Of what is cut, as if the rest of it were there and nothing behind it.</summary>
+    private static string KeyOf(ReadOnlySpan<byte> query, bool isCut = false)
     {
         var question = ExpectedQuery.QuestionBytes(query);
         if (question == 0)
@@ -354,13 +363,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var key = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes]));
         key.Append(' ').Append(ExpectedQuery.QuestionOf(query)).Append(' ');
         var tail = query[(HeaderBytes + question)..];
-        while (tail.Length > 0 && RecordOf(ref tail) is { } record)
+        while (tail.Length > 0 && RecordOf(ref tail, isCut) is { } record)
             key.Append(record).Append(" | ");
-        return key.Append(tail.Length > 0 ? "tail " + Convert.ToHexString(tail) : "").ToString();
+        if (tail.Length > 0 && !isCut)
+            key.Append("tail ").Append(Convert.ToHexString(tail));
+        return key.ToString();
     }
 
     /// <summary>What counts of the first record, which is taken; null if it is not whole.</summary>
-    private static string? RecordOf(ref ReadOnlySpan<byte> tail)
+    private static string? RecordOf(ref ReadOnlySpan<byte> tail, bool isCut)
     {
         var name = 0;
         while (name < tail.Length && tail[name] is > 0 and < 64)
@@ -372,10 +383,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
             return null;
         var header = tail.Slice(name, RecordHeaderBytes);
         var end = name + RecordHeaderBytes + (header[8] << 8 | header[9]);
-        if (end > tail.Length)
+        if (end > tail.Length && !isCut)
             return null;
+        end = Math.Min(end, tail.Length);
         var record = name == 1 && (header[0] << 8 | header[1]) == OptionsType
-            ? OptionsOf(header, tail[(name + RecordHeaderBytes)..end])
+            ? OptionsOf(header, tail[(name + RecordHeaderBytes)..end], isCut)
             : FoldedOf(tail[..name]) + Convert.ToHexString(header[..4]);
         if (record != null)
             tail = tail[end..];
@@ -391,7 +403,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     /// <summary>What counts of an OPT record; null if its options are not whole.</summary>
-    private static string? OptionsOf(ReadOnlySpan<byte> header, ReadOnlySpan<byte> options)
+    private static string? OptionsOf(
+        ReadOnlySpan<byte> header, ReadOnlySpan<byte> options, bool isCut)
     {
         var size = header[2] << 8 | header[3];
         int[] classes = [0, .. Enumerable.Range(12, 502), 1233, 4097];
@@ -399,10 +412,12 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Append(' ').Append(Convert.ToHexString(header[4..8]));
         for (var rest = options; rest.Length > 0;)
         {
-            if (rest.Length < 4 || 4 + (rest[2] << 8 | rest[3]) > rest.Length)
+            var length = rest.Length < 4 ? int.MaxValue : 4 + (rest[2] << 8 | rest[3]);
+            if (length > rest.Length && !isCut)
                 return null;
-            key.Append(' ').Append(rest[0] << 8 | rest[1]);
-            rest = rest[(4 + (rest[2] << 8 | rest[3]))..];
+            if (rest.Length >= 4)
+                key.Append(' ').Append(rest[0] << 8 | rest[1]);
+            rest = rest[Math.Min(length, rest.Length)..];
         }
         return key.ToString();
     }

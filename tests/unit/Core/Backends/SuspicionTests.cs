@@ -451,7 +451,7 @@ public sealed class SuspicionTests
     private void AnswerHeartbeat()
     {
         Byte();
-        _suspicion.OnHeartbeatAnswered(Now);
+        _suspicion.OnHeartbeatAnswered(Now, Now);
         _suspicion.OnRead(Now);
     }
 
@@ -488,6 +488,8 @@ public sealed class SuspicionTests
         public bool HasUnread { get; set; }
 
         public Instant NewestQueryAt { get; set; } = Instant.Never;
+
+        Instant ISuspect.NewestQueryAt(Instant now) => NewestQueryAt;
 
         public int Asked { get; private set; }
 

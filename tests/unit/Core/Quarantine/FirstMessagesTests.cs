@@ -250,18 +250,185 @@ public sealed class FirstMessagesTests : CoreTest
     }
 
     [Theory]
-    [InlineData(512, 0)]
-    [InlineData(513, 10)]
-    [InlineData(65_535, 2)]
-    [InlineData(0, 2)]
-    public void LongMessageInPart_IsPassedOnAsItComes(int length, int passed)
+    [InlineData(4096, 4095, 0)]
+    [InlineData(4097, 4095, 0)]
+    [InlineData(4097, 4096, 4096)]
+    [InlineData(65_535, 4095, 0)]
+    [InlineData(65_535, 4096, 4096)]
+    [InlineData(65_535, 20_000, 20_000)]
+    public void LongMessageInPart_IsPassedOnWhenItsHeadIsThere(int length, int sent, int passed)
     {
         var client = Connect(1);
-        client.Send([(byte)(length >> 8), (byte)length, 1, 2, 3, 4, 5, 6, 7, 8]);
+        client.Send([(byte)(length >> 8), (byte)length, .. new byte[sent]]);
         Run(0.01);
 
-        Assert.True(TcpSessions.Last().TcpBytes.Count >= passed);
-        Assert.Equal(passed == 0, TcpSessions.Last().TcpBytes.Count == 0);
+        Assert.Equal(passed == 0 ? 0 : 2 + passed, TcpSessions.Last().TcpBytes.Count);
+    }
+
+    /// <summary>It is padded: what is in an option does not matter, nor how long it is.</summary>
+    [Theory]
+    [InlineData(600)]
+    [InlineData(4000)]
+    [InlineData(6000)]
+    [InlineData(60_000)]
+    public void LongMessage_IsChargedAndRefused(int padding)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var asked = Connect(1);
+            asked.Send(Framed(Padded(padding, (byte)n)));
+            Run(0.05);
+            Kill(LastAsked());
+        }
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        var sessions = TcpSessionsSoFar;
+
+        var client = Connect(2);
+        client.Send(Framed(Padded(padding / 2 + 300, 9)));
+        Run(0.05);
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.True(client.IsAtEnd);
+        Assert.All(TcpSessions.Skip(sessions), session => Assert.Empty(session.TcpBytes));
+        Ask(2, Padded(20, 3));
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        Ask(2, Killer);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+    }
+
+    /// <summary>Its backend has it when its last byte has come.</summary>
+    [Fact]
+    public void LongMessageThatComesSlowly_IsChargedByItsEnd()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = Connect(1);
+            var message = Framed(Padded(6000, 0));
+            client.Send(message.AsSpan(0, 5000));
+            Run(11);
+            client.Send(message.AsSpan(5000));
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>Nobody answers it, so what is behind it does not wait, and has its name.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(11)]
+    public void MessageBehindOneWithoutAHeader_IsPassedOnWithItAndChargedAndRefused(int length)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = Connect(1);
+            client.Send([.. Framed(new byte[length]), .. Framed(Killer), 7]);
+            Run(0.005);
+            Assert.Equal([.. Framed(new byte[length]), .. Framed(Killer)],
+                TcpSessions.Last().TcpBytes);
+            Kill(LastAsked());
+        }
+
+        AssertKillerIsRefused();
+        var last = Connect(1);
+        last.Send([.. Framed(new byte[length]), .. Framed(Killer)]);
+        Run(0.005);
+        Assert.Equal(Refused, last.Receive());
+        Assert.True(last.IsAtEnd);
+    }
+
+    [Fact]
+    public void EmptyMessagesAmongOthersThatWereAllAnswered_TakeNobodysName()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = Connect(1);
+            client.Send([.. Framed(QueryFor("slow")), 0, 0, .. Framed(QueryFor("slower"))]);
+            Run(0.03);
+            TcpSessions.Last().Send(Framed(QueryFor("slow")));
+            TcpSessions.Last().Send(Framed(QueryFor("slower")));
+            Run(0.01);
+            client.Send([0, 0, .. Framed(Killer)]);
+            Run(0.01);
+            Kill(LastAsked());
+        }
+
+        AssertKillerIsRefused();
+    }
+
+    /// <summary>Who sends beginnings only hides nobody by that.</summary>
+    [Theory]
+    [InlineData(new byte[] { 0 })]
+    [InlineData(new byte[] { 0, 0 })]
+    [InlineData(new byte[] { 0, 40, 1, 2, 3 })]
+    public void BytesThatAreNoMessage_HideNobody(byte[] bytes)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            AskOverTcp(1, Killer);
+            var victim = LastAsked();
+            var beside = Connect(1);
+            beside.Send(bytes);
+            beside.HalfClose();
+            Run(0.01);
+            Assert.Equal(bytes, TcpSessions.Last().TcpBytes);
+            Kill(victim);
+        }
+
+        AssertKillerIsRefused();
+    }
+
+    /// <summary>node-mname ends its side of an idle connection first, and reads on.</summary>
+    [Fact]
+    public void RefusedMessageBehindTheBackendsEnd_IsNotPassedOn()
+    {
+        KillTwiceOverTcp(Killer);
+        var client = Connect(2);
+        var session = TcpSessions.Last();
+        session.HalfClose();
+        Run(0.01);
+        Assert.True(client.IsAtEnd);
+        client.Send(Framed(Killer));
+        Run(0.01);
+
+        Assert.Empty(session.TcpBytes);
+        Assert.Empty(client.Receive());
+        client.Close();
+        Run(0.01);
+        Assert.False(client.IsReset);
+        Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
+    }
+
+    [Fact]
+    public void MessageBehindTheBackendsEnd_IsCharged()
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var client = Connect(2);
+            TcpSessions.Last().HalfClose();
+            Run(0.01);
+            client.Send(Framed(Killer));
+            Run(0.01);
+            Assert.Equal(Framed(Killer), TcpSessions.Last().TcpBytes);
+            Kill(LastAsked());
+        }
+
+        AssertKillerIsRefused();
+    }
+
+    /// <summary>Its client ended within it: it counts by what came of it.</summary>
+    [Fact]
+    public void RefusedMessageThatIsCut_IsNotPassedOn()
+    {
+        KillTwiceOverTcp(Padded(20, 1));
+        var client = AskOverTcp(1, Padded(200, 1), bytes: 100);
+        client.HalfClose();
+        Run(0.01);
+
+        Assert.Empty(TcpSessions.Last().TcpBytes);
+        Assert.Equal(Refused, client.Receive());
     }
 
     /// <summary>What is in front of it is answered before it is passed on.</summary>
@@ -334,28 +501,29 @@ public sealed class FirstMessagesTests : CoreTest
         {
             Ask(1, QueryFor("innocent"));
             var client = Connect(1);
-            var sent = new byte[][] { Framed(QueryFor("victim")), Framed(Killer), [0, 3] };
+            var sent = new byte[][] { Framed(QueryFor("victim")), Framed(Killer), [0, 12] };
             client.Send(sent.SelectMany(bytes => bytes).ToArray());
             Run(0.019);
             Assert.Equal(sent[0], TcpSessions.Last().TcpBytes);
             Run(0.002);
             Assert.Equal([.. sent[0], .. sent[1]], TcpSessions.Last().TcpBytes);
-            client.Send([1, 2, 3]);
+            client.Send(new byte[12]);
             Run(0.001);
-            Assert.Equal([0, 3, 1, 2, 3], TcpSessions.Last().TcpBytes.TakeLast(5));
+            Assert.Equal([0, 12, .. new byte[12]], TcpSessions.Last().TcpBytes.TakeLast(14));
             Kill(LastAsked());
         }
 
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
-    /// <summary>An empty message is enough, which nobody answers.</summary>
     [Theory]
-    [InlineData(new byte[] { 0, 0 })]
-    [InlineData(new byte[] { 0, 3, 1, 2, 3, 0, 0, 0, 1, 7 })]
-    public void RefusedMessageBehindUnansweredOnes_IsRefusedAfterTwentyMilliseconds(byte[] before)
+    [InlineData(1)]
+    [InlineData(2)]
+    public void RefusedMessageBehindUnansweredOnes_IsRefusedAfterTwentyMilliseconds(int slow)
     {
         KillTwiceOverTcp(Killer);
+        var first = Framed(QueryFor("slow"));
+        byte[] before = slow == 1 ? first : [.. first, .. Framed(QueryFor("slower"))];
         var client = Connect(1);
         client.Send([.. before, .. Framed(Killer), .. Framed(QueryFor("behind"))]);
         Run(0.019);
@@ -364,7 +532,7 @@ public sealed class FirstMessagesTests : CoreTest
 
         Assert.Equal(Refused, client.Receive());
         Assert.True(client.IsAtEnd);
-        Assert.Equal(before[..(2 + before[1])], TcpSessions.Last().TcpBytes);
+        Assert.Equal(first, TcpSessions.Last().TcpBytes);
         client.Close();
         Run(0.01);
         Assert.Equal(1, Count(Counter.ConnectionsQuarantined));
@@ -556,6 +724,17 @@ public sealed class FirstMessagesTests : CoreTest
         (byte)name.Length, .. System.Text.Encoding.ASCII.GetBytes(name),
         7, .. "example"u8, 0, 0, 1, 0, 1,
     ];
+
+    /// <summary>The killer with EDNS and so many bytes of padding.</summary>
+    private static byte[] Padded(int padding, byte content)
+    {
+        byte[] message = [.. Killer, 0, 0, 41, 16, 0, 0, 0, 0, 0,
+            (byte)(padding + 4 >> 8), (byte)(padding + 4), 0, 12,
+            (byte)(padding >> 8), (byte)padding, .. new byte[padding]];
+        message[11] = 1;
+        message.AsSpan()[^padding..].Fill(content);
+        return message;
+    }
 
     private static byte[] Framed(byte[] message) =>
         [(byte)(message.Length >> 8), (byte)message.Length, .. message];

@@ -265,4 +265,68 @@ public sealed class QuarantineHangTests : QuarantineTest
 
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
+
+    /// <summary>The third is not sent it, though nobody asks over UDP.</summary>
+    [Fact]
+    public void HangsOverTcpAndIsAskedEveryQuarterOfASecond_HangsTwoBackends()
+    {
+        for (var n = 0; n < 12; n++)
+        {
+            AskOverTcp(1, Killer);
+            foreach (var backend in Binders.Values.Where(HasOverTcp))
+                backend.Hang();
+            Run(0.239);
+        }
+
+        Assert.Equal(2, Binders.Values.Count(backend => !backend.Reads));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Assert.True(Count(Counter.ConnectionsQuarantined) > 0);
+    }
+
+    /// <summary>Its clients have connections and no query is on its way.</summary>
+    [Fact]
+    public void HangsWithTcpConnectionsOnly_ClientThatWaitsIsResetSoon()
+    {
+        var client = Kernel.ConnectClient(Client(1) with { Port = 2000 });
+        Run(1);
+        var backend = Binders.Values.Single(one => one.TcpSessions.Any());
+        backend.Hang();
+        client.Send([0, (byte)Killer.Length, .. Killer]);
+        Run(0.19);
+        Assert.Equal(0, Count(Counter.BackendsSuspected));
+        Run(0.02);
+        Assert.Equal(1, Count(Counter.BackendsSuspected));
+        Run(0.2);
+
+        Assert.True(client.IsReset);
+        Assert.Equal(1, Count(Counter.ConnectionsFailedByBackend));
+    }
+
+    /// <summary>Another message is unanswered when the answer to the first comes.</summary>
+    [Fact]
+    public void HangsAfterAnAnswerOverTcp_IsNoticedByWhatIsLeft()
+    {
+        AskOverTcp(1, QueryFor("first"));
+        AskOverTcp(1, QueryFor("second"));
+        var backend = Binders.Values.Single(one => one.TcpSessions.Any());
+        backend.TcpSessions.First().Send([0, 31, .. QueryFor("first")]);
+        Run(0.01);
+        backend.Hang();
+        Run(0.3);
+
+        Assert.Equal(1, Count(Counter.BackendsSuspected));
+    }
+
+    /// <summary>A slow answer over TCP does not make a backend suspect.</summary>
+    [Fact]
+    public void AnswersHeartbeatsAndNoMessage_IsNotSuspect()
+    {
+        AskOverTcp(1, QueryFor("slow"));
+        Run(30);
+
+        Assert.Equal(0, Count(Counter.BackendsSuspected));
+    }
+
+    private static bool HasOverTcp(SimBackend backend) =>
+        backend.TcpSessions.Any(session => session.TcpBytes.Count > 2);
 }

@@ -86,7 +86,7 @@ public sealed class TcpProxyRelayTests
         var s = new ProxyScenario();
         s.Kernel.Faults.MaxReadBytes = 3;
         var client = s.ConnectThrough();
-        client.Send([0, 2, 5, 5, 0, 1, 6]);
+        client.Send([0, 12, .. new byte[12], 0, 13, .. new byte[13]]);
         s.Settle();
         s.LastTcp().Send(answers);
         s.LastTcp().Close();
@@ -411,7 +411,8 @@ public sealed class TcpProxyRelayTests
     {
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
-        var question = ProxyScenario.Pattern(5_000_000);
+        var question = Enumerable.Range(0, 76)
+            .SelectMany(id => ProxyScenario.Message(65_537, id)).ToArray();
         s.Backend.Hang();
         client.Send(question);
         s.Run(1);
@@ -438,10 +439,10 @@ public sealed class TcpProxyRelayTests
         var client = s.ConnectThrough();
         s.LastTcp().Send(ProxyScenario.Pattern(2_000_000));
         s.Settle();
-        client.Send("still heard"u8);
+        client.Send("\0\u000cstill heard."u8);
         s.Settle();
 
-        Assert.Equal("still heard"u8, [.. s.LastTcp().TcpBytes]);
+        Assert.Equal("\0\u000cstill heard."u8, [.. s.LastTcp().TcpBytes]);
         client.Reset();
         s.Settle();
         s.AssertEnded(Counter.ConnectionsFailedByClient);

@@ -23,16 +23,16 @@ public sealed class TcpProxyTests
     {
         var s = new ProxyScenario();
         var client = s.ConnectSilently(host: 7, port: 40_007);
-        client.Send("question"u8);
+        client.Send("\0\u000cthe question"u8);
         s.Settle();
 
         var session = s.LastTcp();
         Assert.Equal(ProxyScenario.Client(7, 40_007), session.Source);
-        Assert.Equal("question"u8, [.. session.TcpBytes]);
-        session.Send("answer"u8);
+        Assert.Equal("\0\u000cthe question"u8, [.. session.TcpBytes]);
+        session.Send("\0\u000athe answer"u8);
         s.Settle();
 
-        Assert.Equal("answer"u8, client.Receive());
+        Assert.Equal("\0\u000athe answer"u8, client.Receive());
         Assert.Equal(1, s.Core.SnapshotBackends()[0].TcpSessions);
         s.Finish(client, session);
     }
@@ -294,15 +294,17 @@ public sealed class TcpProxyTests
         else
             first.AnswersTcp = false;
         var client = s.Connect();
-        client.Send("kept"u8);
+        client.Send("\0\u000cthat is kept"u8);
         s.Settle();
         if (RefusesOnceConnected(how))
             Refuse(ProxyScenario.LastTcp(first), how);
         s.Settle();
 
-        Assert.Equal("kept"u8, [.. ProxyScenario.LastTcp(second).TcpBytes]);
+        Assert.Equal("\0\u000cthat is kept"u8, [.. ProxyScenario.LastTcp(second).TcpBytes]);
         Assert.Equal(1, s.Counters[Counter.ConnectionsRetried]);
         Assert.Equal(0, s.Log.Count<LogEvent.BackendFaulted>());
+        ProxyScenario.LastTcp(second).Send("\0\u0006answer"u8);
+        s.Settle();
         s.Finish(client, ProxyScenario.LastTcp(second));
     }
 

@@ -21,7 +21,7 @@ public sealed class TcpProxyWaitTests
         Fill(s.Backend);
         var start = s.Kernel.Now;
         var client = s.Connect();
-        client.Send("kept"u8);
+        client.Send("\0\u000cthat is kept"u8);
         s.Run(0.5);
 
         Assert.Equal([0, 10, 30, 70, 150, 250, 350, 450], Tries(s, start));
@@ -29,11 +29,13 @@ public sealed class TcpProxyWaitTests
         MakeRoom(s.Backend);
         s.Run(0.1);
 
-        Assert.Equal("kept"u8, [.. s.LastTcp().TcpBytes]);
+        Assert.Equal("\0\u000cthat is kept"u8, [.. s.LastTcp().TcpBytes]);
         Assert.Equal(0, s.Counters[Counter.ConnectionsRetried]);
         Assert.Equal(0, s.Log.Count<LogEvent.ConnectionRefusedByBackend>());
         Assert.Equal(new BackendId(5301),
             Assert.Single(s.Log.Of<LogEvent.BackendAcceptQueueFull>()).Backend);
+        s.LastTcp().Send("\0\u0006answer"u8);
+        s.Settle();
         s.Finish(client, s.LastTcp(), suppressed: 1);
     }
 

@@ -37,8 +37,9 @@ public sealed class TcpTurnsTests
             before = total;
         });
 
+        // What was kept back is written besides what is read.
         Assert.InRange(mostOfATurn, Limits.TcpBytesPerTurn / 2,
-            Limits.TcpBytesPerTurn + 2 * OneVisit);
+            2 * (Limits.TcpBytesPerTurn + 2 * OneVisit));
     }
 
     [Fact]
@@ -71,7 +72,8 @@ public sealed class TcpTurnsTests
 
         var ofThis = ofOne.TcpBytes.Count - first;
         var ofMany = TotalRead() - total - ofThis;
-        Assert.InRange(ofThis - ofMany, -OneVisit, OneVisit);
+        // What was kept back is written besides what is read.
+        Assert.InRange(ofThis - ofMany, -OneVisit, 3 * OneVisit);
         Assert.True(ofThis >= Limits.TcpBytesPerTurn);
     }
 
@@ -167,12 +169,12 @@ public sealed class TcpTurnsTests
 
         var second = _s.ConnectThrough(port: 2);
         var session = _s.LastTcp();
-        second.Send("query"u8);
+        second.Send("\0\u000cthe question"u8);
         session.Send("answer"u8);
         _s.Settle();
 
         Assert.Equal("answer"u8, second.Receive());
-        Assert.Equal("query"u8.ToArray(), session.TcpBytes.ToArray());
+        Assert.Equal("\0\u000cthe question"u8.ToArray(), session.TcpBytes.ToArray());
         _s.Run(5);
         Assert.Equal(1, _s.Core.ConnectionCount);
     }
