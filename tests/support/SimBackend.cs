@@ -122,6 +122,18 @@ public sealed class SimBackend
     /// <summary>Sends bytes on the control session, whatever they are.</summary>
     public void Send(ReadOnlySpan<byte> bytes) => Live().Send(bytes);
 
+    /// <summary>Whether it reads what comes for its TCP connections.</summary>
+    public bool ReadsTcp
+    {
+        get;
+        set
+        {
+            field = value;
+            foreach (var session in _sessions.ToArray())
+                session.OnReadable();
+        }
+    } = true;
+
     /// <summary>Stops reading and answering: a process that hangs but lives.</summary>
     public void Hang()
     {

@@ -234,8 +234,8 @@ internal sealed class InFlight
     /// <summary>
     /// As TryTake, for an error that is not passed on: takes the query out with its packet, so
     /// that it can be asked again; it stays one of a pair. False, and nothing is changed, if there
-    /// is none that may be: the other of its pair is answered, it is not a QUERY, or it came so long
-    /// ago.
+    /// is none that may be: the other of its pair is answered, it is not a QUERY, or it came so
+    /// long ago.
     /// </summary>
     public bool TryTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
         Duration tooOld, Span<byte> packet, out Query query, out int length)

@@ -23,7 +23,8 @@ internal sealed class QueryPairs
     }
 
     /// <summary>
-    /// A new pair, of two copies that are in flight, or held later; 0 if there is no memory for one.
+    /// A new pair, of two copies that are in flight, or held later; 0 if there is no memory for
+    /// one.
     /// </summary>
     public int Make()
     {

@@ -386,6 +386,8 @@ public sealed class FirstMessagesTests : CoreTest
     {
         KillTwiceOverTcp(Killer);
         var client = Connect(2);
+        Opening.Ask(client);
+        Run(0.01);
         var session = TcpSessions.Last();
         session.HalfClose();
         Run(0.01);
@@ -407,6 +409,8 @@ public sealed class FirstMessagesTests : CoreTest
         for (var n = 0; n < 2; n++)
         {
             var client = Connect(2);
+            Opening.Ask(client);
+            Run(0.01);
             TcpSessions.Last().HalfClose();
             Run(0.01);
             client.Send(Framed(Killer));

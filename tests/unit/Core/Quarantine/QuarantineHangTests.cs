@@ -288,6 +288,7 @@ public sealed class QuarantineHangTests : QuarantineTest
     public void HangsWithTcpConnectionsOnly_ClientThatWaitsIsResetSoon()
     {
         var client = Kernel.ConnectClient(Client(1) with { Port = 2000 });
+        Opening.Ask(client);
         Run(1);
         var backend = Binders.Values.Single(one => one.TcpSessions.Any());
         backend.Hang();

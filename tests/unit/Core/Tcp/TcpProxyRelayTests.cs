@@ -341,13 +341,13 @@ public sealed class TcpProxyRelayTests
         var s = new ProxyScenario();
         var client = s.ConnectThrough();
         var question = ProxyScenario.Pattern(600_000);
-        s.Backend.Hang();
+        s.Backend.ReadsTcp = false;
         client.Send(question);
         client.HalfClose();
         s.Run(1);
         Assert.False(s.LastTcp().HasEnded);
 
-        s.Backend.Resume();
+        s.Backend.ReadsTcp = true;
         s.Run(1);
 
         Assert.Equal(question, s.LastTcp().TcpBytes);
@@ -413,7 +413,7 @@ public sealed class TcpProxyRelayTests
         var client = s.ConnectThrough();
         var question = Enumerable.Range(0, 76)
             .SelectMany(id => ProxyScenario.Message(65_537, id)).ToArray();
-        s.Backend.Hang();
+        s.Backend.ReadsTcp = false;
         client.Send(question);
         s.Run(1);
 
@@ -423,7 +423,7 @@ public sealed class TcpProxyRelayTests
         s.Run(10);
         Assert.Equal(taken, client.BytesSent);
 
-        s.Backend.Resume();
+        s.Backend.ReadsTcp = true;
         s.Run(5);
         Assert.Equal(question, s.LastTcp().TcpBytes);
         client.Reset();
