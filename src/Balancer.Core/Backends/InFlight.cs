@@ -425,7 +425,11 @@ internal sealed class InFlight
     /// Its session has ended: nothing of it times out any more. What it holds is dropped one by
     /// one, or with DropAll.
     /// </summary>
-    public void OnSessionEnded() => _services.Timers.Disarm(_timeOut);
+    public void OnSessionEnded()
+    {
+        _services.Timers.Disarm(_timeOut);
+        _unanswered = default;
+    }
 
     /// <summary>The balancer stops: all that is in flight is lost.</summary>
     public void DropAll()
