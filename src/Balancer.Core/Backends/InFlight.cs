@@ -486,6 +486,7 @@ internal sealed class InFlight
     public void OnSessionEnded()
     {
         _services.Timers.Disarm(_timeOut);
+        _unanswered = default;
         _isOver = true;
         if (Count == 0)
             FreeMemory();

@@ -277,6 +277,7 @@ public sealed class QuarantineHangTests : QuarantineTest
                 backend.Hang();
             Run(0.239);
         }
+        Run(Limits.TcpCloseTime.TotalSeconds);
 
         Assert.Equal(2, Binders.Values.Count(backend => !backend.Reads));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
