@@ -1,11 +1,12 @@
 // Claims that a client which asks little loses nothing to one that floods the same backend: a query
-// is dropped because its client has more than its share only if that client has 16 queries without
-// an answer, and another client is there whom it would harm. As the core may take some of others'
-// for a client's, half as many are enough here.
+// is dropped because its client has more than its share only if that client has 16 queries in
+// flight, and another client is there whom it would harm. As the core may take some of others' for
+// a client's, half as many are enough here.
 //
-// It does not ask how the share is found. It counts each client's datagrams that came in and were
-// not answered by one that left, forgets those that no session can have any more, and compares how
-// many the core says that it dropped in a turn with how many such clients sent in it.
+// It does not ask how the share is found. It counts each client's datagrams that came in, answered
+// or not, since a silent backend may have what another has answered; forgets those that no session
+// can have any more; and compares how many the core says that it dropped in a turn with how many
+// such clients sent in it.
 
 using System;
 using System.Collections.Generic;
@@ -18,7 +19,7 @@ internal sealed class S18Shares() : Check("S18")
 {
     private const int Least = SpecifiedLimits.AnyonesShare / 2;
 
-    private readonly Dictionary<Ipv4, Queue<Instant>> _unanswered = [];
+    private readonly Dictionary<Ipv4, Queue<Instant>> _asked = [];
     private int _mayBeDropped;
     private long _dropped;
 
@@ -31,23 +32,13 @@ internal sealed class S18Shares() : Check("S18")
 
     public override void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
-        if (!_unanswered.TryGetValue(header.Peer.Address, out var asked))
-            _unanswered.Add(header.Peer.Address, asked = new());
+        if (!_asked.TryGetValue(header.Peer.Address, out var asked))
+            _asked.Add(header.Peer.Address, asked = new());
         while (asked.TryPeek(out var oldest) && Model.Now - oldest > Longest)
             asked.Dequeue();
-        if (asked.Count >= Least && _unanswered.Count > 1)
+        if (asked.Count >= Least && _asked.Count > 1)
             _mayBeDropped++;
         asked.Enqueue(Model.Now);
-    }
-
-    /// <summary>
-    /// One of them is answered. Which of them does not matter, so the oldest is taken: that leaves
-    /// no fewer than there are.
-    /// </summary>
-    public override void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
-    {
-        if (_unanswered.TryGetValue(header.Peer.Address, out var asked))
-            asked.TryDequeue(out _);
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
@@ -56,7 +47,7 @@ internal sealed class S18Shares() : Check("S18")
         if (dropped > _mayBeDropped)
         {
             Fail($"{dropped} queries were dropped at {now} for their clients' shares; clients with"
-                + $" {Least} unanswered sent {_mayBeDropped}");
+                + $" {Least} queries lately sent {_mayBeDropped}");
         }
         _dropped += dropped;
         _mayBeDropped = 0;
