@@ -371,8 +371,11 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             mayHaveMore = result.Count == mostBytes;
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
+            // What came may have ended it.
+            if (!_backend.HasSession)
+                return frames;
             _suspicion.OnRead(now);
-            if (_backend.HasSession && AnswersNothing(now))
+            if (AnswersNothing(now))
                 _reports.OnAnswersInDoubt(now, _backend);
             return frames;
         }
