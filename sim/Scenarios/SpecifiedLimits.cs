@@ -158,10 +158,10 @@ public static class SpecifiedLimits
     // ---- Shares of a backend ----
 
     /// <summary>A backend is behind with more than it did in so long.</summary>
-    public static readonly Duration ShareSpan = Duration.FromMilliseconds(250);
+    public static readonly Duration ShareSpan = Duration.FromMilliseconds(500);
 
     /// <summary>Bytes that it may have to do in any case.</summary>
-    public const int LeastToDo = 8192;
+    public const int LeastToDo = 16384;
 
     /// <summary>Bytes that it may have to do while none has waited for so long.</summary>
     public const int BurstToDo = 65_536;

@@ -541,15 +541,15 @@ public static partial class Limits
 
     /// <summary>
     /// A backend that has more to do than it did in this time is behind, and a client that has more
-    /// than its share of that loses queries. Ours: as long as a silent backend needs to be suspect,
-    /// and a little; resolvers ask again after 0.8 s and more.
+    /// than its share of that loses queries. Ours: longer than a pause or a recursive query takes;
+    /// resolvers ask again after 0.8 s and more.
     /// </summary>
-    public static readonly Duration FairTime = Duration.FromMilliseconds(250);
+    public static readonly Duration FairTime = Duration.FromMilliseconds(500);
 
     /// <summary>
-    /// Bytes of queries that it may have to do however slow it is: some 150 queries. Ours.
+    /// Bytes of queries that it may have to do however slow it is: some 300 queries. Ours.
     /// </summary>
-    public const int FairBytes = 8 * 1024;
+    public const int FairBytes = 16 * 1024;
 
     /// <summary>
     /// Bytes that it may have to do while none of it has waited for FairWait, as when a burst meets

@@ -2,8 +2,8 @@
 // core backend being there.
 //
 // A query is owed an answer from its first sending on if a core backend has been healthy and warm
-// all the time since. It is excused while one of its tries was not queued by the kernel, or was
-// sent by the policy to a backend that never heals, or to a session that ended meanwhile: those
+// all the time since. It is excused while one of its tries was not queued by the kernel, was beyond
+// its client's share (S18), or was sent by the policy to a backend that never heals, or to a session that ended meanwhile: those
 // are what the 22 s are for, and a client whose four tries are over has none left to be answered.
 //
 // It knows by the clients' own words, by where the model routed each try, and by the bytes of
@@ -47,6 +47,7 @@ internal sealed class L1Answers : Check
     {
         _healedAt = now;
         Model.Arrivals.OnRouted = OnRouted;
+        Model.Arrivals.OnOverShare = OnOverShare;
         foreach (var client in Model.Scenario.UdpClients)
             _clients[client.Id] = client;
     }
@@ -116,6 +117,12 @@ internal sealed class L1Answers : Check
                 return false;
         }
         return true;
+    }
+
+    private void OnOverShare(Endpoint from, int id)
+    {
+        if (_asked.TryGetValue((from, id), out var asked))
+            asked.IsExcused = true;
     }
 
     private void OnRouted(Endpoint from, int id, ExpectedBackend? backend)

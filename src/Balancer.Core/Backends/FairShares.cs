@@ -4,8 +4,8 @@
 // room, and an answer soon.
 //
 // A backend has to do what it was sent after the last query that it answered. It is behind when
-// that is more than it did in a quarter of a second, which is the time that a new query would have
-// to wait: more than it did in the quarter second before this one, or in this one so far.
+// that is more than it did in half a second, which is the time that a new query would have to wait:
+// more than it did in the half second before this one, or in this one so far.
 //
 // Clients are counted in two rows of cells, in each by another part of a keyed hash, and the lower
 // of a client's two counts is taken, less what strangers add to a cell on average. So nobody can
@@ -32,7 +32,7 @@ internal sealed class FairShares(ulong hashKey)
     /// <summary>Cells of the first row that count something: about as many clients.</summary>
     private int _active;
 
-    /// <summary>The quarter of a second that it is, counted from the clock's start.</summary>
+    /// <summary>The half second that it is, counted from the clock's start.</summary>
     private long _span;
 
     /// <summary>Where the last answered query's frame ended when this span began.</summary>
@@ -78,7 +78,7 @@ internal sealed class FairShares(ulong hashKey)
         _span = span;
     }
 
-    /// <summary>Bytes of queries that the backend did in a quarter second lately.</summary>
+    /// <summary>Bytes of queries that the backend did in half a second lately.</summary>
     public long Progress(Instant now, long answeredEnd)
     {
         OnProgress(now, answeredEnd);

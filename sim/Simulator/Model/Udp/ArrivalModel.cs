@@ -30,6 +30,9 @@ internal sealed class ArrivalModel(ReferenceModel model)
     /// </summary>
     public Action<Endpoint, int, ExpectedBackend?>? OnRouted { get; set; }
 
+    /// <summary>Told of each that is dropped because its client has more than its share.</summary>
+    public Action<Endpoint, int>? OnOverShare { get; set; }
+
     public void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         while (_filled + payload.Length > _payloads.Length)
@@ -216,6 +219,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
             model.Repeats.OnCondition(Repeat.OverShare, 0,
                 new LogEvent.ClientOverShare(header.Peer, first.Name, 0));
             OnRouted?.Invoke(header.Peer, IdOf(payload), null);
+            OnOverShare?.Invoke(header.Peer, IdOf(payload));
             if (remote != null)
                 remote.UdpDropped++;
             return;
