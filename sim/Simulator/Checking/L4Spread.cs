@@ -12,6 +12,7 @@
 using System;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -22,6 +23,8 @@ internal sealed class L4Spread() : Check("L4")
     private int _rebalances;
     private (int Count, long Gone, long Bindings) _remotes;
     private int _healthy;
+    private ExpectedBackend? _fullest;
+    private Instant _fullestSince;
 
     public override void OnHealed(Instant now) => _next = now + SpecifiedLimits.RebalanceInterval;
 
@@ -37,13 +40,16 @@ internal sealed class L4Spread() : Check("L4")
             (_remotes, _healthy, _rebalances) = (remotes, healthy, 0);
             _next = now + SpecifiedLimits.RebalanceInterval;
         }
+        // Those that were less full until now had no rebalance yet.
+        if (fullest != _fullest)
+            (_fullest, _fullestSince) = (fullest, now);
         if (now <= _next + Model.Lateness)
             return;
         // The rebalance before the last one, at the latest.
         var before = new Instant(Math.Max(0L, now.Nanoseconds
             - 2 * (SpecifiedLimits.RebalanceInterval + Model.Lateness).Nanoseconds));
         _next = now + SpecifiedLimits.RebalanceInterval;
-        if (++_rebalances > Math.Max(2, healthy) && spread > healthy
+        if (++_rebalances > Math.Max(2, healthy) && spread > healthy && _fullestSince <= before
             && Model.Policy.Remotes.Values.Any(remote => remote.Primary == fullest
                 && remote.MustBeMoved(since: before, now)))
         {
