@@ -317,7 +317,8 @@ internal sealed class S17NothingLost() : Check("S17")
         asked.IsAwaited = false;
         if (HasSaidSomething(asked))
         {
-            var lastRead = Instant.Max(asked.First.LastReadAt, _wentOnAt);
+            var lastRead = Instant.Max(_wentOnAt, Instant.Max(
+                asked.First.LastReadAt, asked.First.Silence.AnsweredOverTcpAt));
             var time = SilenceOf(asked);
             if (IsTooOldWhenSilent(asked, lastRead))
             {

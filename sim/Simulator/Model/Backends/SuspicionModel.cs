@@ -44,6 +44,9 @@ internal sealed class Silence
 
     public Instant SuspectSince { get; set; }
 
+    /// <summary>When an answer over TCP last showed that it lives.</summary>
+    public Instant AnsweredOverTcpAt { get; set; }
+
     /// <summary>When it was last found silent, being suspect.</summary>
     public Instant SilentSince { get; set; }
 
@@ -133,6 +136,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         {
             silence.WasAsked = false;
             silence.Phase = Silence.Phases.Idle;
+            silence.AnsweredOverTcpAt = model.Now;
             OnWasRead(session);
         }
         else
