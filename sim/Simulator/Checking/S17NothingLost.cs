@@ -71,6 +71,8 @@ internal sealed class S17NothingLost() : Check("S17")
         public ExpectedSession First => first;
         public int ReadsBefore { get; set; } = first.Reads;
 
+        public Instant OverTcpBefore { get; set; } = first.Silence.AnsweredOverTcpAt;
+
         /// <summary>From the end of the turn before on somebody must have been good.</summary>
         public long SinceTurn { get; set; } = turn;
         public Instant Due { get; set; }
@@ -326,6 +328,7 @@ internal sealed class S17NothingLost() : Check("S17")
                 return;
             }
             asked.ReadsBefore = asked.First.Reads;
+            asked.OverTcpBefore = asked.First.Silence.AnsweredOverTcpAt;
             asked.SinceTurn = asked.First.LastReadIn;
             Await(asked, time + ToSpare, since: lastRead);
             return;
@@ -368,7 +371,8 @@ internal sealed class S17NothingLost() : Check("S17")
     /// The first one has it still, is not good, and was not silent: its silence began later.
     /// </summary>
     private bool HasSaidSomething(Asked asked) => !asked.IsFirstOver && asked.Second == null
-        && asked.First.Reads != asked.ReadsBefore
+        && (asked.First.Reads != asked.ReadsBefore
+            || asked.First.Silence.AnsweredOverTcpAt > asked.OverTcpBefore)
         && !WasGood(asked.First, asked);
 
     private bool WasGood(ExpectedSession session, Asked asked) =>
