@@ -26,7 +26,8 @@ internal static class ScenarioFields
     [
         Of("listen", FileValues.Address, "10.99.99.1", k => k.Listen,
             (k, v) => k with { Listen = v },
-            "The address both sockets are bound to; 0.0.0.0 for every one."),
+            "The address both sockets are bound to; 0.0.0.0 for every one: clients then ask"
+                + " 10.99.99.1 and 10.99.99.2 in turn."),
         Of("unixBufferBytes", FileValues.Count(1), "212992", k => k.UnixBufferBytes,
             (k, v) => k with { UnixBufferBytes = v },
             "Bytes of the buffers of AF_UNIX streams, each way."),

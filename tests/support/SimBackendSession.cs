@@ -113,7 +113,8 @@ public sealed class SimBackendSession
 
     internal void OnReadable()
     {
-        while (_backend.Reads && (_backend.ReadsTcp || !IsTcp) && !Stream.IsClosed && !HasEnded && !HasFailed)
+        while (_backend.Reads && (_backend.ReadsTcp || !IsTcp)
+            && !Stream.IsClosed && !HasEnded && !HasFailed)
         {
             if (_filled == _buffer.Length)
                 Array.Resize(ref _buffer, _buffer.Length * 2);

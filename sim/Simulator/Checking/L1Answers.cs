@@ -3,8 +3,9 @@
 //
 // A query is owed an answer from its first sending on if a core backend has been healthy and warm
 // all the time since. It is excused while one of its tries was not queued by the kernel, was beyond
-// its client's share (S18), or was sent by the policy to a backend that never heals, or to a session that ended meanwhile: those
-// are what the 22 s are for, and a client whose four tries are over has none left to be answered.
+// its client's share (S18), or was sent by the policy to a backend that never heals, or to a
+// session that ended meanwhile: those are what the 22 s are for, and a client whose four tries are
+// over has none left to be answered.
 //
 // It knows by the clients' own words, by where the model routed each try, and by the bytes of
 // backends. A query is told by its client, port and id.

@@ -55,7 +55,7 @@ internal sealed class S18Shares() : Check("S18")
         if (_ofOthers > ByChance)
         {
             Fail($"{dropped} queries were dropped at {now} for their clients' shares; clients with"
-                + $" {Least} queries lately sent {_mayBeDropped}; so {_ofOthers} by now were others'");
+                + $" {Least} queries lately sent {_mayBeDropped}; {_ofOthers} by now were others'");
         }
         _dropped += dropped;
         _mayBeDropped = 0;

@@ -106,7 +106,8 @@ internal sealed class Holds(SessionMemory memory)
     }
 
     /// <summary>
-    /// Somebody is there: each that found nobody is due, once; or none, if there is no memory for that.
+    /// Somebody is there: each that found nobody is due, once; or none, if there is no memory for
+    /// that.
     /// </summary>
     public void WakeStranded()
     {

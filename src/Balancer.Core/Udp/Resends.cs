@@ -175,8 +175,8 @@ internal sealed class Resends
 
     /// <summary>
     /// A backend is healthy, at ease again, or answers again: it may take what others have that are
-    /// silent still or answer no query, and that nobody could take when they became so or were given
-    /// it; and what is left of sessions that ended.
+    /// silent still or answer no query, and that nobody could take when they became so or were
+    /// given it; and what is left of sessions that ended.
     /// </summary>
     public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {

@@ -84,7 +84,7 @@ public sealed class CommandsTests
     [InlineData("run --time soon")]
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
-    [InlineData("run --check S18")]
+    [InlineData("run --check S19")]
     [InlineData("run --check stickyness")]
     [InlineData("run --without-check survival")]
     [InlineData("run --virtual 9.9s")]
@@ -228,7 +228,7 @@ public sealed class CommandsTests
     public void WithoutCheck_LeavesAllOthers()
     {
         var request = CommandLine.Parse(["run", "--without-check", "S6,l5"]).Request!;
-        Assert.Equal(21, request.Checks.Length);
+        Assert.Equal(22, request.Checks.Length);
         Assert.DoesNotContain("S6", request.Checks);
         Assert.Equal(" --without-check=S6,L5", request.Options);
     }
