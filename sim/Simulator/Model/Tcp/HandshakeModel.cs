@@ -93,7 +93,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     /// <summary>The core told which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
-        if (_connecting == null && Waiting(logged.Id) is { } again)
+        if (_connecting == null && Waiting(logged.Id) is { SpokeAt: not null } again)
             DecideAnew(again);
         if (_connecting is not { } connection || connection.From != logged.Client
             || (_connectTo?.Id ?? 0) != logged.Backend.Value)
