@@ -218,7 +218,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
             model.Counters.Add(Counter.QueriesOverShare);
             model.Repeats.OnCondition(Repeat.OverShare, 0,
                 new LogEvent.ClientOverShare(header.Peer, first.Name, 0));
-            OnRouted?.Invoke(header.Peer, IdOf(payload), null);
+            OnRouted?.Invoke(header.Peer, IdOf(payload), first);
             OnOverShare?.Invoke(header.Peer, IdOf(payload));
             if (remote != null)
                 remote.UdpDropped++;
