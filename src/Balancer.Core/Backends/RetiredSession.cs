@@ -134,7 +134,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
 
     bool ISuspect.HasUnread => _turn.IsReadable;
 
-    Instant ISuspect.NewestQueryAt(Instant now) => HasEnded ? Instant.Never : _session.InFlight.NewestAt;
+    Instant ISuspect.NewestQueryAt(Instant now) =>
+        HasEnded ? Instant.Never : _session.InFlight.NewestAt;
 
     void ISuspect.OnDoubtful(Instant now) => _reports.OnDoubtful(now, doubtful: null);
 
