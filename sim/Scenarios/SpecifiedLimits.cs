@@ -328,6 +328,9 @@ public static class SpecifiedLimits
     /// <summary>Bytes of a message over TCP that is read, without its length.</summary>
     public const int FirstMessageBytes = 4096;
 
+    /// <summary>How long before a refusal ends it may become longer.</summary>
+    public static readonly Duration RefusalLook = Duration.FromSeconds(1L);
+
     /// <summary>Bytes of an error's answer at most: a header and a question.</summary>
     public const int ErrorBytes = 12 + 255 + 4;
 

@@ -618,6 +618,12 @@ public static partial class Limits
     public static readonly Duration LongestQuarantine = Duration.FromSeconds(3600);
 
     /// <summary>
+    /// How long before its end it is looked whether the backends are back that it is refused for.
+    /// Ours: so that no query comes in between.
+    /// </summary>
+    public static readonly Duration QuarantineLook = Duration.FromSeconds(1);
+
+    /// <summary>
     /// Queries under suspicion or refused, and queries that one death is looked through for: what a
     /// backend has in flight in 0.2 s at 20,000 a second. Ours.
     /// </summary>

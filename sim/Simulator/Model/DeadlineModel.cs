@@ -1,6 +1,6 @@
 // Owns the deadlines that show in no call: those of queries in flight, of silent backends, of those
-// that fail, and of probes. A turn serves its deadlines after it has read the sessions, the
-// earliest first, and of two at one instant the one that was set first. The model serves them as
+// that fail, of probes, and of what is refused. A turn serves its deadlines after it has read the
+// sessions, the earliest first, and of two at one instant the one that was set first. The model serves them as
 // soon as it sees something that came after them: so it knows for each such thing what its own
 // deadline was, or that all were served.
 //
@@ -88,6 +88,11 @@ internal sealed class DeadlineModel(ReferenceModel model)
                 (owner, what) = (session, session.Silence);
             if (IsFirst(session.InFlight.TimeOutAt, session.InFlight.TimeOutOrder))
                 (owner, what) = (session, session.InFlight);
+        }
+        if (IsFirst(model.Quarantine.DueAt, model.Quarantine.DueOrder))
+        {
+            model.Quarantine.OnDue();
+            return model.Quarantine;
         }
         if (owner == null)
             return null;

@@ -93,6 +93,12 @@ internal sealed class Backend
 
     public BackendState State { get; private set; } = BackendState.BackingOff;
 
+    /// <summary>When a byte of it came last on a session, but for its TCP connections.</summary>
+    public Instant AliveAt { get; private set; }
+
+    /// <summary>A byte of it came.</summary>
+    public void NoteAlive(Instant now) => AliveAt = now;
+
     /// <summary>Means something while Removed.</summary>
     public Instant RemovedAt { get; private set; }
 

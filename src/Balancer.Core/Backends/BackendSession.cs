@@ -369,6 +369,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (result.IsOk)
         {
             mayHaveMore = result.Count == mostBytes;
+            _backend.NoteAlive(now);
             _suspicion.OnByte(now);
             var frames = ReadFrames(now, buffer[..result.Count]);
             // What came may have ended it.
@@ -504,8 +505,10 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     Instant ISuspect.NewestQueryAt(Instant now)
     {
-        var message = _reports.NewestMessageAt(now, _backend);
         var query = InFlight.NewestAt;
+        if (!_backend.HasSession)
+            return query;
+        var message = _reports.NewestMessageAt(now, _backend);
         return query == Instant.Never ? message
             : message == Instant.Never ? query : Instant.Max(query, message);
     }

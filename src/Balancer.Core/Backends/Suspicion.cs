@@ -8,8 +8,9 @@
 // A query is a question, over TCP too, and so is a heartbeat, which is sent when a query alone
 // brought nothing for 100 ms: a query may take its time, a heartbeat does not. A byte answers the
 // question, and the queries that it leaves in flight are the next one: a backend that hangs just
-// after it said something is found out as fast as any. A backend that was believed again a short while ago has to
-// prove itself: it answers heartbeats, one after the other, for as long as it takes.
+// after it said something is found out as fast as any. A backend that was believed again a short
+// while ago has to prove itself: it answers heartbeats, one after the other, for as long as it
+// takes.
 //
 // A query that is never answered is no question any more once a heartbeat was answered that was
 // sent 100 ms after it. As long as there are only such, the next heartbeat is sent after 200 ms,

@@ -23,6 +23,9 @@
 // then. One of them is refused if another backend hung, or died, of it before it was sent to this
 // one: of several, the one that was sent first to this one, which it reached first.
 //
+// A term does not end while a backend that it is for is silent still, for up to an hour: what hangs
+// two of three backends for ever would have the third one as well.
+//
 // One at most is refused for one death or hang, so a client cannot have other people's names
 // refused by sending them along. If the guess was wrong, the culprit ends or hangs another backend
 // and is refused for it, and whoever was refused for deaths that it explains is let go: who was in
@@ -45,6 +48,7 @@ internal sealed class Quarantine
 {
     private readonly Services _services;
     private readonly Timer _forget;
+    private readonly Timer _look;
     private readonly Dictionary<ulong, QuarantineCase> _cases = [];
     private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -71,6 +75,7 @@ internal sealed class Quarantine
     {
         _services = services;
         _forget = new Timer(Forget);
+        _look = new Timer(LookForSilent);
     }
 
     /// <summary>Who was in flight at a death, and where such a query is.</summary>
@@ -145,7 +150,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
-                now, _deaths, backend.Id, _answeredLately.Contains(suspect.Fingerprint), ++_order);
+                now, _deaths, backend, _answeredLately.Contains(suspect.Fingerprint), ++_order);
         }
         if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
@@ -214,7 +219,7 @@ internal sealed class Quarantine
         _hidden = Instant.Zero;
         LookAtFirst(now, suspectedAt, backend, messages, out var isUnread);
         foreach (var suspect in _suspects)
-            suspect.Case.BeginHang(now, _deaths, backend.Id, suspectedAt, ++_order);
+            suspect.Case.BeginHang(now, _deaths, backend, suspectedAt, ++_order);
         // The first backend got them in the order in which they came; the next one got copies of
         // them, the newest first.
         var culprit = -1;
@@ -242,7 +247,11 @@ internal sealed class Quarantine
     }
 
     /// <summary>The balancer stops: no timer is left.</summary>
-    public void Stop() => _services.Timers.Disarm(_forget);
+    public void Stop()
+    {
+        _services.Timers.Disarm(_forget);
+        _services.Timers.Disarm(_look);
+    }
 
     // ---- Who was there ----
 
@@ -392,8 +401,7 @@ internal sealed class Quarantine
     {
         if (now >= found.RefusedUntil)
             return false;
-        var refusedAt = found.RefusedUntil - found.Term;
-        _hidden = Instant.Max(_hidden, Instant.Max(refusedAt, sentAt));
+        _hidden = Instant.Max(_hidden, Instant.Max(found.RefusedAt, sentAt));
         return true;
     }
 
@@ -456,8 +464,10 @@ internal sealed class Quarantine
         }
         convict.Term = Duration.Max(Limits.FirstQuarantine,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
+        convict.RefusedAt = now;
         convict.RefusedUntil = now + convict.Term;
         _refusesUntil = Instant.Max(_refusesUntil, convict.RefusedUntil);
+        ArmLook(convict.RefusedUntil);
         var message = culprit.Message;
         var client = message?.Client ?? queries.ClientOf(culprit.Query);
         var packet = message is null
@@ -485,6 +495,39 @@ internal sealed class Quarantine
         Fingerprint.Of(query, _services.Options.HashKey, isCut);
 
     private ulong Of(FirstMessage message) => Of(message.Packet, message.IsCut);
+
+    // ---- While backends hang still ----
+
+    /// <summary>
+    /// Terms are about to end: each that is for a backend which is silent still becomes longer.
+    /// </summary>
+    private void LookForSilent(Instant now)
+    {
+        var first = Instant.Never;
+        foreach (var found in _cases.Values)
+        {
+            if (now >= found.RefusedUntil)
+                continue;
+            var most = found.RefusedAt + Limits.LongestQuarantine;
+            if (found.RefusedUntil - Limits.QuarantineLook <= now && found.IsOneSilent)
+            {
+                found.RefusedUntil = Instant.Max(found.RefusedUntil,
+                    Instant.Min(found.RefusedUntil + Limits.FirstQuarantine, most));
+                _refusesUntil = Instant.Max(_refusesUntil, found.RefusedUntil);
+            }
+            if (found.RefusedUntil - Limits.QuarantineLook > now)
+                first = Instant.Min(first, found.RefusedUntil);
+        }
+        if (first != Instant.Never)
+            ArmLook(first);
+    }
+
+    private void ArmLook(Instant refusedUntil)
+    {
+        var due = refusedUntil - Limits.QuarantineLook;
+        if (!_look.IsArmed || due < _look.Deadline)
+            _services.Timers.Arm(_look, due);
+    }
 
     // ---- Forgetting ----
 

@@ -34,6 +34,11 @@ internal sealed class QuarantineCase
     /// <summary>The backend that died or hung then.</summary>
     public BackendId CountedOn;
 
+    /// <summary>The last two that died or hung, and when they did.</summary>
+    private (Backend? Who, Instant At) _last;
+
+    private (Backend? Who, Instant At) _before;
+
     /// <summary>
     /// The deaths that it was in flight at, each within a minute of the one before: bit n is
     /// that with the number Death - n.
@@ -58,9 +63,18 @@ internal sealed class QuarantineCase
     /// <summary>How long it was refused the last time; zero if it never was.</summary>
     public Duration Term;
 
+    public Instant RefusedAt;
+
     public Instant RefusedUntil;
 
     public int Deaths => BitOperations.PopCount(History & ~Together);
+
+    /// <summary>One of the last two that it ended or hung has not been heard of since.</summary>
+    public bool IsOneSilent => IsSilent(_last) || IsSilent(_before);
+
+    private static bool IsSilent((Backend? Who, Instant At) victim) =>
+        victim.Who is { } backend && backend.AliveAt <= victim.At
+        && backend.State != BackendState.Removed;
 
     /// <summary>When it is forgotten, if nothing comes before.</summary>
     public Instant RememberedUntil => Term > Duration.Zero
@@ -77,27 +91,27 @@ internal sealed class QuarantineCase
         last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
 
     /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
-    public void Begin(Instant now, long death, BackendId id, bool wasAnswered, long order)
+    public void Begin(Instant now, long death, Backend backend, bool wasAnswered, long order)
     {
         ForgetPaid(now, death);
         if (History == 0)
             FirstOrder = order;
         var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
             && now - CountedAt < Limits.LossDelay;
-        Add(now, death, id, countedAt: now, isTogether);
+        Add(now, death, backend, countedAt: now, isTogether);
     }
 
     /// <summary>It may have hung a backend, which was suspect from then on.</summary>
     public void BeginHang(
-        Instant now, long death, BackendId id, Instant suspectedAt, long order)
+        Instant now, long death, Backend backend, Instant suspectedAt, long order)
     {
         ForgetPaid(now, death);
         if (History == 0)
             FirstOrder = order;
         // A copy of what hangs is sent when that is noticed, and not before; and a backend that
         // is stopped again and again hangs of nothing that it holds.
-        var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == id);
-        Add(now, death, id, suspectedAt, isTogether);
+        var isTogether = History != 0 && (SentAt < CountedAt || CountedOn == backend.Id);
+        Add(now, death, backend, suspectedAt, isTogether);
     }
 
     private void ForgetPaid(Instant now, long death)
@@ -108,8 +122,11 @@ internal sealed class QuarantineCase
     }
 
     private void Add(
-        Instant now, long death, BackendId id, Instant countedAt, bool isTogether)
+        Instant now, long death, Backend backend, Instant countedAt, bool isTogether)
     {
+        if (_last.Who != backend)
+            _before = _last;
+        _last = (backend, countedAt);
         OutlivedLast = now - SentAt;
         var before = isTogether ? OutlivedTogether : Duration.Zero;
         OutlivedTogether = Duration.Max(before, OutlivedLast);
@@ -117,7 +134,7 @@ internal sealed class QuarantineCase
         History |= 1;
         Together |= isTogether ? 1ul : 0;
         if (!isTogether)
-            (CountedAt, CountedOn) = (countedAt, id);
+            (CountedAt, CountedOn) = (countedAt, backend.Id);
         Death = death;
         DiedAt = now;
     }

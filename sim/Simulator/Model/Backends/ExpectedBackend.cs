@@ -63,6 +63,9 @@ internal sealed class ExpectedBackend(
     public bool IsCore => isCore;
 
     public Stage Stage { get; set; } = Stage.Down;
+
+    /// <summary>When a byte of its came on a session that has not retired.</summary>
+    public Instant AliveAt { get; set; }
     public ExpectedSession? Session { get; set; }
     public int Generations { get; set; }
     public Instant WarmAt { get; set; }
@@ -289,7 +292,7 @@ internal sealed class ExpectedSession(
     /// </summary>
     public long UnreadSince { get; set; }
 
-    /// <summary>Reads that brought a byte or more.</summary>
+    /// <summary>Reads that brought a byte or more, and answers over TCP.</summary>
     public int Reads { get; set; }
 
     /// <summary>When the last of them was, and in which turn.</summary>

@@ -143,6 +143,8 @@ internal sealed class SessionModel(ReferenceModel model)
             }
             return;
         }
+        if (bytes.Length > 0 && !session.IsRetired)
+            session.Backend.AliveAt = model.Now;
         if (bytes.Length > 0)
             model.Suspicion.OnByte(session);
         while (session.Evidence == null && session.Decoder.TryNext(ref bytes, out var frame))

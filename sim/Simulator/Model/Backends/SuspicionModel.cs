@@ -134,6 +134,8 @@ internal sealed class SuspicionModel(ReferenceModel model)
         if (silence.Phase is Silence.Phases.Waiting or Silence.Phases.Asked
             && askedAt >= silence.Since)
         {
+            session.Reads++;
+            (session.LastReadAt, session.LastReadIn) = (model.Now, model.Turn);
             silence.WasAsked = false;
             silence.Phase = Silence.Phases.Idle;
             silence.AnsweredOverTcpAt = model.Now;

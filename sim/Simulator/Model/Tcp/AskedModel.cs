@@ -64,17 +64,31 @@ internal sealed class AskedModel(ReferenceModel model)
             : connection.Answers.Whole > connection.AnswersBefore && connection.LongLeft == 0;
         if (connection.IsUnanswered && isAnswered)
             OnAnswered(connection);
+        connection.MustJudge = true;
+    }
+
+    /// <summary>
+    /// Bytes that were sent to the client make room for an answer; or there is none for them.
+    /// </summary>
+    public void OnRoom(ExpectedConnection connection)
+    {
+        connection.MustJudge = false;
         Judge(connection);
     }
 
-    /// <summary>Bytes that were sent to the client make room for an answer.</summary>
-    public void OnRoom(ExpectedConnection connection) => Judge(connection);
+    /// <summary>What a backend said was passed on: what was kept behind it may go on.</summary>
+    public void GoOn(ExpectedConnection connection)
+    {
+        if (connection.MustJudge)
+            OnRoom(connection);
+    }
 
     /// <summary>
     /// Lets go on what has waited for an answer for long enough, message by message.
     /// </summary>
     public void OnTime(ExpectedConnection connection)
     {
+        GoOn(connection);
         if (!(connection.IsUnanswered && model.Now >= connection.KeptUntil))
             return;
         connection.PassesAll = true;

@@ -116,6 +116,8 @@ internal sealed class ConnectionModel
     {
         Touch(connection);
         var isClient = stream == connection.Client;
+        if (isClient)
+            _model.Asked.GoOn(connection);
         if (!isClient)
             connection.MayHaveMore = bytes.Length == SpecifiedLimits.RelayQueueBytes;
         if (result.IsOk)
@@ -159,7 +161,10 @@ internal sealed class ConnectionModel
         if (!result.IsOk)
         {
             if (result.Status == IoStatus.WouldBlock)
+            {
+                _model.Asked.GoOn(connection);
                 return;
+            }
             var isDeaf = result.Status == IoStatus.BrokenPipe && !isClient
                 && connection.IsRelaying;
             if (isDeaf)
@@ -177,6 +182,8 @@ internal sealed class ConnectionModel
             return;
         }
         var owed = isClient ? connection.ToClient : connection.ToBackend;
+        if (!isClient)
+            _model.Asked.GoOn(connection);
         if (!isClient && bytes.Length > connection.Writable)
             _model.Asked.OnTime(connection);
         if (!isClient && bytes.Length > connection.Writable)
@@ -294,6 +301,11 @@ internal sealed class ConnectionModel
     /// </summary>
     public void OnTurnEnded(bool anotherFollowsAtOnce)
     {
+        foreach (var connection in _touched)
+        {
+            if (!connection.IsClosed)
+                _model.Asked.GoOn(connection);
+        }
         if (!anotherFollowsAtOnce)
             JudgeTouched();
         foreach (var connection in _refusedAtOnce)

@@ -84,6 +84,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>A message of its is refused: it is answered, and told the end.</summary>
     public bool IsRefused { get; set; }
 
+    /// <summary>Its backend said something, which its client has not been told yet.</summary>
+    public bool MustJudge { get; set; }
+
     /// <summary>Messages that went on and are too short to be answered.</summary>
     public int Short { get; set; }
 

@@ -62,7 +62,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         public Instant DiedAt { get; set; }
         public Duration Term { get; set; }
+        public Instant RefusedAt { get; set; }
         public Instant RefusedUntil { get; set; }
+
+        /// <summary>Who died or hung, each once, the last one last.</summary>
+        public List<(ExpectedBackend Who, Instant At)> Victims { get; } = [];
 
         public bool WasRefused => Term > Duration.Zero;
     }
@@ -119,7 +123,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 && model.Now < late.RefusedUntil)
             {
                 excused = Instant.Max(excused, query.SentAt);
-                excused = Instant.Max(excused, late.RefusedUntil - late.Term);
+                excused = Instant.Max(excused, late.RefusedAt);
             }
         }
         var answered = new HashSet<string>(_remembered);
@@ -131,7 +135,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 foreach (var suspect in same)
                     excused = Instant.Max(excused, suspect.SentAt);
-                excused = Instant.Max(excused, known.RefusedUntil - known.Term);
+                excused = Instant.Max(excused, known.RefusedAt);
             }
             else if (known != null || _cases.Count < SpecifiedLimits.RefusalCases)
             {
@@ -213,7 +217,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             if (_cases.TryGetValue(suspect.Key, out var late) && model.Now < late.RefusedUntil)
             {
                 excused = Instant.Max(excused, suspect.SentAt);
-                excused = Instant.Max(excused, late.RefusedUntil - late.Term);
+                excused = Instant.Max(excused, late.RefusedAt);
             }
         }
         var charged = new List<(Suspect Suspect, Instant SentAt)>();
@@ -241,6 +245,44 @@ internal sealed class QuarantineModel(ReferenceModel model)
         bool IsSure(string key) =>
             _cases[key].Counted + (_cases[key].WasRefused ? 1 : 0)
                 >= Math.Max(needed, _remembered.Contains(key) ? 3 : 2);
+    }
+
+    /// <summary>When it is looked whether refusals last longer; Never for not.</summary>
+    public Instant DueAt { get; private set; } = Instant.Never;
+
+    /// <summary>Of two deadlines at one instant the lower one comes first.</summary>
+    public long DueOrder { get; private set; }
+
+    /// <summary>
+    /// What is soon refused no more is refused for longer if one of the last two that it ended is
+    /// there, and has said nothing since.
+    /// </summary>
+    public void OnDue()
+    {
+        DueAt = Instant.Never;
+        foreach (var held in _cases.Values)
+        {
+            if (model.Now >= held.RefusedUntil)
+                continue;
+            var isSoon = held.RefusedUntil <= model.Now + SpecifiedLimits.RefusalLook;
+            if (isSoon && held.Victims.TakeLast(2).Any(victim =>
+                victim.Who.AliveAt <= victim.At && victim.Who.Stage != Stage.Removed))
+            {
+                var until = Instant.Min(held.RefusedUntil + SpecifiedLimits.FirstRefusal,
+                    held.RefusedAt + SpecifiedLimits.LongestRefusal);
+                held.RefusedUntil = Instant.Max(held.RefusedUntil, until);
+            }
+            if (held.RefusedUntil > model.Now + SpecifiedLimits.RefusalLook)
+                LookAt(held.RefusedUntil);
+        }
+    }
+
+    private void LookAt(Instant end)
+    {
+        if (end - SpecifiedLimits.RefusalLook >= DueAt)
+            return;
+        DueAt = end - SpecifiedLimits.RefusalLook;
+        DueOrder = model.Deadlines.NextOrder();
     }
 
     private readonly record struct Suspect(
@@ -300,6 +342,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             held.CountedAt = suspectSince ?? model.Now;
             held.CountedOn = backend.Id;
         }
+        held.Victims.RemoveAll(victim => victim.Who == backend);
+        held.Victims.Add((backend, suspectSince ?? model.Now));
         held.Deaths.Add((_deaths, !isSame));
         held.OutlivedThen = longest;
         held.Outlived += longest;
@@ -345,7 +389,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
             : Duration.Min(term, SpecifiedLimits.LongestRefusal);
+        convict.RefusedAt = model.Now;
         convict.RefusedUntil = model.Now + convict.Term;
+        LookAt(convict.RefusedUntil);
         model.Counters.Add(Counter.QuarantinesBegun);
         model.Lines.Owe(new RefusalLine(backend.Id, query.Client, convict.Term,
             Convert.ToHexString(query.Packet)));

@@ -79,7 +79,7 @@ public sealed class SuspicionTests
     public void AnotherMayHang_OneThatOwesOldQueriesHasNoLongerThanItWouldHave(
         double waited, double left)
     {
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Query();
         Pass(0.15);
         AnswerHeartbeat();
@@ -152,7 +152,7 @@ public sealed class SuspicionTests
     {
         Query();
         Pass(0.05);
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Byte();
         _suspicion.OnRead(Now);
         Pass(0.099);
@@ -171,7 +171,7 @@ public sealed class SuspicionTests
         Byte();
         BecomeSuspect();
         Byte();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         for (var n = 0; n < 19; n++)
             AnswerWithin(0.1);
         Pass(0.1);
@@ -185,7 +185,7 @@ public sealed class SuspicionTests
     public void QueryThatIsNeverAnswered_IsAskedForLessAndLessOften()
     {
         Query();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         var times = new List<double>();
         for (var n = 0; n < 10_000; n++)
         {
@@ -207,7 +207,7 @@ public sealed class SuspicionTests
     public void NewerQueryWhileAnOldOneIsNotAnswered_HangIsFoundAsFastAsEver(double later)
     {
         Query();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Pass(0.1);
         AnswerHeartbeat();
         for (var n = 0; n < later * 1000; n++)
@@ -220,7 +220,7 @@ public sealed class SuspicionTests
         Assert.Empty(_backend.Suspected);
         Assert.False(_suspicion.IsDoubtful(Now));
         Query();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Pass(0.199);
         Assert.False(_suspicion.IsSuspect);
         Pass(0.001);
@@ -233,7 +233,7 @@ public sealed class SuspicionTests
     public void NewerQueryShortlyBeforeAnOldOneIsAskedFor_DoesNotPutThatOff()
     {
         Query();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Pass(0.1);
         AnswerHeartbeat();
         Pass(0.19);
@@ -249,7 +249,7 @@ public sealed class SuspicionTests
     public void HeartbeatSoonAfterAQuery_IsNoAnswerToIt()
     {
         Query();
-        _backend.NewestQueryAt = Now;
+        _backend.NewestAt = Now;
         Pass(0.05);
         // One that was due anyway.
         AnswerHeartbeat();
@@ -487,7 +487,9 @@ public sealed class SuspicionTests
     {
         public bool HasUnread { get; set; }
 
-        public Instant NewestQueryAt { get; set; } = Instant.Never;
+        public Instant NewestAt { get; set; } = Instant.Never;
+
+        public Instant NewestQueryAt(Instant now) => NewestAt;
 
         Instant ISuspect.NewestQueryAt(Instant now) => NewestQueryAt;
 

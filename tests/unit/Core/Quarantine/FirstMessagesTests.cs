@@ -721,6 +721,58 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.False(client.IsReset);
     }
 
+    /// <summary>A Binder without ZooKeeper fails all; another has data.</summary>
+    [Fact]
+    public void ServfailOverTcp_NextConnectionsGoToOneWithDataForTenSeconds()
+    {
+        Ask(2, QueryFor("good"));
+        var good = _backends.Single(backend => backend.Queries.Count > 0);
+        var reply = QueryFor("good");
+        reply[2] |= 0x80;
+        good.Reply(Client(2), reply);
+        Run(0.01);
+        AskOverTcp(1, QueryFor("first"));
+        var poor = LastAsked();
+        Assert.NotSame(good, poor);
+        var answer = QueryFor("first");
+        (answer[2], answer[3]) = (0x81, 2);
+        TcpSessions.Last().Send(Framed(answer));
+        Run(0.01);
+
+        AskOverTcp(1, QueryFor("second"));
+        Assert.NotSame(poor, LastAsked());
+        Run(8);
+        AskOverTcp(1, QueryFor("third"));
+        Assert.Same(good, LastAsked());
+        Run(3);
+        AskOverTcp(1, QueryFor("fourth"));
+        Assert.Same(poor, LastAsked());
+    }
+
+    /// <summary>Its answers are compared as those over UDP are.</summary>
+    [Fact]
+    public void ServfailOverTcpTwentyTimes_BackendFailsBesideOneThatAnswers()
+    {
+        // What they say when they have just said hello is not held against them.
+        Run(5);
+        var clients = new[] { Connect(1), Connect(2) };
+        var sessions = TcpSessions.ToList();
+        for (var n = 0; n <= Limits.LeastAnswers; n++)
+        {
+            for (var one = 0; one < 2; one++)
+            {
+                var answer = QueryFor("name");
+                (answer[2], answer[3]) = (0x81, (byte)(one == 0 ? 2 : 0));
+                clients[one].Send(Framed(QueryFor("name")));
+                Run(0.001);
+                sessions[one].Send(Framed(answer));
+                Run(0.001);
+            }
+        }
+
+        Assert.Equal(1, Count(Counter.BackendsFailing));
+    }
+
     /// <summary>A query for NAME.example, type A; the id is 7.</summary>
     private static byte[] QueryFor(string name) =>
     [

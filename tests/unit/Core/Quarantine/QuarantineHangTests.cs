@@ -281,6 +281,7 @@ public sealed class QuarantineHangTests : QuarantineTest
 
         Assert.Equal(2, Binders.Values.Count(backend => !backend.Reads));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(6);
         Assert.True(Count(Counter.ConnectionsQuarantined) > 0);
     }
 
@@ -327,6 +328,32 @@ public sealed class QuarantineHangTests : QuarantineTest
         Run(30);
 
         Assert.Equal(0, Count(Counter.BackendsSuspected));
+    }
+
+    /// <summary>Nobody ended what hangs, and the third is there still.</summary>
+    [Fact]
+    public void HangsStillWhenItsTermIsOver_IsRefusedUntilTheyAreBack()
+    {
+        HangWith(Killer);
+        var hung = Binders.Values.Where(backend => !backend.Reads).ToList();
+        Run(90);
+        AssertRefused(Killer, true);
+        foreach (var backend in hung)
+            backend.Resume();
+        Run(40);
+
+        AssertRefused(Killer, false);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void HangsForEver_IsRefusedForAnHour()
+    {
+        HangWith(Killer);
+        Run(3590);
+        AssertRefused(Killer, true);
+        Run(20);
+        AssertRefused(Killer, false);
     }
 
     private static bool HasOverTcp(SimBackend backend) =>

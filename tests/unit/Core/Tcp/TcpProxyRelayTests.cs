@@ -344,7 +344,7 @@ public sealed class TcpProxyRelayTests
         s.Backend.ReadsTcp = false;
         client.Send(question);
         client.HalfClose();
-        s.Run(1);
+        s.Run(0.1);
         Assert.False(s.LastTcp().HasEnded);
 
         s.Backend.ReadsTcp = true;
@@ -415,12 +415,12 @@ public sealed class TcpProxyRelayTests
             .SelectMany(id => ProxyScenario.Message(65_537, id)).ToArray();
         s.Backend.ReadsTcp = false;
         client.Send(question);
-        s.Run(1);
+        s.Run(0.1);
 
         var taken = client.BytesSent;
         Assert.InRange(taken, 1, PipeSize.UnixDefault.Bytes + PipeSize.TcpDefault.Bytes
             + Limits.TcpQueueBytes);
-        s.Run(10);
+        s.Run(0.05);
         Assert.Equal(taken, client.BytesSent);
 
         s.Backend.ReadsTcp = true;
