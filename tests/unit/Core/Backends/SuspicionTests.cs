@@ -491,8 +491,6 @@ public sealed class SuspicionTests
 
         public Instant NewestQueryAt(Instant now) => NewestAt;
 
-        Instant ISuspect.NewestQueryAt(Instant now) => NewestQueryAt;
-
         public int Asked { get; private set; }
 
         public List<Duration> Suspected { get; } = [];
