@@ -13,6 +13,7 @@ using System.Globalization;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.Tasks;
 using Xunit.Sdk;
 
 namespace Tests.Integration.Harness;
@@ -198,6 +199,21 @@ public sealed class RawSession : IDisposable
 
     /// <summary>Writes zeros until nothing more is taken for a second; how many were.</summary>
     public long WriteUntilStuck(long most) => Flood.Until(_socket, most);
+
+    /// <summary>From now on heartbeats are answered, and nothing else is read here.</summary>
+    public void AnswerHeartbeats() => Task.Run(() =>
+    {
+        try
+        {
+            while (true)
+                ReadQuery();
+        }
+        catch (Exception over) when (over is IOException or SocketException
+            or ObjectDisposedException)
+        {
+            // The session is over.
+        }
+    });
 
     public void HalfClose() => _socket.Shutdown(SocketShutdown.Send);
 

@@ -25,7 +25,7 @@ public sealed class TcpMessageTests : IDisposable
     {
         _backend = new RawBackend(_folder["5301"]);
         _balancer = BalancerProcess.Start(_folder.FullName);
-        _backend.AcceptControl();
+        _backend.AcceptControl().AnswerHeartbeats();
         _balancer.WaitHealthy(5301);
         _client = new TcpHost(_balancer.Endpoint);
         // A backend is looked for when its client has asked something.

@@ -98,15 +98,15 @@ public sealed class HandshakeTests
         backend.AcceptControl();
         balancer.WaitHealthy(5301);
         using var client = new TcpHost(balancer.Endpoint);
-        client.Send([4]);
+        client.Send([0]);
         var session = backend.AcceptTcp(out _);
 
         session.Write([.. Frame.U32(Frame.InboundTcpOk), 1, 2, 3]);
         session.HalfClose();
         Assert.Equal(new byte[] { 1, 2, 3 }, client.ReceiveExactly(3));
         Assert.True(client.IsAtEnd());
-        client.Send([5, 6]);
-        session.Expect([4, 5, 6]);
+        client.Send([1, 6]);
+        session.Expect([0, 1, 6]);
         client.HalfClose();
         session.WaitForEnd();
 
