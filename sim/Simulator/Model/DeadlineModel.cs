@@ -1,8 +1,8 @@
 // Owns the deadlines that show in no call: those of queries in flight, of silent backends, of those
 // that fail, of probes, and of what is refused. A turn serves its deadlines after it has read the
-// sessions, the earliest first, and of two at one instant the one that was set first. The model serves them as
-// soon as it sees something that came after them: so it knows for each such thing what its own
-// deadline was, or that all were served.
+// sessions, the earliest first, and of two at one instant the one that was set first. The model
+// serves them as soon as it sees something that came after them: so it knows for each such thing
+// what its own deadline was, or that all were served.
 //
 // What always holds: at the end of a turn no deadline that had come is left.
 

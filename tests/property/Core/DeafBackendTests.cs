@@ -47,6 +47,7 @@ public sealed class DeafBackendTests
         var sim = new SimBalancer(kernel);
         sim.Run(Duration.FromSeconds(2L));
         var client = kernel.ConnectClient(new Endpoint(Ipv4.From(10, 1, 0, 1), 4000));
+        client.Send([byte.MaxValue]);
         sim.Run(Moment);
         var session = backend.TcpSessions.Single();
         session.Send(Answer(talk.Answer));

@@ -101,6 +101,7 @@ public sealed class HandshakeTests
             kernel.Faults.NextWrite(IoStatus.BrokenPipe);
         }
         var client = kernel.ConnectClient(Client);
+        client.Send([0]);
         sim.Run(Moment);
         Refuse(only, backend);
         backend.Listener.Close();

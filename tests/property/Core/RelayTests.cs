@@ -165,6 +165,8 @@ public sealed class RelayTests
             _descriptors = kernel.OpenDescriptors;
             kernel.BackendToBalancer = kernel.BalancerToBackend = new PipeSize(path.Pipe, 10);
             _client = kernel.ConnectClient(new Endpoint(Ipv4.From(10, 1, 0, 1), 4000));
+            // A backend is looked for when its first byte has come.
+            Apply(new RelayStep(RelayVerb.ClientSends, 1));
         }
 
         private SimBackendSession? Session => _backend.Sessions.FirstOrDefault(s => s.IsTcp);

@@ -87,7 +87,7 @@ public sealed class ScanTests
     {
         var sim = new SimBalancer();
         for (var n = 0; n < folder.Sockets; n++)
-            sim.Kernel.Directory.Bind("s" + Number(n));
+            _ = new SimBackend(sim.Kernel, "s" + Number(n));
         for (var n = 0; n < folder.Files; n++)
             sim.Kernel.Directory.Create("f" + Number(n), SimEntryKind.File);
         return sim;

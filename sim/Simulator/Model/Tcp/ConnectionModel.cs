@@ -529,6 +529,8 @@ internal sealed class ConnectionModel
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
+                    || (connection.ToClient.Count > 0 && Places.MustRead(connection))
+                    || (_comesFor != null && Places.MayGiveWay(connection))
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.

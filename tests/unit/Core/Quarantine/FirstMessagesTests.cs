@@ -756,6 +756,9 @@ public sealed class FirstMessagesTests : CoreTest
         // What they say when they have just said hello is not held against them.
         Run(5);
         var clients = new[] { Connect(1), Connect(2) };
+        foreach (var client in clients)
+            Opening.Ask(client);
+        Run(0.01);
         var sessions = TcpSessions.ToList();
         for (var n = 0; n <= Limits.LeastAnswers; n++)
         {
