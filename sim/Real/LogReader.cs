@@ -69,8 +69,10 @@ internal static class LogReader
             StringComparer.Ordinal);
         foreach (var field in record.EnumerateObject())
         {
+            // The longest turn is a number of the status report alone, and no count.
             var isCounter = field.Value.ValueKind == JsonValueKind.Number
-                && field.Name.Contains('_', StringComparison.Ordinal);
+                && field.Name.Contains('_', StringComparison.Ordinal)
+                && field.Name != "longest_turn_us";
             if (isCounter && field.Value.TryGetInt64(out var value))
                 counters[field.Name] = value;
         }

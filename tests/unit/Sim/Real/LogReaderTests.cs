@@ -14,7 +14,7 @@ public sealed class LogReaderTests
     public void RecordWithCounters_IsTaken()
     {
         LogReader.Take("""
-            {"level":30,"event":"status","connections":2,
+            {"level":30,"event":"status","connections":2,"longest_turn_us":5,
              "queries_received":7,"replies_sent":6,"v":0}
             """, _seen);
 
@@ -23,6 +23,7 @@ public sealed class LogReaderTests
         Assert.Equal(2, record.Connections);
         Assert.Equal((7L, 6L, 0L), (record["queries_received"], record["replies_sent"],
             record["queries_oversized"]));
+        Assert.Equal(0, record["longest_turn_us"]);
     }
 
     [Fact]
