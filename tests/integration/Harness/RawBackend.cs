@@ -13,7 +13,7 @@ using System.Globalization;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.Tasks;
+using System.Threading;
 using Xunit.Sdk;
 
 namespace Tests.Integration.Harness;
@@ -200,8 +200,11 @@ public sealed class RawSession : IDisposable
     /// <summary>Writes zeros until nothing more is taken for a second; how many were.</summary>
     public long WriteUntilStuck(long most) => Flood.Until(_socket, most);
 
-    /// <summary>From now on heartbeats are answered, and nothing else is read here.</summary>
-    public void AnswerHeartbeats() => Task.Run(() =>
+    /// <summary>
+    /// From now on heartbeats are answered, and nothing else is read here. That has a thread of its
+    /// own: in the pool it may wait for other tests, and then its backend hangs.
+    /// </summary>
+    public void AnswerHeartbeats() => new Thread(() =>
     {
         try
         {
@@ -213,7 +216,8 @@ public sealed class RawSession : IDisposable
         {
             // The session is over.
         }
-    });
+    })
+    { IsBackground = true }.Start();
 
     public void HalfClose() => _socket.Shutdown(SocketShutdown.Send);
 

@@ -312,7 +312,7 @@ public sealed class QuarantineHangTests : QuarantineTest
         AskOverTcp(1, QueryFor("first"));
         AskOverTcp(1, QueryFor("second"));
         var backend = Binders.Values.Single(one => one.TcpSessions.Any());
-        backend.TcpSessions.First().Send([0, 31, .. QueryFor("first")]);
+        backend.TcpSessions[0].Send([0, 31, .. QueryFor("first")]);
         Run(0.01);
         backend.Hang();
         Run(0.3);
