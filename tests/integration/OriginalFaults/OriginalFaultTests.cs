@@ -214,7 +214,7 @@ public sealed class CountingTests
         using var folder = new TestFolder();
         using var backend = new RawBackend(folder["5301"]);
         using var balancer = BalancerProcess.Start(folder.FullName);
-        backend.AcceptControl();
+        backend.AcceptControl().AnswerHeartbeats();
         balancer.WaitHealthy(5301);
         using var host = new UdpHost("127.0.0.2");
 

@@ -95,7 +95,7 @@ public sealed class HandshakeTests
         using var folder = new TestFolder();
         using var backend = new RawBackend(folder["5301"]);
         using var balancer = BalancerProcess.Start(folder.FullName);
-        backend.AcceptControl();
+        backend.AcceptControl().AnswerHeartbeats();
         balancer.WaitHealthy(5301);
         using var client = new TcpHost(balancer.Endpoint);
         client.Send([0]);
@@ -119,7 +119,7 @@ public sealed class HandshakeTests
         using var folder = new TestFolder();
         using var backend = new RawBackend(folder["5301"]);
         using var balancer = BalancerProcess.Start(folder.FullName);
-        backend.AcceptControl();
+        backend.AcceptControl().AnswerHeartbeats();
         balancer.WaitHealthy(5301);
         using var client = new TcpHost(balancer.Endpoint);
         client.Send([1, 2, 3, 4]);

@@ -101,7 +101,7 @@ public sealed class ProtocolErrorTests : IDisposable
         Assert.Equal(50, record.Level);
         Assert.Equal(1.0, record.Number("backoff_s"));
 
-        _backend.AcceptControl();
+        _backend.AcceptControl().AnswerHeartbeats();
         Assert.True(since.Elapsed.TotalSeconds >= 1, $"a new session after {since.Elapsed}");
         _balancer.WaitFor(Log.Healthy, 5301);
         Assert.Single(_balancer.All(Log.Faulted));
@@ -224,7 +224,7 @@ public sealed class FramingTests : IDisposable
     [Fact]
     public void TcpOkCutIntoBytesWithDataBehindIt_IsUnderstood()
     {
-        _backend.AcceptControl();
+        _backend.AcceptControl().AnswerHeartbeats();
         _balancer.WaitHealthy(5301);
         using var client = new TcpHost(_balancer.Endpoint);
         client.Send([0]);
@@ -241,7 +241,7 @@ public sealed class FramingTests : IDisposable
     [InlineData("00 00 00 00")]
     public void OtherFrameInPlaceOfTheTcpOk_ClosesTheClientAndFaultsNobody(string bytes)
     {
-        _backend.AcceptControl();
+        _backend.AcceptControl().AnswerHeartbeats();
         _balancer.WaitHealthy(5301);
         using var client = new TcpHost(_balancer.Endpoint);
         client.Send([0]);

@@ -57,7 +57,7 @@ public sealed class OutboundTests : IDisposable
     [Fact]
     public void InboundTcp_IsLittleEndianAndIsFollowedByTheStream()
     {
-        _backend.AcceptControl();
+        _backend.AcceptControl().AnswerHeartbeats();
         _balancer.WaitHealthy(5301);
         using var client = new TcpHost(_balancer.Endpoint, "127.77.78.5");
         client.Send([0]);
