@@ -186,9 +186,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             return;
         OnMissing();
         _toForget.AddRange(model.Policy.Backends);
-        // One whose session ended in this turn may be to write still: it goes with a later scan.
-        _toForget.RemoveAll(
-            backend => !IsLongGone(backend) || backend.BackedOffIn == model.Turn);
+        _toForget.RemoveAll(backend => !IsLongGone(backend));
         Forget(_notSockets);
         Forget(_refused);
         foreach (var (name, (_, scan)) in _foreign)
