@@ -292,8 +292,10 @@ public sealed class LinuxNetworkTests : IDisposable
         });
 
     /// <summary>Descriptors that backends passed, whose close takes longer than the test.</summary>
-    [Fact]
-    public void DescriptorsThatHang_CostOneEachAndHoldUpNoOther()
+    [Theory]
+    [InlineData(SocketFlags.None)]
+    [InlineData(SocketFlags.OutOfBand)]
+    public void DescriptorsThatHang_CostOneEachAndHoldUpNoOther(SocketFlags flags)
     {
         using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: true);
         using var bad = new RawBackend(Text(world.PathOf("5301")));
@@ -305,7 +307,9 @@ public sealed class LinuxNetworkTests : IDisposable
             Assert.True(world.Network.ConnectBackend(world.PathOf("5301"), out var stream).IsOk);
             using var session = bad.Accept();
             lingering.Add(new LingeringSocket(seconds: 20));
-            Assert.True(session.Pass(lingering[n], [1, 2, 3, 4]));
+            // Out of band, what is passed comes with the last byte, if that is the first.
+            Assert.True(session.Pass(
+                lingering[n], flags == SocketFlags.None ? [1, 2, 3, 4] : [1], flags));
             lingering[n].LetGo();
             // Read or not.
             if (n % 2 == 0)
@@ -329,6 +333,35 @@ public sealed class LinuxNetworkTests : IDisposable
         Assert.InRange(System.IO.Directory.GetFiles("/proc/self/fd").Length, 0, open + 20);
         foreach (var socket in lingering)
             socket.Dispose();
+    }
+
+    /// <summary>A byte that is not in the stream is not waited for in vain.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ByteOutOfBand_WakesOneWaitOnly(bool forceFallbacks)
+    {
+        using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks);
+        using var backend = new RawBackend(Text(world.PathOf("5301")));
+        var network = world.Network;
+        Assert.True(network.ConnectBackend(world.PathOf("5301"), out var stream).IsOk);
+        using var session = backend.Accept();
+        network.SetInterest(stream, Readiness.Read);
+        var buffer = new byte[100];
+        for (byte n = 1; n <= 3; n++)
+        {
+            session.WriteUrgent(n);
+            world.AwaitReady(stream, Readiness.Read);
+            var read = network.Read(stream, buffer);
+            Assert.True(read.IsOk || read.Status == IoStatus.WouldBlock, read.ToString());
+            Assert.Empty(world.PollSockets());
+        }
+        session.Write([1, 2, 3, 4]);
+        session.WriteUrgent(5);
+        world.AwaitReady(stream, Readiness.Read);
+        Assert.Equal(IoResult.Ok(4), network.Read(stream, buffer));
+        network.Read(stream, buffer);
+        Assert.Empty(world.PollSockets());
     }
 
     private static string Text(byte[] path) => System.Text.Encoding.UTF8.GetString(path);
