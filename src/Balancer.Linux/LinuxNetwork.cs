@@ -44,6 +44,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private DirectoryWatch? _watch;
     private SignalDescriptor? _signals;
     private int _unregistered;
+    private Instant _retryAt;
     private bool _disposed;
 
     private LinuxNetwork(
@@ -368,16 +369,26 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         slot.Registration = registration;
     }
 
-    /// <summary>Tries the sockets again that epoll had no room for; when to try next.</summary>
+    /// <summary>
+    /// Tries the sockets again that epoll had no room for, if it is time; when to try next.
+    /// </summary>
     private Instant RetryRegistrations()
     {
-        for (var index = 0; index < _sockets.Extent && _unregistered > 0; index++)
+        var now = MonotonicClock.Read();
+        // The clock may have gone back.
+        if (now < _retryAt && _retryAt <= now + RegistrationRetry)
+            return _retryAt;
+        _retryAt = now + RegistrationRetry;
+        var hasRoom = true;
+        for (var index = 0; index < _sockets.Extent && _unregistered > 0 && hasRoom; index++)
         {
             ref var slot = ref _sockets.At(index);
-            if (slot.Registration == Registration.Wanted)
-                Register(new SocketHandle(index, slot.Generation), ref slot);
+            if (slot.Registration != Registration.Wanted)
+                continue;
+            Register(new SocketHandle(index, slot.Generation), ref slot);
+            hasRoom = slot.Registration == Registration.In;
         }
-        return _unregistered > 0 ? MonotonicClock.Read() + RegistrationRetry : Instant.Never;
+        return _unregistered > 0 ? _retryAt : Instant.Never;
     }
 
     // ---- Datagrams ----

@@ -423,6 +423,32 @@ public sealed class LinuxNetworkTests : IDisposable
         Assert.Equal(Readiness.Write, _world.AwaitReady(stream, Readiness.Write));
     }
 
+    /// <summary>Thousands of sockets may wait for room, and each call may be slow.</summary>
+    [Fact]
+    public void EpollFull_IsAskedForOneSocketEveryTenMilliseconds()
+    {
+        const int Sockets = 5;
+        const int Waits = 300;
+        using var listener = _world.Listen("b");
+        var streams = Enumerable.Range(0, Sockets).Select(_ => _world.Connect("b")).ToArray();
+        var took = new System.Diagnostics.Stopwatch();
+        var calls = Posix.CountFailing(SystemCall.EpollCtl, errno: 28, () =>
+        {
+            took.Start();
+            foreach (var stream in streams)
+                Network.SetInterest(stream, Readiness.Write);
+            for (var n = 0; n < Waits; n++)
+                Assert.Empty(_world.PollSockets());
+            Thread.Sleep(20);
+            Assert.Empty(_world.PollSockets());
+            took.Stop();
+        });
+        // One for each, the first try again, and one every 10 ms.
+        Assert.InRange(calls, Sockets + 2, Sockets + 1 + took.ElapsedMilliseconds / 10 + 1);
+        foreach (var stream in streams)
+            _world.AwaitReady(stream, Readiness.Write);
+    }
+
     [Fact]
     public void WatchesUsedUp_IsOneWarningAndAScanThatWorks() =>
         Posix.WithFailing([(SystemCall.InotifyAddWatch, 28)], () =>
