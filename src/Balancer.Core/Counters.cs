@@ -296,6 +296,12 @@ public enum Counter
     /// report is written: mostly for want of room in the receive buffer.
     /// </summary>
     DatagramsDroppedByKernel,
+
+    /// <summary>
+    /// Connections for which the accept queue had no room, each try of each client, as the kernel's
+    /// count has it when a report is written.
+    /// </summary>
+    ConnectionsDroppedByKernel,
 }
 
 /// <summary>

@@ -154,6 +154,32 @@ public sealed class LinuxNetworkTests : IDisposable
     }
 
     [Fact]
+    public void ConnectionsThatFindNoRoom_AreCounted_AlsoWhenTheListenerIsClosed()
+    {
+        Assert.Equal(0, Network.ConnectionsDropped);
+        // Called again, listen changes the queue of a listener alone.
+        Assert.Equal(0, LibC.Listen(Network.DescriptorOf(Network.Listener), 1));
+        using var first = _world.ConnectClient();
+        using var second = _world.ConnectClient();
+        Assert.Equal(0, Network.ConnectionsDropped);
+        var others = Enumerable.Range(0, 4).Select(_ => new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToArray();
+        foreach (var other in others)
+        {
+            other.Blocking = false;
+            Assert.Throws<SocketException>(
+                () => other.Connect(Net.EndPoint(Network.ListenEndpoint)));
+        }
+        Eventually.That(() => Network.ConnectionsDropped >= 4, "4 connections find no room");
+        // Those that try again are counted again.
+        var dropped = Network.ConnectionsDropped;
+        Network.Close(Network.Listener);
+        Assert.InRange(Network.ConnectionsDropped, dropped, dropped + 4);
+        foreach (var other in others)
+            other.Dispose();
+    }
+
+    [Fact]
     public void MemoryThatIsDiscarded_GoesToTheSystemAndWhatIsAroundItStays()
     {
         const int Page = 4096;
