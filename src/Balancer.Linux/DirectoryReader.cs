@@ -50,6 +50,7 @@ internal sealed unsafe class DirectoryReader
     private bool _isWorking;
     private bool _hasWatched;
     private int _fd = NoDescriptor;
+    private uint _owner;
     private int _watchErrno;
     private Place _place;
 
@@ -264,6 +265,9 @@ internal sealed unsafe class DirectoryReader
             return;
         }
         Opened = IoResult.Ok();
+        FileStatus status;
+        byte nothing = 0;
+        _owner = Status(_fd, &nothing, C.AT_EMPTY_PATH, &status) == 0 ? status.User : 0;
         _paths.BeginScan();
         List();
     }
@@ -349,11 +353,13 @@ internal sealed unsafe class DirectoryReader
         if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
             return 0;
         FileStatus status;
+        var mayLink = true;
         var errno = Status(_fd, name, C.AT_SYMLINK_NOFOLLOW, &status);
         if (errno != 0)
             return errno;
         if ((status.Mode & C.S_IFMT) == C.S_IFLNK)
         {
+            mayLink = _network.Users.MayLink(status.User, _owner);
             errno = Status(_fd, name, 0, &status);
             // The link is there and leads nowhere, or nowhere that this process may look.
             if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EACCES
@@ -366,7 +372,7 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) != C.S_IFSOCK)
             return 0;
-        kind = KindOf(in status);
+        kind = mayLink ? KindOf(in status) : EntryKind.Foreign;
         identity = Identify(in status);
         return 0;
     }
