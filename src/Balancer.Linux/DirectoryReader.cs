@@ -328,7 +328,7 @@ internal sealed unsafe class DirectoryReader
         if (errno == Errno.ENOENT)
             return;
         // It may be listed and not searched: that is about the directory, and all that is in it.
-        if (errno == Errno.EACCES)
+        if (errno == Errno.EACCES && !MaySearch())
         {
             Rest = Errno.Result(errno);
             return;
@@ -339,6 +339,14 @@ internal sealed unsafe class DirectoryReader
             _paths.Keep(PathOf(text));
         }
         _entries.Add(new Listed(nameAt, kind, identity));
+    }
+
+    /// <summary>Whether an entry that may not be looked at is the only one.</summary>
+    private bool MaySearch()
+    {
+        FileStatus status;
+        fixed (byte* itself = ".\0"u8)
+            return Status(_fd, itself, C.AT_SYMLINK_NOFOLLOW, &status) != Errno.EACCES;
     }
 
     private byte[] PathOf(ReadOnlySpan<byte> name) => [.. _path, (byte)'/', .. name];

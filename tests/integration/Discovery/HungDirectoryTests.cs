@@ -114,6 +114,26 @@ public sealed class HungDirectoryTests : IDisposable
         Assert.Equal(0, balancer.Stop());
     }
 
+    /// <summary>As where a label of SELinux denies it.</summary>
+    [FactNeedingHungMount]
+    public void EntryThatMayNotBeLookedAt_EveryOtherIsFoundAndMissed()
+    {
+        using var denied = new RawBackend(Path.Combine(_good, "5301"));
+        using var mount = HungMount.OfAnother(Path.Combine(_good, "5301"));
+        using var binder = new FakeBinderProcess(Path.Combine(_good, "5302"));
+        using var balancer = BalancerProcess.Start(_good);
+        balancer.WaitHealthy(5302);
+        Assert.Equal("unknown", balancer.WaitFor(Log.Refused).Text("refusal"));
+
+        using (var another = new FakeBinderProcess(Path.Combine(_good, "5303")))
+            balancer.WaitHealthy(5303);
+        File.Delete(Path.Combine(_good, "5302"));
+        balancer.WaitFor(Log.Draining);
+        Assert.Empty(balancer.All(Log.Unreadable));
+        Assert.Single(balancer.All(Log.Refused));
+        Assert.Equal(0, balancer.Stop());
+    }
+
     [FactNeedingHungMount]
     public void BackendThatRestartsWhileTheDirectoryHangs_IsReconnectedTo()
     {
