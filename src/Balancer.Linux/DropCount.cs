@@ -1,5 +1,5 @@
-// Owns the kernel's count of what it dropped at a socket: datagrams for which the receive buffer had no
-// room, and at a listener connections for which the accept queue had none.
+// Owns the kernel's count of what it dropped at a socket: datagrams for which the receive buffer
+// had no room, and at a listener connections for which the accept queue had none.
 //
 // What always holds: the count only grows, also when the kernel's own, which has 32 bits, starts
 // again at 0; where the kernel does not say, and that is in some sandboxes and before Linux 4.12,

@@ -16,9 +16,9 @@
 // them would cost a descriptor each, and at the limit the kernel closes the rest in the loop; what
 // is only looked at is one of two, and its close waits for nothing. A look takes some 1 µs.
 //
-// A byte that is sent out of band (MSG_OOB) is not looked at by MSG_PEEK, nor is what was passed with
-// it, and what is ready stays so. So such a session has it in line, where it is one byte more: in a
-// frame, which is then a wrong one.
+// A byte that is sent out of band (MSG_OOB) is not looked at by MSG_PEEK, nor is what was passed
+// with it, and what is ready stays so. So such a session has it in line, where it is one byte more:
+// in a frame, which is then a wrong one.
 //
 // What always holds: nothing here waits but the thread; a session that the loop closes has nothing
 // unread.

@@ -4,9 +4,9 @@
 // in another way gives no name.
 //
 // Why it is so: a datagram needs no library, and a manager that cannot be told is its own worst
-// loss, so whatever is wrong with the socket is a warning. It is connected at the start and kept, as
-// at the stop there may be no descriptor left, and its path may lead to a mount that hangs. At the
-// start nothing is served yet, and READY=1 may wait a while for a manager that is busy, because
+// loss, so whatever is wrong with the socket is a warning. It is connected at the start and kept,
+// as at the stop there may be no descriptor left, and its path may lead to a mount that hangs. At
+// the start nothing is served yet, and READY=1 may wait a while for a manager that is busy, because
 // without it the start would count as failed; at the stop queries are still in flight, and nothing
 // waits.
 //
@@ -38,7 +38,7 @@ public sealed unsafe class ServiceManager : IDisposable
     private bool _warned;
 
     /// <summary>Connects to the manager, whose path may have to be waited for.</summary>
-    /// <param name="name">What NOTIFY_SOCKET holds; null or empty if nobody wants to be told.</param>
+    /// <param name="name">What NOTIFY_SOCKET holds; null or empty if nobody wants that.</param>
     /// <param name="warn">Told in one line what went wrong.</param>
     public ServiceManager(string? name, Action<string> warn)
     {

@@ -1,5 +1,5 @@
-// Owns what the kernel had no room for: datagrams that found the socket's queue full, and connections
-// that found the listener's.
+// Owns what the kernel had no room for: datagrams that found the socket's queue full, and
+// connections that found the listener's.
 //
 // What always holds: the counters change only when a report takes the kernel's counts over.
 

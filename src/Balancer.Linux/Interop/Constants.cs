@@ -1,5 +1,5 @@
 // Owns the C library's constants, the same on x64 and arm64 and named as the manual names them,
-// so that a reader can look each up; O_DIRECTORY, the one that differs, says so.
+// so that a reader can look each up; O_DIRECTORY and O_NOFOLLOW, which differ, say so.
 
 using System.Runtime.InteropServices;
 
@@ -141,4 +141,8 @@ internal static class C
     /// <summary>O_DIRECTORY is one of the few flags that arm has at another place.</summary>
     internal static int O_DIRECTORY =>
         RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+
+    /// <summary>And so is O_NOFOLLOW.</summary>
+    internal static int O_NOFOLLOW =>
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 }

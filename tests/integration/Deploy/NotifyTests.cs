@@ -31,7 +31,7 @@ public sealed class NotifyTests : IDisposable
         ExpectReadyThenStopping(manager, _folder["notify"]);
     }
 
-    /// <summary>As if there were no descriptor left, or the path led to a mount that hangs.</summary>
+    /// <summary>As if no descriptor were left, or the path led to a mount that hangs.</summary>
     [Fact]
     public void SocketThatIsUnlinked_IsToldOfTheStop()
     {

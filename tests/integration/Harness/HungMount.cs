@@ -86,6 +86,17 @@ public sealed class HungMount : IDisposable
     private static extern int Unmount(byte[] target, int flags);
 }
 
+/// <summary>A theory that needs a mount that hangs; skipped where there can be none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryNeedingHungMountAttribute : TheoryAttribute
+{
+    public TheoryNeedingHungMountAttribute()
+    {
+        if (!HungMount.CanMount)
+            Skip = "needs /dev/fuse and the right to mount";
+    }
+}
+
 /// <summary>A fact that needs a mount that hangs; skipped where there can be none.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class FactNeedingHungMountAttribute : FactAttribute

@@ -42,8 +42,8 @@ public sealed class LingeringSocket : IDisposable
     }
 
     /// <summary>
-    /// Passes it with some bytes over a stream of AF_UNIX; false if that is refused. Urgent, it goes
-    /// with the byte that is out of band, if there is no other.
+    /// Passes it with some bytes over a stream of AF_UNIX; false if that is refused. It goes with
+    /// the first, so to go with a byte out of band there must be only that.
     /// </summary>
     public bool Pass(Socket over, byte[] bytes, SocketFlags flags)
     {
