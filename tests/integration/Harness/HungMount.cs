@@ -30,7 +30,7 @@ public sealed class HungMount : IDisposable
     {
         _folder = folder;
         _server = new FileStream(
-            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         var fd = _server.SafeFileHandle.DangerousGetHandle();
         var options = $"fd={fd},{mode}";
         if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)

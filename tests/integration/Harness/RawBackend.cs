@@ -127,6 +127,9 @@ public sealed class RawSession : IDisposable
             bytes = bytes[_socket.Send(bytes)..];
     }
 
+    /// <summary>Writes, unless the balancer has ended the session.</summary>
+    public void TryWrite(byte[] bytes) => _socket.Send(bytes, SocketFlags.None, out _);
+
     /// <summary>Writes one byte out of band (MSG_OOB).</summary>
     public void WriteUrgent(byte one) =>
         Assert.Equal(1, _socket.Send([one], SocketFlags.OutOfBand));

@@ -42,6 +42,8 @@ public sealed class PassedDescriptorTests
                 passed.LetGo();
             else
                 Assert.False(withFallbacks, "a socket refuses descriptors only if told to");
+            if (flags == SocketFlags.OutOfBand)
+                session.TryWrite(Frame.U32(Frame.ServerHeartbeat));
             var waited = Stopwatch.StartNew();
             while (waited.Elapsed.TotalSeconds < LingerSeconds + 1)
             {
