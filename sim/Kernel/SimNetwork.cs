@@ -41,6 +41,8 @@ public sealed class SimNetwork : INetwork
 
     public long DatagramsDropped => _kernel.Datagrams.Lost;
 
+    public long ConnectionsDropped => _kernel.Listener.Dropped;
+
     /// <summary>
     /// How long the process stood still at the start of the last Wait; zero as a rule.
     /// </summary>

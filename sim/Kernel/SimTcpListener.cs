@@ -34,8 +34,8 @@ public sealed class SimTcpListener
     /// <summary>Clients that wait to be accepted.</summary>
     public int WaitingCount => _waiting.Count;
 
-    /// <summary>Clients that found the backlog full or the listener closed.</summary>
-    public long Turned { get; private set; }
+    /// <summary>Clients that found the backlog full.</summary>
+    public long Dropped { get; private set; }
 
     /// <summary>
     /// Whether every client leaves before it is accepted: accept tells ECONNABORTED for each.
@@ -49,9 +49,11 @@ public sealed class SimTcpListener
     /// <summary>A client connects; null when the backlog is full or nobody listens.</summary>
     public SimStream? TryConnect(Endpoint from, PipeSize toBalancer, PipeSize toClient)
     {
-        if (IsClosed || _waiting.Count > Backlog)
+        if (IsClosed)
+            return null;
+        if (_waiting.Count > Backlog)
         {
-            Turned++;
+            Dropped++;
             return null;
         }
         var (balancer, peer) = SimEnd.Connect(isTcp: true, toBalancer, toClient);

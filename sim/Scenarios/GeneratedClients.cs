@@ -137,13 +137,23 @@ internal static class GeneratedClients
             return new QueryPlan(at, port, QueryKind.Question, 0);
         return what switch
         {
-            // Some come from where something echoes.
-            0 => new QueryPlan(at, bytes switch { 512 => 7, 1500 => 17, 1501 => 19, _ => 0 },
-                QueryKind.Question, 0),
+            0 => new QueryPlan(at, OddPort(bytes), QueryKind.Question, 0),
             1 => new QueryPlan(at, 53, QueryKind.Question, 0),
             _ => new QueryPlan(at, port, kind, bytes),
         };
     }
+
+    /// <summary>Nobody's, or one where something answers anything.</summary>
+    private static ushort OddPort(int drawn) => drawn switch
+    {
+        512 => 7,
+        1600 => 13,
+        1500 => 17,
+        1501 => 19,
+        2048 => 37,
+        65_507 => 464,
+        _ => 0,
+    };
 
     private static TcpClientPlan TcpClient(
         GeneratedWorld world, int id, int udpClients, int otherHosts)

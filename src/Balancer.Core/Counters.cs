@@ -32,7 +32,9 @@ public enum Counter
     /// <summary>Dropped: source port 0, which no reply can be sent to.</summary>
     QueriesFromPortZero,
 
-    /// <summary>Dropped: from port 7, 17 or 19, whose services answer whatever comes.</summary>
+    /// <summary>
+    /// Dropped: from port 7, 13, 17, 19, 37 or 464, whose services answer whatever comes.
+    /// </summary>
     QueriesFromEchoPort,
 
     /// <summary>
@@ -294,6 +296,12 @@ public enum Counter
     /// report is written: mostly for want of room in the receive buffer.
     /// </summary>
     DatagramsDroppedByKernel,
+
+    /// <summary>
+    /// Connections for which the accept queue had no room, each try of each client, as the kernel's
+    /// count has it when a report is written.
+    /// </summary>
+    ConnectionsDroppedByKernel,
 }
 
 /// <summary>

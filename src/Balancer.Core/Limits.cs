@@ -202,6 +202,12 @@ public static partial class Limits
     public static readonly Duration DirectoryLookInterval = Duration.FromMilliseconds(100);
 
     /// <summary>
+    /// How long a scan waits for what a link leads to: longer than a server takes that is well, and
+    /// short beside the time from scan to scan. Ours.
+    /// </summary>
+    public static readonly Duration LinkPatience = Duration.FromMilliseconds(100);
+
+    /// <summary>
     /// Records about one entry of the directory before they are limited: a backend that restarts
     /// twice has fewer. Ours.
     /// </summary>

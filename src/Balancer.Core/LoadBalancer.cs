@@ -222,14 +222,17 @@ public sealed class LoadBalancer : IBackendReports
     /// A kernel's count has 32 bits: it is read now and then so that it is seen to wrap, however
     /// long nobody asks for a report.
     /// </summary>
-    private void LookAtDrops() => _ = _network.DatagramsDropped;
+    private void LookAtDrops() => _ = _network.DatagramsDropped + _network.ConnectionsDropped;
 
-    /// <summary>Takes the kernel's count over, for a report.</summary>
+    /// <summary>Takes the kernel's counts over, for a report.</summary>
     private void CountDropped()
     {
-        const Counter Dropped = Counter.DatagramsDroppedByKernel;
-        Counters.Add(Dropped, _network.DatagramsDropped - Counters[Dropped]);
+        Raise(Counter.DatagramsDroppedByKernel, _network.DatagramsDropped);
+        Raise(Counter.ConnectionsDroppedByKernel, _network.ConnectionsDropped);
     }
+
+    private void Raise(Counter counter, long to) =>
+        Counters.Add(counter, to - Counters[counter]);
 
     private void OnReady(Instant now, SocketHandle handle, Readiness ready)
     {

@@ -1,6 +1,7 @@
 // Owns whose sockets may be backends: the user who owns an entry of the directory, and the user who
 // listens on it, as the kernel has it of the moment of listen (SO_PEERCRED). Both are asked, since
-// an entry can be given away with chown, and a bound socket can be handed to another process.
+// an entry can be given away with chown, and a bound socket can be handed to another process. Of a
+// link its own owner counts as well, since a link may lead to a socket that its owner cannot reach.
 //
 // What always holds: where no users are named, all may.
 
@@ -23,6 +24,13 @@ internal sealed unsafe class BackendUsers(IReadOnlyList<uint> users)
         }
         return false;
     }
+
+    /// <summary>
+    /// Whether a link of this owner may lead to a backend: one of those users has made it, or root,
+    /// or whoever the directory belongs to.
+    /// </summary>
+    internal bool MayLink(uint user, uint directoryOwner) =>
+        user == 0 || user == directoryOwner || MayOwn(user);
 
     /// <summary>Whether who listens at the other end of a stream may be a backend.</summary>
     internal bool MayListen(int stream)

@@ -21,7 +21,6 @@ internal sealed unsafe class DatagramCalls : IDisposable
     private readonly List<DatagramVectors> _receiving = [];
     private readonly List<DatagramVectors> _sending = [];
     private readonly KnownCalls _calls;
-    private long _dropped;
 
     /// <param name="fd">The bound UDP socket, closed by its owner.</param>
     /// <param name="boundTo">The address it is bound to.</param>
@@ -51,37 +50,6 @@ internal sealed unsafe class DatagramCalls : IDisposable
             ReadHeader(vectors, i, ref batch.Headers[i]);
         batch.SetCount(count);
         return IoResult.Ok(count);
-    }
-
-    /// <summary>
-    /// What the kernel dropped since the start, by its own count; that has 32 bits, and the core
-    /// reads it often enough to see it wrap.
-    /// </summary>
-    internal long ReadDropped()
-    {
-        if (TryReadDropped(_fd, out var dropped))
-            _dropped += unchecked(dropped - (uint)_dropped);
-        return _dropped;
-    }
-
-    /// <summary>
-    /// Whether the kernel says how many it dropped; before Linux 4.12, and in some sandboxes, it
-    /// does not.
-    /// </summary>
-    internal static bool CanCountDrops(int fd) => TryReadDropped(fd, out _);
-
-    private static bool TryReadDropped(int fd, out uint dropped)
-    {
-        var info = stackalloc uint[C.SK_MEMINFO_VARS];
-        var length = (uint)(C.SK_MEMINFO_VARS * sizeof(uint));
-        dropped = 0;
-        if (LibC.GetSockOpt(fd, C.SOL_SOCKET, C.SO_MEMINFO, info, &length) != 0
-            || length <= C.SK_MEMINFO_DROPS * sizeof(uint))
-        {
-            return false;
-        }
-        dropped = info[C.SK_MEMINFO_DROPS];
-        return true;
     }
 
     internal IoResult Send(DatagramBatch batch, int first)

@@ -8,6 +8,9 @@
 // directory of any size takes a bounded piece of memory. Whoever asks and the thread touch what is
 // handed over in turns.
 //
+// Links are followed by another thread (LinkFollower): one that leads to a server that hangs is an
+// entry of which nothing is known, and the scan goes on.
+//
 // A watch is of a directory, and not of its path: that the path leads somewhere else, or anywhere
 // at all, since a folder, a link or a mount on it came, went or was swapped, no watch tells. So
 // while nothing else is asked for the thread looks every 0.1 s which directory is at the path.
@@ -31,7 +34,8 @@ internal sealed unsafe class DirectoryReader
 
     private const int NoDescriptor = -1;
 
-    private const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME
+    /// <summary>What statx is asked for.</summary>
+    internal const uint IdentityMask = C.STATX_TYPE | C.STATX_INO | C.STATX_BTIME | C.STATX_MTIME
         | C.STATX_MODE | C.STATX_UID | C.STATX_GID;
 
     private static readonly TimeSpan LookInterval =
@@ -42,6 +46,7 @@ internal sealed unsafe class DirectoryReader
     private readonly SocketPaths _paths;
     private readonly KnownCalls _calls;
     private readonly DirectoryWatch? _watch;
+    private readonly LinkFollower _links;
     private readonly byte[] _path;
     private readonly byte* _nativePath;
     private readonly byte* _buffer;
@@ -50,6 +55,7 @@ internal sealed unsafe class DirectoryReader
     private bool _isWorking;
     private bool _hasWatched;
     private int _fd = NoDescriptor;
+    private uint _owner;
     private int _watchErrno;
     private Place _place;
 
@@ -67,6 +73,7 @@ internal sealed unsafe class DirectoryReader
         _nativePath = (byte*)NativeMemory.AllocZeroed((nuint)opened.Length + 1);
         opened.CopyTo(new Span<byte>(_nativePath, opened.Length));
         _buffer = (byte*)NativeMemory.Alloc(BufferBytes);
+        _links = new LinkFollower(network);
         BackgroundThread.Start("directory", Run);
     }
 
@@ -174,6 +181,7 @@ internal sealed unsafe class DirectoryReader
             }
         }
         CloseScan();
+        _links.End();
         _paths.ReleaseAll();
         _watch?.Dispose();
         NativeMemory.Free(_buffer);
@@ -264,14 +272,18 @@ internal sealed unsafe class DirectoryReader
             return;
         }
         Opened = IoResult.Ok();
+        FileStatus status;
+        byte nothing = 0;
+        _owner = Status(_fd, &nothing, C.AT_EMPTY_PATH, &status) == 0 ? status.User : 0;
         _paths.BeginScan();
+        _links.BeginScan();
         List();
     }
 
     private void CloseScan()
     {
         if (_fd != NoDescriptor)
-            _ = LibC.Close(_fd);
+            _links.Close(_fd);
         _fd = NoDescriptor;
     }
 
@@ -317,14 +329,16 @@ internal sealed unsafe class DirectoryReader
         if (text.SequenceEqual("."u8) || text.SequenceEqual(".."u8))
             return;
         var errno = Look(name, record[DirectoryRecord.TypeOffset],
-            out var kind, out var identity);
+            out var kind, out var identity, out var found);
         if (errno == 0 && kind == EntryKind.Socket)
-            errno = Reach(name, text, ref kind, ref identity);
+            errno = Reach(name, text, found, ref kind, ref identity);
+        else if (found != NoDescriptor)
+            _ = LibC.Close(found);
         // It may have vanished since the kernel listed it.
         if (errno == Errno.ENOENT)
             return;
         // It may be listed and not searched: that is about the directory, and all that is in it.
-        if (errno == Errno.EACCES)
+        if (errno == Errno.EACCES && !MaySearch())
         {
             Rest = Errno.Result(errno);
             return;
@@ -337,24 +351,40 @@ internal sealed unsafe class DirectoryReader
         _entries.Add(new Listed(nameAt, kind, identity));
     }
 
+    /// <summary>Whether an entry that may not be looked at is the only one.</summary>
+    private bool MaySearch()
+    {
+        FileStatus status;
+        fixed (byte* itself = ".\0"u8)
+            return Status(_fd, itself, C.AT_SYMLINK_NOFOLLOW, &status) != Errno.EACCES;
+    }
+
     private byte[] PathOf(ReadOnlySpan<byte> name) => [.. _path, (byte)'/', .. name];
 
     // ---- What an entry is ----
 
-    /// <summary>Finds out what an entry is; 0 or an errno, ENOENT if it is gone.</summary>
-    private int Look(byte* name, byte type, out EntryKind kind, out EntryIdentity identity)
+    /// <summary>
+    /// Finds out what an entry is, and has opened what a link leads to; 0 or an errno, ENOENT if it
+    /// is gone.
+    /// </summary>
+    private int Look(
+        byte* name, byte type, out EntryKind kind, out EntryIdentity identity, out int found)
     {
         kind = EntryKind.Other;
         identity = default;
+        found = NoDescriptor;
         if (type is not C.DT_SOCK and not C.DT_LNK and not C.DT_UNKNOWN)
             return 0;
         FileStatus status;
+        var mayLink = true;
         var errno = Status(_fd, name, C.AT_SYMLINK_NOFOLLOW, &status);
         if (errno != 0)
             return errno;
         if ((status.Mode & C.S_IFMT) == C.S_IFLNK)
         {
-            errno = Status(_fd, name, 0, &status);
+            mayLink = _network.Users.MayLink(status.User, _owner);
+            var link = Identify(in status);
+            errno = _links.Follow(_fd, name, link, &status, out found);
             // The link is there and leads nowhere, or nowhere that this process may look.
             if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EACCES
                 or Errno.ENAMETOOLONG)
@@ -366,22 +396,43 @@ internal sealed unsafe class DirectoryReader
         }
         if ((status.Mode & C.S_IFMT) != C.S_IFSOCK)
             return 0;
-        kind = KindOf(in status);
+        kind = mayLink ? KindOf(in status) : EntryKind.Foreign;
         identity = Identify(in status);
         return 0;
     }
 
     /// <summary>
     /// Holds a socket, so that it is reached without its path; says what is held then, which may
-    /// have taken the place of what was looked at. 0, or ENOENT if it is gone.
+    /// have taken the place of what was looked at. 0, ENOENT if it is gone, or EAGAIN if it is a
+    /// link now.
     /// </summary>
-    private int Reach(
-        byte* name, ReadOnlySpan<byte> text, ref EntryKind kind, ref EntryIdentity identity)
+    /// <param name="found">It, if it is opened already; it is closed or held.</param>
+    private int Reach(byte* name, ReadOnlySpan<byte> text, int found, ref EntryKind kind,
+        ref EntryIdentity identity)
     {
-        var path = PathOf(text);
-        if (!_paths.NeedsHold(path, identity))
+        byte[] path;
+        bool needsHold;
+        try
+        {
+            path = PathOf(text);
+            needsHold = _paths.NeedsHold(path, identity);
+        }
+        catch (OutOfMemoryException) when (found != NoDescriptor)
+        {
+            _ = LibC.Close(found);
+            throw;
+        }
+        if (found != NoDescriptor)
+        {
+            if (needsHold)
+                Hold(path, identity, found);
+            else
+                _ = LibC.Close(found);
             return 0;
-        var fd = LibC.OpenAt(_fd, name, C.O_PATH | C.O_CLOEXEC);
+        }
+        if (!needsHold)
+            return 0;
+        var fd = LibC.OpenAt(_fd, name, C.O_PATH | C.O_CLOEXEC | C.O_NOFOLLOW);
         if (fd < 0)
         {
             // For want of descriptors it is reached by its path, or after another scan.
@@ -399,22 +450,25 @@ internal sealed unsafe class DirectoryReader
         {
             kind = KindOf(in status);
             identity = Identify(in status);
-            try
-            {
-                _paths.Hold(path, identity, fd);
-            }
-            catch (OutOfMemoryException)
-            {
-                _ = LibC.Close(fd);
-                throw;
-            }
+            Hold(path, identity, fd);
+            return 0;
         }
-        else
+        _ = LibC.Close(fd);
+        (kind, identity) = (EntryKind.Other, default);
+        return (status.Mode & C.S_IFMT) == C.S_IFLNK ? Errno.EAGAIN : 0;
+    }
+
+    private void Hold(byte[] path, EntryIdentity identity, int fd)
+    {
+        try
         {
-            (kind, identity) = (EntryKind.Other, default);
-            _ = LibC.Close(fd);
+            _paths.Hold(path, identity, fd);
         }
-        return 0;
+        catch (OutOfMemoryException)
+        {
+            _ = LibC.Close(fd);
+            throw;
+        }
     }
 
     private int Status(int directory, byte* name, int flags, FileStatus* status)

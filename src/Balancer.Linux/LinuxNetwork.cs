@@ -41,9 +41,13 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private readonly PostedEvents _posted;
     private readonly DatagramCalls _datagrams;
     private readonly PassedDescriptors _passed;
+    private readonly DropCount _datagramsDropped;
+    private readonly DropCount _connectionsDropped;
     private DirectoryWatch? _watch;
     private SignalDescriptor? _signals;
+    private bool _isListening = true;
     private int _unregistered;
+    private Instant _retryAt;
     private bool _disposed;
 
     private LinuxNetwork(
@@ -58,6 +62,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         ListenEndpoint = listening.Endpoint;
         DatagramSocket = _sockets.Add(listening.Datagram);
         Listener = _sockets.Add(listening.Listener);
+        _datagramsDropped = new DropCount(listening.Datagram);
+        _connectionsDropped = new DropCount(listening.Listener);
         Paths = new SocketPaths(calls);
         MakeUrgent(DatagramSocket);
         MakeUrgent(Listener);
@@ -71,7 +77,10 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 
     public SocketHandle Listener { get; }
 
-    public long DatagramsDropped => _datagrams.ReadDropped();
+    public long DatagramsDropped => _datagramsDropped.Read();
+
+    public long ConnectionsDropped =>
+        _isListening ? _connectionsDropped.Read() : _connectionsDropped.Last;
 
     /// <summary>What the system refused at start that the balancer can be without.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
@@ -108,7 +117,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
                 bulk = urgent;
             }
             listening = ListenSockets.Open(options, warnings);
-            if (!options.ForceFallbacks && !DatagramCalls.CanCountDrops(listening.Datagram))
+            if (!options.ForceFallbacks && !DropCount.IsKnown(listening.Datagram))
             {
                 warnings.Add(NetworkSetupException.Explain(
                     "what the kernel drops is not counted: no SO_MEMINFO", LibC.Errno));
@@ -368,16 +377,26 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         slot.Registration = registration;
     }
 
-    /// <summary>Tries the sockets again that epoll had no room for; when to try next.</summary>
+    /// <summary>
+    /// Tries the sockets again that epoll had no room for, if it is time; when to try next.
+    /// </summary>
     private Instant RetryRegistrations()
     {
-        for (var index = 0; index < _sockets.Extent && _unregistered > 0; index++)
+        var now = MonotonicClock.Read();
+        // The clock may have gone back.
+        if (now < _retryAt && _retryAt <= now + RegistrationRetry)
+            return _retryAt;
+        _retryAt = now + RegistrationRetry;
+        var hasRoom = true;
+        for (var index = 0; index < _sockets.Extent && _unregistered > 0 && hasRoom; index++)
         {
             ref var slot = ref _sockets.At(index);
-            if (slot.Registration == Registration.Wanted)
-                Register(new SocketHandle(index, slot.Generation), ref slot);
+            if (slot.Registration != Registration.Wanted)
+                continue;
+            Register(new SocketHandle(index, slot.Generation), ref slot);
+            hasRoom = slot.Registration == Registration.In;
         }
-        return _unregistered > 0 ? MonotonicClock.Read() + RegistrationRetry : Instant.Never;
+        return _unregistered > 0 ? _retryAt : Instant.Never;
     }
 
     // ---- Datagrams ----
@@ -547,6 +566,11 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     public void Close(SocketHandle socket)
     {
         Verify.That(socket != DatagramSocket, "the UDP socket lives as long as the network");
+        if (socket == Listener)
+        {
+            _ = _connectionsDropped.Read();
+            _isListening = false;
+        }
         ref var slot = ref _sockets[socket];
         var isClosedLater = slot.MayBePassed;
         if (isClosedLater && slot.Registration == Registration.In)

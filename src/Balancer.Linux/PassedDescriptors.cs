@@ -16,6 +16,10 @@
 // them would cost a descriptor each, and at the limit the kernel closes the rest in the loop; what
 // is only looked at is one of two, and its close waits for nothing. A look takes some 1 µs.
 //
+// A byte that is sent out of band (MSG_OOB) is not looked at by MSG_PEEK, nor is what was passed
+// with it, and what is ready stays so. So such a session has it in line, where it is one byte more:
+// in a frame, which is then a wrong one.
+//
 // What always holds: nothing here waits but the thread; a session that the loop closes has nothing
 // unread.
 
@@ -62,12 +66,14 @@ internal sealed unsafe class PassedDescriptors : IDisposable
     /// <summary>Sessions refuse descriptors, and need no care.</summary>
     internal bool AreRefused { get; }
 
-    /// <summary>Has a socket refuse them, where that can be; before it is connected.</summary>
+    /// <summary>
+    /// Has a socket refuse them, where that can be, or show what it cannot refuse; before it is
+    /// connected.
+    /// </summary>
     internal void Refuse(int fd)
     {
-        var none = 0;
-        if (AreRefused)
-            _ = LibC.SetSockOpt(fd, C.SOL_SOCKET, C.SO_PASSRIGHTS, &none, sizeof(int));
+        var (option, value) = AreRefused ? (C.SO_PASSRIGHTS, 0) : (C.SO_OOBINLINE, 1);
+        _ = LibC.SetSockOpt(fd, C.SOL_SOCKET, option, &value, sizeof(int));
     }
 
     /// <summary>Whether a peer, by a number of its own, may be connected to.</summary>

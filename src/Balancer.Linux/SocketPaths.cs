@@ -41,6 +41,7 @@ internal sealed unsafe class SocketPaths
     private byte[]? _wanted;
     private readonly KnownCalls _calls;
     private volatile bool _isReaderAtWork;
+    private volatile bool _isFollowerAtWork;
 
     internal SocketPaths(KnownCalls calls)
     {
@@ -59,6 +60,11 @@ internal sealed unsafe class SocketPaths
 
     /// <summary>The reader makes calls that may wait; set by its thread.</summary>
     internal bool IsReaderAtWork { set => _isReaderAtWork = value; }
+
+    /// <summary>The same of the thread that follows links.</summary>
+    internal bool IsFollowerAtWork { set => _isFollowerAtWork = value; }
+
+    private bool MayHang => _isReaderAtWork || _isFollowerAtWork;
 
     // ---- For the loop ----
 
@@ -102,7 +108,7 @@ internal sealed unsafe class SocketPaths
             }
         }
         // It may have to be waited for; when the reader is done, it is known.
-        return _isReaderAtWork ? Errno.EAGAIN : ConnectTo(fd, path);
+        return MayHang ? Errno.EAGAIN : ConnectTo(fd, path);
     }
 
     /// <summary>Whether a socket is at a path; WouldBlock if only a wait could tell.</summary>
@@ -140,7 +146,7 @@ internal sealed unsafe class SocketPaths
                 return 0;
             }
         }
-        return _calls.WalksCached || _isReaderAtWork
+        return _calls.WalksCached || MayHang
             ? Errno.EAGAIN : Status(C.AT_FDCWD, path, 0, status);
     }
 

@@ -101,7 +101,7 @@ void Balance()
     signals.Tell(network);
     if (signals.Warning is { } lacking)
         Warn(lacking);
-    var manager = new ServiceManager(
+    using var manager = new ServiceManager(
         Environment.GetEnvironmentVariable(ServiceManager.Variable), Warn);
     LinuxNetwork.RequireDescriptors(Limits.LeastFreeDescriptors);
     var room = DescriptorRoom.Measure(network);

@@ -112,6 +112,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public long DatagramsDropped => Kernel.Network.DatagramsDropped;
 
+    public long ConnectionsDropped => Kernel.Network.ConnectionsDropped;
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         TellLog();

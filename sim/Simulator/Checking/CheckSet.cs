@@ -224,10 +224,16 @@ public sealed class CheckSet : RunObserver
         if (queued)
             _model.OnDatagramQueued();
         else
-            _model.OnDatagramDropped();
+            _model.Dropped.OnDatagram();
         foreach (var check in _checks)
             check.OnClientSent(now, client, from, payload, queued);
         Conclude(now);
+    }
+
+    public override void OnTcpClientConnected(Instant now, int client, bool connected)
+    {
+        if (!connected && !_model.Sockets.IsListenerClosed)
+            _model.Dropped.OnConnection();
     }
 
     public override void OnClientAnswered(Instant now, int client, int query)

@@ -93,7 +93,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
                 break;
             case LogEvent.Stopped:
                 HasStopped = true;
-                model.CountDropped();
+                model.Dropped.Count();
                 model.Resends.OnStopped();
                 break;
         }

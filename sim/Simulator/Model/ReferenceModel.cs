@@ -39,13 +39,13 @@ internal sealed class ReferenceModel
     private bool _wokenEarly;
     private bool _wasToldOfDatagrams;
     private long _datagramsQueued;
-    private long _datagramsDropped;
 
     public ReferenceModel(Scenario scenario, ViolationHandler report)
     {
         _report = report;
         Scenario = scenario;
         Policy = new PolicyModel(scenario.Kernel, Counters);
+        Dropped = new KernelDrops(Counters);
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
         Repeats = new RepeatedEventModel(this);
@@ -79,6 +79,8 @@ internal sealed class ReferenceModel
     public PolicyModel Policy { get; }
 
     public ExpectedCounters Counters { get; } = new();
+
+    public KernelDrops Dropped { get; }
 
     public SocketModel Sockets { get; } = new();
 
@@ -344,13 +346,6 @@ internal sealed class ReferenceModel
 
     /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
     public void OnDatagramQueued() => _datagramsQueued++;
-
-    /// <summary>A client's datagram found the socket's queue full.</summary>
-    public void OnDatagramDropped() => _datagramsDropped++;
-
-    /// <summary>A report tells by now what the kernel has dropped.</summary>
-    public void CountDropped() =>
-        Counters[Counter.DatagramsDroppedByKernel] = _datagramsDropped;
 
     public void OnReceived(Instant now, in DatagramHeader header, ReadOnlySpan<byte> payload)
     {

@@ -36,6 +36,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public long DatagramsDropped => kernel.Network.DatagramsDropped;
 
+    public long ConnectionsDropped => kernel.Network.ConnectionsDropped;
+
     private Instant Now => kernel.Clock.Steady;
 
     public int Wait(Instant until, Span<NetworkEvent> events)

@@ -177,6 +177,12 @@ public interface INetwork
     long DatagramsDropped { get; }
 
     /// <summary>
+    /// The same of connections, at the listener while it was open: each time that the kernel had no
+    /// room for one in the accept queue. Its client tries again, and may be counted again.
+    /// </summary>
+    long ConnectionsDropped { get; }
+
+    /// <summary>
     /// Waits for events, until the instant on IClock's clock at the latest (at once when it has
     /// passed). Fills the span from its start and returns how many; 0 when the time came first.
     /// May wake early, with or without events; an interrupted one may say nothing of what is ready.

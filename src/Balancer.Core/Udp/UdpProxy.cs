@@ -161,8 +161,9 @@ internal sealed class UdpProxy
             return Counter.QueriesOversized;
         if (header.Peer.Port == 0)
             return Counter.QueriesFromPortZero;
-        // Echo, the quote of the day and chargen answer a reply, and each answer is a query again.
-        if (header.Peer.Port is 7 or 17 or 19)
+        // What is there answers whatever comes: echo, daytime, the quote of the day, chargen, time
+        // and kpasswd (CVE-2002-2443). So it answers a reply, and each answer is a query again.
+        if (header.Peer.Port is 7 or 13 or 17 or 19 or 37 or 464)
             return Counter.QueriesFromEchoPort;
         if (header.Peer.Address.IsNoHost)
             return Counter.QueriesFromNoHost;

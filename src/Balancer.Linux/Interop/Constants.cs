@@ -1,5 +1,5 @@
 // Owns the C library's constants, the same on x64 and arm64 and named as the manual names them,
-// so that a reader can look each up; O_DIRECTORY, the one that differs, says so.
+// so that a reader can look each up; O_DIRECTORY and O_NOFOLLOW, which differ, say so.
 
 using System.Runtime.InteropServices;
 
@@ -19,6 +19,7 @@ internal static class C
     internal const int SO_SNDBUF = 7;
     internal const int SO_RCVBUF = 8;
     internal const int SO_KEEPALIVE = 9;
+    internal const int SO_OOBINLINE = 10;
     internal const int SO_LINGER = 13;
     internal const int SO_SNDTIMEO = 21;
     internal const int SO_SNDBUFFORCE = 32;
@@ -140,4 +141,8 @@ internal static class C
     /// <summary>O_DIRECTORY is one of the few flags that arm has at another place.</summary>
     internal static int O_DIRECTORY =>
         RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+
+    /// <summary>And so is O_NOFOLLOW.</summary>
+    internal static int O_NOFOLLOW =>
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 }

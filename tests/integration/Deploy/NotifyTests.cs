@@ -4,6 +4,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Net.Sockets;
 using System.Text;
 using Tests.Integration.Harness;
@@ -28,6 +29,21 @@ public sealed class NotifyTests : IDisposable
         using var manager = new NotifySocket(_folder["notify"]);
 
         ExpectReadyThenStopping(manager, _folder["notify"]);
+    }
+
+    /// <summary>As if no descriptor were left, or the path led to a mount that hangs.</summary>
+    [Fact]
+    public void SocketThatIsUnlinked_IsToldOfTheStop()
+    {
+        using var manager = new NotifySocket(_folder["notify"]);
+        using var balancer = Start(_folder["notify"]);
+        Assert.Equal("READY=1", manager.Receive());
+        File.Delete(_folder["notify"]);
+
+        Assert.Equal(0, balancer.Stop());
+
+        Assert.Equal("STOPPING=1", manager.Receive());
+        Assert.DoesNotContain(balancer.Records, IsAboutNotifying);
     }
 
     [Fact]

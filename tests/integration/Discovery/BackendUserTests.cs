@@ -2,6 +2,7 @@
 // such a user listens. A session to any other is not begun, and that is no fault.
 
 using System;
+using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
 using Tests.Integration.Deploy;
@@ -51,14 +52,58 @@ public sealed class BackendUserTests : IDisposable
     public void EntryThatWasGivenAway_IsRefusedByWhoListens()
     {
         using var stranger = new RawBackend(_folder["5301"]);
-        Assert.Equal(0, ChangeOwner(
-            [.. Encoding.UTF8.GetBytes(_folder["5301"]), 0], Nobody, Nobody));
+        Assert.Equal(0, ChangeOwner(Text(_folder["5301"]), Nobody, Nobody));
         using var balancer = BalancerProcess.Start(
             _folder.FullName, ["--backend-user", "nobody"]);
 
         Assert.Equal("wrong_user", balancer.WaitFor(Log.Refused).Text("refusal"));
         Assert.Empty(balancer.All(Log.Faulted));
     }
+
+    /// <summary>
+    /// Whoever may make a link has a hello sent to a socket that he need not reach himself.
+    /// </summary>
+    [FactNeedingRoot]
+    public void LinkOfAnother_IsRefused_WhoeverHasTheSocket()
+    {
+        using var elsewhere = new TestFolder();
+        using var binder = new FakeBinderProcess(elsewhere["binder"]);
+        Link("5301", elsewhere["binder"], Nobody);
+        Link("5302", elsewhere["binder"], owner: 0);
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", "root"]);
+
+        balancer.WaitHealthy(5302);
+        var refused = balancer.WaitFor(Log.Refused);
+        Assert.Equal("wrong_user", refused.Text("refusal"));
+        Assert.Equal(_folder["5301"], refused.Text("path"));
+        Assert.Single(balancer.All(Log.Discovered));
+    }
+
+    [FactNeedingRoot]
+    public void LinkOfTheDirectorysOwner_IsFollowed()
+    {
+        using var elsewhere = new TestFolder();
+        using var binder = new FakeBinderProcess(elsewhere["binder"]);
+        Link("5301", elsewhere["binder"], Nobody);
+        Assert.Equal(0, ChangeOwner(Text(_folder.FullName), Nobody, Nobody));
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", "root"]);
+
+        balancer.WaitHealthy(5301);
+    }
+
+    private static byte[] Text(string path) => [.. Encoding.UTF8.GetBytes(path), 0];
+
+    private void Link(string name, string target, int owner)
+    {
+        File.CreateSymbolicLink(_folder[name], target);
+        Assert.Equal(0, ChangeOwnerOfLink(Text(_folder[name]), owner, owner));
+    }
+
+    [DllImport("libc", EntryPoint = "lchown")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int ChangeOwnerOfLink(byte[] path, int user, int group);
 
     [DllImport("libc", EntryPoint = "getuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

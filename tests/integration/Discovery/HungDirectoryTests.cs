@@ -95,6 +95,45 @@ public sealed class HungDirectoryTests : IDisposable
         Assert.Equal(0, balancer.Stop());
     }
 
+    [TheoryNeedingHungMount]
+    [InlineData("0")]
+    [InlineData("1")]
+    public void LinkLeadsToAServerThatHangs_EveryOtherEntryIsFoundAndMissed(string fallbacks)
+    {
+        var link = Path.Combine(_good, "5301");
+        using var binder = new FakeBinderProcess(Path.Combine(_good, "5302"));
+        File.CreateSymbolicLink(link, Path.Combine(_folder["hung"], "5301"));
+        using var balancer = BalancerProcess.Start(_good,
+            environment: new Dictionary<string, string> { ["BBAL_NO_BATCH_CALLS"] = fallbacks });
+        balancer.WaitHealthy(5302);
+        Assert.Equal("unknown", balancer.WaitFor(Log.Refused).Text("refusal"));
+
+        using (var another = new FakeBinderProcess(Path.Combine(_good, "5303")))
+            balancer.WaitHealthy(5303);
+        File.Delete(Path.Combine(_good, "5302"));
+        balancer.WaitFor(Log.Draining);
+        Assert.Empty(balancer.All(Log.Unreadable));
+        Assert.Empty(balancer.All(Log.NotAnswering));
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    /// <summary>It leads elsewhere now, and the thread is free when the server is gone.</summary>
+    [FactNeedingHungMount]
+    public void LinkLedToAServerThatHangs_IsFollowedAgain()
+    {
+        var link = Path.Combine(_good, "5301");
+        using var binder = new FakeBinderProcess(_folder["binder"]);
+        File.CreateSymbolicLink(link, Path.Combine(_folder["hung"], "5301"));
+        using var balancer = BalancerProcess.Start(_good);
+        Assert.Equal("unknown", balancer.WaitFor(Log.Refused).Text("refusal"));
+        File.Delete(link);
+        File.CreateSymbolicLink(link, _folder["binder"]);
+        _mount!.Fail();
+
+        balancer.WaitHealthy(5301);
+        Assert.Equal(0, balancer.Stop());
+    }
+
     [FactNeedingHungMount]
     public void LinkLeadsToADeadServer_EveryOtherEntryIsFoundAndMissed()
     {
@@ -111,6 +150,26 @@ public sealed class HungDirectoryTests : IDisposable
         File.Delete(Path.Combine(_good, "5302"));
         balancer.WaitFor(Log.Draining);
         Assert.Empty(balancer.All(Log.Unreadable));
+        Assert.Equal(0, balancer.Stop());
+    }
+
+    /// <summary>As where a label of SELinux denies it.</summary>
+    [FactNeedingHungMount]
+    public void EntryThatMayNotBeLookedAt_EveryOtherIsFoundAndMissed()
+    {
+        using var denied = new RawBackend(Path.Combine(_good, "5301"));
+        using var mount = HungMount.OfAnother(Path.Combine(_good, "5301"));
+        using var binder = new FakeBinderProcess(Path.Combine(_good, "5302"));
+        using var balancer = BalancerProcess.Start(_good);
+        balancer.WaitHealthy(5302);
+        Assert.Equal("unknown", balancer.WaitFor(Log.Refused).Text("refusal"));
+
+        using (var another = new FakeBinderProcess(Path.Combine(_good, "5303")))
+            balancer.WaitHealthy(5303);
+        File.Delete(Path.Combine(_good, "5302"));
+        balancer.WaitFor(Log.Draining);
+        Assert.Empty(balancer.All(Log.Unreadable));
+        Assert.Single(balancer.All(Log.Refused));
         Assert.Equal(0, balancer.Stop());
     }
 

@@ -22,18 +22,30 @@ public sealed class HungMount : IDisposable
 
     /// <param name="folder">Where it is mounted; must exist.</param>
     public HungMount(string folder)
+        : this(folder, "rootmode=40000,user_id=0,group_id=0")
+    {
+    }
+
+    private HungMount(string folder, string mode)
     {
         _folder = folder;
         _server = new FileStream(
-            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            "/dev/fuse", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         var fd = _server.SafeFileHandle.DangerousGetHandle();
-        var options = $"fd={fd},rootmode=40000,user_id=0,group_id=0";
+        var options = $"fd={fd},{mode}";
         if (Mount(Text("bbal-test"), Text(folder), Text("fuse"), 0, Text(options)) != 0)
             throw new Win32Exception();
         var request = new byte[65_536];
         _ = _server.Read(request);
         _server.Write(ReplyTo(request));
     }
+
+    /// <summary>
+    /// A socket in the place of another, that is somebody else's to look at: all others are denied
+    /// that, root included.
+    /// </summary>
+    public static HungMount OfAnother(string socket) =>
+        new(socket, "rootmode=140000,user_id=65534,group_id=65534");
 
     /// <summary>Whether this system and user have such mounts.</summary>
     public static bool CanMount { get; } =
@@ -72,6 +84,17 @@ public sealed class HungMount : IDisposable
 
     [DllImport("libc", EntryPoint = "umount2")]
     private static extern int Unmount(byte[] target, int flags);
+}
+
+/// <summary>A theory that needs a mount that hangs; skipped where there can be none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryNeedingHungMountAttribute : TheoryAttribute
+{
+    public TheoryNeedingHungMountAttribute()
+    {
+        if (!HungMount.CanMount)
+            Skip = "needs /dev/fuse and the right to mount";
+    }
 }
 
 /// <summary>A fact that needs a mount that hangs; skipped where there can be none.</summary>

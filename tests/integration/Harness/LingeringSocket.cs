@@ -42,9 +42,10 @@ public sealed class LingeringSocket : IDisposable
     }
 
     /// <summary>
-    /// Passes it with some bytes over a stream of AF_UNIX; false if that is refused.
+    /// Passes it with some bytes over a stream of AF_UNIX; false if that is refused. It goes with
+    /// the first, so to go with a byte out of band there must be only that.
     /// </summary>
-    public bool Pass(Socket over, byte[] bytes)
+    public bool Pass(Socket over, byte[] bytes, SocketFlags flags)
     {
         var start = GCHandle.Alloc(bytes, GCHandleType.Pinned);
         // A cmsghdr: 20 bytes long, of SOL_SOCKET and SCM_RIGHTS, and the descriptor.
@@ -58,7 +59,7 @@ public sealed class LingeringSocket : IDisposable
             [
                 0, 0, vector.AddrOfPinnedObject(), 1, control.AddrOfPinnedObject(), 24, 0,
             ];
-            var sent = SendMsg((int)over.Handle, message, 0);
+            var sent = SendMsg((int)over.Handle, message, (int)flags);
             var errno = Marshal.GetLastPInvokeError();
             if (sent < 0 && errno != NotPermitted)
                 throw new Win32Exception(errno);

@@ -14,6 +14,7 @@ using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
+using Xunit;
 using Xunit.Sdk;
 
 namespace Tests.Integration.Harness;
@@ -126,6 +127,13 @@ public sealed class RawSession : IDisposable
             bytes = bytes[_socket.Send(bytes)..];
     }
 
+    /// <summary>Writes, unless the balancer has ended the session.</summary>
+    public void TryWrite(byte[] bytes) => _socket.Send(bytes, SocketFlags.None, out _);
+
+    /// <summary>Writes one byte out of band (MSG_OOB).</summary>
+    public void WriteUrgent(byte one) =>
+        Assert.Equal(1, _socket.Send([one], SocketFlags.OutOfBand));
+
     public byte[] Read(int count)
     {
         var bytes = new byte[count];
@@ -222,7 +230,9 @@ public sealed class RawSession : IDisposable
     public void HalfClose() => _socket.Shutdown(SocketShutdown.Send);
 
     /// <summary>Passes a socket with some bytes; false if that is refused.</summary>
-    public bool Pass(LingeringSocket passed, byte[] bytes) => passed.Pass(_socket, bytes);
+    public bool Pass(
+        LingeringSocket passed, byte[] bytes, SocketFlags flags = SocketFlags.None) =>
+        passed.Pass(_socket, bytes, flags);
 
     public void Dispose() => _socket.Dispose();
 }

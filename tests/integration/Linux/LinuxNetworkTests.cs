@@ -154,6 +154,32 @@ public sealed class LinuxNetworkTests : IDisposable
     }
 
     [Fact]
+    public void ConnectionsThatFindNoRoom_AreCounted_AlsoWhenTheListenerIsClosed()
+    {
+        Assert.Equal(0, Network.ConnectionsDropped);
+        // Called again, listen changes the queue of a listener alone.
+        Assert.Equal(0, LibC.Listen(Network.DescriptorOf(Network.Listener), 1));
+        using var first = _world.ConnectClient();
+        using var second = _world.ConnectClient();
+        Assert.Equal(0, Network.ConnectionsDropped);
+        var others = Enumerable.Range(0, 4).Select(_ => new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)).ToArray();
+        foreach (var other in others)
+        {
+            other.Blocking = false;
+            Assert.Throws<SocketException>(
+                () => other.Connect(Net.EndPoint(Network.ListenEndpoint)));
+        }
+        Eventually.That(() => Network.ConnectionsDropped >= 4, "4 connections find no room");
+        // Those that try again are counted again.
+        var dropped = Network.ConnectionsDropped;
+        Network.Close(Network.Listener);
+        Assert.InRange(Network.ConnectionsDropped, dropped, dropped + 4);
+        foreach (var other in others)
+            other.Dispose();
+    }
+
+    [Fact]
     public void MemoryThatIsDiscarded_GoesToTheSystemAndWhatIsAroundItStays()
     {
         const int Page = 4096;
@@ -292,8 +318,10 @@ public sealed class LinuxNetworkTests : IDisposable
         });
 
     /// <summary>Descriptors that backends passed, whose close takes longer than the test.</summary>
-    [Fact]
-    public void DescriptorsThatHang_CostOneEachAndHoldUpNoOther()
+    [Theory]
+    [InlineData(SocketFlags.None)]
+    [InlineData(SocketFlags.OutOfBand)]
+    public void DescriptorsThatHang_CostOneEachAndHoldUpNoOther(SocketFlags flags)
     {
         using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: true);
         using var bad = new RawBackend(Text(world.PathOf("5301")));
@@ -305,7 +333,9 @@ public sealed class LinuxNetworkTests : IDisposable
             Assert.True(world.Network.ConnectBackend(world.PathOf("5301"), out var stream).IsOk);
             using var session = bad.Accept();
             lingering.Add(new LingeringSocket(seconds: 20));
-            Assert.True(session.Pass(lingering[n], [1, 2, 3, 4]));
+            // Out of band, what is passed comes with the last byte, if that is the first.
+            Assert.True(session.Pass(
+                lingering[n], flags == SocketFlags.None ? [1, 2, 3, 4] : [1], flags));
             lingering[n].LetGo();
             // Read or not.
             if (n % 2 == 0)
@@ -329,6 +359,35 @@ public sealed class LinuxNetworkTests : IDisposable
         Assert.InRange(System.IO.Directory.GetFiles("/proc/self/fd").Length, 0, open + 20);
         foreach (var socket in lingering)
             socket.Dispose();
+    }
+
+    /// <summary>A byte that is not in the stream is not waited for in vain.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ByteOutOfBand_WakesOneWaitOnly(bool forceFallbacks)
+    {
+        using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks);
+        using var backend = new RawBackend(Text(world.PathOf("5301")));
+        var network = world.Network;
+        Assert.True(network.ConnectBackend(world.PathOf("5301"), out var stream).IsOk);
+        using var session = backend.Accept();
+        network.SetInterest(stream, Readiness.Read);
+        var buffer = new byte[100];
+        for (byte n = 1; n <= 3; n++)
+        {
+            session.WriteUrgent(n);
+            world.AwaitReady(stream, Readiness.Read);
+            var read = network.Read(stream, buffer);
+            Assert.True(read.IsOk || read.Status == IoStatus.WouldBlock, read.ToString());
+            Assert.Empty(world.PollSockets());
+        }
+        session.Write([1, 2, 3, 4]);
+        session.WriteUrgent(5);
+        world.AwaitReady(stream, Readiness.Read);
+        Assert.Equal(IoResult.Ok(4), network.Read(stream, buffer));
+        network.Read(stream, buffer);
+        Assert.Empty(world.PollSockets());
     }
 
     private static string Text(byte[] path) => System.Text.Encoding.UTF8.GetString(path);
@@ -388,6 +447,32 @@ public sealed class LinuxNetworkTests : IDisposable
             Assert.Empty(_world.PollSockets());
         });
         Assert.Equal(Readiness.Write, _world.AwaitReady(stream, Readiness.Write));
+    }
+
+    /// <summary>Thousands of sockets may wait for room, and each call may be slow.</summary>
+    [Fact]
+    public void EpollFull_IsAskedForOneSocketEveryTenMilliseconds()
+    {
+        const int Sockets = 5;
+        const int Waits = 300;
+        using var listener = _world.Listen("b");
+        var streams = Enumerable.Range(0, Sockets).Select(_ => _world.Connect("b")).ToArray();
+        var took = new System.Diagnostics.Stopwatch();
+        var calls = Posix.CountFailing(SystemCall.EpollCtl, errno: 28, () =>
+        {
+            took.Start();
+            foreach (var stream in streams)
+                Network.SetInterest(stream, Readiness.Write);
+            for (var n = 0; n < Waits; n++)
+                Assert.Empty(_world.PollSockets());
+            Thread.Sleep(20);
+            Assert.Empty(_world.PollSockets());
+            took.Stop();
+        });
+        // One for each, the first try again, and one every 10 ms.
+        Assert.InRange(calls, Sockets + 2, Sockets + 1 + took.ElapsedMilliseconds / 10 + 1);
+        foreach (var stream in streams)
+            _world.AwaitReady(stream, Readiness.Write);
     }
 
     [Fact]

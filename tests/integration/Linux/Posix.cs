@@ -17,6 +17,8 @@ internal static class Posix
     private const int NoNewPrivileges = 38;
     private const int SetSeccomp = 22;
     private const int FilterMode = 2;
+    private const int SetFilter = 1;
+    private const int NewListener = 8;
     private const int DescriptorLimit = 7;
 
     internal static void RaiseSignal(int signal) => Check(Kill(Environment.ProcessId, signal));
@@ -82,6 +84,76 @@ internal static class Posix
         failure?.Throw();
     }
 
+    /// <summary>
+    /// The same for one call, which this thread answers; how often it was made.
+    /// </summary>
+    internal static int CountFailing(SystemCall call, int errno, Action action)
+    {
+        ExceptionDispatchInfo? failure = null;
+        var asked = -1;
+        var isInstalled = new ManualResetEventSlim();
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                asked = InstallAskingFilter(call);
+                isInstalled.Set();
+                action();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+                isInstalled.Set();
+            }
+        });
+        thread.Start();
+        isInstalled.Wait();
+        var count = 0;
+        while (asked >= 0 && thread.IsAlive)
+            count += Answer(asked, errno) ? 1 : 0;
+        thread.Join();
+        if (asked >= 0)
+            _ = Close(asked);
+        failure?.Throw();
+        return count;
+    }
+
+    /// <summary>Has a descriptor tell of each such call, and wait for its answer.</summary>
+    private static int InstallAskingFilter(SystemCall call)
+    {
+        var seccomp = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 277 : 317;
+        ulong[] program =
+        [
+            0x20, 0x15 | 1UL << 24 | (ulong)call.Number() << 32, 0x06 | 0x7fc0_0000UL << 32,
+            0x06 | 0x7fff_0000UL << 32,
+        ];
+        var code = GCHandle.Alloc(program, GCHandleType.Pinned);
+        try
+        {
+            Check(PrCtl(NoNewPrivileges, 1, 0, 0, 0));
+            var asked = Seccomp(seccomp, SetFilter, NewListener,
+                [program.Length, code.AddrOfPinnedObject()]);
+            Check((int)asked);
+            return (int)asked;
+        }
+        finally
+        {
+            code.Free();
+        }
+    }
+
+    /// <summary>Answers a call, if one is made within some milliseconds.</summary>
+    private static bool Answer(int asked, int errno)
+    {
+        // A pollfd, of POLLIN.
+        if (Poll([asked, 1], 1, 5) <= 0)
+            return false;
+        var notice = new ulong[10];
+        if (IoCtl(asked, 0xc050_2100, notice) < 0)
+            return false;
+        return IoCtl(asked, 0xc018_2101, [notice[0], 0, unchecked((uint)-errno)]) == 0;
+    }
+
     private static void InstallFilter(IReadOnlyList<(SystemCall Call, int Errno)> faults)
     {
         // Load the call's number; for each fault: skip one unless equal, answer; else allow.
@@ -126,6 +198,18 @@ internal static class Posix
 
     [DllImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     private static extern int SetRLimit(int resource, ulong[] limits);
+
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static extern nint Seccomp(nint number, nint operation, nint flags, long[] program);
+
+    [DllImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static extern int IoCtl(int fd, nuint request, ulong[] argument);
+
+    [DllImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static extern int Poll(int[] entries, nuint count, int milliseconds);
+
+    [DllImport("libc", EntryPoint = "close")]
+    private static extern int Close(int fd);
 
     [DllImport("libc", EntryPoint = "prctl", SetLastError = true)]
     private static extern int PrCtl(int option, nint a, nint b, nint c, nint d);

@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Net.Sockets;
 using Tests.Integration.Harness;
 using Xunit;
 
@@ -14,9 +15,11 @@ public sealed class PassedDescriptorTests
     private const int LingerSeconds = 4;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void SocketThatLingers_KeepsNobodyWaiting(bool withFallbacks)
+    [InlineData(false, SocketFlags.None)]
+    [InlineData(true, SocketFlags.None)]
+    [InlineData(false, SocketFlags.OutOfBand)]
+    [InlineData(true, SocketFlags.OutOfBand)]
+    public void SocketThatLingers_KeepsNobodyWaiting(bool withFallbacks, SocketFlags flags)
     {
         using var folder = new TestFolder();
         using var binder = new FakeBinderProcess(folder["5301"]);
@@ -32,10 +35,15 @@ public sealed class PassedDescriptorTests
 
         using (var passed = new LingeringSocket(LingerSeconds))
         {
-            if (session.Pass(passed, Frame.U32(Frame.ServerHeartbeat)))
+            // Of several bytes the last alone would be out of band, and the socket with the first.
+            byte[] bytes = flags == SocketFlags.OutOfBand
+                ? [1] : Frame.U32(Frame.ServerHeartbeat);
+            if (session.Pass(passed, bytes, flags))
                 passed.LetGo();
             else
                 Assert.False(withFallbacks, "a socket refuses descriptors only if told to");
+            if (flags == SocketFlags.OutOfBand)
+                session.TryWrite(Frame.U32(Frame.ServerHeartbeat));
             var waited = Stopwatch.StartNew();
             while (waited.Elapsed.TotalSeconds < LingerSeconds + 1)
             {

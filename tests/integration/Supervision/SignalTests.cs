@@ -115,12 +115,12 @@ public sealed class SignalTests : IDisposable
     }
 
     /// <summary>
-    /// The loop, the runtime's collector, the log and the directory; and signals and what backends
-    /// pass, where needed.
+    /// The loop, the runtime's collector, the log, the directory and its links; and signals and
+    /// what backends pass, where needed.
     /// </summary>
     [TheoryNeedingRoot]
-    [InlineData("0", 4)]
-    [InlineData("1", 6)]
+    [InlineData("0", 5)]
+    [InlineData("1", 7)]
     public void WhereNoMoreThreadCanBeMade_SignalsAreObeyed(string onFallbacks, int threads)
     {
         using var balancer = BalancerProcess.Start(_folder.FullName, by: AsUserWith(threads),
@@ -133,11 +133,13 @@ public sealed class SignalTests : IDisposable
 
     [TheoryNeedingRoot]
     [InlineData("0", 2, "log")]
-    [InlineData("0", 3, "directory")]
+    [InlineData("0", 3, "links")]
+    [InlineData("0", 4, "directory")]
     [InlineData("1", 2, "signals")]
     [InlineData("1", 3, "log")]
     [InlineData("1", 4, "closer")]
-    [InlineData("1", 5, "directory")]
+    [InlineData("1", 5, "links")]
+    [InlineData("1", 6, "directory")]
     public void WhereAThreadOfTheStartCannotBeMade_OneLineSaysSo(
         string onFallbacks, int threads, string which)
     {

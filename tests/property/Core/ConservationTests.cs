@@ -93,7 +93,7 @@ public static class ConservationArbitraries
         from address in Gen.Frequency(
             (5, Gen.Elements(Addresses[..3])), (2, Gen.Elements(Addresses)))
         from port in Gen.Frequency(
-            (8, Gen.Choose(1024, 65_535)), (2, Gen.Elements(0, 1, 7, 17, 19, 53)))
+            (8, Gen.Choose(1024, 65_535)), (2, Gen.Elements(0, 1, 7, 13, 17, 19, 37, 53, 464)))
         from size in Gen.Frequency((6, Gen.Choose(12, 80)),
             (3, Gen.Elements(0, 1, 2, 3, 12, 1499, 1500, 1501, 1599, 1600, 1601, 2048, 65_507)))
         from isResponse in Gen.Frequency((5, Gen.Constant(false)), (1, Gen.Constant(true)))
@@ -193,7 +193,8 @@ public sealed class ConservationTests
         [
             (Counter.QueriesOversized, d => d.Size > 1500),
             (Counter.QueriesFromPortZero, d => d.From.Port == 0),
-            (Counter.QueriesFromEchoPort, d => d.From.Port is 7 or 17 or 19),
+            (Counter.QueriesFromEchoPort, d => d.From.Port
+                is 7 or 13 or 17 or 19 or 37 or 464),
             (Counter.QueriesFromNoHost, d => d.From.Address.Value is 0 or uint.MaxValue
                 or (>= 0xe0000000 and <= 0xefffffff)),
             (Counter.QueriesWithResponseBit, d => d.IsResponse && d.Size > 2),

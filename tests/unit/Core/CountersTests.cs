@@ -33,8 +33,8 @@ public sealed class CountersTests
                 Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
                 Counter.ClockSetbacks,
                 Counter.ResendsAfterError, Counter.ConnectsWithoutResources,
-                Counter.DatagramsDroppedByKernel, Counter.RemotesNew, Counter.RemotesEstablished,
-                Counter.RemotesUnremembered,
+                Counter.DatagramsDroppedByKernel, Counter.ConnectionsDroppedByKernel,
+                Counter.RemotesNew, Counter.RemotesEstablished, Counter.RemotesUnremembered,
             });
         }
     }

@@ -63,6 +63,15 @@ internal sealed class ScriptedNetwork : INetwork
         }
     }
 
+    public long ConnectionsDropped
+    {
+        get
+        {
+            DropReads++;
+            return 0;
+        }
+    }
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         RoomForEvents = events.Length;

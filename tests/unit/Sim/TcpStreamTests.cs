@@ -32,7 +32,7 @@ public sealed class TcpStreamTests
         Assert.NotNull(_host.Kernel.TryConnectClient(Host.Client));
         Assert.NotNull(_host.Kernel.TryConnectClient(Host.Client));
         Assert.Null(_host.Kernel.TryConnectClient(Host.Client));
-        Assert.Equal(1, _host.Kernel.Listener.Turned);
+        Assert.Equal(1, _host.Network.ConnectionsDropped);
     }
 
     [Fact]
@@ -42,6 +42,7 @@ public sealed class TcpStreamTests
         _host.Network.Close(_host.Network.Listener);
         Assert.Equal(IoStatus.Reset, waiting.Read(new byte[1]).Status);
         Assert.Null(_host.Kernel.TryConnectClient(Host.Client));
+        Assert.Equal(0, _host.Network.ConnectionsDropped);
     }
 
     [Fact]

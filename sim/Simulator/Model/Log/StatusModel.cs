@@ -65,7 +65,7 @@ internal sealed class StatusModel(ReferenceModel model)
         _told.Clear();
         _lines = 0;
         _goneBefore = Gone;
-        model.CountDropped();
+        model.Dropped.Count();
         CheckSums(logged.Counters);
         var backends = model.Policy.Backends;
         var healthy = 0;

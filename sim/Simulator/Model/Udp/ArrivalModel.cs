@@ -271,7 +271,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>Ports of services that answer anything.</summary>
-    internal static bool IsEchoPort(int port) => port == 7 || port == 17 || port == 19;
+    internal static bool IsEchoPort(int port) =>
+        port == 7 || port == 13 || port == 17 || port == 19 || port == 37 || port == 464;
 
     /// <summary>Addresses that no host has.</summary>
     internal static bool IsNobodys(Ipv4 address) => address == Ipv4.Any

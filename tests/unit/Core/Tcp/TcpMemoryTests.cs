@@ -82,6 +82,7 @@ public sealed class TcpMemoryTests
         public SocketHandle DatagramSocket => network.DatagramSocket;
         public SocketHandle Listener => network.Listener;
         public long DatagramsDropped => network.DatagramsDropped;
+        public long ConnectionsDropped => network.ConnectionsDropped;
 
         public int Wait(Instant until, Span<NetworkEvent> events) => network.Wait(until, events);
 

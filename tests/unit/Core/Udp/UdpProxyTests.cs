@@ -87,9 +87,12 @@ public sealed class UdpProxyTests : CoreTest
 
     [Theory]
     [InlineData(7)]
+    [InlineData(13)]
     [InlineData(17)]
     [InlineData(19)]
-    public void PortOfAServiceThatEchoes_IsDroppedAndCounted(ushort port)
+    [InlineData(37)]
+    [InlineData(464)]
+    public void PortOfAServiceThatAnswersAnything_IsDroppedAndCounted(ushort port)
     {
         HealthyBackends("5301");
         Kernel.InjectDatagram(Client(1) with { Port = port }, Query(1));
