@@ -308,6 +308,8 @@ public static class SpecifiedLimits
     /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
     public const int RefusalCases = 4096;
 
+    public const int FormsOfARefusal = 16;
+
     /// <summary>Deaths that count for one query.</summary>
     public const int DeathsRemembered = 64;
 

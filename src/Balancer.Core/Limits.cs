@@ -630,6 +630,12 @@ public static partial class Limits
     public const int QuarantineCases = 4096;
 
     /// <summary>
+    /// Forms of one query, as names in other case, that are remembered until they are answered.
+    /// Ours: plain clients have one, and few names are asked by more resolvers at one moment.
+    /// </summary>
+    public const int QuarantineForms = 16;
+
+    /// <summary>
     /// Deaths that may count for one query, the last of them all. Ours: bits of a number.
     /// </summary>
     public const int QuarantineDeaths = 64;
