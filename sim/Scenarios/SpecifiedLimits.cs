@@ -339,6 +339,9 @@ public static class SpecifiedLimits
     /// <summary>How long what follows a message waits for its answer.</summary>
     public static readonly Duration PipelineDelay = Milliseconds(20);
 
+    /// <summary>Unanswered messages of a connection that have a name.</summary>
+    public const int NamedMessages = 8;
+
     /// <summary>First messages of TCP clients that are remembered.</summary>
     public const int FirstMessages = 1024;
 

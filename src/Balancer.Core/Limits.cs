@@ -681,6 +681,12 @@ public static partial class Limits
     public static readonly Duration PipelineDelay = Duration.FromMilliseconds(20);
 
     /// <summary>
+    /// Unanswered messages of one TCP connection that are known by name, or none if there are more.
+    /// Ours: stubs send two or three in one write.
+    /// </summary>
+    public const int NamedMessages = 8;
+
+    /// <summary>
     /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a
     /// backend dies of it is the newest that counts.
     /// </summary>
