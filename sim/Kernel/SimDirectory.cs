@@ -63,6 +63,7 @@ public sealed class SimDirectory : IBackendDirectory
     private readonly SimKernel _kernel;
     private readonly byte[] _path;
     private readonly List<Entry> _entries = [];
+    private readonly List<Entry> _away = [];
     private readonly List<(byte[] Name, Entry? Resolved)> _scan = [];
     private readonly List<byte[]> _unknown = [];
     private IoResult _readable = IoResult.Ok();
@@ -192,6 +193,34 @@ public sealed class SimDirectory : IBackendDirectory
         if (Find(Bytes(newName)) is { } replaced)
             _entries.Remove(replaced);
         _entries.Add(entry with { Name = Bytes(newName) });
+        TellChange();
+    }
+
+    /// <summary>
+    /// Moves an entry out of the directory; who listens on it goes on, and nobody finds it.
+    /// </summary>
+    public void MoveAway(string name)
+    {
+        if (Find(Bytes(name)) is not { } entry)
+            return;
+        _entries.Remove(entry);
+        _away.Add(entry);
+        TellChange();
+    }
+
+    /// <summary>
+    /// Moves back what was moved away last under a name, unless the name is taken; what was moved
+    /// away before that is lost.
+    /// </summary>
+    public void MoveBack(string name)
+    {
+        var entry = _away.FindLast(each => each.Name.AsSpan().SequenceEqual(Bytes(name)));
+        if (entry == null)
+            return;
+        _away.RemoveAll(each => each.Name.AsSpan().SequenceEqual(Bytes(name)));
+        if (Find(entry.Name) != null)
+            return;
+        _entries.Add(entry);
         TellChange();
     }
 

@@ -98,6 +98,13 @@ public sealed class SimKernel
     public bool WakesOnActions { get; set; }
 
     /// <summary>
+    /// Draws a number below its argument, by which a Wait shuffles what it reports: urgent events
+    /// among themselves, and those of relayed connections. Null, as at first, leaves them as they
+    /// became ready.
+    /// </summary>
+    public Func<int, int>? DrawEventOrder { get; set; }
+
+    /// <summary>
     /// Ends a Wait early when it becomes true; asked after each instant's actions.
     /// </summary>
     public Func<bool>? WakeWhen { get; set; }

@@ -22,7 +22,6 @@ public sealed class SimNetwork : INetwork
     private bool _stop;
     private bool _rescan;
     private bool _status;
-    private int _asked;
     private bool _directoryChanged;
     private bool _directoryAnswered;
 
@@ -210,18 +209,31 @@ public sealed class SimNetwork : INetwork
     private int Gather(Span<NetworkEvent> events)
     {
         var count = 0;
-        // Where among what is urgent comes what an operator asks for is nobody's promise.
-        var isLast = (_stop || _rescan || _status) && (_asked++ & 1) != 0;
-        if (!isLast)
-            TellWhatIsAsked(events, ref count);
+        TellWhatIsAsked(events, ref count);
         Tell(ref _directoryChanged, NetworkEventKind.DirectoryChanged, events, ref count);
         Tell(ref _directoryAnswered, NetworkEventKind.DirectoryAnswered, events, ref count);
         while (count < events.Length && _kernel.Faults.TryTakeSpurious(out var spurious))
             AddSpurious(spurious, events, ref count);
         count += _kernel.Sockets.GatherUrgent(events[count..]);
-        if (isLast)
-            TellWhatIsAsked(events, ref count);
-        return count + _kernel.Sockets.GatherBulk(events[count..]);
+        var bulk = _kernel.Sockets.GatherBulk(events[count..]);
+        Shuffle(events[..count]);
+        Shuffle(events.Slice(count, bulk));
+        return count + bulk;
+    }
+
+    /// <summary>
+    /// In which order Linux reports what is ready at once is nobody's promise, and neither is where
+    /// among what is urgent comes what an operator asks for.
+    /// </summary>
+    private void Shuffle(Span<NetworkEvent> events)
+    {
+        if (_kernel.DrawEventOrder is not { } draw)
+            return;
+        for (var left = events.Length; left > 1; left--)
+        {
+            var other = draw(left);
+            (events[left - 1], events[other]) = (events[other], events[left - 1]);
+        }
     }
 
     private void TellWhatIsAsked(Span<NetworkEvent> events, ref int count)

@@ -39,7 +39,7 @@ internal sealed record FaultShape(FaultKind Kind, string Words, Lasting Lasts,
     public string Name => FileValues.Camel(Kind.ToString());
 
     public bool IsAboutBackend =>
-        Kind is >= FaultKind.BackendCrash and <= FaultKind.BackendListenLate;
+        Kind is >= FaultKind.BackendCrash and <= FaultKind.BackendMove;
 }
 
 /// <summary>What of a fault means something, by its kind.</summary>
@@ -86,6 +86,8 @@ internal static class FaultFields
             "It is restarted, or started; connects are refused until its new process listens.",
             Lasting.Always, "From its bind to its listen.",
             Flag("denied", "Whether they are denied in place of that, by its mode.", "false")),
+        new(FaultKind.BackendMove, "Its path is moved out of the directory and back.",
+            Lasting.Always, "From one to the other; it stays away if something has its name then."),
         new(FaultKind.UdpLoss, "Datagrams to the balancer are lost.", Lasting.Always, null,
             Number("oneIn", 1, int.MaxValue, null, "One in so many, at random.")),
         new(FaultKind.UdpDuplicate, "Datagrams to the balancer come twice.", Lasting.Always, null,

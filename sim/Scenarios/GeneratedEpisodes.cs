@@ -4,12 +4,12 @@
 // it is more than a turn of the balancer may do. In a jam, shortly before chaos ends, core backends
 // read nothing for some seconds while a few hosts ask all the time, and then go on in the same
 // session. Pauses are GeneratedPauses', queries
-// that end backends GeneratedKillers', backends that are wrong GeneratedErrors', and standstills of
-// everybody GeneratedStandstills'.
+// that end backends GeneratedKillers', backends that are wrong GeneratedErrors', standstills of
+// everybody GeneratedStandstills', and what is moved to one instant GeneratedMeetings'.
 //
 // What always holds: episodes have streams of their own, ids of their own and hosts of their own,
-// so the rest of a scenario is what it is without them, but for the sizes of buffers and for faults
-// that would end a jam; a rush is some ten thousand events, whatever else the seed has.
+// so the rest of a scenario is what it is without them, but for the sizes of buffers, for faults
+// that would end a jam, and for what is moved; a rush is some ten thousand events, whatever else the seed has.
 
 using System;
 using System.Collections.Generic;
@@ -39,8 +39,15 @@ internal static class GeneratedEpisodes
     private const long Ms = 1_000_000;
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario) =>
-        AddStandstills(world, AddErrors(world, AddKillers(world, AddPauses(
-            world, AddJam(world, AddRushes(world, scenario))))));
+        AddMeetings(world, AddStandstills(world, AddErrors(world, AddKillers(world, AddPauses(
+            world, AddJam(world, AddRushes(world, scenario)))))));
+
+    private static Scenario AddMeetings(GeneratedWorld world, Scenario scenario)
+    {
+        var before = scenario.UdpClients.Count(IsOurs);
+        return GeneratedMeetings.AddTo(
+            world, scenario, (n, queries) => UdpHost(before + n, queries));
+    }
 
     private static Scenario AddStandstills(GeneratedWorld world, Scenario scenario)
     {

@@ -173,7 +173,7 @@ internal sealed record GeneratedWorld(
         Profile.Calm => false,
         Profile.Restart => kind is FaultKind.BackendCrash or FaultKind.BackendStop
             or FaultKind.BackendUnlink or FaultKind.BackendRebind
-            or FaultKind.BackendListenLate,
+            or FaultKind.BackendListenLate or FaultKind.BackendMove,
         Profile.Udp => kind != FaultKind.KernelAccept,
         _ => true,
     };

@@ -271,6 +271,11 @@ public enum FaultKind
     /// </summary>
     BackendListenLate,
 
+    /// <summary>
+    /// Its path is moved out of the directory, and back after For if nothing else has it then.
+    /// </summary>
+    BackendMove,
+
     /// <summary>For For, one in Amount datagrams to the balancer is lost.</summary>
     UdpLoss,
 

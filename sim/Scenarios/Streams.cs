@@ -22,4 +22,6 @@ public static class Streams
     public const int Transit = 1002;
 
     public const int Payload = 1003;
+
+    public const int EventOrder = 1004;
 }

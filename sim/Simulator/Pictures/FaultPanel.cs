@@ -82,7 +82,7 @@ internal static class FaultPanel
 
     private static string ClassOf(FaultKind kind) => kind switch
     {
-        <= FaultKind.BackendListenLate => "backend",
+        <= FaultKind.BackendMove => "backend",
         <= FaultKind.UdpReceiveFails => "udp",
         <= FaultKind.KernelWakes => "kernel",
         <= FaultKind.StreamReset => "stream",

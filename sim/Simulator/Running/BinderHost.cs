@@ -84,6 +84,12 @@ internal sealed class BinderHost(
         _current?.LosePath();
     }
 
+    /// <summary>Its path, and what is bound to it, is out of the directory for a time.</summary>
+    public void MovePathAway() => kernel.Directory.MoveAway(plan.Name);
+
+    /// <summary>It is there again, unless something else has its name by now.</summary>
+    public void MovePathBack() => kernel.Directory.MoveBack(plan.Name);
+
     public void Exit() => _current?.Die();
 
     /// <summary>The process that bound the path last, so that another can be told.</summary>

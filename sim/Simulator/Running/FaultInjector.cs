@@ -135,7 +135,7 @@ internal sealed class FaultInjector
     /// <summary>A fault about a backend needs one that is up, unless it brings it up.</summary>
     private bool IsPossible(FaultPlan fault)
     {
-        if (fault.Kind is < FaultKind.BackendCrash or > FaultKind.BackendListenLate)
+        if (fault.Kind is < FaultKind.BackendCrash or > FaultKind.BackendMove)
             return fault.Kind != FaultKind.DirectoryEntry
                 || !_kernel.Directory.Contains(EntryName(fault));
         return _backends.TryGetValue(fault.Target, out var backend)
@@ -282,6 +282,12 @@ internal sealed class FaultInjector
             case FaultKind.BackendBacklog:
                 if (!_chaosIsOver)
                     _backends[target].SetAccepting(fault is null, (int)(fault?.Amount ?? 0));
+                break;
+            case FaultKind.BackendMove:
+                if (fault is not null)
+                    _backends[target].MovePathAway();
+                else
+                    _backends[target].MovePathBack();
                 break;
             case FaultKind.UdpLoss:
                 _transit.LossOneIn = fault?.Amount ?? 0;

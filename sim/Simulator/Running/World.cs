@@ -76,6 +76,8 @@ internal sealed class World
         kernel.Directory.Order = SimScanOrder.Shuffled;
         kernel.Directory.Draw = new SimRandom(
             SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.ScanOrder)).Next;
+        kernel.DrawEventOrder = new SimRandom(
+            SimRandom.Derive(scenario.Seed, Streams.Kernel, 0, Streams.EventOrder)).Next;
     }
 
     private void Heal()

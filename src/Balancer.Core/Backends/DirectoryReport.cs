@@ -48,6 +48,7 @@ internal sealed class DirectoryReport : LogGates.ILogGate
 
     private void Pass(Instant now)
     {
+        Verify.That(_changes > 0, "a report is about a change");
         _timers.Disarm(_due);
         var suppressed = _changes - 1;
         if (_last.IsOk)

@@ -43,8 +43,8 @@ internal sealed class EntryRecords
         if (ofName.Has(now, Limits.RecordsOfEntry, Limits.EntryRecordTime)
             && ofAll.Has(now, Limits.RecordsOfEntries, Limits.EntriesRecordTime))
         {
-            ofName.Take();
-            ofAll.Take();
+            ofName.Take(Limits.RecordsOfEntry);
+            ofAll.Take(Limits.RecordsOfEntries);
             _log.Write(in logged);
             return;
         }
@@ -78,6 +78,10 @@ internal sealed class EntryRecords
             return _used < most;
         }
 
-        public void Take() => _used++;
+        public void Take(int most)
+        {
+            Verify.That(_used < most, "a record is taken where one is left");
+            _used++;
+        }
     }
 }

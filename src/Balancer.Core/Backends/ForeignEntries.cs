@@ -33,6 +33,7 @@ internal sealed class ForeignEntries
         if (_entries.Count == Limits.MaxBackends)
             return Instant.Never;
         _entries.Add((name.ToArray(), now, scan));
+        Verify.That(_entries.Count <= Limits.MaxBackends, "names of other users have a bound");
         return NextLook(now, now);
     }
 

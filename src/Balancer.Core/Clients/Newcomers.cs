@@ -35,6 +35,7 @@ internal sealed class Newcomers(RemoteTable table)
 
     public void Remove(int index)
     {
+        Verify.That(Count > 0, "a newcomer that leaves was in the list");
         ref var remote = ref table[index];
         if (remote.Older != 0)
             table[remote.Older - 1].Newer = remote.Newer;

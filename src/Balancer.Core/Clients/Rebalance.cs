@@ -135,6 +135,7 @@ internal sealed class Rebalance
         var to = _backends.WithFewestRemotes(now);
         if (to is null || to == from)
             return false;
+        Verify.That(_table[index].Primary == from.Slot, "who is moved was bound to the fullest");
         _bindings.Unbind(index);
         ref var remote = ref _table[index];
         remote.MovedIn = _number;

@@ -160,6 +160,7 @@ internal sealed class FirstMessages(Quarantine quarantine)
         var message = TakeFree();
         message.Begin(now, ++_lastTicket, in asked);
         _inFlight.AddLast(message.Node);
+        Verify.That(_inFlight.Count <= Limits.FirstMessages, "messages in flight have a bound");
         return new MessageTicket(message, message.Ticket);
     }
 

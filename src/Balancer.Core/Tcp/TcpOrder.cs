@@ -103,5 +103,6 @@ internal sealed class TcpOrder(Func<TcpProxy, TcpPlace> placeOf, Func<TcpClient,
             _clients--;
         if (to > _most || (from == _most && _byCount[from].Count == 0))
             _most = to;
+        Verify.That((_most == 0) == (_clients == 0), "whoever is in the order has a count");
     }
 }

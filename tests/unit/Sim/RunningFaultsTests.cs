@@ -27,6 +27,7 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.BackendBacklog, 1)]
     [InlineData(FaultKind.BackendRebind, 1)]
     [InlineData(FaultKind.BackendListenLate, 1)]
+    [InlineData(FaultKind.BackendMove, 1)]
     [InlineData(FaultKind.UdpLoss, -1)]
     [InlineData(FaultKind.UdpDuplicate, -1)]
     [InlineData(FaultKind.UdpReorder, -1)]
@@ -107,6 +108,26 @@ public sealed class RunningFaultsTests
         var unlinked = Assert.Single(_witness.Logged<LogEvent.BackendDraining>());
         Assert.InRange(unlinked.At.Nanoseconds, At(10).Nanoseconds, At(11).Nanoseconds);
         Assert.Contains(_witness.BackendEnds, end => end.At == At(14));
+    }
+
+    [Fact]
+    public void Move_DrainsUntilThePathIsBack()
+    {
+        Run(Fault(FaultKind.BackendMove, 10, 4, target: 1));
+        var away = Assert.Single(_witness.Logged<LogEvent.BackendDraining>());
+        Assert.InRange(away.At.Nanoseconds, At(10).Nanoseconds, At(11).Nanoseconds);
+        var back = Assert.Single(_witness.Logged<LogEvent.BackendResumed>());
+        Assert.InRange(back.At.Nanoseconds, At(14).Nanoseconds, At(15).Nanoseconds);
+        Assert.DoesNotContain(_witness.BackendEnds, end => end.At < At(15));
+    }
+
+    [Fact]
+    public void MoveBack_LeavesWhatHasTheNameByThen()
+    {
+        Run(Fault(FaultKind.BackendMove, 10, 4, target: 1),
+            Fault(FaultKind.BackendRebind, 12, target: 1));
+        Assert.Empty(_witness.Logged<LogEvent.BackendResumed>());
+        Assert.Single(_witness.Logged<LogEvent.BackendRestarted>());
     }
 
     [Fact]

@@ -60,6 +60,50 @@ public sealed class ScenarioGeneratorTests
     }
 
     [Fact]
+    public void SomeSeeds_BringFaultsAndQueriesToOneInstant()
+    {
+        var (deadlines, meetings) = (0, 0);
+        for (ulong seed = 0; seed < 200; seed++)
+        {
+            var scenario = Swarm(seed);
+            deadlines += scenario.Faults.Count(
+                fault => IsNear(fault.At, Duration.FromSeconds(5L))) >= 2 ? 1 : 0;
+            var moments = scenario.Faults.SelectMany(
+                fault => new[] { fault.At, fault.At + fault.For }).ToHashSet();
+            meetings += scenario.UdpClients.Any(
+                client => client.Queries.Any(query => moments.Contains(query.At))) ? 1 : 0;
+        }
+        Assert.InRange(deadlines, 20, 100);
+        Assert.InRange(meetings, 10, 100);
+    }
+
+    /// <summary>At a multiple of the period since the start, or a nanosecond beside it.</summary>
+    private static bool IsNear(Instant at, Duration period) =>
+        (at.Nanoseconds + 1) % period.Nanoseconds <= 2;
+
+    [Fact]
+    public void SomeStops_MeetABurstOrAStandstill()
+    {
+        var (bursts, standstills, pairs) = (0, 0, 0);
+        for (ulong seed = 0; seed < 200; seed++)
+        {
+            var scenario = Swarm(seed);
+            bursts += scenario.UdpClients.Any(client => client.Queries.Count(query =>
+                (query.At - scenario.End).Nanoseconds is >= -1_000_000 and <= 1_000_000) > 100)
+                ? 1 : 0;
+            standstills += scenario.Faults.Any(fault => fault.Kind == FaultKind.ClockStall
+                && fault.At < scenario.End && fault.At + fault.For > scenario.End) ? 1 : 0;
+            var asked = scenario.Faults.Where(fault => fault.Kind
+                is FaultKind.OperatorRescan or FaultKind.OperatorStatus).ToArray();
+            pairs += asked.Zip(asked.Skip(1)).Any(
+                two => two.Second.At - two.First.At < Duration.FromMilliseconds(1)) ? 1 : 0;
+        }
+        Assert.InRange(bursts, 15, 60);
+        Assert.InRange(standstills, 3, 60);
+        Assert.InRange(pairs, 15, 60);
+    }
+
+    [Fact]
     public void RushesAndJams_AreInSomeSeeds()
     {
         var (rushes, floods, jams, deaf) = (0, 0, 0, 0);

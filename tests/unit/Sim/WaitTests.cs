@@ -123,6 +123,42 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public void EventsOfOneWait_ComeInADrawnOrderTheUrgentOnesFirst()
+    {
+        const int Connections = 8;
+        for (var i = 0; i < Connections; i++)
+        {
+            var (balancer, client) = _host.ConnectTcp();
+            _host.Network.SetInterest(balancer, Readiness.Read);
+            client.Send("x"u8);
+        }
+        _host.Network.SetInterest(_host.Network.DatagramSocket, Readiness.Write);
+        var plain = Orders(1);
+        _host.Kernel.DrawEventOrder = new SimRandom(5).Next;
+        var drawn = Orders(100);
+        Assert.Single(plain);
+        Assert.InRange(drawn.Count, 90, 100);
+        foreach (var order in drawn)
+        {
+            Assert.Equal(plain[0].Order(), order.Order());
+            Assert.Equal(_host.Network.DatagramSocket.Slot, order[0]);
+        }
+    }
+
+    /// <summary>The different orders in which so many waits report the slots of what is ready.</summary>
+    private List<int[]> Orders(int waits)
+    {
+        var orders = new List<int[]>();
+        for (var i = 0; i < waits; i++)
+        {
+            int[] order = [.. _host.Poll().Select(happened => happened.Handle.Slot)];
+            if (!orders.Any(other => other.SequenceEqual(order)))
+                orders.Add(order);
+        }
+        return orders;
+    }
+
+    [Fact]
     public void ClosedHandle_IsABugEvenWhenItsSlotIsUsedAgain()
     {
         var (old, _) = _host.ConnectTcp();

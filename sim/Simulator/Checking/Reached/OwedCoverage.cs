@@ -27,7 +27,6 @@ public static class OwedCoverage
             ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
             ["RemotesUnremembered"] = "a simulated host has memory enough for its remotes",
             ["ConnectionsNotReading"] = "few clients of a scenario do not read, not at one time",
-            ["BackendResumed"] = "no scenario moves a path away and back",
             ["Fault:NotTcpOk"] = Proxied,
             ["Fault:ReadFailed"] = OnlyEnds,
             ["Fault:WriteFailed"] = OnlyEnds,
@@ -54,6 +53,9 @@ public static class OwedCoverage
 
         // One that listens too late is refused, and then it is there.
         ("BackendListenLate", "Fault:ConnectFailed"), ("BackendListenLate", "BackendHealthy"),
+
+        // One whose path is away for a while is nobody's choice until it is back.
+        ("BackendMove", "BackendDraining"), ("BackendMove", "BackendResumed"),
 
         // One that stays and is silent, deaf or cut off is found out by its cause.
         ("BackendPause", "Fault:HeartbeatTimeout"), ("BackendReset", "Fault:EndOfStream"),

@@ -52,6 +52,7 @@ public sealed class RealPlanTests
     [InlineData(FaultKind.KernelAccept, 3, "KernelAccept ECONNABORTED")]
     [InlineData(FaultKind.KernelSocket, 1, "KernelSocket ENOMEM")]
     [InlineData(FaultKind.BackendListenLate, 0, "BackendListenLate")]
+    [InlineData(FaultKind.BackendMove, 0, "BackendMove")]
     [InlineData(FaultKind.KernelWakes, 1, "KernelWakes")]
     [InlineData(FaultKind.UdpSendFails, 1, "UdpSendFails")]
     [InlineData(FaultKind.UdpSendBlocked, 1, "UdpSendBlocked")]
