@@ -40,8 +40,8 @@ internal sealed class TcpProxies
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
     private readonly Timer _resume;
-    private readonly LogGateTable<LogEvent.AcceptFailed> _acceptFailed;
-    private readonly LogGateTable<LogEvent.AcceptAborted> _acceptAborted;
+    private readonly LogGatesByStatus<LogEvent.AcceptFailed> _acceptFailed;
+    private readonly LogGatesByStatus<LogEvent.AcceptAborted> _acceptAborted;
     private readonly LogGate<LogEvent.ConnectionsOverLimit> _overLimit;
     private readonly LogGate<LogEvent.ClientOverLimit> _overClientLimit;
     private readonly LogGateTable<LogEvent.ConnectionRefusedByBackend> _refused;
@@ -74,8 +74,8 @@ internal sealed class TcpProxies
         _messages = messages;
         _remotes = remotes;
         _places = new TcpPlaces(services.Options.TcpNotReading);
-        _acceptFailed = new(services.Gates, LogGates.Statuses);
-        _acceptAborted = new(services.Gates, LogGates.Statuses);
+        _acceptFailed = new(services.Gates);
+        _acceptAborted = new(services.Gates);
         _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
         _overClientLimit = services.Gates.Make<LogEvent.ClientOverLimit>();
         _refused = new(services.Gates, Limits.MaxBackends + 1);
