@@ -155,7 +155,8 @@ public enum Counter
     ConnectionsNotClosed,
 
     /// <summary>
-    /// Torn down: its client did not read, the longest of too many that did not.
+    /// Torn down: its client or its backend did not read, the longest of too many of which one did
+    /// not.
     /// </summary>
     ConnectionsNotReading,
 

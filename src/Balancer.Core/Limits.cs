@@ -373,6 +373,12 @@ public static partial class Limits
     public const int MaxBytesPerConnection = 2 * TcpQueueBytes + 8 * 1024;
 
     /// <summary>
+    /// Of the memory that the process may have, one in so many bytes may be that of connections of
+    /// which a side does not read, the kernel's counted. Ours.
+    /// </summary>
+    public const int NotReadMemoryShare = 4;
+
+    /// <summary>
     /// Bytes that a large table of remotes keeps beside it, and gives up when there is no memory
     /// for more. Ours: what else is allocated for clients, one by one, must not fail.
     /// </summary>
@@ -451,10 +457,15 @@ public static partial class Limits
     public static readonly Duration TcpIdleToGiveWay = Duration.FromSeconds(1);
 
     /// <summary>
-    /// Connections whose clients do not take what there is for them. Ours: with TcpBufferBytes, a
-    /// backend's socket buffer and TcpQueueBytes for each, 100 MB at most.
+    /// Connections of which a side does not take what there is for it. Ours: 100 MB at most.
     /// </summary>
     public const int TcpNotReading = 256;
+
+    /// <summary>
+    /// Bytes of memory for each of these, at most, the kernel's counted: TcpBufferBytes, a backend's
+    /// socket buffer and TcpQueueBytes. Ours: some 350 KB were measured.
+    /// </summary>
+    public const int MaxBytesNotRead = 384 * 1024;
 
     /// <summary>
     /// Bytes of a client's connection that the kernel buffers, each way; Linux takes twice as much

@@ -173,7 +173,7 @@ public sealed record Options
             + $"[default: {Seconds(Limits.TcpMessageTime)}]", "--tcp-message");
 
         private readonly Option<string[]> _tcpNotReading = Option("N",
-            "TCP connections at a time whose clients do not take their answers "
+            "TCP connections at a time whose clients or backends do not take what is for them "
             + $"[default: {Limits.TcpNotReading}]", "--tcp-not-reading");
 
         private readonly Option<string[]> _tcpLifetime = Option("SECONDS",

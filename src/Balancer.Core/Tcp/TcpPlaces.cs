@@ -1,5 +1,5 @@
-// Owns who lets go first when TCP connections get too many: places are few, or too many clients do
-// not read what they asked for.
+// Owns who lets go first when TCP connections get too many: places are few, or too many are not
+// read.
 //
 // Places are short when nine in ten are taken. Then the connection that is idle longest gives way
 // to the next one that comes: of the address with the most, if that has more than its share, else
@@ -7,8 +7,9 @@
 // since it was accepted: what is told is not read yet when another comes, and is no idleness.
 //
 // A client that does not read has the kernel and the balancer keep its answers, some hundred KB of
-// them. Of these there are only so many; the one that has been so for the longest time goes, of the
-// address with the most of them, if that has more than its share.
+// them, and a backend that does not read has them keep what the client sends. Of these there are
+// only so many; the one that has been so for the longest time goes, of the address with the most
+// of them, if that has more than its share.
 //
 // What always holds: a connection is in the order of idleness exactly while it is open, and in that
 // of those that do not read at most then.
@@ -17,7 +18,7 @@ namespace Balancer.Core;
 
 /// <summary>Who lets go.</summary>
 /// <param name="mostNotReading">
-/// Connections whose clients do not take what there is for them, at most.
+/// Connections of which a side does not take what there is for it, at most.
 /// </param>
 internal sealed class TcpPlaces(int mostNotReading)
 {
@@ -47,7 +48,7 @@ internal sealed class TcpPlaces(int mostNotReading)
     /// <summary>It is not idle.</summary>
     public void OnHeard(TcpProxy connection) => _byIdleness.MoveToEnd(connection);
 
-    /// <summary>Its client has taken all that there is for it.</summary>
+    /// <summary>Both its sides have taken all that there is for them.</summary>
     public void NoteReading(TcpProxy connection)
     {
         if (_notReading.Contains(connection))
@@ -55,7 +56,7 @@ internal sealed class TcpPlaces(int mostNotReading)
     }
 
     /// <summary>
-    /// Its client does not take what there is for it; who is let go for that, if anybody is.
+    /// A side of it does not take what there is for it; who is let go for that, if anybody is.
     /// </summary>
     public TcpProxy? NoteNotReading(TcpProxy connection)
     {

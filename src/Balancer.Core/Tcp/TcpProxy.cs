@@ -110,8 +110,9 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>When something was told or read of it last, or when it was accepted.</summary>
     public Instant IdleSince { get; private set; }
 
-    /// <summary>What there is for the client waits until it takes more.</summary>
-    public bool IsNotRead => _state == ProxyState.Relaying && _toClient.WantsWrite;
+    /// <summary>What there is for a side of it waits until that takes more.</summary>
+    public bool IsNotRead => _state == ProxyState.Relaying
+        && (_toClient.WantsWrite || _toBackend.WantsWrite);
 
     /// <summary>Its client sent something, so that a backend was looked for.</summary>
     public bool HasAsked { get; private set; }
@@ -273,7 +274,8 @@ internal sealed class TcpProxy : IStreamOwner
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished)
-            || (how == Counter.ConnectionsGaveWay && _toClient.LacksAnswers);
+            || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
+                && _toClient.LacksAnswers);
         if ((wasRelaying && isCut) || isRefused || how == Counter.ConnectionsWithoutResources)
             _services.Network.Abort(stream);
         else

@@ -161,7 +161,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
         Of(new DaemonEvent.DescriptorLimit(64, 19, 12)),
-        Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304, 153)),
+        Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304, 153, 16)),
         Of(new DaemonEvent.TcpConnectionsLowered(20_000, 153)),
         Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
         Of(new DaemonEvent.Bug("invariant broken: an armed timer is in this heap")),

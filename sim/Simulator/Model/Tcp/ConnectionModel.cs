@@ -493,7 +493,8 @@ internal sealed class ConnectionModel
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
         var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
-            || (how == Counter.ConnectionsGaveWay && connection.LacksAnswers)
+            || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
+                && connection.LacksAnswers)
             || connection.ToClient.Count > 0
             || connection is { SpokeAt: not null, IsRelaying: false };
         // One that is gone sees nothing any more.
@@ -529,7 +530,7 @@ internal sealed class ConnectionModel
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
-                    || (connection.ToClient.Count > 0 && Places.MustRead(connection))
+                    || Places.MustBeRead(connection)
                     || (_comesFor != null && Places.MayGiveWay(connection))
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
@@ -550,8 +551,7 @@ internal sealed class ConnectionModel
             { IsRelaying: true, ClientEnded: false, PartSince: { } since }
                 && now >= _model.Standstill.Extend(since + _model.Scenario.Kernel.TcpMessage),
             Counter.ConnectionsNotClosed => now >= CloseEnd(connection),
-            Counter.ConnectionsNotReading => connection.ToClient.Count > 0
-                && Places.MustRead(connection),
+            Counter.ConnectionsNotReading => Places.MustBeRead(connection),
             Counter.ConnectionsTooOld =>
                 now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
@@ -580,8 +580,8 @@ internal sealed class ConnectionModel
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
             Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
             Counter.ConnectionsNotReading =>
-                $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}, or"
-                + " another should go",
+                $"{connection.ToClient.Count} bytes wait for the client and {connection.Writable}"
+                + $" for the backend, as of {Places.NotReading()}, or another should go",
             Counter.ConnectionsTooOld =>
                 $"not before {connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime}",
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",

@@ -34,15 +34,17 @@ internal sealed class PlacesModel(
                 group => !group.Any(one => IsIdle(one) && IsLongest(one, group))));
     }
 
-    /// <summary>Connections whose clients do not take what there is for them.</summary>
+    /// <summary>Connections of which a side does not take what there is for it.</summary>
     public int NotReading() => open.Count(IsNotRead);
 
     /// <summary>
-    /// There are too many of those, and it is of an address with the most of them, if one has more
-    /// than others.
+    /// It is one of these, there are too many, and it is of an address with the most of them, if
+    /// one has more than others.
     /// </summary>
-    public bool MustRead(ExpectedConnection connection)
+    public bool MustBeRead(ExpectedConnection connection)
     {
+        if (!IsNotRead(connection))
+            return false;
         ExpectedConnection[] unread = [.. open.Where(IsNotRead)];
         var heavy = Heavy(unread);
         return unread.Length > model.Scenario.Kernel.TcpNotReading
@@ -58,8 +60,8 @@ internal sealed class PlacesModel(
             : byAddress.FindAll(group => group.Count() == most);
     }
 
-    private static bool IsNotRead(ExpectedConnection connection) =>
-        connection is { IsRelaying: true, ToClient.Count: > 0 };
+    private static bool IsNotRead(ExpectedConnection connection) => connection.IsRelaying
+        && (connection.ToClient.Count > 0 || connection.Writable > 0);
 
     private bool IsIdle(ExpectedConnection connection) =>
         model.Now - connection.LastHeard >= SpecifiedLimits.IdleToGiveWay;

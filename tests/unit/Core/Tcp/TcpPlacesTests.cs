@@ -264,6 +264,40 @@ public sealed class TcpPlacesTests
         Assert.False(other.IsReset);
     }
 
+    /// <summary>It says that it takes them, and reads nothing of what their clients send.</summary>
+    [Fact]
+    public void BackendReadsNoneOfTooMany_TheLongestGoes()
+    {
+        var s = new ProxyScenario(
+            before: kernel => kernel.BalancerToBackend = new PipeSize(1_000));
+        s.Backend.ReadsTcp = false;
+        var clients = new List<SimStream>();
+        for (var n = 0; n <= Limits.TcpNotReading; n++)
+        {
+            Assert.DoesNotContain(clients, client => client.IsReset);
+            clients.Add(Pump(s, host: 1 + n));
+        }
+
+        s.AssertEnded(Counter.ConnectionsNotReading);
+        Assert.True(clients[0].IsReset);
+        Assert.Equal(Limits.TcpNotReading, s.Core.ConnectionCount);
+        // When it reads, none is.
+        s.Backend.ReadsTcp = true;
+        s.Settle();
+        s.Backend.ReadsTcp = false;
+        for (var n = 0; n < Limits.TcpNotReading; n++)
+            Pump(s, host: 1000 + n);
+        s.AssertEnded(Counter.ConnectionsNotReading);
+    }
+
+    private static SimStream Pump(ProxyScenario s, int host)
+    {
+        var client = s.ConnectThrough(host);
+        client.Send(ProxyScenario.Message(10_000));
+        s.Settle();
+        return client;
+    }
+
     private static SimStream DoNotRead(ProxyScenario s, int host, ushort port = 4000)
     {
         var client = s.ConnectThrough(host, port);
