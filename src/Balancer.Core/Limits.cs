@@ -503,6 +503,12 @@ public static partial class Limits
     public const int TcpVisitBytes = 8 * 1024;
 
     /// <summary>
+    /// What a message of a client's costs of that besides its bytes, for the look at it: 2 bytes
+    /// may be an empty one, and a read has 8,192 of these. Ours.
+    /// </summary>
+    public const int TcpMessageBytes = 64;
+
+    /// <summary>
     /// Reads of each side of a connection in one visit, while they come full and the other side
     /// takes all. A visit makes some calls that move no bytes: with one read a turn, TCP as a whole
     /// moved 8 % less.

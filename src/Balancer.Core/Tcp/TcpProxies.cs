@@ -171,7 +171,8 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// A connection for whose bytes there is no memory ends, and the process goes on.
+    /// A connection for whose bytes there is no memory ends, and the process goes on. Returns what
+    /// the visit cost.
     /// </summary>
     private int Visit(Instant now, TcpProxy proxy)
     {

@@ -216,10 +216,13 @@ internal sealed class TcpProxy : IStreamOwner
         _set.OnHeard(this);
     }
 
-    /// <summary>Its turn: deals with what is pending; returns how many bytes it read.</summary>
+    /// <summary>
+    /// Its turn: deals with what is pending; returns what that cost, in bytes that it read and a
+    /// price for each message.
+    /// </summary>
     public int Visit(Instant now)
     {
-        var readBefore = _toBackend.BytesRead + _toClient.BytesRead;
+        var (readBefore, judgedBefore) = (BytesRead, _question.Judged);
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);
@@ -246,14 +249,13 @@ internal sealed class TcpProxy : IStreamOwner
         }
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
-        var read = (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
-        if (_state == ProxyState.Ended)
-            return read;
-        if (read > 0)
-            NoteHeard(now);
-        _set.OnVisited(this);
-        return read;
+        if (_state != ProxyState.Ended)
+            _set.OnVisited(this);
+        return (int)(BytesRead - readBefore
+            + (_question.Judged - judgedBefore) * Limits.TcpMessageBytes);
     }
+
+    private long BytesRead => _toBackend.BytesRead + _toClient.BytesRead;
 
     /// <summary>Ends it: closes both streams and counts how.</summary>
     public void End(Counter how, IoResult why)

@@ -176,6 +176,7 @@ internal sealed class AskedModel(ReferenceModel model)
         var passes = isThere ? Math.Min(end, kept.Count) : kept.Count;
         connection.LongLeft = isThere ? end - passes : 0;
         kept.RemoveRange(0, passes);
+        model.TcpTurns.OnMessage();
         if (!isAsked)
         {
             connection.Short += isThere ? 1 : 0;
