@@ -139,7 +139,8 @@ public enum Counter
     ConnectionsTooOld,
 
     /// <summary>
-    /// Closed: the longest idle when places were short, so that another got its place.
+    /// Closed so that another got its place: the longest idle when places were short, or one of the
+    /// address with the most when all were taken.
     /// </summary>
     ConnectionsGaveWay,
 

@@ -451,10 +451,16 @@ public static partial class Limits
     public const int TcpShortShare = 10;
 
     /// <summary>
-    /// How long a connection is idle before it may give way to another. Ours: a client that asks
-    /// one question after the other is never idle for so long.
+    /// How long a connection is idle before it may give way to another while there are places.
+    /// Ours: a client that asks one question after the other is never idle for so long.
     /// </summary>
     public static readonly Duration TcpIdleToGiveWay = Duration.FromSeconds(1);
+
+    /// <summary>
+    /// Connections that are looked at for one that is idle: something may be told of the first,
+    /// that is not read yet. Ours.
+    /// </summary>
+    public const int TcpIdleLooks = 64;
 
     /// <summary>
     /// Connections of which a side does not take what there is for it. Ours: 100 MB at most.

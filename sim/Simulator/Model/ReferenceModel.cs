@@ -300,7 +300,6 @@ internal sealed class ReferenceModel
             if (happened.Kind == NetworkEventKind.Socket
                 && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
-                connection.LastHeard = Now;
                 TcpTurns.OnReady(connection);
                 if (happened.Handle == connection.Client)
                     Connections.OnTold(connection, happened.Ready);
@@ -418,7 +417,6 @@ internal sealed class ReferenceModel
             var connection = new ExpectedConnection(stream, client, Now)
             {
                 LastActivity = Now,
-                LastHeard = Now,
             };
             Sockets.Own(stream, connection);
             Connections.OnAccepted(connection);
@@ -527,7 +525,9 @@ internal sealed class ReferenceModel
             _sessions.OnClosed(session);
         else if (owner is ExpectedConnection connection)
         {
-            TcpTurns.OnCall(connection);
+            // Who gives way has no turn for that.
+            if (!Connections.IsMakingRoom)
+                TcpTurns.OnCall(connection);
             Connections.OnClosed(connection, socket, aborted);
         }
     }

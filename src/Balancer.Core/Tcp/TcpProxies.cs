@@ -195,8 +195,8 @@ internal sealed class TcpProxies
         LetGo(proxy, Counter.ConnectionsWithoutResources, NoMemory);
     }
 
-    /// <summary>Something was told or read of a connection.</summary>
-    public void OnHeard(TcpProxy proxy) => _places.OnHeard(proxy);
+    /// <summary>A connection is not idle.</summary>
+    public void OnActive(TcpProxy proxy) => _places.OnActive(proxy);
 
     /// <summary>A connection had its turn.</summary>
     public void OnVisited(TcpProxy proxy)
@@ -310,7 +310,7 @@ internal sealed class TcpProxies
         _services.Counters.Add(Counter.ConnectionsAccepted);
         var open = _turns.OpenOf(client.Address);
         if (open < _services.Options.TcpConnectionsPerClient)
-            MakeRoom(now);
+            MakeRoom(now, open);
         if (_open.Count >= _services.Options.TcpConnections)
         {
             Refuse(stream, Counter.ConnectionsOverLimit);
@@ -350,14 +350,16 @@ internal sealed class TcpProxies
         }
     }
 
-    /// <summary>When places are short, the one that is idle longest gives way.</summary>
-    private void MakeRoom(Instant now)
+    /// <summary>
+    /// When places are short, one gives way to the next of an address that has so many.
+    /// </summary>
+    private void MakeRoom(Instant now, int ofAddress)
     {
         var places = _services.Options.TcpConnections;
         if (_open.Count >= places - places / Limits.TcpShortShare
-            && _places.WhoGivesWay(now) is { } idle)
+            && _places.WhoGivesWay(now, ofAddress, _open.Count >= places) is { } one)
         {
-            LetGo(idle, Counter.ConnectionsGaveWay);
+            LetGo(one, Counter.ConnectionsGaveWay);
         }
     }
 

@@ -39,6 +39,9 @@ internal sealed class ConnectionModel
     /// <summary>Connections that the balancer let in.</summary>
     public IReadOnlyCollection<ExpectedConnection> Open => _open;
 
+    /// <summary>One was accepted for which another gives way.</summary>
+    public bool IsMakingRoom => _comesFor != null;
+
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }
 
@@ -51,8 +54,9 @@ internal sealed class ConnectionModel
         var ofClient = _perClient.GetValueOrDefault(connection.From.Address);
         _model.Counters.Add(Counter.ConnectionsAccepted);
         var places = _model.Scenario.Kernel.TcpConnections;
-        if (_open.Count >= places - places / SpecifiedLimits.ShortShare && Places.IsAnyIdle()
-            && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient)
+        if (_open.Count >= places - places / SpecifiedLimits.ShortShare
+            && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient
+            && Places.MustMakeRoom(ofClient))
         {
             _comesFor = connection;
             return;
@@ -277,6 +281,7 @@ internal sealed class ConnectionModel
                 connection.Backend);
         }
         CheckCut(connection, logged.How);
+        _model.TcpTurns.OnOver(connection);
         _model.Counters.Add(logged.How);
         _open.Remove(connection);
         var left = _perClient[connection.From.Address] - 1;
@@ -373,7 +378,6 @@ internal sealed class ConnectionModel
     private void OnFromClient(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         connection.FromClient += bytes.Length;
-        connection.LastHeard = _model.Now;
         var (whole, questions) = (connection.Queries.Whole, connection.Queries.WithHeader);
         if (!connection.IsBackendDeaf)
             connection.Queries.Append(bytes);
@@ -390,8 +394,6 @@ internal sealed class ConnectionModel
         bytes = Handshakes.OnFromBackend(connection, bytes);
         if (!connection.IsRelaying)
             return;
-        if (!bytes.IsEmpty)
-            connection.LastHeard = _model.Now;
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
         connection.Answers.Append(bytes);
@@ -531,7 +533,7 @@ internal sealed class ConnectionModel
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
                     || Places.MustBeRead(connection)
-                    || (_comesFor != null && Places.MayGiveWay(connection))
+                    || MayGiveWay(connection)
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
@@ -546,7 +548,7 @@ internal sealed class ConnectionModel
                 && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsIdle => (connection.IsRelaying || connection.SpokeAt == null)
                 && now >= IdleEnd(connection),
-            Counter.ConnectionsGaveWay => _comesFor != null && Places.MayGiveWay(connection),
+            Counter.ConnectionsGaveWay => MayGiveWay(connection),
             Counter.ConnectionsSlow => connection is
             { IsRelaying: true, ClientEnded: false, PartSince: { } since }
                 && now >= _model.Standstill.Extend(since + _model.Scenario.Kernel.TcpMessage),
@@ -576,7 +578,7 @@ internal sealed class ConnectionModel
                 ? "no backend took it"
                 : $"not before {IdleEnd(connection)},"
                     + $" since it was active at {connection.LastActivity}",
-            Counter.ConnectionsGaveWay => "places are not short, or another was idle for longer",
+            Counter.ConnectionsGaveWay => "places are not short, or another should",
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
             Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
             Counter.ConnectionsNotReading =>
@@ -587,6 +589,9 @@ internal sealed class ConnectionModel
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
         };
     }
+
+    private bool MayGiveWay(ExpectedConnection connection) => _comesFor is { } next
+        && Places.MayGiveWay(connection, _perClient.GetValueOrDefault(next.From.Address));
 
     private static bool IsPutOff(ExpectedConnection connection) =>
         !connection.IsRelaying && connection.RetryFrom != null;

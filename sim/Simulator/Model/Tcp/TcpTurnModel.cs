@@ -85,6 +85,15 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         }
     }
 
+    /// <summary>A connection is over, whether it has had its turn or not.</summary>
+    public void OnOver(ExpectedConnection connection)
+    {
+        if (!connection.IsWaiting)
+            return;
+        connection.IsWaiting = false;
+        _clients[connection.From.Address].Waiting--;
+    }
+
     private void Visit(ExpectedConnection connection)
     {
         CheckBudget(connection);
