@@ -18,6 +18,8 @@
 // What always holds: a connection is in the order of idleness exactly while it is open, and in that
 // of those that do not read at most then.
 
+using System.Collections.Generic;
+
 namespace Balancer.Core;
 
 /// <summary>Who lets go.</summary>
