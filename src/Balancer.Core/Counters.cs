@@ -285,6 +285,28 @@ public enum Counter
     /// <summary>Remotes that a rebalance took their backend from.</summary>
     RemotesMoved,
 
+    /// <summary>
+    /// Errors of backends that start that were passed on, since no more queries could be held.
+    /// </summary>
+    QueriesNotHeld,
+
+    /// <summary>
+    /// Queries and messages in flight at a death or hang of a backend that were not charged with
+    /// it, since as many are under suspicion as may be.
+    /// </summary>
+    QuarantineFull,
+
+    /// <summary>
+    /// Messages over TCP that are not charged if their backend ends, since too many came later.
+    /// </summary>
+    MessagesNotRemembered,
+
+    /// <summary>
+    /// Sockets in the directory that are no backends, since as many are known as may be; each once
+    /// while it stays.
+    /// </summary>
+    EntriesRefused,
+
     /// <summary>Turns that began much later than the wait before was to end.</summary>
     Standstills,
 

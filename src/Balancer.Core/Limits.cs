@@ -634,7 +634,10 @@ public static partial class Limits
     /// <summary>Two deaths of backends count together if no more is between them. Ours.</summary>
     public static readonly Duration QuarantineMemory = Duration.FromSeconds(60);
 
-    /// <summary>How long a query that ends backends is refused, the first time. Ours.</summary>
+    /// <summary>
+    /// How long a query that ends backends is refused, the first time, unless an operator says
+    /// otherwise. Ours.
+    /// </summary>
     public static readonly Duration FirstQuarantine = Duration.FromSeconds(60);
 
     /// <summary>How long at most, and how long it is remembered after that. Ours.</summary>
@@ -870,12 +873,15 @@ public static partial class Limits
     /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
     public const int TimersPerTurn = 1024;
 
-    /// <summary>How long an orderly stop waits for connections and queries in flight.</summary>
+    /// <summary>
+    /// How long an orderly stop waits for connections and queries in flight, unless an operator
+    /// says otherwise, and how old a query may be that it waits for.
+    /// </summary>
     public static readonly Duration StopGrace = Duration.FromSeconds(5);
 
     /// <summary>
     /// The end of the grace in which no new queries are taken, so that those in flight are
-    /// answered. Ours.
+    /// answered; half of a grace that is shorter than two of it. Ours.
     /// </summary>
     public static readonly Duration StopQuietTime = Duration.FromSeconds(1);
 

@@ -36,7 +36,7 @@ internal static class EventWords
             ("directory", e.Directory)));
         Say((LogEvent.Stopping e) => new(e.OpenConnections == 0
             ? "stopping"
-            : $"stopping: waiting up to {Limits.StopGrace} for "
+            : $"stopping: waiting up to {e.Grace} for "
                 + LogWords.Count(e.OpenConnections, "open connection"),
             ("connections", e.OpenConnections)));
         Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));

@@ -91,6 +91,7 @@ void Balance()
         Port = options.Listen.Port,
         ForceFallbacks = options.ForceFallbacks,
         BackendUsers = options.BackendUsers,
+        DatagramBufferBytes = options.UdpBuffer,
     });
     using var directory = new SocketDirectory(
         Encoding.UTF8.GetBytes(options.BackendPath), network, options.ForceFallbacks);

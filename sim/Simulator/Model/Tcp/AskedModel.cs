@@ -194,7 +194,10 @@ internal sealed class AskedModel(ReferenceModel model)
         if (connection.Ask is { } before)
             _inFlight.Remove(before);
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
+        {
             _inFlight.RemoveAt(0);
+            model.Counters.Add(Counter.MessagesNotRemembered);
+        }
         connection.Ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
             connection.PassesAll ? null : message, isCut);
         _inFlight.Add(connection.Ask);
