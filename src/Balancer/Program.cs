@@ -18,8 +18,7 @@ const int Stopped = 0;
 const int CannotStart = 1;
 const int Bug = 70; // sysexits.h: EX_SOFTWARE
 
-// How long the end of the process waits for a reader of the log, and of stderr.
-var patience = TimeSpan.FromSeconds(1);
+var patience = TimeSpan.FromSeconds(LogOutput.PatienceSeconds);
 
 Signals.SetOthers();
 StandardStreams.Occupy();

@@ -13,12 +13,12 @@ public sealed class QuarantineTermTests() : QuarantineTest(
     {
         KillTwiceWith(Killer);
         Run(6.5);
-        AssertRefused(Killer);
+        AssertRefused(Killer, isRefused: true);
         Run(0.6);
         AssertRefused(Killer, isRefused: false);
         KillWhoHas(Killer);
         Run(13.5);
-        AssertRefused(Killer);
+        AssertRefused(Killer, isRefused: true);
         Run(0.6);
 
         AssertRefused(Killer, isRefused: false);
