@@ -370,11 +370,13 @@ public static class SpecifiedLimits
     public const int AcceptsOfAStop = 1001;
 
     /// <summary>
-    /// No TCP connection is visited when this was spent: what visits read, and a price for each.
+    /// No TCP connection is visited when this was spent: what visits read, a price for each, and one
+    /// for each message of a client's.
     /// </summary>
     public const int RelayBudgetBytes = 256 * 1024;
 
     public const int RelayVisitBytes = 8 * 1024;
+    public const int RelayMessageBytes = 64;
 
     /// <summary>
     /// Bytes read of all TCP connections: a budget, and the last visit's four reads beyond it.

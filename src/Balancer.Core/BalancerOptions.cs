@@ -49,6 +49,14 @@ public sealed record BalancerOptions
     public bool AnswersWithoutBackend { get; init; }
 
     /// <summary>
+    /// See Limits.FirstQuarantine; Limits.LongestQuarantine at most, and zero for no quarantine.
+    /// </summary>
+    public Duration Quarantine { get; init; } = Limits.FirstQuarantine;
+
+    /// <summary>See Limits.StopGrace; zero for none, an hour at most.</summary>
+    public Duration StopTime { get; init; } = Limits.StopGrace;
+
+    /// <summary>
     /// See Limits.MaxRemotes; Limits.LeastRemotes or more.
     /// </summary>
     public int MaxRemotes { get; init; } = Limits.MaxRemotes;

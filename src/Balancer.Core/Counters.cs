@@ -141,7 +141,8 @@ public enum Counter
     ConnectionsTooOld,
 
     /// <summary>
-    /// Closed: the longest idle when places were short, so that another got its place.
+    /// Closed so that another got its place: the longest idle when places were short, or one of the
+    /// address with the most when all were taken.
     /// </summary>
     ConnectionsGaveWay,
 
@@ -157,7 +158,8 @@ public enum Counter
     ConnectionsNotClosed,
 
     /// <summary>
-    /// Torn down: its client did not read, the longest of too many that did not.
+    /// Torn down: its client or its backend did not read, the longest of too many of which one did
+    /// not.
     /// </summary>
     ConnectionsNotReading,
 
@@ -284,6 +286,28 @@ public enum Counter
 
     /// <summary>Remotes that a rebalance took their backend from.</summary>
     RemotesMoved,
+
+    /// <summary>
+    /// Errors of backends that start that were passed on, since no more queries could be held.
+    /// </summary>
+    QueriesNotHeld,
+
+    /// <summary>
+    /// Queries and messages in flight at a death or hang of a backend that were not charged with
+    /// it, since as many are under suspicion as may be.
+    /// </summary>
+    QuarantineFull,
+
+    /// <summary>
+    /// Messages over TCP that are not charged if their backend ends, since too many came later.
+    /// </summary>
+    MessagesNotRemembered,
+
+    /// <summary>
+    /// Sockets in the directory that are no backends, since as many are known as may be; each once
+    /// while it stays.
+    /// </summary>
+    EntriesRefused,
 
     /// <summary>Turns that began much later than the wait before was to end.</summary>
     Standstills,

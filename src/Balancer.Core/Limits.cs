@@ -379,6 +379,12 @@ public static partial class Limits
     public const int MaxBytesPerConnection = 2 * TcpQueueBytes + 8 * 1024;
 
     /// <summary>
+    /// Of the memory that the process may have, one in so many bytes may be that of connections of
+    /// which a side does not read, the kernel's counted. Ours.
+    /// </summary>
+    public const int NotReadMemoryShare = 4;
+
+    /// <summary>
     /// Bytes that a large table of remotes keeps beside it, and gives up when there is no memory
     /// for more. Ours: what else is allocated for clients, one by one, must not fail.
     /// </summary>
@@ -451,16 +457,27 @@ public static partial class Limits
     public const int TcpShortShare = 10;
 
     /// <summary>
-    /// How long a connection is idle before it may give way to another. Ours: a client that asks
-    /// one question after the other is never idle for so long.
+    /// How long a connection is idle before it may give way to another while there are places.
+    /// Ours: a client that asks one question after the other is never idle for so long.
     /// </summary>
     public static readonly Duration TcpIdleToGiveWay = Duration.FromSeconds(1);
 
     /// <summary>
-    /// Connections whose clients do not take what there is for them. Ours: with TcpBufferBytes, a
-    /// backend's socket buffer and TcpQueueBytes for each, 100 MB at most.
+    /// Connections that are looked at for one that is idle: something may be told of the first,
+    /// that is not read yet. Ours.
+    /// </summary>
+    public const int TcpIdleLooks = 64;
+
+    /// <summary>
+    /// Connections of which a side does not take what there is for it. Ours: 100 MB at most.
     /// </summary>
     public const int TcpNotReading = 256;
+
+    /// <summary>
+    /// Bytes of memory for each of these, at most, the kernel's counted: TcpBufferBytes, a backend's
+    /// socket buffer and TcpQueueBytes. Ours: some 350 KB were measured.
+    /// </summary>
+    public const int MaxBytesNotRead = 384 * 1024;
 
     /// <summary>
     /// Bytes of a client's connection that the kernel buffers, each way; Linux takes twice as much
@@ -496,6 +513,12 @@ public static partial class Limits
     /// turn makes 32 visits at most, and that many ends of connections are a millisecond.
     /// </summary>
     public const int TcpVisitBytes = 8 * 1024;
+
+    /// <summary>
+    /// What a message of a client's costs of that besides its bytes, for the look at it: 2 bytes
+    /// may be an empty one, and a read has 8,192 of these. Ours.
+    /// </summary>
+    public const int TcpMessageBytes = 64;
 
     /// <summary>
     /// Reads of each side of a connection in one visit, while they come full and the other side
@@ -617,7 +640,10 @@ public static partial class Limits
     /// <summary>Two deaths of backends count together if no more is between them. Ours.</summary>
     public static readonly Duration QuarantineMemory = Duration.FromSeconds(60);
 
-    /// <summary>How long a query that ends backends is refused, the first time. Ours.</summary>
+    /// <summary>
+    /// How long a query that ends backends is refused, the first time, unless an operator says
+    /// otherwise. Ours.
+    /// </summary>
     public static readonly Duration FirstQuarantine = Duration.FromSeconds(60);
 
     /// <summary>How long at most, and how long it is remembered after that. Ours.</summary>
@@ -865,12 +891,15 @@ public static partial class Limits
     /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
     public const int TimersPerTurn = 1024;
 
-    /// <summary>How long an orderly stop waits for connections and queries in flight.</summary>
+    /// <summary>
+    /// How long an orderly stop waits for connections and queries in flight, unless an operator
+    /// says otherwise, and how old a query may be that it waits for.
+    /// </summary>
     public static readonly Duration StopGrace = Duration.FromSeconds(5);
 
     /// <summary>
     /// The end of the grace in which no new queries are taken, so that those in flight are
-    /// answered. Ours.
+    /// answered; half of a grace that is shorter than two of it. Ours.
     /// </summary>
     public static readonly Duration StopQuietTime = Duration.FromSeconds(1);
 

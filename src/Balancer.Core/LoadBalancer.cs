@@ -2,7 +2,7 @@
 // about. Nothing is decided here but when the balancer has stopped.
 //
 // A stop goes through three steps. First the listener closes, and everything else goes on. When no
-// TCP connection is left, or the last second of the grace begins, no more queries are taken. When
+// TCP connection is left, or the last part of the grace begins, no more queries are taken. When
 // nothing is in flight any more, or the grace ends, all is closed but the UDP socket, which lives
 // as long as the network.
 //
@@ -34,6 +34,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly FirstMessages _messages;
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
+    private readonly Duration _stopTime;
     private readonly Timer _quietTimer;
     private readonly Timer _graceTimer;
     private RunState _state = RunState.NotStarted;
@@ -48,6 +49,7 @@ public sealed class LoadBalancer : IBackendReports
         Limits.VerifyRelations();
         _network = network;
         _log = log;
+        _stopTime = options.StopTime;
         var services = new Services(network, _owners, _timers, Counters, log, options);
         _gates = services.Gates;
         _clockWentBack = services.Gates.Make<LogEvent.ClockWentBack>();
@@ -56,7 +58,7 @@ public sealed class LoadBalancer : IBackendReports
         _quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, _quarantine, this);
         _remotes = new Remotes(services, _backends, LookAtDrops);
-        _messages = new FirstMessages(_quarantine);
+        _messages = new FirstMessages(Counters, _quarantine);
         var forwarding = new Forwarding(_remotes);
         var ownAnswers = new OwnAnswers(services);
         _resends = new Resends(services, pairs, _quarantine, _messages, forwarding, ownAnswers);
@@ -323,10 +325,11 @@ public sealed class LoadBalancer : IBackendReports
             return;
         }
         _state = RunState.StoppingTcp;
-        _log.Write(new LogEvent.Stopping(_tcp.Count));
+        _log.Write(new LogEvent.Stopping(_tcp.Count, _stopTime));
         _tcp.BeginStop();
-        _timers.Arm(_graceTimer, now + Limits.StopGrace);
-        _timers.Arm(_quietTimer, now + Limits.StopGrace - Limits.StopQuietTime);
+        _timers.Arm(_graceTimer, now + _stopTime);
+        var quiet = Duration.Min(Limits.StopQuietTime, new Duration(_stopTime.Nanoseconds / 2));
+        _timers.Arm(_quietTimer, now + _stopTime - quiet);
     }
 
     private void GoOnStopping(Instant now)

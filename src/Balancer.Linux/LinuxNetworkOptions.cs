@@ -27,8 +27,12 @@ public sealed record LinuxNetworkOptions
     public IReadOnlyList<uint> BackendUsers { get; init; } = [];
 
     /// <summary>
-    /// Bytes of receive and of send buffer wanted for the UDP socket, above 0. The default holds
-    /// some thousands of queries, a tenth of a second of what all backends together can answer.
+    /// Some thousands of queries, a tenth of a second of what all backends together can answer.
     /// </summary>
-    public int DatagramBufferBytes { get; init; } = 4 * 1024 * 1024;
+    public const int DefaultDatagramBuffer = 4 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes of receive and of send buffer wanted for the UDP socket, above 0.
+    /// </summary>
+    public int DatagramBufferBytes { get; init; } = DefaultDatagramBuffer;
 }

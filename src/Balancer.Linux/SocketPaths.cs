@@ -32,6 +32,12 @@ internal sealed unsafe class SocketPaths
     /// <summary>How long an extra descriptor is held that no connect goes through.</summary>
     private const long MostUnusedMs = 1000;
 
+    /// <summary>Descriptors that are left to all else, however few there are.</summary>
+    private const ulong KeptBesideHeld = 64;
+
+    /// <summary>Of the others, one in so many may be held.</summary>
+    private const ulong HeldShare = 16;
+
     private readonly Lock _lock = new();
     private readonly List<Held> _held = [];
     private readonly bool _hasProc;
@@ -326,15 +332,13 @@ internal sealed unsafe class SocketPaths
     /// </summary>
     private static int ShareHeld()
     {
-        const ulong Kept = 64;
-        const ulong Share = 16;
         ResourceLimit limit = default;
         // The soft limit is raised to the hard one.
         if (LibC.GetRLimit(C.RLIMIT_NOFILE, &limit) < 0)
             limit.Hard = DescriptorRoom.Assumed;
-        if (limit.Hard <= Kept)
+        if (limit.Hard <= KeptBesideHeld)
             return 0;
-        return (int)Math.Min((limit.Hard - Kept) / Share, Limits.MaxBackends);
+        return (int)Math.Min((limit.Hard - KeptBesideHeld) / HeldShare, Limits.MaxBackends);
     }
 
     private static int ConnectThrough(int fd, int found, ReadOnlySpan<byte> path)

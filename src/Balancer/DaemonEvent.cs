@@ -28,11 +28,11 @@ public static class DaemonEvent
     }
 
     /// <summary>
-    /// The memory leaves room for fewer remotes than Limits.MaxRemotes, or fewer TCP connections
-    /// than the options allow.
+    /// The memory leaves room for fewer remotes than Limits.MaxRemotes, or fewer TCP connections,
+    /// or fewer of which a side does not read, than the options allow.
     /// </summary>
-    public readonly record struct MemoryLimit(long Limit, int Remotes, int Connections)
-        : ILogEvent
+    public readonly record struct MemoryLimit(
+        long Limit, int Remotes, int Connections, int NotReading) : ILogEvent
     {
         public static string Name => "memory_limit";
         public static LogLevel Level => LogLevel.Info;

@@ -36,7 +36,7 @@ internal static class EventWords
             ("directory", e.Directory)));
         Say((LogEvent.Stopping e) => new(e.OpenConnections == 0
             ? "stopping"
-            : $"stopping: waiting up to {Limits.StopGrace} for "
+            : $"stopping: waiting up to {e.Grace} for "
                 + LogWords.Count(e.OpenConnections, "open connection"),
             ("connections", e.OpenConnections)));
         Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));
@@ -48,8 +48,10 @@ internal static class EventWords
         Say((DaemonEvent.MemoryLimit e) => new(
             $"memory ({LogWords.Count(e.Limit, "byte")}) allows at most"
                 + $" {LogWords.Count(e.Remotes, "remote")} and"
-                + $" {LogWords.Count(e.Connections, "TCP connection")}",
-            ("limit", e.Limit), ("remotes", e.Remotes), ("connections", e.Connections)));
+                + $" {LogWords.Count(e.Connections, "TCP connection")},"
+                + $" {e.NotReading} of them with a side that does not read",
+            ("limit", e.Limit), ("remotes", e.Remotes), ("connections", e.Connections),
+            ("not_reading", e.NotReading)));
         Say((DaemonEvent.TcpConnectionsLowered e) => new(
             $"--tcp-connections {e.Asked} is more than there is room for:"
                 + $" {LogWords.Count(e.Connections, "TCP connection")} at most",

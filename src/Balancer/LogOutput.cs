@@ -29,6 +29,11 @@ public sealed class LogOutput
     /// </summary>
     public const int QueueLength = 10_000;
 
+    /// <summary>
+    /// Seconds that the end of the process waits for a reader of the log, and of stderr.
+    /// </summary>
+    public const int PatienceSeconds = 1;
+
     private readonly LogQueue _queue;
     private readonly Thread _thread;
 

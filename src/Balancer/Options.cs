@@ -17,6 +17,7 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using Balancer.Core;
+using Balancer.Linux;
 using CommandLines;
 using Serilog.Events;
 
@@ -47,6 +48,19 @@ public sealed record Options
     /// <summary>A gigabyte of them; there are four billion addresses.</summary>
     public const int MostRemotes = 16_777_216;
 
+    /// <summary>As long as a query may be refused at all.</summary>
+    public static readonly int MaxQuarantineSeconds =
+        (int)Limits.LongestQuarantine.TotalSeconds;
+
+    /// <summary>An hour; a longer stop is surely a slip of the unit.</summary>
+    public const int MaxStopSeconds = 3600;
+
+    /// <summary>Less holds no burst of queries.</summary>
+    public const int LeastUdpBuffer = 65_536;
+
+    /// <summary>Linux doubles it, and counts the double in 31 bits.</summary>
+    public const int MostUdpBuffer = 1_073_741_823;
+
     /// <summary>Who wants to wait for more, a second each, wants no probes.</summary>
     public const int MaxProbes = 1000;
 
@@ -67,6 +81,9 @@ public sealed record Options
 
     /// <summary>Remotes that are remembered at most; null for what memory allows.</summary>
     public int? MaxRemotes { get; init; }
+
+    /// <summary>Bytes of receive and of send buffer wanted for the UDP socket.</summary>
+    public int UdpBuffer { get; init; } = LinuxNetworkOptions.DefaultDatagramBuffer;
 
     /// <summary>What the core is told, but for MaxRemotes.</summary>
     public BalancerOptions Balancer { get; init; } = new();
@@ -151,6 +168,18 @@ public sealed record Options
             "What a UDP query gets while no backend is healthy [default: silence]",
             "--no-backend");
 
+        private readonly Option<string[]> _udpBuffer = Option("BYTES",
+            "The kernel's buffers for queries that come and for replies that go, each "
+            + $"[default: {LinuxNetworkOptions.DefaultDatagramBuffer}]", "--udp-buffer");
+
+        private readonly Option<string[]> _quarantine = Option("SECONDS",
+            "How long a query is refused that backends seem to die of or to hang on, the first "
+            + $"time; 0 for never [default: {Seconds(Limits.FirstQuarantine)}]", "--quarantine");
+
+        private readonly Option<string[]> _stopTime = Option("SECONDS",
+            "How long a stop waits for open TCP connections and queries in flight "
+            + $"[default: {Seconds(Limits.StopGrace)}]", "--stop-time");
+
         private readonly Option<string[]> _maxRemotes = Option("N",
             "Client addresses that are remembered "
             + $"[default: {Limits.MaxRemotes}, or what memory allows]", "--max-remotes");
@@ -173,7 +202,7 @@ public sealed record Options
             + $"[default: {Seconds(Limits.TcpMessageTime)}]", "--tcp-message");
 
         private readonly Option<string[]> _tcpNotReading = Option("N",
-            "TCP connections at a time whose clients do not take their answers "
+            "TCP connections at a time whose clients or backends do not take what is for them "
             + $"[default: {Limits.TcpNotReading}]", "--tcp-not-reading");
 
         private readonly Option<string[]> _tcpLifetime = Option("SECONDS",
@@ -194,9 +223,9 @@ public sealed record Options
             foreach (var option in new Option[]
             {
                 _backendPath, _address, _port, _logLevel, _warmUp, _probe, _probeRise,
-                _probeFall, _noBackend, _backendUser, _maxRemotes,
+                _probeFall, _noBackend, _backendUser, _quarantine, _maxRemotes, _udpBuffer,
                 _tcpConnections, _tcpConnectionsPerClient, _tcpIdle, _tcpMessage,
-                _tcpNotReading, _tcpLifetime, _help, _version,
+                _tcpNotReading, _tcpLifetime, _stopTime, _help, _version,
             })
             {
                 _root.Options.Add(option);
@@ -226,6 +255,8 @@ public sealed record Options
                     Read(line, _port, ToPort, (ushort)53)),
                 LogLevel = ReadLevel(line, environment),
                 MaxRemotes = Read(line, _maxRemotes, ToRemotes, null),
+                UdpBuffer = Read(
+                    line, _udpBuffer, ToBuffer, LinuxNetworkOptions.DefaultDatagramBuffer),
                 NamesTcpConnections = line.GetResult(_tcpConnections) is { Implicit: false },
                 BackendUsers = Read(line, _backendUser, ToUsers, []),
                 ForceFallbacks = environment("BBAL_NO_BATCH_CALLS") == "1",
@@ -237,6 +268,8 @@ public sealed record Options
                     ProbeFall = Read(line, _probeFall, ToProbes, tcp.ProbeFall),
                     AnswersWithoutBackend = Read(
                         line, _noBackend, ToNoBackend, tcp.AnswersWithoutBackend),
+                    Quarantine = Read(line, _quarantine, ToQuarantine, tcp.Quarantine),
+                    StopTime = Read(line, _stopTime, ToStopTime, tcp.StopTime),
                     TcpConnections = Read(line, _tcpConnections, ToCount, tcp.TcpConnections),
                     TcpConnectionsPerClient = Read(
                         line, _tcpConnectionsPerClient, ToCount, tcp.TcpConnectionsPerClient),
@@ -385,6 +418,24 @@ public sealed record Options
         private static Duration ToWarmUp(string name, string value) =>
             ToDuration(value, MaxWarmUpSeconds) ?? throw new UsageException(
                 $"{name}: '{value}' is not a number of seconds (0 to {MaxWarmUpSeconds})");
+
+        private static Duration ToQuarantine(string name, string value) =>
+            ToDuration(value, MaxQuarantineSeconds) is { } time
+                && (time == Duration.Zero || time >= Duration.FromSeconds(1))
+                ? time
+                : throw new UsageException($"{name}: '{value}' is not a number of seconds (0, or 1 "
+                    + $"to {MaxQuarantineSeconds})");
+
+        private static Duration ToStopTime(string name, string value) =>
+            ToDuration(value, MaxStopSeconds) ?? throw new UsageException(
+                $"{name}: '{value}' is not a number of seconds (0 to {MaxStopSeconds})");
+
+        private static int ToBuffer(string name, string value) =>
+            int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+                && bytes is >= LeastUdpBuffer and <= MostUdpBuffer
+                ? bytes
+                : throw new UsageException($"{name}: '{value}' is not a number of bytes "
+                    + $"({LeastUdpBuffer} to {MostUdpBuffer})");
 
         private static bool ToNoBackend(string name, string value) => value switch
         {

@@ -18,8 +18,7 @@ const int Stopped = 0;
 const int CannotStart = 1;
 const int Bug = 70; // sysexits.h: EX_SOFTWARE
 
-// How long the end of the process waits for a reader of the log, and of stderr.
-var patience = TimeSpan.FromSeconds(1);
+var patience = TimeSpan.FromSeconds(LogOutput.PatienceSeconds);
 
 Signals.SetOthers();
 StandardStreams.Occupy();
@@ -91,6 +90,7 @@ void Balance()
         Port = options.Listen.Port,
         ForceFallbacks = options.ForceFallbacks,
         BackendUsers = options.BackendUsers,
+        DatagramBufferBytes = options.UdpBuffer,
     });
     using var directory = new SocketDirectory(
         Encoding.UTF8.GetBytes(options.BackendPath), network, options.ForceFallbacks);
@@ -109,13 +109,15 @@ void Balance()
     if (connections < options.Balancer.TcpConnections)
         log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
     var memory = MemoryRoom.Measure();
+    var notReading = Math.Min(options.Balancer.TcpNotReading, memory.NotReading);
     var isBounded = memory.Connections < connections
+        || notReading < options.Balancer.TcpNotReading
         || (options.MaxRemotes is null && memory.Remotes < Limits.MaxRemotes);
     connections = Math.Min(connections, memory.Connections);
     if (isBounded)
     {
         log.Write(new DaemonEvent.MemoryLimit(
-            memory.Limit, options.MaxRemotes ?? memory.Remotes, connections));
+            memory.Limit, options.MaxRemotes ?? memory.Remotes, connections, notReading));
     }
     if (options.NamesTcpConnections && connections < options.Balancer.TcpConnections)
     {
@@ -127,6 +129,7 @@ void Balance()
     {
         HashKey = (ulong)Random.Shared.NextInt64(),
         TcpConnections = connections,
+        TcpNotReading = notReading,
         MaxRemotes = options.MaxRemotes ?? memory.Remotes,
         SessionMemory = memory.Sessions,
     });

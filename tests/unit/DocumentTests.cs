@@ -14,6 +14,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Balancer;
 using Balancer.Core;
+using Balancer.Linux;
 using Simulation.Checking;
 using Xunit;
 
@@ -193,6 +194,49 @@ public sealed partial class DocumentTests
         Nothing(described.Except(limits).Select(row => "docs/behaviour.md says " + row));
     }
 
+    /// <summary>Those of the process around the core, by the names of their constants.</summary>
+    [Fact]
+    public void LimitsOutsideOfTheCore_AreDescribedWithTheirValues()
+    {
+        var rows = LimitTable("outer limits");
+
+        Assert.Equal(11, rows.Count);
+        Assert.All(rows, row =>
+        {
+            var name = row[0].Trim('`').Split('.');
+            var field = new[] { typeof(Limits), typeof(LinuxNetworkOptions), typeof(Options) }
+                .SelectMany(known => known.Assembly.GetTypes()).Single(one => one.Name == name[0])
+                .GetField(name[1],
+                    BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic);
+            Assert.NotNull(field);
+            Assert.Equal(InWords(field.GetValue(null)!), row[1]);
+        });
+    }
+
+    /// <summary>Each says what an operator can set and see of it, or why there is nothing.</summary>
+    [Fact]
+    public void EachLimit_HasAnOptionAndACounterOrSaysWhyNot()
+    {
+        var help = Options.Parse(["--help"], _ => null).Text!;
+        var options = LongOption().Matches(help).Select(option => option.Value).ToHashSet();
+        var counters = Enum.GetNames<Counter>().Select(SnakeCase)
+            .Concat(["connects_failed"]).ToHashSet();
+        var events = Headings("docs/operating/log-events.md")
+            .Select(heading => Span().Match(heading).Groups[1].Value).ToHashSet();
+        var rows = LimitTable("limits").Concat(LimitTable("outer limits")).ToList();
+
+        Assert.True(rows.Count > 150);
+        Nothing(rows.Where(row => row.Length != 6 || !Is(row[3], options))
+            .Select(row => $"{row[0]}: no such option as {row[3]}"));
+        Nothing(rows.Where(row => !Is(row[4], counters)
+                && !(Reason().IsMatch(row[4])
+                    && Span().Matches(row[4]).All(name => events.Contains(name.Groups[1].Value))))
+            .Select(row => $"{row[0]}: no such counter as {row[4]}"));
+
+        static bool Is(string cell, HashSet<string> names) =>
+            names.Contains(cell.Trim('`')) || PlainReason().IsMatch(cell);
+    }
+
     /// <summary>Each is in the table once, and so has a reason why nobody reaches it.</summary>
     [Fact]
     public void EachVerification_IsDescribed()
@@ -335,6 +379,18 @@ public sealed partial class DocumentTests
         Row().Matches(Read(file)).SelectMany(row => Span().Matches(row.Value))
             .Select(span => span.Groups[1].Value);
 
+    /// <summary>The rows of one of the tables of limits, cell by cell.</summary>
+    private static List<string[]> LimitTable(string mark)
+    {
+        var text = Read("docs/behaviour.md");
+        var begin = text.IndexOf($"<!-- {mark} -->", StringComparison.Ordinal);
+        var end = text.IndexOf($"<!-- /{mark} -->", StringComparison.Ordinal);
+        return [.. text[begin..end].Split('\n')
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => line.Trim().Trim('|').Split('|').Select(cell => cell.Trim()))
+            .Select(cells => cells.ToArray())];
+    }
+
     private static bool IsWord(string name) => name.EndsWith('…')
         ? Words.Any(word => word.StartsWith(name[..^1], StringComparison.Ordinal))
         : name.Split('.').All(Words.Contains);
@@ -418,6 +474,12 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^\| `[A-Z]\w+` \| [^|]+ \|", RegexOptions.Multiline)]
     private static partial Regex LimitRow();
+
+    [GeneratedRegex(@"^– \w[\w ,:-]*(`\w+`)?$")]
+    private static partial Regex Reason();
+
+    [GeneratedRegex(@"^– \w[\w ,-]*$")]
+    private static partial Regex PlainReason();
 
     [GeneratedRegex(@"^src/.*\.cs$")]
     private static partial Regex VerifyingSource();

@@ -122,10 +122,9 @@ internal sealed class LifetimeModel(ReferenceModel model)
     private void OnStopping(LogEvent.Stopping logged)
     {
         IsStopping = true;
-        if (logged.OpenConnections != model.Connections.Open.Count)
-        {
-            model.Report(ViolationKind.Untrue, $"the stop was logged with {logged.OpenConnections}"
-                + $" connections; it should be {model.Connections.Open.Count}");
-        }
+        var should = new LogEvent.Stopping(
+            model.Connections.Open.Count, SpecifiedLimits.StopGrace);
+        if (logged != should)
+            model.Report(ViolationKind.Untrue, $"{logged} was logged; it should be {should}");
     }
 }

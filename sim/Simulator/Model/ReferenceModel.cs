@@ -302,7 +302,6 @@ internal sealed class ReferenceModel
             if (happened.Kind == NetworkEventKind.Socket
                 && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
             {
-                connection.LastHeard = Now;
                 TcpTurns.OnReady(connection);
                 if (happened.Handle == connection.Client)
                     Connections.OnTold(connection, happened.Ready);
@@ -413,7 +412,6 @@ internal sealed class ReferenceModel
             var connection = new ExpectedConnection(stream, client, Now)
             {
                 LastActivity = Now,
-                LastHeard = Now,
             };
             Sockets.Own(stream, connection);
             Connections.OnAccepted(connection);
@@ -522,7 +520,9 @@ internal sealed class ReferenceModel
             _sessions.OnClosed(session);
         else if (owner is ExpectedConnection connection)
         {
-            TcpTurns.OnCall(connection);
+            // Who gives way has no turn for that.
+            if (!Connections.IsMakingRoom)
+                TcpTurns.OnCall(connection);
             Connections.OnClosed(connection, socket, aborted);
         }
     }

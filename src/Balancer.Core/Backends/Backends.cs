@@ -32,7 +32,7 @@ internal sealed class Backends
     private readonly Quarantine _quarantine;
     private readonly Services _services;
     private readonly IBackendReports _reports;
-    private readonly LogGateTable<LogEvent.ConnectWithoutResources> _withoutResources;
+    private readonly LogGatesByStatus<LogEvent.ConnectWithoutResources> _withoutResources;
     private BackendId _lastChosen;
 
     public Backends(Services services, QueryPairs pairs, Quarantine quarantine,
@@ -42,7 +42,7 @@ internal sealed class Backends
         _pairs = pairs;
         _services = services;
         _reports = reports;
-        _withoutResources = new(services.Gates, LogGates.Statuses);
+        _withoutResources = new(services.Gates);
     }
 
     /// <summary>How good a healthy backend is; the lower the better.</summary>

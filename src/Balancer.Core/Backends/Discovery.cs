@@ -25,6 +25,7 @@ internal sealed class Discovery
     private readonly Backends _backends;
     private readonly Timers _timers;
     private readonly IBalancerLog _log;
+    private readonly Counters _counters;
     private readonly EntryRecords _records;
     private readonly DirectoryReport _readability;
     private readonly Timer _scanTimer;
@@ -53,6 +54,7 @@ internal sealed class Discovery
         _backends = backends;
         _timers = services.Timers;
         _log = services.Log;
+        _counters = services.Counters;
         _records = services.EntryRecords;
         _path = PathText.Of(directory.Path);
         _readability = new DirectoryReport(services, DirectoryName);
@@ -367,8 +369,11 @@ internal sealed class Discovery
 
     private void Refuse(Instant now, ReadOnlySpan<byte> name, EntryRefusal why)
     {
-        if (_refused.TryNote(name, _scan))
-            Say(now, name, new LogEvent.EntryRefused(PathOf(name), why));
+        if (!_refused.TryNote(name, _scan))
+            return;
+        if (why == EntryRefusal.TooManyBackends)
+            _counters.Add(Counter.EntriesRefused);
+        Say(now, name, new LogEvent.EntryRefused(PathOf(name), why));
     }
 
     private void Say<TEvent>(Instant now, ReadOnlySpan<byte> name, in TEvent logged)

@@ -26,9 +26,6 @@ internal sealed class LogGates(Timers timers, IBalancerLog log)
     /// <summary>One that is made elsewhere.</summary>
     public void Add(ILogGate gate) => _all.Add(gate);
 
-    /// <summary>How many ways there are in which a call fails.</summary>
-    public static int Statuses { get; } = Enum.GetValues<IoStatus>().Length;
-
     /// <summary>A gate for one more condition; made once, as it is never given up.</summary>
     public LogGate<TEvent> Make<TEvent>() where TEvent : struct, IRepeatedEvent<TEvent>
     {
@@ -120,7 +117,10 @@ internal sealed class LogGate<TEvent> : LogGates.ILogGate
     }
 }
 
-/// <summary>Gates of one event that are told apart by a number, made when needed.</summary>
+/// <summary>
+/// Gates of one event that are told apart by a number, made when needed; where memory may lack
+/// then, that is dealt with by whoever needs one.
+/// </summary>
 /// <param name="gates">Makes them.</param>
 /// <param name="count">The numbers are 0 to below this.</param>
 internal sealed class LogGateTable<TEvent>(LogGates gates, int count)
@@ -129,7 +129,23 @@ internal sealed class LogGateTable<TEvent>(LogGates gates, int count)
     private readonly LogGate<TEvent>?[] _gates = new LogGate<TEvent>?[count];
 
     public LogGate<TEvent> this[int which] => _gates[which] ??= gates.Make<TEvent>();
+}
 
-    /// <summary>The gate of one way in which a call fails.</summary>
-    public LogGate<TEvent> this[IoStatus status] => this[(int)status];
+/// <summary>
+/// Gates of one event that are told apart by the way in which a call fails. All are made at once:
+/// nobody may be there to deal with it if there is no memory when a call fails.
+/// </summary>
+internal sealed class LogGatesByStatus<TEvent>
+    where TEvent : struct, IRepeatedEvent<TEvent>
+{
+    private readonly LogGate<TEvent>[] _gates;
+
+    public LogGatesByStatus(LogGates gates)
+    {
+        _gates = new LogGate<TEvent>[Enum.GetValues<IoStatus>().Length];
+        for (var n = 0; n < _gates.Length; n++)
+            _gates[n] = gates.Make<TEvent>();
+    }
+
+    public LogGate<TEvent> this[IoStatus status] => _gates[(int)status];
 }

@@ -105,7 +105,7 @@ internal readonly record struct MessageTicket(FirstMessage? Message, long Ticket
 }
 
 /// <summary>The messages of all connections.</summary>
-internal sealed class FirstMessages(Quarantine quarantine)
+internal sealed class FirstMessages(Counters counters, Quarantine quarantine)
 {
     private readonly LinkedList<FirstMessage> _inFlight = new();
     private readonly Stack<FirstMessage> _free = [];
@@ -194,6 +194,7 @@ internal sealed class FirstMessages(Quarantine quarantine)
     {
         if (_inFlight.Count < Limits.FirstMessages)
             return _free.TryPop(out var free) ? free : new FirstMessage();
+        counters.Add(Counter.MessagesNotRemembered);
         var oldest = _inFlight.First!.Value;
         _inFlight.RemoveFirst();
         oldest.End();

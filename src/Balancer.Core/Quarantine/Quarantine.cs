@@ -54,6 +54,7 @@ internal sealed class Quarantine
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly ulong[] _answered = new ulong[Limits.QuarantineAnswers];
     private readonly HashSet<ulong> _answeredLately = [];
+    private readonly Duration _firstTerm;
     private long _matched;
     private long _sampled;
     private long _deaths;
@@ -74,6 +75,7 @@ internal sealed class Quarantine
     public Quarantine(Services services)
     {
         _services = services;
+        _firstTerm = services.Options.Quarantine;
         _forget = new Timer(Forget);
         _look = new Timer(LookForSilent);
     }
@@ -126,6 +128,8 @@ internal sealed class Quarantine
     public void OnDeath(
         Instant now, Backend backend, InFlight queries, LinkedList<FirstMessage> messages)
     {
+        if (_firstTerm == Duration.Zero)
+            return;
         try
         {
             Judge(now, backend, queries, messages);
@@ -198,6 +202,8 @@ internal sealed class Quarantine
     public void OnHang(Instant now, Instant suspectedAt, Backend backend,
         LinkedList<FirstMessage> messages)
     {
+        if (_firstTerm == Duration.Zero)
+            return;
         try
         {
             JudgeHang(now, suspectedAt, backend, messages);
@@ -387,6 +393,7 @@ internal sealed class Quarantine
         {
             if (_cases.Count == Limits.QuarantineCases)
             {
+                _services.Counters.Add(Counter.QuarantineFull);
                 _unnamed = Instant.Max(_unnamed, sentAt);
                 return;
             }
@@ -477,7 +484,7 @@ internal sealed class Quarantine
             if (IsExplainedBy(other, convict))
                 other.RefusedUntil = Instant.Min(now, other.RefusedUntil);
         }
-        convict.Term = Duration.Max(Limits.FirstQuarantine,
+        convict.Term = Duration.Max(_firstTerm,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
         convict.RefusedAt = now;
         convict.RefusedUntil = now + convict.Term;
@@ -530,7 +537,7 @@ internal sealed class Quarantine
             if (found.RefusedUntil - Limits.QuarantineLook <= now && found.IsOneSilent)
             {
                 found.RefusedUntil = Instant.Max(found.RefusedUntil,
-                    Instant.Min(found.RefusedUntil + Limits.FirstQuarantine, most));
+                    Instant.Min(found.RefusedUntil + _firstTerm, most));
                 _refusesUntil = Instant.Max(_refusesUntil, found.RefusedUntil);
             }
             if (found.RefusedUntil - Limits.QuarantineLook > now)

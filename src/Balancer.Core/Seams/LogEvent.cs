@@ -21,8 +21,8 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Info;
     }
 
-    /// <summary>An orderly stop began.</summary>
-    public readonly record struct Stopping(int OpenConnections) : ILogEvent
+    /// <summary>An orderly stop began; it waits for so long at most.</summary>
+    public readonly record struct Stopping(int OpenConnections, Duration Grace) : ILogEvent
     {
         public static string Name => "stopping";
         public static LogLevel Level => LogLevel.Info;

@@ -73,6 +73,9 @@ internal sealed class ClientQuestion(
     /// <summary>Messages that were passed on and are none that anybody answers.</summary>
     private long _short;
 
+    /// <summary>Messages that were looked at and passed on, of all its connections.</summary>
+    public long Judged { get; private set; }
+
     /// <summary>The balancer answers in the backend's place.</summary>
     public bool IsRefused { get; private set; }
 
@@ -180,6 +183,7 @@ internal sealed class ClientQuestion(
             return toClient.IsInside || toClient.Queue.Free < MaxAnswerBytes
                 ? MessageFate.IsAwaited : MessageFate.IsRefused;
         }
+        Judged++;
         toBackend.LetPass(isPart ? toBackend.Kept : LengthBytes + announced);
         return MessageFate.IsPassedOn;
     }

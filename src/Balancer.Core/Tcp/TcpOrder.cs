@@ -82,12 +82,18 @@ internal sealed class TcpOrder(Func<TcpProxy, TcpPlace> placeOf, Func<TcpClient,
         share.Connections.AddLast(place.OfClient);
     }
 
-    /// <summary>The first of all, or null.</summary>
-    public TcpProxy? First => _all.First?.Value;
+    /// <summary>The most that an address has.</summary>
+    public int Most => _most;
 
-    /// <summary>The first of an address that has more than its share; null if none has.</summary>
-    public TcpProxy? FirstOfMost => (long)_most * _clients > _all.Count
-        ? shareOf(_byCount[_most].First!.Value).Connections.First!.Value : null;
+    /// <summary>All of them, or null if there are none.</summary>
+    public LinkedListNode<TcpProxy>? First => _all.First;
+
+    /// <summary>Those of an address with the most; null if there are none.</summary>
+    public LinkedListNode<TcpProxy>? FirstOfMost => _most == 0
+        ? null : shareOf(_byCount[_most].First!.Value).Connections.First;
+
+    /// <summary>An address has more than its share.</summary>
+    public bool IsUneven => (long)_most * _clients > _all.Count;
 
     /// <summary>A client had so many, and has one more or less.</summary>
     private void Move(TcpShare share, int from)

@@ -1,23 +1,30 @@
-// Owns who lets go first when TCP connections get too many: places are few, or too many clients do
-// not read what they asked for.
+// Owns who lets go first when TCP connections get too many: places are few, or too many are not
+// read.
 //
 // Places are short when nine in ten are taken. Then the connection that is idle longest gives way
 // to the next one that comes: of the address with the most, if that has more than its share, else
-// of all. A connection is idle since something was told of either of its streams or read last, or
-// since it was accepted: what is told is not read yet when another comes, and is no idleness.
+// of all. A connection is idle since its client asked something whole last or took a byte of an
+// answer, or a backend took it, or it was accepted. So who sends a byte now and then is idle; but
+// one of which something was told that is not read yet is not.
+//
+// When all places are taken and nobody is idle, one of the address with the most gives way though
+// it is busy, to an address that has fewer of them even then: who has many cannot keep out others.
 //
 // A client that does not read has the kernel and the balancer keep its answers, some hundred KB of
-// them. Of these there are only so many; the one that has been so for the longest time goes, of the
-// address with the most of them, if that has more than its share.
+// them, and a backend that does not read has them keep what the client sends. Of these there are
+// only so many; the one that has been so for the longest time goes, of the address with the most
+// of them, if that has more than its share.
 //
 // What always holds: a connection is in the order of idleness exactly while it is open, and in that
 // of those that do not read at most then.
+
+using System.Collections.Generic;
 
 namespace Balancer.Core;
 
 /// <summary>Who lets go.</summary>
 /// <param name="mostNotReading">
-/// Connections whose clients do not take what there is for them, at most.
+/// Connections of which a side does not take what there is for it, at most.
 /// </param>
 internal sealed class TcpPlaces(int mostNotReading)
 {
@@ -45,9 +52,9 @@ internal sealed class TcpPlaces(int mostNotReading)
     }
 
     /// <summary>It is not idle.</summary>
-    public void OnHeard(TcpProxy connection) => _byIdleness.MoveToEnd(connection);
+    public void OnActive(TcpProxy connection) => _byIdleness.MoveToEnd(connection);
 
-    /// <summary>Its client has taken all that there is for it.</summary>
+    /// <summary>Both its sides have taken all that there is for them.</summary>
     public void NoteReading(TcpProxy connection)
     {
         if (_notReading.Contains(connection))
@@ -55,24 +62,41 @@ internal sealed class TcpPlaces(int mostNotReading)
     }
 
     /// <summary>
-    /// Its client does not take what there is for it; who is let go for that, if anybody is.
+    /// A side of it does not take what there is for it; who is let go for that, if anybody is.
     /// </summary>
     public TcpProxy? NoteNotReading(TcpProxy connection)
     {
         if (!_notReading.Contains(connection))
             _notReading.Add(connection);
-        return _notReading.Count > mostNotReading
-            ? _notReading.FirstOfMost ?? _notReading.First : null;
+        if (_notReading.Count <= mostNotReading)
+            return null;
+        return (_notReading.IsUneven ? _notReading.FirstOfMost : _notReading.First)!.Value;
     }
 
-    /// <summary>Who gives way to a connection that comes, or null if nobody is idle.</summary>
-    public TcpProxy? WhoGivesWay(Instant now)
+    /// <summary>
+    /// Who gives way to a connection that comes of an address that has so many, or null if nobody
+    /// does.
+    /// </summary>
+    public TcpProxy? WhoGivesWay(Instant now, int ofAddress, bool areAllTaken)
     {
-        if (_byIdleness.FirstOfMost is { } own && IsIdle(now, own))
+        if (_byIdleness.IsUneven && LongestIdle(now, _byIdleness.FirstOfMost) is { } own)
             return own;
-        return _byIdleness.First is { } longest && IsIdle(now, longest) ? longest : null;
+        if (LongestIdle(now, _byIdleness.First) is { } longest)
+            return longest;
+        return areAllTaken && _byIdleness.Most > ofAddress + 1
+            ? _byIdleness.FirstOfMost!.Value : null;
     }
 
-    private static bool IsIdle(Instant now, TcpProxy connection) =>
-        now - connection.IdleSince >= Limits.TcpIdleToGiveWay;
+    /// <summary>The longest idle of an order's connections, from this one on, or null.</summary>
+    private static TcpProxy? LongestIdle(Instant now, LinkedListNode<TcpProxy>? at)
+    {
+        for (var n = 0; n < Limits.TcpIdleLooks && at is not null; n++, at = at.Next)
+        {
+            if (now - at.Value.ActiveAt < Limits.TcpIdleToGiveWay)
+                return null;
+            if (!at.Value.IsTold)
+                return at.Value;
+        }
+        return null;
+    }
 }

@@ -40,8 +40,8 @@ internal sealed class TcpProxies
     private readonly LinkedList<TcpProxy> _open = new();
     private readonly Stack<TcpProxy> _free = [];
     private readonly Timer _resume;
-    private readonly LogGateTable<LogEvent.AcceptFailed> _acceptFailed;
-    private readonly LogGateTable<LogEvent.AcceptAborted> _acceptAborted;
+    private readonly LogGatesByStatus<LogEvent.AcceptFailed> _acceptFailed;
+    private readonly LogGatesByStatus<LogEvent.AcceptAborted> _acceptAborted;
     private readonly LogGate<LogEvent.ConnectionsOverLimit> _overLimit;
     private readonly LogGate<LogEvent.ClientOverLimit> _overClientLimit;
     private readonly LogGateTable<LogEvent.ConnectionRefusedByBackend> _refused;
@@ -74,8 +74,8 @@ internal sealed class TcpProxies
         _messages = messages;
         _remotes = remotes;
         _places = new TcpPlaces(services.Options.TcpNotReading);
-        _acceptFailed = new(services.Gates, LogGates.Statuses);
-        _acceptAborted = new(services.Gates, LogGates.Statuses);
+        _acceptFailed = new(services.Gates);
+        _acceptAborted = new(services.Gates);
         _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
         _overClientLimit = services.Gates.Make<LogEvent.ClientOverLimit>();
         _refused = new(services.Gates, Limits.MaxBackends + 1);
@@ -171,7 +171,8 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// A connection for whose bytes there is no memory ends, and the process goes on.
+    /// A connection for whose bytes there is no memory ends, and the process goes on. Returns what
+    /// the visit cost.
     /// </summary>
     private int Visit(Instant now, TcpProxy proxy)
     {
@@ -194,8 +195,8 @@ internal sealed class TcpProxies
         LetGo(proxy, Counter.ConnectionsWithoutResources, NoMemory);
     }
 
-    /// <summary>Something was told or read of a connection.</summary>
-    public void OnHeard(TcpProxy proxy) => _places.OnHeard(proxy);
+    /// <summary>A connection is not idle.</summary>
+    public void OnActive(TcpProxy proxy) => _places.OnActive(proxy);
 
     /// <summary>A connection had its turn.</summary>
     public void OnVisited(TcpProxy proxy)
@@ -309,7 +310,7 @@ internal sealed class TcpProxies
         _services.Counters.Add(Counter.ConnectionsAccepted);
         var open = _turns.OpenOf(client.Address);
         if (open < _services.Options.TcpConnectionsPerClient)
-            MakeRoom(now);
+            MakeRoom(now, open);
         if (_open.Count >= _services.Options.TcpConnections)
         {
             Refuse(stream, Counter.ConnectionsOverLimit);
@@ -349,14 +350,16 @@ internal sealed class TcpProxies
         }
     }
 
-    /// <summary>When places are short, the one that is idle longest gives way.</summary>
-    private void MakeRoom(Instant now)
+    /// <summary>
+    /// When places are short, one gives way to the next of an address that has so many.
+    /// </summary>
+    private void MakeRoom(Instant now, int ofAddress)
     {
         var places = _services.Options.TcpConnections;
         if (_open.Count >= places - places / Limits.TcpShortShare
-            && _places.WhoGivesWay(now) is { } idle)
+            && _places.WhoGivesWay(now, ofAddress, _open.Count >= places) is { } one)
         {
-            LetGo(idle, Counter.ConnectionsGaveWay);
+            LetGo(one, Counter.ConnectionsGaveWay);
         }
     }
 

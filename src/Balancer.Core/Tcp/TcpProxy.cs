@@ -48,10 +48,6 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant _acceptedAt;
     private Instant _askedAt;
 
-    /// <summary>
-    /// When a whole question came of the client or it took bytes of an answer, or a backend it.
-    /// </summary>
-    private Instant _lastActivity;
     private long _questionsSeen;
     private long _bytesTaken;
 
@@ -107,11 +103,18 @@ internal sealed class TcpProxy : IStreamOwner
 
     public TcpPlace Unread { get; }
 
-    /// <summary>When something was told or read of it last, or when it was accepted.</summary>
-    public Instant IdleSince { get; private set; }
+    /// <summary>
+    /// When a whole question came of the client or it took bytes of an answer, or a backend it, or
+    /// it was accepted; the last of these.
+    /// </summary>
+    public Instant ActiveAt { get; private set; }
 
-    /// <summary>What there is for the client waits until it takes more.</summary>
-    public bool IsNotRead => _state == ProxyState.Relaying && _toClient.WantsWrite;
+    /// <summary>Something was told of its streams, and it has had no turn since.</summary>
+    public bool IsTold { get; private set; }
+
+    /// <summary>What there is for a side of it waits until that takes more.</summary>
+    public bool IsNotRead => _state == ProxyState.Relaying
+        && (_toClient.WantsWrite || _toBackend.WantsWrite);
 
     /// <summary>Its client sent something, so that a backend was looked for.</summary>
     public bool HasAsked { get; private set; }
@@ -168,9 +171,9 @@ internal sealed class TcpProxy : IStreamOwner
         WasRelayed = false;
         _hasUnread = false;
         _acceptedAt = now;
-        _lastActivity = now;
+        ActiveAt = now;
+        IsTold = false;
         (_questionsSeen, _bytesTaken) = (0, 0);
-        IdleSince = now;
         _patience.Begin();
         _toBackend.Begin(source: stream);
         _question.Begin();
@@ -202,23 +205,18 @@ internal sealed class TcpProxy : IStreamOwner
             _services.Network.SetInterest(stream, Readiness.None);
         }
         side.Pending |= ready;
-        NoteHeard(now);
+        IsTold = true;
         _set.ServeLater(this);
     }
 
-    /// <summary>It is not idle: something was told or read of it.</summary>
-    private void NoteHeard(Instant now)
-    {
-        if (IdleSince == now)
-            return;
-        IdleSince = now;
-        _set.OnHeard(this);
-    }
-
-    /// <summary>Its turn: deals with what is pending; returns how many bytes it read.</summary>
+    /// <summary>
+    /// Its turn: deals with what is pending; returns what that cost, in bytes that it read and a
+    /// price for each message.
+    /// </summary>
     public int Visit(Instant now)
     {
-        var readBefore = _toBackend.BytesRead + _toClient.BytesRead;
+        var (readBefore, judgedBefore) = (BytesRead, _question.Judged);
+        IsTold = false;
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);
@@ -245,14 +243,13 @@ internal sealed class TcpProxy : IStreamOwner
         }
         if (_state != ProxyState.Ended && (_client.Pending | _server.Pending) != Readiness.None)
             _set.ServeLater(this);
-        var read = (int)(_toBackend.BytesRead + _toClient.BytesRead - readBefore);
-        if (_state == ProxyState.Ended)
-            return read;
-        if (read > 0)
-            NoteHeard(now);
-        _set.OnVisited(this);
-        return read;
+        if (_state != ProxyState.Ended)
+            _set.OnVisited(this);
+        return (int)(BytesRead - readBefore
+            + (_question.Judged - judgedBefore) * Limits.TcpMessageBytes);
     }
+
+    private long BytesRead => _toBackend.BytesRead + _toClient.BytesRead;
 
     /// <summary>Ends it: closes both streams and counts how.</summary>
     public void End(Counter how, IoResult why)
@@ -273,7 +270,8 @@ internal sealed class TcpProxy : IStreamOwner
         // end has all of it.
         var isCut = _toClient.WantsWrite
             || (how == Counter.ConnectionsFailedByBackend && !_toClient.IsFinished)
-            || (how == Counter.ConnectionsGaveWay && _toClient.LacksAnswers);
+            || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
+                && _toClient.LacksAnswers);
         if ((wasRelaying && isCut) || isRefused || how == Counter.ConnectionsWithoutResources)
             _services.Network.Abort(stream);
         else
@@ -360,7 +358,7 @@ internal sealed class TcpProxy : IStreamOwner
         _state = ProxyState.Relaying;
         WasRelayed = true;
         _hasUnread = false;
-        _lastActivity = now;
+        NoteActive(now);
         ArmTimer();
     }
 
@@ -560,7 +558,7 @@ internal sealed class TcpProxy : IStreamOwner
     private Instant LifeEnd => _acceptedAt + _services.Options.TcpLifetime;
 
     private Instant IdleEnd =>
-        _services.Standstill.Extend(_lastActivity + _services.Options.TcpIdleTimeout);
+        _services.Standstill.Extend(ActiveAt + _services.Options.TcpIdleTimeout);
 
     private void ArmTimer() =>
         ArmTimer(Instant.Min(Instant.Min(_question.KeptUntil, _patience.End),
@@ -577,7 +575,15 @@ internal sealed class TcpProxy : IStreamOwner
         if (_toBackend.Questions == _questionsSeen && _toClient.BytesWritten == _bytesTaken)
             return;
         (_questionsSeen, _bytesTaken) = (_toBackend.Questions, _toClient.BytesWritten);
-        _lastActivity = now;
+        NoteActive(now);
+    }
+
+    private void NoteActive(Instant now)
+    {
+        if (ActiveAt == now || !IsOpen)
+            return;
+        ActiveAt = now;
+        _set.OnActive(this);
     }
 
     /// <summary>It would be ended because nothing came for too long.</summary>

@@ -138,7 +138,12 @@ internal sealed class Resends
     {
         // One that found no backend for a while may be old when there is one that lacks its data.
         var tooOld = asked.IsStarting(now) ? Limits.ResendTime : Limits.HoldTime;
-        if (_holds.IsFull || !inFlight.TryTakeBack(
+        if (_holds.IsFull)
+        {
+            _counters.Add(Counter.QueriesNotHeld);
+            return false;
+        }
+        if (!inFlight.TryTakeBack(
             now, client, reply, tooOld, _packet, out var query, out var length))
         {
             return false;
@@ -150,6 +155,7 @@ internal sealed class Resends
             WaitForFirst(now);
             return true;
         }
+        _counters.Add(Counter.QueriesNotHeld);
         GiveError(in query, packet, error);
         _ownAnswers.Flush();
         return true;

@@ -30,9 +30,9 @@ internal sealed class UdpProxy
     private readonly DatagramBatch _queries = new();
     private readonly DatagramBatch _replies = new();
     private readonly Timer _resume;
-    private readonly LogGateTable<LogEvent.SendFailed> _sendFailed;
-    private readonly LogGateTable<LogEvent.ReplyUndeliverable> _undeliverable;
-    private readonly LogGateTable<LogEvent.ReceiveFailed> _receiveFailed;
+    private readonly LogGatesByStatus<LogEvent.SendFailed> _sendFailed;
+    private readonly LogGatesByStatus<LogEvent.ReplyUndeliverable> _undeliverable;
+    private readonly LogGatesByStatus<LogEvent.ReceiveFailed> _receiveFailed;
     private readonly LogGate<LogEvent.ClientOverShare> _overShare;
     private bool _receiveFailedLast;
     private bool _isStopped;
@@ -51,9 +51,9 @@ internal sealed class UdpProxy
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
-        _sendFailed = new(services.Gates, LogGates.Statuses);
-        _undeliverable = new(services.Gates, LogGates.Statuses);
-        _receiveFailed = new(services.Gates, LogGates.Statuses);
+        _sendFailed = new(services.Gates);
+        _undeliverable = new(services.Gates);
+        _receiveFailed = new(services.Gates);
         _overShare = services.Gates.Make<LogEvent.ClientOverShare>();
         _self = _network.ListenEndpoint;
         _resume = new Timer(_ => Listen());

@@ -48,6 +48,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--tcp-connections-per-client", "many")]
     [InlineData("--tcp-idle", "0")]
     [InlineData("--tcp-lifetime", "never")]
+    [InlineData("--quarantine", "never")]
+    [InlineData("--stop-time", "-1")]
+    [InlineData("--udp-buffer", "0")]
     public void WrongArgument_IsOneLineAndExit64(params string[] wrong)
     {
         var run = BalancerProcess.Run(["-s", _folder.FullName, .. wrong]);
@@ -238,6 +241,7 @@ public sealed class CommandLineTests : IDisposable
             "-s", "-b", "-p", "-l", "--warm-up", "--probe", "--probe-rise", "--probe-fall",
             "--no-backend", "--max-remotes", "--tcp-connections",
             "--tcp-connections-per-client", "--tcp-idle", "--tcp-lifetime",
+            "--quarantine", "--stop-time", "--udp-buffer",
         })
         {
             Assert.Contains(option, help, StringComparison.Ordinal);

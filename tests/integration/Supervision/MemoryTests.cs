@@ -20,13 +20,14 @@ public sealed class MemoryTests
     private const int Sources = 500_000;
 
     [Theory]
-    [InlineData(25_165_824, 98_304, 153, 6_291_456)]
-    [InlineData(256_000_000, Limits.MaxRemotes, 1_562, 64_000_000)]
-    [InlineData(long.MaxValue, Limits.MaxRemotes, int.MaxValue, long.MaxValue / 4)]
-    [InlineData(0, Limits.LeastRemotes, 1, Limits.LeastSessionMemory)]
-    public void Memory_LeavesAQuarterToRemotesOneToConnectionsAndOneToSessions(
-        long limit, int remotes, int connections, long sessions) => Assert.Equal(
-            new MemoryRoom(limit, remotes, connections, sessions), MemoryRoom.Of(limit));
+    [InlineData(25_165_824, 98_304, 153, 16, 6_291_456)]
+    [InlineData(256_000_000, Limits.MaxRemotes, 1_562, 162, 64_000_000)]
+    [InlineData(long.MaxValue, Limits.MaxRemotes, int.MaxValue, int.MaxValue, long.MaxValue / 4)]
+    [InlineData(0, Limits.LeastRemotes, 1, 1, Limits.LeastSessionMemory)]
+    public void Memory_LeavesAQuarterToEach(
+        long limit, int remotes, int connections, int notReading, long sessions) => Assert.Equal(
+            new MemoryRoom(limit, remotes, connections, notReading, sessions),
+            MemoryRoom.Of(limit));
 
     [FactNeedingRawSocket]
     public void Flood_UnderALimitOf48MB() => Survives("3000000", remotes: 196_608);

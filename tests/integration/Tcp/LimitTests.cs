@@ -48,6 +48,32 @@ public sealed class LimitTests
         Assert.Equal(1, cluster.Balancer.Counted("ConnectionsOverClientLimit"));
     }
 
+    /// <summary>
+    /// Each was relayed once, and has two streams. The allowance is that of the documents, and some
+    /// of what was allocated is garbage.
+    /// </summary>
+    [Fact]
+    public void TwoThousandIdleConnections_TakeTwentyKilobytesEachAtMost()
+    {
+        const int Connections = 2000;
+        using var cluster = new Cluster(1, ["--tcp-connections-per-client", "4000"]);
+        using var first = new TcpHost(cluster.Balancer.Endpoint);
+        first.Who();
+        var before = cluster.Balancer.ResidentKiB;
+        var open = Enumerable.Range(0, Connections).Select(_ =>
+        {
+            var client = new TcpHost(cluster.Balancer.Endpoint);
+            client.Who();
+            return client;
+        }).ToList();
+
+        var grown = cluster.Balancer.ResidentKiB - before;
+        Assert.Equal(Connections + 1, cluster.Balancer.Status().Number("connections"));
+        Assert.InRange(grown, 0, 20 * Connections);
+        open.ForEach(client => client.Dispose());
+        cluster.Balancer.WaitForCount("ConnectionsFinished", Connections);
+    }
+
     [Fact]
     public void ConnectionIdleForItsTime_IsClosedAndCounted()
     {

@@ -177,6 +177,33 @@ public sealed class StopTests
         s.AssertEnded(Counter.ConnectionsCutByStop);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.5)]
+    [InlineData(60)]
+    public void OperatorSaysHowLong_ConnectionIsCutThen(double seconds)
+    {
+        var s = new ProxyScenario(
+            options: new BalancerOptions { StopTime = Duration.FromSeconds(seconds) });
+        s.ConnectThrough();
+        var at = s.Kernel.Now;
+        s.Kernel.RequestStop();
+        if (seconds > 0)
+        {
+            // New queries are taken in the first half at least.
+            s.Run(seconds * 0.4);
+            s.Kernel.InjectDatagram(ProxyScenario.Client(), ProxyScenario.Query(7));
+            s.Run(seconds * 0.55);
+            Assert.False(s.Balancer.HasStopped);
+            Assert.Equal(1, s.Counters[Counter.QueriesForwarded]);
+        }
+        s.Run(5);
+
+        AssertStopped(s);
+        Assert.Equal(at + Duration.FromSeconds(seconds), s.Kernel.Now);
+        s.AssertEnded(Counter.ConnectionsCutByStop);
+    }
+
     [Fact]
     public void QueryIsInFlight_ItsAnswerIsSentBeforeTheEnd()
     {

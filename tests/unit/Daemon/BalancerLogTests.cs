@@ -156,12 +156,12 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RemoteStatus(new RemoteSnapshot(Host, true, Backend,
             new BackendId(5303), new Instant(30_000_000_000), new Instant(88_500_000_000),
             1, 2, 3, 4), new Instant(90_000_000_000))),
-        Of(new LogEvent.Stopping(1)),
-        Of(new LogEvent.Stopping(0)),
+        Of(new LogEvent.Stopping(1, Limits.StopGrace)),
+        Of(new LogEvent.Stopping(0, Limits.StopGrace)),
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
         Of(new DaemonEvent.DescriptorLimit(64, 19, 12)),
-        Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304, 153)),
+        Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304, 153, 16)),
         Of(new DaemonEvent.TcpConnectionsLowered(20_000, 153)),
         Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
         Of(new DaemonEvent.Bug("invariant broken: an armed timer is in this heap")),
@@ -307,7 +307,7 @@ public sealed class BalancerLogTests
         IBalancerLog log = new BalancerLog(logger, new NoMemory(), () => lost++);
 
         log.Write(new LogEvent.HeartbeatSent(Backend));
-        log.Write(new LogEvent.Stopping(0));
+        log.Write(new LogEvent.Stopping(0, default));
 
         Assert.Equal(1, lost);
     }

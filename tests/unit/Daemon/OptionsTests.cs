@@ -60,6 +60,20 @@ public sealed class OptionsTests
     }
 
     [Fact]
+    public void QuarantineStopAndBuffer_AreNumbersWithBounds()
+    {
+        var plain = Accepted("-s", "/d");
+        Assert.Equal(Limits.FirstQuarantine, plain.Balancer.Quarantine);
+        Assert.Equal(Limits.StopGrace, plain.Balancer.StopTime);
+        Assert.Equal(4_194_304, plain.UdpBuffer);
+        var said = Accepted(
+            "-s", "/d", "--quarantine", "0", "--stop-time=0.5", "--udp-buffer", "65536");
+        Assert.Equal(Duration.Zero, said.Balancer.Quarantine);
+        Assert.Equal(Duration.FromMilliseconds(500), said.Balancer.StopTime);
+        Assert.Equal(65_536, said.UdpBuffer);
+    }
+
+    [Fact]
     public void Probe_IsANameAndTwoNumbers()
     {
         var core = Accepted("-s", "/d", "--probe", "a.bc", "--probe-rise", "2", "--probe-fall", "5")
@@ -237,6 +251,18 @@ public sealed class OptionsTests
             ["-s", "/d", "--max-remotes", "3"]
         },
         {
+            "--quarantine: '0.5' is not a number of seconds (0, or 1 to 3600)",
+            ["-s", "/d", "--quarantine", "0.5"]
+        },
+        {
+            "--stop-time: '3601' is not a number of seconds (0 to 3600)",
+            ["-s", "/d", "--stop-time", "3601"]
+        },
+        {
+            "--udp-buffer: '4k' is not a number of bytes (65536 to 1073741823)",
+            ["-s", "/d", "--udp-buffer", "4k"]
+        },
+        {
             "--tcp-connections: '0' is not a number of connections (1 to 500000)",
             ["-s", "/d", "--tcp-connections", "0"]
         },
@@ -306,7 +332,7 @@ public sealed class OptionsTests
         {
             "-s, --backend-path", "-b, --address", "-p, --port", "-l, --log-level", "--warm-up",
             "--max-remotes", "--tcp-connections ", "--tcp-connections-per-client", "--tcp-idle",
-            "--tcp-lifetime",
+            "--tcp-lifetime", "--quarantine", "--stop-time", "--udp-buffer",
             "--probe ", "--probe-rise", "--probe-fall", "--no-backend", "--backend-user",
             "--help", "--version",
         })

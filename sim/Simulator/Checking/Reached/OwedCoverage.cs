@@ -24,6 +24,10 @@ public static class OwedCoverage
         new Dictionary<string, string>
         {
             ["Entry:TooManyBackends"] = "256 sockets; a scenario has some ten",
+            ["EntriesRefused"] = "256 sockets; a scenario has some ten",
+            ["QueriesNotHeld"] = "4,096 at a time; a scenario has no more in all",
+            ["QuarantineFull"] = "4,096 questions at a time; a scenario has no more in all",
+            ["MessagesNotRemembered"] = "1,024 at a time; a scenario has some ten TCP clients",
             ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
             ["RemotesUnremembered"] = "a simulated host has memory enough for its remotes",
             ["ConnectionsNotReading"] = "few clients of a scenario do not read, not at one time",

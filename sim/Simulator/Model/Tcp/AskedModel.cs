@@ -181,6 +181,7 @@ internal sealed class AskedModel(ReferenceModel model)
         var passes = isThere ? Math.Min(end, kept.Count) : kept.Count;
         connection.LongLeft = isThere ? end - passes : 0;
         kept.RemoveRange(0, passes);
+        model.TcpTurns.OnMessage();
         if (!isAsked)
         {
             connection.Short += isThere ? 1 : 0;
@@ -204,7 +205,10 @@ internal sealed class AskedModel(ReferenceModel model)
             connection.Asks.Clear();
         }
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
+        {
             _inFlight.RemoveAt(0);
+            model.Counters.Add(Counter.MessagesNotRemembered);
+        }
         var ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
             hasName ? message : null, isCut);
         connection.Asks.Add(ask);

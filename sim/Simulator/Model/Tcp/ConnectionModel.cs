@@ -39,6 +39,9 @@ internal sealed class ConnectionModel
     /// <summary>Connections that the balancer let in.</summary>
     public IReadOnlyCollection<ExpectedConnection> Open => _open;
 
+    /// <summary>One was accepted for which another gives way.</summary>
+    public bool IsMakingRoom => _comesFor != null;
+
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }
 
@@ -51,8 +54,9 @@ internal sealed class ConnectionModel
         var ofClient = _perClient.GetValueOrDefault(connection.From.Address);
         _model.Counters.Add(Counter.ConnectionsAccepted);
         var places = _model.Scenario.Kernel.TcpConnections;
-        if (_open.Count >= places - places / SpecifiedLimits.ShortShare && Places.IsAnyIdle()
-            && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient)
+        if (_open.Count >= places - places / SpecifiedLimits.ShortShare
+            && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient
+            && Places.MustMakeRoom(ofClient))
         {
             _comesFor = connection;
             return;
@@ -277,6 +281,7 @@ internal sealed class ConnectionModel
                 connection.Backend);
         }
         CheckCut(connection, logged.How);
+        _model.TcpTurns.OnOver(connection);
         _model.Counters.Add(logged.How);
         _open.Remove(connection);
         var left = _perClient[connection.From.Address] - 1;
@@ -373,7 +378,6 @@ internal sealed class ConnectionModel
     private void OnFromClient(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         connection.FromClient += bytes.Length;
-        connection.LastHeard = _model.Now;
         var (whole, questions) = (connection.Queries.Whole, connection.Queries.WithHeader);
         if (!connection.IsBackendDeaf)
             connection.Queries.Append(bytes);
@@ -390,8 +394,6 @@ internal sealed class ConnectionModel
         bytes = Handshakes.OnFromBackend(connection, bytes);
         if (!connection.IsRelaying)
             return;
-        if (!bytes.IsEmpty)
-            connection.LastHeard = _model.Now;
         connection.FromBackend += bytes.Length;
         connection.ToClient.Append(bytes);
         connection.Answers.Append(bytes);
@@ -493,7 +495,8 @@ internal sealed class ConnectionModel
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
         var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
-            || (how == Counter.ConnectionsGaveWay && connection.LacksAnswers)
+            || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
+                && connection.LacksAnswers)
             || connection.ToClient.Count > 0
             || connection is { SpokeAt: not null, IsRelaying: false };
         // One that is gone sees nothing any more.
@@ -529,8 +532,8 @@ internal sealed class ConnectionModel
             Counter.ConnectionsQuarantined => connection.IsRefused
                 && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
-                    || (connection.ToClient.Count > 0 && Places.MustRead(connection))
-                    || (_comesFor != null && Places.MayGiveWay(connection))
+                    || Places.MustBeRead(connection)
+                    || MayGiveWay(connection)
                     || now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime),
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
@@ -545,13 +548,12 @@ internal sealed class ConnectionModel
                 && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsIdle => (connection.IsRelaying || connection.SpokeAt == null)
                 && now >= IdleEnd(connection),
-            Counter.ConnectionsGaveWay => _comesFor != null && Places.MayGiveWay(connection),
+            Counter.ConnectionsGaveWay => MayGiveWay(connection),
             Counter.ConnectionsSlow => connection is
             { IsRelaying: true, ClientEnded: false, PartSince: { } since }
                 && now >= _model.Standstill.Extend(since + _model.Scenario.Kernel.TcpMessage),
             Counter.ConnectionsNotClosed => now >= CloseEnd(connection),
-            Counter.ConnectionsNotReading => connection.ToClient.Count > 0
-                && Places.MustRead(connection),
+            Counter.ConnectionsNotReading => Places.MustBeRead(connection),
             Counter.ConnectionsTooOld =>
                 now >= connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime,
             _ => connection.MustEnd == how,
@@ -576,17 +578,20 @@ internal sealed class ConnectionModel
                 ? "no backend took it"
                 : $"not before {IdleEnd(connection)},"
                     + $" since it was active at {connection.LastActivity}",
-            Counter.ConnectionsGaveWay => "places are not short, or another was idle for longer",
+            Counter.ConnectionsGaveWay => "places are not short, or another should",
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
             Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
             Counter.ConnectionsNotReading =>
-                $"{connection.ToClient.Count} bytes wait for it, one of {Places.NotReading()}, or"
-                + " another should go",
+                $"{connection.ToClient.Count} bytes wait for the client and {connection.Writable}"
+                + $" for the backend, as of {Places.NotReading()}, or another should go",
             Counter.ConnectionsTooOld =>
                 $"not before {connection.AcceptedAt + _model.Scenario.Kernel.TcpLifetime}",
             _ => connection.MustEnd is { } must ? $"it should be {must}" : "nothing asked for it",
         };
     }
+
+    private bool MayGiveWay(ExpectedConnection connection) => _comesFor is { } next
+        && Places.MayGiveWay(connection, _perClient.GetValueOrDefault(next.From.Address));
 
     private static bool IsPutOff(ExpectedConnection connection) =>
         !connection.IsRelaying && connection.RetryFrom != null;

@@ -182,9 +182,6 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// </summary>
     public Instant LastActivity { get; set; }
 
-    /// <summary>When something was told or read of it last, or it was accepted.</summary>
-    public Instant LastHeard { get; set; }
-
     /// <summary>Since when a message of the client's is there in part; null if none is.</summary>
     public Instant? PartSince { get; set; }
 

@@ -13,14 +13,24 @@ namespace Simulation.Model;
 internal sealed class PlacesModel(
     ReferenceModel model, IReadOnlyCollection<ExpectedConnection> open)
 {
-    public bool IsAnyIdle() => open.Any(IsIdle);
+    /// <summary>
+    /// Places are short, and somebody gives way to one more of an address that has so many.
+    /// </summary>
+    public bool MustMakeRoom(int ofAddress) => open.Any(IsIdle) || MustShare(ofAddress);
 
     /// <summary>
     /// It is the longest idle of an address with the most connections, or of all if nobody of such
-    /// an address is idle or all addresses have as many.
+    /// an address is idle or all addresses have as many. If nobody is idle, it is the one of an
+    /// address with the most that was active before the others.
     /// </summary>
-    public bool MayGiveWay(ExpectedConnection connection)
+    public bool MayGiveWay(ExpectedConnection connection, int ofAddress)
     {
+        if (!open.Any(IsIdle))
+        {
+            return MustShare(ofAddress) && WithMost([.. open]).Any(group =>
+                group.Contains(connection)
+                && group.All(other => other.LastActivity >= connection.LastActivity));
+        }
         if (!IsIdle(connection))
             return false;
         var heavy = Heavy([.. open]);
@@ -34,15 +44,24 @@ internal sealed class PlacesModel(
                 group => !group.Any(one => IsIdle(one) && IsLongest(one, group))));
     }
 
-    /// <summary>Connections whose clients do not take what there is for them.</summary>
+    /// <summary>
+    /// All places are taken, and an address has more than another would have with one more.
+    /// </summary>
+    private bool MustShare(int ofAddress) =>
+        open.Count >= model.Scenario.Kernel.TcpConnections
+        && open.GroupBy(one => one.From.Address).Max(group => group.Count()) > ofAddress + 1;
+
+    /// <summary>Connections of which a side does not take what there is for it.</summary>
     public int NotReading() => open.Count(IsNotRead);
 
     /// <summary>
-    /// There are too many of those, and it is of an address with the most of them, if one has more
-    /// than others.
+    /// It is one of these, there are too many, and it is of an address with the most of them, if
+    /// one has more than others.
     /// </summary>
-    public bool MustRead(ExpectedConnection connection)
+    public bool MustBeRead(ExpectedConnection connection)
     {
+        if (!IsNotRead(connection))
+            return false;
         ExpectedConnection[] unread = [.. open.Where(IsNotRead)];
         var heavy = Heavy(unread);
         return unread.Length > model.Scenario.Kernel.TcpNotReading
@@ -52,19 +71,25 @@ internal sealed class PlacesModel(
     /// <summary>The addresses with the most; none if all have as many.</summary>
     private static List<IGrouping<Ipv4, ExpectedConnection>> Heavy(ExpectedConnection[] among)
     {
-        var byAddress = among.GroupBy(one => one.From.Address).ToList();
-        var most = byAddress.Count == 0 ? 0 : byAddress.Max(group => group.Count());
-        return most * byAddress.Count == among.Length ? []
-            : byAddress.FindAll(group => group.Count() == most);
+        var most = WithMost(among);
+        return most.Sum(group => group.Count()) == among.Length ? [] : most;
     }
 
-    private static bool IsNotRead(ExpectedConnection connection) =>
-        connection is { IsRelaying: true, ToClient.Count: > 0 };
+    private static List<IGrouping<Ipv4, ExpectedConnection>> WithMost(ExpectedConnection[] among)
+    {
+        var byAddress = among.GroupBy(one => one.From.Address).ToList();
+        var most = byAddress.Count == 0 ? 0 : byAddress.Max(group => group.Count());
+        return byAddress.FindAll(group => group.Count() == most);
+    }
 
-    private bool IsIdle(ExpectedConnection connection) =>
-        model.Now - connection.LastHeard >= SpecifiedLimits.IdleToGiveWay;
+    private static bool IsNotRead(ExpectedConnection connection) => connection.IsRelaying
+        && (connection.ToClient.Count > 0 || connection.Writable > 0);
+
+    /// <summary>What was told of it and is not read yet is no idleness.</summary>
+    private bool IsIdle(ExpectedConnection connection) => !connection.IsWaiting
+        && model.Now - connection.LastActivity >= SpecifiedLimits.IdleToGiveWay;
 
     private static bool IsLongest(
         ExpectedConnection connection, IEnumerable<ExpectedConnection> among) =>
-        among.All(other => other.LastHeard >= connection.LastHeard);
+        among.All(other => other.IsWaiting || other.LastActivity >= connection.LastActivity);
 }

@@ -1,7 +1,8 @@
 // Owns whose turn it is among TCP connections that have something to do, as far as the calls show
 // it: a connection waits from the event that says so to the next call about it, and is visited when
 // it is read or tried anew, or when it waited and anything is done with it. What a turn may spend
-// on them all is reckoned from the bytes that visits read and a price for each.
+// on them all is reckoned from the bytes that visits read, a price for each, and one for each
+// message of a client's that goes on.
 //
 // What always holds: no visit is counted that was none, so what is reckoned is never too much; a
 // connection that goes on unasked, because a read came full or a backend's state changed, is not
@@ -20,6 +21,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     private ExpectedConnection? _visited;
     private long _visits;
     private long _visitsOfTurn;
+    private long _messagesOfTurn;
 
     private sealed class ClientTurns
     {
@@ -35,14 +37,18 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     /// <summary>This turn's visits have used its budget up; the next one serves more.</summary>
     public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
 
-    private long Spent =>
-        model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes;
+    private long Spent => model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes
+        + _messagesOfTurn * SpecifiedLimits.RelayMessageBytes;
 
     public void OnTurnBegan()
     {
         _visited = null;
         _visitsOfTurn = 0;
+        _messagesOfTurn = 0;
     }
+
+    /// <summary>A message of a client's goes on.</summary>
+    public void OnMessage() => _messagesOfTurn++;
 
     /// <summary>An event said that a connection has something to do.</summary>
     public void OnReady(ExpectedConnection connection)
@@ -79,6 +85,15 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         }
     }
 
+    /// <summary>A connection is over, whether it has had its turn or not.</summary>
+    public void OnOver(ExpectedConnection connection)
+    {
+        if (!connection.IsWaiting)
+            return;
+        connection.IsWaiting = false;
+        _clients[connection.From.Address].Waiting--;
+    }
+
     private void Visit(ExpectedConnection connection)
     {
         CheckBudget(connection);
@@ -103,8 +118,8 @@ internal sealed class TcpTurnModel(ReferenceModel model)
             return;
         model.Report(ViolationKind.Unbounded,
             $"the connection of {connection.From} had its turn when"
-            + $" {_visitsOfTurn} visits had read {model.RelayedInTurn} bytes in one turn of the"
-            + " loop", connection.Backend);
+            + $" {_visitsOfTurn} visits had read {model.RelayedInTurn} bytes and passed"
+            + $" {_messagesOfTurn} messages on in one turn of the loop", connection.Backend);
     }
 
     /// <summary>

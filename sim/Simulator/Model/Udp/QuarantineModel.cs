@@ -151,6 +151,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             else
             {
                 unremembered = Instant.Max(unremembered, same.Max(suspect => suspect.SentAt));
+                model.Counters.Add(Counter.QuarantineFull, same.Count());
             }
         }
         var culprit = Culprit(present, unremembered);
@@ -229,9 +230,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
         foreach (var same in first.GroupBy(suspect => suspect.Key))
         {
             var isKnown = _cases.TryGetValue(same.Key, out var known);
-            if (isKnown ? model.Now < known!.RefusedUntil
-                : _cases.Count >= SpecifiedLimits.RefusalCases)
+            if (isKnown && model.Now < known!.RefusedUntil)
+                continue;
+            if (!isKnown && _cases.Count >= SpecifiedLimits.RefusalCases)
             {
+                model.Counters.Add(Counter.QuarantineFull, same.Count());
                 continue;
             }
             charged.Add((same.First(), same.First().SentAt));

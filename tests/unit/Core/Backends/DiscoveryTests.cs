@@ -399,6 +399,7 @@ public sealed class DiscoveryTests : CoreTest
         Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
         Assert.Equal(5, Log.Of<LogEvent.EntryRefused>().Count(
             e => e.Why == EntryRefusal.TooManyBackends));
+        Assert.Equal(5, Count(Counter.EntriesRefused));
     }
 
     [Fact]

@@ -123,6 +123,44 @@ public sealed class SessionTurnsTests() : CoreTest
             datagram => datagram.Payload.Length == 7);
     }
 
+    [Fact]
+    public void WriteFailsWhileMuchLiesUnread_SixteenMoreReadsAreTaken()
+    {
+        Kernel.BackendToBalancer = new PipeSize(8_000_000);
+        var backend = HealthyBackends("5301")[0];
+        Flood(backend, 1, replies: 4000, Limits.MaxUdpPayload);
+        var usual = MostRepliesOfATurn(turns: 3);
+        backend.Crash();
+        Kernel.InjectDatagram(Client(1), Query(1));
+        var before = Count(Counter.RepliesReceived);
+        Balancer.Turn();
+        Run(1);
+
+        const int Most = Limits.LastReads * Limits.ReadBytes
+            / (Frames.UdpHeaderBytes + Limits.MaxUdpPayload);
+        Assert.Single(Log.Of<LogEvent.BackendFaulted>());
+        Assert.InRange(
+            Count(Counter.RepliesReceived) - before, usual + Most - 2, usual + Most + 2);
+    }
+
+    [Fact]
+    public void StopEndsWhileMuchLiesUnread_SoManySharesMoreAreTaken()
+    {
+        Kernel.BackendToBalancer = new PipeSize(4_000_000);
+        var backends = HealthyBackends(
+            Enumerable.Range(5301, 16).Select(id => $"{id}").ToArray());
+        foreach (var backend in backends)
+            Flood(backend, 1, replies: 4000, payload: 0);
+        Kernel.RequestStop();
+        Kernel.RequestStop();
+        Run(1);
+
+        Assert.True(Balancer.HasStopped);
+        Assert.InRange(Count(Counter.RepliesReceived),
+            Limits.LastShares * Limits.FramesPerTurn - 2000,
+            (Limits.LastShares + 2) * Limits.FramesPerTurn);
+    }
+
     /// <summary>
     /// Gets so many queries of the first client that asked it to a backend, and answers all of them
     /// at once.

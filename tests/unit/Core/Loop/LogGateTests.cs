@@ -1,6 +1,7 @@
 // LogGate: one record an interval, the number of those that were suppressed, and that none of them
 // is left out: they are logged when the interval ends, or when the balancer stops.
 
+using System;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
@@ -119,10 +120,25 @@ public sealed class LogGateTests
         Assert.Equal([0], Suppressed);
     }
 
+    /// <summary>There may be no memory when a call fails.</summary>
+    [Fact]
+    public void WaysToFail_HaveTheirGatesFromTheStart()
+    {
+        var gates = new LogGatesByStatus<LogEvent.ReceiveFailed>(_gates);
+        var ways = Enum.GetValues<IoStatus>();
+        _ = gates[IoStatus.Ok];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var status in ways)
+            _ = gates[status];
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, allocated);
+    }
+
     [Fact]
     public void WaysToFail_HaveAGateEach()
     {
-        var gates = new LogGateTable<LogEvent.ReceiveFailed>(_gates, LogGates.Statuses);
+        var gates = new LogGatesByStatus<LogEvent.ReceiveFailed>(_gates);
         gates[IoStatus.NoBuffers].Write(Start, new LogEvent.ReceiveFailed(Why, 0));
         gates[IoStatus.Other].Write(Start,
             new LogEvent.ReceiveFailed(IoResult.Failed(IoStatus.Other, 5), 0));

@@ -125,6 +125,26 @@ public sealed class TimersTests
         Assert.Equal(sorted, _ran);
     }
 
+    /// <summary>What a client does may arm one, and there may be no memory.</summary>
+    [Fact]
+    public void MoreThanEver_AreArmedWithoutAllocating()
+    {
+        var timers = new Timer[5000];
+        for (var i = 0; i < timers.Length; i++)
+            timers[i] = new Timer(_ => { });
+        var few = new Timers();
+        few.Arm(timers[0], At(1));
+        few.Disarm(timers[0]);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < timers.Length; i++)
+            few.Arm(timers[i], At(i * 7919 % 5000));
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, allocated);
+        Assert.Equal(5000, few.Count);
+        Assert.Equal(5000, few.RunDue(At(5000), 10_000));
+    }
+
     private static Instant At(long seconds) => Instant.Zero + Duration.FromSeconds(seconds);
 
     private Timer Arm(string name, long seconds)

@@ -744,6 +744,7 @@ public sealed class FirstMessagesTests : CoreTest
             Kill(LastAsked());
         }
 
+        Assert.NotEqual(0, Count(Counter.MessagesNotRemembered));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
         Ask(1, Killer);
         Assert.Equal(1, Count(Counter.QueriesQuarantined));

@@ -16,7 +16,8 @@ public abstract class QuarantineTest : CoreTest
 
     private int _id;
 
-    protected QuarantineTest()
+    protected QuarantineTest(BalancerOptions? options = null)
+        : base(options)
     {
         foreach (var backend in HealthyBackends("5301", "5302", "5303"))
         {

@@ -142,9 +142,11 @@ public sealed class QuarantineTests : QuarantineTest
         Ask(client, innocent);
         Run(0.01);
         Ask(client, QueryFor("culprit"));
+        Assert.Equal(0, Count(Counter.QuarantineFull));
         KillWhoHas(QueryFor("culprit"));
 
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Assert.NotEqual(0, Count(Counter.QuarantineFull));
     }
 
     [Fact]

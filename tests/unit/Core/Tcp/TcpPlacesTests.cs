@@ -22,14 +22,15 @@ public sealed class TcpPlacesTests
         var s = new ProxyScenario(options: TenPlaces);
         var clients = Connect(s, hosts: 9);
         s.Run(2);
-        // It was the longest idle until now.
-        clients[0].Send("x"u8);
+        // They were the longest idle until now; but a byte asks nothing.
+        clients[0].Send(ProxyScenario.Message(40));
+        clients[1].Send("x"u8);
         s.Settle();
         Assert.Equal(0, s.Counters[Counter.ConnectionsGaveWay]);
         s.ConnectThrough(host: 20);
 
         s.AssertEnded(Counter.ConnectionsGaveWay);
-        Assert.True(clients[1].IsClosedByBalancer);
+        Assert.True(clients[1].IsClosedByBalancer || clients[1].IsReset);
         Assert.Equal(9, s.Core.ConnectionCount);
     }
 
@@ -106,6 +107,59 @@ public sealed class TcpPlacesTests
         s.AssertEnded(Counter.ConnectionsGaveWay);
         Assert.False(clients[0].IsClosedByBalancer);
         Assert.True(clients[1].IsClosedByBalancer);
+    }
+
+    /// <summary>Who has many loses them, however busy they are; who has few does not.</summary>
+    [Fact]
+    public void AllPlacesAreTakenByBusyOnes_OneOfTheAddressWithTheMostGivesWay()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var others = Connect(s, hosts: 2);
+        var own = new List<SimStream>();
+        for (var n = 0; n < 8; n++)
+            own.Add(s.ConnectThrough(host: 9, port: (ushort)(5000 + n)));
+        for (var n = 0; n < 8; n++)
+        {
+            var next = s.Connect(host: 20 + n);
+            s.Settle();
+            Ask(own);
+            others.Add(next);
+            Ask(others);
+        }
+
+        // With as many as it has then, it loses no more.
+        Assert.Equal(7, s.Counters[Counter.ConnectionsGaveWay]);
+        Assert.Equal(1, s.Counters[Counter.ConnectionsOverLimit]);
+        Assert.DoesNotContain(
+            others[..^1], client => client.IsClosedByBalancer || client.IsReset);
+
+        void Ask(List<SimStream> clients)
+        {
+            foreach (var client in clients.Where(one => !one.IsReset && !one.IsClosedByBalancer))
+                client.Send(ProxyScenario.Message(40));
+            s.Run(0.1);
+        }
+    }
+
+    [Fact]
+    public void ByteNowAndThen_KeepsNoPlaceOfMany()
+    {
+        var s = new ProxyScenario(options: TenPlaces);
+        var other = s.ConnectThrough(host: 1);
+        var own = new List<SimStream>();
+        for (var n = 0; n < 8; n++)
+            own.Add(s.ConnectThrough(host: 9, port: (ushort)(5000 + n)));
+        for (var n = 0; n < 3; n++)
+        {
+            s.Run(0.9);
+            own.ForEach(client => client.Send([1]));
+        }
+        s.Settle();
+        s.ConnectThrough(host: 20);
+
+        s.AssertEnded(Counter.ConnectionsGaveWay);
+        Assert.False(other.IsClosedByBalancer);
+        Assert.Single(own, client => client.IsClosedByBalancer || client.IsReset);
     }
 
     [Fact]
@@ -262,6 +316,41 @@ public sealed class TcpPlacesTests
         s.AssertEnded(Counter.ConnectionsNotReading);
         Assert.True(own.IsReset);
         Assert.False(other.IsReset);
+    }
+
+    /// <summary>It says that it takes them, and reads nothing of what their clients send.</summary>
+    [Fact]
+    public void BackendReadsNoneOfTooMany_TheLongestGoes()
+    {
+        var s = new ProxyScenario(
+            before: kernel => kernel.BalancerToBackend = new PipeSize(1_000));
+        s.Backend.ReadsTcp = false;
+        var clients = new List<SimStream>();
+        for (var n = 0; n <= Limits.TcpNotReading; n++)
+        {
+            Assert.DoesNotContain(clients, client => client.IsReset);
+            clients.Add(Pump(s, host: 1 + n));
+        }
+
+        s.AssertEnded(Counter.ConnectionsNotReading);
+        Assert.True(clients[0].IsReset);
+        Assert.Equal(Limits.TcpNotReading, s.Core.ConnectionCount);
+        // When it reads, none is.
+        s.Backend.ReadsTcp = true;
+        s.Settle();
+        s.Backend.ReadsTcp = false;
+        for (var n = 0; n < Limits.TcpNotReading; n++)
+            Pump(s, host: 1000 + n);
+        s.AssertEnded(Counter.ConnectionsNotReading);
+    }
+
+    private static SimStream Pump(ProxyScenario s, int host)
+    {
+        var client = s.ConnectThrough(host);
+        client.Send(ProxyScenario.Message(10_000));
+        // It is kept for a moment behind what was asked before.
+        s.Run(0.03);
+        return client;
     }
 
     private static SimStream DoNotRead(ProxyScenario s, int host, ushort port = 4000)

@@ -42,6 +42,27 @@ public sealed class TcpTurnsTests
             2 * (Limits.TcpBytesPerTurn + 2 * OneVisit));
     }
 
+    /// <summary>Each of them has two bytes, and is looked at by itself.</summary>
+    [Fact]
+    public void ManyClientsSendEmptyMessages_ATurnLooksAtABoundedNumber()
+    {
+        var clients = Connect(hosts: 20, each: 2);
+        foreach (var client in clients)
+            client.Send(new byte[Large]);
+
+        var (mostOfATurn, before) = (0L, TotalRead());
+        RunTurns(40, () =>
+        {
+            var total = TotalRead();
+            mostOfATurn = Math.Max(mostOfATurn, (total - before) / 2);
+            before = total;
+        });
+
+        // What the last visit had is beyond the budget.
+        Assert.InRange(mostOfATurn, 1,
+            Limits.TcpBytesPerTurn / Limits.TcpMessageBytes + OneVisit / 2);
+    }
+
     [Fact]
     public void ManyClientsPump_AQueryIsTakenInTheNextTurn()
     {

@@ -439,6 +439,7 @@ public sealed class HoldsTests : CoreTest
         Run(0.001);
 
         Assert.Equal(Limits.HeldQueries, Count(Counter.RepliesHeld));
+        Assert.Equal(1, Count(Counter.QueriesNotHeld));
         Assert.Single(Kernel.Datagrams.Sent);
         AssertCountersAddUp();
     }

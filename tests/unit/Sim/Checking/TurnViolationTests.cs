@@ -188,7 +188,7 @@ public sealed class TurnViolationTests
     [Fact]
     public void StopWithAnOpenListener_BreaksS15() => Breaks("S15", static sim =>
     {
-        sim.Observer.OnLogged(sim.Now, new LogEvent.Stopping(0));
+        sim.Observer.OnLogged(sim.Now, new LogEvent.Stopping(0, Limits.StopGrace));
         sim.Observer.OnTurnEnded(sim.Now, sim.Core);
     });
 
