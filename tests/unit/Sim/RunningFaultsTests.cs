@@ -296,5 +296,6 @@ public sealed class RunningFaultsTests
         Assert.Equal((At(40), "healed"), _witness.Faults[2]);
     }
 
-    private RunResult Run(FaultPlan fault) => ScenarioRun.Execute(Calm(fault), _witness);
+    private RunResult Run(params FaultPlan[] faults) =>
+        ScenarioRun.Execute(Calm(faults), _witness);
 }
