@@ -9,7 +9,8 @@
 //
 // What always holds: episodes have streams of their own, ids of their own and hosts of their own,
 // so the rest of a scenario is what it is without them, but for the sizes of buffers, for faults
-// that would end a jam, and for what is moved; a rush is some ten thousand events, whatever else the seed has.
+// that would end a jam, and for what is moved; a rush is some ten thousand events, whatever else
+// the seed has.
 
 using System;
 using System.Collections.Generic;

@@ -1,12 +1,13 @@
 // Owns what chance hardly ever brings to one instant. In some seeds a few hosts and faults are
-// moved, so that they come when deadlines of the balancer are due (those that count from its start:
-// scans, expiries, rebalances; heartbeats of backends that were there at the start), or a nanosecond
-// before or after, or at one instant with each other. Around the stop there is a burst of more than
-// a turn takes; in seeds that are stopped amid chaos also receives that fail before it, a standstill
-// across it or across the second stop. And an operator asks for two things within a millisecond.
+// moved, so that they come when deadlines of the balancer are due (those that count from its
+// start: scans, expiries, rebalances; heartbeats of backends that were there at the start), or a
+// nanosecond before or after, or at one instant with each other. Around the stop there is a burst
+// of more than a turn takes; in seeds that are stopped amid chaos also receives that fail before
+// it, a standstill across it or across the second stop. And an operator asks for two things within
+// a millisecond.
 //
-// What always holds: streams, ids and hosts of bursts are its own; what is moved keeps its order and
-// the times between its parts.
+// What always holds: streams, ids and hosts of bursts are its own; what is moved keeps its order
+// and the times between its parts.
 
 using System;
 using System.Collections.Generic;
@@ -21,7 +22,7 @@ internal static class GeneratedMeetings
 {
     private const int MeetingPurpose = 11;
 
-    /// <summary>Of each kind, the ids from here on are those of faults that are added here.</summary>
+    /// <summary>Of each kind, the ids of faults that are added here begin here.</summary>
     private const int FirstOfEpisode = 700;
 
     private const int MostPairs = 4;
@@ -40,30 +41,32 @@ internal static class GeneratedMeetings
         var burstsAtStop = random.Chance(1, 6);
         var standsStillAtStop = random.Chance(1, 4) && world.HealAt > world.End;
         if (moves)
-            scenario = Moved(world, scenario, random);
+            scenario = Moved(world, scenario);
         var faults = new List<FaultPlan>();
         if (asksInPairs)
             AddPairs(world, random, faults);
         if (standsStillAtStop)
             AddAroundTheStop(world, scenario, random, faults);
-        return scenario.Adding(faults, burstsAtStop ? [host(0, BurstAtTheStop(world, random))] : []);
+        return scenario.Adding(
+            faults, burstsAtStop ? [host(0, BurstAtTheStop(world, random))] : []);
     }
 
     /// <summary>Half of the faults and of the hosts are at instants of interest.</summary>
-    private static Scenario Moved(GeneratedWorld world, Scenario scenario, SimRandom random)
+    private static Scenario Moved(GeneratedWorld world, Scenario scenario)
     {
-        var moved = scenario.Faults.Select(fault => random.Chance(1, 2)
-            ? fault with { At = NearDeadline(world, fault.At, random) } : fault).ToArray();
-        var faults = moved.OrderBy(fault => fault.At).ThenBy(fault => fault.Id);
+        var moved = scenario.Faults.Select(fault => Moved(world, fault)).ToArray();
         return scenario with
         {
-            Faults = [.. faults],
-            UdpClients =
-            [
-                .. scenario.UdpClients.Select(client => random.Chance(1, 2)
-                    ? Moved(world, client, moved, random) : client),
-            ],
+            Faults = [.. moved.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
+            UdpClients = [.. scenario.UdpClients.Select(client => Moved(world, client, moved))],
         };
+    }
+
+    private static FaultPlan Moved(GeneratedWorld world, FaultPlan fault)
+    {
+        var random = world.Stream(Streams.Fault, fault.Id, MeetingPurpose);
+        return random.Chance(1, 2)
+            ? fault with { At = NearDeadline(world, fault.At, random) } : fault;
     }
 
     /// <summary>At a deadline that counts from the start, or a nanosecond beside it.</summary>
@@ -75,15 +78,18 @@ internal static class GeneratedMeetings
         return near > Instant.Zero && near < world.HealAt ? near : at;
     }
 
-    /// <summary>One of the host's queries comes when a fault begins or ends, or at a deadline.</summary>
+    /// <summary>
+    /// One of the host's queries comes when a fault begins or ends, or at a deadline.
+    /// </summary>
     private static UdpClientPlan Moved(
-        GeneratedWorld world, UdpClientPlan client, FaultPlan[] faults, SimRandom random)
+        GeneratedWorld world, UdpClientPlan client, FaultPlan[] faults)
     {
-        if (client.Queries.IsEmpty)
+        var random = world.Stream(Streams.UdpClient, client.Id, MeetingPurpose);
+        if (client.Queries.IsEmpty || random.Chance(1, 2))
             return client;
         var query = client.Queries[random.Next(client.Queries.Length)];
         var to = faults.Length > 0 && random.Chance(2, 3)
-            ? MomentOf(random.Pick<FaultPlan>(faults), random)
+            ? MomentOf(Pick(world, client, faults), random)
             : NearDeadline(world, query.At, random);
         var by = to - query.At;
         var isWithin = client.Queries[0].At + by >= Instant.Zero
@@ -95,6 +101,13 @@ internal static class GeneratedMeetings
             }
             : client;
     }
+
+    /// <summary>
+    /// The same whatever other faults there are, so that one that is left out moves no others.
+    /// </summary>
+    private static FaultPlan Pick(
+        GeneratedWorld world, UdpClientPlan client, FaultPlan[] faults) =>
+        faults.MinBy(fault => SimRandom.Derive(world.Seed, client.Id, fault.Id, MeetingPurpose))!;
 
     private static Instant MomentOf(FaultPlan fault, SimRandom random) =>
         random.Chance(1, 2) ? fault.At : fault.At + fault.For;

@@ -3,9 +3,9 @@
 // Their fingerprint is the same if a server would treat them alike: the question in any case,
 // opcode and RD, whether any other flag is set but AD and CD, whether the counts are those of a
 // plain query; of EDNS the size's class, the version, DO, and whether there are options that are in
-// common use, or others; and whether there are other records, or bytes that are no record. What such
-// records, options and bytes are is left out, and so is the question if its name has a pointer in
-// it, which no client makes: whoever makes a deadly query may change all of these as often as it
+// common use, or others; and whether there are other records, or bytes that are no record. What
+// such records, options and bytes are is left out, and so is the question if its name has a pointer
+// in it, which no client makes: whoever makes a deadly query may change all of these as often as it
 // likes. This is what is refused (Quarantine).
 //
 // Their form is the same if hardly anything differs that a server may read: the name as it is

@@ -145,7 +145,7 @@ public sealed class WaitTests
         }
     }
 
-    /// <summary>The different orders in which so many waits report the slots of what is ready.</summary>
+    /// <summary>The orders in which so many waits report the slots of what is ready.</summary>
     private List<int[]> Orders(int waits)
     {
         var orders = new List<int[]>();

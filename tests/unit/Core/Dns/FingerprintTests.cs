@@ -193,7 +193,8 @@ public sealed class FingerprintTests
 
     private static ulong FormOf(ReadOnlySpan<byte> query) => Fingerprint.FormOf(query, 5);
 
-    private static byte[] Sized(int size) => With((SizeAt, (byte)(size >> 8)), (SizeAt + 1, (byte)size));
+    private static byte[] Sized(int size) =>
+        With((SizeAt, (byte)(size >> 8)), (SizeAt + 1, (byte)size));
 
     private static byte[] With(params (int At, byte Value)[] changes)
     {

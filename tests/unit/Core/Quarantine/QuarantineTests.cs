@@ -237,7 +237,8 @@ public sealed class QuarantineTests : QuarantineTest
     public void NameThatPointsInCircles_IsRefusedWithWhateverIsBehindIt()
     {
         byte[] loop = [0, 0, 1, 0, 0, 1, 0xc0, 12, 0, 0, 0, 1, 0xc0, 6, 0, 1, 0, 1];
-        byte[] Cookie(byte value) => [.. loop, 0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 5, 0, 10, 0, 1, value];
+        byte[] Cookie(byte value) =>
+            [.. loop, 0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 5, 0, 10, 0, 1, value];
         KillTwiceWith(Cookie(1));
 
         AssertRefused(Cookie(2), isRefused: true);

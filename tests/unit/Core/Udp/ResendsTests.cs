@@ -129,7 +129,7 @@ public sealed class ResendsTests : ResendsTest
         backends[0].EchoesQueries = false;
         backends[1].EchoesQueries = false;
         for (var client = 1; client <= 9; client++)
-            Ask(client, Query(client, 20 + client));
+            Ask(client, QuestionOf(client));
         backends[0].Crash();
         Run(after);
         backends[1].Crash();
@@ -388,9 +388,9 @@ public sealed class ResendsTests : ResendsTest
         var backends = HealthyBackends("5301", "5302", "5303");
         backends[0].EchoesQueries = false;
         backends[1].EchoesQueries = false;
-        // Each of another length, since one that is in flight at two deaths is refused.
+        // Each another, since one that is in flight at two deaths is refused.
         for (var client = 1; client <= 5; client++)
-            Ask(client, Query(client, 20 + client));
+            Ask(client, QuestionOf(client));
         backends[0].Crash();
         backends[1].Crash();
         Run(0.03);
@@ -411,4 +411,10 @@ public sealed class ResendsTests : ResendsTest
 
         Assert.Equal(0, Log.Count<LogEvent.QueriesResent>());
     }
+
+    /// <summary>Another name for each client.</summary>
+    private static byte[] QuestionOf(int client) =>
+    [
+        0, (byte)client, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (byte)('a' + client), 0, 0, 1, 0, 1,
+    ];
 }
