@@ -520,8 +520,8 @@ internal sealed class ReferenceModel
             _sessions.OnClosed(session);
         else if (owner is ExpectedConnection connection)
         {
-            // Who gives way has no turn for that.
-            if (!Connections.IsMakingRoom)
+            // Who is let go for others has no turn for that.
+            if (!Connections.IsLetGo(connection))
                 TcpTurns.OnCall(connection);
             Connections.OnClosed(connection, socket, aborted);
         }

@@ -75,6 +75,24 @@ public sealed class StopTests : IDisposable
         Assert.Equal(1, Log.CounterOf(stopped, "ConnectionsCutByStop"));
     }
 
+    /// <summary>Nothing is waited for, as the operator says, and the connection is cut.</summary>
+    [Fact]
+    public void StopTimeOfNothing_IsLoggedAndCutsWhatIsOpen()
+    {
+        using var cluster = new Cluster(1, ["--stop-time", "0", "--udp-buffer", "65536"]);
+        using var client = new TcpHost(cluster.Balancer.Endpoint);
+        client.Who();
+
+        Assert.Equal(0, cluster.Balancer.Stop());
+        Assert.Contains("up to 0 s", cluster.Balancer.WaitFor(Log.Stopping).Text("msg"),
+            StringComparison.Ordinal);
+        Assert.Equal(1, Log.CounterOf(
+            cluster.Balancer.WaitFor(Log.Stopped), "ConnectionsCutByStop"));
+    }
+
+    /// <summary>
+    /// A rescan or a status may be asked for in any moment of a stop, its very last included.
+    /// </summary>
     [Fact]
     public void StopAskedForTwice_IsOneStop()
     {
@@ -90,9 +108,6 @@ public sealed class StopTests : IDisposable
         Assert.Single(_cluster.Balancer.All(Log.Stopping));
     }
 
-    /// <summary>
-    /// A rescan or a status may be asked for in any moment of a stop, its very last included.
-    /// </summary>
     [Theory]
     [InlineData(Posix.SigHup)]
     [InlineData(Posix.SigUsr1)]

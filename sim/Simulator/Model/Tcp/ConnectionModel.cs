@@ -39,8 +39,11 @@ internal sealed class ConnectionModel
     /// <summary>Connections that the balancer let in.</summary>
     public IReadOnlyCollection<ExpectedConnection> Open => _open;
 
-    /// <summary>One was accepted for which another gives way.</summary>
-    public bool IsMakingRoom => _comesFor != null;
+    /// <summary>
+    /// If it is closed now, then for one that was accepted, or since too many are not read.
+    /// </summary>
+    public bool IsLetGo(ExpectedConnection connection) => _comesFor != null
+        || (connection.IsWaiting && Places.MustBeRead(connection));
 
     /// <summary>Streams that they have to backends.</summary>
     public int BackendStreams { get; private set; }

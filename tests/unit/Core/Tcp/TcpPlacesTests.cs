@@ -333,7 +333,7 @@ public sealed class TcpPlacesTests
         }
 
         s.AssertEnded(Counter.ConnectionsNotReading);
-        Assert.True(clients[0].IsReset);
+        Assert.Equal([0], Enumerable.Range(0, clients.Count).Where(n => clients[n].IsReset));
         Assert.Equal(Limits.TcpNotReading, s.Core.ConnectionCount);
         // When it reads, none is.
         s.Backend.ReadsTcp = true;
@@ -347,6 +347,8 @@ public sealed class TcpPlacesTests
     private static SimStream Pump(ProxyScenario s, int host)
     {
         var client = s.ConnectThrough(host);
+        // Nobody answers what it asked first, and a test is to see its reset.
+        client.OnReadable = null;
         client.Send(ProxyScenario.Message(10_000));
         // It is kept for a moment behind what was asked before.
         s.Run(0.03);
