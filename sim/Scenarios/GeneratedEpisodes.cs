@@ -27,7 +27,7 @@ internal static class GeneratedEpisodes
     private const int RushPurpose = 5;
     private const int JamPurpose = 6;
 
-    private const int FirstUdpId = 500;
+    public const int FirstUdpId = 500;
     private const int FirstTcpId = 3000;
 
     /// <summary>Replies that flooding backends may make of all queries, about.</summary>

@@ -51,22 +51,50 @@ internal static class GeneratedMeetings
             faults, burstsAtStop ? [host(0, BurstAtTheStop(world, random))] : []);
     }
 
-    /// <summary>Half of the faults and of the hosts are at instants of interest.</summary>
+    /// <summary>
+    /// Half of the hosts' and of the faults' are at instants of interest. A host's do not hang on
+    /// what faults there are, so one that is left out moves no others.
+    /// </summary>
     private static Scenario Moved(GeneratedWorld world, Scenario scenario)
     {
-        var moved = scenario.Faults.Select(fault => Moved(world, fault)).ToArray();
+        var clients = scenario.UdpClients.Select(client => Moved(world, client)).ToImmutableArray();
+        var hosts = clients.Where(client => client.Id < GeneratedEpisodes.FirstUdpId
+            && client.Queries.Length > 0).ToArray();
+        var faults = scenario.Faults.Select(fault => Moved(world, fault, hosts));
         return scenario with
         {
-            Faults = [.. moved.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
-            UdpClients = [.. scenario.UdpClients.Select(client => Moved(world, client, moved))],
+            Faults = [.. faults.OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
+            UdpClients = clients,
         };
     }
 
-    private static FaultPlan Moved(GeneratedWorld world, FaultPlan fault)
+    /// <summary>It begins at a deadline, or when a host asks.</summary>
+    private static FaultPlan Moved(GeneratedWorld world, FaultPlan fault, UdpClientPlan[] hosts)
     {
         var random = world.Stream(Streams.Fault, fault.Id, MeetingPurpose);
-        return random.Chance(1, 2)
-            ? fault with { At = NearDeadline(world, fault.At, random) } : fault;
+        if (random.Chance(1, 2))
+            return fault;
+        if (hosts.Length == 0 || random.Chance(1, 2))
+            return fault with { At = NearDeadline(world, fault.At, random) };
+        var host = random.Pick<UdpClientPlan>(hosts);
+        var asks = host.Queries[random.Next(host.Queries.Length)].At;
+        return asks < world.HealAt ? fault with { At = asks } : fault;
+    }
+
+    /// <summary>One of its queries comes at a deadline.</summary>
+    private static UdpClientPlan Moved(GeneratedWorld world, UdpClientPlan client)
+    {
+        var random = world.Stream(Streams.UdpClient, client.Id, MeetingPurpose);
+        if (client.Queries.IsEmpty || random.Chance(1, 2))
+            return client;
+        var query = client.Queries[random.Next(client.Queries.Length)];
+        var by = NearDeadline(world, query.At, random) - query.At;
+        return client.Queries[0].At + by < Instant.Zero
+            ? client
+            : client with
+            {
+                Queries = [.. client.Queries.Select(each => each with { At = each.At + by })],
+            };
     }
 
     /// <summary>At a deadline that counts from the start, or a nanosecond beside it.</summary>
@@ -77,40 +105,6 @@ internal static class GeneratedMeetings
         var near = new Instant(at.Nanoseconds / period * period + beside);
         return near > Instant.Zero && near < world.HealAt ? near : at;
     }
-
-    /// <summary>
-    /// One of the host's queries comes when a fault begins or ends, or at a deadline.
-    /// </summary>
-    private static UdpClientPlan Moved(
-        GeneratedWorld world, UdpClientPlan client, FaultPlan[] faults)
-    {
-        var random = world.Stream(Streams.UdpClient, client.Id, MeetingPurpose);
-        if (client.Queries.IsEmpty || random.Chance(1, 2))
-            return client;
-        var query = client.Queries[random.Next(client.Queries.Length)];
-        var to = faults.Length > 0 && random.Chance(2, 3)
-            ? MomentOf(Pick(world, client, faults), random)
-            : NearDeadline(world, query.At, random);
-        var by = to - query.At;
-        var isWithin = client.Queries[0].At + by >= Instant.Zero
-            && client.Queries[^1].At + by < Instant.Max(world.HealAt, client.Queries[^1].At);
-        return isWithin
-            ? client with
-            {
-                Queries = [.. client.Queries.Select(each => each with { At = each.At + by })],
-            }
-            : client;
-    }
-
-    /// <summary>
-    /// The same whatever other faults there are, so that one that is left out moves no others.
-    /// </summary>
-    private static FaultPlan Pick(
-        GeneratedWorld world, UdpClientPlan client, FaultPlan[] faults) =>
-        faults.MinBy(fault => SimRandom.Derive(world.Seed, client.Id, fault.Id, MeetingPurpose))!;
-
-    private static Instant MomentOf(FaultPlan fault, SimRandom random) =>
-        random.Chance(1, 2) ? fault.At : fault.At + fault.For;
 
     private static void AddPairs(GeneratedWorld world, SimRandom random, List<FaultPlan> faults)
     {

@@ -1,6 +1,7 @@
-// Owns the following of links, on a thread of its own: a link may lead to a file system whose server
-// hangs, and the thread that reads the directory would wait there, and find nothing any more. So it
-// asks here and waits a moment, and what a link leads to is unknown until there is an answer.
+// Owns the following of links, on a thread of its own: a link may lead to a file system whose
+// server hangs, and the thread that reads the directory would wait there, and find nothing any
+// more. So it asks here and waits a moment, and what a link leads to is unknown until there is an
+// answer.
 //
 // What the kernel has in its cache is looked up at once, without the thread: so links that were
 // followed before are followed still while the thread hangs in another. It hangs in one at a time,
