@@ -365,8 +365,8 @@ public static class SpecifiedLimits
     public const int AcceptsOfAStop = 1001;
 
     /// <summary>
-    /// No TCP connection is visited when this was spent: what visits read, a price for each, and one
-    /// for each message of a client's.
+    /// No TCP connection is visited when this was spent: what visits read, a price for each, and
+    /// one for each message of a client's.
     /// </summary>
     public const int RelayBudgetBytes = 256 * 1024;
 
