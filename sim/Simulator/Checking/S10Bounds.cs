@@ -33,6 +33,7 @@ internal sealed class S10Bounds() : Check("S10")
             Fail($"{Model.AcceptedInTurn} connections were accepted in one turn");
         if (Model.RelayedInTurn > SpecifiedLimits.RelayedOfATurn)
             Fail($"{Model.RelayedInTurn} bytes of TCP connections were read in one turn");
+        CheckNotReading();
         // And what is left of each session that takes no bytes any more.
         if (Model.Replies.InTurn > shares * SpecifiedLimits.RepliesOfATurn
             + Model.Replies.Rests * SpecifiedLimits.RepliesOfARest)
@@ -56,6 +57,20 @@ internal sealed class S10Bounds() : Check("S10")
             if (shown.QueuedBytes > SpecifiedLimits.SessionQueueBytes)
                 Fail($"{shown.QueuedBytes} bytes wait for backend {shown.Id}");
         }
+    }
+
+    /// <summary>
+    /// Of connections of which a side does not read there are only so many; those that a turn's
+    /// budget left out are looked at when they had their turn.
+    /// </summary>
+    private void CheckNotReading()
+    {
+        var most = Model.Scenario.Kernel.TcpNotReading;
+        var connections = Model.Connections;
+        if (connections.Open.Count <= most || Model.Life.IsStopping || Model.TcpTurns.IsUsedUp)
+            return;
+        if (connections.Places.NotReading() is var count && count > most)
+            Fail($"{count} connections have a side that does not read; {most} may");
     }
 
     private void CheckTables(LoadBalancer core, int sessions)

@@ -1,10 +1,9 @@
 // The bounds of what the quarantine remembers, each on both of its sides: deaths of one question,
 // and answers.
 
-using System.Linq;
+using System;
 using Balancer.Core;
 using Simulation.Kernel;
-using Tests.Support;
 using Xunit;
 
 namespace Tests.Unit.Core;
@@ -27,7 +26,7 @@ public sealed class QuarantineLimitTests : QuarantineTest
             held.SentAt = now - Duration.FromMilliseconds(death <= 36 ? 900 : 100);
             held.Begin(now, death, backend, wasAnswered: false, order: death);
 
-            Assert.Equal(System.Math.Min(death, Limits.QuarantineDeaths), held.Deaths);
+            Assert.Equal(Math.Min(death, Limits.QuarantineDeaths), held.Deaths);
         }
 
         // With each that is forgotten goes its part of the time that they outlived it.

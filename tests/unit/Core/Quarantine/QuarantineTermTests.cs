@@ -24,19 +24,3 @@ public sealed class QuarantineTermTests() : QuarantineTest(
         AssertRefused(Killer, isRefused: false);
     }
 }
-
-public sealed class NoQuarantineTests() : QuarantineTest(
-    NoWarmUp with { Quarantine = Duration.Zero })
-{
-    [Fact]
-    public void NothingIsRefused_ThoughBackendsDieOfIt()
-    {
-        KillTwiceWith(Killer);
-        Run(1);
-        KillTwiceWith(Killer);
-
-        Assert.Equal(0, Count(Counter.QuarantinesBegun));
-        Assert.Equal(0, Count(Counter.QueriesQuarantined));
-        AssertRefused(Killer, isRefused: false);
-    }
-}
