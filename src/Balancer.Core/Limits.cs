@@ -474,8 +474,8 @@ public static partial class Limits
     public const int TcpNotReading = 256;
 
     /// <summary>
-    /// Bytes of memory for each of these, at most, the kernel's counted: TcpBufferBytes, a backend's
-    /// socket buffer and TcpQueueBytes. Ours: some 350 KB were measured.
+    /// Bytes of memory for each of these, at most, the kernel's counted: TcpBufferBytes, a
+    /// backend's socket buffer and TcpQueueBytes. Ours: some 350 KB were measured.
     /// </summary>
     public const int MaxBytesNotRead = 384 * 1024;
 

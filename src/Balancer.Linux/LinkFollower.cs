@@ -78,8 +78,8 @@ internal sealed unsafe class LinkFollower
     }
 
     /// <summary>
-    /// Opens what a link leads to, as O_PATH does: 0, or an errno, EAGAIN if there is no answer yet;
-    /// Wait tells DirectoryChanged when there is.
+    /// Opens what a link leads to, as O_PATH does: 0, or an errno, EAGAIN if there is no answer
+    /// yet; Wait reports DirectoryChanged when there is.
     /// </summary>
     /// <param name="directory">To be closed with Close.</param>
     /// <param name="name">Of an entry of it, with a zero at its end.</param>
@@ -160,7 +160,9 @@ internal sealed unsafe class LinkFollower
         return _errno;
     }
 
-    /// <summary>The same with what the kernel has in its cache; EAGAIN if it must be waited for.</summary>
+    /// <summary>
+    /// The same with what the kernel has in its cache; EAGAIN if it must be waited for.
+    /// </summary>
     private int FollowCached(int directory, byte* name, FileStatus* status, out int found)
     {
         found = NoDescriptor;

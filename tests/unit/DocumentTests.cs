@@ -213,7 +213,9 @@ public sealed partial class DocumentTests
         });
     }
 
-    /// <summary>Each says what an operator can set and see of it, or why there is nothing.</summary>
+    /// <summary>
+    /// Each says what an operator can set and see of it, or why there is nothing.
+    /// </summary>
     [Fact]
     public void EachLimit_HasAnOptionAndACounterOrSaysWhyNot()
     {

@@ -26,7 +26,7 @@ public sealed class Timer(Action<Instant> onDue)
     /// <summary>When it is due; means something only while it is armed.</summary>
     public Instant Deadline { get; internal set; }
 
-    /// <summary>Where it is in the heap, or, while it is not armed, the place that it keeps.</summary>
+    /// <summary>Its place in the heap, or the one that it keeps while it is not armed.</summary>
     internal TimerPlace Place { get; set; } = new();
 }
 

@@ -35,6 +35,8 @@ public sealed class CountersTests
                 Counter.ResendsAfterError, Counter.ConnectsWithoutResources,
                 Counter.DatagramsDroppedByKernel, Counter.ConnectionsDroppedByKernel,
                 Counter.RemotesNew, Counter.RemotesEstablished, Counter.RemotesUnremembered,
+                Counter.QueriesNotHeld, Counter.QuarantineFull, Counter.MessagesNotRemembered,
+                Counter.EntriesRefused,
             });
         }
     }

@@ -146,7 +146,8 @@ public sealed class QuarantineTests : QuarantineTest
         KillWhoHas(QueryFor("culprit"));
 
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
-        Assert.InRange(Count(Counter.QuarantineFull), without + 1, without + Limits.QuarantineCases);
+        Assert.InRange(
+            Count(Counter.QuarantineFull), without + 1, without + Limits.QuarantineCases);
     }
 
     [Fact]

@@ -117,13 +117,13 @@ public sealed class TcpProxiesTests
         var first = s.ConnectThrough();
         for (var n = 0; n < 500; n++)
         {
-            first.Send([0, 0]);
+            first.Send([0, 12, .. new byte[12]]);
             s.Connect(host: 2, port: (ushort)(1000 + n));
             s.Run(0.01);
         }
         for (var n = 0; n < 10; n++)
         {
-            first.Send([0, 0]);
+            first.Send([0, 12, .. new byte[12]]);
             s.Run(0.5);
         }
         s.Connect(host: 3);
