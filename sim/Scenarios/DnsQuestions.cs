@@ -15,10 +15,13 @@ namespace Simulation.Scenarios;
 /// <param name="Number">The number of the plan.</param>
 /// <param name="HasOptions">There is an EDNS record.</param>
 /// <param name="HasTail">There are bytes behind the last record.</param>
-public readonly record struct KillerName(int Number, bool HasOptions, bool HasTail)
+/// <param name="HasFlags">It has a flag besides RD, AD and CD.</param>
+public readonly record struct KillerName(
+    int Number, bool HasOptions, bool HasTail, bool HasFlags)
 {
     public override string ToString() => Number.ToString(CultureInfo.InvariantCulture)
-        + (HasOptions ? " with EDNS" : "") + (HasTail ? " with bytes behind it" : "");
+        + (HasOptions ? " with EDNS" : "") + (HasTail ? " with bytes behind it" : "")
+        + (HasFlags ? " with flags" : "");
 }
 
 /// <summary>Makes questions and recognises answers.</summary>
@@ -215,8 +218,8 @@ public static class DnsQuestions
     }
 
     /// <summary>
-    /// Which killer a whole message is; null if it is none. Neither flags nor what is in records
-    /// or behind them makes another.
+    /// Which killer a whole message is; null if it is none. Neither AD and CD nor what is in
+    /// records or behind them makes another, nor which other flags there are.
     /// </summary>
     public static KillerName? KillerOf(ReadOnlySpan<byte> message)
     {
@@ -239,7 +242,8 @@ public static class DnsQuestions
             var end = OptionsBytes + BinaryPrimitives.ReadUInt16BigEndian(rest[9..]);
             rest = rest[Math.Min(rest.Length, end)..];
         }
-        return new KillerName(number, hasOptions, rest.Length > 0);
+        var hasFlags = (message[2] & 0x86) != 0 || (message[3] & 0xcf) != 0;
+        return new KillerName(number, hasOptions, rest.Length > 0, hasFlags);
     }
 
     /// <summary>An OPT record with one option, filled with a byte.</summary>

@@ -16,6 +16,7 @@
 //  - Nameless: over TCP, it was passed on behind something unanswered, or such a thing behind it;
 //  - Guess: at that death or hang another was refused, which this check saw written to this backend
 //    and to the one before, and not answered in between: one victim more;
+//  - LetGo: later another was refused that was there at one of the two, or at all but one of them;
 //  - Hidden: a query that is refused by now was there as well, and this one was sent before that
 //    was refused or sent;
 //  - Together: a hang of the same backend, or by what was sent before the other was suspect;
@@ -128,7 +129,10 @@ internal sealed class S19OneCulprit() : Check("S19")
         public Instant RefusedAt { get; set; }
         public Instant RefusedUntil { get; set; }
 
-        /// <summary>What it was refused for, in words.</summary>
+        /// <summary>Whose victims it was refused for.</summary>
+        public List<Victim> RefusedFor { get; set; } = [];
+
+        /// <summary>The same in words.</summary>
         public string Story { get; set; } = "";
     }
 
@@ -469,9 +473,34 @@ internal sealed class S19OneCulprit() : Check("S19")
             case LogEvent.QueryQuarantined refused:
                 var key = KeyOf(refused.Query, DnsQuestions.KillerOf(refused.Query));
                 _refusals.Add(new Refusal(refused.Id, now, key));
+                LetGo(now, key);
                 break;
         }
     }
+
+    /// <summary>
+    /// Another is refused that was there, too, when a victim of the culprit's died or hung: it
+    /// may be what these died of, unless two are left.
+    /// </summary>
+    private void LetGo(Instant now, ulong key)
+    {
+        foreach (var (name, culprit) in _culprits)
+        {
+            if (now >= culprit.RefusedUntil || KeyOf([], name) == key)
+                continue;
+            var others = culprit.RefusedFor.Count(victim => !WasThere(key, victim));
+            if (others == culprit.RefusedFor.Count || others >= Needed)
+                continue;
+            culprit.RefusedUntil = now;
+            Excuse("LetGo");
+        }
+    }
+
+    /// <summary>It was written to a victim before that died, and not answered before.</summary>
+    private bool WasThere(ulong key, Victim victim) =>
+        _sent.TryGetValue((victim.Written!.Session!, key), out var times)
+        && times.First <= victim.ReadAt
+        && !(_answered.TryGetValue(key, out var at) && at >= times.First && at <= victim.ReadAt);
 
     private IEnumerable<Victim> VictimsAt(BackendId id, bool isHang) => _unknown.Where(
         victim => victim.IsHang == isHang && victim.Written?.Session is { } session
@@ -625,6 +654,7 @@ internal sealed class S19OneCulprit() : Check("S19")
         (culprit.RefusedAt, culprit.RefusedIn) = (now, Model.Turn);
         culprit.Story = string.Join(" and ", culprit.Victims.Select(victim =>
             $"backend {victim.Backend} {(victim.IsHang ? "hung" : "ended")} at {victim.ReadAt}"));
+        culprit.RefusedFor = [.. culprit.Victims];
         culprit.Victims.Clear();
         culprit.Guesses = 0;
         Convicted++;
@@ -641,8 +671,9 @@ internal sealed class S19OneCulprit() : Check("S19")
     {
         if (killer is { } name)
         {
-            return unchecked(((ulong)name.Number * 4 + (name.HasOptions ? 2u : 0)
-                + (name.HasTail ? 1u : 0)) * 0x9e37_79b9_7f4a_7c15ul);
+            return unchecked(((ulong)name.Number * 8 + (name.HasFlags ? 4u : 0)
+                + (name.HasOptions ? 2u : 0) + (name.HasTail ? 1u : 0))
+                * 0x9e37_79b9_7f4a_7c15ul);
         }
         var end = HeaderBytes;
         while (end < payload.Length && payload[end] != 0)
