@@ -308,6 +308,8 @@ public static class SpecifiedLimits
     /// <summary>Queries under suspicion or refused, and those looked at for one death.</summary>
     public const int RefusalCases = 4096;
 
+    public const int FormsOfARefusal = 16;
+
     /// <summary>Deaths that count for one query.</summary>
     public const int DeathsRemembered = 64;
 
@@ -336,6 +338,9 @@ public static class SpecifiedLimits
 
     /// <summary>How long what follows a message waits for its answer.</summary>
     public static readonly Duration PipelineDelay = Milliseconds(20);
+
+    /// <summary>Unanswered messages of a connection that have a name.</summary>
+    public const int NamedMessages = 8;
 
     /// <summary>First messages of TCP clients that are remembered.</summary>
     public const int FirstMessages = 1024;

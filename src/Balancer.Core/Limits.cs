@@ -630,6 +630,12 @@ public static partial class Limits
     public const int QuarantineCases = 4096;
 
     /// <summary>
+    /// Forms of one query, as names in other case, that are remembered until they are answered.
+    /// Ours: plain clients have one, and few names are asked by more resolvers at one moment.
+    /// </summary>
+    public const int QuarantineForms = 16;
+
+    /// <summary>
     /// Deaths that may count for one query, the last of them all. Ours: bits of a number.
     /// </summary>
     public const int QuarantineDeaths = 64;
@@ -673,6 +679,12 @@ public static partial class Limits
     /// for answers is held up no longer.
     /// </summary>
     public static readonly Duration PipelineDelay = Duration.FromMilliseconds(20);
+
+    /// <summary>
+    /// Unanswered messages of one TCP connection that are known by name, or none if there are more.
+    /// Ours: stubs send two or three in one write.
+    /// </summary>
+    public const int NamedMessages = 8;
 
     /// <summary>
     /// What TCP clients have asked that is remembered until it is answered. Ours: of those that a

@@ -124,7 +124,6 @@ internal sealed class Suspicion
     /// <summary>Suspect, and nothing came since.</summary>
     public bool IsSilent => _phase == Phase.Suspect;
 
-    /// <summary>It was asked, and when its time is over it is silent.</summary>
     /// <summary>
     /// It was asked for a heartbeat because it owes an answer, and no byte came yet.
     /// </summary>

@@ -1,7 +1,7 @@
 // Owns what one session left unanswered since it last answered a query: how many queries that any
-// backend answers (opcode QUERY, a question that can be read), since when, and whether they were of
-// different hosts or about different questions. At a low rate few are in flight at a time, so those
-// are in it that timed out as well.
+// backend answers (opcode QUERY, one question that can be read, no answer in it), since when, and
+// whether they were of different hosts or about different questions. At a low rate few are in flight
+// at a time, so those are in it that timed out as well.
 //
 // What always holds: it is of queries that were sent after the last answer; they are noted in the
 // order in which they were sent, and no two that follow each other are further apart than
@@ -32,7 +32,7 @@ internal struct Unanswered
     /// <summary>A query that was sent then was not answered.</summary>
     public void Note(Instant sentAt, Ipv4 host, ReadOnlySpan<byte> query)
     {
-        if (sentAt <= _after || !DnsQuestion.IsQuery(query))
+        if (sentAt <= _after || !DnsQuestion.IsPlainQuery(query))
             return;
         var length = DnsQuestion.LengthOf(query);
         if (length == 0)

@@ -67,6 +67,13 @@ internal static class DnsQuestion
         message.Length >= HeaderBytes && (message[2] & 0x78) == 0;
 
     /// <summary>
+    /// Whether it is such a query of one question, with no answers: nobody answers any other.
+    /// </summary>
+    public static bool IsPlainQuery(ReadOnlySpan<byte> message) => IsQuery(message)
+        && BinaryPrimitives.ReadUInt16BigEndian(message[QuestionCountAt..]) == 1
+        && BinaryPrimitives.ReadUInt32BigEndian(message[(QuestionCountAt + 2)..]) == 0;
+
+    /// <summary>
     /// Whether a reply may be about a query's question: it has the same name in any case, type and
     /// class, or one of the two has no question that can be read.
     /// </summary>

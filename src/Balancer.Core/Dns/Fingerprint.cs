@@ -1,17 +1,27 @@
-// Owns what makes two queries the same for whoever answers them: the question in any case, the
-// flags, the counts, and of each record behind it its name, type and class; of EDNS the size (above
-// 512 bytes only its class), the version, the flags and which options there are. The id and what is
-// in a record or an option are left out: a client that asks again, or signs again, changes those.
+// Owns what makes two queries the same, in two ways, for whoever answers them.
+//
+// Their fingerprint is the same if a server would treat them alike: the question in any case,
+// opcode and RD, whether any other flag is set but AD and CD, whether the counts are those of a
+// plain query; of EDNS the size's class, the version, DO, and whether there are options that are in
+// common use, or others; and whether there are other records, or bytes that are no record. What such
+// records, options and bytes are is left out, and so is the question if its name has a pointer in
+// it, which no client makes: whoever makes a deadly query may change all of these as often as it
+// likes. This is what is refused (Quarantine).
+//
+// Their form is the same if hardly anything differs that a server may read: the name as it is
+// written, all flags and counts, each record's name, type and class, the exact size of EDNS, which
+// options it has, and bytes that are no record. The id is left out, and what is in a record or an
+// option: a client that asks again, or signs again, changes those. This is what an answer clears:
+// a server that dies of a name may well answer it in other case.
 //
 // Of a long message perhaps only the first bytes are there. What is cut counts as if the rest were
 // there and nothing behind it, so a message that is padded to any length counts as one.
 //
 // What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
-// somebody else's, and have that refused (Quarantine).
+// somebody else's, and have that refused.
 //
-// What always holds: whatever the bytes are, it reads no further than their end; a message whose
-// question or tail it cannot read counts byte by byte, without its id; what is hashed of two
-// queries that are not the same is not the same.
+// What always holds: whatever the bytes are, it reads no further than their end; queries of one
+// form have one fingerprint; what is hashed of two that are not the same is not the same.
 
 using System;
 using System.Buffers.Binary;
@@ -29,59 +39,148 @@ internal ref struct Fingerprint
     /// <summary>Of an option: its code and the length of its data.</summary>
     private const int OptionHeaderBytes = 4;
 
+    /// <summary>Bytes of the type and the class behind a question's name.</summary>
+    private const int QuestionTailBytes = 4;
+
     /// <summary>Bytes of a name at most, its end included (RFC 1035, 2.3.4).</summary>
     private const int LongestName = 255;
 
     private readonly ReadOnlySpan<byte> _query;
     private readonly bool _isCut;
+
+    /// <summary>The form is asked for.</summary>
+    private readonly bool _isForm;
+
     private SipHash _hash;
+    private Marks _marks;
+    private ushort _size;
 
     /// <summary>What the bytes of a message, or of its tail, are hashed as.</summary>
     private enum Kind : byte
     {
         NoQuestion,
         Question,
+        PointedQuestion,
         Record,
         Options,
         Option,
         OtherTail,
     }
 
-    private Fingerprint(ReadOnlySpan<byte> query, ulong key, bool isCut)
+    /// <summary>What a query has beside its question, whatever that is.</summary>
+    [Flags]
+    private enum Marks : ushort
+    {
+        None = 0,
+        OtherFlags = 1,
+        OtherQuestionCount = 1 << 1,
+        Answers = 1 << 2,
+        Additional = 1 << 3,
+        OtherRecord = 1 << 4,
+        OtherTail = 1 << 5,
+        Options = 1 << 6,
+        CommonOption = 1 << 7,
+        OtherOption = 1 << 8,
+        OtherVersion = 1 << 9,
+        DnssecOk = 1 << 10,
+    }
+
+    private Fingerprint(ReadOnlySpan<byte> query, ulong key, bool isCut, bool isForm)
     {
         _query = query;
         _isCut = isCut;
+        _isForm = isForm;
         _hash = new SipHash(key, ~key);
     }
 
     /// <summary>
     /// The fingerprint of a query of any content, or of its first bytes if it is cut.
     /// </summary>
-    public static ulong Of(ReadOnlySpan<byte> query, ulong key, bool isCut = false)
+    public static ulong Of(ReadOnlySpan<byte> query, ulong key, bool isCut = false) =>
+        Read(new Fingerprint(query, key, isCut, isForm: false));
+
+    /// <summary>The form of a query of any content, or of its first bytes if it is cut.</summary>
+    public static ulong FormOf(ReadOnlySpan<byte> query, ulong key, bool isCut = false) =>
+        Read(new Fingerprint(query, key, isCut, isForm: true));
+
+    private static ulong Read(Fingerprint fingerprint)
     {
-        var fingerprint = new Fingerprint(query, key, isCut);
         fingerprint.Read();
         return fingerprint._hash.Finish();
     }
 
     private void Read()
     {
-        var question = DnsQuestion.LengthOf(_query);
-        if (question == 0)
+        if (_query.Length < DnsQuestion.HeaderBytes)
         {
             AddRest(Kind.NoQuestion, 2);
             return;
         }
-        _hash.Add((byte)Kind.Question);
-        _hash.Add(_query[2..DnsQuestion.HeaderBytes]);
-        var tail = DnsQuestion.HeaderBytes + question;
-        _hash.AddFolded(_query[DnsQuestion.HeaderBytes..(tail - 4)]);
-        _hash.Add(_query[(tail - 4)..tail]);
+        AddHeader();
+        var tail = AddQuestion();
         while (tail < _query.Length && TryAddRecord(ref tail))
         {
         }
         if (tail < _query.Length && !_isCut)
+        {
+            _marks |= Marks.OtherTail;
             AddRest(Kind.OtherTail, tail);
+        }
+        if (_isForm)
+            return;
+        Add((ushort)_marks);
+        Add(_size);
+    }
+
+    private void AddHeader()
+    {
+        var header = _query[2..DnsQuestion.HeaderBytes];
+        if (_isForm)
+        {
+            _hash.Add(header);
+            return;
+        }
+        _hash.Add((byte)(header[0] & 0x79)); // opcode and RD
+        Mark((header[0] & 0x86) != 0 || (header[1] & 0xcf) != 0, Marks.OtherFlags);
+        Mark(BinaryPrimitives.ReadUInt16BigEndian(header[2..]) != 1, Marks.OtherQuestionCount);
+        Mark(BinaryPrimitives.ReadUInt32BigEndian(header[4..]) != 0, Marks.Answers);
+        Mark(BinaryPrimitives.ReadUInt16BigEndian(header[8..]) != 0, Marks.Additional);
+    }
+
+    private void Mark(bool isSet, Marks mark) => _marks |= isSet ? mark : Marks.None;
+
+    /// <summary>Adds the question; where its end is, or the message's if it has none.</summary>
+    private int AddQuestion()
+    {
+        var length = DnsQuestion.LengthOf(_query);
+        if (length > 0)
+        {
+            var question = _query.Slice(DnsQuestion.HeaderBytes, length);
+            _hash.Add((byte)Kind.Question);
+            AddName(question[..^QuestionTailBytes]);
+            _hash.Add(question[^QuestionTailBytes..]);
+            return DnsQuestion.HeaderBytes + length;
+        }
+        var name = NameBytes(_query[DnsQuestion.HeaderBytes..]);
+        var end = DnsQuestion.HeaderBytes + name + QuestionTailBytes;
+        var hasQuestion = (_query[4] | _query[5]) != 0 && name > 0 && end <= _query.Length;
+        if (!hasQuestion)
+        {
+            AddRest(Kind.NoQuestion, DnsQuestion.HeaderBytes);
+            return _query.Length;
+        }
+        _hash.Add((byte)Kind.PointedQuestion);
+        if (_isForm)
+            _hash.Add(_query[DnsQuestion.HeaderBytes..end]);
+        return end;
+    }
+
+    private void AddName(ReadOnlySpan<byte> name)
+    {
+        if (_isForm)
+            _hash.Add(name);
+        else
+            _hash.AddFolded(name);
     }
 
     /// <summary>Adds a record that is whole, and moves behind it; false if none is there.</summary>
@@ -100,16 +199,22 @@ internal ref struct Fingerprint
             length = rest.Length - name - RecordHeaderBytes;
         }
         var data = rest.Slice(name + RecordHeaderBytes, length);
-        if (name == 1 && BinaryPrimitives.ReadUInt16BigEndian(header) == OptionsType)
+        // Binder takes the first for EDNS whatever its name is.
+        if (BinaryPrimitives.ReadUInt16BigEndian(header) == OptionsType
+            && (_marks & Marks.Options) == 0)
         {
-            if (!TryAddOptions(header, data))
+            if (!TryAddOptions(rest[..name], header, data))
                 return false;
         }
         else
         {
-            _hash.Add((byte)Kind.Record);
-            _hash.AddFolded(rest[..name]);
-            _hash.Add(header[..4]);
+            _marks |= Marks.OtherRecord;
+            if (_isForm)
+            {
+                _hash.Add((byte)Kind.Record);
+                _hash.Add(rest[..name]);
+                _hash.Add(header[..4]);
+            }
         }
         at += name + RecordHeaderBytes + length;
         return true;
@@ -130,20 +235,31 @@ internal ref struct Fingerprint
         return 0;
     }
 
-    private bool TryAddOptions(ReadOnlySpan<byte> header, ReadOnlySpan<byte> codes)
+    private bool TryAddOptions(
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> header, ReadOnlySpan<byte> options)
     {
-        if (!_isCut && !AreWhole(codes))
+        if (!_isCut && !AreWhole(options))
             return false;
-        _hash.Add((byte)Kind.Options);
-        AddSize(BinaryPrimitives.ReadUInt16BigEndian(header[2..]));
-        for (var i = 4; i < 8; i++)
-            _hash.Add(header[i]);
-        while (codes.Length >= OptionHeaderBytes)
+        _marks |= Marks.Options;
+        Mark(header[5] != 0, Marks.OtherVersion);
+        Mark((header[6] & 0x80) != 0, Marks.DnssecOk);
+        _size = Alike(BinaryPrimitives.ReadUInt16BigEndian(header[2..]));
+        if (_isForm)
         {
-            _hash.Add((byte)Kind.Option);
-            _hash.Add(codes[0]);
-            _hash.Add(codes[1]);
-            codes = codes[Math.Min(codes.Length, BytesOfOption(codes))..];
+            _hash.Add((byte)Kind.Options);
+            _hash.Add(name);
+            _hash.Add(header[2..8]);
+        }
+        while (options.Length >= OptionHeaderBytes)
+        {
+            var code = BinaryPrimitives.ReadUInt16BigEndian(options);
+            _marks |= IsCommon(code) ? Marks.CommonOption : Marks.OtherOption;
+            if (_isForm)
+            {
+                _hash.Add((byte)Kind.Option);
+                Add(code);
+            }
+            options = options[Math.Min(options.Length, BytesOfOption(options))..];
         }
         return true;
     }
@@ -164,29 +280,42 @@ internal ref struct Fingerprint
         OptionHeaderBytes + BinaryPrimitives.ReadUInt16BigEndian(options[2..]);
 
     /// <summary>
-    /// Sizes that a server treats alike are one; below 512, which no server need offer and few
-    /// clients do, each is for itself: what one does not hold, another may.
+    /// Those that resolvers and stubs send: NSID, client subnet, cookie, keep-alive, padding.
     /// </summary>
-    private void AddSize(int bytes)
+    private static bool IsCommon(ushort code) => code is 3 or 8 or 10 or 11 or 12;
+
+    /// <summary>
+    /// Sizes that a server treats alike are one. Below 512, which no server need offer and few
+    /// clients do, an answer fits into each or not; there are few classes, so that a name that is
+    /// deadly with any small size is soon refused with all of them.
+    /// </summary>
+    private static ushort Alike(int bytes) => bytes switch
     {
-        var alike = bytes switch
-        {
-            < DnsQuestion.HeaderBytes => 0,
-            <= 512 => bytes,
-            <= 1232 => 1232,
-            <= 4096 => 4096,
-            _ => ushort.MaxValue,
-        };
-        _hash.Add((byte)(alike >> 8));
-        _hash.Add((byte)alike);
+        < DnsQuestion.HeaderBytes => 0,
+        < 64 => 64,
+        < 128 => 128,
+        < 256 => 256,
+        <= 512 => 512,
+        <= 1232 => 1232,
+        <= 4096 => 4096,
+        _ => ushort.MaxValue,
+    };
+
+    private void Add(ushort value)
+    {
+        _hash.Add((byte)(value >> 8));
+        _hash.Add((byte)value);
     }
 
-    /// <summary>The length tells the shortest messages apart, which have nothing else.</summary>
+    /// <summary>
+    /// Of the form, the length tells the shortest messages apart, which have nothing else.
+    /// </summary>
     private void AddRest(Kind kind, int from)
     {
         _hash.Add((byte)kind);
-        _hash.Add((byte)(_query.Length >> 8));
-        _hash.Add((byte)_query.Length);
+        if (!_isForm)
+            return;
+        Add((ushort)_query.Length);
         _hash.Add(_query[Math.Min(from, _query.Length)..]);
     }
 }

@@ -99,21 +99,24 @@ internal sealed class Quarantine
         && _cases.TryGetValue(Of(query, isCut), out var found) && now < found.RefusedUntil;
 
     /// <summary>
-    /// A backend answered a query, so it is not what ends backends. A truncated answer says nothing
-    /// of the same question over TCP, which is asked because of it.
+    /// A backend answered a query, so what has this form is not what ends backends; and nothing
+    /// that has its fingerprint is, if no other form is left that was charged. A truncated answer
+    /// says nothing of the same question over TCP, which is asked because of it.
     /// </summary>
     public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
     {
-        var fingerprint = Of(query, isCut);
-        if (isTruncated)
+        var form = FormOf(query, isCut);
+        if (_cases.Count > 0)
         {
-            if (_cases.TryGetValue(fingerprint, out var found) && !found.IsOverTcp)
+            var fingerprint = Of(query, isCut);
+            if (_cases.TryGetValue(fingerprint, out var found)
+                && !(isTruncated && found.IsOverTcp) && found.IsCleared(form))
+            {
                 _cases.Remove(fingerprint);
-            return;
+            }
         }
-        _cases.Remove(fingerprint);
-        if (IsSample)
-            _answered[_sampled++ % _answered.Length] = fingerprint;
+        if (IsSample && !isTruncated)
+            _answered[_sampled++ % _answered.Length] = form;
     }
 
     /// <summary>
@@ -138,11 +141,7 @@ internal sealed class Quarantine
     private void Judge(
         Instant now, Backend backend, InFlight queries, LinkedList<FirstMessage> messages)
     {
-        _deaths++;
-        ForgetOld(now);
-        _answeredLately.Clear();
-        _answeredLately.UnionWith(_answered);
-        _hidden = Instant.Zero;
+        Begin(now);
         _unread = Instant.Zero;
         _unnamed = Instant.Zero;
         Look(now, queries);
@@ -150,7 +149,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
-                now, _deaths, backend, _answeredLately.Contains(suspect.Fingerprint), ++_order);
+                now, _deaths, backend, suspect.Case.WasAnsweredLately, ++_order);
         }
         if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
             Convict(now, backend.Id, in culprit, queries);
@@ -214,9 +213,7 @@ internal sealed class Quarantine
     private void JudgeHang(Instant now, Instant suspectedAt, Backend backend,
         LinkedList<FirstMessage> messages)
     {
-        _deaths++;
-        ForgetOld(now);
-        _hidden = Instant.Zero;
+        Begin(now);
         LookAtFirst(now, suspectedAt, backend, messages, out var isUnread);
         foreach (var suspect in _suspects)
             suspect.Case.BeginHang(now, _deaths, backend, suspectedAt, ++_order);
@@ -242,7 +239,7 @@ internal sealed class Quarantine
     private bool IsSureOf(in Suspect suspect, bool isUnread)
     {
         var needed = isUnread ? Limits.QuarantineSureDeaths
-            : Array.IndexOf(_answered, suspect.Fingerprint) < 0 ? 2 : 3;
+            : suspect.Case.WasAnsweredLately ? 3 : 2;
         return suspect.Case.Deaths + (suspect.Case.Term > Duration.Zero ? 1 : 0) >= needed;
     }
 
@@ -254,6 +251,15 @@ internal sealed class Quarantine
     }
 
     // ---- Who was there ----
+
+    private void Begin(Instant now)
+    {
+        _deaths++;
+        ForgetOld(now);
+        _answeredLately.Clear();
+        _answeredLately.UnionWith(_answered);
+        _hidden = Instant.Zero;
+    }
 
     private void Look(Instant now, InFlight queries)
     {
@@ -362,8 +368,13 @@ internal sealed class Quarantine
         return message;
     }
 
+    /// <summary>
+    /// A backend reads its sockets in an order of its own, so it may have answered a query that it
+    /// was sent a little later.
+    /// </summary>
     private static bool MayHang(Instant now, Backend backend, FirstMessage message) =>
-        message.IsAt(now, backend) && message.SentAt >= backend.InFlight.AnsweredAt;
+        message.IsAt(now, backend)
+        && message.SentAt + Limits.PipelineDelay >= backend.InFlight.AnsweredAt;
 
     /// <summary>
     /// Looks at a message, or if there is none at a query, which has this packet and index.
@@ -386,8 +397,12 @@ internal sealed class Quarantine
         if (TryExcuse(now, found, sentAt))
             return;
         found.IsOverTcp |= message is not null;
+        var form = message is null ? FormOf(packet) : FormOf(message.Packet, message.IsCut);
+        found.Charge(form);
         // Of several that are alike, the backend met the oldest first.
         var isFirst = found.LookedAt != _deaths;
+        found.WasAnsweredLately = (isFirst || found.WasAnsweredLately)
+            && _answeredLately.Contains(form);
         found.SentAt = isFirst ? sentAt : Instant.Min(found.SentAt, sentAt);
         found.LookedAt = _deaths;
         if (isFirst)
@@ -419,7 +434,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             // What backends can answer is hardly what ends them: two may have died together.
-            var needed = _answeredLately.Contains(suspect.Fingerprint) ? 3 : 2;
+            var needed = suspect.Case.WasAnsweredLately ? 3 : 2;
             if (suspect.Case.Deaths >= needed
                 && (culprit is null || IsMoreSuspect(suspect.Case, culprit.Value.Case)))
             {
@@ -457,10 +472,10 @@ internal sealed class Quarantine
         var convict = culprit.Case;
         Verify.That(convict.Death == _deaths && now >= convict.RefusedUntil,
             "who is refused was charged with this death, and is not refused already");
-        foreach (var (fingerprint, other) in _cases)
+        foreach (var other in _cases.Values)
         {
             if (IsExplainedBy(other, convict))
-                _cases.Remove(fingerprint);
+                other.RefusedUntil = Instant.Min(now, other.RefusedUntil);
         }
         convict.Term = Duration.Max(Limits.FirstQuarantine,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
@@ -495,6 +510,9 @@ internal sealed class Quarantine
         Fingerprint.Of(query, _services.Options.HashKey, isCut);
 
     private ulong Of(FirstMessage message) => Of(message.Packet, message.IsCut);
+
+    private ulong FormOf(ReadOnlySpan<byte> query, bool isCut = false) =>
+        Fingerprint.FormOf(query, _services.Options.HashKey, isCut);
 
     // ---- While backends hang still ----
 

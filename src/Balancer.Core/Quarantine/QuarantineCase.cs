@@ -5,6 +5,7 @@
 // What always holds: bit 0 of the history is the last death, and a death that does not count is in
 // both sets of bits.
 
+using System.Collections.Generic;
 using System.Numerics;
 
 namespace Balancer.Core;
@@ -57,6 +58,17 @@ internal sealed class QuarantineCase
     /// <summary>The longest of those that died at the same time as the last one.</summary>
     public Duration OutlivedTogether;
 
+    /// <summary>What it was charged as and nobody has answered since.</summary>
+    private readonly List<ulong> _forms = [];
+
+    /// <summary>There were more forms than are remembered, so no answer clears it.</summary>
+    private bool _hasMoreForms;
+
+    /// <summary>
+    /// All of it that was in flight at the last death had forms that were answered lately.
+    /// </summary>
+    public bool WasAnsweredLately;
+
     /// <summary>A message over TCP was in flight at one of them.</summary>
     public bool IsOverTcp;
 
@@ -89,6 +101,24 @@ internal sealed class QuarantineCase
 
     private ulong Shifted(ulong deaths, long last) =>
         last - Death < Limits.QuarantineDeaths ? deaths << (int)(last - Death) : 0;
+
+    /// <summary>A query of this form is charged.</summary>
+    public void Charge(ulong form)
+    {
+        if (_forms.Contains(form))
+            return;
+        if (_forms.Count == Limits.QuarantineForms)
+            _hasMoreForms = true;
+        else
+            _forms.Add(form);
+        Verify.That(_forms.Count <= Limits.QuarantineForms, "the forms of a question are bounded");
+    }
+
+    /// <summary>
+    /// A query of this form was answered; whether nothing is left that it was charged as.
+    /// </summary>
+    public bool IsCleared(ulong form) =>
+        _forms.Remove(form) && _forms.Count == 0 && !_hasMoreForms;
 
     /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
     public void Begin(Instant now, long death, Backend backend, bool wasAnswered, long order)

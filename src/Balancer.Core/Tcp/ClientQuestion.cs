@@ -8,15 +8,16 @@
 // is passed on as if it were not there: nobody answers it, so what comes behind it does not wait.
 // A client that does not wait for answers must not be held up for long:
 // what is kept behind an unanswered message goes on a moment later, with all that comes until
-// everything is answered. It is looked at as before, one message after the other, but has no name.
+// everything is answered. It is looked at as before, one message after the other, and a few are
+// known by name; a client that sends more than those has none of them known.
 //
 //   Keeps ── a message is passed on ──→ Unanswered ── its answer ──→ Keeps
 //     ▲                                     │ its time is over, and more is kept
 //     └───── everything is answered ──── Passing
 //
-// What always holds: one message at most of a connection is among FirstMessages; what the backend
-// had sent before it was asked answers nothing; bytes are read, and none is altered; what is
-// refused is not passed on.
+// What always holds: a few messages at most of a connection are among FirstMessages, or one that
+// stands for more; what the backend had sent before it was asked answers nothing; bytes are read,
+// and none is altered; what is refused is not passed on.
 
 using System;
 using System.Buffers.Binary;
@@ -46,8 +47,21 @@ internal sealed class ClientQuestion(
     /// <summary>Bytes in front of a message that say how long it is.</summary>
     public const int LengthBytes = 2;
 
+    /// <summary>What it asked last, or more than have a name.</summary>
     private MessageTicket _asked;
+
+    /// <summary>What it asked before that, and is unanswered as well.</summary>
+    private readonly MessageTicket[] _before = new MessageTicket[Limits.NamedMessages - 1];
+
+    private int _beforeCount;
+
+    /// <summary>There were more than have a name since all was answered.</summary>
+    private bool _isNameless;
+
     private bool _isUnanswered;
+
+    /// <summary>Messages since all was answered.</summary>
+    private long _askedCount;
 
     /// <summary>What comes goes on, though something before it is unanswered.</summary>
     private bool _isPassing;
@@ -71,7 +85,10 @@ internal sealed class ClientQuestion(
     public void Begin()
     {
         _asked = default;
+        _beforeCount = 0;
+        _isNameless = false;
         _isUnanswered = false;
+        _askedCount = 0;
         _isPassing = false;
         _noted = 0;
         _short = 0;
@@ -106,14 +123,13 @@ internal sealed class ClientQuestion(
             return MessageFate.IsAwaited;
         Span<byte> message = stackalloc byte[Limits.FirstMessageBytes];
         var passed = toBackend.Passed;
-        var hasQuestion = false;
         MessageFate fate;
         int bytes;
-        bool isCut;
         do
         {
-            fate = JudgeNext(now, message, out bytes, out isCut);
-            hasQuestion |= fate == MessageFate.IsPassedOn && bytes > 0;
+            fate = JudgeNext(now, message, out bytes, out var isCut);
+            if (fate == MessageFate.IsPassedOn && bytes > 0)
+                Note(now, client, taken, message[..bytes], isCut);
         }
         while (fate == MessageFate.IsPassedOn && (_isPassing || bytes == 0) && toBackend.Kept > 0);
         if (fate == MessageFate.IsRefused)
@@ -126,12 +142,7 @@ internal sealed class ClientQuestion(
         if (toBackend.Passed == passed)
             return fate;
         _noted = toBackend.Passed;
-        if (!hasQuestion)
-            return MessageFate.IsPassedOn;
-        _wholeBefore = toClient.Whole;
-        _goodBefore = toClient.Good;
-        Note(now, client, taken, _isPassing ? default : message[..bytes], isCut);
-        if (!_isPassing)
+        if (_isUnanswered && !_isPassing)
             WaitForMore(now);
         return MessageFate.IsPassedOn;
     }
@@ -182,14 +193,26 @@ internal sealed class ClientQuestion(
         _isPassing = false;
         var asked = _asked.IsValid ? _asked.Message : null;
         var (backend, session, sentAt) = (asked?.Backend, asked?.Session ?? 0, asked?.SentAt);
-        var code = asked?.HasName == true ? toClient.LastCode : null;
-        if (toClient.Good > _goodBefore)
-            messages.OnAnswered(_asked);
-        else
-            messages.Remove(_asked);
+        var code = asked?.HasName == true && _askedCount == 1 ? toClient.LastCode : null;
+        // One that could not answer does not say which it could not.
+        var areGood = toClient.Good - _goodBefore >= _askedCount;
+        foreach (var ticket in _before.AsSpan(0, _beforeCount))
+            Settle(ticket, areGood);
+        Settle(_asked, areGood);
         _asked = default;
+        _beforeCount = 0;
+        _isNameless = false;
+        _askedCount = 0;
         if (sentAt is { } passedOnAt)
             backend!.OnMessageAnswered(now, session, passedOnAt, code);
+    }
+
+    private void Settle(MessageTicket ticket, bool isGood)
+    {
+        if (isGood)
+            messages.OnAnswered(ticket);
+        else
+            messages.Remove(ticket);
     }
 
     /// <summary>All that was passed on is: one message, or whatever came.</summary>
@@ -216,12 +239,21 @@ internal sealed class ClientQuestion(
             KeptUntil = now + Limits.PipelineDelay;
     }
 
-    /// <summary>It is passed on: a message, or more than one, which has no name.</summary>
+    /// <summary>A message is passed on, which may be one more than have a name.</summary>
     private void Note(Instant now, Endpoint client, TcpHandshake taken,
         ReadOnlySpan<byte> message, bool isCut)
     {
-        messages.Remove(_asked);
+        if (!_isUnanswered)
+            _goodBefore = toClient.Good;
+        _wholeBefore = toClient.Whole;
         _isUnanswered = true;
+        if (_askedCount++ > 0 && !_isNameless)
+            KeepName();
+        if (_isNameless)
+        {
+            messages.Remove(_asked);
+            message = default;
+        }
         _asked = messages.Add(now, new Asked
         {
             Client = client,
@@ -233,6 +265,21 @@ internal sealed class ClientQuestion(
         });
         if (taken.Backend!.SessionNumber == taken.Session)
             taken.Backend.OnConnectionWaits(now);
+    }
+
+    /// <summary>
+    /// What was asked last is not the last any more; if there are too many, all lose their names.
+    /// </summary>
+    private void KeepName()
+    {
+        if (_beforeCount < _before.Length)
+        {
+            _before[_beforeCount++] = _asked;
+            return;
+        }
+        foreach (var ticket in _before)
+            messages.Remove(ticket);
+        (_beforeCount, _isNameless) = (0, true);
     }
 
     /// <summary>Writes the answer with its length in front; none to what is no QUERY.</summary>

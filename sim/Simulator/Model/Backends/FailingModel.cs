@@ -20,7 +20,8 @@ internal readonly record struct LeftQuery(Instant SentAt, Ipv4 Host, string Ques
         new(query.SentAt, query.Client.Address, query.Question!);
 
     public static bool Counts(ExpectedQuery query) => query.Packet.Length >= 12
-        && (query.Packet[2] >> 3 & 0xf) == 0 && query.Question != null;
+        && (query.Packet[2] >> 3 & 0xf) == 0 && query.Question != null
+        && query.Packet.AsSpan(4, 6).SequenceEqual<byte>([0, 1, 0, 0, 0, 0]);
 }
 
 /// <summary>What one session answered last.</summary>

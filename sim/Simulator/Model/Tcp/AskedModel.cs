@@ -2,7 +2,8 @@
 // bytes, or that there was something else; and what is kept back until what came before is
 // answered. It is made from the bytes that were read, and keeps a plain list.
 //
-// What always holds: a connection has one at most; the oldest goes when there are too many.
+// What always holds: a connection has a few at most, or one without a name; the oldest goes when
+// there are too many.
 
 using System;
 using System.Collections.Generic;
@@ -41,10 +42,10 @@ internal sealed class AskedModel(ReferenceModel model)
     public void OnClientSent(ExpectedConnection connection, ReadOnlySpan<byte> bytes)
     {
         var passes = Math.Min(bytes.Length, connection.LongLeft);
-        if (passes > 0 && connection.Ask is { } ask && _inFlight.Remove(ask))
+        if (passes > 0 && connection.Asks is [.., var ask] && _inFlight.Remove(ask))
         {
-            connection.Ask = ask with { SentAt = model.Now };
-            _inFlight.Add(connection.Ask);
+            connection.Asks[^1] = ask with { SentAt = model.Now };
+            _inFlight.Add(connection.Asks[^1]);
         }
         connection.LongLeft = Math.Max(0, connection.LongLeft - passes);
         connection.Kept.AddRange(bytes[passes..]);
@@ -100,21 +101,25 @@ internal sealed class AskedModel(ReferenceModel model)
     {
         connection.IsUnanswered = false;
         connection.PassesAll &= connection.IsBackendDeaf;
-        var ask = connection.Ask;
-        connection.Ask = null;
-        var isGood = connection.Answers.Good > connection.GoodBefore;
-        if (ask == null || !_inFlight.Remove(ask))
-            return;
-        if (ask.Message != null && isGood)
-            model.Quarantine.OnAnswered(ask.Message, default, ask.IsCut);
-        if (SessionOf(connection) is { } session)
+        var isAlone = connection.AskedCount == 1;
+        var areGood =
+            connection.Answers.Good - connection.GoodBefore >= connection.AskedCount;
+        var last = connection.Asks.LastOrDefault();
+        var isLastKnown = last != null && _inFlight.Contains(last);
+        foreach (var ask in connection.Asks)
         {
-            model.Suspicion.OnMessageAnswered(session, ask.SentAt);
-            if (ask.Message != null && connection.Answers.LastCode is { } code
-                && !session.Given.IsMute)
-            {
-                model.Failing.OnCode(session, code);
-            }
+            if (_inFlight.Remove(ask) && ask.Message != null && areGood)
+                model.Quarantine.OnAnswered(ask.Message, default, ask.IsCut);
+        }
+        connection.Asks.Clear();
+        connection.AskedCount = 0;
+        if (!isLastKnown || SessionOf(connection) is not { } session)
+            return;
+        model.Suspicion.OnMessageAnswered(session, last!.SentAt);
+        if (isAlone && last.Message != null && connection.Answers.LastCode is { } code
+            && !session.Given.IsMute)
+        {
+            model.Failing.OnCode(session, code);
         }
     }
 
@@ -181,22 +186,29 @@ internal sealed class AskedModel(ReferenceModel model)
             connection.Short += isThere ? 1 : 0;
             return false;
         }
+        if (!connection.IsUnanswered)
+            connection.GoodBefore = connection.Answers.Good;
         connection.IsUnanswered = true;
         connection.AnswersBefore = connection.Answers.Whole;
-        connection.GoodBefore = connection.Answers.Good;
         Note(connection, message, isCut);
         return true;
     }
 
     private void Note(ExpectedConnection connection, byte[] message, bool isCut)
     {
-        if (connection.Ask is { } before)
-            _inFlight.Remove(before);
+        connection.AskedCount++;
+        var hasName = connection.AskedCount <= SpecifiedLimits.NamedMessages;
+        if (!hasName)
+        {
+            _inFlight.RemoveAll(connection.Asks.Contains);
+            connection.Asks.Clear();
+        }
         if (_inFlight.Count == SpecifiedLimits.FirstMessages)
             _inFlight.RemoveAt(0);
-        connection.Ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
-            connection.PassesAll ? null : message, isCut);
-        _inFlight.Add(connection.Ask);
+        var ask = new ExpectedAsk(connection.Session, connection.From, model.Now,
+            hasName ? message : null, isCut);
+        connection.Asks.Add(ask);
+        _inFlight.Add(ask);
         if (SessionOf(connection) is { } session)
             model.Suspicion.OnQuery(session);
     }

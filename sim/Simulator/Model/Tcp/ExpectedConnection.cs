@@ -75,7 +75,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Messages that the backend had sent when the last one was passed on.</summary>
     public long AnswersBefore { get; set; }
 
-    /// <summary>Those of them that were no error of a backend that could not answer.</summary>
+    /// <summary>
+    /// Those that were no error of a backend that could not answer, when all was answered.
+    /// </summary>
     public long GoodBefore { get; set; }
 
     /// <summary>When what is kept goes on, though something is unanswered.</summary>
@@ -90,8 +92,11 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Messages that went on and are too short to be answered.</summary>
     public int Short { get; set; }
 
-    /// <summary>What it asked last, while that is not answered.</summary>
-    public ExpectedAsk? Ask { get; set; }
+    /// <summary>What it asked since all was answered, the last of it last.</summary>
+    public List<ExpectedAsk> Asks { get; } = [];
+
+    /// <summary>How many that were.</summary>
+    public int AskedCount { get; set; }
 
     /// <summary>Bytes for the backend that may be written to it.</summary>
     public int Writable => ToBackend.Count - Kept.Count;

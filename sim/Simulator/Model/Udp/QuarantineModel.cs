@@ -12,7 +12,6 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using System.Text;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -22,9 +21,6 @@ namespace Simulation.Model;
 internal sealed class QuarantineModel(ReferenceModel model)
 {
     private const int HeaderBytes = 12;
-    private const int OptionsType = 41;
-    private const int RecordHeaderBytes = 10;
-    private const int LongestName = 255;
 
     private readonly Dictionary<string, Case> _cases = [];
     private readonly Queue<string> _remembered = new();
@@ -54,6 +50,16 @@ internal sealed class QuarantineModel(ReferenceModel model)
         /// <summary>The longest life of those that died together then.</summary>
         public Duration OutlivedThen { get; set; }
 
+        /// <summary>
+        /// As what it was there and has not been answered since; of more, only that there were.
+        /// </summary>
+        public HashSet<string> Forms { get; } = [];
+
+        public bool HasMoreForms { get; set; }
+
+        /// <summary>Whatever of it was there last had a form that was answered lately.</summary>
+        public bool WasAnswered { get; set; }
+
         /// <summary>A TCP client asked it, too.</summary>
         public bool IsOverTcp { get; set; }
 
@@ -79,17 +85,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
-        var key = KeyOf(query, isCut);
+        var (key, form) = (KeyOf(query, isCut), FormOf(query, isCut));
         var isTruncated = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
-        if (isTruncated)
+        if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp)
+            && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
         {
-            if (_cases.TryGetValue(key, out var held) && !held.IsOverTcp)
-                _cases.Remove(key);
-            return;
+            _cases.Remove(key);
         }
-        _cases.Remove(key);
-        if (isRemembered)
-            _remembered.Enqueue(key);
+        if (isRemembered && !isTruncated)
+            _remembered.Enqueue(form);
         if (_remembered.Count > SpecifiedLimits.AnswersRemembered)
             _remembered.Dequeue();
     }
@@ -111,7 +115,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Select(query => new Suspect(
                 KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false));
         var overTcp = asks.Where(ask => ask.Message != null).Select(ask => new Suspect(
-            KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!, IsTcp: true));
+            KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!, IsTcp: true,
+            ask.IsCut));
         // What nobody can name may have done it, and what is refused now may have.
         var excused = Instant.Zero;
         var nameless = Instant.Zero;
@@ -141,15 +146,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 var first = same.Min(suspect => suspect.SentAt);
                 present.Add((same.First(), first));
-                Charge(same.Key, first, backend, isAnswered: answered.Contains(same.Key));
-                _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
+                Charge([.. same], first, backend, answered);
             }
             else
             {
                 unremembered = Instant.Max(unremembered, same.Max(suspect => suspect.SentAt));
             }
         }
-        var culprit = Culprit(present, unremembered, answered);
+        var culprit = Culprit(present, unremembered);
         if (culprit is var (newest, sentAt) && sentAt > excused && (sentAt > nameless
             || _cases[newest.Key].Counted >= SpecifiedLimits.SureDeaths))
         {
@@ -170,7 +174,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Take(SpecifiedLimits.FirstOfAHang)
             .Select(query => KeyOf(query.Packet))
             .Concat(model.Asked.InFlightOn(session)
-                .Where(ask => ask.Message != null && ask.SentAt >= since)
+                .Where(ask => ask.Message != null && MayHaveBeenLeft(ask, since))
                 .Select(ask => KeyOf(ask.Message!, ask.IsCut)))
             .Any(key => _cases.TryGetValue(key, out var held)
                 && model.Now - held.DiedAt <= SpecifiedLimits.DeathsCountTogether
@@ -189,7 +193,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         ForgetOld();
         session.InFlight.WasJudged = true;
         var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
-        asks = asks.FindAll(ask => ask.SentAt >= since);
+        asks = asks.FindAll(ask => MayHaveBeenLeft(ask, since));
         var isNameless = asks.Exists(ask => ask.Message == null
             && ask.SentAt < session.Silence.SilentSince);
         var needed = isNameless ? SpecifiedLimits.SureDeaths : 0;
@@ -199,7 +203,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 KeyOf(query.Packet), query.Client, query.SentAt, query.Packet, IsTcp: false)))
             .Concat(asks.Where(ask => ask.Message != null).Select(ask => (false, new Suspect(
                 KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!,
-                IsTcp: true))));
+                IsTcp: true, ask.IsCut))));
+        var answered = new HashSet<string>(_remembered);
         var first = new List<Suspect>();
         var excused = Instant.Zero;
         var unanswered = 0;
@@ -230,8 +235,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 continue;
             }
             charged.Add((same.First(), same.First().SentAt));
-            Charge(same.Key, same.First().SentAt, session.Backend, session.Silence.SilentSince);
-            _cases[same.Key].IsOverTcp |= same.Any(suspect => suspect.IsTcp);
+            Charge([.. same], same.First().SentAt, session.Backend, answered,
+                session.Silence.SilentSince);
         }
         // One only, which is the one that the first backend got first: the next got copies, the
         // newest first.
@@ -244,7 +249,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         bool IsSure(string key) =>
             _cases[key].Counted + (_cases[key].WasRefused ? 1 : 0)
-                >= Math.Max(needed, _remembered.Contains(key) ? 3 : 2);
+                >= Math.Max(needed, _cases[key].WasAnswered ? 3 : 2);
     }
 
     /// <summary>When it is looked whether refusals last longer; Never for not.</summary>
@@ -286,7 +291,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     private readonly record struct Suspect(
-        string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp);
+        string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp, bool IsCut = false);
 
     private void ForgetOld()
     {
@@ -312,11 +317,21 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
     }
 
-    private void Charge(string key, Instant sentAt, ExpectedBackend backend,
-        Instant? suspectSince = null, bool isAnswered = false)
+    private void Charge(Suspect[] alike, Instant sentAt, ExpectedBackend backend,
+        HashSet<string> answered, Instant? suspectSince = null)
     {
+        var key = alike[0].Key;
         if (!_cases.TryGetValue(key, out var held))
             _cases.Add(key, held = new Case());
+        foreach (var form in alike.Select(suspect => FormOf(suspect.Packet, suspect.IsCut)))
+        {
+            if (held.Forms.Count < SpecifiedLimits.FormsOfARefusal)
+                held.Forms.Add(form);
+            held.HasMoreForms |= !held.Forms.Contains(form);
+        }
+        held.WasAnswered = alike.All(
+            suspect => answered.Contains(FormOf(suspect.Packet, suspect.IsCut)));
+        held.IsOverTcp |= alike.Any(suspect => suspect.IsTcp);
         var isBackAfterTerm = held.WasRefused && held.DiedAt < held.RefusedUntil;
         if (isBackAfterTerm || model.Now - held.DiedAt > SpecifiedLimits.DeathsCountTogether)
         {
@@ -327,7 +342,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         // was sent since; what hangs is copied as soon as that is noticed, and hangs another.
         var isSame = held.Deaths.Count > 0 && (suspectSince != null
             ? sentAt < held.CountedAt || backend.Id == held.CountedOn
-            : isAnswered && sentAt <= held.CountedAt
+            : held.WasAnswered && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
         if (held.Deaths.Count == 0)
             held.FirstOrder = ++_order;
@@ -355,8 +370,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     /// deaths, and left its backends the shortest lives.
     /// </summary>
     private (Suspect, Instant)? Culprit(
-        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered,
-        HashSet<string> answered)
+        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered)
     {
         if (present.Count == 0)
             return null;
@@ -366,7 +380,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             return last[0];
         return present
             .Where(one => _cases[one.Newest.Key].Counted
-                > (answered.Contains(one.Newest.Key) ? 2 : 1))
+                > (_cases[one.Newest.Key].WasAnswered ? 2 : 1))
             .OrderByDescending(one => _cases[one.Newest.Key].Counted)
             .ThenBy(one => _cases[one.Newest.Key].Outlived)
             .Select(one => ((Suspect, Instant)?)one)
@@ -376,7 +390,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private void Convict(ExpectedBackend backend, Suspect query)
     {
         var convict = _cases[query.Key];
-        foreach (var (key, held) in _cases.ToArray())
+        foreach (var held in _cases.Values)
         {
             var numbers = convict.Deaths.Select(death => death.Number).ToHashSet();
             var isHere = held.Deaths.Exists(death => death.Number == _deaths);
@@ -384,7 +398,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             var others = held.Deaths.Count(
                 death => death.Counts && !numbers.Contains(death.Number));
             if (held.WasRefused && !isHere && shares && others < 2)
-                _cases.Remove(key);
+                held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
         }
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
@@ -397,76 +411,19 @@ internal sealed class QuarantineModel(ReferenceModel model)
             Convert.ToHexString(query.Packet)));
     }
 
+    /// <summary>
+    /// What was sent over TCP a little before the last query that was answered may be read later.
+    /// </summary>
+    private static bool MayHaveBeenLeft(ExpectedAsk ask, Instant lastAnswered) =>
+        ask.SentAt + SpecifiedLimits.PipelineDelay >= lastAnswered;
+
     // ---- What makes two queries the same ----
 
-    /// <summary>Of what is cut, as if the rest of it were there and nothing behind it.</summary>
-    private static string KeyOf(ReadOnlySpan<byte> query, bool isCut = false)
-    {
-        var question = ExpectedQuery.QuestionBytes(query);
-        if (question == 0)
-            return "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
-                + (query.Length < 2 ? " " + query.Length : "");
-        var key = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes]));
-        key.Append(' ').Append(ExpectedQuery.QuestionOf(query)).Append(' ');
-        var tail = query[(HeaderBytes + question)..];
-        while (tail.Length > 0 && RecordOf(ref tail, isCut) is { } record)
-            key.Append(record).Append(" | ");
-        if (tail.Length > 0 && !isCut)
-            key.Append("tail ").Append(Convert.ToHexString(tail));
-        return key.ToString();
-    }
+    private static string KeyOf(ReadOnlySpan<byte> query, bool isCut = false) =>
+        new QueryText(query, isCut).Kind;
 
-    /// <summary>What counts of the first record, which is taken; null if it is not whole.</summary>
-    private static string? RecordOf(ref ReadOnlySpan<byte> tail, bool isCut)
-    {
-        var name = 0;
-        while (name < tail.Length && tail[name] is > 0 and < 64)
-            name += 1 + tail[name];
-        if (name >= Math.Min(tail.Length, LongestName) || tail[name] is > 0 and < 0xc0)
-            return null;
-        name += tail[name] == 0 ? 1 : 2;
-        if (name + RecordHeaderBytes > tail.Length)
-            return null;
-        var header = tail.Slice(name, RecordHeaderBytes);
-        var end = name + RecordHeaderBytes + (header[8] << 8 | header[9]);
-        if (end > tail.Length && !isCut)
-            return null;
-        end = Math.Min(end, tail.Length);
-        var record = name == 1 && (header[0] << 8 | header[1]) == OptionsType
-            ? OptionsOf(header, tail[(name + RecordHeaderBytes)..end], isCut)
-            : FoldedOf(tail[..name]) + Convert.ToHexString(header[..4]);
-        if (record != null)
-            tail = tail[end..];
-        return record;
-    }
-
-    private static string FoldedOf(ReadOnlySpan<byte> name)
-    {
-        var folded = new StringBuilder();
-        foreach (var b in name)
-            folded.Append((char)(b is >= (byte)'A' and <= (byte)'Z' ? b + 32 : b));
-        return folded.ToString();
-    }
-
-    /// <summary>What counts of an OPT record; null if its options are not whole.</summary>
-    private static string? OptionsOf(
-        ReadOnlySpan<byte> header, ReadOnlySpan<byte> options, bool isCut)
-    {
-        var size = header[2] << 8 | header[3];
-        int[] classes = [0, .. Enumerable.Range(12, 502), 1233, 4097];
-        var key = new StringBuilder("opt ").Append(classes.Count(least => size >= least))
-            .Append(' ').Append(Convert.ToHexString(header[4..8]));
-        for (var rest = options; rest.Length > 0;)
-        {
-            var length = rest.Length < 4 ? int.MaxValue : 4 + (rest[2] << 8 | rest[3]);
-            if (length > rest.Length && !isCut)
-                return null;
-            if (rest.Length >= 4)
-                key.Append(' ').Append(rest[0] << 8 | rest[1]);
-            rest = rest[Math.Min(length, rest.Length)..];
-        }
-        return key.ToString();
-    }
+    private static string FormOf(ReadOnlySpan<byte> query, bool isCut = false) =>
+        new QueryText(query, isCut).Form;
 }
 
 /// <summary>What the log should say of a query that is refused from now on.</summary>

@@ -312,6 +312,29 @@ public sealed class AnswerRecordTests : CoreTest
         Assert.False(Snapshot("5302").IsFailing);
     }
 
+    /// <summary>Two questions, an answer, or an authority in a query.</summary>
+    [Theory]
+    [InlineData(5, 2)]
+    [InlineData(7, 1)]
+    [InlineData(9, 1)]
+    public void AnswersHeartbeatsAloneToWhatNoServerAnswers_IsNotMute(int countAt, byte count)
+    {
+        var backends = Backends("5301", "5302");
+        backends[0].EchoesQueries = true;
+        for (var n = 0; n < 100; n++)
+        {
+            for (var host = 1; host <= 2; host++)
+            {
+                var query = Question(n);
+                query[countAt] = count;
+                Ask(host, query);
+            }
+            Run(0.1);
+        }
+
+        Assert.False(Snapshot("5302").IsFailing);
+    }
+
     [Theory]
     [InlineData(false, false, new double[] { 10, 20 })]
     [InlineData(true, false, new double[] { 10, 20 })]

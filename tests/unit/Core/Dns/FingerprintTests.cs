@@ -1,4 +1,5 @@
-// Fingerprint: which queries are the same for whoever answers them, whatever the bytes are.
+// Fingerprint: which queries are the same for whoever answers them, and which have the same form,
+// whatever the bytes are.
 
 using System;
 using System.Linq;
@@ -19,50 +20,130 @@ public sealed class FingerprintTests
 
     private const int SizeAt = 12 + 13 + 4 + 3;
 
-    [Fact]
-    public void IdCaseExactSizeAndWhatIsInAnOption_DoNotMatter()
+    [Theory]
+    [InlineData(1, 9)] // the id
+    [InlineData(44, 99)] // what is in an option
+    public void WhatAClientChangesWhenItAsksAgain_DoesNotMatter(int at, byte value)
     {
-        Assert.Equal(Of(Query), Of(With((0, 9), (1, 1))));
-        Assert.Equal(Of(Query), Of(With((13, (byte)'w'))));
-        Assert.Equal(Of(Query), Of(With((SizeAt + 1, 207))));
-        Assert.Equal(Of(Query), Of(With((Query.Length - 1, 99))));
+        Assert.Equal(Of(Query), Of(With((at, value))));
+        Assert.Equal(FormOf(Query), FormOf(With((at, value))));
     }
 
-    [Fact]
-    public void ShortestMessages_DifferByTheirLength() => Assert.Equal(
-        12, Enumerable.Range(0, 12).Select(length => Of(new byte[length])).Distinct().Count());
+    [Theory]
+    [InlineData(3, 0x30)] // AD and CD
+    [InlineData(11, 2)] // there is more than one more
+    [InlineData(13, (byte)'w')] // the case
+    [InlineData(SizeAt + 1, 207)] // the exact size
+    [InlineData(SizeAt + 2, 1)] // the upper half of an error's code
+    [InlineData(SizeAt + 5, 1)] // a flag that has no name
+    [InlineData(SizeAt + 9, 3)] // another option in common use
+    public void WhatHardlyAnyServerReads_MattersForTheFormOnly(int at, byte value)
+    {
+        Assert.Equal(Of(Query), Of(With((at, value))));
+        Assert.NotEqual(FormOf(Query), FormOf(With((at, value))));
+    }
 
     [Theory]
     [InlineData(2, 0)] // RD
-    [InlineData(3, 16)] // CD
+    [InlineData(2, 0x11)] // the opcode
+    [InlineData(2, 3)] // TC
+    [InlineData(3, 1)] // an error's code
+    [InlineData(5, 2)] // two questions
+    [InlineData(7, 1)] // an answer
+    [InlineData(11, 0)] // nothing more
     [InlineData(13, (byte)'x')] // the name
     [InlineData(12 + 13 + 1, 28)] // the type
     [InlineData(12 + 13 + 3, 3)] // the class
-    [InlineData(SizeAt, 0)] // the size class: 208
+    [InlineData(SizeAt, 0)] // the size's class: 208
+    [InlineData(SizeAt + 3, 1)] // the version
     [InlineData(SizeAt + 4, 0x80)] // DO
-    [InlineData(SizeAt + 9, 3)] // which option
-    public void WhatAServerTreatsInAnotherWay_Matters(int at, byte value) =>
-        Assert.NotEqual(Of(Query), Of(With((at, value))));
-
-    [Fact]
-    public void SignatureBehindTheOptions_IsTheSameWhateverItsTimeAndMac()
+    [InlineData(SizeAt + 9, 26)] // an option that hardly anybody sends
+    public void WhatAServerTreatsInAnotherWay_MattersForBoth(int at, byte value)
     {
-        byte[] signed = [.. Query, 1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
-        signed[11] = 2;
-        byte[] again = [.. signed];
-        again[^1] = 9;
-        byte[] otherKey = [.. signed];
-        otherKey[Query.Length + 1] = (byte)'l';
+        Assert.NotEqual(Of(Query), Of(With((at, value))));
+        Assert.NotEqual(FormOf(Query), FormOf(With((at, value))));
+    }
 
-        Assert.Equal(Of(signed), Of(again));
-        Assert.NotEqual(Of(signed), Of(otherKey));
+    [Theory]
+    [InlineData(0, 11, true)]
+    [InlineData(12, 63, true)]
+    [InlineData(64, 127, true)]
+    [InlineData(128, 255, true)]
+    [InlineData(256, 512, true)]
+    [InlineData(513, 1232, true)]
+    [InlineData(1233, 4096, true)]
+    [InlineData(4097, 65535, true)]
+    [InlineData(11, 12, false)]
+    [InlineData(63, 64, false)]
+    [InlineData(127, 128, false)]
+    [InlineData(255, 256, false)]
+    [InlineData(512, 513, false)]
+    [InlineData(1232, 1233, false)]
+    [InlineData(4096, 4097, false)]
+    public void SizesOfOneClass_AreAlike(int one, int other, bool areAlike) =>
+        Assert.Equal(areAlike, Of(Sized(one)) == Of(Sized(other)));
+
+    /// <summary>Whoever makes a deadly query could change them each time.</summary>
+    [Fact]
+    public void OtherRecordsAndBytesBehindThem_MatterByBeingThere()
+    {
+        byte[] record = [1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
+        byte[] other = [1, (byte)'l', 0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 1, 1];
+        byte[] again = [.. record[..^1], 9];
+
+        Assert.Equal(Of([.. Query, .. record]), Of([.. Query, .. other, .. record]));
+        Assert.NotEqual(FormOf([.. Query, .. record]), FormOf([.. Query, .. other]));
+        Assert.Equal(FormOf([.. Query, .. record]), FormOf([.. Query, .. again]));
+        Assert.Equal(Of([.. Query, 1, 2]), Of([.. Query, 7, 7, 7]));
+        Assert.NotEqual(FormOf([.. Query, 1, 2]), FormOf([.. Query, 7, 7, 7]));
+        Assert.Equal(4, new[]
+        {
+            Of(Query), Of([.. Query, .. record]), Of([.. Query, 1]), Of([.. Query, .. record, 1]),
+        }.Distinct().Count());
     }
 
     [Fact]
-    public void EveryCut_IsReadToItsEndAndIsAnother()
+    public void OptionsOfARecordWithAName_AreReadToo()
+    {
+        byte[] named = [.. Query[..29], 1, (byte)'x', .. Query[29..]];
+
+        Assert.Equal(Of(Query), Of(named));
+        Assert.NotEqual(FormOf(Query), FormOf(named));
+    }
+
+    /// <summary>No client makes one, and there are any number that lead to nowhere.</summary>
+    [Fact]
+    public void QuestionsWithPointers_AreAllAlike()
+    {
+        byte[] header = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        byte[] one = [.. header, 0xc0, 12, 0, 1, 0, 1];
+        byte[] other = [.. header, 1, (byte)'a', 0xc0, 12, 0, 28, 0, 1];
+
+        Assert.Equal(Of(one), Of(other));
+        Assert.NotEqual(FormOf(one), FormOf(other));
+        Assert.NotEqual(Of(one), Of(Query));
+    }
+
+    [Fact]
+    public void MessagesWithoutAQuestion_AreAlikeButForTheirHeader()
+    {
+        byte[] none = [0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        byte[] unreadable = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 9, 1];
+        byte[] another = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 8, 2, 2];
+
+        Assert.Equal(Of(unreadable), Of(another));
+        Assert.NotEqual(FormOf(unreadable), FormOf(another));
+        Assert.NotEqual(Of(none), Of(unreadable));
+        Assert.Single(Enumerable.Range(0, 12).Select(length => Of(new byte[length])).Distinct());
+        Assert.Equal(12, Enumerable.Range(0, 12)
+            .Select(length => FormOf(new byte[length])).Distinct().Count());
+    }
+
+    [Fact]
+    public void EveryCut_IsReadToItsEndAndIsAnotherForm()
     {
         var seen = Enumerable.Range(0, Query.Length + 1)
-            .Select(length => Of(Query.AsSpan(0, length)));
+            .Select(length => FormOf(Query.AsSpan(0, length)));
 
         // The id is left out, so the first three are alike but for their length.
         Assert.Equal(Query.Length + 1, seen.Distinct().Count());
@@ -82,12 +163,16 @@ public sealed class FingerprintTests
             if (n % 2 == 0)
                 bytes[12] = (byte)random.Next(64);
             Assert.Equal(Of(bytes.AsSpan(0, length)), Of(bytes.AsSpan(0, length)));
+            Assert.Equal(FormOf(bytes.AsSpan(0, length)), FormOf(bytes.AsSpan(0, length)));
         }
     }
 
     [Fact]
-    public void AnotherKey_MakesAnotherFingerprint() =>
+    public void AnotherKey_MakesAnotherFingerprint()
+    {
         Assert.NotEqual(Fingerprint.Of(Query, 1), Fingerprint.Of(Query, 2));
+        Assert.NotEqual(Fingerprint.FormOf(Query, 1), Fingerprint.FormOf(Query, 2));
+    }
 
     /// <summary>
     /// Of the same name and flags: one has an OPT record with option 25, the other at its end what
@@ -101,9 +186,14 @@ public sealed class FingerprintTests
         byte[] tail = [3, 0, 0, 0, 0, 0];
 
         Assert.NotEqual(Of([.. question, .. options]), Of([.. question, .. tail]));
+        Assert.NotEqual(FormOf([.. question, .. options]), FormOf([.. question, .. tail]));
     }
 
     private static ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, 5);
+
+    private static ulong FormOf(ReadOnlySpan<byte> query) => Fingerprint.FormOf(query, 5);
+
+    private static byte[] Sized(int size) => With((SizeAt, (byte)(size >> 8)), (SizeAt + 1, (byte)size));
 
     private static byte[] With(params (int At, byte Value)[] changes)
     {

@@ -54,6 +54,32 @@ public sealed class QuarantineGuessTests : QuarantineTest
         AssertRefused(QueryFor("innocent"), false);
     }
 
+    /// <summary>What was let go for the other's sake ends one more backend, not two.</summary>
+    [Fact]
+    public void TwoCulpritsTogether_TakeFourDeaths()
+    {
+        var other = QueryFor("killer", type: 28);
+        Ask(1, Killer);
+        Ask(1, other);
+        KillWhoHas(Killer);
+        KillWhoHas(Killer);
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        Run(2);
+        Ask(2, Killer);
+        Ask(2, other);
+        Assert.Equal(1, Count(Counter.QueriesQuarantined));
+        var (refused, left) = WhoHas(Killer) is null ? (Killer, other) : (other, Killer);
+        KillWhoHas(left);
+        AssertRefused(left, isRefused: true);
+        Run(2);
+        Ask(2, refused);
+        KillWhoHas(refused);
+
+        Assert.Equal(3, Count(Counter.QuarantinesBegun));
+        AssertRefused(refused, isRefused: true);
+        AssertRefused(left, isRefused: true);
+    }
+
     [Fact]
     public void InnocentBehindTwoCulprits_IsLetGoWhenOneIsFound()
     {

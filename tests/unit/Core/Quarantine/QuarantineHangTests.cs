@@ -285,6 +285,24 @@ public sealed class QuarantineHangTests : QuarantineTest
         Assert.True(Count(Counter.ConnectionsQuarantined) > 0);
     }
 
+    /// <summary>A busy backend reads its control session first, and then the other.</summary>
+    [Fact]
+    public void HangsOverTcpAfterItAnsweredALaterQuery_HangsTwoBackends()
+    {
+        for (var n = 0; n < 12; n++)
+        {
+            AskOverTcp(1, Killer);
+            AskAll(QueryFor("later"));
+            Answer(QueryFor("later"));
+            foreach (var backend in Binders.Values.Where(HasOverTcp))
+                backend.Hang();
+            Run(0.239);
+        }
+
+        Assert.Equal(2, Binders.Values.Count(backend => !backend.Reads));
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
     /// <summary>Its clients have connections and no query is on its way.</summary>
     [Fact]
     public void HangsWithTcpConnectionsOnly_ClientThatWaitsIsResetSoon()

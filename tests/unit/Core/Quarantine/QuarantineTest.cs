@@ -158,9 +158,10 @@ public abstract class QuarantineTest : CoreTest
         Run(2);
     }
 
+    /// <summary>Those that do not hang answer it.</summary>
     protected void Answer(byte[] query)
     {
-        foreach (var backend in Binders.Values)
+        foreach (var backend in Binders.Values.Where(backend => backend.Reads))
         {
             foreach (var got in backend.Queries.ToArray())
             {

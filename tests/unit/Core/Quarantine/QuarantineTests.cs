@@ -169,6 +169,78 @@ public sealed class QuarantineTests : QuarantineTest
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
+    /// <summary>Binder's handler of reverse names minds the case.</summary>
+    [Fact]
+    public void AnswerToTheNameInOtherCase_DoesNotClearWhatWasCharged()
+    {
+        var decoy = QueryFor("KILLER");
+        Ask(1, decoy);
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        Answer(decoy);
+        Ask(1, decoy);
+        Answer(decoy);
+        KillWhoHas(Killer);
+
+        AssertRefused(Killer, isRefused: true);
+        AssertRefused(decoy, isRefused: true);
+    }
+
+    [Fact]
+    public void NameInManyCases_IsClearedWhenEachIsAnswered()
+    {
+        byte[][] forms = [QueryFor("name"), QueryFor("Name"), QueryFor("nAme")];
+        for (var death = 0; death < 2; death++)
+        {
+            foreach (var form in forms)
+                Ask(1, form);
+            KillWhoHas(forms[0]);
+            foreach (var form in forms)
+                Answer(form);
+        }
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void MoreFormsThanAreRemembered_AreNotClearedByAnswers()
+    {
+        for (var death = 0; death < 2; death++)
+        {
+            for (var n = 0; n <= Limits.QuarantineForms + 1; n++)
+                Ask(1, [.. Killer, .. Enumerable.Repeat((byte)1, n)]);
+            KillWhoHas(Killer);
+            for (var n = 0; n <= Limits.QuarantineForms + 1 && death == 0; n++)
+                Answer([.. Killer, .. Enumerable.Repeat((byte)1, n)]);
+        }
+
+        AssertRefused([.. Killer, 1], isRefused: true);
+        AssertRefused(Killer, isRefused: false);
+    }
+
+    [Fact]
+    public void QueryThatDiffersInWhatNobodyReads_IsRefusedToo()
+    {
+        byte[] first = [.. Killer, 0, 0, 41, 0, 20, 0, 0, 0, 0, 0, 6, 0, 10, 0, 2, 7, 7, 1, 2];
+        byte[] second = [.. Killer, 0, 0, 41, 0, 12, 0, 0, 0, 9, 0, 6, 0, 12, 0, 2, 8, 8, 3];
+        (first[11], second[11], second[3]) = (1, 1, 0x30);
+        KillTwiceWith(first);
+
+        AssertRefused(second, isRefused: true);
+        AssertRefused(Killer, isRefused: false);
+    }
+
+    /// <summary>The name at 12 points to 6, where a pointer leads back to 12.</summary>
+    [Fact]
+    public void NameThatPointsInCircles_IsRefusedWithWhateverIsBehindIt()
+    {
+        byte[] loop = [0, 0, 1, 0, 0, 1, 0xc0, 12, 0, 0, 0, 1, 0xc0, 6, 0, 1, 0, 1];
+        byte[] Cookie(byte value) => [.. loop, 0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 5, 0, 10, 0, 1, value];
+        KillTwiceWith(Cookie(1));
+
+        AssertRefused(Cookie(2), isRefused: true);
+    }
+
     [Fact]
     public void MoreThanAMinuteBetween_DoesNotCountTogether()
     {
