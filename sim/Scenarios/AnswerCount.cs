@@ -32,7 +32,7 @@ public sealed class AnswerCount(TcpClientPlan plan)
     {
         for (var query = Value; query < plan.Queries; query++)
         {
-            if (DnsQuestions.Answers(message, plan.Id, query))
+            if (DnsQuestions.Answers(message, plan, query))
                 return true;
         }
         return false;

@@ -11,6 +11,19 @@ using Balancer.Core;
 
 namespace Simulation.Scenarios;
 
+/// <summary>What makes two killers the same: what a backend that meets them trips over.</summary>
+/// <param name="Number">The number of the plan.</param>
+/// <param name="HasOptions">There is an EDNS record.</param>
+/// <param name="HasTail">There are bytes behind the last record.</param>
+/// <param name="HasFlags">It has a flag besides RD, AD and CD.</param>
+public readonly record struct KillerName(
+    int Number, bool HasOptions, bool HasTail, bool HasFlags)
+{
+    public override string ToString() => Number.ToString(CultureInfo.InvariantCulture)
+        + (HasOptions ? " with EDNS" : "") + (HasTail ? " with bytes behind it" : "")
+        + (HasFlags ? " with flags" : "");
+}
+
 /// <summary>Makes questions and recognises answers.</summary>
 public static class DnsQuestions
 {
@@ -42,6 +55,16 @@ public static class DnsQuestions
 
     private const byte Response = 0x80;
 
+    /// <summary>Of an OPT record without options, and of one with a client's cookie.</summary>
+    private const int OptionsBytes = 11;
+    private const int CookieBytes = 8;
+
+    /// <summary>Bytes that a killer's variant puts behind the message at most.</summary>
+    public const int LongestTail = 12;
+
+    /// <summary>A killer's variants are numbered up to this one.</summary>
+    public const int LastVariant = 511;
+
     /// <summary>How the names end here, the type A and the class IN.</summary>
     private static ReadOnlySpan<byte> Rest => "\u0004test\0\0\u0001\0\u0001"u8;
 
@@ -50,6 +73,14 @@ public static class DnsQuestions
 
     /// <summary>The first label of one that hangs them.</summary>
     private static ReadOnlySpan<byte> HangerLabel => "\u0006hanger"u8;
+
+    /// <summary>The first label of a question that is like a killer's, and answered.</summary>
+    private static ReadOnlySpan<byte> DecoyLabel => "\u0006KILLER"u8;
+
+    private static ReadOnlySpan<byte> HangerDecoyLabel => "\u0006HANGER"u8;
+
+    /// <summary>The first label of a question that fake-binder leaves unanswered.</summary>
+    private static ReadOnlySpan<byte> DroppedLabel => "\u0004drop"u8;
 
     /// <summary>The first label of a question that ends fake-binder.</summary>
     private static ReadOnlySpan<byte> FakeBinderLabel => "\u0005crash"u8;
@@ -87,7 +118,13 @@ public static class DnsQuestions
                 WriteResponse(into[..bytes], client.Id, query);
                 return bytes;
             case QueryKind.Killer:
-                return WriteKiller(into, IdOf(client.Id, query), bytes);
+                return WriteVariant(into, plan.Variant, new SimRandom(SimRandom.Mix((ulong)query
+                    ^ SimRandom.Derive(seed, Streams.UdpClient, client.Id, Streams.Payload))),
+                    WriteKiller(into, IdOf(client.Id, query), bytes));
+            case QueryKind.Decoy:
+                return WriteDecoy(into, IdOf(client.Id, query), bytes);
+            case QueryKind.Dropped:
+                return WriteLabelled(into, DroppedLabel, client.Id, query);
             default:
                 var length = Write(into, client.Id, query);
                 if (bytes > length)
@@ -108,7 +145,10 @@ public static class DnsQuestions
     public static int Write(Span<byte> into, TcpClientPlan client, int query)
     {
         if (!IsKiller(client, query))
-            return Write(into, client.Id, query);
+        {
+            return client.Late == 0 ? Write(into, client.Id, query)
+                : WriteLate(into, client.Id, query, client.Late);
+        }
         var length = WriteKiller(into, IdOf(client.Id, query), client.Killer - 1);
         return client.Padding == 0 ? length
             : length + WritePadding(into, length, client.Padding, (byte)client.Id);
@@ -116,6 +156,95 @@ public static class DnsQuestions
 
     private static bool IsKiller(TcpClientPlan client, int query) =>
         client.Killer > 0 && query == client.Queries - 1;
+
+    /// <summary>
+    /// The question with a label in front, by which fake-binder knows what to do with it.
+    /// </summary>
+    private static int WriteLabelled(
+        Span<byte> into, ReadOnlySpan<byte> label, int client, int query)
+    {
+        Span<byte> plain = stackalloc byte[MaxBytes];
+        var length = Write(plain, client, query);
+        plain[..HeaderBytes].CopyTo(into);
+        label.CopyTo(into[HeaderBytes..]);
+        plain[HeaderBytes..length].CopyTo(into[(HeaderBytes + label.Length)..]);
+        return length + label.Length;
+    }
+
+    /// <summary>A question that fake-binder answers so many milliseconds later.</summary>
+    private static int WriteLate(Span<byte> into, int client, int query, int late)
+    {
+        Span<byte> label = stackalloc byte[1 + 63];
+        "delay-"u8.CopyTo(label[1..]);
+        late.TryFormat(label[7..], out var digits, default, CultureInfo.InvariantCulture);
+        label[0] = (byte)(6 + digits);
+        return WriteLabelled(into, label[..(7 + digits)], client, query);
+    }
+
+    /// <summary>
+    /// Makes a killer another one with the same number, which a variant says: bytes at random
+    /// behind it, at most so many as LongestTail, are the last hexadecimal digit; 16 is an OPT
+    /// record with a cookie at random, 32 CD, 64 AD, 128 Z and 256 TC. Returns its bytes.
+    /// </summary>
+    private static int WriteVariant(Span<byte> into, int variant, SimRandom random, int length)
+    {
+        into[3] |= (byte)((variant >> 1) & 0x70); // CD, AD and Z
+        into[2] |= (byte)((variant >> 7) & 2); // TC
+        if ((variant & 16) != 0)
+        {
+            into[11] = 1; // One additional record.
+            var record = into.Slice(length, PaddingHeaderBytes + CookieBytes);
+            record[..PaddingHeaderBytes].Clear();
+            record[2] = 41; // OPT
+            record[3] = 16; // 4096 bytes
+            record[10] = 4 + CookieBytes;
+            record[12] = 10; // Cookie
+            record[14] = CookieBytes;
+            random.Fill(record[PaddingHeaderBytes..]);
+            length += record.Length;
+        }
+        var tail = Math.Min(variant & 15, LongestTail);
+        random.Fill(into.Slice(length, tail));
+        return length + tail;
+    }
+
+    /// <summary>A killer with its first label in capitals, which backends answer.</summary>
+    private static int WriteDecoy(Span<byte> into, ushort id, int which)
+    {
+        var length = WriteKiller(into, id, which);
+        (HasFirst(into, HangerLabel) ? HangerDecoyLabel : DecoyLabel)
+            .CopyTo(into[HeaderBytes..]);
+        return length;
+    }
+
+    /// <summary>
+    /// Which killer a whole message is; null if it is none. Neither AD and CD nor what is in
+    /// records or behind them makes another, nor which other flags there are.
+    /// </summary>
+    public static KillerName? KillerOf(ReadOnlySpan<byte> message)
+    {
+        var at = HeaderBytes + KillerLabel.Length;
+        if (!IsKiller(message) || at >= message.Length)
+            return null;
+        int digits = message[at] - 1;
+        if (digits < 1 || at + 2 + digits + Rest.Length > message.Length
+            || !int.TryParse(message.Slice(at + 2, digits), NumberStyles.None,
+                CultureInfo.InvariantCulture, out var number))
+        {
+            return null;
+        }
+        var rest = message[(at + 2 + digits + Rest.Length)..];
+        // A record is only there if its header is; what is cut is a part of it.
+        var hasOptions = message[11] == 1 && rest.Length >= OptionsBytes
+            && rest[..3].SequenceEqual<byte>([0, 0, 41]);
+        if (hasOptions)
+        {
+            var end = OptionsBytes + BinaryPrimitives.ReadUInt16BigEndian(rest[9..]);
+            rest = rest[Math.Min(rest.Length, end)..];
+        }
+        var hasFlags = (message[2] & 0x86) != 0 || (message[3] & 0xcf) != 0;
+        return new KillerName(number, hasOptions, rest.Length > 0, hasFlags);
+    }
 
     /// <summary>An OPT record with one option, filled with a byte.</summary>
     private static int WritePadding(Span<byte> into, int at, int bytes, byte with)
@@ -155,6 +284,9 @@ public static class DnsQuestions
         var rest = second < message.Length ? second + 1 + message[second] : message.Length;
         return rest < message.Length && message[rest..].StartsWith(Rest);
     }
+
+    /// <summary>Whether a message is a question that fake-binder leaves unanswered.</summary>
+    public static bool IsDropped(ReadOnlySpan<byte> message) => HasFirst(message, DroppedLabel);
 
     /// <summary>Whether a message is a question that ends backends, or hangs them.</summary>
     public static bool IsKiller(ReadOnlySpan<byte> message) =>
@@ -238,6 +370,17 @@ public static class DnsQuestions
     {
         Span<byte> question = stackalloc byte[MaxBytes];
         question = question[HeaderBytes..Write(question, client, query)];
+        return message.Length >= HeaderBytes + question.Length
+            && message.Slice(HeaderBytes, question.Length).SequenceEqual(question);
+    }
+
+    /// <summary>Whether a response repeats the question of a TCP client's query.</summary>
+    public static bool Answers(ReadOnlySpan<byte> message, TcpClientPlan client, int query)
+    {
+        if (client.Late == 0 || IsKiller(client, query))
+            return Answers(message, client.Id, query);
+        Span<byte> question = stackalloc byte[MaxBytes];
+        question = question[HeaderBytes..WriteLate(question, client.Id, query, client.Late)];
         return message.Length >= HeaderBytes + question.Length
             && message.Slice(HeaderBytes, question.Length).SequenceEqual(question);
     }

@@ -154,7 +154,12 @@ public sealed record UdpClientPlan(
 /// <param name="Copies">
 /// How many, 1 and up; over 1 the sources are forged, counting upwards.
 /// </param>
-public sealed record QueryPlan(Instant At, ushort Port, QueryKind Kind, int Bytes, int Copies = 1);
+/// <param name="Variant">
+/// How a killer differs from others with its number, 0 to DnsQuestions.LastVariant: bytes behind it
+/// (0 to 12), an EDNS cookie (16), CD (32), AD (64), Z (128), TC (256), added up.
+/// </param>
+public sealed record QueryPlan(Instant At, ushort Port, QueryKind Kind, int Bytes, int Copies = 1,
+    int Variant = 0);
 
 /// <summary>What a datagram holds.</summary>
 public enum QueryKind
@@ -174,6 +179,12 @@ public enum QueryKind
     /// queries can ask the same.
     /// </summary>
     Killer,
+
+    /// <summary>A killer's question with its first label in capitals, which is answered.</summary>
+    Decoy,
+
+    /// <summary>A proper question that no backend answers.</summary>
+    Dropped,
 }
 
 /// <summary>One TCP connection of a client.</summary>
@@ -190,9 +201,13 @@ public enum QueryKind
 /// </param>
 /// <param name="Padding">Bytes of EDNS padding that this one has; 0 for no EDNS.</param>
 /// <param name="Empty">Empty messages in front of it.</param>
+/// <param name="Late">
+/// Milliseconds after which backends answer its other questions; 0 for at once.
+/// </param>
 public sealed record TcpClientPlan(
     int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
-    TcpManner Manner, Duration After, int Killer = 0, int Padding = 0, int Empty = 0);
+    TcpManner Manner, Duration After, int Killer = 0, int Padding = 0, int Empty = 0,
+    int Late = 0);
 
 /// <summary>How a TCP client behaves.</summary>
 public enum TcpManner

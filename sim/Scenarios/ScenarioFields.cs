@@ -111,9 +111,10 @@ internal static class ScenarioFields
             q => q.Port, (q, v) => q with { Port = (ushort)v }, "The source port."),
         FileFields.Make<QueryPlan, QueryKind>("kind", FileValues.Name<QueryKind>(), "question",
             q => q.Kind, (q, v) => q with { Kind = v },
-            "A proper question; bytes at random with QR clear; a proper header with QR set; or a"
+            "A proper question; bytes at random with QR clear; a proper header with QR set; a"
                 + " question that ends or hangs the process that reads it, see the killers,"
-                + " `bytes` being its number."),
+                + " `bytes` being its number; that with its first label in capitals, which is"
+                + " answered; or a proper question that no backend answers."),
         FileFields.Make<QueryPlan, int>("bytes", FileValues.Count(0, 65_507), "0",
             q => q.Bytes, (q, v) => q with { Bytes = v },
             "Its size; a shorter question is padded to it, a longer one keeps its own."),
@@ -121,6 +122,9 @@ internal static class ScenarioFields
             q => q.Copies, (q, v) => q with { Copies = v },
             "How many are sent at once; if over 1, from consecutive addresses, the client's"
                 + " first."),
+        FileFields.Make<QueryPlan, int>("variant", FileValues.Count(0, DnsQuestions.LastVariant),
+            "0", q => q.Variant, (q, v) => q with { Variant = v },
+            "How a killer differs from others with its number; see the killers."),
     ];
 
     public static readonly ImmutableArray<FileField<UdpClientPlan>> UdpClients =
@@ -174,6 +178,9 @@ internal static class ScenarioFields
         FileFields.Make<TcpClientPlan, int>("empty", FileValues.Count(0, 100), "0",
             c => c.Empty, (c, v) => c with { Empty = v },
             "Empty messages that it sends in front of its killer."),
+        FileFields.Make<TcpClientPlan, int>("late", FileValues.Count(0, 60_000), "0",
+            c => c.Late, (c, v) => c with { Late = v },
+            "Milliseconds after which its other questions are answered."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

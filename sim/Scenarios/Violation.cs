@@ -8,7 +8,7 @@ using Balancer.Core;
 namespace Simulation.Scenarios;
 
 /// <summary>A check that did not hold.</summary>
-/// <param name="Check">Its id: S1 to S18, L1 to L6.</param>
+/// <param name="Check">Its id: S1 to S19, L1 to L6.</param>
 /// <param name="At">The virtual time.</param>
 /// <param name="Event">The number of the event, from 1.</param>
 /// <param name="Evidence">One line: what was seen, what should have been.</param>

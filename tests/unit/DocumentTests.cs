@@ -136,7 +136,7 @@ public sealed partial class DocumentTests
             .ToDictionary(file => file.Groups[1].Value, file => file.Value);
         var text = Read("docs/invariants.md");
 
-        Assert.Equal(22, checks.Count);
+        Assert.Equal(23, checks.Count);
         Assert.All(Headings("docs/invariants.md").Where(heading => CheckId().IsMatch(heading)),
             heading => Assert.Equal(
                 heading, $"{heading.Split(' ')[0]} {CheckNames.Of(heading.Split(' ')[0])}"));

@@ -18,7 +18,7 @@ namespace Simulation.Checking;
 /// <summary>One claim about every run.</summary>
 internal abstract class Check(string id)
 {
-    /// <summary>S1 to S12, S14 to S18, L1 to L5.</summary>
+    /// <summary>S1 to S12, S14 to S19, L1 to L5.</summary>
     public string Id => id;
 
     /// <summary>What should have happened; set when the check joins a set.</summary>
@@ -43,6 +43,12 @@ internal abstract class Check(string id)
     /// <summary>Bytes that the stream of a backend's session took.</summary>
     public virtual void OnWritten(SocketHandle stream, ReadOnlySpan<byte> bytes) { }
 
+    /// <summary>Bytes that a backend took of a TCP connection, the frame before it too.</summary>
+    public virtual void OnRelayed(
+        ExpectedConnection connection, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+    }
+
     public virtual void OnLogged(Instant now, ILogEvent logged) { }
 
     public virtual void OnClientSent(
@@ -57,7 +63,16 @@ internal abstract class Check(string id)
     public virtual void OnHealed(Instant now) { }
 
     /// <summary>A backend process read bytes that the balancer wrote.</summary>
-    public virtual void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes) { }
+    public virtual void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+    }
+
+    /// <summary>A backend's end of a stream ended: "eof", "close", "reset".</summary>
+    public virtual void OnBackendEnded(
+        Instant now, int backend, SocketHandle stream, string how)
+    {
+    }
 
     public virtual void OnEnded(Instant now, LoadBalancer core) { }
 

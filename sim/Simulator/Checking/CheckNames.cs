@@ -33,6 +33,7 @@ public static class CheckNames
         new("S16", "resends", "a query goes to two backends at most, and one reply comes back"),
         new("S17", "nothing-lost", "what a good backend can answer is answered within 250 ms"),
         new("S18", "shares", "a client that asks little loses nothing to one that floods"),
+        new("S19", "one-culprit", "what ended or hung two backends is refused from then on"),
         new("L1", "answers", "a client that retries is answered within 22 s"),
         new("L2", "recovery", "a core backend is healthy within 65 s"),
         new("L3", "connections", "a connection is answered or closed within its time-outs"),
@@ -43,7 +44,7 @@ public static class CheckNames
 
     private sealed record Entry(string Id, string Name, string Rule);
 
-    /// <summary>All ids: S1 to S18, L1 to L6.</summary>
+    /// <summary>All ids: S1 to S19, L1 to L6.</summary>
     public static ImmutableArray<string> Ids { get; } = [.. All.Select(check => check.Id)];
 
     public static string Of(string check) => WithId(check).Name;
@@ -60,6 +61,7 @@ public static class CheckNames
     {
         "S8" => 20L,
         "S9" => 40,
+        "S19" => 65,
         "L1" => 25,
         "L2" or "L3" or "L4" or "L5" => 70,
         _ => 5,

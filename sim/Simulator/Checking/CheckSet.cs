@@ -14,7 +14,7 @@
 //   S1 S2        every datagram's place
 //   S15          the stop
 //   S11 S12      what was named, what was counted
-//   S17 S18      what is owed at any time
+//   S17 S18 S19  what is owed at any time
 //   L1 L2 L4 L5  what is owed in the end
 //
 // What always holds: within an event the model hears of it before the checks do; the first
@@ -62,6 +62,9 @@ public sealed class CheckSet : RunObserver
 
     /// <summary>What it counts says how much it had to judge; null if it was left out.</summary>
     internal S17NothingLost? NothingLost => _checks.OfType<S17NothingLost>().FirstOrDefault();
+
+    /// <summary>The same of what backends died of or hung.</summary>
+    internal S19OneCulprit? OneCulprit => _checks.OfType<S19OneCulprit>().FirstOrDefault();
 
     /// <summary>
     /// The same run with these checks alone; S13 is the runner's, not one of them.
@@ -170,6 +173,12 @@ public sealed class CheckSet : RunObserver
             foreach (var check in _checks)
                 check.OnWritten(stream, bytes);
         }
+        else if (_model.Sockets.OwnerOf(stream) is ExpectedConnection connection
+            && stream != connection.Client)
+        {
+            foreach (var check in _checks)
+                check.OnRelayed(connection, stream, bytes);
+        }
         Conclude(now);
     }
 
@@ -254,7 +263,14 @@ public sealed class CheckSet : RunObserver
         Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
     {
         foreach (var check in _checks)
-            check.OnBackendRead(now, backend, bytes);
+            check.OnBackendRead(now, backend, stream, bytes);
+    }
+
+    public override void OnBackendEnded(
+        Instant now, int backend, SocketHandle stream, string how)
+    {
+        foreach (var check in _checks)
+            check.OnBackendEnded(now, backend, stream, how);
     }
 
     public override void OnHealed(Instant now)
@@ -279,7 +295,7 @@ public sealed class CheckSet : RunObserver
         new S10Bounds(), new S4Assignment(), new S16Resends(), new S1Conservation(),
             new S2Routing(),
         new S15Stop(), new S11Attribution(), new S12Accounting(),
-        new S17NothingLost(), new S18Shares(),
+        new S17NothingLost(), new S18Shares(), new S19OneCulprit(),
         new L1Answers(), new L2Healthy(), new L4Spread(), new L5Settling(),
     ];
 

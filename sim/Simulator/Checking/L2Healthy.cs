@@ -41,7 +41,8 @@ internal sealed class L2Healthy() : Check("L2")
             Judge(now);
     }
 
-    public override void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes)
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
     {
         if (DnsQuestions.FindKiller(bytes) is >= 0 and var at && DnsQuestions.IsHanger(bytes[at..]))
             _hungUntil = now + DnsQuestions.HangTime;

@@ -190,7 +190,8 @@ internal sealed class S17NothingLost() : Check("S17")
     }
 
     /// <summary>A query may hang the backend that reads it.</summary>
-    public override void OnBackendRead(Instant now, int backend, ReadOnlySpan<byte> bytes)
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
     {
         if (DnsQuestions.FindKiller(bytes) is >= 0 and var at && DnsQuestions.IsHanger(bytes[at..]))
             Pause(now, backend, DnsQuestions.HangTime);
@@ -403,5 +404,5 @@ internal sealed class S17NothingLost() : Check("S17")
     private static bool IsAnswerable(ExpectedQuery query) => query.Question != null
         && (query.Packet[2] & 0xf8) == 0
         && query.Packet.AsSpan(4, HeaderBytes - 4).SequenceEqual<byte>([0, 1, 0, 0, 0, 0, 0, 0])
-        && !DnsQuestions.IsKiller(query.Packet);
+        && !DnsQuestions.IsKiller(query.Packet) && !DnsQuestions.IsDropped(query.Packet);
 }

@@ -146,7 +146,10 @@ internal static class ScenarioText
         {
             { Kind: QueryKind.Question, Bytes: 0 } => "",
             { Kind: QueryKind.Question } => $", {query.Bytes} bytes",
-            { Kind: QueryKind.Killer } => $", which ends whoever reads it ({query.Bytes})",
+            { Kind: QueryKind.Killer } => $", which ends whoever reads it ({query.Bytes}"
+                + (query.Variant > 0 ? $", variant {query.Variant})" : ")"),
+            { Kind: QueryKind.Decoy } => $", like what ends whoever reads it ({query.Bytes})",
+            { Kind: QueryKind.Dropped } => ", which nobody answers",
             { Kind: QueryKind.Response } => $", a response of {query.Bytes} bytes",
             _ => $", {query.Bytes} bytes of garbage",
         };
@@ -175,6 +178,7 @@ internal static class ScenarioText
                 ? $", the last of which ends whoever reads it ({client.Killer - 1})" : "")
             + (client.Padding > 0 ? $" with {client.Padding} bytes of padding" : "")
             + (client.Empty > 0 ? $" behind {client.Empty} empty messages" : "")
+            + (client.Late > 0 ? $", the others answered {client.Late} ms late" : "")
             + manner;
     }
 

@@ -93,7 +93,7 @@ internal static class Words
     public static ImmutableArray<string> ToChecks(string name, string text)
     {
         return [.. text.Split(',').Select(word => CheckNames.Find(word)
-            ?? throw new UsageException($"{name}: '{word}' is not a check (S1 to S18, L1 to L6,"
+            ?? throw new UsageException($"{name}: '{word}' is not a check (S1 to S19, L1 to L6,"
                 + " or a name such as stickiness)"))];
     }
 

@@ -57,7 +57,7 @@ public sealed class CommandsTests
 
     [Fact]
     public void Check_ThatDoesNotExist_IsNamedInALine() => Assert.Equal(
-        "sim: --check: 'stickyness' is not a check (S1 to S18, L1 to L6, or a name such as"
+        "sim: --check: 'stickyness' is not a check (S1 to S19, L1 to L6, or a name such as"
             + " stickiness)",
         CommandLine.Parse(["run", "--check", "streams,stickyness"]).Complaint);
 
@@ -228,7 +228,7 @@ public sealed class CommandsTests
     public void WithoutCheck_LeavesAllOthers()
     {
         var request = CommandLine.Parse(["run", "--without-check", "S6,l5"]).Request!;
-        Assert.Equal(22, request.Checks.Length);
+        Assert.Equal(23, request.Checks.Length);
         Assert.DoesNotContain("S6", request.Checks);
         Assert.Equal(" --without-check=S6,L5", request.Options);
     }

@@ -186,7 +186,7 @@ public sealed class PlantingTests
             .ToList();
 
         Assert.Equal(["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12",
-            "S13", "S14", "S15", "S16", "S17", "S18"], names.Take(18));
+            "S13", "S14", "S15", "S16", "S17", "S18", "S19"], names.Take(19));
         Assert.Equal(
             ["backend", "udp", "kernel", "stream", "directory", "clock", "operator", "script"],
             names.Where(name => char.IsLower(name[0])));

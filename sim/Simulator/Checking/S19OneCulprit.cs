@@ -1,0 +1,696 @@
+// Claims that a query which ended or hung two backends meets no third: from the end of the turn in
+// which the second of them is known, at most a minute after the first, no such query that comes
+// later is passed on for a minute; two minutes the next time, and so on up to an hour. And that in
+// that minute none that came before is put into a backend's queue and ends or hangs that one too.
+//
+// It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
+// death when the process's ends close then). That a backend has ended is known when the core logs
+// the fault, and that one hangs 150 ms after it was logged as suspect. Two killers are the same by
+// DnsQuestions.KillerOf, whatever their case, flags, cookies, or bytes behind them; what is answered
+// counts from the beginning.
+//
+// These are all the excuses, for which a victim does not count; each is counted:
+//  - Unknown: the core logged no fault, as when the path was gone (a stop), or the session was over
+//    or had retired, or a connection was older than the session;
+//  - Gone: the query was not whole in the backend's stream, or is in flight there no more;
+//  - Nameless: over TCP, it was passed on behind something unanswered, or such a thing behind it;
+//  - Guess: at that death or hang another was refused, which this check saw written to this backend
+//    and to the one before, and not answered in between: one victim more;
+//  - LetGo: later another was refused that was there at one of the two, or at all but one of them;
+//  - Hidden: a query that is refused by now was there as well, and this one was sent before that
+//    was refused or sent;
+//  - Together: a hang of the same backend, or by what was sent before the other was suspect;
+//  - Behind: a hang by what was sent behind 16 others that nobody answered;
+//  - Crowd: 4,096 queries were in flight at the deaths of the last minute, or 1,024 TCP messages;
+//  - Judged: what hung this session had been looked for before.
+// Hangs are known later after a standstill, and while waits end late. When the clock is wrong, or
+// was a second ago, everything is forgotten; and when the balancer stops. A term is over three
+// steps of the clock earlier than it should be.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Balancer.Core;
+using Simulation.Kernel;
+using Simulation.Model;
+using Simulation.Scenarios;
+
+namespace Simulation.Checking;
+
+internal sealed class S19OneCulprit() : Check("S19")
+{
+    private const int HeaderBytes = 12;
+    private const int TcpFrameBytes = 12;
+    private const int Needed = 2;
+
+    private static readonly Duration AfterClockFault = Duration.FromSeconds(1L);
+    private static readonly Duration Together = Duration.FromMilliseconds(20L);
+
+    private readonly Dictionary<KillerName, Culprit> _culprits = [];
+    private readonly Dictionary<SocketHandle, List<byte>> _frames = [];
+    private readonly Dictionary<(Endpoint From, ulong Payload), long> _received = [];
+    private readonly Dictionary<(Endpoint From, int Id), (ulong Key, KillerName? Killer)> _asked = [];
+    private readonly Dictionary<(ExpectedSession At, ulong Key), Times> _sent = [];
+    private readonly Dictionary<ulong, Instant> _answered = [];
+    private readonly Dictionary<SocketHandle, List<Written>> _written = [];
+    private readonly Dictionary<Endpoint, Asker> _askers = [];
+    private readonly Dictionary<ExpectedConnection, Relayed> _relayed = [];
+    private readonly List<(int Backend, SocketHandle Stream, Victim Victim)> _reading = [];
+    private readonly List<Victim> _unknown = [];
+    private readonly List<Refusal> _refusals = [];
+    private readonly Queue<(Instant At, int InFlight)> _deaths = new();
+    private bool? _isOn;
+    private int _clockFaults;
+    private Instant _clockIsRightFrom;
+
+    /// <summary>Times that a killer had to be refused from then on.</summary>
+    public int Convicted { get; private set; }
+
+    /// <summary>Victims that counted.</summary>
+    public int Victims { get; private set; }
+
+    /// <summary>Victims that did not, by excuse.</summary>
+    public SortedDictionary<string, int> Excused { get; } = new(StringComparer.Ordinal);
+
+    private readonly record struct Times(Instant First, Instant Last);
+
+    /// <summary>The core logged that it refuses a query for the death or hang of a backend.</summary>
+    private sealed record Refusal(BackendId Backend, Instant At, ulong Key);
+
+    /// <summary>A TCP client that asks a killer, and at which byte of what it sends.</summary>
+    private sealed record Asker(TcpClientPlan Plan, KillerName Killer, int KillerAt);
+
+    private sealed class Relayed
+    {
+        public SocketHandle Stream { get; set; }
+        public long Bytes { get; set; }
+        public Written? Written { get; set; }
+    }
+
+    /// <summary>A killer that a backend's stream took whole, or over TCP began to take.</summary>
+    private sealed class Written
+    {
+        public required KillerName Killer { get; init; }
+        public required Endpoint From { get; init; }
+        public required int Id { get; init; }
+        public required ExpectedSession? Session { get; init; }
+
+        /// <summary>When it was put into the queue.</summary>
+        public required Instant QueuedAt { get; init; }
+        public required Instant At { get; init; }
+        public required long Turn { get; init; }
+        public bool IsTcp { get; init; }
+    }
+
+    private sealed class Victim
+    {
+        public required int Backend { get; init; }
+        public required KillerName Killer { get; init; }
+        public required Written? Written { get; init; }
+        public required Instant ReadAt { get; init; }
+        public required bool IsHang { get; init; }
+        public string? Excuse { get; set; }
+
+        /// <summary>The fault was logged.</summary>
+        public bool IsKnown { get; set; }
+
+        /// <summary>When it was suspect, and when a hang is known; Never for not yet.</summary>
+        public Instant SuspectedAt { get; set; } = Instant.Never;
+        public Instant DueAt { get; set; } = Instant.Never;
+    }
+
+    private sealed class Culprit
+    {
+        public List<Victim> Victims { get; } = [];
+        public int Guesses { get; set; }
+        public bool WasAnswered { get; set; }
+        public Duration Term { get; set; }
+        public long RefusedIn { get; set; }
+        public Instant RefusedAt { get; set; }
+        public Instant RefusedUntil { get; set; }
+
+        /// <summary>Whose victims it was refused for.</summary>
+        public List<Victim> RefusedFor { get; set; } = [];
+
+        /// <summary>The same in words.</summary>
+        public string Story { get; set; } = "";
+    }
+
+    private Duration Steps
+    {
+        get
+        {
+            var step = Model.Scenario.Kernel.ClockStep;
+            return step + step + step;
+        }
+    }
+
+    /// <summary>There are killers, and nothing is known that makes times worthless.</summary>
+    private bool IsOn
+    {
+        get
+        {
+            _isOn ??= Prepare();
+            return _isOn.Value && _clockFaults == 0 && Model.Now >= _clockIsRightFrom
+                && !Model.Life.IsStopping;
+        }
+    }
+
+    private bool Prepare()
+    {
+        foreach (var plan in Model.Scenario.TcpClients.Where(plan => plan is
+            { Killer: > 0, Queries: > 0 }))
+        {
+            var at = 0;
+            var message = new byte[DnsQuestions.MostBytes(plan, 1)];
+            for (var query = 0; query < plan.Queries - 1; query++)
+                at += 2 + DnsQuestions.Write(message, plan, query);
+            var length = DnsQuestions.Write(message, plan, plan.Queries - 1);
+            at += DnsQuestions.EmptyBytes(plan, plan.Queries - 1) + 2;
+            if (DnsQuestions.KillerOf(message.AsSpan(0, length)) is { } killer)
+                _askers[new Endpoint(plan.Address, plan.Port)] = new Asker(plan, killer, at);
+        }
+        return _askers.Count > 0 || Model.Scenario.UdpClients.Any(
+            client => client.Queries.Any(query => query.Kind == QueryKind.Killer));
+    }
+
+    // ---- What is asked and passed on ----
+
+    public override void OnReceived(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        _isOn ??= Prepare();
+        if (_isOn != true)
+            return;
+        var killer = DnsQuestions.KillerOf(payload);
+        if (killer != null)
+            _received.TryAdd((header.Peer, HashOf(payload)), Model.Turn);
+        _asked[(header.Peer, ExpectedQuery.IdOf(payload))] = (KeyOf(payload, killer), killer);
+    }
+
+    public override void OnWritten(SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        if (_isOn != true)
+            return;
+        if (!_frames.TryGetValue(stream, out var frames))
+            _frames.Add(stream, frames = []);
+        frames.AddRange(bytes);
+        var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(frames);
+        var taken = 0;
+        while (IsWhole(all[taken..]))
+        {
+            var size = SeenFrame.SizeOf(all[taken..]);
+            if (SeenFrame.IsQuery(all[taken..])
+                && Model.Sockets.OwnerOf(stream) is ExpectedSession session)
+            {
+                OnQueryWritten(session, all.Slice(taken, size));
+            }
+            taken += size;
+        }
+        frames.RemoveRange(0, taken);
+    }
+
+    private void OnQueryWritten(ExpectedSession session, ReadOnlySpan<byte> frame)
+    {
+        var (address, port) = SeenFrame.ClientOf(frame);
+        var from = new Endpoint(new Ipv4(address), (ushort)port);
+        var payload = frame[SeenFrame.QueryHeaderBytes..];
+        var killer = DnsQuestions.KillerOf(payload);
+        NoteSent(session, KeyOf(payload, killer));
+        if (killer is not { } name)
+            return;
+        var id = ExpectedQuery.IdOf(payload);
+        var queued = session.InFlight.OldestFirst.LastOrDefault(query => query.Client == from
+            && ExpectedQuery.IdOf(query.Packet) == id);
+        if (!_written.TryGetValue(session.Stream, out var written))
+            _written.Add(session.Stream, written = []);
+        written.Add(new Written
+        {
+            Killer = name,
+            From = from,
+            Id = id,
+            Session = session,
+            QueuedAt = queued?.SentAt ?? Model.Now,
+            At = Model.Now,
+            Turn = Model.Turn,
+        });
+        var isLater = _received.TryGetValue((from, HashOf(payload)), out var receivedIn)
+            && _culprits.TryGetValue(name, out var culprit) && receivedIn > culprit.RefusedIn;
+        if (isLater)
+            CheckRefused(name, $"the killer {name} of {from}", session.Backend);
+    }
+
+    public override void OnRelayed(
+        ExpectedConnection connection, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        if (_isOn != true || !_askers.TryGetValue(connection.From, out var asker))
+            return;
+        if (!_relayed.TryGetValue(connection, out var relayed))
+            _relayed.Add(connection, relayed = new Relayed());
+        if (relayed.Stream != stream)
+            (relayed.Stream, relayed.Bytes) = (stream, 0);
+        relayed.Bytes += bytes.Length;
+        if (relayed.Written != null || relayed.Bytes <= TcpFrameBytes + asker.KillerAt)
+            return;
+        relayed.Written = new Written
+        {
+            Killer = asker.Killer,
+            From = connection.From,
+            Id = 0,
+            Session = connection.Session,
+            QueuedAt = connection.Ask?.SentAt ?? Model.Now,
+            At = Model.Now,
+            Turn = Model.Turn,
+            IsTcp = true,
+        };
+        if (connection.Session is { } session)
+            NoteSent(session, KeyOf([], asker.Killer));
+        if (_culprits.TryGetValue(asker.Killer, out var culprit)
+            && connection.AcceptedAt > culprit.RefusedAt)
+        {
+            CheckRefused(asker.Killer, $"the killer {asker.Killer} of {connection.From}, over TCP,",
+                connection.Backend!);
+        }
+    }
+
+    private void NoteSent(ExpectedSession session, ulong key) =>
+        _sent[(session, key)] = _sent.TryGetValue((session, key), out var times)
+            ? times with { Last = Model.Now } : new Times(Model.Now, Model.Now);
+
+    private void CheckRefused(KillerName name, string what, ExpectedBackend backend)
+    {
+        if (!IsOn || !_culprits.TryGetValue(name, out var culprit)
+            || Model.Now >= culprit.RefusedUntil - Steps)
+        {
+            return;
+        }
+        Fail($"{what} was sent to {backend} at {Model.Now}; it must be refused from"
+            + $" {culprit.RefusedAt} to {culprit.RefusedUntil}, as {culprit.Story}",
+            backend.PlanId);
+    }
+
+    public override void OnSent(in DatagramHeader header, ReadOnlySpan<byte> payload)
+    {
+        // An error may be the balancer's own, or of a backend that has no data.
+        if (_isOn != true || payload.Length < HeaderBytes || (payload[3] & 0xf) is 2 or 5)
+            return;
+        if (!_asked.TryGetValue((header.Peer, ExpectedQuery.IdOf(payload)), out var asked))
+            return;
+        _answered[asked.Key] = Model.Now;
+        if (asked.Killer is { } killer)
+            Acquit(killer);
+    }
+
+    private void Acquit(KillerName killer)
+    {
+        if (!_culprits.TryGetValue(killer, out var culprit))
+            _culprits.Add(killer, culprit = new Culprit());
+        culprit.WasAnswered = true;
+        culprit.Victims.Clear();
+        culprit.Guesses = 0;
+        culprit.Term = Duration.Zero;
+        culprit.RefusedUntil = Instant.Zero;
+    }
+
+    // ---- What becomes of backends ----
+
+    public override void OnBackendRead(
+        Instant now, int backend, SocketHandle stream, ReadOnlySpan<byte> bytes)
+    {
+        if (!IsOn || DnsQuestions.FindKiller(bytes) is not (>= 0 and var at))
+            return;
+        var owner = Model.Sockets.OwnerOf(stream);
+        var written = owner switch
+        {
+            ExpectedSession => WrittenAs(stream, bytes[at..]),
+            ExpectedConnection connection => _relayed.GetValueOrDefault(connection)?.Written,
+            _ => null,
+        };
+        if (NameOf(written, bytes[at..]) is not { } name)
+            return;
+        var victim = new Victim
+        {
+            Backend = backend,
+            Killer = name,
+            Written = written,
+            ReadAt = now,
+            IsHang = DnsQuestions.IsHanger(bytes[at..]),
+        };
+        victim.Excuse = ExcuseOf(victim);
+        if (victim.IsHang)
+            Note(victim);
+        else
+            _reading.Add((backend, stream, victim));
+    }
+
+    public override void OnBackendEnded(
+        Instant now, int backend, SocketHandle stream, string how)
+    {
+        if (_isOn != true)
+            return;
+        if (Model.Sockets.OwnerOf(stream) is ExpectedSession session)
+            NoteDeath(session);
+        for (var n = 0; n < _reading.Count; n++)
+        {
+            var (who, read, victim) = _reading[n];
+            if (who == backend && read == stream && victim.ReadAt == now && how == "close")
+                Note(victim);
+        }
+        _reading.RemoveAll(one => one.Backend == backend || one.Victim.ReadAt < now);
+    }
+
+    private void NoteDeath(ExpectedSession session) => _deaths.Enqueue((Model.Now,
+        session.InFlight.Count + Model.Asked.InFlightOn(session).Count));
+
+    private Written? WrittenAs(SocketHandle stream, ReadOnlySpan<byte> frame)
+    {
+        if (frame.Length < SeenFrame.QueryHeaderBytes + 2
+            || !_written.TryGetValue(stream, out var written))
+        {
+            return null;
+        }
+        var (address, port) = SeenFrame.ClientOf(frame);
+        var from = new Endpoint(new Ipv4(address), (ushort)port);
+        var id = ExpectedQuery.IdOf(frame[SeenFrame.QueryHeaderBytes..]);
+        return written.FindLast(one => one.From == from && one.Id == id);
+    }
+
+    /// <summary>Null if what the backend read is too little to tell.</summary>
+    private static KillerName? NameOf(Written? written, ReadOnlySpan<byte> read) =>
+        written?.Killer ?? (read.Length > SeenFrame.QueryHeaderBytes
+            ? DnsQuestions.KillerOf(read[SeenFrame.QueryHeaderBytes..]) : null);
+
+    private string? ExcuseOf(Victim victim)
+    {
+        if (victim.Written is not { } written)
+            return "Gone";
+        if (written.Session is not { } session || session.IsRetired || session.IsClosed
+            || session.Backend.Session != session)
+        {
+            return "Unknown";
+        }
+        var asks = Model.Asked.InFlightOn(session);
+        if (written.IsTcp
+            ? !asks.Exists(ask => ask.Client == written.From)
+            : !session.InFlight.OldestFirst.Any(query => query.Client == written.From
+                && ExpectedQuery.IdOf(query.Packet) == written.Id))
+        {
+            return "Gone";
+        }
+        if (asks.Exists(ask => ask.Message == null
+            && (victim.IsHang || ask.SentAt >= written.QueuedAt)))
+        {
+            return "Nameless";
+        }
+        while (_deaths.TryPeek(out var oldest)
+            && Model.Now - oldest.At > SpecifiedLimits.DeathsCountTogether)
+        {
+            _deaths.Dequeue();
+        }
+        var others = session.InFlight.Count + asks.Count + _deaths.Sum(death => death.InFlight);
+        if (others >= SpecifiedLimits.RefusalCases || asks.Count >= SpecifiedLimits.FirstMessages)
+            return "Crowd";
+        if (victim.IsHang && (session.InFlight.WasJudged || session.Silence.WasHung))
+            return "Judged";
+        if (victim.IsHang && IsBehind(written, session, asks))
+            return "Behind";
+        return IsHidden(written, session) ? "Hidden" : null;
+    }
+
+    private static bool IsBehind(
+        Written written, ExpectedSession session, List<ExpectedAsk> asks)
+    {
+        var ahead = session.InFlight.Unanswered(session.Written).Count(query =>
+            query.Pair is not { IsAnswered: true } && query.SentAt <= written.QueuedAt);
+        return ahead + asks.Count(ask => ask.SentAt <= written.QueuedAt)
+            > SpecifiedLimits.FirstOfAHang;
+    }
+
+    /// <summary>Another that is refused by now was there, and may have done it.</summary>
+    private bool IsHidden(Written written, ExpectedSession session)
+    {
+        var own = KeyOf([], written.Killer);
+        return _refusals.Exists(refusal => refusal.Key != own
+            && _sent.TryGetValue((session, refusal.Key), out var times)
+            && _answered.GetValueOrDefault(refusal.Key) < times.Last
+            && written.QueuedAt <= Instant.Max(refusal.At, times.Last));
+    }
+
+    private void Note(Victim victim)
+    {
+        if (victim.Written is { } written && _culprits.TryGetValue(victim.Killer, out var culprit)
+            && written.Turn > culprit.RefusedIn && written.QueuedAt > culprit.RefusedAt
+            && Model.Now < culprit.RefusedUntil - Steps)
+        {
+            Fail($"backend {victim.Backend} {(victim.IsHang ? "hangs" : "ended")} of the killer"
+                + $" {victim.Killer} of {written.From}, queued at {written.QueuedAt}; it must be"
+                + $" refused from {culprit.RefusedAt} to {culprit.RefusedUntil}, as"
+                + $" {culprit.Story}", victim.Backend);
+        }
+        _unknown.Add(victim);
+    }
+
+    // ---- What the balancer knows ----
+
+    public override void OnLogged(Instant now, ILogEvent logged)
+    {
+        if (_isOn != true)
+            return;
+        switch (logged)
+        {
+            case LogEvent.BackendFaulted { Fault.Cause: FaultCause.EndOfStream } faulted:
+                foreach (var victim in VictimsAt(faulted.Id, isHang: false))
+                    victim.IsKnown = true;
+                break;
+            case LogEvent.BackendSuspected suspected:
+                foreach (var victim in VictimsAt(suspected.Id, isHang: true))
+                {
+                    if (victim.SuspectedAt != Instant.Never)
+                        continue;
+                    victim.SuspectedAt = now;
+                    victim.DueAt = now + SpecifiedLimits.HangTime + Steps;
+                }
+                break;
+            case LogEvent.QueryQuarantined refused:
+                var key = KeyOf(refused.Query, DnsQuestions.KillerOf(refused.Query));
+                _refusals.Add(new Refusal(refused.Id, now, key));
+                LetGo(now, key);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Another is refused that was there, too, when a victim of the culprit's died or hung: it
+    /// may be what these died of, unless two are left.
+    /// </summary>
+    private void LetGo(Instant now, ulong key)
+    {
+        foreach (var (name, culprit) in _culprits)
+        {
+            if (now >= culprit.RefusedUntil || KeyOf([], name) == key)
+                continue;
+            var others = culprit.RefusedFor.Count(victim => !WasThere(key, victim));
+            if (others == culprit.RefusedFor.Count || others >= Needed)
+                continue;
+            culprit.RefusedUntil = now;
+            Excuse("LetGo");
+        }
+    }
+
+    /// <summary>It was written to a victim before that died, and not answered before.</summary>
+    private bool WasThere(ulong key, Victim victim) =>
+        _sent.TryGetValue((victim.Written!.Session!, key), out var times)
+        && times.First <= victim.ReadAt
+        && !(_answered.TryGetValue(key, out var at) && at >= times.First && at <= victim.ReadAt);
+
+    private IEnumerable<Victim> VictimsAt(BackendId id, bool isHang) => _unknown.Where(
+        victim => victim.IsHang == isHang && victim.Written?.Session is { } session
+            && session.Backend.Id == id.Value
+            && (session == session.Backend.Session || session == session.Backend.LastSession));
+
+    public override void OnTurnEnded(Instant now, LoadBalancer core)
+    {
+        if (!IsOn)
+        {
+            if (_isOn == true)
+                ForgetAll();
+            return;
+        }
+        foreach (var (connection, relayed) in _relayed)
+        {
+            if (relayed.Written != null && connection.Answers.Good > 0
+                && connection.Answers.Whole >= _askers[connection.From].Plan.Queries)
+            {
+                Acquit(relayed.Written.Killer);
+                _relayed.Remove(connection);
+            }
+            else if (connection.IsClosed)
+            {
+                _relayed.Remove(connection);
+            }
+        }
+        PutOff(now);
+        foreach (var victim in _unknown.ToArray())
+        {
+            var isOver = now - victim.ReadAt > SpecifiedLimits.DeathsCountTogether
+                || victim.Written?.Session is not { } session
+                || (victim.IsHang && session.IsClosed);
+            if (victim.IsKnown || now >= victim.DueAt)
+                Count(victim);
+            else if (isOver)
+                Excuse(victim.Excuse ?? "Unknown");
+            else
+                continue;
+            _unknown.Remove(victim);
+        }
+    }
+
+    /// <summary>While waits end late, or nobody is blamed, nobody is found to hang.</summary>
+    private void PutOff(Instant now)
+    {
+        var isLate = Model.Lateness > Model.Scenario.Kernel.ClockStep;
+        var spared = Model.Standstill.SilentUntil;
+        foreach (var victim in _unknown)
+        {
+            if (victim.DueAt == Instant.Never)
+                continue;
+            if (isLate || victim.Written!.Session!.IsReadable)
+                victim.DueAt = now + SpecifiedLimits.HangTime + Steps;
+            if (spared > now)
+                victim.DueAt = Instant.Max(victim.DueAt, spared + SpecifiedLimits.HangTime + Steps);
+        }
+    }
+
+    private void ForgetAll()
+    {
+        _culprits.Clear();
+        _unknown.Clear();
+        _reading.Clear();
+    }
+
+    public override void OnFault(Instant now, FaultPlan fault, bool began)
+    {
+        if (fault.Kind is not (FaultKind.ClockBack or FaultKind.ClockStill))
+            return;
+        _clockFaults += began ? 1 : -1;
+        _clockIsRightFrom = now + AfterClockFault;
+    }
+
+    private void Excuse(string why) =>
+        Excused[why] = Excused.GetValueOrDefault(why) + 1;
+
+    /// <summary>A victim is known: whether that is one too many from now on.</summary>
+    private void Count(Victim victim)
+    {
+        var now = Model.Now;
+        if (!_culprits.TryGetValue(victim.Killer, out var culprit))
+            _culprits.Add(victim.Killer, culprit = new Culprit());
+        var written = victim.Written!;
+        if (culprit.Term > Duration.Zero && written.QueuedAt <= culprit.RefusedUntil + Steps)
+            return; // A copy that was sent before.
+        if (victim.Excuse is { } excuse)
+        {
+            Excuse(excuse);
+            return;
+        }
+        if (culprit.Victims is [.., var last]
+            && victim.ReadAt - last.ReadAt > SpecifiedLimits.DeathsCountTogether - Steps)
+        {
+            culprit.Victims.Clear();
+            culprit.Guesses = 0;
+        }
+        if (culprit.Victims is [.., var before] && IsSameTime(victim, before, culprit))
+        {
+            Excuse("Together");
+            return;
+        }
+        culprit.Victims.Add(victim);
+        Victims++;
+        var own = KeyOf([], victim.Killer);
+        var refusals = _refusals.FindAll(refusal => refusal.At >= victim.ReadAt - Steps
+            && refusal.Backend.Value == written.Session!.Backend.Id);
+        if (refusals.Exists(refusal => refusal.Key != own && IsGuess(refusal.Key, culprit)))
+        {
+            culprit.Guesses++;
+            Excuse("Guess");
+        }
+        var isBack = culprit.Term > Duration.Zero && refusals.Exists(one => one.Key == own);
+        var needed = Needed + culprit.Guesses + (culprit.WasAnswered ? 1 : 0);
+        if (culprit.Victims.Count >= needed || isBack)
+            Refuse(culprit, own, now);
+    }
+
+    private static bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
+        ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt
+        : culprit.WasAnswered && victim.ReadAt - before.ReadAt < Together;
+
+    /// <summary>It was written to the last two victims, and not answered in between.</summary>
+    private bool IsGuess(ulong key, Culprit culprit)
+    {
+        if (culprit.Victims is not [.., var first, var second])
+            return false;
+        return _sent.ContainsKey((first.Written!.Session!, key))
+            && _sent.ContainsKey((second.Written!.Session!, key))
+            && !(_answered.TryGetValue(key, out var at) && at >= first.ReadAt
+                && at <= second.ReadAt);
+    }
+
+    private void Refuse(Culprit culprit, ulong own, Instant now)
+    {
+        if (now > culprit.RefusedUntil + SpecifiedLimits.LongestRefusal - Steps)
+            culprit.Term = Duration.Zero;
+        culprit.Term = Duration.Min(SpecifiedLimits.LongestRefusal, Duration.Max(
+            SpecifiedLimits.FirstRefusal, culprit.Term + culprit.Term));
+        // The core may have refused it since one of these victims was known.
+        var since = now;
+        foreach (var refusal in _refusals)
+        {
+            if (refusal.Key == own && refusal.At > culprit.RefusedUntil
+                && now - refusal.At < culprit.Term)
+            {
+                since = Instant.Min(since, refusal.At);
+            }
+        }
+        culprit.RefusedUntil = since + culprit.Term;
+        (culprit.RefusedAt, culprit.RefusedIn) = (now, Model.Turn);
+        culprit.Story = string.Join(" and ", culprit.Victims.Select(victim =>
+            $"backend {victim.Backend} {(victim.IsHang ? "hung" : "ended")} at {victim.ReadAt}"));
+        culprit.RefusedFor = [.. culprit.Victims];
+        culprit.Victims.Clear();
+        culprit.Guesses = 0;
+        Convicted++;
+    }
+
+    private static bool IsWhole(ReadOnlySpan<byte> bytes) => bytes.Length >= 4
+        && (SeenFrame.TypeOf(bytes) != SeenFrame.InboundUdp || SeenFrame.IsQuery(bytes))
+        && bytes.Length >= SeenFrame.SizeOf(bytes);
+
+    // ---- What is the same ----
+
+    /// <summary>A killer by its name, anything else by its question in any case.</summary>
+    private static ulong KeyOf(ReadOnlySpan<byte> payload, KillerName? killer)
+    {
+        if (killer is { } name)
+        {
+            return unchecked(((ulong)name.Number * 8 + (name.HasFlags ? 4u : 0)
+                + (name.HasOptions ? 2u : 0) + (name.HasTail ? 1u : 0))
+                * 0x9e37_79b9_7f4a_7c15ul);
+        }
+        var end = HeaderBytes;
+        while (end < payload.Length && payload[end] != 0)
+            end += 1 + payload[end];
+        return HashOf(end + 5 > payload.Length
+            ? payload[Math.Min(2, payload.Length)..] : payload[HeaderBytes..(end + 5)]);
+    }
+
+    /// <summary>FNV-1a of the bytes with letters in lower case.</summary>
+    private static ulong HashOf(ReadOnlySpan<byte> bytes)
+    {
+        var hash = 14_695_981_039_346_656_037ul;
+        foreach (var octet in bytes)
+        {
+            var folded = octet is >= (byte)'A' and <= (byte)'Z' ? octet + 32 : octet;
+            hash = unchecked((hash ^ (ulong)folded) * 1_099_511_628_211ul);
+        }
+        return hash;
+    }
+}
