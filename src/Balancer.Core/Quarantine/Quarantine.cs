@@ -230,7 +230,7 @@ internal sealed class Quarantine
         {
             var held = _suspects[n].Case;
             if (held.SentAt > _hidden && IsSureOf(_suspects[n], isUnread)
-                && (culprit < 0 || held.FirstOrder < _suspects[culprit].Case.FirstOrder))
+                && (culprit < 0 || IsEarlier(held, _suspects[culprit].Case)))
             {
                 culprit = n;
             }
@@ -238,6 +238,10 @@ internal sealed class Quarantine
         if (culprit >= 0)
             Convict(now, backend.Id, _suspects[culprit], backend.InFlight);
     }
+
+    private static bool IsEarlier(QuarantineCase one, QuarantineCase other) =>
+        one.HasQuestion != other.HasQuestion
+            ? one.HasQuestion : one.FirstOrder < other.FirstOrder;
 
     /// <summary>
     /// Whether enough backends hung or died of it; a term that it had counts as one.
@@ -397,7 +401,8 @@ internal sealed class Quarantine
                 _unnamed = Instant.Max(_unnamed, sentAt);
                 return;
             }
-            found = new QuarantineCase();
+            var question = DnsQuestion.LengthOf(message is null ? packet : message.Packet);
+            found = new QuarantineCase { HasQuestion = question > 0 };
             _cases.Add(fingerprint, found);
             Verify.That(_cases.Count <= Limits.QuarantineCases, "cases are bounded");
         }
@@ -470,9 +475,13 @@ internal sealed class Quarantine
     private bool MayBeRefused(QuarantineCase culprit) => culprit.SentAt > _hidden
         && (culprit.SentAt > _unread || culprit.Deaths >= Limits.QuarantineSureDeaths);
 
+    /// <summary>
+    /// Messages without a question are alike, and some may be in flight everywhere at any time.
+    /// </summary>
     private static bool IsMoreSuspect(QuarantineCase one, QuarantineCase other) =>
-        one.Deaths != other.Deaths
-            ? one.Deaths > other.Deaths : one.Outlived < other.Outlived;
+        one.HasQuestion != other.HasQuestion ? one.HasQuestion
+        : one.Deaths != other.Deaths ? one.Deaths > other.Deaths
+        : one.Outlived < other.Outlived;
 
     private void Convict(Instant now, BackendId id, in Suspect culprit, InFlight queries)
     {
@@ -508,6 +517,7 @@ internal sealed class Quarantine
     {
         var history = other.HistoryAt(_deaths);
         return other.Term > Duration.Zero && other.Death != _deaths
+            && (convict.HasQuestion || !other.HasQuestion)
             && (history & convict.History) != 0
             && BitOperations.PopCount(history & ~other.TogetherAt(_deaths)
                 & ~convict.History) < 2;

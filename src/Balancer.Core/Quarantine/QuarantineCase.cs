@@ -13,6 +13,9 @@ namespace Balancer.Core;
 /// <summary>What is held against one fingerprint.</summary>
 internal sealed class QuarantineCase
 {
+    /// <summary>It has a question that can be read.</summary>
+    public required bool HasQuestion;
+
     /// <summary>The last death that it was in flight at; deaths are numbered from 1.</summary>
     public long Death;
 

@@ -75,6 +75,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public List<(ExpectedBackend Who, Instant At)> Victims { get; } = [];
 
         public bool WasRefused => Term > Duration.Zero;
+
+        public bool HasQuestion { get; init; }
     }
 
     public bool IsRefused(ReadOnlySpan<byte> query, bool isCut = false) => _cases.Count > 0
@@ -246,8 +248,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var sure = charged.FindAll(one => one.SentAt > excused && IsSure(one.Suspect.Key));
         if (sure.Count > 0)
         {
-            Convict(session.Backend, sure.MinBy(
-                one => _cases[one.Suspect.Key].FirstOrder).Suspect);
+            Convict(session.Backend, sure.MinBy(one => (one.Suspect.HasQuestion ? 0 : 1,
+                _cases[one.Suspect.Key].FirstOrder)).Suspect);
         }
 
         bool IsSure(string key) =>
@@ -294,7 +296,10 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     private readonly record struct Suspect(
-        string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp, bool IsCut = false);
+        string Key, Endpoint Client, Instant SentAt, byte[] Packet, bool IsTcp, bool IsCut = false)
+    {
+        public bool HasQuestion => ExpectedQuery.QuestionBytes(Packet) > 0;
+    }
 
     private void ForgetOld()
     {
@@ -325,7 +330,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     {
         var key = alike[0].Key;
         if (!_cases.TryGetValue(key, out var held))
-            _cases.Add(key, held = new Case());
+            _cases.Add(key, held = new Case { HasQuestion = alike[0].HasQuestion });
         foreach (var form in alike.Select(suspect => FormOf(suspect.Packet, suspect.IsCut)))
         {
             if (held.Forms.Count < SpecifiedLimits.FormsOfARefusal)
@@ -384,7 +389,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         return present
             .Where(one => _cases[one.Newest.Key].Counted
                 > (_cases[one.Newest.Key].WasAnswered ? 2 : 1))
-            .OrderByDescending(one => _cases[one.Newest.Key].Counted)
+            .OrderBy(one => one.Newest.HasQuestion ? 0 : 1)
+            .ThenByDescending(one => _cases[one.Newest.Key].Counted)
             .ThenBy(one => _cases[one.Newest.Key].Outlived)
             .Select(one => ((Suspect, Instant)?)one)
             .FirstOrDefault();
@@ -400,7 +406,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
             var shares = held.Deaths.Exists(death => numbers.Contains(death.Number));
             var others = held.Deaths.Count(
                 death => death.Counts && !numbers.Contains(death.Number));
-            if (held.WasRefused && !isHere && shares && others < 2)
+            var isAsSure = query.HasQuestion || !held.HasQuestion;
+            if (held.WasRefused && !isHere && shares && others < 2 && isAsSure)
                 held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
         }
         var term = convict.Term + convict.Term;

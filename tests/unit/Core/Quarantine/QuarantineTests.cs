@@ -245,6 +245,23 @@ public sealed class QuarantineTests : QuarantineTest
         AssertRefused(Cookie(2), isRefused: true);
     }
 
+    /// <summary>Messages without a question are alike, and so are at every death.</summary>
+    [Fact]
+    public void MessagesWithoutAQuestionEverywhere_DoNotHideWhatHasOne()
+    {
+        for (var client = 1; client <= 3; client++)
+            Ask(client, Query(client, 30 + client));
+        Ask(1, QueryFor("other killer"));
+        KillWhoHas(QueryFor("other killer"));
+        KillWhoHas(QueryFor("other killer"));
+        Run(2);
+        for (var client = 1; client <= 3; client++)
+            Ask(client, Query(client, 30 + client));
+        KillTwiceWith(Killer);
+
+        AssertRefused(Killer, isRefused: true);
+    }
+
     [Fact]
     public void MoreThanAMinuteBetween_DoesNotCountTogether()
     {
