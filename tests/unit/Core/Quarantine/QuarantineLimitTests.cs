@@ -18,7 +18,7 @@ public sealed class QuarantineLimitTests : QuarantineTest
         var backend = new Backends(
             services, new QueryPairs(), new Quarantine(services), Balancer.Core)
             .TryAdd(Instant.Zero, "/d"u8, "5301"u8)!;
-        var held = new QuarantineCase();
+        var held = new QuarantineCase { HasQuestion = true };
         var now = Instant.Zero;
         for (var death = 1; death <= 100; death++)
         {
