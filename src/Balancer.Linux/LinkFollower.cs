@@ -1,6 +1,6 @@
-// Owns the following of links, on a thread of its own: a link may lead to a file system whose server
-// hangs, and the thread that reads the directory would wait there, and find nothing any more. So it
-// asks here and waits a moment, and what a link leads to is unknown until there is an answer.
+// Owns the following of links, on a thread of its own: a link may lead to a file system whose
+// server hangs, and the thread that reads the directory would wait there, and find nothing any
+// more. So it asks here and waits a moment, and what a link leads to is unknown until then.
 //
 // What the kernel has in its cache is looked up at once, without the thread: so links that were
 // followed before are followed still while the thread hangs in another. It hangs in one at a time,
@@ -77,8 +77,8 @@ internal sealed unsafe class LinkFollower
     }
 
     /// <summary>
-    /// Opens what a link leads to, as O_PATH does: 0, or an errno, EAGAIN if there is no answer yet;
-    /// Wait tells DirectoryChanged when there is.
+    /// Opens what a link leads to, as O_PATH does: 0, or an errno, EAGAIN if there is no answer
+    /// yet; Wait tells DirectoryChanged when there is.
     /// </summary>
     /// <param name="directory">To be closed with Close.</param>
     /// <param name="name">Of an entry of it, with a zero at its end.</param>
@@ -159,7 +159,9 @@ internal sealed unsafe class LinkFollower
         return _errno;
     }
 
-    /// <summary>The same with what the kernel has in its cache; EAGAIN if it must be waited for.</summary>
+    /// <summary>
+    /// The same with what the kernel has in its cache; EAGAIN if it must be waited for.
+    /// </summary>
     private int FollowCached(int directory, byte* name, FileStatus* status, out int found)
     {
         found = NoDescriptor;
