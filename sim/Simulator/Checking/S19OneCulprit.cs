@@ -257,7 +257,7 @@ internal sealed class S19OneCulprit() : Check("S19")
             From = connection.From,
             Id = 0,
             Session = connection.Session,
-            QueuedAt = connection.Ask?.SentAt ?? Model.Now,
+            QueuedAt = connection.Asks is [.., var ask] ? ask.SentAt : Model.Now,
             At = Model.Now,
             Turn = Model.Turn,
             IsTcp = true,
