@@ -43,6 +43,9 @@ internal sealed class S19OneCulprit() : Check("S19")
     private const int TcpFrameBytes = 12;
     private const int Needed = 2;
 
+    /// <summary>The key of all that has no question; an answer says nothing of the others.</summary>
+    private const ulong NoQuestion = 0;
+
     private static readonly Duration AfterClockFault = Duration.FromSeconds(1L);
     private static readonly Duration Together = Duration.FromMilliseconds(20L);
 
@@ -295,7 +298,8 @@ internal sealed class S19OneCulprit() : Check("S19")
             return;
         if (!_asked.TryGetValue((header.Peer, ExpectedQuery.IdOf(payload)), out var asked))
             return;
-        _answered[asked.Key] = Model.Now;
+        if (asked.Key != NoQuestion)
+            _answered[asked.Key] = Model.Now;
         if (asked.Killer is { } killer)
             Acquit(killer);
     }
@@ -666,7 +670,9 @@ internal sealed class S19OneCulprit() : Check("S19")
 
     // ---- What is the same ----
 
-    /// <summary>A killer by its name, anything else by its question in any case.</summary>
+    /// <summary>
+    /// A killer by its name, anything else by its question in any case, and all without as one.
+    /// </summary>
     private static ulong KeyOf(ReadOnlySpan<byte> payload, KillerName? killer)
     {
         if (killer is { } name)
@@ -676,10 +682,11 @@ internal sealed class S19OneCulprit() : Check("S19")
                 * 0x9e37_79b9_7f4a_7c15ul);
         }
         var end = HeaderBytes;
-        while (end < payload.Length && payload[end] != 0)
+        while (end < payload.Length && payload[end] is > 0 and < 64)
             end += 1 + payload[end];
-        return HashOf(end + 5 > payload.Length
-            ? payload[Math.Min(2, payload.Length)..] : payload[HeaderBytes..(end + 5)]);
+        var hasQuestion = end + 5 <= payload.Length && payload[end] == 0
+            && (payload[4] | payload[5]) != 0;
+        return hasQuestion ? HashOf(payload[HeaderBytes..(end + 5)]) : NoQuestion;
     }
 
     /// <summary>FNV-1a of the bytes with letters in lower case.</summary>
