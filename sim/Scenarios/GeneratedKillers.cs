@@ -87,7 +87,8 @@ internal static class GeneratedKillers
             var chunk = random.Chance(1, 4) ? random.LogUniform(1, 32) : 65_536;
             var after = new Duration(random.LogUniform(1, 3_000) * Ms);
             tcp.Add(new TcpClientPlan(FirstTcpId + n, Ipv4.From(10, 5, 0, 1),
-                (ushort)(10_000 + FirstTcpId + n), at, late > 0 ? 2 : queries, chunk, manner, after,
+                (ushort)(10_000 + FirstTcpId + n), at, late > 0 ? 2 : queries, chunk, manner,
+                after,
                 Killer: 1 + first + random.Next(kinds + 1),
                 Padding: random.Chance(1, 4) ? random.LogUniform(1, 8_000) : 0,
                 Empty: random.Chance(1, 4) ? random.Next(1, 4) : 0,

@@ -6,8 +6,8 @@
 // It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
 // death when the process's ends close then). That a backend has ended is known when the core logs
 // the fault, and that one hangs 150 ms after it was logged as suspect. Two killers are the same by
-// DnsQuestions.KillerOf, whatever their case, flags, cookies, or bytes behind them; what is answered
-// counts from the beginning.
+// DnsQuestions.KillerOf, whatever their cookies or the bytes behind them; what is answered counts
+// from the beginning.
 //
 // These are all the excuses, for which a victim does not count; each is counted:
 //  - Unknown: the core logged no fault, as when the path was gone (a stop), or the session was over
@@ -37,7 +37,7 @@ using Simulation.Scenarios;
 
 namespace Simulation.Checking;
 
-internal sealed class S19OneCulprit() : Check("S19")
+internal sealed partial class S19OneCulprit() : Check("S19")
 {
     private const int HeaderBytes = 12;
     private const int TcpFrameBytes = 12;
@@ -49,7 +49,7 @@ internal sealed class S19OneCulprit() : Check("S19")
     private readonly Dictionary<KillerName, Culprit> _culprits = [];
     private readonly Dictionary<SocketHandle, List<byte>> _frames = [];
     private readonly Dictionary<(Endpoint From, ulong Payload), long> _received = [];
-    private readonly Dictionary<(Endpoint From, int Id), (ulong Key, KillerName? Killer)> _asked = [];
+    private readonly Dictionary<(Endpoint From, int Id), Asked> _asked = [];
     private readonly Dictionary<(ExpectedSession At, ulong Key), Times> _sent = [];
     private readonly Dictionary<ulong, Instant> _answered = [];
     private readonly Dictionary<SocketHandle, List<Written>> _written = [];
@@ -71,70 +71,6 @@ internal sealed class S19OneCulprit() : Check("S19")
 
     /// <summary>Victims that did not, by excuse.</summary>
     public SortedDictionary<string, int> Excused { get; } = new(StringComparer.Ordinal);
-
-    private readonly record struct Times(Instant First, Instant Last);
-
-    /// <summary>The core logged that it refuses a query for the death or hang of a backend.</summary>
-    private sealed record Refusal(BackendId Backend, Instant At, ulong Key);
-
-    /// <summary>A TCP client that asks a killer, and at which byte of what it sends.</summary>
-    private sealed record Asker(TcpClientPlan Plan, KillerName Killer, int KillerAt);
-
-    private sealed class Relayed
-    {
-        public SocketHandle Stream { get; set; }
-        public long Bytes { get; set; }
-        public Written? Written { get; set; }
-    }
-
-    /// <summary>A killer that a backend's stream took whole, or over TCP began to take.</summary>
-    private sealed class Written
-    {
-        public required KillerName Killer { get; init; }
-        public required Endpoint From { get; init; }
-        public required int Id { get; init; }
-        public required ExpectedSession? Session { get; init; }
-
-        /// <summary>When it was put into the queue.</summary>
-        public required Instant QueuedAt { get; init; }
-        public required Instant At { get; init; }
-        public required long Turn { get; init; }
-        public bool IsTcp { get; init; }
-    }
-
-    private sealed class Victim
-    {
-        public required int Backend { get; init; }
-        public required KillerName Killer { get; init; }
-        public required Written? Written { get; init; }
-        public required Instant ReadAt { get; init; }
-        public required bool IsHang { get; init; }
-        public string? Excuse { get; set; }
-
-        /// <summary>The fault was logged.</summary>
-        public bool IsKnown { get; set; }
-
-        /// <summary>When it was suspect, and when a hang is known; Never for not yet.</summary>
-        public Instant SuspectedAt { get; set; } = Instant.Never;
-        public Instant DueAt { get; set; } = Instant.Never;
-    }
-
-    private sealed class Culprit
-    {
-        public List<Victim> Victims { get; } = [];
-        public int Guesses { get; set; }
-        public bool WasAnswered { get; set; }
-        public Duration Term { get; set; }
-        public long RefusedIn { get; set; }
-        public Instant RefusedAt { get; set; }
-        public Instant RefusedUntil { get; set; }
-
-        /// <summary>Whose victims it was refused for.</summary>
-        public List<Victim> RefusedFor { get; set; } = [];
-
-        /// <summary>The same in words.</summary>
-        public string Story { get; set; } = "";
-    }
 
     private Duration Steps
     {
@@ -184,7 +120,8 @@ internal sealed class S19OneCulprit() : Check("S19")
         var killer = DnsQuestions.KillerOf(payload);
         if (killer != null)
             _received.TryAdd((header.Peer, HashOf(payload)), Model.Turn);
-        _asked[(header.Peer, ExpectedQuery.IdOf(payload))] = (KeyOf(payload, killer), killer);
+        _asked[(header.Peer, ExpectedQuery.IdOf(payload))] =
+            new Asked(KeyOf(payload, killer), killer);
     }
 
     public override void OnWritten(SocketHandle stream, ReadOnlySpan<byte> bytes)
@@ -295,7 +232,8 @@ internal sealed class S19OneCulprit() : Check("S19")
             return;
         if (!_asked.TryGetValue((header.Peer, ExpectedQuery.IdOf(payload)), out var asked))
             return;
-        _answered[asked.Key] = Model.Now;
+        if (asked.Key != NoQuestion)
+            _answered[asked.Key] = Model.Now;
         if (asked.Killer is { } killer)
             Acquit(killer);
     }
@@ -348,7 +286,10 @@ internal sealed class S19OneCulprit() : Check("S19")
         if (_isOn != true)
             return;
         if (Model.Sockets.OwnerOf(stream) is ExpectedSession session)
-            NoteDeath(session);
+        {
+            _deaths.Enqueue((Model.Now,
+                session.InFlight.Count + Model.Asked.InFlightOn(session).Count));
+        }
         for (var n = 0; n < _reading.Count; n++)
         {
             var (who, read, victim) = _reading[n];
@@ -357,9 +298,6 @@ internal sealed class S19OneCulprit() : Check("S19")
         }
         _reading.RemoveAll(one => one.Backend == backend || one.Victim.ReadAt < now);
     }
-
-    private void NoteDeath(ExpectedSession session) => _deaths.Enqueue((Model.Now,
-        session.InFlight.Count + Model.Asked.InFlightOn(session).Count));
 
     private Written? WrittenAs(SocketHandle stream, ReadOnlySpan<byte> frame)
     {
@@ -663,34 +601,4 @@ internal sealed class S19OneCulprit() : Check("S19")
     private static bool IsWhole(ReadOnlySpan<byte> bytes) => bytes.Length >= 4
         && (SeenFrame.TypeOf(bytes) != SeenFrame.InboundUdp || SeenFrame.IsQuery(bytes))
         && bytes.Length >= SeenFrame.SizeOf(bytes);
-
-    // ---- What is the same ----
-
-    /// <summary>A killer by its name, anything else by its question in any case.</summary>
-    private static ulong KeyOf(ReadOnlySpan<byte> payload, KillerName? killer)
-    {
-        if (killer is { } name)
-        {
-            return unchecked(((ulong)name.Number * 8 + (name.HasFlags ? 4u : 0)
-                + (name.HasOptions ? 2u : 0) + (name.HasTail ? 1u : 0))
-                * 0x9e37_79b9_7f4a_7c15ul);
-        }
-        var end = HeaderBytes;
-        while (end < payload.Length && payload[end] != 0)
-            end += 1 + payload[end];
-        return HashOf(end + 5 > payload.Length
-            ? payload[Math.Min(2, payload.Length)..] : payload[HeaderBytes..(end + 5)]);
-    }
-
-    /// <summary>FNV-1a of the bytes with letters in lower case.</summary>
-    private static ulong HashOf(ReadOnlySpan<byte> bytes)
-    {
-        var hash = 14_695_981_039_346_656_037ul;
-        foreach (var octet in bytes)
-        {
-            var folded = octet is >= (byte)'A' and <= (byte)'Z' ? octet + 32 : octet;
-            hash = unchecked((hash ^ (ulong)folded) * 1_099_511_628_211ul);
-        }
-        return hash;
-    }
 }
