@@ -239,6 +239,11 @@ public sealed partial class DocumentTests
             names.Contains(cell.Trim('`')) || PlainReason().IsMatch(cell);
     }
 
+    [Fact]
+    public void QueueOfTheLog_IsAsLongAsIsDescribed() => Assert.Contains(
+        $"Up to {InWords(LogOutput.QueueLength)} records are queued",
+        Unwrapped(Read("docs/behaviour.md")), StringComparison.Ordinal);
+
     /// <summary>Each is in the table once, and so has a reason why nobody reaches it.</summary>
     [Fact]
     public void EachVerification_IsDescribed()

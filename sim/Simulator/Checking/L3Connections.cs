@@ -1,7 +1,8 @@
 // Claims that every TCP connection is answered or closed within its time: its client's first byte
-// within 30 s, INBOUND_TCP_OK within 10 s of that, a question or a byte of an answer every 120 s,
-// the client's end 5 s after it was told its backend's, an hour in all; and that none is sent to a
-// backend whose path is known to be gone, where it can only fail.
+// within 30 s, INBOUND_TCP_OK within 10 s of that, the rest of a message within 30 s of its first
+// byte, a question or a byte of an answer every 120 s, the client's end 5 s after it was told its
+// backend's, an hour in all; and that none is sent to a backend whose path is known to be gone,
+// where it can only fail.
 //
 // It knows by the connections that were seen to open and close, and by the bytes on them. All open
 // ones are looked at once in a tenth of a second of virtual time.
@@ -48,9 +49,15 @@ internal sealed class L3Connections() : Check("L3")
         var end = Instant.Min(Model.Connections.IdleEnd(connection),
             connection.AcceptedAt + Model.Scenario.Kernel.TcpLifetime);
         return Instant.Min(end, connection.IsRelaying
-            ? Model.Connections.CloseEnd(connection) ?? Instant.Never
+            ? Instant.Min(Model.Connections.CloseEnd(connection) ?? Instant.Never,
+                MessageEnd(connection))
             : Model.Connections.SilentEnd(connection));
     }
+
+    /// <summary>When its client's message must be whole; Never while it is not up to it.</summary>
+    private Instant MessageEnd(ExpectedConnection connection) => connection is
+    { PartSince: { } since, ClientEnded: false, IsBackendDeaf: false, HasRoomForClient: true }
+        ? Model.Standstill.Extend(since + Model.Scenario.Kernel.TcpMessage) : Instant.Never;
 
     private static string State(ExpectedConnection connection) => connection.IsRelaying
         ? "relayed" : connection.SpokeAt != null ? "unanswered" : "silent";

@@ -1,8 +1,8 @@
 // Claims that every queue, table and timer stays within its bound, and so does what one turn does
 // of each kind of traffic; that no TCP connection is visited when a turn's budget for them is used
-// up, and only so many sessions are read; that descriptors are those that sessions and connections
-// need; that lines about a condition that repeats come at most every 5 s until a stop; and that all
-// is back at its baseline in the end.
+// up, and only so many sessions are read; that a quarter of the remotes at most are newcomers; that
+// descriptors are those that sessions and connections need; that lines about a condition that
+// repeats come at most every 5 s until a stop; and that all is back at its baseline in the end.
 //
 // It knows by the streams that were opened and closed, by the bytes owed to each, and by the times
 // of lines. The baseline: with no connection open, the streams are the sessions', and the timers
@@ -93,6 +93,11 @@ internal sealed class S10Bounds() : Check("S10")
         {
             Fail($"{core.ConnectionCount} connections of {kernel.TcpConnections} and"
                 + $" {core.RemoteCount} remotes of {kernel.MaxRemotes}");
+        }
+        else if (Model.Policy.Newcomers.Count > Model.Policy.MostNewcomers)
+        {
+            Fail($"{Model.Policy.Newcomers.Count} newcomers are remembered;"
+                + $" {Model.Policy.MostNewcomers} may be");
         }
         else if (core.TimerCount > timers)
         {

@@ -3,8 +3,10 @@
 // of a connection as far as there is room for what they send; the two bound sockets always, but for
 // the short rests after an error that repeats, and the UDP socket in every turn in which a datagram
 // waits, however busy the others are; that between two turns of one TCP client every other client
-// that waits has one; and that it does not sleep while it has work left. A wake-up that is lost
-// shows otherwise only when somebody goes unanswered for long.
+// that waits has one; that in each turn queries, replies and sessions come before TCP, and the
+// listener behind it; and that it does not sleep while it has work left: a scan, queries to be sent
+// again, a status report, an expiry or a rebalance. A wake-up that is lost shows otherwise only
+// when somebody goes unanswered for long.
 //
 // It knows by the interests that were set, by the bytes that are owed to each stream, and by the
 // order in which connections are read.
@@ -51,6 +53,8 @@ internal sealed class S14Attention() : Check("S14")
         _workSince = Model.Scans.HasWork || Model.Resends.HasWork ? now : Instant.Never;
         if (Model.Resends.HasWork && !core.HasStopped && core.NextWake > now)
             Fail($"queries wait to be sent again at {now}, and the loop sleeps to {core.NextWake}");
+        if (core.NextWake > now && !core.HasStopped && WorkLeft() is { } work)
+            Fail($"{work} is not over at {now}, and the loop sleeps to {core.NextWake}");
         if (Model.Life.IsStopping)
             return;
         Look(Model.Sockets.Datagrams, "the UDP socket", now, SpecifiedLimits.ReceivePause,
@@ -60,6 +64,12 @@ internal sealed class S14Attention() : Check("S14")
         Look(Model.Sockets.Listener, "the listener", now, SpecifiedLimits.AcceptPause,
             Model.LacksForAcceptIn == Model.Turn, ref _listenerRestsSince);
     }
+
+    /// <summary>What is done in slices and has some left; null for nothing.</summary>
+    private string? WorkLeft() =>
+        Model.Status.HasWork ? "a status report"
+        : Model.Remotes.IsExpiring ? "a pass for expired remotes"
+        : Model.Remotes.IsMoving ? "a rebalance" : null;
 
     /// <summary>A datagram that waits is taken in the next turn, whatever else is busy.</summary>
     private void LookAtWaiting(Instant now)

@@ -1,7 +1,8 @@
 // Claims that a remote keeps its primary until it is silent for five minutes, or the primary is
 // removed, or a rebalance takes it; that a rebalance takes from a fullest backend, and at most the
-// spread less the number of backends; and that no backend leaves the choice - unlinked or removed -
-// unless a whole scan or a connect has shown its path to be gone.
+// spread less the number of backends; that rebalances, and checks for who is silent, come at their
+// times; and that no backend leaves the choice - unlinked or removed - unless a whole scan or a
+// connect has shown its path to be gone.
 //
 // It knows by the model's primaries, by its own measure of the spread at the moment of a rebalance,
 // and by the scans and connects that were seen.

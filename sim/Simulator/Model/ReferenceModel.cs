@@ -31,7 +31,6 @@ internal sealed class ReferenceModel
 
     private readonly ViolationHandler _report;
     private readonly SessionModel _sessions;
-    private readonly RemoteModel _remotes;
     private readonly LoggedEvents _logged;
     private Duration _stall;
     private Duration _late;
@@ -70,8 +69,8 @@ internal sealed class ReferenceModel
         Connections = new ConnectionModel(this);
         TcpTurns = new TcpTurnModel(this);
         Arrivals = new ArrivalModel(this);
-        _remotes = new RemoteModel(this);
-        _logged = new LoggedEvents(this, _sessions, _remotes);
+        Remotes = new RemoteModel(this);
+        _logged = new LoggedEvents(this, _sessions, Remotes);
     }
 
     public Scenario Scenario { get; }
@@ -85,6 +84,8 @@ internal sealed class ReferenceModel
     public SocketModel Sockets { get; } = new();
 
     public LifetimeModel Life { get; }
+
+    public RemoteModel Remotes { get; }
 
     public ArrivalModel Arrivals { get; }
 
@@ -264,12 +265,14 @@ internal sealed class ReferenceModel
         Replies.OnTurnBegan();
         Resends.OnTurnBegan();
         TcpTurns.OnTurnBegan();
+        Remotes.OnTurnBegan();
         foreach (ref readonly var happened in events)
         {
-            _wasToldOfDatagrams |= happened.Kind == NetworkEventKind.Socket
-                && happened.Handle == Sockets.Datagrams;
             switch (happened.Kind)
             {
+                case NetworkEventKind.Socket:
+                    OnReady(in happened);
+                    break;
                 case NetworkEventKind.StopRequested:
                     Life.OnStopRequested();
                     break;
@@ -287,25 +290,24 @@ internal sealed class ReferenceModel
                     Lines.Owe(new LogEvent.RescanRequested());
                     break;
             }
-            if (happened.Kind == NetworkEventKind.Socket
-                && (happened.Ready & (Readiness.Read | Readiness.HangUp)) != 0
-                && Sockets.OwnerOf(happened.Handle) is ExpectedSession readable)
-            {
-                readable.IsReadable = true;
-            }
-            if (happened.Kind == NetworkEventKind.Socket
-                && (happened.Ready & Readiness.Read) != 0
-                && Sockets.OwnerOf(happened.Handle) is ExpectedSession session)
-            {
+        }
+    }
+
+    private void OnReady(in NetworkEvent happened)
+    {
+        _wasToldOfDatagrams |= happened.Handle == Sockets.Datagrams;
+        var owner = Sockets.OwnerOf(happened.Handle);
+        if (owner is ExpectedSession session)
+        {
+            session.IsReadable |= (happened.Ready & (Readiness.Read | Readiness.HangUp)) != 0;
+            if ((happened.Ready & Readiness.Read) != 0)
                 session.UnreadSince = Turn;
-            }
-            if (happened.Kind == NetworkEventKind.Socket
-                && Sockets.OwnerOf(happened.Handle) is ExpectedConnection connection)
-            {
-                TcpTurns.OnReady(connection);
-                if (happened.Handle == connection.Client)
-                    Connections.OnTold(connection, happened.Ready);
-            }
+        }
+        else if (owner is ExpectedConnection connection)
+        {
+            TcpTurns.OnReady(connection);
+            if (happened.Handle == connection.Client)
+                Connections.OnTold(connection, happened.Ready);
         }
     }
 
@@ -322,7 +324,7 @@ internal sealed class ReferenceModel
         if (!Life.HasStopped)
             Probes.OnTurnEnded();
         Connections.OnTurnEnded(core.NextWake == Instant.Zero);
-        _remotes.OnTurnEnded();
+        Remotes.OnTurnEnded(core);
         Directory.OnTurnEnded();
         Scans.OnTurnEnded(MostTimers);
         Status.OnTurnEnded(core);
@@ -355,6 +357,7 @@ internal sealed class ReferenceModel
             Arrivals.Drain();
             Resends.Finish();
         }
+        TcpTurns.OnUrgent("a query");
         ReceivedInTurn++;
         _datagramsQueued = Math.Max(0, _datagramsQueued - 1);
         ReceiveFailuresInARow = 0;
@@ -378,6 +381,7 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Deeds++;
+        TcpTurns.OnUrgent("a reply");
         Arrivals.Drain();
         Replies.OnSent(in header, payload);
     }
@@ -402,6 +406,7 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
+        TcpTurns.OnAccept();
         IsAcceptQueueDone = result.Status == IoStatus.WouldBlock;
         AcceptedInStop += Life.IsStopping
             && result.Status is IoStatus.Ok or IoStatus.Aborted or IoStatus.Reset ? 1 : 0;
@@ -455,6 +460,7 @@ internal sealed class ReferenceModel
             Deeds++;
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
         {
+            TcpTurns.OnUrgent("a read of a session");
             session.UnreadSince = 0;
             session.LastRead = bytes.Length;
             if (bytes.Length > 0)
@@ -489,7 +495,10 @@ internal sealed class ReferenceModel
         else
             HasBlocked = true;
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
+        {
+            TcpTurns.OnUrgent("a write to a session");
             _sessions.OnWritten(session, result, bytes);
+        }
         else if (Sockets.OwnerOf(stream) is ExpectedConnection connection)
         {
             Resends.Finish();
@@ -536,17 +545,6 @@ internal sealed class ReferenceModel
         if (interest != Readiness.None && Sockets.OwnerOf(socket) is ExpectedConnection connection)
             TcpTurns.OnCall(connection);
         Sockets.OnInterest(socket, interest);
-    }
-
-    /// <summary>
-    /// A backend's session ended by itself and its socket is gone: that is a stop, not a fault.
-    /// </summary>
-    public void OweStop(ExpectedBackend backend)
-    {
-        backend.OwesFaultEvent = false;
-        backend.OnStopped();
-        Lines.Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
-            backend.LastEvidence?.Io ?? default, backend.BackOff));
     }
 
     // ---- The directory ----

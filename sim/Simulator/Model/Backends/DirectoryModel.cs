@@ -109,7 +109,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         }
         backend.OwesLook = false;
         if (result.Status == IoStatus.NotFound && _readability != IoStatus.NotFound)
-            model.OweStop(backend);
+            model.Lines.OweStop(backend);
     }
 
     /// <summary>The core told of a backend that it will connect to next.</summary>

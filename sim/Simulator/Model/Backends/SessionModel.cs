@@ -309,7 +309,7 @@ internal sealed class SessionModel(ReferenceModel model)
             return;
         backend.OwesLook = backend.HasPath;
         if (!backend.HasPath)
-            model.OweStop(backend);
+            model.Lines.OweStop(backend);
     }
 
     /// <summary>

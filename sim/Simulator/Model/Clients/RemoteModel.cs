@@ -3,6 +3,9 @@
 // and otherwise that is a violation. What the core does and does not tell shows when the two are
 // compared, remote by remote (S4, S12).
 //
+// And when passes and rebalances are due: each so long after the turn in which the one before was,
+// and in no other turn, as long as one turn does all of it.
+//
 // What always holds: a remote leaves the model for a reason that the description gives, or a
 // violation was reported.
 
@@ -32,6 +35,121 @@ internal sealed class RemoteModel(ReferenceModel model)
     private int _mostRemotes;
     private Instant _partedAt;
     private Duration _partedFor;
+    private readonly Schedule _passes = new(SpecifiedLimits.ExpiryInterval);
+    private readonly Schedule _rebalances = new(SpecifiedLimits.RebalanceInterval);
+    private Instant _turnAt;
+    private Instant _walkedFrom;
+    private long _rebalancedIn;
+    private Measured? _before;
+
+    /// <summary>When something is due that comes at even times, which no call shows.</summary>
+    private sealed class Schedule(Duration interval)
+    {
+        /// <summary>When it is due next; Never if that is not known.</summary>
+        public Instant Due { get; private set; } = Instant.Never;
+
+        public bool IsNow { get; private set; }
+
+        public void Begin(Instant now) => Due = now + interval;
+
+        public void OnTurnBegan(Instant now) => IsNow = now >= Due;
+
+        /// <summary>A turn with too many deadlines may have left this one to the next.</summary>
+        public void OnTurnEnded(Instant now, bool isServed)
+        {
+            if (IsNow)
+                Due = isServed ? now + interval : Instant.Never;
+        }
+    }
+
+    /// <summary>What a rebalance would find, and one of the remotes that it must move.</summary>
+    private sealed record Measured(int Healthy, ExpectedBackend Fullest, int Spread,
+        long Changes, ExpectedRemote Movable);
+
+    /// <summary>A turn is enough for all remotes that there ever were.</summary>
+    private bool AreFew => System.Math.Max(_mostRemotes, model.Policy.Remotes.Count)
+        <= SpecifiedLimits.RemotesOfASlice;
+
+    /// <summary>A pass has forgotten somebody, and has not said that it is over.</summary>
+    public bool IsExpiring => _expired > 0;
+
+    /// <summary>A rebalance has somebody left that it must move.</summary>
+    public bool IsMoving => _mayMove > 0 && !_isOfOneTurn && FirstToMove(_walkedFrom) is not null;
+
+    // ---- Times ----
+
+    /// <summary>The balancer has started.</summary>
+    public void OnStarted()
+    {
+        _passes.Begin(model.Now);
+        _rebalances.Begin(model.Now);
+    }
+
+    public void OnTurnBegan()
+    {
+        _turnAt = model.Now;
+        _passes.OnTurnBegan(model.Now);
+        _rebalances.OnTurnBegan(model.Now);
+        _before = _rebalances.IsNow ? Measure() : null;
+    }
+
+    /// <summary>What must be done when a rebalance is due now; null for nothing.</summary>
+    private Measured? Measure()
+    {
+        var healthy = model.Policy.Measure(
+            model.Now, out var fullest, out var spread, out var surplus);
+        if (fullest == null || spread <= healthy || surplus <= 0 || _mayMove > 0 || !AreFew
+            || model.Policy.WithFewest(model.Now) == fullest)
+        {
+            return null;
+        }
+        var movable = model.Policy.Remotes.Values.FirstOrDefault(remote =>
+            remote.Primary == fullest && remote.MustBeMoved(model.Now, model.Now));
+        return movable == null ? null
+            : new Measured(healthy, fullest, spread, Changes, movable);
+    }
+
+    /// <summary>Grows with each remote that comes, goes or is bound anew.</summary>
+    private long Changes => model.Policy.Bindings + model.Counters[Counter.RemotesNew]
+        + model.Counters[Counter.RemotesExpired] + model.Counters[Counter.RemotesEvicted]
+        + model.Counters[Counter.RemotesEstablished] + model.Counters[Counter.RemotesMoved];
+
+    /// <summary>
+    /// What is due in this turn was done in it, if it had to be done at its beginning and still has
+    /// to at its end. A turn with many deadlines may leave it to the next.
+    /// </summary>
+    private void CheckTimes()
+    {
+        var isServed = model.MostTimers <= SpecifiedLimits.TimersOfATurn;
+        if (_rebalances.IsNow && isServed && _rebalancedIn != model.Turn && _before is { } must
+            && Measure() == must)
+        {
+            model.Report(ViolationKind.WronglyMoved, $"no rebalance came at {model.Now}; it was due"
+                + $" {_rebalances.Due}, with a spread of {must.Spread} over {must.Healthy} healthy"
+                + $" backends, and {must.Movable.Address} could be moved from {must.Fullest}",
+                must.Fullest);
+        }
+        if (_passes.IsNow && isServed && AreFew)
+            CheckPassed();
+        if (_rebalances.IsNow)
+            _walkedFrom = _turnAt;
+        _passes.OnTurnEnded(_turnAt, isServed);
+        _rebalances.OnTurnEnded(_turnAt, isServed);
+    }
+
+    /// <summary>A pass came by in this turn: it forgets all who are silent for so long.</summary>
+    private void CheckPassed()
+    {
+        foreach (var remote in model.Policy.Remotes.Values)
+        {
+            if (model.Now - remote.LastSeen < SpecifiedLimits.RemoteExpiry)
+                continue;
+            model.Report(ViolationKind.Unbounded, $"{remote.Address} is remembered at {model.Now},"
+                + $" and was heard from last at {remote.LastSeen}; a check was due"
+                + $" {_passes.Due}", remote.Primary);
+            return;
+        }
+    }
 
     // ---- Rebalances ----
 
@@ -54,6 +172,12 @@ internal sealed class RemoteModel(ReferenceModel model)
                 + $" {logged.Fullest} for a spread of {logged.Spread}; it should be {owed} of"
                 + $" {fullest} for {spread} over {healthy} backends", named);
         }
+        if (AreFew && !_rebalances.IsNow && _rebalances.Due != Instant.Never)
+        {
+            model.Report(ViolationKind.WronglyMoved,
+                $"a rebalance came at {model.Now}; due {_rebalances.Due}", named);
+        }
+        _rebalancedIn = model.Turn;
         _fullest = named;
         _mayMove = logged.ToMove;
         _beganAt = model.Now;
@@ -116,6 +240,11 @@ internal sealed class RemoteModel(ReferenceModel model)
                 + $" {silence}; it should be kept for {SpecifiedLimits.RemoteExpiry}",
                 remote.Primary);
         }
+        if (AreFew && !_passes.IsNow && _passes.Due != Instant.Never)
+        {
+            model.Report(ViolationKind.RemoteForgotten, $"{logged.Remote} was forgotten at"
+                + $" {model.Now}; a check is due {_passes.Due}", remote.Primary);
+        }
         Forget(remote);
     }
 
@@ -167,9 +296,14 @@ internal sealed class RemoteModel(ReferenceModel model)
         Forget(known);
     }
 
-    public void OnTurnEnded()
+    public void OnTurnEnded(LoadBalancer core)
     {
         CheckMoves();
+        if (!model.Life.HasStopped)
+            CheckTimes();
+        // Its walk is over, be it that nobody is left who may be moved.
+        if (core.NextWake > model.Now && !IsMoving)
+            _mayMove = 0;
         NoteParting();
         if (model.Now < _nextLook || model.TurnsSinceStall < TurnsOfAPass)
             return;
@@ -210,16 +344,20 @@ internal sealed class RemoteModel(ReferenceModel model)
     {
         if (_mayMove == 0 || !_isOfOneTurn)
             return;
-        var left = model.Policy.Remotes.Values.FirstOrDefault(remote =>
-            remote.Primary == _fullest && remote.MustBeMoved(_beganAt, model.Now));
-        if (left != null && !model.Life.HasStopped
-            && model.Policy.WithFewest(model.Now) is { } other && other != _fullest)
+        if (FirstToMove(_beganAt) is { } left && !model.Life.HasStopped)
         {
             model.Report(ViolationKind.WronglyMoved, $"a rebalance of {_fullest} ended with"
                 + $" {_mayMove} still to be moved, and {left.Address} is with it", _fullest);
         }
         _mayMove = 0;
     }
+
+    /// <summary>Who must be moved since then, if there is anybody to be moved to.</summary>
+    private ExpectedRemote? FirstToMove(Instant since) =>
+        model.Policy.WithFewest(model.Now) is { } other && other != _fullest
+            ? model.Policy.Remotes.Values.FirstOrDefault(remote =>
+                remote.Primary == _fullest && remote.MustBeMoved(since, model.Now))
+            : null;
 
     /// <summary>
     /// A pass over more remotes than a slice has may be parted by a stall. It goes on after it, and

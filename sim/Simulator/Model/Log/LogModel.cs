@@ -18,6 +18,17 @@ internal sealed class LogModel(ReferenceModel model)
 
     public void Owe(object line) => _owed.Add(line);
 
+    /// <summary>
+    /// A backend's session ended by itself and its socket is gone: that is a stop, not a fault.
+    /// </summary>
+    public void OweStop(ExpectedBackend backend)
+    {
+        backend.OwesFaultEvent = false;
+        backend.OnStopped();
+        Owe(new LogEvent.BackendStopped(backend.Name, backend.Path,
+            backend.LastEvidence?.Io ?? default, backend.BackOff));
+    }
+
     public bool IsOwed(ILogEvent logged) => _owed.Contains(LineOf(logged));
 
     private static object LineOf(ILogEvent logged) =>

@@ -98,6 +98,9 @@ internal sealed class LoggedEvents(
             case LogEvent.BackendForgotten forgotten:
                 model.Directory.OnForgottenLine(forgotten.Id.Value);
                 break;
+            case LogEvent.Started:
+                remotes.OnStarted();
+                break;
             case LogEvent.Rebalancing rebalancing:
                 remotes.OnRebalancing(rebalancing);
                 break;

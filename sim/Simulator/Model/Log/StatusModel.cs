@@ -2,7 +2,8 @@
 // which the operator asks, then the remotes, a few a turn, the first thousand of them, each once.
 //
 // What always holds: a line is compared with the model as it is at that moment; a request that
-// comes while remotes of the one before may be left is owed nothing.
+// comes while remotes of the one before may be left is owed nothing, and begins nothing while some
+// surely are.
 
 using System.Collections.Generic;
 using Balancer.Core;
@@ -21,6 +22,9 @@ internal sealed class StatusModel(ReferenceModel model)
     private const int TurnsOfAReport = 64;
 
     private readonly HashSet<Ipv4> _told = [];
+
+    /// <summary>Who was known when the report began, and is neither told nor forgotten.</summary>
+    private readonly HashSet<Ipv4> _left = [];
     private bool _isOwed;
     private bool _isOver = true;
     private long _begunIn = -TurnsOfAReport;
@@ -33,6 +37,9 @@ internal sealed class StatusModel(ReferenceModel model)
     /// <summary>Remotes that were forgotten so far.</summary>
     private long Gone =>
         model.Counters[Counter.RemotesExpired] + model.Counters[Counter.RemotesEvicted];
+
+    /// <summary>A report goes on: remotes are left that it has to tell.</summary>
+    public bool HasWork => _left.Count > 0 && _lines < MostRemotes;
 
     /// <summary>The operator asked.</summary>
     public void OnRequested() =>
@@ -56,6 +63,11 @@ internal sealed class StatusModel(ReferenceModel model)
 
     private void OnTotals(LogEvent.Status logged)
     {
+        if (HasWork)
+        {
+            model.Report(ViolationKind.Untrue, $"a status report begins at {model.Now}, and"
+                + $" {_left.Count} remotes are left of the one that goes on");
+        }
         _isOwed = false;
         _isOver = false;
         _begunIn = model.Turn;
@@ -63,6 +75,8 @@ internal sealed class StatusModel(ReferenceModel model)
         _backends = model.Policy.Backends.Count;
         _remotes = model.Policy.Remotes.Count;
         _told.Clear();
+        _left.Clear();
+        _left.UnionWith(model.Policy.Remotes.Keys);
         _lines = 0;
         _goneBefore = Gone;
         model.Dropped.Count();
@@ -131,6 +145,7 @@ internal sealed class StatusModel(ReferenceModel model)
                 + " nobody asked, or the report was over");
             return;
         }
+        _left.Remove(logged.Remote.Address);
         if (!_told.Add(logged.Remote.Address) || ++_lines > MostRemotes)
         {
             model.Report(ViolationKind.Untrue,
@@ -150,7 +165,11 @@ internal sealed class StatusModel(ReferenceModel model)
     }
 
     /// <summary>A remote that was forgotten may come back, and be told again.</summary>
-    public void OnForgotten(Ipv4 remote) => _told.Remove(remote);
+    public void OnForgotten(Ipv4 remote)
+    {
+        _told.Remove(remote);
+        _left.Remove(remote);
+    }
 
     public void OnTurnEnded(LoadBalancer core)
     {

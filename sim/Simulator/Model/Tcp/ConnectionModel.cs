@@ -202,6 +202,8 @@ internal sealed class ConnectionModel
         else if (!owed.TryTake(bytes))
             ReportRelay(connection, $"{bytes.Length} bytes went to the {Side(isClient)} that are"
                 + $" not the next of {owed.Count} that wait for it");
+        if (!isClient)
+            connection.OnTaken(_model.Now);
         if (isClient)
         {
             connection.LastActivity = _model.Now;
@@ -313,6 +315,7 @@ internal sealed class ConnectionModel
         {
             if (!connection.IsClosed)
                 _model.Asked.GoOn(connection);
+            connection.NoteRoom();
         }
         if (!anotherFollowsAtOnce)
             JudgeTouched();
@@ -438,6 +441,8 @@ internal sealed class ConnectionModel
     {
         if (connection.ClientFailed || connection.BackendFailed)
             return;
+        if (connection.IsOver)
+            ReportRelay(connection, "both directions are over, and it is open");
         if (connection is { ClientEnded: true, ToldBackend: false, IsBackendDeaf: false }
             && connection.ToBackend.Count == 0)
             ReportRelay(connection, "the client's end was not passed on to the backend");
@@ -461,19 +466,17 @@ internal sealed class ConnectionModel
         var backend = connection.Writable > 0 ? Readiness.Write : Readiness.Read;
         if (connection.IsRelaying)
         {
-            client = Wanted(!connection.ClientEnded && HasRoom(connection.ToBackend),
+            client = Wanted(!connection.ClientEnded && connection.HasRoomForClient,
                 connection.ToClient.Count);
             if (client == Readiness.None && !connection.ToldClient)
                 client = Readiness.HangUp;
-            backend = Wanted(!connection.BackendEnded && HasRoom(connection.ToClient),
-                connection.Writable);
+            var hasRoom = connection.ToClient.Count < SpecifiedLimits.RelayQueueBytes;
+            backend = Wanted(!connection.BackendEnded && hasRoom, connection.Writable);
         }
         CheckInterest(connection, connection.Client, client, "client");
         if (!connection.BackendStream.IsNone)
             CheckInterest(connection, connection.BackendStream, backend, "backend");
     }
-
-    private static bool HasRoom(ExpectedBytes line) => line.Count < SpecifiedLimits.RelayQueueBytes;
 
     private static Readiness Wanted(bool read, int toWrite) =>
         (read ? Readiness.Read : Readiness.None)
@@ -543,11 +546,11 @@ internal sealed class ConnectionModel
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
             { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
                 or { IsCutShort: true, ToldClient: false } or { IsAbandoned: true },
-            Counter.ConnectionsRefusedByBackend => IsPutOff(connection)
+            Counter.ConnectionsRefusedByBackend => connection.IsPutOff
                 && connection.IsTurnedDown && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsHandshakeTimedOut => connection is
             { IsRelaying: false, SpokeAt: not null }
-                && !(IsPutOff(connection) && connection.IsTurnedDown)
+                && !(connection.IsPutOff && connection.IsTurnedDown)
                 && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsIdle => (connection.IsRelaying || connection.SpokeAt == null)
                 && now >= IdleEnd(connection),
@@ -595,9 +598,6 @@ internal sealed class ConnectionModel
 
     private bool MayGiveWay(ExpectedConnection connection) => _comesFor is { } next
         && Places.MayGiveWay(connection, _perClient.GetValueOrDefault(next.From.Address));
-
-    private static bool IsPutOff(ExpectedConnection connection) =>
-        !connection.IsRelaying && connection.RetryFrom != null;
 
     public void ReportAbandoned(ExpectedConnection connection) => ReportRelay(connection,
         $"its answer will not come, since {connection.Backend} hangs or has no session, and it was"

@@ -171,6 +171,12 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     public bool ToldClient { get; set; }
 
+    /// <summary>Each side was told the other's end, or has nothing to do with it.</summary>
+    public bool IsOver => ToldClient && (ToldBackend || (IsBackendDeaf && ClientEnded));
+
+    /// <summary>It waits until another backend is asked.</summary>
+    public bool IsPutOff => !IsRelaying && RetryFrom != null;
+
     public bool WasAborted { get; set; }
 
     /// <summary>An event said that it has something to do, and it had no turn since.</summary>
@@ -184,6 +190,27 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     /// <summary>Since when a message of the client's is there in part; null if none is.</summary>
     public Instant? PartSince { get; set; }
+
+    /// <summary>Nothing was read of the client when the last turn ended, for want of room.</summary>
+    private bool _wasHeldUp;
+
+    /// <summary>Whether what its client sends has room.</summary>
+    public bool HasRoomForClient => ToBackend.Count < SpecifiedLimits.RelayQueueBytes;
+
+    /// <summary>A turn ended.</summary>
+    public void NoteRoom() => _wasHeldUp = IsRelaying && !HasRoomForClient;
+
+    /// <summary>
+    /// Its backend took bytes: if nothing was read of the client before, its time begins anew.
+    /// </summary>
+    public void OnTaken(Instant now)
+    {
+        if (!_wasHeldUp || !HasRoomForClient)
+            return;
+        _wasHeldUp = false;
+        if (PartSince != null)
+            PartSince = now;
+    }
 
     /// <summary>When the client had all that its backend sent, and the end.</summary>
     public Instant? ToldAt { get; set; }

@@ -4,6 +4,9 @@
 // on them all is reckoned from the bytes that visits read, a price for each, and one for each
 // message of a client's that goes on.
 //
+// TCP comes behind queries, replies and sessions in a turn, and the listener behind TCP; a stop,
+// which takes along what the kernel holds, goes round again.
+//
 // What always holds: no visit is counted that was none, so what is reckoned is never too much; a
 // connection that goes on unasked, because a read came full or a backend's state changed, is not
 // known to wait.
@@ -22,6 +25,8 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     private long _visits;
     private long _visitsOfTurn;
     private long _messagesOfTurn;
+    private bool _hasRead;
+    private bool _hasAccepted;
 
     private sealed class ClientTurns
     {
@@ -45,10 +50,24 @@ internal sealed class TcpTurnModel(ReferenceModel model)
         _visited = null;
         _visitsOfTurn = 0;
         _messagesOfTurn = 0;
+        _hasRead = false;
+        _hasAccepted = false;
     }
 
     /// <summary>A message of a client's goes on.</summary>
     public void OnMessage() => _messagesOfTurn++;
+
+    /// <summary>Something is done that comes before TCP in a turn.</summary>
+    public void OnUrgent(string what)
+    {
+        if (!_hasRead || model.Life.IsStopping)
+            return;
+        model.Report(ViolationKind.Unwatched, $"{what} came behind TCP connections at"
+            + $" {model.Now}; it should come before them in a turn");
+    }
+
+    /// <summary>The listener was asked.</summary>
+    public void OnAccept() => _hasAccepted = true;
 
     /// <summary>An event said that a connection has something to do.</summary>
     public void OnReady(ExpectedConnection connection)
@@ -65,6 +84,13 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     /// <summary>A connection is read: its turn has come, unless it came just before.</summary>
     public void OnRead(ExpectedConnection connection)
     {
+        _hasRead = true;
+        if (_hasAccepted && !model.Life.IsStopping)
+        {
+            model.Report(ViolationKind.Unwatched, $"the connection of {connection.From} was read"
+                + $" behind the listener at {model.Now}; that should come last in a turn",
+                connection.Backend);
+        }
         if (connection.IsWaiting || connection != _visited)
             Visit(connection);
     }

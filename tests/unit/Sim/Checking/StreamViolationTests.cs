@@ -54,6 +54,18 @@ public sealed class StreamViolationTests
     });
 
     [Fact]
+    public void ConnectionThatIsOpenThoughBothSidesEnded_BreaksS7() => Breaks(
+        "S7", "both directions are over, and it is open", static sim =>
+        {
+            var (client, backend) = Relayed(sim);
+            sim.Observer.OnRead(sim.Now, client, IoResult.Failed(IoStatus.EndOfStream), []);
+            sim.Observer.OnHalfClosed(sim.Now, backend);
+            sim.Observer.OnRead(sim.Now, backend, IoResult.Failed(IoStatus.EndOfStream), []);
+            sim.Observer.OnHalfClosed(sim.Now, client);
+            sim.Observer.OnTurnEnded(sim.Now, sim.Core);
+        });
+
+    [Fact]
     public void BytesInPiecesAndAnEndBehindThem_PassS7() => Passes("S7", static sim =>
     {
         var (client, backend) = Relayed(sim);
@@ -124,6 +136,20 @@ public sealed class StreamViolationTests
         Relayed(sim);
         sim.Run(125);
         Assert.Equal(1, sim.Core.Counters[Counter.ConnectionsIdle]);
+    });
+
+    [Fact]
+    public void MessageThatIsNotWholeAfter30s_BreaksL3() => Breaks("L3", static sim =>
+    {
+        sim.Observer.OnRead(sim.Now, Relayed(sim).Client, IoResult.Ok(1), [0]);
+        sim.Run(32);
+    });
+
+    [Fact]
+    public void MessageThatIsNotWholeForLess_PassesL3() => Passes("L3", static sim =>
+    {
+        sim.Observer.OnRead(sim.Now, Relayed(sim).Client, IoResult.Ok(1), [0]);
+        sim.Run(20);
     });
 
     [Fact]

@@ -186,6 +186,34 @@ public sealed class TurnViolationTests
     }
 
     [Fact]
+    public void QueryReceivedBehindTcp_BreaksS14() => Breaks("S14", static sim =>
+    {
+        Take(sim, 0);
+        sim.Observer.OnReceived(sim.Now, Header(1000), new byte[12]);
+    });
+
+    [Fact]
+    public void ListenerAskedBeforeTcp_BreaksS14() => Breaks("S14", static sim =>
+    {
+        var stream = sim.Connect(Asker, 1)[0];
+        sim.Observer.OnTurnBegan(sim.Now, []);
+        sim.Observer.OnAccepted(
+            sim.Now, IoResult.Failed(IoStatus.WouldBlock), SocketHandle.None, default);
+        sim.Observer.OnRead(sim.Now, stream, IoResult.Failed(IoStatus.WouldBlock), []);
+    });
+
+    [Fact]
+    public void TcpBehindAQueryAndBeforeTheListener_PassesS14() => Passes("S14", static sim =>
+    {
+        var stream = sim.Connect(Asker, 1)[0];
+        sim.Observer.OnTurnBegan(sim.Now, []);
+        sim.Observer.OnReceived(sim.Now, Header(1000), new byte[12]);
+        sim.Observer.OnRead(sim.Now, stream, IoResult.Failed(IoStatus.WouldBlock), []);
+        sim.Observer.OnAccepted(
+            sim.Now, IoResult.Failed(IoStatus.WouldBlock), SocketHandle.None, default);
+    });
+
+    [Fact]
     public void StopWithAnOpenListener_BreaksS15() => Breaks("S15", static sim =>
     {
         sim.Observer.OnLogged(sim.Now, new LogEvent.Stopping(0, Limits.StopGrace));
