@@ -76,10 +76,7 @@ internal sealed partial class S19OneCulprit
         public Instant RefusedAt { get; set; }
         public Instant RefusedUntil { get; set; }
 
-        /// <summary>Whose victims it was refused for.</summary>
-        public List<Victim> RefusedFor { get; set; } = [];
-
-        /// <summary>The same in words.</summary>
+        /// <summary>Whose victims it was refused for, in words.</summary>
         public string Story { get; set; } = "";
     }
 

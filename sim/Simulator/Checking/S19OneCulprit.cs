@@ -14,9 +14,8 @@
 //    or had retired, or a connection was older than the session;
 //  - Gone: the query was not whole in the backend's stream, or is in flight there no more;
 //  - Nameless: over TCP, it was passed on behind something unanswered, or such a thing behind it;
-//  - Guess: at that death or hang another was refused, which this check saw written to this backend
-//    and to the one before, and not answered in between: one victim more;
-//  - LetGo: later another was refused that was there at one of the two, or at all but one of them;
+//  - Guess: since the first victim another was refused, perhaps in its place: one victim more;
+//  - LetGo: since it is refused another was, too, and may have let it go;
 //  - Hidden: a query that is refused by now was there as well, and this one was sent before that
 //    was refused or sent;
 //  - Together: a hang of the same backend, or by what was sent before the other was suspect;
@@ -417,28 +416,26 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     }
 
     /// <summary>
-    /// Another is refused that was there, too, when a victim of the culprit's died or hung: it
-    /// may be what these died of, unless two are left.
+    /// Another is refused: that may be a wrong guess, or let go whom it explains.
     /// </summary>
     private void LetGo(Instant now, ulong key)
     {
         foreach (var (name, culprit) in _culprits)
         {
-            if (now >= culprit.RefusedUntil || KeyOf([], name) == key)
+            if (KeyOf([], name) == key)
                 continue;
-            var others = culprit.RefusedFor.Count(victim => !WasThere(key, victim));
-            if (others == culprit.RefusedFor.Count || others >= Needed)
-                continue;
-            culprit.RefusedUntil = now;
-            Excuse("LetGo");
+            if (now < culprit.RefusedUntil)
+            {
+                culprit.RefusedUntil = now;
+                Excuse("LetGo");
+            }
+            else if (culprit.Victims.Count > 0)
+            {
+                culprit.Guesses++;
+                Excuse("Guess");
+            }
         }
     }
-
-    /// <summary>It was written to a victim before that died, and not answered before.</summary>
-    private bool WasThere(ulong key, Victim victim) =>
-        _sent.TryGetValue((victim.Written!.Session!, key), out var times)
-        && times.First <= victim.ReadAt
-        && !(_answered.TryGetValue(key, out var at) && at >= times.First && at <= victim.ReadAt);
 
     private IEnumerable<Victim> VictimsAt(BackendId id, bool isHang) => _unknown.Where(
         victim => victim.IsHang == isHang && victim.Written?.Session is { } session
@@ -546,11 +543,6 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         var own = KeyOf([], victim.Killer);
         var refusals = _refusals.FindAll(refusal => refusal.At >= victim.ReadAt - Steps
             && refusal.Backend.Value == written.Session!.Backend.Id);
-        if (refusals.Exists(refusal => refusal.Key != own && IsGuess(refusal.Key, culprit)))
-        {
-            culprit.Guesses++;
-            Excuse("Guess");
-        }
         var isBack = culprit.Term > Duration.Zero && refusals.Exists(one => one.Key == own);
         var needed = Needed + culprit.Guesses + (culprit.WasAnswered ? 1 : 0);
         if (culprit.Victims.Count >= needed || isBack)
@@ -560,17 +552,6 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     private static bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
         ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt
         : culprit.WasAnswered && victim.ReadAt - before.ReadAt < Together;
-
-    /// <summary>It was written to the last two victims, and not answered in between.</summary>
-    private bool IsGuess(ulong key, Culprit culprit)
-    {
-        if (culprit.Victims is not [.., var first, var second])
-            return false;
-        return _sent.ContainsKey((first.Written!.Session!, key))
-            && _sent.ContainsKey((second.Written!.Session!, key))
-            && !(_answered.TryGetValue(key, out var at) && at >= first.ReadAt
-                && at <= second.ReadAt);
-    }
 
     private void Refuse(Culprit culprit, ulong own, Instant now)
     {
@@ -592,7 +573,6 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         (culprit.RefusedAt, culprit.RefusedIn) = (now, Model.Turn);
         culprit.Story = string.Join(" and ", culprit.Victims.Select(victim =>
             $"backend {victim.Backend} {(victim.IsHang ? "hung" : "ended")} at {victim.ReadAt}"));
-        culprit.RefusedFor = [.. culprit.Victims];
         culprit.Victims.Clear();
         culprit.Guesses = 0;
         Convicted++;

@@ -155,7 +155,7 @@ internal sealed class Quarantine
             suspect.Case.Begin(
                 now, _deaths, backend, suspect.Case.WasAnsweredLately, ++_order);
         }
-        if (FindCulprit(now) is { } culprit && MayBeRefused(culprit.Case))
+        if (FindCulprit(now) is { } culprit)
             Convict(now, backend.Id, in culprit, queries);
     }
 
@@ -438,7 +438,7 @@ internal sealed class Quarantine
     private Suspect? FindCulprit(Instant now)
     {
         if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed
-            && relapsed.Case.OutlivedLast < now - _unnamed)
+            && relapsed.Case.OutlivedLast < now - _unnamed && MayBeRefused(relapsed.Case))
         {
             return relapsed;
         }
@@ -447,7 +447,7 @@ internal sealed class Quarantine
         {
             // What backends can answer is hardly what ends them: two may have died together.
             var needed = suspect.Case.WasAnsweredLately ? 3 : 2;
-            if (suspect.Case.Deaths >= needed
+            if (suspect.Case.Deaths >= needed && MayBeRefused(suspect.Case)
                 && (culprit is null || IsMoreSuspect(suspect.Case, culprit.Value.Case)))
             {
                 culprit = suspect;

@@ -156,12 +156,13 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 model.Counters.Add(Counter.QuarantineFull, same.Count());
             }
         }
-        var culprit = Culprit(present, unremembered);
-        if (culprit is var (newest, sentAt) && sentAt > excused && (sentAt > nameless
-            || _cases[newest.Key].Counted >= SpecifiedLimits.SureDeaths))
-        {
+        var culprit = Culprit(present, unremembered, MayBeRefused);
+        if (culprit is var (newest, _))
             Convict(backend, newest);
-        }
+
+        bool MayBeRefused((Suspect Newest, Instant SentAt) one) => one.SentAt > excused
+            && (one.SentAt > nameless
+                || _cases[one.Newest.Key].Counted >= SpecifiedLimits.SureDeaths);
     }
 
     /// <summary>
@@ -378,16 +379,20 @@ internal sealed class QuarantineModel(ReferenceModel model)
     /// deaths, and left its backends the shortest lives.
     /// </summary>
     private (Suspect, Instant)? Culprit(
-        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered)
+        List<(Suspect Newest, Instant SentAt)> present, Instant unremembered,
+        Func<(Suspect, Instant), bool> mayBeRefused)
     {
         if (present.Count == 0)
             return null;
         var latest = present.Max(one => one.SentAt);
         var last = present.FindAll(one => one.SentAt == latest);
-        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused)
+        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused
+            && mayBeRefused(last[0]))
+        {
             return last[0];
+        }
         return present
-            .Where(one => _cases[one.Newest.Key].Counted
+            .Where(one => mayBeRefused(one) && _cases[one.Newest.Key].Counted
                 > (_cases[one.Newest.Key].WasAnswered ? 2 : 1))
             .OrderBy(one => one.Newest.HasQuestion ? 0 : 1)
             .ThenByDescending(one => _cases[one.Newest.Key].Counted)
