@@ -246,7 +246,7 @@ internal sealed class Quarantine
     /// <summary>
     /// Whether enough backends hung or died of it; a term that it had counts as one.
     /// </summary>
-    private bool IsSureOf(in Suspect suspect, bool isUnread)
+    private static bool IsSureOf(in Suspect suspect, bool isUnread)
     {
         var needed = isUnread ? Limits.QuarantineSureDeaths
             : suspect.Case.WasAnsweredLately ? 3 : 2;
