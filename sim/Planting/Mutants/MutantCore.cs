@@ -23,7 +23,7 @@ public sealed record MutantCore(ImmutableArray<Mutation> Mutations, int Dropped,
 {
     private const string SwitchFile = CoreSource.Folder + "/MutantSwitch.cs";
 
-    /// <summary>After a round of errors there may be others, which were not looked for yet.</summary>
+    /// <summary>Behind errors there may be others, which were not looked for yet.</summary>
     private const int MostRounds = 20;
 
     /// <summary>

@@ -28,7 +28,7 @@ public enum MutantVerdict
 /// <summary>What one mutant came to.</summary>
 /// <param name="Mutation">The mutant.</param>
 /// <param name="Verdict">How it went.</param>
-/// <param name="By">The check that found it, or time, crash or simulator; "" if nothing did.</param>
+/// <param name="By">The check that found it, or time, crash or simulator; "" if none did.</param>
 /// <param name="Seed">The seed that found it, with its profile before it; "" for none.</param>
 /// <param name="Runs">Seeds that it was tried with.</param>
 /// <param name="Differed">

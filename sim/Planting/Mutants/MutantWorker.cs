@@ -28,7 +28,7 @@ internal readonly record struct MutantQuestion(
     int Mutant, ulong Seed, string Profile, long Rounds, int Sites);
 
 /// <summary>What a run came to.</summary>
-/// <param name="Check">The check that failed, or what else found the mutant; "" for nothing.</param>
+/// <param name="Check">The check that failed, or what else found it; "" for nothing.</param>
 /// <param name="Hash">Of the run.</param>
 /// <param name="Events">What the run cost.</param>
 /// <param name="Rounds">Rounds of the core's loops.</param>
@@ -40,7 +40,7 @@ internal sealed record MutantAnswer(
 /// <summary>The process.</summary>
 internal static class MutantWorker
 {
-    /// <summary>The word that makes the planting host a worker, before the assembly's path.</summary>
+    /// <summary>The word that makes the planting host a worker; the core is next.</summary>
     public const string Verb = "mutant-worker";
 
     /// <summary>Answers until there are no more questions; the exit code.</summary>

@@ -1,5 +1,5 @@
-// How `sim mutate` tries mutants and tells what came of it: which seeds a mutant is tried with, what
-// counts for the score, what its list of survivors may say, and one small file from end to end.
+// How `sim mutate` tries mutants and tells what came of it: which seeds a mutant is tried with,
+// what counts for the score, what its list of survivors may say, and a small file from end to end.
 
 using System;
 using System.Collections.Generic;
