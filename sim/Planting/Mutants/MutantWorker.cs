@@ -87,9 +87,12 @@ internal sealed class MutantWorkerProcess(string assembly) : IDisposable
     private const string MostMemory = "0x60000000";
 
     /// <summary>
-    /// Far beyond what any seed takes, on any machine: loops of the core end by themselves.
+    /// Processor time of one run, far beyond what any seed takes: loops of the core end by
+    /// themselves. How busy the machine is does not matter.
     /// </summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private Process? _process;
 
@@ -103,9 +106,14 @@ internal sealed class MutantWorkerProcess(string assembly) : IDisposable
                 $"{question.Mutant}\t{question.Seed}\t{question.Profile}\t{question.Rounds}\t")
                 + question.Sites.ToString(CultureInfo.InvariantCulture));
             _process.StandardInput.Flush();
+            var end = _process.TotalProcessorTime + Limit;
             var answer = _process.StandardOutput.ReadLineAsync();
-            if (!answer.Wait(Limit))
-                return Failed(MutantRun.Time, $"it has not ended after {Limit.TotalSeconds} s");
+            while (!answer.Wait(LookEvery))
+            {
+                _process.Refresh();
+                if (!answer.IsCompleted && _process.TotalProcessorTime > end)
+                    return Failed(MutantRun.Time, "it does not end");
+            }
             if (answer.Result?.Split('\t') is not [var check, var hash, var events, var rounds,
                 var evidence, var reached])
             {
@@ -116,7 +124,7 @@ internal sealed class MutantWorkerProcess(string assembly) : IDisposable
                 long.Parse(rounds, CultureInfo.InvariantCulture), evidence,
                 Convert.FromBase64String(reached));
         }
-        catch (IOException)
+        catch (Exception ended) when (ended is IOException or InvalidOperationException)
         {
             return Failed(Crash, "the process ended");
         }
