@@ -107,7 +107,7 @@ public sealed class MutatorTests
 
     [Fact]
     public void Loops_CountTheirRounds() => Assert.Equal(
-        "class A { void F() { if (SWITCH.IsIn(1, 1)) { F__all1(); return; }  while (true) "
+        "class A { void F() { if (SWITCH.IsIn(1, 2)) { F__all1(); return; }  while (true) "
         + "{ SWITCH.Round(); G(); } } }",
         Switched("class A { void F() { while (true) G(); } }").Split('\n')[0] + " }");
 
