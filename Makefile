@@ -102,11 +102,11 @@ has-commands:
 	@scripts/need node nodejs npm npm
 	@cd $* && npm ci --silent && touch node_modules/.package-lock.json
 
-# Stryker's place is the tests' folder, where its configuration is; it finds the core from there.
-mutation: ## Mutants of the core, which tests/property must notice; FILES='Backend.cs ...' for some
-	@dotnet tool restore --verbosity quiet
-	@cd tests/property && dotnet stryker --skip-version-check --output ../../$(results)/mutation \
-		$(foreach file,$(FILES),--mutate '**/$(file)')
+# MUTATION_TIME=20m for a sample that takes no longer.
+mutation: $(build_dir)/sim ## Mutants of the core, which the simulator must notice; FILES=Backend.cs,Frames.cs for some
+	@mkdir -p $(results)
+	@$(build_dir)/sim mutate --json $(results)/mutation.json -o $(results)/survivors.tsv \
+		$(if $(FILES),--files $(FILES)) $(if $(MUTATION_TIME),--time $(MUTATION_TIME))
 
 # FUZZ_TARGETS='session relay' for some of them; tests/fuzz/Target.cs has the list.
 fuzz: ## Fuzzes what reads other people's bytes, each target for FUZZ_SECONDS (60); TestResults/fuzz

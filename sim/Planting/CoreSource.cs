@@ -19,7 +19,9 @@ namespace Simulation.Planting;
 /// <summary>The core's source, which can be compiled with patches.</summary>
 public sealed class CoreSource
 {
-    private const string Folder = "src/Balancer.Core";
+    /// <summary>The core's folder, from the root.</summary>
+    public const string Folder = "src/Balancer.Core";
+
     private const int MostErrors = 10;
 
     private static readonly CSharpParseOptions ParseOptions = new(
@@ -59,6 +61,9 @@ public sealed class CoreSource
 
     public string Root { get; }
 
+    /// <summary>The files, by their paths from the root.</summary>
+    public IReadOnlyDictionary<string, string> Texts => _texts;
+
     /// <summary>
     /// The root of the repository that this program or the current folder is in; null if there is
     /// none.
@@ -88,6 +93,31 @@ public sealed class CoreSource
         if (!result.Success)
             throw Broken(patch, result.Diagnostics);
         return assembly.ToArray();
+    }
+
+    /// <summary>A file of the core as it is, parsed.</summary>
+    public SyntaxTree TreeOf(string path) =>
+        _unchanged.Value.SyntaxTrees.Single(tree => tree.FilePath == path);
+
+    /// <summary>
+    /// The assembly of the core with other files in place of its own, or beside them; null, and
+    /// the errors, if it does not compile.
+    /// </summary>
+    public byte[]? TryCompile(
+        IReadOnlyDictionary<string, string> files, out ImmutableArray<Diagnostic> errors)
+    {
+        var compilation = _unchanged.Value;
+        foreach (var (path, text) in files)
+        {
+            var tree = Parse(path, text);
+            compilation = _texts.ContainsKey(path)
+                ? compilation.ReplaceSyntaxTree(TreeOf(path), tree)
+                : compilation.AddSyntaxTrees(tree);
+        }
+        using var assembly = new MemoryStream();
+        var result = compilation.Emit(assembly);
+        errors = [.. result.Diagnostics.Where(IsError)];
+        return result.Success ? assembly.ToArray() : null;
     }
 
     /// <summary>

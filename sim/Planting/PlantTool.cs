@@ -1,6 +1,6 @@
-// Owns what the planting host does with a command line: `sim plant …`, and `run`, `replay`,
-// `shrink` and `show` with --plant, which are those of `sim` itself in the load context of a
-// changed core.
+// Owns what the planting host does with a command line: `sim plant …`, `sim mutate`, and `run`,
+// `replay`, `shrink` and `show` with --plant, which are those of `sim` itself in the load context
+// of a changed core.
 //
 // What always holds: a patch that cannot be used is complained about with the exit code of wrong
 // usage, before anything runs.
@@ -10,6 +10,7 @@ using System.Collections.Immutable;
 using System.IO;
 using System.Linq;
 using Simulation.Commands;
+using Simulation.Planting.Mutants;
 
 namespace Simulation.Planting;
 
@@ -26,13 +27,15 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
             return new Tool(new RealSimulator(), output, error).Main(arguments);
         if (CoreSource.FindRoot() is not { } root)
         {
-            error.WriteLine("sim: planted bugs need the repository: no src/Balancer.Core in or"
-                + " above this folder");
+            error.WriteLine("sim: planted bugs and mutants need the repository: no src/Balancer.Core"
+                + " in or above this folder");
             return Tool.Usage;
         }
         try
         {
             var source = new CoreSource(root);
+            if (request.Mutate is { } mutate)
+                return Mutate(source, mutate);
             var bugs = PlantedBug.ReadAll(Path.Combine(root, Folder));
             return request.Plant is { } plant
                 ? Plant(source, bugs, plant)
@@ -44,7 +47,8 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
             error.WriteLine("sim: " + wrong.Message);
             return Tool.Usage;
         }
-        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException
+            or FormatException)
         {
             error.WriteLine("sim: " + Tool.OnOneLine(wrong));
             return Tool.Usage;
@@ -59,6 +63,13 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
             error.WriteLine($"sim: the simulator itself failed: {broken.InnerException}");
             return Tool.Crashed;
         }
+    }
+
+    private int Mutate(CoreSource source, MutateRequest request)
+    {
+        var known = Survivors.Parse(
+            File.ReadAllText(Path.Combine(source.Root, Survivors.File)));
+        return new MutantTrials(source, known, request, output, error).Run();
     }
 
     private int Plant(

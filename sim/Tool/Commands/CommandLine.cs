@@ -160,6 +160,7 @@ public sealed class CommandLine
         "With this bug in the core: a number or name of `sim plant list`, or a patch");
 
     private readonly PlantWords _plant = new();
+    private readonly MutateWords _mutate = new();
 
     private readonly RootCommand _root = new(
         "The simulator of bbal: the real core in virtual time.");
@@ -189,6 +190,7 @@ public sealed class CommandLine
         Add(_root, "det", "Run seeds in two processes and compare", null,
             [_seed, _seeds, .. choice]);
         _root.Subcommands.Add(_plant.Command);
+        _mutate.AddTo(_root);
         var corpus = new Command("corpus", "Failures ever found, for ever");
         Add(corpus, "add", "Add a scenario, with what it finds", _file,
             [.. checks, _found, _directory]);
@@ -258,6 +260,8 @@ public sealed class CommandLine
         var verb = string.Join(' ', names);
         if (line.CommandResult.Parent is CommandResult { Command.Name: PlantWords.Name })
             return _plant.ToRequest(line, verb);
+        if (verb == MutateWords.Name)
+            return _mutate.ToRequest(line);
         if (verb == "real")
             return ToReal(line);
         if (verb == "failover")

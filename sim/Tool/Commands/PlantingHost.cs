@@ -23,8 +23,8 @@ internal static class PlantingHost
     {
         if (Find() is not { } project)
         {
-            error.WriteLine($"sim: planted bugs need the repository: no {Project} in or above this"
-                + " folder");
+            error.WriteLine($"sim: planted bugs and mutants need the repository: no {Project} in or"
+                + " above this folder");
             return Tool.Usage;
         }
         try
@@ -46,7 +46,7 @@ internal static class PlantingHost
         }
         catch (Win32Exception)
         {
-            error.WriteLine("sim: planted bugs need the .NET SDK: there is no `dotnet`");
+            error.WriteLine("sim: planted bugs and mutants need the .NET SDK: there is no `dotnet`");
             return Tool.Usage;
         }
     }

@@ -95,6 +95,12 @@ public sealed record Request
     /// <summary>For plant: what it is asked for.</summary>
     public PlantRequest? Plant { get; init; }
 
+    /// <summary>For mutate: what it is asked for.</summary>
+    public MutateRequest? Mutate { get; init; }
+
+    /// <summary>It needs a core that is not this program's.</summary>
+    public bool NeedsAnotherCore => Plant is not null || Mutate is not null || Planted is not null;
+
     /// <summary>The options that another command needs for the same runs.</summary>
     public string Options => string.Concat(ScenarioWords().Concat(CheckWords())
         .Concat(PlantedWords()).Select(word => " " + word));

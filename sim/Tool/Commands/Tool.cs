@@ -78,7 +78,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
 
     private int Do(Request request, string[] arguments)
     {
-        if (!IsPlantingHost && (request.Plant is not null || request.Planted is not null))
+        if (!IsPlantingHost && request.NeedsAnotherCore)
             return PlantingHost.Run(arguments, error);
         switch (request.Verb)
         {

@@ -53,6 +53,12 @@ internal static class Words
             ? jobs
             : throw new UsageException($"{name}: '{text}' is not a number of jobs (1 to 1024)");
 
+    public static int? ToPercent(string name, string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var percent)
+            && percent is >= 0 and <= 100
+            ? percent
+            : throw new UsageException($"{name}: '{text}' is not a number of percent (0 to 100)");
+
     public static int? ToBlocks(string name, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var blocks)
             && blocks is >= 1 and <= 100_000

@@ -1,7 +1,7 @@
 // Owns the seeds that the core must always pass: whole scenarios, all checks on, the same ones on
-// every run. They are what a change of the core meets first, and what mutants of it are judged by
-// (tests/MUTATION.md), so they are many, small and quick: of each profile's seeds, counted upwards
-// from 1, the first ones whose plans hold few exchanges, so that two hundred take a second or two.
+// every run. They are what a change of the core meets first, so they are many, small and quick: of
+// each profile's seeds, counted upwards from 1, the first ones whose plans hold few exchanges, so
+// that two hundred take a second or two.
 //
 // What always holds: which seeds they are depends on the generator alone, never on how a run of one
 // of them ends; one that does not end is a failure like any other, which names its seed.
