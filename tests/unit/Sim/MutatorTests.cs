@@ -142,7 +142,7 @@ public sealed class MutatorTests
         var mutants = MutantCore.Find(Core, []).Files
             .SelectMany(file => file.Mutations).Select(one => one.Key).ToHashSet();
 
-        Assert.Empty(known.Rows.Select(row => row.Key).Where(key => !mutants.Contains(key)));
+        Assert.Superset(known.Rows.Select(row => row.Key).ToHashSet(), mutants);
     }
 
     [Fact]
