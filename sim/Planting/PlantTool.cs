@@ -27,8 +27,8 @@ internal sealed class PlantTool(TextWriter output, TextWriter error)
             return new Tool(new RealSimulator(), output, error).Main(arguments);
         if (CoreSource.FindRoot() is not { } root)
         {
-            error.WriteLine("sim: planted bugs and mutants need the repository: no src/Balancer.Core"
-                + " in or above this folder");
+            error.WriteLine("sim: planted bugs and mutants need the repository: no"
+                + " src/Balancer.Core in or above this folder");
             return Tool.Usage;
         }
         try

@@ -46,7 +46,8 @@ internal static class PlantingHost
         }
         catch (Win32Exception)
         {
-            error.WriteLine("sim: planted bugs and mutants need the .NET SDK: there is no `dotnet`");
+            error.WriteLine(
+                "sim: planted bugs and mutants need the .NET SDK: there is no `dotnet`");
             return Tool.Usage;
         }
     }

@@ -84,7 +84,7 @@ public sealed class CommandsTests
     [InlineData("run --time soon")]
     [InlineData("run --profile wild")]
     [InlineData("run --only gravity")]
-    [InlineData("run --check S19")]
+    [InlineData("run --check S20")]
     [InlineData("run --check stickyness")]
     [InlineData("run --without-check survival")]
     [InlineData("run --virtual 9.9s")]

@@ -194,7 +194,7 @@ public sealed class ScenarioFileTests
         "line 15: faults[1].onein: there is no such field (did you mean 'oneIn'?)")]
     [InlineData("\"at\": \"2.6s\"", "\"at\": \"2s\", \"often\": 3",
         "line 10: udpClients[0].queries[1].often: there is no such field (there are at, port, "
-            + "kind, bytes, copies, times, every)")]
+            + "kind, bytes, copies, variant, times, every)")]
     [InlineData("\"at\": \"2.6s\"", "\"at\": \"2s\", \"every\": \"3s\"",
         "line 10: udpClients[0].queries[1].every: comes with times, how many times it is sent")]
     [InlineData("\"name\": \"5302\"", "\"name\": \"5301\"",

@@ -16,10 +16,10 @@ namespace Tests.Unit.Sim;
 public sealed class ScenarioGeneratorTests
 {
     [Theory]
-    [InlineData(1, Profile.Swarm, 15635387525330438617)]
+    [InlineData(1, Profile.Swarm, 16739713640306470004)]
     [InlineData(2, Profile.Calm, 13655405124906282662)]
-    [InlineData(3, Profile.Restart, 5221016549676022591)]
-    [InlineData(4, Profile.Tcp, 15747582163857303125)]
+    [InlineData(3, Profile.Restart, 7800889800356281761)]
+    [InlineData(4, Profile.Tcp, 14393517250327410023)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 

@@ -191,7 +191,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Since when a message of the client's is there in part; null if none is.</summary>
     public Instant? PartSince { get; set; }
 
-    /// <summary>Nothing was read of the client when the last turn ended, for want of room.</summary>
+    /// <summary>
+    /// Nothing was read of the client when the last turn ended, for want of room.
+    /// </summary>
     private bool _wasHeldUp;
 
     /// <summary>Whether what its client sends has room.</summary>
