@@ -31,9 +31,16 @@ internal static class QuestionsTarget
             "a question that ends behind its message");
         DnsQuestion.IdOf(message);
         DnsQuestion.IsQuery(message);
+        DnsQuestion.IsPlainQuery(message);
         DnsQuestion.IsFailure(message);
         DnsQuestion.IsTruncated(message);
         var fingerprint = Fingerprint.Of(message, Key);
+        Span<byte> other = message.ToArray();
+        if (other.Length >= 2)
+            (other[0], other[1]) = ((byte)~other[0], (byte)~other[1]);
+        FindingException.Unless(Fingerprint.Of(other, Key) == fingerprint
+            && Fingerprint.FormOf(other, Key) == Fingerprint.FormOf(message, Key),
+            "the id tells queries apart");
         if (DnsQuestion.HasHeader(message))
             ReadError(message, length);
         if (length == 0)
