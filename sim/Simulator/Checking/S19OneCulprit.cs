@@ -94,7 +94,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     private bool Prepare()
     {
         foreach (var plan in Model.Scenario.TcpClients.Where(plan => plan is
-            { Killer: > 0, Queries: > 0 }))
+        { Killer: > 0, Queries: > 0 }))
         {
             var at = 0;
             var message = new byte[DnsQuestions.MostBytes(plan, 1)];
