@@ -1,6 +1,6 @@
 // Owns what the sessions of one process have in common: how many queries it has had, whether it
 // hangs or has crashed, when it started. One per process, or per backend in the simulator; a
-// process that starts anew gets a new one.
+// process that is restarted gets a new one.
 //
 // What always holds: one thread at a time runs all sessions that share it. Once Stopped, no
 // session of the process does anything more.

@@ -27,7 +27,7 @@ internal enum CommandKind
 /// <summary>One command.</summary>
 internal sealed record Command(CommandKind Kind, int Number = 0, Misbehaviour? Script = null)
 {
-    /// <summary>Reads a line; null if it is no command.</summary>
+    /// <summary>Reads a line; null if it is not a command.</summary>
     public static Command? Read(string line)
     {
         var (word, rest) = line.Split(' ', 2) is [var first, var second]

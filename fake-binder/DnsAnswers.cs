@@ -31,7 +31,7 @@ public enum DnsFate
     /// <summary>It is a response, or a query that asks not to be answered.</summary>
     Ignored,
 
-    /// <summary>It is no query; over TCP the connection is closed.</summary>
+    /// <summary>It is not a query; over TCP the connection is closed.</summary>
     Unreadable,
 
     /// <summary>It kills the process.</summary>

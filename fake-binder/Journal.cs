@@ -5,8 +5,8 @@
 // (8 bytes: nanoseconds of the monotonic clock, which is the same for all processes of a host),
 // the number of the session (4), the length of what follows (4), and that.
 //
-// What always holds: a record is in the file before what it tells of can have reached anybody, so
-// a process that is killed has told of all that it did; the file holds whole records but for, at
+// What always holds: a record is in the file before what it is about can have reached a peer, so
+// a process that is killed has recorded all that it did; the file holds whole records but for, at
 // most, the last. After a write that failed nothing more is written, so no record is missing
 // between two that are there; the process goes on.
 
@@ -18,7 +18,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace FakeBinder;
 
-/// <summary>What a record of a journal tells.</summary>
+/// <summary>What a record of a journal is about.</summary>
 public enum JournalKind : byte
 {
     /// <summary>The process listens; no session.</summary>

@@ -5,7 +5,7 @@
 // It has no IO and no clock but what it is handed, as a BinderSession. Its outbox holds only what
 // happens to the process; answers are handed to whoever sends them.
 //
-// What always holds: a datagram that is no query gets no answer, as behind a balancer.
+// What always holds: a datagram that is not a query gets no answer, as behind a balancer.
 
 using System;
 

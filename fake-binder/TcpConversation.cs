@@ -3,7 +3,7 @@
 // What always holds: bytes that come before INBOUND_TCP_OK was sent wait for it, and no more
 // than HeldBytes of them are read. Queries may be pipelined and cut anywhere; answers that are
 // due at once come in the order of their queries. The client's half-close costs it no answer. A
-// message that is no query ends the session, as it does with node-mname.
+// message that is not a query ends the session, as it does with node-mname.
 
 using System;
 

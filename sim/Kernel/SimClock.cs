@@ -14,7 +14,7 @@ namespace Simulation.Kernel;
 /// <summary>The monotonic clock of a simulated host.</summary>
 public sealed class SimClock : IClock
 {
-    /// <summary>Whoever waits for a clock that stands still does not turn without end.</summary>
+    /// <summary>Keeps a loop that waits for a clock that stands still from spinning.</summary>
     private static readonly Duration LeastWait = Duration.FromMilliseconds(1);
 
     private readonly SimKernel _kernel;
@@ -53,7 +53,7 @@ public sealed class SimClock : IClock
         }
     }
 
-    /// <summary>What it shows, for who only watches it.</summary>
+    /// <summary>What it shows, for observers.</summary>
     public Instant Shown
     {
         get
@@ -65,10 +65,10 @@ public sealed class SimClock : IClock
         }
     }
 
-    /// <summary>The latest that was read, which is time for who lets it stand still.</summary>
+    /// <summary>The highest time that was read: the loop's time is never below it.</summary>
     public Instant Highest { get; private set; }
 
-    /// <summary>The time of who reads it now and lets it stand still while it is behind.</summary>
+    /// <summary>The loop's time if it reads the clock now: it never goes back.</summary>
     public Instant Steady => Instant.Max(Highest, Shown);
 
     /// <summary>
@@ -78,7 +78,7 @@ public sealed class SimClock : IClock
     {
         if (shown == Instant.Never)
             return shown;
-        // The kernel counts on, and looks at the clock anew after the time that was asked for.
+        // The kernel counts on, and reads the clock again after the time that was asked for.
         if (StandsAt is { } at)
             return shown <= at ? shown : _kernel.Now + Duration.Max(shown - at, LeastWait);
         var past = shown.Nanoseconds % _granularity;

@@ -167,7 +167,7 @@ public sealed class SimDatagrams
 
     private IoResult SendOne(DatagramBatch batch, int index, bool isFirst)
     {
-        // An error of a later item ends the call before it; it is told to the call that begins
+        // An error of a later item ends the call before it; it is returned by the call that begins
         // with that item, so until then it stays scripted.
         if (_kernel.Faults.TryPeek(SimCall.SendDatagrams, out var fault))
         {

@@ -1,12 +1,12 @@
-// Owns the directory of backends: its entries, the order in which a scan tells them, whether it can
+// Owns the directory of backends: its entries, the order in which a scan lists them, whether it can
 // be read, and the lookup of paths that ConnectBackend does. File systems promise no order, so the
 // order is the test's to choose; file systems use inode numbers again, so a test can ask for that.
 //
 // A scan is asked for, and may be answered later, or not for as long as the directory hangs. What
-// it tells is what was there when it was asked for. While the directory hangs nobody knows what is
+// it lists is what was there when it was asked for. While it hangs it is not known what is
 // in it, but what a backend's path leads to is known, and connected to.
 //
-// What always holds: a scan tells each name once; a link that leads nowhere is told, and not a
+// What always holds: a scan lists each name once; a link that leads nowhere is listed, but not as a
 // socket. Each change
 // raises DirectoryChanged, unless that is switched off or nothing is watched: each scan, failed or
 // not, sets the watch to what is at the path, if that may be read. That the directory itself comes,
@@ -36,7 +36,7 @@ public enum SimEntryKind
     ForeignSocket,
 }
 
-/// <summary>The order in which a scan tells its entries.</summary>
+/// <summary>The order in which a scan lists its entries.</summary>
 public enum SimScanOrder
 {
     Creation,
@@ -89,7 +89,7 @@ public sealed class SimDirectory : IBackendDirectory
     /// </summary>
     public Func<int, int> Draw { get; set; } = bound => bound - 1;
 
-    /// <summary>Whether changes are told to Wait, as by inotify; true at first.</summary>
+    /// <summary>Whether Wait reports changes, as by inotify; true at first.</summary>
     public bool TellsChanges { get; set; } = true;
 
     /// <summary>
@@ -109,7 +109,7 @@ public sealed class SimDirectory : IBackendDirectory
     }
 
     /// <summary>
-    /// Nobody answers for the directory: scans wait until that is over, and looks find nothing out.
+    /// The directory does not answer: scans wait until that is over, and looks learn nothing.
     /// </summary>
     public bool Hangs
     {
@@ -122,7 +122,7 @@ public sealed class SimDirectory : IBackendDirectory
         }
     }
 
-    /// <summary>Nobody can say of any entry what it is; false at first.</summary>
+    /// <summary>It cannot be found out what any entry is; false at first.</summary>
     public bool IsUnknown { get; set; }
 
     /// <summary>The inode that the next entry gets; grows by one with each.</summary>
@@ -135,7 +135,7 @@ public sealed class SimDirectory : IBackendDirectory
     public bool IsScanning => _scanned >= 0;
 
     /// <summary>
-    /// A process binds a socket here, and listens unless told not to yet: between the two its
+    /// A process binds a socket here, and listens at once unless asked not to: between the two its
     /// entry is there and refuses. The name must be free.
     /// </summary>
     public SimListener Bind(string name, int backlog = 511, bool listen = true)
@@ -312,7 +312,7 @@ public sealed class SimDirectory : IBackendDirectory
             : entry.Listener.Connect(out end);
     }
 
-    /// <summary>What a look at the directory's path tells.</summary>
+    /// <summary>What a look at the directory's path finds.</summary>
     private static IoStatus PlaceOf(IoResult readable) => readable.Status
         is IoStatus.NotFound or IoStatus.AccessDenied ? readable.Status : IoStatus.Ok;
 

@@ -11,8 +11,8 @@
 //   reset                          as above                     read or write ECONNRESET once,
 //                                                               then end and EPIPE
 //
-// What always holds: bytes that arrived are read before an end or an error is told; an error is
-// told once; a closed end is not used again.
+// What always holds: bytes that arrived are read before an end or an error is reported; an error is
+// reported once; a closed end is not used again.
 
 using System;
 using Balancer.Core;
@@ -57,7 +57,7 @@ internal sealed class SimEnd
     /// <summary>Bytes that wait to be read here.</summary>
     public int Available => _incoming.Count;
 
-    /// <summary>The error that the next call is told; Ok when there is none.</summary>
+    /// <summary>The error that the next call returns; Ok when there is none.</summary>
     public IoStatus PendingError => _error;
 
     /// <summary>This side ended its direction.</summary>
@@ -155,7 +155,7 @@ internal sealed class SimEnd
             Other.OnFin();
     }
 
-    /// <summary>Closes so that the other end is told of a reset, unread bytes or not.</summary>
+    /// <summary>Closes so that the other end gets a reset, with unread bytes or without.</summary>
     public void Reset()
     {
         Verify.That(!IsClosed, "a stream is closed once");

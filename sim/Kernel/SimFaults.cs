@@ -62,7 +62,7 @@ public sealed class SimFaults
     public Duration StallInScan { get; set; }
 
     /// <summary>
-    /// The next Wait that stands still is interrupted by that: it tells nothing of what is ready.
+    /// The next Wait that stands still is interrupted by that: it reports nothing of what is ready.
     /// </summary>
     public bool StallInterrupts { get; set; }
 
@@ -78,7 +78,7 @@ public sealed class SimFaults
     public void Next(SimCall call, IoStatus status, int times = 1) =>
         Next(call, Failure(status), times);
 
-    /// <summary>The next scan breaks off so after it told this many entries.</summary>
+    /// <summary>The next scan fails with this status after it listed this many entries.</summary>
     public void FailScanAfter(int entries, IoStatus status)
     {
         _scanEntriesLeft = entries;

@@ -23,10 +23,10 @@ public sealed class SimListener
         Backlog = backlog;
     }
 
-    /// <summary>The backlog it was told; 0 or more.</summary>
+    /// <summary>The backlog of listen; 0 or more.</summary>
     public int Backlog { get; set; }
 
-    /// <summary>Bound sockets answer nobody before they listen.</summary>
+    /// <summary>A bound socket refuses connects until it listens.</summary>
     public bool IsListening { get; private set; }
 
     /// <summary>

@@ -48,7 +48,7 @@ public sealed class SimNetwork : INetwork
     public Duration Stalled { get; private set; }
 
     /// <summary>
-    /// The last Wait told nothing of what is ready, and did not wait for it, as a fault has it.
+    /// A fault made the last Wait return at once and report nothing of what is ready.
     /// </summary>
     public bool WokeEarly { get; private set; }
 

@@ -60,7 +60,7 @@ public sealed class SimStream
     public bool IsAtEnd => _end.Available == 0 && _end.IsReceiveShut;
 
     /// <summary>
-    /// The balancer threw the connection away, and no call here has been told yet.
+    /// The balancer aborted the connection, and no call here has returned that yet.
     /// </summary>
     public bool IsReset => _end.PendingError == IoStatus.Reset;
 
@@ -153,7 +153,7 @@ public sealed class SimStream
     }
 
     /// <summary>
-    /// Closes so that the balancer is told ECONNRESET; on AF_UNIX, which has no resets, as if
+    /// Closes so that the balancer gets ECONNRESET; on AF_UNIX, which has no resets, as if
     /// bytes had been left unread.
     /// </summary>
     public void Reset() => _end.Reset();
@@ -181,7 +181,7 @@ public sealed class SimStream
             _kernel.Notify(this);
     }
 
-    /// <summary>The world's turn: passes on what was kept, then tells what came.</summary>
+    /// <summary>The world's turn: passes on what was kept, then reports what came.</summary>
     internal void RunWorld()
     {
         if (IsClosed)

@@ -28,7 +28,7 @@ public sealed class SimTcpListener
             () => _waiting.Count > 0 ? Readiness.Read : Readiness.None);
     }
 
-    /// <summary>The backlog it was told; 0 or more.</summary>
+    /// <summary>The backlog of listen; 0 or more.</summary>
     public int Backlog { get; set; } = Limits.ListenBacklog;
 
     /// <summary>Clients that wait to be accepted.</summary>
@@ -38,7 +38,7 @@ public sealed class SimTcpListener
     public long Dropped { get; private set; }
 
     /// <summary>
-    /// Whether every client leaves before it is accepted: accept tells ECONNABORTED for each.
+    /// Whether every client leaves before it is accepted: accept returns ECONNABORTED for each.
     /// </summary>
     public bool AbortsAll { get; set; }
 

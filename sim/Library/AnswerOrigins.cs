@@ -2,7 +2,7 @@
 // reply is sent on in the turn in which it is read, so an answer is a backend's if the same bytes
 // were read for its client in the same turn, and else the balancer's own.
 //
-// What always holds: it reads what the run tells and changes nothing; it remembers the replies of
+// What always holds: it observes the run and changes nothing; it remembers the replies of
 // one turn, and of the answers whom they answered.
 
 using System;

@@ -204,7 +204,7 @@ internal sealed class CounterNames : IEqualityComparer<string>
         (at > 0 && char.IsUpper(letter) ? "_" : "") + char.ToLowerInvariant(letter)));
 }
 
-/// <summary>Notes what an outcome tells and a picture does not.</summary>
+/// <summary>Notes what is in an outcome and not in a picture.</summary>
 internal sealed class OutcomeRecorder : RunObserver
 {
     private static readonly ConcurrentDictionary<Type, string> Names = new();

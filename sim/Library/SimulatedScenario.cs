@@ -70,7 +70,7 @@ public sealed class SimulatedScenario
     /// scenario that fails is shrunk, for 30 s at most, and its picture is drawn.
     /// </summary>
     /// <param name="property">True if the outcome is as it should be.</param>
-    /// <param name="checks">Makes checks of one's own, anew for each run.</param>
+    /// <param name="checks">Makes the checks of one's own, new ones for each run.</param>
     /// <param name="name">What it is called where it does not hold; its text if not given.</param>
     /// <exception cref="CounterexampleException">It does not hold.</exception>
     public Outcome Verify(

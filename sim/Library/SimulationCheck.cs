@@ -1,4 +1,4 @@
-// Owns the way in for checks of one's own: they are told of a run as it goes, beside the
+// Owns the way in for checks of one's own: they observe a run as it goes, like the
 // simulator's checks, and end it where their claim does not hold.
 //
 // What always holds: a check changes nothing in the run; the first that fails is the one reported.
@@ -41,7 +41,7 @@ public sealed record Answered(TimeSpan At, int ClientId, IPAddress Client, int Q
 
 /// <summary>
 /// A check of one's own: override what it looks at, and call Fail where its claim does not hold.
-/// Made anew for each run.
+/// Each run gets a new one.
 /// </summary>
 /// <param name="id">What it is called in a violation, such as "ours".</param>
 public abstract class SimulationCheck(string id)
@@ -80,10 +80,10 @@ public abstract class SimulationCheck(string id)
 }
 
 /// <summary>
-/// Tells a user's check what the run tells. An exception of its own is the check's, not the core's.
+/// Passes a run's events to a user's check. An exception from that is the check's, not the core's.
 /// </summary>
 /// <param name="check">The check.</param>
-/// <param name="origins">Was told before.</param>
+/// <param name="origins">Gets each event before this.</param>
 internal sealed class CheckAdapter(SimulationCheck check, AnswerOrigins origins) : RunObserver
 {
     public override void OnClientAsked(Instant now, in ClientDatagram datagram, bool lost) =>

@@ -1,5 +1,5 @@
 // Owns what a run in wall time saw from outside: what clients sent and got, what backends read and
-// wrote, when which fault was there, how the balancer's process fared and what it told. The checks
+// wrote, when each fault was there, how the balancer's process fared and what it logged. The checks
 // judge by this alone, so a test can make one up.
 //
 // All times are nanoseconds of the monotonic clock, which is one for all processes of a host.
@@ -140,7 +140,7 @@ internal sealed class ObservedSession(int backend, long acceptedAt)
 
     public List<byte> ToClient { get; } = [];
 
-    /// <summary>What the backend wrote first is no frame that a session of its kind has.</summary>
+    /// <summary>The backend's first frame is not one of a session of its kind.</summary>
     public bool IsUnruly { get; set; }
 
     /// <summary>When the backend ended its direction, after all its bytes.</summary>
@@ -213,7 +213,7 @@ internal sealed record CounterRecord(
 /// <param name="Sent">Datagrams sent until then.</param>
 /// <param name="Lost">Datagrams that the kernel says it dropped.</param>
 /// <param name="Connected">TCP connections that clients had made.</param>
-/// <param name="Record">What the balancer told; null if it did not.</param>
+/// <param name="Record">What the balancer logged; null if nothing.</param>
 internal sealed record QuietMoment(long Sent, long Lost, long Connected, CounterRecord? Record);
 
 /// <summary>The balancer's process.</summary>
@@ -249,7 +249,7 @@ internal sealed class ObservedBalancer
     /// <summary>What the log's clock is ahead of the monotonic one.</summary>
     public long LogClockAheadNs { get; set; }
 
-    /// <summary>When rebalances were told of.</summary>
+    /// <summary>When rebalances were logged.</summary>
     public List<long> Rebalances { get; } = [];
 
     /// <summary>
@@ -289,7 +289,7 @@ internal sealed class Observations(Scenario scenario)
 
     public QuietMoment? Quiet { get; set; }
 
-    /// <summary>Endpoints whose replies are read; what goes elsewhere nobody sees.</summary>
+    /// <summary>Endpoints whose replies are read; replies to others are not seen.</summary>
     public HashSet<Endpoint> Read { get; } = [];
 
     public IEnumerable<ObservedSession> Sessions()

@@ -3,7 +3,7 @@
 //
 // What always holds: what is due at the same time is done in the order in which it was asked for;
 // nothing is done while something else is; nothing here blocks longer than a tenth of a second. A
-// turn that takes ten times as long is told: then this host stood still, and perhaps everything on
+// turn that takes ten times as long is reported: then this host stood still, and perhaps all on
 // it, or something that was done here waited, and what was to be seen was seen late.
 
 using System;

@@ -41,7 +41,7 @@ internal sealed class RealRun : IDisposable
     /// <summary>Nothing is sent for so long before counters are compared.</summary>
     private const long QuietNs = Second * 3 / 2;
 
-    /// <summary>How long the balancer has to tell its counters.</summary>
+    /// <summary>How long the balancer has to log its counters.</summary>
     private const long StatusLimitNs = 15 * Second;
 
     /// <summary>When a process that was told to stop is given up.</summary>

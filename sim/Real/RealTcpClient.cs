@@ -63,7 +63,7 @@ internal sealed class RealTcpClient(
         catch (SocketException e) when (e.SocketErrorCode
             is SocketError.WouldBlock or SocketError.InProgress)
         {
-            // It is told by the socket's being writable.
+            // The socket becomes writable when it is done.
         }
         catch (SocketException)
         {

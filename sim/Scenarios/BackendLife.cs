@@ -2,7 +2,7 @@
 // script: from its start, through the faults about it in the order of their times, as BinderHost
 // carries them out.
 //
-// What always holds: where it says that a fault finds nobody, nobody is there in any run; a
+// What always holds: where it says that a fault finds no process, none is there in any run; a
 // backend whose script can end the process, or a query, is taken to be up whenever it may be.
 
 using System;
@@ -22,7 +22,7 @@ internal sealed class BackendLife(BackendPlan plan, bool canBeKilled)
     };
 
     private Instant _upFrom = plan.StartAt;
-    // Whatever comes then or later, and before the next start, finds nobody.
+    // Whatever comes then or later, and before the next start, finds no process.
     private Instant _downFrom = Instant.Never;
     private Instant _upAgain = Instant.Never;
     private bool _isScripted = true;

@@ -1,10 +1,10 @@
-// Owns the checker's own reading of what backends say: frames cut out of bytes, told one at a time.
+// Owns the checks' own decoder of what backends send: bytes are cut into frames, one at a time.
 // It shares nothing with the core's codec, because the checks judge the core by it (S5, S6): with
 // the core's own reader they would make its mistakes. It is made differently on purpose: it gathers
 // all bytes of a frame before it looks at them, and never reads in place. fake-binder's codec
 // cannot take its place: it reads the other direction, what a balancer says.
 //
-// What always holds: a frame is told when its last byte is there, or, for a packet that is too
+// What always holds: a frame is returned when its last byte is there, or, for a packet that is too
 // large to be forwarded, when its header is; the skipped packet is never looked at.
 
 using System;

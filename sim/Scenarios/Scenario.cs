@@ -89,7 +89,7 @@ public sealed record KernelPlan
     /// <summary>Bytes that one write takes at most, 1 and up.</summary>
     public int MaxWriteBytes { get; init; } = int.MaxValue;
 
-    /// <summary>Whether changes of the directory are told, as inotify does.</summary>
+    /// <summary>Whether changes of the directory are reported, as by inotify.</summary>
     public bool TellsChanges { get; init; } = true;
 
     /// <summary>See BalancerOptions.WarmUp.</summary>
@@ -343,13 +343,13 @@ public enum FaultKind
     /// </summary>
     DirectoryEntry,
 
-    /// <summary>For For, changes are not told.</summary>
+    /// <summary>For For, changes are not reported.</summary>
     DirectorySilent,
 
     /// <summary>
     /// The process stands still for For: the next turn is that much later (0), or the next turn
     /// that comes while a scan of the directory is half done (1). With 2 more, the wait before that
-    /// turn is interrupted, and tells nothing of what is ready.
+    /// turn is interrupted, and reports nothing of what is ready.
     /// </summary>
     ClockStall,
 
@@ -362,7 +362,7 @@ public enum FaultKind
     /// <summary>For For, the directory does not answer: scans wait until that is over.</summary>
     DirectoryHangs,
 
-    /// <summary>For For, nobody can say of the directory's entries what they are.</summary>
+    /// <summary>For For, it cannot be found out what the directory's entries are.</summary>
     DirectoryUnknown,
 
     /// <summary>For For, the clock is behind by Amount nanoseconds.</summary>

@@ -62,10 +62,10 @@ public static class SpecifiedLimits
 
     public static readonly Duration ScanInterval = Seconds(5);
 
-    /// <summary>From a change that was told to the scan that looks at it.</summary>
+    /// <summary>From a reported change to the scan that looks at it.</summary>
     public static readonly Duration ScanDelay = Duration.FromMilliseconds(10);
 
-    /// <summary>From a connect that nobody is at fault for to the next.</summary>
+    /// <summary>From a connect that failed without a fault of the backend to the next.</summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 
     /// <summary>The same while an accept queue is full: doubled so often at most.</summary>
@@ -92,7 +92,7 @@ public static class SpecifiedLimits
     /// <summary>A full table forgets the one of this many that it knows for the shortest.</summary>
     public const int EvictionSample = 16;
 
-    /// <summary>But not who is known for this long, and was heard from in this time.</summary>
+    /// <summary>But not one known for this long and heard from within this time.</summary>
     public static readonly Duration KeptTime = Seconds(60);
 
     /// <summary>Of the remotes that may be remembered, one in so many may be a newcomer.</summary>
@@ -104,7 +104,7 @@ public static class SpecifiedLimits
     /// <summary>Remotes that one turn moves at most.</summary>
     public const int MovesOfATurn = 128;
 
-    /// <summary>Who was answered in this time may be moved.</summary>
+    /// <summary>A remote that was answered in this time may be moved.</summary>
     public static readonly Duration AnsweredLately = Seconds(60);
 
     /// <summary>Between two moves of a remote at least.</summary>
@@ -254,7 +254,7 @@ public static class SpecifiedLimits
     /// <summary>Of the oldest queries, how many are looked at for that.</summary>
     public const int LooksForMute = 64;
 
-    /// <summary>For how long nothing is answered by who is mute.</summary>
+    /// <summary>How long a backend answers nothing until it is mute.</summary>
     public static readonly Duration VainTime = Seconds(2);
 
     /// <summary>So few queries say that too when they differ and the first is so old.</summary>
@@ -283,7 +283,7 @@ public static class SpecifiedLimits
     public static readonly Duration SameBackendFor = Seconds(1);
     public const int MostHeld = 4096;
 
-    /// <summary>How long who has given nothing but errors gets no clients after each.</summary>
+    /// <summary>How long a backend that gave only errors gets no clients after each.</summary>
     public static readonly Duration DistrustTime = Seconds(1);
 
     // ---- Probes ----
@@ -319,7 +319,7 @@ public static class SpecifiedLimits
     /// <summary>Queries that may be what a backend hangs of, the first that it owes.</summary>
     public const int FirstOfAHang = 16;
 
-    /// <summary>Deaths after which what cannot be named excuses nobody.</summary>
+    /// <summary>Deaths after which a message without a name excuses no query.</summary>
     public const int SureDeaths = 4;
 
     /// <summary>Every so many answers one is remembered.</summary>

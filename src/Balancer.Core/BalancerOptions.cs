@@ -6,7 +6,7 @@ namespace Balancer.Core;
 
 /// <summary>
 /// What an operator may set, checked by whoever reads the command line; the core takes any values
-/// in the bounds told here.
+/// within the bounds given here.
 /// </summary>
 public sealed record BalancerOptions
 {

@@ -259,7 +259,7 @@ public enum Counter
 
     /// <summary>
     /// Connects to a backend for its session that could not even be tried, for want of a descriptor
-    /// or memory, or that were told to try again.
+    /// or memory, or that got EAGAIN.
     /// </summary>
     ConnectsWithoutResources,
 

@@ -114,8 +114,8 @@ public static partial class Limits
     public static readonly Duration FlapMemory = Duration.FromSeconds(60);
 
     /// <summary>
-    /// A session that ends so counts if it was warm for less than this. Ours: who fails as soon as
-    /// it has clients fails sooner, and one that is killed now and then is up for longer.
+    /// A session that ends so counts if it was warm for less than this. Ours: one that fails when
+    /// it gets clients fails sooner, and one that is killed now and then is up for longer.
     /// </summary>
     public static readonly Duration FlapTime = Duration.FromSeconds(2);
 
@@ -255,7 +255,7 @@ public static partial class Limits
 
     /// <summary>
     /// How long a backend waits to be connected to again when this process had no descriptor or
-    /// memory for it, or was told to try again: as long as the listener rests for the same cause.
+    /// memory for it, or got EAGAIN: as long as the listener pauses for the same cause.
     /// </summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 
@@ -322,8 +322,8 @@ public static partial class Limits
     public const int NewcomerShare = 4;
 
     /// <summary>
-    /// A newcomer is established when it asks this long after an answer, or later. Ours: who only
-    /// sends, and does it once, never is; who retries because he heard nothing is not at once.
+    /// A newcomer is established when it asks this long after an answer, or later. Ours: one that
+    /// sends only once never is; one that retries because it heard nothing is not at once.
     /// </summary>
     public static readonly Duration ProvingTime = Duration.FromSeconds(1);
 
@@ -337,11 +337,11 @@ public static partial class Limits
     public const int EvictionLooks = 256;
 
     /// <summary>
-    /// Who is known for as many seconds, and was heard from in as many, is not evicted. Ours.
+    /// A remote known for this many seconds, and heard from within as many, is not evicted. Ours.
     /// </summary>
     public const int KeptSeconds = 60;
 
-    /// <summary>A rebalance moves who was answered in this time; ours.</summary>
+    /// <summary>A rebalance moves remotes that were answered in this time; ours.</summary>
     public static readonly Duration AnsweredLately = Duration.FromSeconds(60);
 
     /// <summary>
@@ -446,7 +446,7 @@ public static partial class Limits
     public static readonly Duration TcpMessageTime = Duration.FromSeconds(30);
 
     /// <summary>
-    /// How long a client may not close that was told that its backend has ended. Ours: nothing will
+    /// How long a client may keep its side open after its backend has ended. Ours: nothing will
     /// come any more, and a round trip is far shorter.
     /// </summary>
     public static readonly Duration TcpCloseTime = Duration.FromSeconds(5);
@@ -674,7 +674,7 @@ public static partial class Limits
 
     /// <summary>
     /// Deaths after which a query is refused though something that cannot be named may be the
-    /// cause. Ours: nobody answered it in between, so it is missed by nobody.
+    /// cause. Ours: no backend answered it in between, so refusing it costs no client an answer.
     /// </summary>
     public const int QuarantineSureDeaths = 4;
 
@@ -743,7 +743,7 @@ public static partial class Limits
 
     /// <summary>
     /// A record without an answer for so long is forgotten, and a backend fails for so long at
-    /// least. Ours: it gets clients again then, and twenty answers later is judged anew.
+    /// least. Ours: it gets clients again then, and is judged again twenty answers later.
     /// </summary>
     public static readonly Duration AnswerMemory = Duration.FromSeconds(10);
 
@@ -761,7 +761,7 @@ public static partial class Limits
 
     /// <summary>
     /// How old the first of those few is. Ours: a backend that serves anybody answers somebody in
-    /// that time, and who asks once a second loses no more than about ten queries.
+    /// that time, and a client that asks once a second loses no more than about ten queries.
     /// </summary>
     public static readonly Duration UnansweredTime = Duration.FromSeconds(5);
 
@@ -872,7 +872,7 @@ public static partial class Limits
     // ---- The loop ----
 
     /// <summary>
-    /// How long whoever is waited for has at most after a standstill of the balancer. Ours: several
+    /// The most time that deadlines of peers are extended by after a standstill. Ours: several
     /// containers that are thawed one after the other, the balancer's first.
     /// </summary>
     public static readonly Duration StandstillTime = Duration.FromSeconds(3);
@@ -884,7 +884,7 @@ public static partial class Limits
     public static readonly Duration ShortStandstillTime = Duration.FromMilliseconds(500);
 
     /// <summary>
-    /// How much such time is given without a break, when standstills follow each other. Ours.
+    /// The most such time without a break, when standstills follow each other. Ours.
     /// </summary>
     public static readonly Duration TimeOfStandstills = Duration.FromSeconds(6);
 

@@ -1,5 +1,5 @@
-// Composes the core and routes: every event enters here, and goes to whoever owns what it is
-// about. Nothing is decided here but when the balancer has stopped.
+// Composes the core and routes: every event enters here, and goes to the module that owns
+// its subject. Nothing is decided here but when the balancer has stopped.
 //
 // A stop goes through three steps. First the listener closes, and everything else goes on. When no
 // TCP connection is left, or the last part of the grace begins, no more queries are taken. When
@@ -175,7 +175,7 @@ public sealed class LoadBalancer : IBackendReports
             case NetworkEventKind.StatusRequested:
                 // What was gathered in this turn goes first, so that what is logged adds up.
                 _udp.Flush(now);
-                // A request while a report goes on begins none.
+                // A request during a report does not begin another.
                 if (!_status.HasWork)
                     CountDropped();
                 _status.Start(now, LongestTurn);
@@ -221,8 +221,8 @@ public sealed class LoadBalancer : IBackendReports
     }
 
     /// <summary>
-    /// A kernel's count has 32 bits: it is read now and then so that it is seen to wrap, however
-    /// long nobody asks for a report.
+    /// The kernel's count has 32 bits: it is read now and then so that no wrap is missed, however
+    /// long no report is asked for.
     /// </summary>
     private void LookAtDrops() => _ = _network.DatagramsDropped + _network.ConnectionsDropped;
 
@@ -320,7 +320,7 @@ public sealed class LoadBalancer : IBackendReports
     {
         if (_state != RunState.Running)
         {
-            // Whoever asks twice does not want to wait: the grace ends with this turn's events.
+            // A second request means: do not wait. The grace ends with this turn's events.
             _timers.Arm(_graceTimer, now);
             return;
         }

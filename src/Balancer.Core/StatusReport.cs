@@ -1,8 +1,8 @@
 // Owns the answer to an operator who asks what the balancer is doing: one line of totals, one a
 // backend, one a remote for the first thousand, written a few a turn.
 //
-// What always holds: one report at a time; a request during one starts no second; a report that is
-// over is over, whoever comes later.
+// What always holds: one report at a time; a request during one does not start a second; a report
+// that has ended does not resume.
 
 using System;
 

@@ -32,7 +32,7 @@ internal sealed unsafe class BackendUsers(IReadOnlyList<uint> users)
     internal bool MayLink(uint user, uint directoryOwner) =>
         user == 0 || user == directoryOwner || MayOwn(user);
 
-    /// <summary>Whether who listens at the other end of a stream may be a backend.</summary>
+    /// <summary>Whether the user who listens at a stream's other end may be a backend.</summary>
     internal bool MayListen(int stream)
     {
         if (users.Count == 0)

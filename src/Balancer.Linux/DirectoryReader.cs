@@ -12,11 +12,11 @@
 // entry of which nothing is known, and the scan goes on.
 //
 // A watch is of a directory, and not of its path: that the path leads somewhere else, or anywhere
-// at all, since a folder, a link or a mount on it came, went or was swapped, no watch tells. So
+// at all, since a folder, a link or a mount on it came, went or was swapped, no watch reports. So
 // while nothing else is asked for the thread looks every 0.1 s which directory is at the path.
 //
-// What always holds: no method here waits for the directory; while the thread is busy nobody else
-// reads what it hands over; what it does when it is told to end, it still finishes, be that never.
+// What always holds: no method here waits for the directory; while the thread is busy no other
+// thread reads what it hands over; asked to end, it first finishes what it does, if ever.
 
 using System;
 using System.Collections.Generic;
@@ -60,7 +60,7 @@ internal sealed unsafe class DirectoryReader
     private Place _place;
 
     /// <param name="path">Without a slash at its end; empty for the root.</param>
-    /// <param name="network">Whose Wait is told of answers.</param>
+    /// <param name="network">The network whose Wait reports answers.</param>
     /// <param name="watch">Follows the path; null if changes are not watched.</param>
     internal DirectoryReader(byte[] path, LinuxNetwork network, DirectoryWatch? watch)
     {
@@ -118,7 +118,7 @@ internal sealed unsafe class DirectoryReader
     internal int Count => _entries.Count;
 
     /// <summary>
-    /// Asks for something in place of what was asked for and is not begun. Wait tells when it is
+    /// Asks for something in place of a request that has not begun. Wait reports when it is
     /// done, unless that is to close or to end.
     /// </summary>
     internal void Ask(Request request)
@@ -198,7 +198,7 @@ internal sealed unsafe class DirectoryReader
                 isTime = !Monitor.Wait(_gate, LookInterval);
             var request = _asked;
             _asked = Request.None;
-            // A look touches nothing that is handed over, and nobody is told when it is done.
+            // A look touches nothing that is handed over, and its end is not reported.
             _isWorking = request != Request.None;
             return request;
         }

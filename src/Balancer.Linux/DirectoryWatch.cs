@@ -3,7 +3,7 @@
 // that cannot be had costs seconds and nothing else.
 //
 // Why it is so: inotify_add_watch answers with the number it already has for a directory that is
-// watched, and with a new one for another directory. So adding the watch anew before each scan
+// watched, and with a new one for another directory. So adding the watch again before each scan
 // follows a directory that was deleted, moved away or replaced, with no look at inodes. And it
 // must be before: what changes after the scan has passed is then reported. That another directory
 // is at the path is for the reader's thread to see (DirectoryReader).

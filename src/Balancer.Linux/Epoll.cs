@@ -7,7 +7,7 @@
 // where that is missing, milliseconds are rounded up, so that a wait for a deadline never ends
 // before it, only to be started again.
 //
-// What always holds: Wait blocks no longer than told but for that rounding; level-triggered.
+// What always holds: Wait blocks no longer than its timeout, rounded so; level-triggered.
 
 using System;
 using System.Runtime.InteropServices;
@@ -67,7 +67,7 @@ internal sealed unsafe class Epoll : IDisposable
     internal int Remove(int fd) => Control(C.EPOLL_CTL_DEL, fd, 0, 0);
 
     /// <summary>
-    /// Waits for up to count events, for the nanoseconds told or Forever, and returns how many
+    /// Waits for up to count events, for the given nanoseconds or Forever, and returns how many
     /// came. Interrupted, it ends early, but with what is there by then.
     /// </summary>
     internal int Wait(int count, long timeoutNanoseconds)
@@ -79,7 +79,7 @@ internal sealed unsafe class Epoll : IDisposable
         var errno = LibC.Errno;
         if (errno == Errno.EINTR)
         {
-            // A process that was stopped is told nothing of what came while it was.
+            // An interrupted wait reports nothing of what came in the meantime.
             came = Call(count, 0);
             return Math.Max(came, 0);
         }
@@ -95,7 +95,7 @@ internal sealed unsafe class Epoll : IDisposable
         NativeMemory.Free(_events);
     }
 
-    /// <summary>A timeout for epoll_wait that is never shorter than the one told.</summary>
+    /// <summary>A timeout for epoll_wait that is never shorter than the given one.</summary>
     internal static int RoundUpToMilliseconds(long nanoseconds)
     {
         if (nanoseconds < 0)

@@ -303,7 +303,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         return 1;
     }
 
-    /// <summary>What finds no room in the span stays ready and is told by the next wait.</summary>
+    /// <summary>What does not fit the span stays ready for the next wait.</summary>
     private int TranslateOwn(ulong token, Span<NetworkEvent> events)
     {
         if (events.IsEmpty)
@@ -546,7 +546,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         }
     }
 
-    /// <summary>Errors mean that the peer is gone, which the next read tells.</summary>
+    /// <summary>Errors mean that the peer is gone, which the next read reports.</summary>
     public void HalfClose(SocketHandle stream) =>
         _ = LibC.Shutdown(_sockets[stream].Descriptor, C.SHUT_WR);
 

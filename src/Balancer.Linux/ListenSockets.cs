@@ -140,8 +140,8 @@ internal sealed unsafe class ListenSockets
     }
 
     /// <summary>
-    /// Replies are cut up on their way where they must be, and nobody's ICMP says how large they
-    /// may be: a forged one could have them cut to pieces, and one that is lost have them vanish.
+    /// Replies are fragmented on their way where they must be, and no ICMP says how large they
+    /// may be: a forged one could force tiny fragments, and a lost one could make replies vanish.
     /// </summary>
     private void SetFragmentation()
     {

@@ -1,4 +1,4 @@
-// Owns the events that are not about a socket and are not told yet: a set of their kinds, and an
+// Owns the events that are not about a socket and not reported yet: a set of their kinds, and an
 // eventfd with which another thread that adds one ends a wait.
 //
 // What always holds: a kind posted is reported by a wait that ends after the post, once for any

@@ -1,9 +1,9 @@
-// Owns what a service manager is told: READY=1 when the balancer listens and STOPPING=1 when its
+// Owns what is sent to a service manager: READY=1 when the balancer listens and STOPPING=1 when its
 // stop begins, each a datagram on the AF_UNIX socket whose name the manager gave in NOTIFY_SOCKET,
 // a path or, after an @, an abstract name. That is systemd's protocol, and whoever supervises us
 // in another way gives no name.
 //
-// Why it is so: a datagram needs no library, and a manager that cannot be told is its own worst
+// Why it is so: a datagram needs no library, and a manager that cannot be reached harms only
 // loss, so whatever is wrong with the socket is a warning. It is connected at the start and kept,
 // as at the stop there may be no descriptor left, and its path may lead to a mount that hangs. At
 // the start nothing is served yet, and READY=1 may wait a while for a manager that is busy, because
@@ -20,7 +20,7 @@ using Balancer.Linux.Interop;
 
 namespace Balancer.Linux;
 
-/// <summary>The manager that started us, if one did that wants to be told.</summary>
+/// <summary>The manager that started us, if it asked to be notified.</summary>
 public sealed unsafe class ServiceManager : IDisposable
 {
     /// <summary>The environment variable that names the socket.</summary>
@@ -39,7 +39,7 @@ public sealed unsafe class ServiceManager : IDisposable
 
     /// <summary>Connects to the manager, whose path may have to be waited for.</summary>
     /// <param name="name">What NOTIFY_SOCKET holds; null or empty if nobody wants that.</param>
-    /// <param name="warn">Told in one line what went wrong.</param>
+    /// <param name="warn">Called with one line that says what went wrong.</param>
     public ServiceManager(string? name, Action<string> warn)
     {
         _name = name;

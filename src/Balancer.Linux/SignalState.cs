@@ -8,13 +8,13 @@
 // unblocked: the kernel gives it to any that has, and there its default is the end of the process.
 // One thread is older than Main, the one that the runtime runs finalizers on; the mask of a thread
 // can only be set by that thread, and so a finalizer sets it. All threads made later inherit it.
-// The other way would be to block the signals and execute ourselves anew: that needs /proc for
+// The other way would be to block the signals and exec ourselves again: that needs /proc for
 // our own name, gives the process another one (exe), asks for one more right in every sandbox,
 // and starts twice.
 //
 // What always holds: after TryBlockEverywhere every thread blocks the four signals that have a
 // meaning here, and no other, and none of the four is ignored; after SetOthers a signal without a
-// meaning is ignored, and one that tells of a bug ends the process.
+// meaning is ignored, and one that means a bug ends the process.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -58,7 +58,7 @@ internal static unsafe class SignalState
     }
 
     /// <summary>
-    /// For whoever has handlers for our signals: they reach this thread, and are not ignored.
+    /// For callers with handlers for these signals: they reach this thread, and are not ignored.
     /// </summary>
     internal static void Unblock()
     {

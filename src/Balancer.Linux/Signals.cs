@@ -11,7 +11,7 @@
 //     threads cannot be reached to block anything in them, by the runtime. It receives signals
 //     on a thread of its own and makes another to serve each.
 //
-// It is made before the network is, and told of it then: whoever sees the port open may send a
+// It is made before the network is, and given it then: whoever sees the port open may send a
 // signal at once, and one that nobody catches yet would end the process. It lives as long as the
 // process: whoever ordered a stop and then a scan must not kill a balancer that is just about to
 // say that it has stopped.
@@ -73,8 +73,8 @@ public sealed unsafe class Signals
     public string? Warning { get; private set; }
 
     /// <summary>
-    /// Has every other signal do what it does by our documentation, whatever was left behind by who
-    /// started us.
+    /// Has every other signal do what our documentation says, whatever the process that started us
+    /// had set.
     /// </summary>
     public static void SetOthers() => SignalState.SetOthers();
 

@@ -1,14 +1,14 @@
 // Owns the directory in which backends make their sockets, as the loop sees it: a cursor over what
 // the reader's thread hands over, and the looks that wait for nothing (SocketPaths).
 //
-// Why it is so: which socket an entry is, is told by its inode and its time of birth. The inode
+// Why it is so: which socket an entry is shows by its inode and its time of birth. The inode
 // alone will not do: on ext4, and on overlayfs above it, a socket that is unlinked and bound again
 // gets the very same inode number (measured: ten times of ten), while tmpfs counts up. The time of
 // change will not do either, since chmod and link change it, and Binder's start may well chmod its
 // socket. The time of birth is untouched by chmod, connect, rename and link, and differs after
 // unlink and bind, on ext4, tmpfs, overlayfs on ext4 and overlayfs on tmpfs (measured on 6.18).
 // Kernels before 6.13 stamp files at the grain of the timer, up to 10 ms: a socket replaced
-// within that time on ext4 looks like the old one, and the session's own end must tell. Where a
+// within that time on ext4 looks like the old one, and only the session's end shows it. Where a
 // file system has no time of birth, the time of modification takes its place, which for a socket
 // only touch(1) changes after its birth. A socket that is held keeps its inode number from being
 // used again.
@@ -22,7 +22,7 @@ using Balancer.Core;
 
 namespace Balancer.Linux;
 
-/// <summary>The directory of production. Its changes are told by the network's Wait.</summary>
+/// <summary>The directory in production. The network's Wait reports its changes.</summary>
 public sealed class SocketDirectory : IBackendDirectory, IDisposable
 {
     /// <summary>
@@ -43,7 +43,7 @@ public sealed class SocketDirectory : IBackendDirectory, IDisposable
     /// Throws NetworkSetupException if its thread cannot be made.
     /// </summary>
     /// <param name="path">1 byte or more, none of them zero; slashes at its end go.</param>
-    /// <param name="network">Whose Wait tells of changes; must outlive the directory.</param>
+    /// <param name="network">Its Wait reports changes; must outlive the directory.</param>
     /// <param name="forceFallbacks">No inotify, as where the kernel has none.</param>
     public SocketDirectory(ReadOnlySpan<byte> path, LinuxNetwork network, bool forceFallbacks)
     {

@@ -157,7 +157,7 @@ internal sealed unsafe class SocketPaths
     }
 
     /// <summary>
-    /// No path leads to a socket that is held; asks nobody but the kernel, or without statx perhaps
+    /// No path leads to a socket that is held; asks only the kernel, or without statx perhaps
     /// the file system's server.
     /// </summary>
     private bool IsUnlinked(int descriptor)
@@ -176,7 +176,7 @@ internal sealed unsafe class SocketPaths
         _seenInScan.Clear();
     }
 
-    /// <summary>Notes that a scan saw a socket; whether it is to be held anew.</summary>
+    /// <summary>Notes that a scan saw a socket; returns whether it must be held.</summary>
     internal bool NeedsHold(ReadOnlySpan<byte> path, EntryIdentity identity)
     {
         var at = Find(path);
@@ -203,7 +203,7 @@ internal sealed unsafe class SocketPaths
         return false;
     }
 
-    /// <summary>A connect could not be made to a path for want of it.</summary>
+    /// <summary>A connect failed because the socket at this path is not held.</summary>
     private bool IsWanted(ReadOnlySpan<byte> path)
     {
         lock (_lock)

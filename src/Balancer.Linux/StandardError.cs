@@ -20,7 +20,7 @@ public static unsafe class StandardError
     /// <summary>PIPE_BUF: a pipe that is ready to be written to has room for as much.</summary>
     private const int MostAtOnce = 4096;
 
-    /// <summary>Writes a line, and leaves it at that when nobody takes it in time.</summary>
+    /// <summary>Writes a line; gives up when the reader does not take it in time.</summary>
     public static void WriteLine(string line, TimeSpan patience)
     {
         var bytes = Encoding.UTF8.GetBytes(line + "\n");

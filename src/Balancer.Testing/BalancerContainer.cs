@@ -6,7 +6,7 @@
 // is that it listens, and a log level that hides these records is refused.
 //
 // What always holds: it runs on a port that was free when it was built, unless one is given; what
-// it is told by a method of its builder is not told otherwise by an option; one that has ended
+// a method of its builder sets, no option may set otherwise; one that has ended
 // takes no backend for healthy.
 
 using System;
@@ -24,7 +24,7 @@ using DotNet.Testcontainers.Configurations;
 
 namespace Balancer.Testing;
 
-/// <summary>What a <see cref="BalancerBuilder" /> was told.</summary>
+/// <summary>The settings of a <see cref="BalancerBuilder" />.</summary>
 public sealed class BalancerConfiguration : ContainerConfiguration
 {
     internal BalancerConfiguration(string? address = null, int? port = null)
@@ -70,7 +70,7 @@ public sealed class BalancerBuilder
         + "published port or in a network of its own all clients have one address; ask it at "
         + "Endpoint, and give it another port with WithPort";
 
-    // What the container is told by a method, which knows of it then.
+    // Options that a method sets, so that the builder knows their values.
     private static readonly (string Short, string Long, string Method)[] Methods =
     [
         ("-s", "--backend-path", nameof(WithSocketFolder)),
@@ -112,12 +112,12 @@ public sealed class BalancerBuilder
             .WithCreateParameterModifier(Sandbox.RunAsCaller);
 
     /// <summary>
-    /// The IPv4 address to listen on; 127.0.0.1 unless told, 0.0.0.0 for all of the host's.
+    /// The IPv4 address to listen on; 127.0.0.1 by default, 0.0.0.0 for all of the host's.
     /// </summary>
     public BalancerBuilder WithAddress(string address) =>
         Merge(DockerResourceConfiguration, new BalancerConfiguration(address: address));
 
-    /// <summary>The port to listen on, 1024 or more; one that is free unless told.</summary>
+    /// <summary>The port to listen on, 1024 or more; a free one by default.</summary>
     public BalancerBuilder WithPort(int port) =>
         Merge(DockerResourceConfiguration, new BalancerConfiguration(port: port));
 

@@ -1,9 +1,9 @@
 // Owns one fake Binder in a container: a DNS backend on one socket, without a network, that does
-// wrong what it is told to, at its start or while it runs. What it answers and how it misbehaves is
-// fake-binder's, which `docker run --rm fake-binder --help` tells.
+// wrong what it is asked to, at its start or later. What it answers and how it misbehaves is
+// up to fake-binder: `docker run --rm fake-binder --help` lists it.
 //
-// It is told over its standard input, because that needs nothing in the image, no file that both
-// sides see, and no right; and it answers on its output, so it is known when it has heard.
+// It takes commands on standard input, because that needs nothing in the image, no file that both
+// sides see, and no right; and it confirms each command on its output.
 //
 // What always holds: of two that share a folder and an id one runs at most, because the second
 // takes the first one's path, and a balancer would see a restart that nobody asked for.
@@ -25,7 +25,7 @@ using DotNet.Testcontainers.Configurations;
 
 namespace Balancer.Testing;
 
-/// <summary>What a <see cref="FakeBinderBuilder" /> was told.</summary>
+/// <summary>The settings of a <see cref="FakeBinderBuilder" />.</summary>
 public sealed class FakeBinderConfiguration : ContainerConfiguration
 {
     internal FakeBinderConfiguration(string? binderId = null, string? hostPath = null)
@@ -99,7 +99,7 @@ public sealed class FakeBinderBuilder
             .WithCreateParameterModifier(Sandbox.RunAsCaller);
 
     /// <summary>
-    /// The name of its socket, which it also answers to CH TXT id.server; "5301" unless told. The
+    /// The name of its socket, which it also answers to CH TXT id.server; "5301" by default. The
     /// balancer takes 5300 to 5399 for its own id of the backend as well.
     /// </summary>
     public FakeBinderBuilder WithId(string id) =>
@@ -198,7 +198,7 @@ public sealed class FakeBinderContainer : WatchedContainer
     /// <summary>
     /// Has it do this wrong from now on and nothing else, in the sessions that there are too; it
     /// returns when it has heard. What began, such as an answer that is put off, ends as it began.
-    /// A start, be it of the same container, is with what the builder was told.
+    /// Each start, also of the same container, begins with the builder's settings.
     /// </summary>
     /// <exception cref="TimeoutException">
     /// It did not hear within <see cref="WatchedContainer.WaitLimit" />: it is paused, or hangs.

@@ -1,8 +1,8 @@
 // Owns how both images are run: with no right that they do not need, which is none, and with a
 // network that leaves the clients' addresses as they are.
 //
-// Who they are run as depends on who shares the folder. The image's own user is nobody, and a
-// socket that nobody made is connected to by nobody and by root alone. So where the caller is not
+// Which user they run as depends on who shares the folder. The image's own user is `nobody`, and a
+// socket of `nobody` accepts connects only from `nobody` and root. So where the caller is not
 // root, containers that share a folder with it are the caller's own, and a balancer that the
 // caller runs outside a container can reach them as well.
 

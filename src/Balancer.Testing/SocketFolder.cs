@@ -1,8 +1,8 @@
 // Owns the folder that fake Binders and the balancer share: made new, open to whoever the
 // containers run as, gone with everything in it at the end.
 //
-// It is open to all because the processes of the two images are nobody's, or whoever's the caller
-// says. It lies in the system's folder for temporary files, or where it is told: some engines see
+// It is open to all because the images' processes run as the user nobody, or as whom the caller
+// says. It is in the system's folder for temporary files, or where it is asked to: some engines see
 // only part of the machine, as where a CI's job and its engine share the folder of the build and
 // nothing else.
 //

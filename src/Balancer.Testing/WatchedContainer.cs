@@ -1,10 +1,10 @@
 // Owns what the two containers have in common: they are ready when their output says so, they take
 // signals, and their output is at hand, line by line, as a text to wait for.
 //
-// Ready is told by a line of this start: a container that is started again still has the lines of
-// the start before, so those are counted first. One that runs already is ready if it was.
+// It is ready when a line of this start says so: a container that is started again still has those
+// of the start before, so those are counted first. One that runs already is ready if it was.
 //
-// What always holds: a wait that fails tells what the container wrote last, and none goes on once
+// What always holds: a wait that fails reports what the container wrote last, and none goes on once
 // the container has ended, because then nothing that it waits for can come.
 
 using System;
@@ -117,7 +117,7 @@ public abstract class WatchedContainer : DockerContainer
         (await StateAsync(ct).ConfigureAwait(false)).Running;
 
     /// <summary>
-    /// Waits until what it wrote is as it should be; asked is told its lines, and whether it runs.
+    /// Waits until a condition holds, which is given the lines it wrote and whether it runs.
     /// </summary>
     /// <exception cref="TimeoutException">
     /// It was not within <see cref="WaitLimit" />.

@@ -97,7 +97,7 @@ internal sealed class LogQueue(int length) : ILogEventSink
     private long _dropped;
     private bool _closed;
 
-    /// <summary>Events that found no room, or that there was no memory for.</summary>
+    /// <summary>Events lost because the queue was full or memory was short.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
     public bool IsEmpty => Volatile.Read(ref _count) == 0;

@@ -140,7 +140,7 @@ internal static class LogWords
         ? ""
         : string.Create(CultureInfo.InvariantCulture, $" ({suppressed} similar suppressed)");
 
-    /// <summary>"1 backend", "2 backends"; the plural is the noun with an s unless told.</summary>
+    /// <summary>"1 backend", "2 backends"; the plural is the noun with an s unless given.</summary>
     public static string Count(long count, string noun, string? plural = null) => string.Create(
         CultureInfo.InvariantCulture, $"{count} {(count == 1 ? noun : plural ?? noun + "s")}");
 

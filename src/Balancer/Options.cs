@@ -61,7 +61,7 @@ public sealed record Options
     /// <summary>Linux doubles it, and counts the double in 31 bits.</summary>
     public const int MostUdpBuffer = 1_073_741_823;
 
-    /// <summary>Who wants to wait for more, a second each, wants no probes.</summary>
+    /// <summary>More, at a second each, would be as good as no probes.</summary>
     public const int MaxProbes = 1000;
 
     /// <summary>The longest path that leaves room for a slash and a name of one byte.</summary>
@@ -85,7 +85,7 @@ public sealed record Options
     /// <summary>Bytes of receive and of send buffer wanted for the UDP socket.</summary>
     public int UdpBuffer { get; init; } = LinuxNetworkOptions.DefaultDatagramBuffer;
 
-    /// <summary>What the core is told, but for MaxRemotes.</summary>
+    /// <summary>The options of the core, except MaxRemotes.</summary>
     public BalancerOptions Balancer { get; init; } = new();
 
     /// <summary>Ids of the users whose sockets may be backends; none for any user.</summary>

@@ -1,4 +1,4 @@
-// Claims of what the balancer tells about itself: that its counters add up (S1), and that they are
+// Claims of what the balancer says about itself: that its counters add up (S1), and that they are
 // what clients and backends counted (S12).
 //
 // It knows by the records in its log, and compares exactly where both sides can be known: in the

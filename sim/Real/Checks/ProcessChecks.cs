@@ -1,4 +1,4 @@
-// Claims of the process: that nothing from outside ends it (S13), and that it ends when it is told
+// Claims of the process: that nothing from outside ends it (S13), and that it ends when it is asked
 // to, within its grace (S15).
 //
 // It knows by the process's end. Time in which it was made to stand still is not its own.

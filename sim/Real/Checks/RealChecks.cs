@@ -1,5 +1,5 @@
 // Owns the list of what is checked when a run in wall time is over, and the order in which it is
-// told: what ended the process comes first, since all else may follow from it.
+// reported: what ended the process comes first, since all else may follow from it.
 //
 // The ids are the simulator's. Each check claims what can be seen from outside of what its namesake
 // claims of every event; where wall time makes the difference it is generous with time and strict

@@ -1,4 +1,4 @@
-// Owns the shape of one check: an id, and what it does with what it is told. A check is told three
+// Owns the shape of one check: an id, and what it does with what it observes. A check gets three
 // kinds of things: the run itself (as an observer), where the core does not do as the reference
 // model says (a kind of violation, which a check claims or leaves to others), and the end of each
 // turn, when the core may be looked at.

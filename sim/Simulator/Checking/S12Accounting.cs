@@ -1,9 +1,9 @@
 // Claims that every number that the core exports equals an independent recount: all counters in
-// every turn; all that a backend's snapshot tells every 64th turn and at the end; all that each
-// remote's snapshot tells at the end, and every 4,096th turn. And that what backends were given
+// every turn; each field of a backend's snapshot every 64th turn and at the end; each field of a
+// remote's snapshot at the end, and every 4,096th turn. And that what backends were given
 // adds up to what was forwarded and sent again.
 //
-// The lines of the log are held to the same: each tells what happened, by its true names and
+// The lines of the log are held to the same: each says what happened, with its true names and
 // numbers, in the turn in which it happened, and so does the status report that an operator asks
 // for. What they say of conditions that repeat adds up to the counters when the balancer has
 // stopped: nothing that was suppressed is left out.
@@ -56,7 +56,7 @@ internal sealed class S12Accounting() : Check("S12")
             Fail(difference);
     }
 
-    /// <summary>The scenario is over; a stop, which changes what is told, is to come.</summary>
+    /// <summary>The scenario is over; a stop, which changes what is logged, is to come.</summary>
     private bool IsLast(Instant now) => now + Model.Scenario.Kernel.ClockStep >= Model.Scenario.End;
 
     private void CompareBackends(LoadBalancer core)

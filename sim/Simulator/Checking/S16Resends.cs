@@ -1,6 +1,6 @@
 // Claims that a query is sent to two sessions at most, and to one of them again only when an answer
 // of a backend that has just said hello is held; that one reply at most goes back for it;
-// and that copies of what suspect backends have, which are load that nobody asked for, are no more
+// and that copies of what suspect backends have, which are extra load, are no more
 // in ten seconds than 50, or one for every ten queries. And that probes, which no client asked,
 // come from their own address and nothing is ever sent there.
 //

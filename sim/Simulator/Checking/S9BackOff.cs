@@ -1,4 +1,4 @@
-// Claims that the directory is looked at every 5 s, 10 ms after a change that was told, and at once
+// Claims that the directory is scanned every 5 s, 10 ms after a reported change, and at once
 // when the operator asks; that a backend is connected to at once when a scan discovers it, sees it
 // again or restarted, 100 ms after a connect that failed for want of something of the balancer's
 // own, and else after 1, 3, 5, … 32 s, from 1 again after a hello; once at a time; and never while

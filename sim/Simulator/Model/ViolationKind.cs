@@ -56,7 +56,7 @@ internal enum ViolationKind
     /// <summary>A scan too early, too late, or not at all.</summary>
     Scan,
 
-    /// <summary>A line about a condition that repeats, told again too soon.</summary>
+    /// <summary>A line about a condition that repeats, logged again too soon.</summary>
     Repeated,
 
     /// <summary>Bytes of a TCP connection altered, lost or overtaken by an end.</summary>
@@ -77,6 +77,6 @@ internal enum ViolationKind
     /// <summary>A session was closed, or a fault logged, without evidence.</summary>
     Unfounded,
 
-    /// <summary>A number or name that the core told is not the true one.</summary>
+    /// <summary>A number or name that the core logged or exported is wrong.</summary>
     Untrue,
 }

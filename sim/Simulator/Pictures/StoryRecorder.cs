@@ -241,7 +241,7 @@ public sealed class StoryRecorder : RunObserver
         }
         else
         {
-            // The end of a warm-up is no event; the first turn after it tells when it was.
+            // The end of a warm-up is not an event; the first turn after it shows when it was.
             var wasWarming = lane.States is [.., { State: LaneState.Warming }];
             Enter(lane, StateOf(snapshot.State),
                 wasWarming && snapshot.State == BackendState.Healthy ? warmAt : now);

@@ -1,9 +1,9 @@
 // Owns the trace: one line for each event that a run tells, in one form for ever, so that two runs
 // can be compared with diff. A line has the event's number, its time, its kind, and what it is
-// about; payloads are told by their length and first bytes.
+// about; payloads are shown by their length and first bytes.
 //
 // What always holds: the line's number is the number that a violation names; equal runs have equal
-// traces. A datagram that is lost on its way is no event of the balancer's: its line has the number
+// traces. A datagram lost on its way is not an event of the balancer: its line has the number
 // of the event before it.
 
 using System;

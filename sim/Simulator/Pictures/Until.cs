@@ -1,7 +1,7 @@
-// Owns the cutting of what a watcher is told: up to an instant everything, then nothing. The run
+// Cuts off what an observer gets: everything up to an instant, then nothing. The run
 // itself goes on, so that what it comes to does not depend on how far anyone watches.
 //
-// What always holds: of two events of one instant both are told or neither.
+// What always holds: of two events of one instant both are reported or neither.
 
 using System;
 using Balancer.Core;

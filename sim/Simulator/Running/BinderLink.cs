@@ -3,7 +3,7 @@
 // the two and decides nothing.
 //
 // What always holds: a process that is paused, hung or dead moves nothing; bytes that the session
-// does not read stay in the stream; the end is told once.
+// does not read stay in the stream; the end is reported once.
 
 using System;
 using Balancer.Core;

@@ -1,4 +1,4 @@
-// Owns the carrying out of a scenario's faults: each begins at its time, is told, counted, and ends
+// Carries out a scenario's faults: each begins at its time, is reported and counted, and ends
 // when its time is over or chaos is. Of two that last and are about the same thing, the one begun
 // last holds, and the other again when it has ended.
 //

@@ -1,7 +1,7 @@
-// Owns the telling of the balancer's scans and looks: it passes each call on to the simulated
-// directory and tells the observers what was answered.
+// Owns the reporting of the balancer's scans and looks: it passes each call on to the simulated
+// directory and reports the answer to the observers.
 //
-// What always holds: the answers are the directory's own, unchanged, and each is told once.
+// What always holds: the answers are the directory's own, unchanged, and each is reported once.
 
 using System;
 using Balancer.Core;

@@ -1,8 +1,8 @@
-// Owns the telling of the balancer's system calls: it passes each on to the simulated kernel and
-// tells the observers what was asked and what was answered. A datagram that was sent goes on to the
-// clients from here, after the observers heard of it.
+// Owns the reporting of the balancer's system calls: it passes each on to the simulated kernel and
+// reports question and answer to the observers. A datagram that was sent goes on to
+// the clients from here, after the observers got it.
 //
-// What always holds: the answers are the kernel's own, unchanged; each call is told once,
+// What always holds: the answers are the kernel's own, unchanged; each call is reported once,
 // WouldBlock included. Times are those of the balancer's clock.
 
 using System;

@@ -1,8 +1,8 @@
-// Owns the rolling hash of a run: every event that observers are told goes into it, with its time
+// Owns the rolling hash of a run: every event that observers get goes into it, with its time
 // and its bytes, so that two runs are equal exactly if their hashes are (but for chance). Kept step
 // by step, it names the first event that differs.
 //
-// What always holds: it depends on nothing but what was told: no address of memory, no hash code of
+// What always holds: it depends on nothing but these events: no address of memory, no hash code of
 // the runtime's, no order of a dictionary.
 
 using System;
@@ -22,7 +22,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
 
     private readonly List<ulong> _steps = [];
 
-    /// <summary>The hash of all that was told so far.</summary>
+    /// <summary>The hash of all events so far.</summary>
     public ulong Value { get; private set; } = Multiplier;
 
     /// <summary>

@@ -1,5 +1,5 @@
-// Owns what a run tells to whoever watches it: the checkers, the hash, the picture, the trace. It
-// is told every system call with its answer, every line of the log, every turn, and what the world
+// Owns what a run reports to its observers: checks, hash, picture, trace. Each observer
+// gets every system call with its answer, every line of the log, every turn, and what the world
 // outside does, in the order in which they happen and at the moment at which they do.
 //
 // What always holds: an observer changes nothing; spans live until the call returns; `now` is the
@@ -28,23 +28,23 @@ public abstract class RunObserver
     public virtual void OnBegan(SocketHandle datagramSocket, SocketHandle listener) { }
 
     /// <summary>
-    /// The process stood still for so long in the wait that just returned; told before OnTurnBegan,
+    /// The process stood still for so long in the wait that just returned; before OnTurnBegan,
     /// and only if it did.
     /// </summary>
     public virtual void OnStalled(Instant now, Duration time) { }
 
     /// <summary>
-    /// The wait that just returned did so this much after its time; told before OnTurnBegan.
+    /// The wait that just returned did so this much after its time; before OnTurnBegan.
     /// </summary>
     public virtual void OnLate(Duration late) { }
 
     /// <summary>
-    /// The clock shows so much less than a turn before; told before the turn that begins then.
+    /// The clock shows so much less than a turn before; called before the turn that begins then.
     /// </summary>
     public virtual void OnClockWentBack(Duration by) { }
 
     /// <summary>
-    /// The wait that just returned did so for nothing, as a fault has it; told before OnTurnBegan.
+    /// The wait that just returned did so for nothing, because of a fault; before OnTurnBegan.
     /// </summary>
     public virtual void OnWokenEarly() { }
 

@@ -1,8 +1,8 @@
-// Owns the list of those who watch a run and the number of what they were told: whoever makes
-// something happen tells it here once, and each hears it in the order in which they were given.
+// Owns the list of a run's observers and the number of events so far: whatever causes an event
+// reports it here once, and every observer gets it, in the order of the list.
 //
-// What always holds: an event is counted before anyone hears of it, so that who throws throws in
-// the event that has that number.
+// What always holds: an event is counted before any observer gets it, so an observer that throws
+// does so in the event of that number.
 
 using System;
 using Balancer.Core;
@@ -14,7 +14,7 @@ namespace Simulation.Running;
 /// <summary>All observers of a run, as one.</summary>
 internal sealed class RunObservers(RunObserver[] all) : RunObserver
 {
-    /// <summary>Events told so far; the present one has this number.</summary>
+    /// <summary>Events so far; the present one has this number.</summary>
     public long Events { get; private set; }
 
     public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)

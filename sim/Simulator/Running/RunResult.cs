@@ -20,7 +20,7 @@ public sealed record RunResult
     /// <summary>Over every event, draw and effect.</summary>
     public ulong Hash { get; init; }
 
-    /// <summary>Events told to observers.</summary>
+    /// <summary>Events reported to observers.</summary>
     public long Events { get; init; }
 
     /// <summary>Turns of the loop.</summary>

@@ -1,10 +1,10 @@
 // Owns `sim run`: seeds handed out in order to as many threads as there are cores, and results
 // taken up in order until one fails, the seeds or the time are used up, or the user has had enough.
 // Every sixteenth seed, the first one among them, is run twice, and both runs must have the same
-// hash. What the seeds came to is CampaignSummary's, how a failure is told FailureReport's.
+// hash. The summary is CampaignSummary's, the report of a failure FailureReport's.
 //
-// What always holds: what is told does not depend on the number of threads, but for times - a
-// failure is told only when every seed before it has passed.
+// What always holds: what is printed does not depend on the number of threads, but for times; a
+// failure is printed only when every seed before it has passed.
 
 using System;
 using System.Diagnostics;
@@ -32,7 +32,7 @@ internal sealed class Campaign(
 
     public int Run()
     {
-        // What cannot be written is told before hours are spent, not after.
+        // A file that cannot be written is reported before hours are spent, not after.
         if (!CanWriteJson())
             return Tool.CannotWrite;
         _first = request.Seed ?? (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();

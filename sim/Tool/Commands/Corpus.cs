@@ -56,7 +56,7 @@ internal sealed class Corpus(
     public int Run()
     {
         var files = Files(request.Directory);
-        // Read first, so that a file that is no scenario is told as such, before any has run.
+        // Read first, so that a file that is not a scenario is reported before any has run.
         var scenarios = Array.ConvertAll(
             files, file => Tool.Load(simulator, file, request.Choice));
         var progress = new Progress(error, IsTerminal);

@@ -37,7 +37,7 @@ internal sealed class AnswerRecord
     private Instant _answeredAt = Instant.Zero - Limits.AnswerMemory;
     private Duration _muteTime = Limits.AnswerMemory;
 
-    /// <summary>`onForgotten` is called when it fails no longer for want of answers.</summary>
+    /// <summary>`onForgotten` is called when it stops failing because no answer came.</summary>
     public AnswerRecord(Timers timers, Action<Instant> onForgotten)
     {
         _timers = timers;
@@ -80,7 +80,7 @@ internal sealed class AnswerRecord
     }
 
     /// <summary>
-    /// It gave an answer of somebody who has data: NOERROR or NXDOMAIN. Others need none.
+    /// It gave an answer that needs data: NOERROR or NXDOMAIN.
     /// </summary>
     public bool HasGood { get; private set; }
 

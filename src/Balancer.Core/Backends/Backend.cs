@@ -18,7 +18,7 @@
 // may be bound and not listen yet, or have the mode that it was bound with: it is tried a few times
 // before that is a fault. One that is no stream, or another user's, is refused while it stays. A
 // session that ends after its backend's socket was removed is handled alike, and logged as a stop.
-// A connect for which this process has no descriptor is nobody's fault: it is made again a little
+// A connect for which this process has no descriptor is not a fault of the backend: it is retried
 // later; so is one that finds the accept queue full, less and less often. One that never said hello
 // is dead, whether it takes connects or not: it may have to give its place to another.
 //
@@ -319,7 +319,7 @@ internal sealed class Backend
     public void EndFailing(Instant now)
     {
         Verify.That(IsFailing, "who fails no longer has failed");
-        // What a suspect backend has goes on being copied.
+        // Queries of a suspect backend continue to be copied.
         if (IsMute && !IsSuspect)
             InFlight.EndWalk();
         if (IsMute)

@@ -138,7 +138,7 @@ internal sealed class Backends
         return backend;
     }
 
-    /// <summary>Forgets the backends that were removed long ago and have nobody bound.</summary>
+    /// <summary>Forgets backends that were removed long ago and have no remotes.</summary>
     public void ForgetOld(Instant now)
     {
         for (var i = Count - 1; i >= 0; i--)
@@ -339,7 +339,7 @@ internal sealed class Backends
     }
 
     /// <summary>
-    /// A healthy one with the fewest remotes, of equals the next in turn; nobody's turn is over.
+    /// A healthy one with the fewest remotes, of equals the next in turn; the turn stays as it is.
     /// Null if there is none.
     /// </summary>
     public Backend? WithFewestRemotes(Instant now)
@@ -361,7 +361,7 @@ internal sealed class Backends
 
     /// <summary>
     /// A healthy backend that depends on the address alone while the same ones can be chosen, and
-    /// when one goes or comes, changes for its share of the addresses only. Nobody's turn is over.
+    /// when one goes or comes, changes for its share of the addresses only. The turn stays.
     /// </summary>
     public Backend? NextByHash(Instant now, Ipv4 address)
     {

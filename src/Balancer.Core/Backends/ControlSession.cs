@@ -53,7 +53,7 @@ internal sealed class ControlSession(
     /// <summary>Bytes that the stream took in this session.</summary>
     public long BytesTaken { get; private set; }
 
-    /// <summary>A heartbeat, or its end, still waits: nobody can have answered it.</summary>
+    /// <summary>A heartbeat, or its end, is not written yet: no answer can be to it.</summary>
     public bool HasUnsentHeartbeat => BytesTaken < _heartbeatEnd;
 
     public void Begin(SocketHandle stream)

@@ -6,7 +6,7 @@
 // entry takes the records of those that serve clients. What is beyond is logged at debug, where the
 // level is on, and counted: a record says how many were suppressed, as of any condition.
 //
-// Names are told apart by a hash alone, so two of a kind may share what one may have.
+// Names are distinguished by a hash alone, so two names may share the limit of one.
 //
 // What always holds: each event is logged exactly once, be it at debug; a bounded number is above
 // that in any time.

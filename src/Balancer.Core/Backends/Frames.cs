@@ -70,7 +70,7 @@ public enum FrameStatus
     Incomplete,
 
     /// <summary>
-    /// A frame. For an OUTBOUND_UDP over MaxUdpPayload it is told when its header is whole; its
+    /// A frame. An OUTBOUND_UDP over MaxUdpPayload is returned when its header is whole; its
     /// packet is skipped as it comes.
     /// </summary>
     Frame,

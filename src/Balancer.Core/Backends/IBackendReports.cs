@@ -1,5 +1,5 @@
-// Owns the way up: what a backend has to say to the rest of the balancer, or to ask of it, which it
-// does not know. LoadBalancer hears it and passes it on.
+// Owns the way up: what a backend reports to the rest of the balancer, or asks of it, without
+// knowing it. LoadBalancer receives it and passes it on.
 //
 // What always holds: what a session had in flight is reported once, when it ends and before
 // anything of it is cleared.

@@ -1,4 +1,4 @@
-// Owns the queries that one session was given and that are not answered: who asked what of which
+// Owns the queries of one session that are not answered: who asked what of which
 // address, when, and the packet, so that a reply finds its query and a query can be sent again.
 //
 // An entry is found by client, port and id, in a hash table with chains. All entries are in one
@@ -11,7 +11,7 @@
 // and nothing is in flight, they are small again.
 //
 // What always holds: an entry is in its chain and in the list, and its packet is its own; chains
-// have the newest first; nobody has more than Limits.InFlightAlike entries that are alike; an entry
+// have the newest first; no more than Limits.InFlightAlike entries are alike; an entry
 // leaves once, as answered or as one of the counters of the unanswered.
 
 using System;
@@ -310,7 +310,7 @@ internal sealed class InFlight
         return left;
     }
 
-    /// <summary>It answered a query, or is judged anew: what it left before says nothing.</summary>
+    /// <summary>It answered a query, or is judged from now: forget what it left before.</summary>
     public void ForgetUnanswered(Instant now) => _unanswered.Forget(now);
 
     private void Clear(in Entry entry, bool isTruncated)
@@ -505,7 +505,7 @@ internal sealed class InFlight
 
     private void OnTimeOut(Instant now)
     {
-        // Whether there is memory again is tried out, since nobody says so.
+        // Nothing reports that there is memory again, so it is tried.
         _lacksMemory = false;
         _packets.TryAgain();
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
@@ -526,7 +526,7 @@ internal sealed class InFlight
 
     private void Evict(int index) => Give(index, Counter.UnansweredEvicted);
 
-    /// <summary>Removes a query, and counts it if that leaves nobody to answer it.</summary>
+    /// <summary>Removes a query, and counts it if no backend is left to answer it.</summary>
     private void Give(int index, Counter why)
     {
         var pair = _entries[index].Pair;
@@ -611,7 +611,7 @@ internal sealed class InFlight
 
     private bool IsFull => _freeEntries == 0 && _usedEntries == _entries.Length;
 
-    /// <summary>Before a bucket is looked up, since it makes all of them anew.</summary>
+    /// <summary>Before a bucket is looked up, since it rebuilds all of them.</summary>
     private void GrowIfFull()
     {
         if (!IsFull || _lacksMemory || _entries.Length >= Limits.InFlightQueries)
@@ -652,7 +652,7 @@ internal sealed class InFlight
         _memory.GiveAllBack();
     }
 
-    /// <summary>Twice as many entries and buckets; chains are made anew, newest first.</summary>
+    /// <summary>Doubles entries and buckets; rebuilds the chains, newest first.</summary>
     private void Grow()
     {
         var buckets = new int[_entries.Length * 2];

@@ -109,7 +109,7 @@ internal sealed class Prober
         Send(now);
     }
 
-    /// <summary>The session ended or was replaced: the next one begins anew.</summary>
+    /// <summary>The session ended or was replaced: the next one starts from nothing.</summary>
     public void OnSessionEnded()
     {
         _timers.Disarm(_timer);

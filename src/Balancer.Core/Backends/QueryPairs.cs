@@ -40,7 +40,7 @@ internal sealed class QueryPairs
         return made;
     }
 
-    /// <summary>Whether one of its copies is answered; 0 is no pair.</summary>
+    /// <summary>Whether one of its copies is answered; 0 means no pair.</summary>
     public bool IsAnswered(int pair) => pair != 0 && _pairs[pair - 1].IsAnswered;
 
     /// <summary>A reply came for one copy, which is gone now; false if it is the second.</summary>
@@ -53,7 +53,7 @@ internal sealed class QueryPairs
     }
 
     /// <summary>
-    /// A copy is gone without an answer; whether nobody has answered it or can any more.
+    /// A copy is gone without an answer; true if it was the last one and none was answered.
     /// </summary>
     public bool IsLostWithout(int pair)
     {

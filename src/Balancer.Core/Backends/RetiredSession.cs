@@ -198,7 +198,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             }
             else if (status == FrameStatus.Frame && frame.Type == FrameType.ServerHeartbeat)
             {
-                // One that nobody asked for does no harm here.
+                // An unsolicited one does no harm here.
                 if (_askedAt != Instant.Never && !_session.HasUnsentHeartbeat)
                     OnHeartbeatAnswer(now);
             }

@@ -12,12 +12,12 @@
 // while ago has to prove itself: it answers heartbeats, one after the other, for as long as it
 // takes.
 //
-// A query that is never answered is no question any more once a heartbeat was answered that was
+// A query that is never answered does not count any more once a heartbeat was answered that was
 // sent 100 ms after it. As long as there are only such, the next heartbeat is sent after 200 ms,
 // then after 400, and so on, and at once 100 ms after a newer query.
 //
-// When one is asked because a query brought nothing, all the others are asked that owe no answer:
-// what hangs may not hang alone, and when this one is suspect it must be known who is alive.
+// When one is asked because a query brought nothing, all others that owe no answer are asked:
+// backends may hang together, and when this one is suspect it must be known which are alive.
 //
 // One timer does it all. It is left armed when a byte comes, because a busy backend sends one for
 // every query, and finds out for itself that there is nothing to do.

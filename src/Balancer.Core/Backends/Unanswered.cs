@@ -22,7 +22,7 @@ internal struct Unanswered
     private bool _differ;
     private int _count;
 
-    /// <summary>It answered one now, or is judged anew from now on.</summary>
+    /// <summary>It answered one now, or is judged from now on.</summary>
     public void Forget(Instant now)
     {
         this = default;

@@ -1,4 +1,4 @@
-// Owns which backend is whose primary and backup, and the count that a backend has of both. An
+// Owns each remote's primary and backup, and how many of both each backend has. An
 // established remote is in its primary's list; newcomers are only counted, apart, so that a flood
 // of forged addresses neither changes what the backends' numbers of remotes are compared by, nor
 // is among those that a rebalance moves.

@@ -1,10 +1,10 @@
-// Owns the newcomers: remotes that have not shown yet that they hear what they are answered.
-// Anybody can send datagrams from addresses that are not his, and backends answer those too; so
+// Owns the newcomers: remotes that have not shown yet that they receive their answers.
+// Anybody can send datagrams from forged addresses, and backends answer those too; so
 // there are few newcomers at a time, whatever comes in, and it is always a newcomer that makes room
 // for one.
 //
 // What always holds: they are linked in the order in which they were last heard from, so that the
-// one that is silent for longest is found at once; each is in the list once, and nobody else is.
+// one that is silent for longest is found at once; the list has each newcomer once, and no other.
 
 namespace Balancer.Core;
 

@@ -5,13 +5,13 @@
 //
 // Moving a client costs it what its backend has cached for it, so as few as possible are moved;
 // only such as were answered in the last minute, since others may never come again and would be
-// moved in vain; and nobody twice in a minute. If nobody may be moved, nothing is logged.
+// moved in vain; and none twice in a minute. If none may be moved, nothing is logged.
 //
 // It walks along the fullest backend's list, newest binding first, a slice a turn, so that a
 // million remotes stall nobody. Forged addresses of which a flood repeats some are established as
-// well, and answered: they were bound last, so they go before the clients that were there.
+// well, and answered: they were bound last, so they are moved before older clients.
 //
-// What always holds: a walk is along the list of one backend; it moves nobody who is not in it.
+// What always holds: a walk is along the list of one backend, and moves only remotes in that list.
 
 using System;
 
@@ -38,7 +38,7 @@ internal sealed class Rebalance
     /// <param name="services">What all parts have.</param>
     /// <param name="table">All remotes.</param>
     /// <param name="backends">Those whose remotes are counted.</param>
-    /// <param name="bindings">Who is bound to whom.</param>
+    /// <param name="bindings">Which remotes are bound to which backends.</param>
     /// <param name="everyInterval">Called every Limits.RebalanceInterval.</param>
     public Rebalance(Services services, RemoteTable table, Backends backends, Bindings bindings,
         Action everyInterval)

@@ -38,7 +38,7 @@ internal struct Remote
 
     /// <summary>
     /// When a query of it was answered, if WasAnswered: a newcomer's first, an established one's
-    /// last. Milliseconds on the clock modulo 2^32, so only differences of up to weeks are told.
+    /// last. Milliseconds on the clock modulo 2^32, so only differences of up to weeks are right.
     /// </summary>
     public uint AnsweredMilliseconds;
 
@@ -78,6 +78,6 @@ internal enum RemoteFlags : byte
     /// <summary>One of its queries was answered.</summary>
     WasAnswered = 2,
 
-    /// <summary>It is no newcomer: it asked again after an answer, or over TCP.</summary>
+    /// <summary>It is not a newcomer: it asked again after an answer, or over TCP.</summary>
     Established = 4,
 }

@@ -2,9 +2,9 @@
 // by one bucket at a time (linear hashing). An ordinary hash table doubles now and then, and with
 // a million entries that one insertion takes many milliseconds, in which every query waits.
 //
-// Who sends queries decides how large it grows, and no memory for it is nothing that may end the
-// process: the table is full for now. It keeps a reserve beside it, which it gives up then, since
-// what else is allocated for clients, one by one, has no such way out. After a
+// Clients decide how large it grows, and running out of memory for it must not end the
+// process: the table is then full. It keeps a reserve beside it and gives that up first, since
+// other allocations made for clients have no such way out. After a
 // flood it gives memory back: the lowest free entries are used first, and a chunk without an entry
 // is let go, but for one, which is kept so that an entry that comes and goes costs no chunk.
 //

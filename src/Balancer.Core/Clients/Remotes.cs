@@ -10,15 +10,15 @@
 // Anybody can send datagrams from addresses that are not his, as fast as the wire carries them, and
 // backends answer those as well. So a source is a *newcomer* at first, and *established* when it
 // asks again a second after one of its queries was answered, as only who waits for answers does, or
-// over TCP, which nobody can do from an address that is not his. Newcomers have a quarter of the
+// over TCP, which is impossible from a forged address. Newcomers have a quarter of the
 // table, and when that is full, the one that is silent for longest makes room for the next: they
 // never push out an established one. An established one goes after five minutes of silence, or
 // when there are as many as may be and another becomes established: forged addresses that are sent
 // twice, which are known for a second or two, then push out each other.
 //
 // While newcomers push each other out, a new source's backend is chosen by a hash of its address,
-// so that a host which comes again after it was forgotten meets the same one. That is also who
-// serves a source for which there is no entry at all, for want of memory.
+// so that a host which comes back after it was forgotten meets the same one. That backend also
+// serves a source that cannot be remembered because memory is short.
 //
 // Expiry is done in slices, one a turn, so that a million remotes stall nobody.
 //
@@ -178,7 +178,7 @@ internal sealed class Remotes
     }
 
     /// <summary>
-    /// The backend for a query that is sent again, or null. Nobody was heard from: an address that
+    /// The backend for a query that is sent again, or null. It is not a new query: an address that
     /// is not known stays so.
     /// </summary>
     public Backend? ChooseForResend(Instant now, Ipv4 address)
@@ -189,7 +189,7 @@ internal sealed class Remotes
             : Choose(now, ref _table[index], index, Traffic.Udp);
     }
 
-    /// <summary>Counts what became of a remote's query or connection; -1 is nobody.</summary>
+    /// <summary>Counts what became of a remote's query or connection; -1 for no remote.</summary>
     public void CountOutcome(int index, Traffic traffic, bool forwarded)
     {
         if (index < 0)
@@ -359,7 +359,7 @@ internal sealed class Remotes
     /// <summary>
     /// Of a few established ones, from where the last search ended, the one goes that was known for
     /// the shortest time, in whole seconds, when it was last heard from; of equals the one unheard
-    /// for longest. Who keeps asking for long never goes. False if no other was met.
+    /// for longest. One that has been asking for long enough stays. False if none was found.
     /// </summary>
     private bool TryEvictEstablished(Instant now)
     {

@@ -2,10 +2,10 @@
 // write and send → a share of what TCP connections have to do. Everything in a turn happens at the
 // same instant, the one read after the wait, so a deadline is never judged by a clock that was read
 // before the loop slept. When the machine's monotonic clock goes back (on some hypervisors it does,
-// after a migration), time stands still here until the clock has caught up, and the balancer is
-// told. A turn that begins much later than its wait was to end follows a standstill, of which the
-// balancer is told too (Standstill). The clock is read once more when the turn ends, for how long
-// it took, which decides nothing.
+// after a migration), time stands still here until the clock has caught up, which is reported to
+// the balancer. So is a standstill: a turn that begins much later than its wait was to
+// end follows one (Standstill). The clock is read once more when the turn ends, to measure how long
+// it took; nothing depends on that.
 //
 // What always holds: work per turn is bounded; time never goes back; after the last turn nothing is
 // open that the core opened.

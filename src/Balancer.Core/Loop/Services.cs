@@ -1,12 +1,12 @@
-// Owns nothing: it is the list of what a room of the core may use besides its own, so that a
-// constructor says "the services" and not seven names. It holds no room; who knows which room is
+// Owns nothing: it is the list of what a module of the core may use besides its own, so that a
+// constructor takes "the services" and not seven arguments. It has no module in it; wiring them is
 // LoadBalancer's business alone.
 //
 // What always holds: all of it is there from the first moment and none of it is ever replaced.
 
 namespace Balancer.Core;
 
-/// <summary>What every room is given; one for all of them.</summary>
+/// <summary>What every module is given; one for all of them.</summary>
 internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Timers,
     Counters Counters, IBalancerLog Log, BalancerOptions Options)
 {
@@ -26,6 +26,6 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
 
     private EntryRecords? _entryRecords;
 
-    /// <summary>What those are given who are waited for when the balancer stood still.</summary>
+    /// <summary>How much later peers' deadlines come after a standstill.</summary>
     public Standstill Standstill { get; } = new(Counters);
 }

@@ -1,8 +1,8 @@
 // Owns what follows from a standstill of the balancer's own loop. A turn that begins much later
 // than its wait was to end was kept from running: its process was stopped, its container frozen, or
-// the whole machine suspended. What should have come in the meantime may lie unread; or those who
-// should have sent it were stopped too, and go on a moment later than the balancer. So by that one
-// clock nobody is condemned: whatever is waited for has a short time more, as long as the
+// the whole machine suspended. What should have come in the meantime may lie unread; or the peers
+// that should have sent it were stopped too, and go on a moment later than the balancer. So no
+// peer is faulted by that clock alone: whatever is waited for has a short time more, as long as the
 // standstill was, up to a bound. For what is waited for in fractions of a second the bound is
 // smaller, so that a backend that really hangs is noticed all the same. What is left of such time
 // when another standstill begins is left when that is over.
@@ -10,7 +10,7 @@
 // Standstills may follow each other for ever. All the time that is given without a break in between
 // has a bound too, after which the next deadline counts.
 //
-// What always holds: a turn that is late by more than Limits.LatenessAllowed judges nobody, unless
+// What always holds: a turn that is late by more than Limits.LatenessAllowed faults no peer, unless
 // that bound is reached; time that was given is used up by running, not by standing still.
 
 namespace Balancer.Core;

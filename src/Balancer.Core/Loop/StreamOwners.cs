@@ -1,4 +1,4 @@
-// Owns the way from a socket's handle to whoever deals with its events.
+// Owns the way from a socket's handle to the object that handles its events.
 //
 // What always holds: a live stream of the core has exactly one owner; an event for a handle whose
 // socket was closed earlier in the same turn finds none, because its generation differs.

@@ -7,7 +7,7 @@
 //
 // A message can be named if nothing else of its connection is unanswered: by all of it, or by its
 // first bytes if it is long. Of others no more is kept than when the last bytes were passed on:
-// they may be the culprit, so nobody else is refused in their place (Quarantine).
+// they may be the culprit, so no other query is refused in their place (Quarantine).
 //
 // What always holds: at most Limits.FirstMessages are in flight, and the oldest makes room; a
 // message is looked up by its ticket, which is never given twice; nothing is allocated once as
@@ -165,7 +165,7 @@ internal sealed class FirstMessages(Counters counters, Quarantine quarantine)
     }
 
     /// <summary>
-    /// A backend answered it. One that could not is no proof: a cold backend answers SERVFAIL to
+    /// A backend answered it. An error proves nothing: a cold backend answers SERVFAIL to
     /// what will end it as soon as it has its data.
     /// </summary>
     public void OnAnswered(MessageTicket ticket)
@@ -179,7 +179,7 @@ internal sealed class FirstMessages(Counters counters, Quarantine quarantine)
     }
 
     /// <summary>
-    /// Its connection passes on another, so it is told anew; or a backend could not answer it.
+    /// Its connection passes on another and adds both again; or a backend could not answer it.
     /// </summary>
     public void Remove(MessageTicket ticket)
     {

@@ -8,9 +8,9 @@
 // after two more deaths, or after one if it was sent to that backend after everything else.
 //
 // What TCP clients asked counts the same way, as far as it can be named (ClientQuestion). If what
-// cannot be named was passed on last before a backend died, nobody is refused for that death, but
-// who was in flight at four, since such a message may be there at any time. Nor
-// is anybody if the death may be due to a query that is refused by now and was sent before: only
+// cannot be named was passed on last before a backend died, no query is refused for that death
+// unless it was in flight at four, since such a message may be there at any time. Nor
+// is one if the death may be due to a query that is refused by now and was sent before: only
 // what was sent after it was refused can be charged then.
 //
 // What a backend's kernel never took it cannot have died of. What was answered lately needs a third
@@ -28,14 +28,14 @@
 //
 // One at most is refused for one death or hang, so a client cannot have other people's names
 // refused by sending them along. If the guess was wrong, the culprit ends or hangs another backend
-// and is refused for it, and whoever was refused for deaths that it explains is let go: who was in
-// flight at fewer than two others. So somebody innocent is hardly refused for longer than until the
+// and is refused for it, and a query refused for deaths that this explains is released: one in
+// flight at fewer than two others. So an innocent query is rarely refused for longer than until the
 // culprit comes again; docs/behaviour.md, section 5, has the exceptions.
 //
 // What always holds: there are Limits.QuarantineCases at most, and a timer forgets each when its
 // time is over. Queries are looked up only while one is refused. Of replies every eighth is
 // remembered; while there are cases, each is looked up. Memory is allocated only when a backend
-// dies or hangs; nobody is refused for one for which there is none.
+// dies or hangs; if there is none, no query is refused for that death or hang.
 
 using System;
 using System.Collections.Generic;
@@ -66,10 +66,10 @@ internal sealed class Quarantine
     /// <summary>What was sent until then is not refused for what is looked at.</summary>
     private Instant _hidden;
 
-    /// <summary>When the last was passed on that cannot be named.</summary>
+    /// <summary>When the last message that cannot be named was passed on.</summary>
     private Instant _unread;
 
-    /// <summary>When the last was sent for which there is no room among the cases.</summary>
+    /// <summary>When the last query that found no room among the cases was sent.</summary>
     private Instant _unnamed;
 
     public Quarantine(Services services)
@@ -80,7 +80,7 @@ internal sealed class Quarantine
         _look = new Timer(LookForSilent);
     }
 
-    /// <summary>Who was in flight at a death, and where such a query is.</summary>
+    /// <summary>A query that was in flight at a death, and where it is.</summary>
     /// <param name="Query">Its index, if it came over UDP.</param>
     /// <param name="Message">If it came over TCP alone.</param>
     private readonly record struct Suspect(
@@ -162,7 +162,7 @@ internal sealed class Quarantine
     /// <summary>
     /// Whether one of the first queries that a silent backend was sent behind its last answer, or
     /// one of all messages that TCP clients sent, is charged with another's hang or death already.
-    /// Then it is not waited for what others answer: they would get it meanwhile.
+    /// Then the answers of others are not waited for: they would be sent it in that time.
     /// </summary>
     public bool MayHaveHungAnother(
         Instant now, Backend backend, LinkedList<FirstMessage> messages)
@@ -210,7 +210,7 @@ internal sealed class Quarantine
         }
         catch (OutOfMemoryException)
         {
-            // Nobody is refused for it.
+            // No query is refused for it.
         }
         _suspects.Clear();
         ArmForget(now + Limits.QuarantineMemory);
@@ -260,7 +260,7 @@ internal sealed class Quarantine
         _services.Timers.Disarm(_look);
     }
 
-    // ---- Who was there ----
+    // ---- What was in flight ----
 
     private void Begin(Instant now)
     {
@@ -432,7 +432,7 @@ internal sealed class Quarantine
         return true;
     }
 
-    // ---- Who it was ----
+    // ---- Which one it was ----
 
     /// <summary>The most suspect of all, once it is known how long each was outlived.</summary>
     private Suspect? FindCulprit(Instant now)

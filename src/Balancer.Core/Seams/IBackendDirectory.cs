@@ -1,14 +1,14 @@
 // The seam to the directory of backend sockets. A scan is a cursor, not a list, so that the core
 // decides how much of a large directory one turn of its loop reads.
 //
-// A directory may lie where nobody answers: a network's file system whose server is gone. So a call
-// that would have to wait for it answers WouldBlock, INetwork.Wait tells when the directory has
+// A directory may be on a file system that does not answer: one whose server is gone. So a call
+// that would have to wait for it answers WouldBlock, INetwork.Wait reports when the directory has
 // answered, and the call is made again then. That may never be.
 //
 // What always holds: no call waits, but a Look where the kernel cannot tell whether it would have
 // to (docs/behaviour.md, section 3, says where); at most one scan is open at a time; an entry is
-// told as it was at some moment after the scan was first asked for; a scan that did not reach
-// EndOfStream says nothing about what was not listed. That something changed is told by
+// reported as it was at some moment after the scan was first asked for; a scan that did not reach
+// EndOfStream says nothing about what was not listed. Changes are reported by
 // INetwork.Wait.
 
 using System;
@@ -34,7 +34,7 @@ public enum EntryKind
     Foreign,
 
     /// <summary>
-    /// Nobody knows: the entry is there, and the file system that it is in, or that it leads to,
+    /// Not known: the entry is there, but the file system that it is in, or that it leads to,
     /// does not say what it is.
     /// </summary>
     Unknown,
@@ -79,8 +79,8 @@ public interface IBackendDirectory
     void CloseScan();
 
     /// <summary>
-    /// Looks whether a scan would tell a socket of this name now: Ok, NotFound if not, or why
-    /// nobody knows: WouldBlock if the directory would have to be waited for.
+    /// Looks whether a scan would find a socket of this name now: Ok, NotFound if not, or why
+    /// that is not known: WouldBlock if the directory would have to be waited for.
     /// </summary>
     IoResult Look(ReadOnlySpan<byte> name);
 }

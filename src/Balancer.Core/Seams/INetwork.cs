@@ -17,7 +17,7 @@ public enum IoStatus
     /// <summary>Done; IoResult.Count says how much.</summary>
     Ok,
 
-    /// <summary>EAGAIN: nothing can be done now; Wait tells when.</summary>
+    /// <summary>EAGAIN: nothing can be done now; Wait reports when it can.</summary>
     WouldBlock,
 
     /// <summary>
@@ -61,7 +61,7 @@ public enum IoStatus
     /// <summary>EPROTOTYPE: the socket at a path is of another type than a stream.</summary>
     WrongType,
 
-    /// <summary>Who listens on the socket at a path is another user than may be.</summary>
+    /// <summary>A user who may not have a backend listens on the socket at a path.</summary>
     WrongUser,
 
     /// <summary>ETIMEDOUT: keep-alive probes stayed unanswered.</summary>
@@ -237,8 +237,8 @@ public interface INetwork
     void HalfClose(SocketHandle stream);
 
     /// <summary>
-    /// Has the kernel take back memory whose contents nobody needs any more, and which stays the
-    /// caller's: what is in it afterwards is what was there, or 0. Memory in which there is a
+    /// Gives memory whose contents are no longer needed back to the kernel; it stays the
+    /// caller's, and afterwards holds what was there, or 0. Memory in which there is a
     /// reference must not be given.
     /// </summary>
     void Discard(Span<byte> unused);

@@ -1,4 +1,4 @@
-// Owns the shapes in which the core shows its state to whoever looks from outside: the status
+// Owns the types in which the core shows its state to the outside: the status
 // report of the log today, an endpoint or a checker tomorrow. They are copies; changing the
 // balancer through them is not possible.
 
@@ -50,7 +50,7 @@ public readonly record struct BackendSnapshot(
 
 /// <summary>One remote at one moment.</summary>
 /// <param name="Address">The client host.</param>
-/// <param name="IsEstablished">It is no newcomer.</param>
+/// <param name="IsEstablished">It is not a newcomer.</param>
 /// <param name="Primary">Its backend, or None.</param>
 /// <param name="Backup">The backend that stands in, or None.</param>
 /// <param name="FirstSeen">When it was first heard from, to the second.</param>

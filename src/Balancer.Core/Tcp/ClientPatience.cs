@@ -1,5 +1,5 @@
-// Owns how long the client of one connection may take for what is up to it alone: to send the rest
-// of a message that it has begun, and to close when it was told that its backend has ended. An idle
+// Owns how long the client of one connection may take for what only it can do: to send the rest
+// of a message that it has begun, and to close after its backend has ended. An idle
 // time does not bound either: a byte now and then would hold a place and a descriptor of a backend
 // for an hour. How long it may take to say anything at all, TcpProxy knows. While bytes wait for a
 // client, however slow its line is, the idle time alone counts.

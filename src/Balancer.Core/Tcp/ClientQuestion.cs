@@ -63,14 +63,14 @@ internal sealed class ClientQuestion(
     /// <summary>Messages since all was answered.</summary>
     private long _askedCount;
 
-    /// <summary>What comes goes on, though something before it is unanswered.</summary>
+    /// <summary>Messages are passed on although one before them is unanswered.</summary>
     private bool _isPassing;
 
     private long _wholeBefore;
     private long _goodBefore;
     private long _noted;
 
-    /// <summary>Messages that were passed on and are none that anybody answers.</summary>
+    /// <summary>Messages that were passed on and are too short to be answered.</summary>
     private long _short;
 
     /// <summary>Messages that were looked at and passed on, of all its connections.</summary>
@@ -80,7 +80,7 @@ internal sealed class ClientQuestion(
     public bool IsRefused { get; private set; }
 
     /// <summary>
-    /// When that goes on which is kept behind an unanswered message; Never if there is none.
+    /// When what is kept behind an unanswered message is passed on; Never if there is none.
     /// </summary>
     public Instant KeptUntil { get; private set; } = Instant.Never;
 
@@ -112,9 +112,9 @@ internal sealed class ClientQuestion(
     }
 
     /// <summary>
-    /// Looks at what is kept back as soon as as much of a message is there as is read, or never
-    /// will be, and all before it is answered or was for too long not. If it is refused, writes
-    /// what the client is told, which may be nothing, and how long it is.
+    /// Looks at what is kept back once enough of a message is there to judge it, or no more of it
+    /// will come, and all before it is answered or has waited too long. If it is refused, writes
+    /// the answer for the client, which may be empty, and its length.
     /// </summary>
     public MessageFate Judge(
         Instant now, Endpoint client, TcpHandshake taken, Span<byte> answer, out int length)
@@ -234,7 +234,7 @@ internal sealed class ClientQuestion(
         return _isPassing;
     }
 
-    /// <summary>What is kept back waits for so long, whatever is answered meanwhile.</summary>
+    /// <summary>Starts the time for which kept messages wait, unless it runs already.</summary>
     private void WaitForMore(Instant now)
     {
         if (toBackend.Kept == 0)

@@ -99,7 +99,7 @@ internal sealed class RelayDirection(INetwork network)
     /// <summary>Those of them that are long enough to ask or answer something.</summary>
     public long Questions => _messages.WithHeader;
 
-    /// <summary>Those of them that are no error of a backend that cannot answer.</summary>
+    /// <summary>Those of them that are not an error of a backend that cannot answer.</summary>
     public long Good => _messages.Good;
 
     /// <summary>What the last of them says; null if it has no header.</summary>
@@ -153,7 +153,7 @@ internal sealed class RelayDirection(INetwork network)
     }
 
     /// <summary>
-    /// The source has nothing to do with it any more: the sink is told this, and then the end.
+    /// Nothing of the source is relayed any more: the sink is sent these bytes, and then the end.
     /// </summary>
     public RelayResult EndWith(ReadOnlySpan<byte> bytes)
     {

@@ -17,8 +17,8 @@
 // INBOUND_TCP is written, so what follows them needs no special care.
 //
 // What always holds: a handshake that fails says nothing about the backend's control session and
-// touches nothing of it; a try leaves no bytes behind for the next one; whoever did not answer, or
-// was full, has not refused; no backend is referred to when the connection is over.
+// does not affect it; a try leaves no bytes behind for the next one; a backend that did not answer,
+// or was full, has not refused; no reference to a backend is kept when the connection is over.
 
 using System;
 using System.Buffers.Binary;
@@ -119,7 +119,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     }
 
     /// <summary>
-    /// Its backend has not taken it: another one is tried that was not asked, if it is no worse, or
+    /// Its backend has not taken it: one that was not asked and is as good or better is tried, or
     /// looked for later. If the backend may never answer, those that refused are asked once more.
     /// </summary>
     private void LeaveSilent(Instant now)

@@ -9,16 +9,16 @@
 // only while as many are open as never before. It grows instead of being made at start, because
 // 10,000 of them are 10 MB, twice the daemon, and most daemons never have a hundred.
 //
-// When a backend became suspect, hangs, lost its session or is there again, all connections are
+// When a backend becomes suspect, hangs, loses its session or is back, all connections are
 // looked at, a slice a turn: those that should leave theirs, or end with it, get a turn for that.
 //
-// Who waits to be accepted is, after all that was told in the turn is noted: so a connection on
-// which something came is not taken for an idle one, and gives way to nobody.
+// Waiting connections are accepted after all events of the turn were noted: so a connection on
+// which something came does not count as idle, and does not give way to a new one.
 //
 // What always holds: every accepted connection ends in exactly one counter; one for which there is
 // no memory is reset, and nothing else is harmed; when the process has no descriptor left, the
-// listener rests instead of spinning, in a stop too; a stop closes the listener when nobody waits
-// there any more, so nobody is reset who connected before it.
+// listener pauses instead of spinning, in a stop too; a stop closes the listener once no client
+// waits there, so no client that connected before the stop is reset.
 
 using System;
 using System.Collections.Generic;
@@ -59,7 +59,7 @@ internal sealed class TcpProxies
     /// <summary>How many more a stop accepts at most; means something during one.</summary>
     private int _lastAccepts;
 
-    /// <summary>Who waits to be accepted.</summary>
+    /// <summary>Whether clients wait to be accepted.</summary>
     private enum Waiting
     {
         Nobody,
@@ -101,9 +101,9 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// A stop was asked for: who waits to be accepted still is, a turn's share at a time, and then
-    /// the listener is closed. Those who go on coming keep it open for no longer than its queue
-    /// is long; while nobody can be accepted for want of a descriptor, it stays open for when one
+    /// A stop was asked for: clients that wait are still accepted, a turn's share at a time, then
+    /// the listener is closed. New clients keep it open for no more accepts than its queue
+    /// is long; while no descriptor is free to accept one with, it stays open until one
     /// is free. Connections that are open go on.
     /// </summary>
     public void BeginStop()
@@ -112,7 +112,7 @@ internal sealed class TcpProxies
         _lastAccepts = Limits.ListenBacklog + 1; // as many as the kernel lets wait
     }
 
-    /// <summary>Closes the listener, whoever waits there.</summary>
+    /// <summary>Closes the listener, even if clients still wait there.</summary>
     public void StopAccepting()
     {
         if (!_isListening)
@@ -171,7 +171,7 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// A connection for whose bytes there is no memory ends, and the process goes on. Returns what
+    /// If there is no memory for a connection's bytes, the connection ends and the process goes on. Returns what
     /// the visit cost.
     /// </summary>
     private int Visit(Instant now, TcpProxy proxy)
@@ -273,7 +273,7 @@ internal sealed class TcpProxies
     public void OnWithoutResources(Instant now, TcpProxy proxy, IoResult why) =>
         WriteWithoutResources(now, proxy.Id, why);
 
-    /// <summary>Accepts who waits; who does then.</summary>
+    /// <summary>Accepts waiting clients; returns whether any still wait.</summary>
     private Waiting AcceptSome(Instant now)
     {
         for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)

@@ -86,7 +86,7 @@ internal sealed class TcpProxy : IStreamOwner
     public Endpoint Peer { get; private set; }
 
     /// <summary>
-    /// Who it is counted for, set before it is started; means something until it closed.
+    /// The client it is counted for: set before it is started, valid until it closes.
     /// </summary>
     public TcpClient Client { get; set; }
 
@@ -155,7 +155,7 @@ internal sealed class TcpProxy : IStreamOwner
 
     /// <summary>
     /// Begins a connection, whose client has to say something now. The owners have room for it. If
-    /// it throws for want of memory, the connection is open all the same, and may be ended.
+    /// it throws because memory is short, the connection is open all the same and can be ended.
     /// </summary>
     public void Start(Instant now, ConnectionId id, SocketHandle stream, Endpoint peer)
     {
@@ -410,7 +410,7 @@ internal sealed class TcpProxy : IStreamOwner
     }
 
     /// <summary>
-    /// Reads what a client says first, and looks for a backend. One that ends before it has said
+    /// Reads a client's first bytes, and looks for a backend. A client that ends before it has sent
     /// anything is done.
     /// </summary>
     private void ReadFirst(Instant now)
@@ -567,8 +567,8 @@ internal sealed class TcpProxy : IStreamOwner
     private void ArmSilent() => ArmTimer(Instant.Min(SilentEnd, LifeEnd));
 
     /// <summary>
-    /// A whole question, or a byte of an answer that the client took, is activity; what asks
-    /// nothing, and what nobody takes, is none.
+    /// Activity is a whole question, or a byte of an answer that the client took. Messages without
+    /// a question do not count, nor do answer bytes that the client does not take.
     /// </summary>
     private void NoteActivity(Instant now)
     {
@@ -602,7 +602,7 @@ internal sealed class TcpProxy : IStreamOwner
     }
 
     /// <summary>
-    /// Reads what may be there without being told of: a wait tells of so many streams and no more.
+    /// Reads what may be there without an event: a wait reports a limited number of streams.
     /// </summary>
     public void Look(Instant now)
     {

@@ -4,9 +4,9 @@
 //
 // What always holds: between two turns of one client, every other client with something to do has
 // one; between two of a connection, every other of its client that waited has one; a connection
-// waits at most once, and is not waiting when it closes; a client is known exactly while it has
-// connections open. Objects are used again, so nothing is allocated once as many clients were
-// there at a time as ever are; nothing is when one closes.
+// waits at most once, and is not waiting when it closes; a client is in the table only while it has
+// connections open. Objects are reused, so nothing is allocated once the number of clients at a
+// time has reached its maximum; closing a connection never allocates.
 
 using System.Collections.Generic;
 using System.Diagnostics.CodeAnalysis;
@@ -45,7 +45,7 @@ internal sealed class TcpTurns
     private TcpClient? _first;
     private TcpClient? _last;
 
-    /// <summary>Nobody has anything to do.</summary>
+    /// <summary>No connection has anything to do.</summary>
     public bool IsEmpty => _first is null;
 
     /// <summary>Connections that an address has open.</summary>

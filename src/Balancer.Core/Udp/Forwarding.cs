@@ -3,8 +3,8 @@
 // and those that are sent once more go the same way; the latter keep away from backends that may
 // hang, since no third one gets them.
 //
-// What always holds: a query is put into one queue at most, and each backend is asked once. Who
-// refuses is stuck from then on, so others come before it; when all that are at ease have refused,
+// What always holds: a query is put into one queue at most, and each backend is asked once. One
+// that refuses is stuck from then on, so others come before it; when all at ease have refused,
 // one more is asked that is not, and it is the last.
 
 using System;

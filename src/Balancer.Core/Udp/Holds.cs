@@ -7,7 +7,7 @@
 // Each has a copy of its packet made for it: it is rare, and lasts no longer than a restart, or as
 // long as a backend has nothing but errors to give while another has data.
 //
-// Those that find nobody, or only one that is silent, wait for somebody, and are not looked at
+// Those that find no backend, or only a silent one, wait for another, and are not looked at
 // until then.
 //
 // What always holds: entries are in the order in which they are due, and Limits.HeldQueries at
@@ -37,7 +37,7 @@ internal sealed class Holds(SessionMemory memory)
     private readonly MemoryShare _memory = new(memory);
     private readonly Queue<Held> _held = new();
 
-    /// <summary>Those that found nobody; of two that are over together the first.</summary>
+    /// <summary>Those that found no backend; of two that expire together the first.</summary>
     private readonly PriorityQueue<Held, (long OverAt, long Order)> _stranded = new();
 
     private long _order;
@@ -85,7 +85,7 @@ internal sealed class Holds(SessionMemory memory)
     }
 
     /// <summary>
-    /// Keeps one that was taken until somebody is there, or until it is due then; false if there
+    /// Keeps one that was taken until a backend is there, or until that time; false if there
     /// is no memory for it.
     /// </summary>
     public bool TryStrand(in Held held, Instant dueAt)
@@ -106,7 +106,7 @@ internal sealed class Holds(SessionMemory memory)
     }
 
     /// <summary>
-    /// Somebody is there: each that found nobody is due, once; or none, if there is no memory for
+    /// A backend is there: each that found none is due, once; or none is, without memory for
     /// that.
     /// </summary>
     public void WakeStranded()

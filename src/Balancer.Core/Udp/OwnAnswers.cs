@@ -1,9 +1,9 @@
 // Owns the answers that the balancer gives itself: a header with an error and the question, if it
-// can be read, and nothing else. They are no longer than the queries, so nobody is paid for a
-// forged source address.
+// can be read, and nothing else. They are no longer than the queries, so a forged source address
+// gains no amplification.
 //
-// They are gathered into batches. Whoever has added some sends the last batch; a full one leaves by
-// itself.
+// They are gathered into batches. Whoever adds some also flushes the last batch; a full one is
+// sent at once.
 //
 // What always holds: each answer is in exactly one of the two counters; a query that is not a QUERY
 // gets none, and neither does a datagram that is too short to be one.

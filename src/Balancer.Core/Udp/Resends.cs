@@ -39,7 +39,7 @@ internal sealed class Resends
     private readonly bool _answersWithoutBackend;
     private readonly Queue<Loss> _lost = new();
 
-    /// <summary>What found nobody, in the order in which it is over.</summary>
+    /// <summary>Losses that found no backend, the first to expire first.</summary>
     private readonly LinkedList<Loss> _kept = new();
 
     private readonly Timers _timers;
@@ -180,9 +180,9 @@ internal sealed class Resends
     }
 
     /// <summary>
-    /// A backend is healthy, at ease again, or answers again: it may take what others have that are
-    /// silent still or answer no query, and that nobody could take when they became so or were
-    /// given it; and what is left of sessions that ended.
+    /// A backend is healthy, at ease or answering again: it may take queries of backends that are
+    /// still silent or mute, which no backend could take when they became so or were
+    /// sent them; and what is left of sessions that ended.
     /// </summary>
     public void OnAtEase(Instant now, ReadOnlySpan<Backend> backends)
     {
@@ -365,7 +365,7 @@ internal sealed class Resends
     private void GiveError(in Held held) => GiveError(held.Query, held.Packet, held.Error);
 
     /// <summary>
-    /// Nobody takes it; its client hears what its backend said, unless another has it as well.
+    /// No backend takes it; its client gets the error, unless another backend has the query too.
     /// </summary>
     private void GiveError(in Query query, ReadOnlySpan<byte> packet, ResponseCode error)
     {
@@ -378,8 +378,8 @@ internal sealed class Resends
     /// <summary>
     /// Asks another that has given a good answer; for a second the same, while there is none, since
     /// of those without data nobody knows which has it first; then whom the policy sends the client
-    /// to. Another is asked once, and after that it alone. `mayWait` says that nobody is there
-    /// yet who should be asked.
+    /// to. Another is asked once, and after that only that one. `mayWait`: there is no backend to
+    /// ask yet.
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held, out bool mayWait)
     {

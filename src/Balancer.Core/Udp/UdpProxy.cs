@@ -143,7 +143,7 @@ internal sealed class UdpProxy
         _remotes.CountOutcome(remote, Traffic.Udp, forwarded: backend is not null);
     }
 
-    /// <summary>One record a query, for who wants to see each.</summary>
+    /// <summary>One record per query, at trace.</summary>
     private void Trace(in DatagramHeader header, ReadOnlySpan<byte> payload, Counter outcome,
         Backend? backend)
     {
@@ -178,8 +178,8 @@ internal sealed class UdpProxy
     }
 
     /// <summary>
-    /// From a socket that would be this one: its own port at an address of its own. On all
-    /// addresses nobody else on the host can have that port, and a reply to it would come back as
+    /// From this very socket, or so it claims: its own port at one of the host's addresses. On all
+    /// addresses no other socket of the host can have that port, and a reply would come back as
     /// a query, for ever if the backend echoes.
     /// </summary>
     private bool IsSelf(in DatagramHeader header) =>

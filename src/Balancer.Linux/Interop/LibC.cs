@@ -180,7 +180,7 @@ internal static unsafe class LibC
     [DllImport(Library, EntryPoint = "signalfd", ExactSpelling = true)]
     internal static extern int SignalFd(int fd, SignalSet* set, int flags);
 
-    /// <summary>Waits for as long as told, or without an end; the signal's number.</summary>
+    /// <summary>Waits for the given time, or for ever; returns the signal's number.</summary>
     [DllImport(Library, EntryPoint = "sigtimedwait", ExactSpelling = true)]
     internal static extern int SigTimedWait(SignalSet* set, void* info, TimeSpec* timeout);
 

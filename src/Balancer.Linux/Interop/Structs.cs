@@ -174,7 +174,7 @@ internal struct PeerCredentials
     internal uint Group;
 }
 
-/// <summary>open_how, what openat2 is told.</summary>
+/// <summary>open_how, the argument of openat2.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct OpenHow
 {

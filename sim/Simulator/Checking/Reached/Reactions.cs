@@ -68,7 +68,7 @@ internal static class Reactions
     /// <summary>Their names; a reaction's number is its name's place.</summary>
     public static readonly ImmutableArray<string> Names = MakeNames();
 
-    /// <summary>The number of a line of the log, -1 if it is no reaction.</summary>
+    /// <summary>The number of a line of the log, -1 if it is not a reaction.</summary>
     public static int Of(ILogEvent logged) => logged switch
     {
         LogEvent.BackendFaulted faulted => Faulted + (int)faulted.Fault.Cause,

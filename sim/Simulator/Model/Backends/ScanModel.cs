@@ -1,9 +1,9 @@
 // Owns the times of scans: one at the start, 5 s after the one before, 10 ms after a change that
-// was told or a session that was begun, and at once when the operator asks; one that is asked for
+// was reported or a session begun, and at once when the operator asks; one that is asked for
 // while another is open follows that one.
 //
 // A scan may have to wait for the directory. Then nothing is asked of it until it has answered;
-// when it has not for long, that is told once, and so is that it has in the end.
+// when it has not for long, that is logged once, and so is its answer in the end.
 //
 // What always holds: exactly one of two is true - a scan is open, or it is known when one is due.
 
@@ -30,7 +30,7 @@ internal sealed class ScanModel(ReferenceModel model)
     /// <summary>The scan that is open has entries that can be read now.</summary>
     public bool HasWork => _isOpen && !_isWaiting;
 
-    /// <summary>A change was told, or a session begun: another scan must look.</summary>
+    /// <summary>A change was reported, or a session begun: another scan must look.</summary>
     public void Soon()
     {
         if (_isOpen || _wasAsked)

@@ -1,4 +1,4 @@
-// Owns a second telling of who is served by whom, written from the description of remotes and
+// Owns a second version of which backend serves which remote, made from the rules for remotes and
 // backends: which backends may be chosen, whose turn it is, and every remote with its primary and
 // backup. It decides what the core should; ReferenceModel compares it with what the core did.
 //
@@ -42,7 +42,7 @@ internal sealed class ExpectedRemote
     /// <summary>When a rebalance took its primary last; Never if none did.</summary>
     public Instant MovedAt { get; set; } = Instant.Never;
 
-    /// <summary>It is no newcomer any more.</summary>
+    /// <summary>It is not a newcomer any more.</summary>
     public bool IsEstablished { get; set; }
 
     /// <summary>Since when it is among those that its primary counts.</summary>
@@ -131,7 +131,7 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     /// <summary>What the core says of whom it bound; a choice by hash is free.</summary>
     public LogEvent.RemoteAssigned? Told { get; set; }
 
-    /// <summary>What the last choice must have been told as; null for nothing.</summary>
+    /// <summary>The binding that must be logged for the last choice; null for none.</summary>
     public Binding? LastBinding { get; private set; }
 
     /// <summary>Primaries given so far, but for those that a rebalance made necessary.</summary>
@@ -212,8 +212,8 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     }
 
     /// <summary>
-    /// The backend that a query goes to that is sent once more. Nobody was heard from: who is not
-    /// remembered stays so, and who is was last heard from when it was.
+    /// The backend for a query that is sent once more. It does not count as heard: an address not
+    /// remembered stays so, and a remote's last-seen time stays as it is.
     /// </summary>
     public ExpectedBackend? ChooseAgain(Instant now, Ipv4 address)
     {
@@ -243,7 +243,7 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     }
 
     /// <summary>
-    /// Who is asked beside a backend that has no room, or does not answer; nobody who is worse, and
+    /// The backend asked beside one that has no room, or does not answer; not a worse one, and
     /// none of these.
     /// </summary>
     public ExpectedBackend? NextBeside(
@@ -251,7 +251,7 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
         IsWorthIt(now, full, needsBetter: false, asked) ? NextInTurn(now, full, asked) : null;
 
     /// <summary>
-    /// Who is asked instead of a backend; only somebody who is better, and none of these.
+    /// The backend asked instead of this one; only a better one, and none of these.
     /// </summary>
     public ExpectedBackend? NextBetter(
         Instant now, ExpectedBackend than, IReadOnlySet<ExpectedBackend> asked) =>
@@ -507,7 +507,7 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
         return chosen;
     }
 
-    /// <summary>A rebalance binds a remote to whom it should; to nobody if there is none.</summary>
+    /// <summary>The backend a rebalance should bind a remote to; null if there is none.</summary>
     public void Move(Instant now, ExpectedRemote remote)
     {
         LastBinding = null;

@@ -1,6 +1,6 @@
 // Owns the freedoms of the policy: whom an expiry pass has reached, whom a rebalance takes, whom a
-// full table forgets. The core tells each, one by one; the model takes it over if it is allowed,
-// and otherwise that is a violation. What the core does and does not tell shows when the two are
+// full table forgets. The core logs each of these; the model takes it over if it is allowed,
+// and otherwise that is a violation. What the core does without logging it shows when the two are
 // compared, remote by remote (S4, S12).
 //
 // And when passes and rebalances are due: each so long after the turn in which the one before was,
@@ -382,7 +382,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         return isParted ? longest + _partedFor + SpecifiedLimits.ExpiryInterval : longest;
     }
 
-    /// <summary>Whoever was silent for long enough must have been met by a pass since.</summary>
+    /// <summary>A pass must have reached each remote that was silent for long enough.</summary>
     private void CheckSilent()
     {
         if (model.Life.HasStopped)

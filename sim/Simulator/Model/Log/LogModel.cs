@@ -1,6 +1,6 @@
 // Owns the lines that the log owes: what happened to a backend, a connection or the directory is
-// told once, with its true names and numbers, in the turn in which it happened, and nothing is told
-// that did not happen. What is told by rate is RepeatedEventModel's.
+// logged once, with its true names and numbers, in the turn in which it happened, and nothing that
+// did not happen is logged. Records that are rate limited are RepeatedEventModel's.
 //
 // What always holds: a line that is owed was seen in the calls first; within a turn lines may come
 // in any order.
@@ -11,7 +11,7 @@ using Simulation.Kernel;
 
 namespace Simulation.Model;
 
-/// <summary>Lines that are owed and not told yet.</summary>
+/// <summary>Lines that are owed and not logged yet.</summary>
 internal sealed class LogModel(ReferenceModel model)
 {
     private readonly List<object> _owed = [];

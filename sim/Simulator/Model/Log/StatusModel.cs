@@ -101,7 +101,7 @@ internal sealed class StatusModel(ReferenceModel model)
             + $" {open} at {model.Now}");
     }
 
-    /// <summary>What is told adds up, in whatever part of a turn it is told.</summary>
+    /// <summary>The logged counters add up, in whatever part of a turn they are logged.</summary>
     private void CheckSums(Counters logged)
     {
         var queries = logged[Counter.QueriesForwarded] + logged.Sum(Counters.QueryDrops);
@@ -164,7 +164,7 @@ internal sealed class StatusModel(ReferenceModel model)
         }
     }
 
-    /// <summary>A remote that was forgotten may come back, and be told again.</summary>
+    /// <summary>A remote that was forgotten may come back, and be logged again.</summary>
     public void OnForgotten(Ipv4 remote)
     {
         _told.Remove(remote);
@@ -183,7 +183,7 @@ internal sealed class StatusModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Remotes may come and go while a report is told; those that stay are all told.
+    /// Remotes may come and go during a report; all that stay are logged.
     /// </summary>
     private void CheckRemotes(LoadBalancer core)
     {

@@ -104,7 +104,7 @@ internal sealed class ConnectionModel
     }
 
     /// <summary>
-    /// Something was told of a client. Its hang-up is a reset as long as it was told no end; with
+    /// A wait reported a client. Its hang-up is a reset as long as it was not sent an end; with
     /// bytes to be read or written those calls will show what it is.
     /// </summary>
     public void OnTold(ExpectedConnection connection, Readiness ready)
@@ -236,7 +236,7 @@ internal sealed class ConnectionModel
     }
 
     /// <summary>
-    /// A client is told something whose backend's stream is closed: what waited is refused.
+    /// A client is sent something though its backend's stream is closed: what waited is refused.
     /// </summary>
     private void NoteRefusal(ExpectedConnection connection, bool isClient)
     {

@@ -83,10 +83,10 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>When what is kept goes on, though something is unanswered.</summary>
     public Instant? KeptUntil { get; set; }
 
-    /// <summary>A message of its is refused: it is answered, and told the end.</summary>
+    /// <summary>One of its messages is refused: it is sent the answer, and the end.</summary>
     public bool IsRefused { get; set; }
 
-    /// <summary>Its backend said something, which its client has not been told yet.</summary>
+    /// <summary>Its backend sent something that its client was not sent yet.</summary>
     public bool MustJudge { get; set; }
 
     /// <summary>Messages that went on and are too short to be answered.</summary>

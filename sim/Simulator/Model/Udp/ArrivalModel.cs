@@ -45,7 +45,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
     public void OnSpoke(ExpectedConnection connection) =>
         _waiting.Add((default, 0, connection));
 
-    /// <summary>Decides all that waits; none may need a binding that was not told.</summary>
+    /// <summary>Decides all that waits; none may need a binding that was not logged.</summary>
     public void Drain()
     {
         if (_waiting.Count == 0)
@@ -59,7 +59,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
 
     /// <summary>
     /// Decides up to the arrival, or the query that is sent once more, that led to a binding that
-    /// the core told.
+    /// the core logged.
     /// </summary>
     public void DrainTo(LogEvent.RemoteAssigned logged)
     {
@@ -95,7 +95,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
         return null;
     }
 
-    /// <summary>Decides up to the arrival that meets a condition that a line tells.</summary>
+    /// <summary>Decides up to the arrival that meets the condition that a line is about.</summary>
     public void DrainUntil(Func<bool> isDue)
     {
         while (!isDue() && TryDecide())
@@ -103,14 +103,14 @@ internal sealed class ArrivalModel(ReferenceModel model)
         }
     }
 
-    /// <summary>The last choice bound somebody, which must be told.</summary>
+    /// <summary>If the last choice bound a remote, that must be logged.</summary>
     public void OweBinding()
     {
         if (model.Policy.LastBinding is { } binding)
             _untold.Enqueue(binding);
     }
 
-    /// <summary>Bindings that must have been told by now were not.</summary>
+    /// <summary>Reports bindings that should have been logged by now.</summary>
     public void ReportUntold()
     {
         while (_untold.TryDequeue(out var binding))
@@ -153,7 +153,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// A binding that was told is not the one that is due. One that was due for the same remote is
+    /// A binding that was logged is not the due one. One that was due for the same remote is
     /// in the model by now; without it the remote's primary is one that it had before.
     /// </summary>
     private void ReportBinding(LogEvent.RemoteAssigned logged, Binding? due)
@@ -172,7 +172,7 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Decides the next arrival; false if none is left. What the one before it bound is told first.
+    /// Decides the next arrival; false if none is left. What the one before bound is logged first.
     /// </summary>
     private bool TryDecide()
     {

@@ -28,10 +28,10 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly Dictionary<long, long> _copied = [];
     private readonly Queue<HeldQuery> _held = new();
 
-    /// <summary>Held ones that found nobody, by when it is too late.</summary>
+    /// <summary>Held queries that found no backend, ordered by when they expire.</summary>
     private readonly List<HeldQuery> _stranded = [];
 
-    /// <summary>Those of them that are looked at since somebody is there.</summary>
+    /// <summary>Those of them that are looked at because a backend is there.</summary>
     private readonly Queue<HeldQuery> _woken = new();
 
     private readonly List<Lost> _waiting = [];
@@ -47,13 +47,13 @@ internal sealed class ResendModel(ReferenceModel model)
     private sealed class Lost(
         ExpectedBackend backend, Queue<ExpectedQuery> queries, Instant endedAt)
     {
-        /// <summary>Who came less than 5 s before may be sent again.</summary>
+        /// <summary>Queries that came less than 5 s before may be sent again.</summary>
         public Instant AsOf { get; set; } = endedAt;
 
         /// <summary>Others that end at the same time are known by then.</summary>
         public Instant DueAt { get; set; } = endedAt + SpecifiedLimits.LostWaitFor;
 
-        /// <summary>Who found nobody healthy waits until then.</summary>
+        /// <summary>Queries that found no healthy backend wait until then.</summary>
         public Instant WaitsUntil { get; } = endedAt + SpecifiedLimits.ResendTime;
 
         public Queue<ExpectedQuery> Waiting { get; } = new();
@@ -98,8 +98,8 @@ internal sealed class ResendModel(ReferenceModel model)
     public Action<ExpectedSession, ExpectedQuery>? OnCut { get; set; }
 
     /// <summary>
-    /// Queries whose session ended wait, or some whose answers are held; who waits for somebody
-    /// healthy is not waited for.
+    /// Queries whose session ended wait, or some whose answers are held; those that wait for a
+    /// healthy backend do not count.
     /// </summary>
     public bool HasUnsent => _lost.Count > 0 || _held.Count > 0;
 
@@ -245,7 +245,7 @@ internal sealed class ResendModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Somebody is there who may take what those have that are suspect, and what waits of sessions
+    /// A backend is there that may take queries of suspect ones, and those that wait of sessions
     /// that ended.
     /// </summary>
     public void LookAgain()
@@ -450,7 +450,7 @@ internal sealed class ResendModel(ReferenceModel model)
         _stranded.Insert(at < 0 ? _stranded.Count : at, held);
     }
 
-    /// <summary>Nobody has a better answer for its client.</summary>
+    /// <summary>No backend has a better answer for its client.</summary>
     private void GiveError(HeldQuery held)
     {
         if (model.Flights.LeaveUnanswered(held.Query, Counter.UnansweredLost))
@@ -469,7 +469,7 @@ internal sealed class ResendModel(ReferenceModel model)
         var asked = held.Session.Backend;
         var isThere = asked is { Stage: Stage.Healthy or Stage.Draining }
             && asked.Session == held.Session;
-        // Nobody else may have it.
+        // No other backend may have it.
         if (query.WasResent || query.Pair != null)
             return isThere && model.Flights.TryPut(asked, same);
         var rich = model.Policy.NextWithData(
@@ -530,8 +530,8 @@ internal sealed class ResendModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// No backend is healthy: whether it waits for one. Who is to be told so is told at once, and
-    /// then it does not wait.
+    /// No backend is healthy: whether it waits. If SERVFAIL is answered then, it is sent at once,
+    /// and the query does not wait.
     /// </summary>
     private bool MayWait(ExpectedQuery query)
     {

@@ -1,7 +1,7 @@
 // Owns when a query is dropped because its client has more than its share of what a backend is
-// behind with. What a session has to do, and how fast it does it, is told from the frames that it
-// was sent and answered; a client's share from those in flight. Which clients count as one is told
-// by the run's own key, as the balancer's is.
+// behind with. What a session has to do, and how fast it does it, shows by the frames that it
+// was sent and answered; a client's share by those in flight. Which clients count as one follows
+// from the run's hash key, which is also the balancer's.
 //
 // What always holds: nothing is kept here; everything follows from a session's queries in flight
 // and the ends of those that were answered.
