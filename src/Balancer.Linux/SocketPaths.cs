@@ -217,6 +217,9 @@ internal sealed unsafe class SocketPaths
         var at = Find(path);
         if (at >= 0)
             _held[at].IsSeen = true;
+        // Another may have the extra place, instead of waiting for what may hang for ever.
+        lock (_lock)
+            _wanted = _wanted is not null && path.SequenceEqual(_wanted) ? null : _wanted;
     }
 
     /// <summary>

@@ -36,6 +36,8 @@ internal static class EventWords
             ("directory", e.Directory)));
         Say((LogEvent.Stopping e) => new(e.OpenConnections == 0
             ? "stopping"
+            : e.Grace == Duration.Zero
+            ? $"stopping: {LogWords.Count(e.OpenConnections, "open connection")} will be cut"
             : $"stopping: waiting up to {e.Grace} for "
                 + LogWords.Count(e.OpenConnections, "open connection"),
             ("connections", e.OpenConnections)));

@@ -96,7 +96,7 @@ internal static class LogWords
         Counter.QueriesOversized => $"over {Limits.MaxUdpPayload} bytes",
         Counter.QueriesWithResponseBit => "it is a response",
         Counter.QueriesFromPortZero => "nobody can be answered at port 0",
-        Counter.QueriesFromEchoPort => "something that answers anything is at its port",
+        Counter.QueriesFromEchoPort => "its source port is that of a service that answers anything",
         Counter.QueriesFromNoHost => "it came from no host's address",
         Counter.QueriesFromSelf => "it came from the balancer's own address and port",
         Counter.QueriesFromProbeAddress => "it came from the address of the probes",

@@ -1,13 +1,13 @@
 // Owns what TCP clients have asked backends and got no answer to, as far as it may be what ends
-// them: one message of each connection, for the quarantine.
+// them: up to Limits.NamedMessages of each connection, for the quarantine.
 //
 // A message is in flight from when it was passed on until it is answered, or for as long as a UDP
 // query is, even if its connection ends before: a backend that dies ends the connection as well,
 // and which of the two ends is seen first is chance.
 //
-// A message can be named if nothing else of its connection is unanswered: by all of it, or by its
-// first bytes if it is long. Of others no more is kept than when the last bytes were passed on:
-// they may be the culprit, so no other query is refused in their place (Quarantine).
+// A message is named by all of it, or by its first bytes if it is long. If more of a connection are
+// unanswered than are named, no more is kept of them than when the last bytes were passed on: they
+// may be the culprit, so no other query is refused in their place (Quarantine).
 //
 // What always holds: at most Limits.FirstMessages are in flight, and the oldest makes room; a
 // message is looked up by its ticket, which is never given twice; nothing is allocated once as
@@ -42,7 +42,7 @@ internal sealed class FirstMessage
 
     public long Session { get; private set; }
 
-    /// <summary>It is alone, and its first bytes at least are known.</summary>
+    /// <summary>Its first bytes at least are known.</summary>
     public bool HasName { get; private set; }
 
     /// <summary>Packet is its first bytes, and not all.</summary>

@@ -1,11 +1,13 @@
 // Owns the queries that are refused because backends die of them.
 //
-// What was in flight when a backend's session ended by itself is under suspicion for a minute. An
-// answer clears it, whichever backend gives it. What was in flight at two such deaths and was not
-// answered in between may have been the cause: of all such queries one is refused for a minute, the
-// one that was in flight at the most deaths, and of these the one that its backends outlived for
-// the shortest time. If it comes again after that, it is refused for twice as long, up to an hour:
-// after two more deaths, or after one if it was sent to that backend after everything else.
+// What was in flight when a backend's session ended by itself is under suspicion for a minute. It
+// is cleared when each form of it that was in flight was answered, whichever backend answers; for
+// what is a form see Fingerprint. What was in flight at two such deaths and was not cleared in
+// between may have been the cause: of all such queries one is refused for a minute, the one that
+// was in flight at the most deaths, and of these the one that its backends outlived for the
+// shortest time; messages without a question come behind. If it comes again after that, it is
+// refused for twice as long, up to an hour: after two more deaths, or after one if it was sent to
+// that backend after everything else.
 //
 // What TCP clients asked counts the same way, as far as it can be named (ClientQuestion). If what
 // cannot be named was passed on last before a backend died, no query is refused for that death
@@ -53,6 +55,7 @@ internal sealed class Quarantine
     private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly ulong[] _answered = new ulong[Limits.QuarantineAnswers];
+    private readonly ulong[] _answeredForms = new ulong[Limits.QuarantineAnswers];
     private readonly HashSet<ulong> _answeredLately = [];
     private readonly Duration _firstTerm;
     private long _matched;
@@ -107,18 +110,18 @@ internal sealed class Quarantine
     /// </summary>
     public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
     {
-        var form = FormOf(query, isCut);
-        if (_cases.Count > 0)
+        var fingerprint = Of(query, isCut);
+        if (_cases.TryGetValue(fingerprint, out var found)
+            && !(isTruncated && found.IsOverTcp) && found.IsCleared(FormOf(query, isCut)))
         {
-            var fingerprint = Of(query, isCut);
-            if (_cases.TryGetValue(fingerprint, out var found)
-                && !(isTruncated && found.IsOverTcp) && found.IsCleared(form))
-            {
-                _cases.Remove(fingerprint);
-            }
+            _cases.Remove(fingerprint);
         }
         if (IsSample && !isTruncated)
-            _answered[_sampled++ % _answered.Length] = form;
+        {
+            _answered[_sampled % _answered.Length] = fingerprint;
+            _answeredForms[_sampled % _answered.Length] = FormOf(query, isCut);
+            _sampled++;
+        }
     }
 
     /// <summary>
@@ -153,7 +156,7 @@ internal sealed class Quarantine
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
-                now, _deaths, backend, suspect.Case.WasAnsweredLately, ++_order);
+                now, _deaths, backend, _answeredLately.Contains(suspect.Fingerprint), ++_order);
         }
         if (FindCulprit(now) is { } culprit)
             Convict(now, backend.Id, in culprit, queries);
@@ -240,18 +243,36 @@ internal sealed class Quarantine
     }
 
     private static bool IsEarlier(QuarantineCase one, QuarantineCase other) =>
-        one.HasQuestion != other.HasQuestion
-            ? one.HasQuestion : one.FirstOrder < other.FirstOrder;
+        ComesFirst(one) != ComesFirst(other)
+            ? ComesFirst(one) : one.FirstOrder < other.FirstOrder;
+
+    /// <summary>
+    /// Messages without a question are alike, and some may be in flight everywhere at any time; but
+    /// what was there at many deaths is not passed over for ever.
+    /// </summary>
+    private static bool ComesFirst(QuarantineCase held) =>
+        held.HasQuestion || held.Deaths >= Limits.QuarantineSureDeaths;
 
     /// <summary>
     /// Whether enough backends hung or died of it; a term that it had counts as one.
     /// </summary>
     private static bool IsSureOf(in Suspect suspect, bool isUnread)
     {
-        var needed = isUnread ? Limits.QuarantineSureDeaths
-            : suspect.Case.WasAnsweredLately ? 3 : 2;
-        return suspect.Case.Deaths + (suspect.Case.Term > Duration.Zero ? 1 : 0) >= needed;
+        var held = suspect.Case;
+        var needed = isUnread ? Limits.QuarantineSureDeaths : DeathsNeeded(held);
+        return held.Deaths + (MayRelapse(held) ? 1 : 0) >= needed;
     }
+
+    /// <summary>
+    /// What backends can answer is hardly what ends them: two may have died together. And what
+    /// answers cannot clear, since it has too many forms, is innocent more often.
+    /// </summary>
+    private static int DeathsNeeded(QuarantineCase held) =>
+        held.HasMoreForms ? Limits.QuarantineSureDeaths : held.WasAnsweredLately ? 3 : 2;
+
+    /// <summary>One more death or hang is enough to refuse it again.</summary>
+    private static bool MayRelapse(QuarantineCase held) =>
+        held.Term > Duration.Zero && !held.HasMoreForms;
 
     /// <summary>The balancer stops: no timer is left.</summary>
     public void Stop()
@@ -268,6 +289,7 @@ internal sealed class Quarantine
         ForgetOld(now);
         _answeredLately.Clear();
         _answeredLately.UnionWith(_answered);
+        _answeredLately.UnionWith(_answeredForms);
         _hidden = Instant.Zero;
     }
 
@@ -437,7 +459,7 @@ internal sealed class Quarantine
     /// <summary>The most suspect of all, once it is known how long each was outlived.</summary>
     private Suspect? FindCulprit(Instant now)
     {
-        if (FindLast() is { Case.Term.Nanoseconds: > 0 } relapsed
+        if (FindLast() is { } relapsed && MayRelapse(relapsed.Case)
             && relapsed.Case.OutlivedLast < now - _unnamed && MayBeRefused(relapsed.Case))
         {
             return relapsed;
@@ -445,9 +467,7 @@ internal sealed class Quarantine
         Suspect? culprit = null;
         foreach (var suspect in _suspects)
         {
-            // What backends can answer is hardly what ends them: two may have died together.
-            var needed = suspect.Case.WasAnsweredLately ? 3 : 2;
-            if (suspect.Case.Deaths >= needed && MayBeRefused(suspect.Case)
+            if (suspect.Case.Deaths >= DeathsNeeded(suspect.Case) && MayBeRefused(suspect.Case)
                 && (culprit is null || IsMoreSuspect(suspect.Case, culprit.Value.Case)))
             {
                 culprit = suspect;
@@ -475,11 +495,8 @@ internal sealed class Quarantine
     private bool MayBeRefused(QuarantineCase culprit) => culprit.SentAt > _hidden
         && (culprit.SentAt > _unread || culprit.Deaths >= Limits.QuarantineSureDeaths);
 
-    /// <summary>
-    /// Messages without a question are alike, and some may be in flight everywhere at any time.
-    /// </summary>
     private static bool IsMoreSuspect(QuarantineCase one, QuarantineCase other) =>
-        one.HasQuestion != other.HasQuestion ? one.HasQuestion
+        ComesFirst(one) != ComesFirst(other) ? ComesFirst(one)
         : one.Deaths != other.Deaths ? one.Deaths > other.Deaths
         : one.Outlived < other.Outlived;
 

@@ -65,7 +65,7 @@ internal sealed class QuarantineCase
     private readonly List<ulong> _forms = [];
 
     /// <summary>There were more forms than are remembered, so no answer clears it.</summary>
-    private bool _hasMoreForms;
+    public bool HasMoreForms;
 
     /// <summary>
     /// All of it that was in flight at the last death had forms that were answered lately.
@@ -111,7 +111,7 @@ internal sealed class QuarantineCase
         if (_forms.Contains(form))
             return;
         if (_forms.Count == Limits.QuarantineForms)
-            _hasMoreForms = true;
+            HasMoreForms = true;
         else
             _forms.Add(form);
         Verify.That(_forms.Count <= Limits.QuarantineForms, "the forms of a question are bounded");
@@ -121,7 +121,7 @@ internal sealed class QuarantineCase
     /// A query of this form was answered; whether nothing is left that it was charged as.
     /// </summary>
     public bool IsCleared(ulong form) =>
-        _forms.Remove(form) && _forms.Count == 0 && !_hasMoreForms;
+        _forms.Remove(form) && _forms.Count == 0 && !HasMoreForms;
 
     /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
     public void Begin(Instant now, long death, Backend backend, bool wasAnswered, long order)

@@ -6,10 +6,10 @@
 // passed on, and the balancer answers in the backend's place; else it is passed on to its end and
 // no further, so that it is known by name what a backend has. What is too short to be a DNS message
 // is passed on as if it were not there: nobody answers it, so what comes behind it does not wait.
-// A client that does not wait for answers must not be held up for long:
-// what is kept behind an unanswered message goes on a moment later, with all that comes until
-// everything is answered. It is looked at as before, one message after the other, and a few are
-// known by name; a client that sends more than those has none of them known.
+// A client that does not wait for answers must not be held up for long: what is kept behind an
+// unanswered message goes on a moment later, with all that comes until everything is answered. It
+// is looked at as before, one message after the other. Up to Limits.NamedMessages are known by
+// name, and none of them if there are more.
 //
 //   Keeps ── a message is passed on ──→ Unanswered ── its answer ──→ Keeps
 //     ▲                                     │ its time is over, and more is kept

@@ -23,7 +23,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     private const int HeaderBytes = 12;
 
     private readonly Dictionary<string, Case> _cases = [];
-    private readonly Queue<string> _remembered = new();
+    private readonly Queue<(string Key, string Form)> _remembered = new();
     private int _deaths;
     private long _order;
     private long _answersSeen;
@@ -77,6 +77,13 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public bool WasRefused => Term > Duration.Zero;
 
         public bool HasQuestion { get; init; }
+
+        /// <summary>Deaths that it takes: answers cannot clear what has too many forms.</summary>
+        public int Needed => HasMoreForms ? SpecifiedLimits.SureDeaths : WasAnswered ? 3 : 2;
+
+        public bool MayRelapse => WasRefused && !HasMoreForms;
+
+        public bool ComesFirst => HasQuestion || Counted >= SpecifiedLimits.SureDeaths;
     }
 
     public bool IsRefused(ReadOnlySpan<byte> query, bool isCut = false) => _cases.Count > 0
@@ -95,7 +102,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             _cases.Remove(key);
         }
         if (isRemembered && !isTruncated)
-            _remembered.Enqueue(form);
+            _remembered.Enqueue((key, form));
         if (_remembered.Count > SpecifiedLimits.AnswersRemembered)
             _remembered.Dequeue();
     }
@@ -133,7 +140,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 excused = Instant.Max(excused, late.RefusedAt);
             }
         }
-        var answered = new HashSet<string>(_remembered);
+        var answered = AnsweredLately();
         var present = new List<(Suspect Newest, Instant SentAt)>();
         var unremembered = Instant.Zero;
         foreach (var same in overUdp.Concat(overTcp).GroupBy(suspect => suspect.Key))
@@ -208,7 +215,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             .Concat(asks.Where(ask => ask.Message != null).Select(ask => (false, new Suspect(
                 KeyOf(ask.Message!, ask.IsCut), ask.Client, ask.SentAt, ask.Message!,
                 IsTcp: true, ask.IsCut))));
-        var answered = new HashSet<string>(_remembered);
+        var answered = AnsweredLately();
         var first = new List<Suspect>();
         var excused = Instant.Zero;
         var unanswered = 0;
@@ -249,13 +256,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var sure = charged.FindAll(one => one.SentAt > excused && IsSure(one.Suspect.Key));
         if (sure.Count > 0)
         {
-            Convict(session.Backend, sure.MinBy(one => (one.Suspect.HasQuestion ? 0 : 1,
+            Convict(session.Backend, sure.MinBy(one => (
+                _cases[one.Suspect.Key].ComesFirst ? 0 : 1,
                 _cases[one.Suspect.Key].FirstOrder)).Suspect);
         }
 
         bool IsSure(string key) =>
-            _cases[key].Counted + (_cases[key].WasRefused ? 1 : 0)
-                >= Math.Max(needed, _cases[key].WasAnswered ? 3 : 2);
+            _cases[key].Counted + (_cases[key].MayRelapse ? 1 : 0)
+                >= Math.Max(needed, _cases[key].Needed);
     }
 
     /// <summary>When it is looked whether refusals last longer; Never for not.</summary>
@@ -302,6 +310,10 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public bool HasQuestion => ExpectedQuery.QuestionBytes(Packet) > 0;
     }
 
+    /// <summary>The queries that were answered lately, and as what.</summary>
+    private HashSet<string> AnsweredLately() =>
+        [.. _remembered.Select(one => one.Key), .. _remembered.Select(one => one.Form)];
+
     private void ForgetOld()
     {
         foreach (var (key, held) in _cases.ToArray())
@@ -340,6 +352,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
         held.WasAnswered = alike.All(
             suspect => answered.Contains(FormOf(suspect.Packet, suspect.IsCut)));
+        var wasAnyForm = answered.Contains(key);
         held.IsOverTcp |= alike.Any(suspect => suspect.IsTcp);
         var isBackAfterTerm = held.WasRefused && held.DiedAt < held.RefusedUntil;
         if (isBackAfterTerm || model.Now - held.DiedAt > SpecifiedLimits.DeathsCountTogether)
@@ -351,7 +364,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         // was sent since; what hangs is copied as soon as that is noticed, and hangs another.
         var isSame = held.Deaths.Count > 0 && (suspectSince != null
             ? sentAt < held.CountedAt || backend.Id == held.CountedOn
-            : held.WasAnswered && sentAt <= held.CountedAt
+            : wasAnyForm && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
         if (held.Deaths.Count == 0)
             held.FirstOrder = ++_order;
@@ -386,15 +399,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
             return null;
         var latest = present.Max(one => one.SentAt);
         var last = present.FindAll(one => one.SentAt == latest);
-        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].WasRefused
+        if (last.Count == 1 && latest > unremembered && _cases[last[0].Newest.Key].MayRelapse
             && mayBeRefused(last[0]))
         {
             return last[0];
         }
         return present
             .Where(one => mayBeRefused(one) && _cases[one.Newest.Key].Counted
-                > (_cases[one.Newest.Key].WasAnswered ? 2 : 1))
-            .OrderBy(one => one.Newest.HasQuestion ? 0 : 1)
+                >= _cases[one.Newest.Key].Needed)
+            .OrderBy(one => _cases[one.Newest.Key].ComesFirst ? 0 : 1)
             .ThenByDescending(one => _cases[one.Newest.Key].Counted)
             .ThenBy(one => _cases[one.Newest.Key].Outlived)
             .Select(one => ((Suspect, Instant)?)one)

@@ -205,20 +205,64 @@ public sealed class QuarantineTests : QuarantineTest
         Assert.Equal(0, Count(Counter.QuarantinesBegun));
     }
 
-    [Fact]
-    public void MoreFormsThanAreRemembered_AreNotClearedByAnswers()
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(4, true)]
+    public void MoreFormsThanAreRemembered_TakeFourDeathsWhateverIsAnswered(
+        int deaths, bool isRefused)
     {
-        for (var death = 0; death < 2; death++)
+        for (var death = 0; death < deaths; death++)
         {
+            Run(2);
             for (var n = 0; n <= Limits.QuarantineForms + 1; n++)
                 Ask(1, [.. Killer, .. Enumerable.Repeat((byte)1, n)]);
             KillWhoHas(Killer);
-            for (var n = 0; n <= Limits.QuarantineForms + 1 && death == 0; n++)
+            for (var n = 0; n <= Limits.QuarantineForms + 1 && death < deaths - 1; n++)
                 Answer([.. Killer, .. Enumerable.Repeat((byte)1, n)]);
         }
 
-        AssertRefused([.. Killer, 1], isRefused: true);
+        AssertRefused([.. Killer, 1], isRefused);
         AssertRefused(Killer, isRefused: false);
+    }
+
+    /// <summary>Some resolvers draw the case of each query anew.</summary>
+    [Fact]
+    public void AllKilledAtOnce_ANameThatIsAskedInEveryCaseIsNotRefused()
+    {
+        AnswerOften(QueryFor("everybodys"));
+        for (var client = 1; client <= 3; client++)
+        {
+            foreach (var form in new[] { "Everybodys", "eVerybodys", "evErybodys" })
+                Ask(client, QueryFor(form));
+        }
+        KillAll();
+
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>Ten new ones with a question that nobody answers come with it each time.</summary>
+    [Fact]
+    public void CulpritWithoutAQuestion_IsNotHiddenForEverByOthersThatHaveOne()
+    {
+        byte[] culprit = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1];
+        for (var death = 0; death < 6 && Refused(culprit) == 0; death++)
+        {
+            Run(2);
+            Ask(1, culprit);
+            for (var decoy = 0; decoy < 10; decoy++)
+                Ask(1, QueryFor($"decoy{decoy}of{death}"));
+            if (WhoHas(culprit) is { } victim)
+                Kill(victim);
+        }
+
+        AssertRefused(culprit, isRefused: true);
+    }
+
+    private long Refused(byte[] query)
+    {
+        var before = Count(Counter.QueriesQuarantined);
+        Ask(9, query);
+        return Count(Counter.QueriesQuarantined) - before;
     }
 
     [Fact]
