@@ -37,6 +37,7 @@ internal sealed class ReferenceModel
     private Duration _clockWentBack;
     private bool _wokenEarly;
     private bool _wasToldOfDatagrams;
+    private long _lastReceipt;
     private long _datagramsQueued;
 
     public ReferenceModel(Scenario scenario, ViolationHandler report)
@@ -239,6 +240,7 @@ internal sealed class ReferenceModel
         Now = Shown(now);
         Turn++;
         Deeds = 0;
+        _lastReceipt = -1;
         HasBlocked = false;
         IsWokenEarly = _wokenEarly;
         _wokenEarly = false;
@@ -352,11 +354,13 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Deeds++;
-        if (IsReceivedLast)
+        // What comes in one call is received before any of it is decided.
+        if (IsReceivedLast && _lastReceipt != Deeds - 1)
         {
             Arrivals.Drain();
             Resends.Finish();
         }
+        _lastReceipt = Deeds;
         TcpTurns.OnUrgent("a query");
         ReceivedInTurn++;
         _datagramsQueued = Math.Max(0, _datagramsQueued - 1);
