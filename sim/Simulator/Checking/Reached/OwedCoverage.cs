@@ -30,6 +30,7 @@ public static class OwedCoverage
             ["MessagesNotRemembered"] = "1,024 at a time; a scenario has some ten TCP clients",
             ["Entry:Unknown"] = "a simulated link leads to an entry or nowhere",
             ["RemotesUnremembered"] = "a simulated host has memory enough for its remotes",
+            ["ConnectionsDroppedByKernel"] = "a thousand would have to wait to be accepted",
             ["ConnectionsNotReading"] = "few clients of a scenario do not read, not at one time",
             ["Fault:NotTcpOk"] = Proxied,
             ["Fault:ReadFailed"] = OnlyEnds,
