@@ -171,8 +171,8 @@ internal sealed class TcpProxies
     }
 
     /// <summary>
-    /// If there is no memory for a connection's bytes, the connection ends and the process goes on. Returns what
-    /// the visit cost.
+    /// If there is no memory for a connection's bytes, the connection ends and the process goes on.
+    /// Returns what the visit cost.
     /// </summary>
     private int Visit(Instant now, TcpProxy proxy)
     {

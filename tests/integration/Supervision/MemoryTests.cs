@@ -146,6 +146,7 @@ public sealed class MemoryTests
             },
             "hosts that asked again after an answer are established");
         var lines = balancer.Lines.Count;
+        var flood = Stopwatch.StartNew();
 
         RawDatagram.SendFromMany(
             Enumerable.Range(0, Sources).Select(i => new IPEndPoint(
@@ -153,7 +154,9 @@ public sealed class MemoryTests
             balancer.Endpoint, DnsWire.Query(1, "flood.example.com"));
 
         Assert.Equal(before, hosts.ConvertAll(host => host.Who(balancer.Endpoint)));
-        Assert.InRange(balancer.Lines.Count, lines, lines + 10);
+        // A condition is logged every 5 s, so a flood that takes longer may have more records.
+        var tens = 1 + (int)(flood.Elapsed / TimeSpan.FromSeconds(10));
+        Assert.InRange(balancer.Lines.Count, lines, lines + 10 * tens);
         var status = balancer.Status();
         Assert.InRange(status.Number("remotes"), 1000, remotes ?? 4_000_000);
         Assert.Equal(status.Number("remotes"), status.Number("remotes_new")
