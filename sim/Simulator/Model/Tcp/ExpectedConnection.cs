@@ -132,6 +132,12 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
             : Session is { Silence.IsHung: true } && Session == Backend.Session);
 
     /// <summary>
+    /// The session that it was made with was replaced and has not ended: the old process may answer
+    /// still, so the balancer may wait for it or not.
+    /// </summary>
+    public bool IsWithRetired => Session is { IsRetired: true, IsClosed: false };
+
+    /// <summary>
     /// The backend's stream had at least as many bytes as the last read could take.
     /// </summary>
     public bool MayHaveMore { get; set; }

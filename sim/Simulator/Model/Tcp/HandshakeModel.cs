@@ -146,7 +146,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         foreach (var connection in connections.Open)
         {
             if (backendsChanged && connection is { IsAbandoned: true, IsClosed: false }
-                && !connection.ClientFailed)
+                && !connection.ClientFailed && !connection.IsWithRetired)
             {
                 connections.ReportAbandoned(connection);
             }
