@@ -221,9 +221,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var unanswered = 0;
         foreach (var (isAnswered, suspect) in all.OrderBy(one => one.Item2.SentAt.Nanoseconds))
         {
-            // Behind the first ones, those that are charged with a hang or a death already.
+            // Behind the first ones, those that are charged with a hang or a death already, this
+            // one included.
             if (!isAnswered && (unanswered++ < SpecifiedLimits.FirstOfAHang
-                || _cases.ContainsKey(suspect.Key)))
+                || _cases.ContainsKey(suspect.Key)
+                || first.Exists(one => one.Key == suspect.Key)))
             {
                 first.Add(suspect);
             }
