@@ -84,8 +84,8 @@ public sealed class StopTests : IDisposable
         client.Who();
 
         Assert.Equal(0, cluster.Balancer.Stop());
-        Assert.Contains("up to 0 s", cluster.Balancer.WaitFor(Log.Stopping).Text("msg"),
-            StringComparison.Ordinal);
+        Assert.Contains("1 open connection will be cut",
+            cluster.Balancer.WaitFor(Log.Stopping).Text("msg"), StringComparison.Ordinal);
         Assert.Equal(1, Log.CounterOf(
             cluster.Balancer.WaitFor(Log.Stopped), "ConnectionsCutByStop"));
     }
