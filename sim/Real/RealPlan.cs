@@ -160,5 +160,6 @@ internal sealed record RealPlan
         If(host.MaxReadBytes != plain.MaxReadBytes, nameof(host.MaxReadBytes));
         If(host.MaxWriteBytes != plain.MaxWriteBytes, nameof(host.MaxWriteBytes));
         If(host.MaxRemotes != plain.MaxRemotes, nameof(host.MaxRemotes));
+        If(host.Turn != plain.Turn, nameof(host.Turn));
     }
 }

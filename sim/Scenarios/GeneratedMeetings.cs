@@ -148,7 +148,7 @@ internal static class GeneratedMeetings
     /// <summary>More than a turn takes, at the stop or just before or after it.</summary>
     private static ImmutableArray<QueryPlan> BurstAtTheStop(GeneratedWorld world, SimRandom random)
     {
-        var most = Limits.DatagramsPerBatch * Limits.DatagramBatchesPerTurn;
+        var most = Limits.DatagramsPerBatch * TurnLimits.Standard.DatagramBatchesPerTurn;
         var at = world.End + Duration.FromMilliseconds(random.Next(3) - 1);
         var count = random.Next(most - 1, most * 3);
         var port = (ushort)(32_000 + random.Next(64));

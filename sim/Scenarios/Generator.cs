@@ -22,6 +22,7 @@ public static class Generator
     private const int KernelPurpose = 2;
     private const int ProbePurpose = 3;
     private const int NoBackendPurpose = 4;
+    private const int TurnPurpose = 5;
 
     private static readonly Duration DefaultLength = Duration.FromSeconds(300);
 
@@ -42,7 +43,7 @@ public static class Generator
         var world = new GeneratedWorld(seed, profile, options, heal, Instant.Zero + length);
         var backends = GeneratedBackends.Make(world, random.Next(1, 8));
         var kernel = MakeKernel(world, backends.Length);
-        kernel = WithProbe(world, kernel) with
+        kernel = WithTurn(world, WithProbe(world, kernel)) with
         {
             AnswersWithoutBackend =
                 world.Stream(Streams.Kernel, 0, NoBackendPurpose).Chance(1, 3),
@@ -111,6 +112,13 @@ public static class Generator
             ProbeRise = random.Chance(1, 2) ? kernel.ProbeRise : random.LogUniform(1, 8),
             ProbeFall = random.Chance(1, 2) ? kernel.ProbeFall : random.LogUniform(1, 8),
         };
+    }
+
+    /// <summary>Slices of work that end sooner than a daemon's, in a third of the seeds.</summary>
+    private static KernelPlan WithTurn(GeneratedWorld world, KernelPlan kernel)
+    {
+        var random = world.Stream(Streams.Kernel, 0, TurnPurpose);
+        return random.Chance(1, 3) ? kernel with { Turn = TurnBounds.Draw(random) } : kernel;
     }
 
     private static KernelPlan MakeKernel(GeneratedWorld world, int backends)

@@ -127,6 +127,9 @@ public sealed record KernelPlan
 
     /// <summary>See BalancerOptions.MaxRemotes.</summary>
     public int MaxRemotes { get; init; } = 1_000_000;
+
+    /// <summary>What a turn does at most, within TurnBounds.</summary>
+    public TurnLimits Turn { get; init; } = TurnLimits.Standard;
 }
 
 /// <summary>One backend process, and what it does wrong from its start on.</summary>

@@ -79,6 +79,13 @@ internal static class ScenarioFields
         Of("maxRemotes", FileValues.Count(4), "1000000", k => k.MaxRemotes,
             (k, v) => k with { MaxRemotes = v },
             "Client addresses that the balancer remembers at most."),
+        new("turn", "What the balancer does in one turn at most; see below.", "as a daemon's",
+            () => ScenarioSchema.Object(TurnBounds.Fields),
+            k => FileFields.Write(TurnBounds.Fields, k.Turn, TurnLimits.Standard),
+            (k, node, place) => k with
+            {
+                Turn = FileFields.Read(TurnBounds.Fields, node, place, TurnLimits.Standard),
+            }),
     ];
 
     public static readonly ImmutableArray<FileField<BackendPlan>> Backends =

@@ -84,11 +84,6 @@ public static class SpecifiedLimits
     public static readonly Duration ExpiryInterval = Seconds(30);
     public static readonly Duration RebalanceInterval = Seconds(15);
 
-    /// <summary>
-    /// Remotes that a slice of an expiry or a rebalance is about: one slice a turn.
-    /// </summary>
-    public const int RemotesOfASlice = 2048;
-
     /// <summary>A full table forgets the one of this many that it knows for the shortest.</summary>
     public const int EvictionSample = 16;
 
@@ -100,9 +95,6 @@ public static class SpecifiedLimits
 
     /// <summary>From an answer to the query that establishes a newcomer, at least.</summary>
     public static readonly Duration ProvingTime = Seconds(1);
-
-    /// <summary>Remotes that one turn moves at most.</summary>
-    public const int MovesOfATurn = 128;
 
     /// <summary>A remote that was answered in this time may be moved.</summary>
     public static readonly Duration AnsweredLately = Seconds(60);
@@ -173,9 +165,6 @@ public static class SpecifiedLimits
 
     // ---- More on queries in flight ----
 
-    /// <summary>Time-outs that one turn serves for one session, and when the next follow.</summary>
-    public const int TimeOutsOfATurn = 256;
-
     public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);
 
     /// <summary>When those follow that were not due yet, at the earliest.</summary>
@@ -183,9 +172,6 @@ public static class SpecifiedLimits
 
     /// <summary>Younger queries of a session that ended, or is suspect, are sent again.</summary>
     public static readonly Duration ResendTime = Seconds(5);
-
-    /// <summary>Queries that one turn looks at to send them again.</summary>
-    public const int ResendsOfATurn = 256;
 
     /// <summary>
     /// Of so many seconds, the present one included, the budget of copies is made up: one for every
@@ -355,44 +341,13 @@ public static class SpecifiedLimits
 
     // ---- Work of a turn ----
 
-    /// <summary>
-    /// With more deadlines armed than this, one that has come may be served a turn later.
-    /// </summary>
-    public const int TimersOfATurn = 1000;
-
-    public const int DatagramsOfATurn = 128;
-
     /// <summary>Replies that are sent by one call, if it takes them all.</summary>
     public const int DatagramsOfACall = 64;
-    public const int AcceptsOfATurn = 16;
 
     /// <summary>A stop accepts those that wait, and no more than can.</summary>
     public const int AcceptsOfAStop = 1001;
 
-    /// <summary>
-    /// No TCP connection is visited when this was spent: what visits read, a price for each, and
-    /// one for each message of a client's.
-    /// </summary>
-    public const int RelayBudgetBytes = 256 * 1024;
-
-    public const int RelayVisitBytes = 8 * 1024;
     public const int RelayMessageBytes = 64;
-
-    /// <summary>
-    /// Bytes read of all TCP connections: a budget, and the last visit's four reads beyond it.
-    /// </summary>
-    public const int RelayedOfATurn = RelayBudgetBytes + 4 * RelayQueueBytes;
-
-    /// <summary>Reads of sessions: each counts for two replies at least.</summary>
-    public const int SessionReadsOfATurn = RepliesOfATurn / 2;
-
-    /// <summary>
-    /// Replies taken of all sessions, however small they are.
-    /// </summary>
-    public const int RepliesOfATurn = 256;
-
-    /// <summary>A read counts for so many replies at least.</summary>
-    public const int RepliesOfARead = 2;
 
     /// <summary>
     /// Bytes of the smallest reply: a read asks for as many as the turn may take.

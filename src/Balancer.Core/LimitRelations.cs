@@ -15,20 +15,8 @@ public static partial class Limits
         Verify.That(
             BackendQueueBytes >= ControlReserveBytes + Frames.UdpHeaderBytes + MaxUdpPayload,
             "an empty queue takes any one frame");
-        Verify.That(
-            BackendQueueBytes >= ControlReserveBytes + DatagramBatchesPerTurn * DatagramsPerBatch
-                * (Frames.UdpHeaderBytes + MaxUdpPayload),
-            "an empty queue takes a whole turn's queries");
         Verify.That(LeastSessionReadBytes >= Frames.UdpHeaderBytes + MaxUdpPayload,
             "one read takes any one frame");
-        Verify.That(ReadBytes >= FramesPerTurn * Frames.UdpHeaderBytes,
-            "a turn's smallest replies fit the buffer");
-        Verify.That(FramesPerTurn - LeastSessionReadBytes / Frames.UdpHeaderBytes
-            >= DatagramBatchesPerTurn * DatagramsPerBatch, "replies are taken faster than queries");
-        Verify.That(
-            TcpBytesPerTurn >= 3 * (TcpVisitBytes + 2 * TcpReadsPerVisit * TcpQueueBytes),
-            "a turn serves several connections, however busy");
-        Verify.That(TcpFreeQueueBytes >= 2 * TcpQueueBytes, "a connection's queues may be kept");
         Verify.That(TcpQueueBytes <= ReadBytes, "a read fills a connection's queue");
         Verify.That(TcpQueueBytes >= Frames.TcpHeaderBytes, "a queue takes a handshake");
         Verify.That(TcpQueueBytes > ClientQuestion.LengthBytes + FirstMessageBytes,
@@ -44,7 +32,6 @@ public static partial class Limits
         Verify.That(MaxBackends < ushort.MaxValue, "a backend's slot fits a remote's field");
         Verify.That(LeastRemotes >= NewcomerShare && NewcomerShare > 1,
             "there is room for newcomers and for others");
-        Verify.That(EvictionLooks >= EvictionSample, "a sample may be found in one search");
         Verify.That(ProvingTime < Duration.FromSeconds(KeptSeconds)
             && Duration.FromSeconds(KeptSeconds) < RemoteExpiry,
             "who sends twice is not kept, and who is silent is not for long");

@@ -1,6 +1,7 @@
 // Owns every number that bounds or times something, each once, with where it comes from: "the
 // original" is Joyent's mname-balancer, whose behaviour operators know; "ours" is a choice of this
-// project. What an operator may change is in BalancerOptions, whose defaults are here too.
+// project. What an operator may change is in BalancerOptions, whose defaults are here too. How much
+// a turn does of each kind of work is in TurnLimits.
 //
 // What always holds is checked at start (LimitRelations.cs): some of these numbers are only right
 // together.
@@ -30,12 +31,6 @@ public static partial class Limits
 
     /// <summary>Bytes of a batch's slot; over MaxUdpPayload, and not a power of two.</summary>
     public const int DatagramSlotBytes = 1600;
-
-    /// <summary>
-    /// Batches of queries that one turn takes, while they come full: enough that a turn's fixed
-    /// cost is shared, few enough that an empty queue takes a whole turn's queries.
-    /// </summary>
-    public const int DatagramBatchesPerTurn = 2;
 
     /// <summary>
     /// Events that one Wait may report; the rest are reported by the next. There is room for every
@@ -161,22 +156,10 @@ public static partial class Limits
     public const int ReadBytes = 16 * 1024;
 
     /// <summary>
-    /// Replies that one turn takes from all sessions together, at 2 µs each to be sent: half a
-    /// millisecond. More than a turn's queries, so that replies keep up. Ours.
-    /// </summary>
-    public const int FramesPerTurn = 256;
-
-    /// <summary>
     /// The shortest read of a session that is worth its system call, in bytes: when what the
     /// turn's budget has left might come in fewer, the rest waits for the next turn.
     /// </summary>
     public const int LeastSessionReadBytes = 1536;
-
-    /// <summary>
-    /// Frames that a read counts for at least, for its system call. Two, so that replies of every
-    /// size keep up with a turn's queries.
-    /// </summary>
-    public const int FramesOfAVisit = 2;
 
     /// <summary>
     /// Reads, each of ReadBytes at most, of what a session has left whose stream takes nothing any
@@ -283,9 +266,6 @@ public static partial class Limits
     /// </summary>
     public const int UnclosedSessions = 4;
 
-    /// <summary>Entries of the directory that one turn looks at.</summary>
-    public const int EntriesPerTurn = 64;
-
     /// <summary>Names of entries that are not sockets remembered, to log each once.</summary>
     public const int MaxSkippedEntries = 64;
 
@@ -305,12 +285,6 @@ public static partial class Limits
 
     /// <summary>Between measurements of the spread; the original's.</summary>
     public static readonly Duration RebalanceInterval = Duration.FromSeconds(15);
-
-    /// <summary>
-    /// Remotes that one turn looks at or forgets in the background. At 0.5 µs each, if
-    /// every one misses the caches, that stays far below the 5 ms that no turn may take.
-    /// </summary>
-    public const int RemotesPerTurn = 2048;
 
     /// <summary>The least bound of remotes: some newcomers, and some established ones.</summary>
     public const int LeastRemotes = 4;
@@ -333,9 +307,6 @@ public static partial class Limits
     /// </summary>
     public const int EvictionSample = 16;
 
-    /// <summary>Entries that are looked at to find those; ours.</summary>
-    public const int EvictionLooks = 256;
-
     /// <summary>
     /// A remote known for this many seconds, and heard from within as many, is not evicted. Ours.
     /// </summary>
@@ -343,12 +314,6 @@ public static partial class Limits
 
     /// <summary>A rebalance moves remotes that were answered in this time; ours.</summary>
     public static readonly Duration AnsweredLately = Duration.FromSeconds(60);
-
-    /// <summary>
-    /// Remotes that one turn moves; each time all backends are looked at, of which there may be
-    /// MaxBackends. Ours.
-    /// </summary>
-    public const int MovesPerTurn = 128;
 
     /// <summary>
     /// Rebalances that pass between two moves of a remote: it is moved once a minute at most,
@@ -401,11 +366,6 @@ public static partial class Limits
     public const int KeepAliveIntervalSeconds = 1;
 
     public const int KeepAliveProbes = 15;
-
-    /// <summary>
-    /// Connections accepted in one turn, at some 40 µs each with the handshake that each begins.
-    /// </summary>
-    public const int AcceptsPerTurn = 16;
 
     /// <summary>
     /// How long the listener rests after an accept that failed for want of descriptors or memory:
@@ -463,12 +423,6 @@ public static partial class Limits
     public static readonly Duration TcpIdleToGiveWay = Duration.FromSeconds(1);
 
     /// <summary>
-    /// Connections that are looked at for one that is idle: something may be told of the first,
-    /// that is not read yet. Ours.
-    /// </summary>
-    public const int TcpIdleLooks = 64;
-
-    /// <summary>
     /// Connections of which a side does not take what there is for it. Ours: 100 MB at most.
     /// </summary>
     public const int TcpNotReading = 256;
@@ -503,35 +457,10 @@ public static partial class Limits
     public const int TcpQueueBytes = 16 * 1024;
 
     /// <summary>
-    /// What one turn does for all TCP connections together, in bytes that it reads: 0.2 ms of
-    /// work, so that queries, which come every turn, wait no longer. Ours.
-    /// </summary>
-    public const int TcpBytesPerTurn = 256 * 1024;
-
-    /// <summary>
-    /// What a visit to a connection costs of that besides what it read, for its system calls: a
-    /// turn makes 32 visits at most, and that many ends of connections are a millisecond.
-    /// </summary>
-    public const int TcpVisitBytes = 8 * 1024;
-
-    /// <summary>
     /// What a message of a client's costs of that besides its bytes, for the look at it: 2 bytes
     /// may be an empty one, and a read has 8,192 of these. Ours.
     /// </summary>
     public const int TcpMessageBytes = 64;
-
-    /// <summary>
-    /// Reads of each side of a connection in one visit, while they come full and the other side
-    /// takes all. A visit makes some calls that move no bytes: with one read a turn, TCP as a whole
-    /// moved 8 % less.
-    /// </summary>
-    public const int TcpReadsPerVisit = 2;
-
-    /// <summary>
-    /// Bytes of memory that the queues of connections not in use may keep, all together; a queue
-    /// of 64 bytes is all that most connections need.
-    /// </summary>
-    public const int TcpFreeQueueBytes = 16 * 1024 * 1024;
 
     /// <summary>
     /// How long a connection waits before it asks again whose backend had no room in its accept
@@ -542,12 +471,6 @@ public static partial class Limits
 
     /// <summary>The longest of these delays. Ours.</summary>
     public static readonly Duration LongestFullDelay = Duration.FromMilliseconds(100);
-
-    /// <summary>
-    /// Connections that one turn looks at when a backend's state changed, for those that should
-    /// leave it. Ours: 10,000 of them are looked at in ten turns.
-    /// </summary>
-    public const int TcpLooksPerTurn = 1024;
 
     // ---- Queries in flight ----
 
@@ -604,11 +527,6 @@ public static partial class Limits
     /// How old a query may be to be sent again; its client has asked again by then. Ours.
     /// </summary>
     public static readonly Duration ResendTime = Duration.FromSeconds(5);
-
-    /// <summary>
-    /// Queries that one turn looks at to send them again, or to time them out. Ours.
-    /// </summary>
-    public const int ResendsPerTurn = 256;
 
     /// <summary>
     /// How long the next look at queries that are due waits when one turn had too many. Ours.
@@ -888,9 +806,6 @@ public static partial class Limits
     /// </summary>
     public static readonly Duration TimeOfStandstills = Duration.FromSeconds(6);
 
-    /// <summary>Deadlines that one turn serves; the rest are served by the next.</summary>
-    public const int TimersPerTurn = 1024;
-
     /// <summary>
     /// How long an orderly stop waits for connections and queries in flight, unless an operator
     /// says otherwise, and how old a query may be that it waits for.
@@ -914,7 +829,4 @@ public static partial class Limits
 
     /// <summary>Remotes that a status report names at most, one log line each.</summary>
     public const int StatusRemotes = 1000;
-
-    /// <summary>Remotes that one turn looks at for the status report.</summary>
-    public const int StatusRemotesPerTurn = 64;
 }

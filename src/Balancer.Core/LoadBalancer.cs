@@ -35,6 +35,7 @@ public sealed class LoadBalancer : IBackendReports
     private readonly Discovery _discovery;
     private readonly StatusReport _status;
     private readonly Duration _stopTime;
+    private readonly int _timersPerTurn;
     private readonly Timer _quietTimer;
     private readonly Timer _graceTimer;
     private RunState _state = RunState.NotStarted;
@@ -43,14 +44,17 @@ public sealed class LoadBalancer : IBackendReports
     /// <param name="directory">The directory of sockets; it may not exist yet.</param>
     /// <param name="log">Where what happens is logged.</param>
     /// <param name="options">Checked by the caller.</param>
+    /// <param name="turn">What one turn does at most.</param>
     public LoadBalancer(INetwork network, IBackendDirectory directory, IBalancerLog log,
-        BalancerOptions options)
+        BalancerOptions options, TurnLimits turn)
     {
         Limits.VerifyRelations();
+        turn.VerifyRelations();
         _network = network;
         _log = log;
         _stopTime = options.StopTime;
-        var services = new Services(network, _owners, _timers, Counters, log, options);
+        _timersPerTurn = turn.TimersPerTurn;
+        var services = new Services(network, _owners, _timers, Counters, log, options, turn);
         _gates = services.Gates;
         _clockWentBack = services.Gates.Make<LogEvent.ClockWentBack>();
         _standstill = services.Standstill;
@@ -65,7 +69,7 @@ public sealed class LoadBalancer : IBackendReports
         _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine, ownAnswers);
         _tcp = new TcpProxies(services, _remotes, _messages);
         _discovery = new Discovery(services, directory, _backends);
-        _status = new StatusReport(_backends, _remotes, _tcp, Counters, log);
+        _status = new StatusReport(_backends, _remotes, _tcp, services);
         _quietTimer = new Timer(StopTakingQueries);
         _graceTimer = new Timer(Finish);
     }
@@ -192,7 +196,7 @@ public sealed class LoadBalancer : IBackendReports
     public void OnTime(Instant now)
     {
         _backends.ReadSessions(now);
-        _timers.RunDue(now, Limits.TimersPerTurn);
+        _timers.RunDue(now, _timersPerTurn);
         if (HasStopped)
             return;
         if (_resends.HasWork)

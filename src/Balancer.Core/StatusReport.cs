@@ -10,7 +10,7 @@ namespace Balancer.Core;
 
 /// <summary>Writes the state of everything into the log, in slices.</summary>
 internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxies connections,
-    Counters counters, IBalancerLog log)
+    Services services)
 {
     private int _nextRemote = int.MaxValue;
     private int _remotesLeft;
@@ -25,10 +25,11 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
         if (HasWork)
             return;
         _startedAt = now;
-        log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
-            remotes.Count, remotes.Established, connections.Count, longestTurn, counters));
+        services.Log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
+            remotes.Count, remotes.Established, connections.Count, longestTurn,
+            services.Counters));
         foreach (var backend in backends.All)
-            log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
+            services.Log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;
         _remotesLeft = Limits.StatusRemotes;
         EndIfAllAreLogged();
@@ -43,12 +44,12 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
 
     private void LogSlice()
     {
-        var end = Math.Min(_nextRemote + Limits.RemotesPerTurn, remotes.SnapshotEnd);
-        for (var n = 0; n < Limits.StatusRemotesPerTurn && _remotesLeft > 0; n++)
+        var end = Math.Min(_nextRemote + services.Turn.RemotesPerTurn, remotes.SnapshotEnd);
+        for (var n = 0; n < services.Turn.StatusRemotesPerTurn && _remotesLeft > 0; n++)
         {
             if (!remotes.TrySnapshot(ref _nextRemote, end - _nextRemote, out var snapshot))
                 return;
-            log.Write(new LogEvent.RemoteStatus(snapshot, _startedAt));
+            services.Log.Write(new LogEvent.RemoteStatus(snapshot, _startedAt));
             _remotesLeft--;
         }
         Verify.That(_nextRemote <= end, "a slice ends where it was to end");

@@ -132,7 +132,7 @@ void Balance()
         TcpNotReading = notReading,
         MaxRemotes = options.MaxRemotes ?? memory.Remotes,
         SessionMemory = memory.Sessions,
-    });
+    }, TurnLimits.Standard);
     var loop = new EventLoop(new MonotonicClock(), network, balancer);
     manager.SayReady();
     bool goesOn;

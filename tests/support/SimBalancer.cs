@@ -27,7 +27,8 @@ public sealed class SimBalancer
         Kernel = kernel ?? new SimKernel();
         Log = new SimLog(Kernel.Clock);
         Core = new LoadBalancer(
-            network ?? Kernel.Network, Kernel.Directory, Log, options ?? new BalancerOptions());
+            network ?? Kernel.Network, Kernel.Directory, Log, options ?? new BalancerOptions(),
+            TurnLimits.Standard);
         _loop = new EventLoop(Kernel.Clock, network ?? Kernel.Network, Core);
     }
 

@@ -44,7 +44,7 @@ internal sealed class Watched : INetwork, IBackendDirectory
             AnswersWithoutBackend = plan.Kernel.AnswersWithoutBackend,
             ProbeRise = plan.Kernel.ProbeRise,
             ProbeFall = plan.Kernel.ProbeFall,
-        });
+        }, TurnLimits.Standard);
         _loop = new EventLoop(Kernel.Clock, this, Core);
         Checks.OnBegan(DatagramSocket, Listener);
     }

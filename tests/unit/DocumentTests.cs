@@ -181,11 +181,16 @@ public sealed partial class DocumentTests
         Assert.Empty(Enum.GetNames<FaultCause>().Select(SnakeCase).Except(described));
     }
 
+    private static IEnumerable<PropertyInfo> OfATurn =>
+        typeof(TurnLimits).GetProperties(BindingFlags.Public | BindingFlags.Instance);
+
     [Fact]
     public void EachLimit_IsDescribedWithItsValue()
     {
         var limits = typeof(Limits).GetFields(BindingFlags.Public | BindingFlags.Static)
-            .Select(field => $"| `{field.Name}` | {InWords(field.GetValue(null)!)} |").ToList();
+            .Select(field => (field.Name, Value: field.GetValue(null)!))
+            .Concat(OfATurn.Select(of => (of.Name, Value: of.GetValue(TurnLimits.Standard)!)))
+            .Select(limit => $"| `{limit.Name}` | {InWords(limit.Value)} |").ToList();
         var described = LimitRow().Matches(Read("docs/behaviour.md"))
             .Select(row => row.Value.TrimEnd()).ToList();
 

@@ -30,7 +30,7 @@ internal sealed class L3Connections() : Check("L3")
         var late = Find(now);
         // With many deadlines at one instant a turn serves some and the next the others; so it is
         // with many connections that have something to do, as after a stall.
-        var hasRoom = _wasLate || Model.MostTimers < SpecifiedLimits.TimersOfATurn;
+        var hasRoom = _wasLate || Model.MostTimers < Model.Work.TimersPerTurn;
         var waits = late is { IsWaiting: true } && Model.TcpTurns.IsUsedUp;
         if (late != null && hasRoom && !waits && now > Due(late) + Model.Lateness)
         {

@@ -4,8 +4,10 @@
 //
 // It knows by the calls of each turn. At most 1,000 vain turns may be within one virtual second;
 // and once chaos is over, nobody has asked anything for 10 s and nothing is left to be carried, at
-// most 200 turns of any kind. Not counted are turns that a fault makes: a wait that it ended for
-// nothing, and, once for each write that it has answered so, one in which a write would block.
+// most 200 turns of any kind; as many times more as it takes turns to do what a daemon does in one,
+// where the scenario's turns do less. Not counted are turns that a fault makes: a wait that it
+// ended for nothing, and, once for each write that it has answered so, one in which a write would
+// block.
 
 using System;
 using Balancer.Core;
@@ -62,10 +64,11 @@ internal sealed class L5Settling() : Check("L5")
         }
         if (Model.Connections.Open.Count > 0 || AnythingMoves())
             _lastTraffic = now;
-        if (_vain > VainTurnsOfASecond)
+        var times = TurnBounds.TurnsForOne(Model.Work);
+        if (_vain > VainTurnsOfASecond * times)
             Fail($"{_vain} turns since {_since} moved nothing");
         else if (Model.HasHealed && now - _lastTraffic > Quiet
-            && _turns > IdleTurnsOfASecond)
+            && _turns > IdleTurnsOfASecond * times)
         {
             Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
         }

@@ -27,15 +27,15 @@ internal sealed class S10Bounds() : Check("S10")
             return;
         // A stop takes along what the kernel holds, one share more in each of its turns.
         var shares = Model.Life.IsStopping ? 2 : 1;
-        if (Model.ReceivedInTurn > shares * SpecifiedLimits.DatagramsOfATurn)
+        if (Model.ReceivedInTurn > shares * Model.DatagramsOfATurn)
             Fail($"{Model.ReceivedInTurn} datagrams were received in one turn");
-        if (Model.AcceptedInTurn > SpecifiedLimits.AcceptsOfATurn)
+        if (Model.AcceptedInTurn > Model.Work.AcceptsPerTurn)
             Fail($"{Model.AcceptedInTurn} connections were accepted in one turn");
-        if (Model.RelayedInTurn > SpecifiedLimits.RelayedOfATurn)
+        if (Model.RelayedInTurn > Model.RelayedOfATurn)
             Fail($"{Model.RelayedInTurn} bytes of TCP connections were read in one turn");
         CheckNotReading();
         // And what is left of each session that takes no bytes any more.
-        if (Model.Replies.InTurn > shares * SpecifiedLimits.RepliesOfATurn
+        if (Model.Replies.InTurn > shares * Model.Work.FramesPerTurn
             + Model.Replies.Rests * SpecifiedLimits.RepliesOfARest)
             Fail($"{Model.Replies.InTurn} replies were taken in one turn");
         var sessions = 0;

@@ -82,7 +82,7 @@ internal sealed class S15Stop() : Check("S15")
         {
             // In the turn of the request some were accepted before it.
             if (Model.IsAcceptQueueDone || Model.AcceptedInStop
-                >= SpecifiedLimits.AcceptsOfAStop + SpecifiedLimits.AcceptsOfATurn)
+                >= SpecifiedLimits.AcceptsOfAStop + Model.Work.AcceptsPerTurn)
             {
                 Fail($"the listener is open at {now}; a stop was asked for at {_askedAt}");
             }

@@ -63,7 +63,7 @@ internal sealed class S8Heartbeats() : Check("S8")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Model.Life.HasStopped || Model.MostTimers > SpecifiedLimits.TimersOfATurn)
+        if (Model.Life.HasStopped || Model.MostTimers > Model.Work.TimersPerTurn)
             return;
         foreach (var backend in Model.Policy.Backends)
         {

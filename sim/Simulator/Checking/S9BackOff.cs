@@ -32,7 +32,7 @@ internal sealed class S9BackOff() : Check("S9")
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)
     {
-        if (Model.Life.HasStopped || Model.MostTimers > SpecifiedLimits.TimersOfATurn)
+        if (Model.Life.HasStopped || Model.MostTimers > Model.Work.TimersPerTurn)
             return;
         foreach (var backend in Model.Policy.Backends)
         {

@@ -76,6 +76,18 @@ internal sealed class ReferenceModel
 
     public Scenario Scenario { get; }
 
+    /// <summary>What a turn does at most.</summary>
+    public TurnLimits Work => Scenario.Kernel.Turn;
+
+    public int DatagramsOfATurn =>
+        Work.DatagramBatchesPerTurn * SpecifiedLimits.DatagramsOfACall;
+
+    /// <summary>
+    /// Bytes read of all TCP connections: a budget, and beyond it the last visit's reads.
+    /// </summary>
+    public int RelayedOfATurn => Work.TcpBytesPerTurn
+        + 2 * Work.TcpReadsPerVisit * SpecifiedLimits.RelayQueueBytes;
+
     public PolicyModel Policy { get; }
 
     public ExpectedCounters Counters { get; } = new();
@@ -345,7 +357,7 @@ internal sealed class ReferenceModel
     /// the wait told of them.
     /// </summary>
     private bool IsReceivedLast => Life.IsStopping && (!_wasToldOfDatagrams
-        || ReceivedInTurn == SpecifiedLimits.DatagramsOfATurn || ReceiveFailedLastIn == Turn);
+        || ReceivedInTurn == DatagramsOfATurn || ReceiveFailedLastIn == Turn);
 
     /// <summary>A client's datagram arrived, and the socket's queue had room for it.</summary>
     public void OnDatagramQueued() => _datagramsQueued++;

@@ -52,7 +52,8 @@ public sealed class ScenarioRun
         _network = new ObservedNetwork(_kernel, _observers, _world.UdpClients);
         var log = new SimLog(_kernel.Clock) { Records = false, OnLogged = OnLogged };
         _core = new LoadBalancer(
-            _network, new ObservedDirectory(_kernel, _observers), log, OptionsOf(scenario));
+            _network, new ObservedDirectory(_kernel, _observers), log, OptionsOf(scenario),
+            scenario.Kernel.Turn);
         _loop = new EventLoop(_kernel.Clock, _network, _core);
     }
 

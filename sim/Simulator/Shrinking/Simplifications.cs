@@ -114,6 +114,9 @@ internal static class Simplifications
             kernel with { TcpNotReading = plain.TcpNotReading },
             kernel with { TcpLifetime = plain.TcpLifetime },
             kernel with { MaxRemotes = plain.MaxRemotes },
+            kernel with { Turn = plain.Turn },
+            .. TurnBounds.All.Select(bound =>
+                kernel with { Turn = bound.Set(kernel.Turn, bound.Standard) }),
         ])
         {
             if (simpler != kernel)

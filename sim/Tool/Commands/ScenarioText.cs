@@ -120,6 +120,10 @@ internal static class ScenarioText
             yield return $"--tcp-lifetime {Time(host.TcpLifetime)}";
         if (host.MaxRemotes != plain.MaxRemotes)
             yield return $"at most {host.MaxRemotes} remotes";
+        var turn = TurnBounds.All.Where(bound => bound.Get(host.Turn) != bound.Standard)
+            .Select(bound => $"{bound.Name} {bound.Get(host.Turn)}").ToList();
+        if (turn.Count > 0)
+            yield return $"turns with {string.Join(", ", turn)}";
     }
 
     private static string Describe(BackendPlan backend)

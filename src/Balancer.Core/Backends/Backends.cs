@@ -27,7 +27,7 @@ internal sealed class Backends
     private readonly Backend?[] _bySlot = new Backend?[Limits.MaxBackends + 1];
     private readonly Backend[] _byId = new Backend[Limits.MaxBackends];
     private readonly FlushList _flushList = new();
-    private readonly SessionTurns _turns = new();
+    private readonly SessionTurns _turns;
     private readonly QueryPairs _pairs;
     private readonly Quarantine _quarantine;
     private readonly Services _services;
@@ -42,6 +42,7 @@ internal sealed class Backends
         _pairs = pairs;
         _services = services;
         _reports = reports;
+        _turns = new SessionTurns(services.Turn);
         _withoutResources = new(services.Gates);
     }
 

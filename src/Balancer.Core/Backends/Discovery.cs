@@ -23,6 +23,7 @@ internal sealed class Discovery
 {
     private readonly IBackendDirectory _directory;
     private readonly Backends _backends;
+    private readonly TurnLimits _turn;
     private readonly Timers _timers;
     private readonly IBalancerLog _log;
     private readonly Counters _counters;
@@ -52,6 +53,7 @@ internal sealed class Discovery
     {
         _directory = directory;
         _backends = backends;
+        _turn = services.Turn;
         _timers = services.Timers;
         _log = services.Log;
         _counters = services.Counters;
@@ -142,7 +144,7 @@ internal sealed class Discovery
     public void DoWork(Instant now)
     {
         Verify.That(_isScanning, "entries are read while a scan is open");
-        for (var n = 0; n < Limits.EntriesPerTurn; n++)
+        for (var n = 0; n < _turn.EntriesPerTurn; n++)
         {
             var result = _directory.NextEntry(out var entry);
             if (result.Status == IoStatus.WouldBlock)

@@ -512,7 +512,7 @@ internal sealed class InFlight
         for (var n = 0; _oldest != 0; n++)
         {
             var due = TimeIsUp(in _entries[_oldest - 1]);
-            if (due > now || n == Limits.ResendsPerTurn)
+            if (due > now || n == _services.Turn.ResendsPerTurn)
             {
                 var next = now + (due > now ? Limits.TimeOutInterval : Limits.TimeOutPause);
                 _services.Timers.Arm(_timeOut, Instant.Max(due, next));

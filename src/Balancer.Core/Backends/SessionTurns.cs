@@ -12,8 +12,8 @@
 // frame is kept for the next turn. What no turn had room for stays in the kernel, is reported again
 // by the next wait, and that does not sleep over it.
 //
-// What always holds: a turn takes at most Limits.FramesPerTurn replies; a session is in one of the
-// two lists at most; one that may have something to be read is in one.
+// What always holds: a turn takes at most FramesPerTurn replies (TurnLimits); a session is in one
+// of the two lists at most; one that may have something to be read is in one.
 
 using System;
 using System.Collections.Generic;
@@ -60,7 +60,7 @@ internal struct SessionTurn
 }
 
 /// <summary>The turns of all sessions.</summary>
-internal sealed class SessionTurns
+internal sealed class SessionTurns(TurnLimits limits)
 {
     private readonly Queue<ISessionReader> _quiet = new(2 * Limits.MaxBackends);
     private readonly Queue<ISessionReader> _busy = new(2 * Limits.MaxBackends);
@@ -81,7 +81,7 @@ internal sealed class SessionTurns
     /// </summary>
     public bool Serve(Instant now)
     {
-        var left = Limits.FramesPerTurn;
+        var left = limits.FramesPerTurn;
         // Nothing came since its last turn for a session that is not readable in this first round;
         // later ones only show that this turn has read it empty.
         var firstRound = _quiet.Count + _busy.Count;
@@ -98,7 +98,7 @@ internal sealed class SessionTurns
             {
                 empty = 0;
                 _busy.Enqueue(session);
-                left -= Math.Max(Limits.FramesOfAVisit, ReadOnce(now, session, left));
+                left -= Math.Max(limits.FramesOfAVisit, ReadOnce(now, session, left));
             }
             else if (isFirst)
             {

@@ -67,8 +67,9 @@ internal sealed class Rebalance
     /// <summary>Looks at one slice of the remotes, and moves those that may be.</summary>
     public void DoWork(Instant now)
     {
-        var moves = Limits.MovesPerTurn;
-        for (var n = 0; n < Limits.RemotesPerTurn && moves > 0 && _fullest is not null; n++)
+        var moves = _services.Turn.MovesPerTurn;
+        var looks = _services.Turn.RemotesPerTurn;
+        for (var n = 0; n < looks && moves > 0 && _fullest is not null; n++)
         {
             if (_bindings.WalkAt == 0)
             {

@@ -40,6 +40,7 @@ internal sealed class Remotes
     private readonly Bindings _bindings;
     private readonly Rebalance _rebalance;
     private readonly Backends _backends;
+    private readonly TurnLimits _turn;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -60,6 +61,7 @@ internal sealed class Remotes
         _bindings = new Bindings(_table, backends, services.Log);
         _rebalance = new Rebalance(services, _table, backends, _bindings, everyInterval);
         _backends = backends;
+        _turn = services.Turn;
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
@@ -365,7 +367,7 @@ internal sealed class Remotes
     {
         var chosen = -1;
         var met = 0;
-        for (var n = 0; n < Limits.EvictionLooks && met < Limits.EvictionSample; n++)
+        for (var n = 0; n < _turn.EvictionLooks && met < Limits.EvictionSample; n++)
         {
             if (++_evictionHand >= _table.HighWater)
                 _evictionHand = 0;
@@ -427,7 +429,7 @@ internal sealed class Remotes
     /// </summary>
     private void ExpireSlice(Instant now)
     {
-        var end = _expiryCursor + Limits.RemotesPerTurn;
+        var end = _expiryCursor + _turn.RemotesPerTurn;
         for (; _expiryCursor < Math.Min(end, _table.HighWater); _expiryCursor++)
         {
             if (!_table.IsInUse(_expiryCursor))

@@ -8,7 +8,7 @@ namespace Balancer.Core;
 
 /// <summary>What every module is given; one for all of them.</summary>
 internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Timers,
-    Counters Counters, IBalancerLog Log, BalancerOptions Options)
+    Counters Counters, IBalancerLog Log, BalancerOptions Options, TurnLimits Turn)
 {
     /// <summary>
     /// Where one read puts its bytes; nothing in it outlives the handling of the read.

@@ -35,7 +35,7 @@ internal readonly record struct RelayResult(RelayStatus Status, IoResult Why)
 }
 
 /// <summary>One direction.</summary>
-internal sealed class RelayDirection(INetwork network)
+internal sealed class RelayDirection(INetwork network, int readsPerVisit)
 {
     private readonly ByteQueue _queue = new(Limits.TcpQueueBytes);
     private bool _sourceEnded;
@@ -169,7 +169,7 @@ internal sealed class RelayDirection(INetwork network)
     /// </summary>
     public RelayResult OnSourceReadable(byte[] buffer)
     {
-        var reads = Limits.TcpReadsPerVisit;
+        var reads = readsPerVisit;
         return OnSourceReadable(buffer, ref reads);
     }
 

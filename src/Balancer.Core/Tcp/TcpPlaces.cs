@@ -26,7 +26,7 @@ namespace Balancer.Core;
 /// <param name="mostNotReading">
 /// Connections of which a side does not take what there is for it, at most.
 /// </param>
-internal sealed class TcpPlaces(int mostNotReading)
+internal sealed class TcpPlaces(int mostNotReading, int idleLooks)
 {
     private readonly TcpOrder _byIdleness = new(one => one.Idle, client => client.Idle);
     private readonly TcpOrder _notReading = new(one => one.Unread, client => client.Unread);
@@ -88,9 +88,9 @@ internal sealed class TcpPlaces(int mostNotReading)
     }
 
     /// <summary>The longest idle of an order's connections, from this one on, or null.</summary>
-    private static TcpProxy? LongestIdle(Instant now, LinkedListNode<TcpProxy>? at)
+    private TcpProxy? LongestIdle(Instant now, LinkedListNode<TcpProxy>? at)
     {
-        for (var n = 0; n < Limits.TcpIdleLooks && at is not null; n++, at = at.Next)
+        for (var n = 0; n < idleLooks && at is not null; n++, at = at.Next)
         {
             if (now - at.Value.ActiveAt < Limits.TcpIdleToGiveWay)
                 return null;

@@ -73,7 +73,7 @@ internal sealed class TcpProxies
         _services = services;
         _messages = messages;
         _remotes = remotes;
-        _places = new TcpPlaces(services.Options.TcpNotReading);
+        _places = new TcpPlaces(services.Options.TcpNotReading, services.Turn.TcpIdleLooks);
         _acceptFailed = new(services.Gates);
         _acceptAborted = new(services.Gates);
         _overLimit = services.Gates.Make<LogEvent.ConnectionsOverLimit>();
@@ -157,9 +157,9 @@ internal sealed class TcpProxies
     public void Serve(Instant now)
     {
         LookAtSome();
-        var left = Limits.TcpBytesPerTurn;
+        var left = _services.Turn.TcpBytesPerTurn;
         while (left > 0 && _turns.TryTake(out var proxy))
-            left -= Limits.TcpVisitBytes + Visit(now, proxy);
+            left -= _services.Turn.TcpVisitBytes + Visit(now, proxy);
         var isLast = _isStopping && _isListening && !_resume.IsArmed;
         if (isLast || _isAcceptable)
         {
@@ -223,7 +223,7 @@ internal sealed class TcpProxies
     /// <summary>A connection is over and logged: its object may be used for another.</summary>
     public void OnFree(TcpProxy proxy)
     {
-        if (_freeQueueMemory + proxy.QueueMemory > Limits.TcpFreeQueueBytes)
+        if (_freeQueueMemory + proxy.QueueMemory > _services.Turn.TcpFreeQueueBytes)
             proxy.FreeQueueMemory();
         _freeQueueMemory += proxy.QueueMemory;
         _free.Push(proxy);
@@ -276,7 +276,7 @@ internal sealed class TcpProxies
     /// <summary>Accepts waiting clients; returns whether any still wait.</summary>
     private Waiting AcceptSome(Instant now)
     {
-        for (var n = 0; n < Limits.AcceptsPerTurn && _isListening; n++)
+        for (var n = 0; n < _services.Turn.AcceptsPerTurn && _isListening; n++)
         {
             var result = _services.Network.Accept(out var stream, out var client);
             if (result.IsOk)
@@ -297,7 +297,7 @@ internal sealed class TcpProxies
             _toLookAt = _open.First;
             _looksAgain = false;
         }
-        for (var n = 0; n < Limits.TcpLooksPerTurn && _toLookAt is { } node; n++)
+        for (var n = 0; n < _services.Turn.TcpLooksPerTurn && _toLookAt is { } node; n++)
         {
             _toLookAt = node.Next;
             if (node.Value.ShouldLeave || node.Value.IsAbandoned)

@@ -64,8 +64,9 @@ internal sealed class TcpProxy : IStreamOwner
         Node = new LinkedListNode<TcpProxy>(this);
         Idle = new TcpPlace(this);
         Unread = new TcpPlace(this);
-        _toBackend = new RelayDirection(services.Network);
-        _toClient = new RelayDirection(services.Network) { Queries = _toBackend };
+        var reads = services.Turn.TcpReadsPerVisit;
+        _toBackend = new RelayDirection(services.Network, reads);
+        _toClient = new RelayDirection(services.Network, reads) { Queries = _toBackend };
         _handshake = new TcpHandshake(services, set, this);
         _question = new ClientQuestion(messages, _toBackend, _toClient);
         _patience = new ClientPatience(services, _toBackend, _toClient);
@@ -456,7 +457,7 @@ internal sealed class TcpProxy : IStreamOwner
     /// <summary>Reads the client; whether the connection goes on.</summary>
     private bool ReadClient(Instant now)
     {
-        var reads = Limits.TcpReadsPerVisit;
+        var reads = _services.Turn.TcpReadsPerVisit;
         do
         {
             var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);

@@ -42,6 +42,7 @@ internal sealed class Resends
     /// <summary>Losses that found no backend, the first to expire first.</summary>
     private readonly LinkedList<Loss> _kept = new();
 
+    private readonly int _queriesPerTurn;
     private readonly Timers _timers;
     private readonly Timer _timer;
     private InFlight? _lastEnded;
@@ -65,6 +66,7 @@ internal sealed class Resends
         _counters = services.Counters;
         _records = services.EntryRecords;
         _answersWithoutBackend = services.Options.AnswersWithoutBackend;
+        _queriesPerTurn = services.Turn.ResendsPerTurn;
         _timers = services.Timers;
         _timer = new Timer(_ => HasWork = true);
     }
@@ -234,7 +236,7 @@ internal sealed class Resends
     {
         while (TryTakeKept(overBy: now, out var kept))
             LookAgain(now, kept);
-        var left = Limits.ResendsPerTurn;
+        var left = _queriesPerTurn;
         for (; left > 0 && _holds.TryTake(now, out var held); left--)
             AskAgain(now, in held);
         while (left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= now)

@@ -23,6 +23,7 @@ internal sealed class UdpProxy
     private readonly OwnAnswers _ownAnswers;
     private readonly bool _answersWithoutBackend;
     private readonly bool _probes;
+    private readonly int _batchesPerTurn;
     private readonly Timers _timers;
     private readonly Counters _counters;
     private readonly IBalancerLog _log;
@@ -48,6 +49,7 @@ internal sealed class UdpProxy
         _probes = !services.Options.Probe.IsEmpty;
         _network = services.Network;
         _remotes = remotes;
+        _batchesPerTurn = services.Turn.DatagramBatchesPerTurn;
         _timers = services.Timers;
         _counters = services.Counters;
         _log = services.Log;
@@ -74,7 +76,7 @@ internal sealed class UdpProxy
     /// <summary>Takes what the socket has, a few batches at most; whether more may wait.</summary>
     public bool OnReadable(Instant now)
     {
-        for (var n = 0; n < Limits.DatagramBatchesPerTurn && !_isStopped; n++)
+        for (var n = 0; n < _batchesPerTurn && !_isStopped; n++)
         {
             var result = _network.ReceiveDatagrams(_queries);
             if (!result.IsOk)

@@ -20,7 +20,7 @@ public sealed class LoadBalancerTests
     {
         _log = new SimLog(_directoryOf.Clock);
         _balancer = new LoadBalancer(
-            _network, _directoryOf.Directory, _log, new BalancerOptions());
+            _network, _directoryOf.Directory, _log, new BalancerOptions(), TurnLimits.Standard);
     }
 
     [Fact]

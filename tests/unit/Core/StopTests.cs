@@ -76,18 +76,18 @@ public sealed class StopTests
     [Fact]
     public void ConnectionsWaitInTheAcceptQueue_AllAreServed()
     {
-        const int Connections = 5 * Limits.AcceptsPerTurn / 2;
+        var connections = 5 * TurnLimits.Standard.AcceptsPerTurn / 2;
         var s = new ProxyScenario();
-        for (var n = 0; n < Connections; n++)
+        for (var n = 0; n < connections; n++)
             s.Connect(n % 20, (ushort)(4000 + n));
         s.Kernel.RequestStop();
         s.Settle();
 
-        Assert.Equal(Connections, s.Relayed);
+        Assert.Equal(connections, s.Relayed);
         Assert.Null(s.Kernel.TryConnectClient(ProxyScenario.Client(30)));
         s.Run(6);
         AssertStopped(s);
-        s.AssertEnded(Counter.ConnectionsCutByStop, Connections);
+        s.AssertEnded(Counter.ConnectionsCutByStop, connections);
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class StopTests
         AssertStopped(s);
         // In the turn of the request some are accepted before it.
         Assert.InRange(s.Counters[Counter.ConnectionsWithoutBackend], Limits.ListenBacklog + 1,
-            Limits.ListenBacklog + 1 + Limits.AcceptsPerTurn);
+            Limits.ListenBacklog + 1 + TurnLimits.Standard.AcceptsPerTurn);
     }
 
     [Fact]

@@ -67,7 +67,7 @@ internal sealed class OutageModel(ReferenceModel model)
     public void OnTurnEnded()
     {
         if (IsOwed && MayPass && !model.Life.HasStopped
-            && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
+            && model.MostTimers <= model.Work.TimersPerTurn)
         {
             model.Report(ViolationKind.Untrue, $"the log does not have the end of {_over} outages"
                 + $" at {model.Now}, which cost {_queries} queries");

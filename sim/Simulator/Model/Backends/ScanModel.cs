@@ -146,14 +146,14 @@ internal sealed class ScanModel(ReferenceModel model)
         if (_isOwed && !model.Life.HasStopped)
             model.Report(ViolationKind.Scan, "the directory answered, and the scan does not go on");
         if (_isWaiting && !_isToldLate && !model.Life.HasStopped
-            && timers <= SpecifiedLimits.TimersOfATurn
+            && timers <= model.Work.TimersPerTurn
             && model.Now >= _waitsSince + SpecifiedLimits.DirectoryPatience)
         {
             model.Report(ViolationKind.Untrue,
                 $"the directory has not answered since {_waitsSince}, and"
                 + $" the log does not say so at {model.Now}");
         }
-        if (model.Life.HasStopped || _isOpen || timers > SpecifiedLimits.TimersOfATurn)
+        if (model.Life.HasStopped || _isOpen || timers > model.Work.TimersPerTurn)
             return;
         if (_wasAsked || model.Now >= _due)
             model.Report(ViolationKind.Scan, $"no scan was opened at {model.Now}; due {_due}");

@@ -128,7 +128,7 @@ internal sealed class StuckModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
-        if (model.Life.HasStopped || model.MostTimers > SpecifiedLimits.TimersOfATurn)
+        if (model.Life.HasStopped || model.MostTimers > model.Work.TimersPerTurn)
             return;
         foreach (var backend in model.Policy.Backends)
         {

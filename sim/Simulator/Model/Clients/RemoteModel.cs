@@ -68,7 +68,7 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     /// <summary>A turn is enough for all remotes that there ever were.</summary>
     private bool AreFew => System.Math.Max(_mostRemotes, model.Policy.Remotes.Count)
-        <= SpecifiedLimits.RemotesOfASlice;
+        <= model.Work.RemotesPerTurn;
 
     /// <summary>A pass has forgotten somebody, and has not said that it is over.</summary>
     public bool IsExpiring => _expired > 0;
@@ -120,7 +120,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     /// </summary>
     private void CheckTimes()
     {
-        var isServed = model.MostTimers <= SpecifiedLimits.TimersOfATurn;
+        var isServed = model.MostTimers <= model.Work.TimersPerTurn;
         if (_rebalances.IsNow && isServed && _rebalancedIn != model.Turn && _before is { } must
             && Measure() == must)
         {
@@ -182,8 +182,8 @@ internal sealed class RemoteModel(ReferenceModel model)
         _mayMove = logged.ToMove;
         _beganAt = model.Now;
         _lastWasBound = Instant.Never;
-        _isOfOneTurn = named?.Remotes <= SpecifiedLimits.RemotesOfASlice
-            && logged.ToMove <= SpecifiedLimits.MovesOfATurn;
+        _isOfOneTurn = named?.Remotes <= model.Work.RemotesPerTurn
+            && logged.ToMove <= model.Work.MovesPerTurn;
     }
 
     public void OnMoved(LogEvent.RemoteMoved logged)
@@ -366,7 +366,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     private void NoteParting()
     {
         _mostRemotes = System.Math.Max(_mostRemotes, model.Policy.Remotes.Count);
-        if (model.TurnsSinceStall != 0 || _mostRemotes <= SpecifiedLimits.RemotesOfASlice)
+        if (model.TurnsSinceStall != 0 || _mostRemotes <= model.Work.RemotesPerTurn)
             return;
         _partedAt = model.Now;
         _partedFor = model.Lateness;
@@ -376,7 +376,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     {
         var longest = SpecifiedLimits.RemoteExpiry + SpecifiedLimits.ExpiryInterval
             + model.Lateness + Spare;
-        var isParted = _mostRemotes > SpecifiedLimits.RemotesOfASlice
+        var isParted = _mostRemotes > model.Work.RemotesPerTurn
             && model.Now < _partedAt + SpecifiedLimits.ExpiryInterval
                 + SpecifiedLimits.ExpiryInterval;
         return isParted ? longest + _partedFor + SpecifiedLimits.ExpiryInterval : longest;

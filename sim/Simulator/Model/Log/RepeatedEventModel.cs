@@ -178,7 +178,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
         foreach (var ((kind, which), gate) in _gates)
         {
             if (gate.Unlogged > 0 && MayPass(gate)
-                && model.MostTimers <= SpecifiedLimits.TimersOfATurn)
+                && model.MostTimers <= model.Work.TimersPerTurn)
             {
                 model.Report(ViolationKind.Untrue, $"the log does not have {kind}"
                     + $"{(which == 0 ? "" : $" of {which}")}, {gate.Unlogged} times, at"

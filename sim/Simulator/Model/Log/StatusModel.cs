@@ -8,6 +8,7 @@
 using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Kernel;
+using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
@@ -19,7 +20,7 @@ internal sealed class StatusModel(ReferenceModel model)
     /// <summary>
     /// Turns that the remotes of one report take at most, in tables of scenarios.
     /// </summary>
-    private const int TurnsOfAReport = 64;
+    private readonly int _turnsOfAReport = 64 * TurnBounds.TurnsForOne(model.Work);
 
     private readonly HashSet<Ipv4> _told = [];
 
@@ -27,7 +28,7 @@ internal sealed class StatusModel(ReferenceModel model)
     private readonly HashSet<Ipv4> _left = [];
     private bool _isOwed;
     private bool _isOver = true;
-    private long _begunIn = -TurnsOfAReport;
+    private long _begunIn = long.MinValue / 2;
     private int _nextBackend;
     private int _backends;
     private int _remotes;
@@ -43,7 +44,7 @@ internal sealed class StatusModel(ReferenceModel model)
 
     /// <summary>The operator asked.</summary>
     public void OnRequested() =>
-        _isOwed |= _isOver || model.Turn >= _begunIn + TurnsOfAReport;
+        _isOwed |= _isOver || model.Turn >= _begunIn + _turnsOfAReport;
 
     public void OnLogged(ILogEvent logged)
     {
@@ -178,7 +179,7 @@ internal sealed class StatusModel(ReferenceModel model)
             model.Report(ViolationKind.Untrue,
                 "a status was asked for, and not all of it was logged");
         _isOwed = false;
-        if (_begunIn + TurnsOfAReport == model.Turn)
+        if (_begunIn + _turnsOfAReport == model.Turn)
             CheckRemotes(core);
     }
 

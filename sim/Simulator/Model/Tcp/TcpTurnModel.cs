@@ -40,9 +40,9 @@ internal sealed class TcpTurnModel(ReferenceModel model)
     }
 
     /// <summary>This turn's visits have used its budget up; the next one serves more.</summary>
-    public bool IsUsedUp => Spent >= SpecifiedLimits.RelayBudgetBytes;
+    public bool IsUsedUp => Spent >= model.Work.TcpBytesPerTurn;
 
-    private long Spent => model.RelayedInTurn + _visitsOfTurn * SpecifiedLimits.RelayVisitBytes
+    private long Spent => model.RelayedInTurn + _visitsOfTurn * model.Work.TcpVisitBytes
         + _messagesOfTurn * SpecifiedLimits.RelayMessageBytes;
 
     public void OnTurnBegan()

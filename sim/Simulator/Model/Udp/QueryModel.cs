@@ -142,7 +142,7 @@ internal sealed class QueryModel(ReferenceModel model)
         for (var n = 0; flight.Oldest is { } oldest; n++)
         {
             var due = model.Standstill.ExtendQuery(oldest.SentAt + SpecifiedLimits.AnswerTime);
-            if (due > model.Now || n == SpecifiedLimits.TimeOutsOfATurn)
+            if (due > model.Now || n == model.Work.ResendsPerTurn)
             {
                 flight.TimeOutAt = Instant.Max(due, model.Now + (due > model.Now
                     ? SpecifiedLimits.TimeOutInterval : SpecifiedLimits.TimeOutPause));

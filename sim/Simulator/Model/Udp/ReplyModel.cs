@@ -41,7 +41,7 @@ internal sealed class ReplyModel(ReferenceModel model)
         InTurn = 0;
         Rests = 0;
         _sessionReads = 0;
-        _mayTake = SpecifiedLimits.RepliesOfATurn;
+        _mayTake = model.Work.FramesPerTurn;
     }
 
     /// <summary>A frame was taken out of what a session's read brought.</summary>
@@ -54,14 +54,15 @@ internal sealed class ReplyModel(ReferenceModel model)
     public void OnSessionWasRead(ExpectedSession session, int bytes)
     {
         session.IsReadable = bytes > 0 && bytes == _mayTake * SpecifiedLimits.LeastReplyBytes;
-        _mayTake -= Math.Max(SpecifiedLimits.RepliesOfARead, _framesOfRead);
+        _mayTake -= Math.Max(model.Work.FramesOfAVisit, _framesOfRead);
         _framesOfRead = 0;
     }
 
     /// <summary>A session is read, which only so many are in one turn.</summary>
     public void OnSessionRead(ExpectedSession session)
     {
-        if (++_sessionReads <= SpecifiedLimits.SessionReadsOfATurn || model.Life.IsStopping)
+        var reads = model.Work.FramesPerTurn / model.Work.FramesOfAVisit;
+        if (++_sessionReads <= reads || model.Life.IsStopping)
             return;
         model.Report(ViolationKind.Unbounded,
             $"session {session.Stream} of {session.Backend} was read"

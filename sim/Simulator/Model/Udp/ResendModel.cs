@@ -153,7 +153,7 @@ internal sealed class ResendModel(ReferenceModel model)
 
     public void OnTurnBegan()
     {
-        _left = SpecifiedLimits.ResendsOfATurn;
+        _left = model.Work.ResendsPerTurn;
         _isOver = false;
     }
 

@@ -23,7 +23,7 @@ public sealed class ControlSessionTests
     public ControlSessionTests()
     {
         var services = new Services(_network, new StreamOwners(), new Timers(), new Counters(),
-            new SimLog(new SimKernel().Clock), new BalancerOptions());
+            new SimLog(new SimKernel().Clock), new BalancerOptions(), TurnLimits.Standard);
         _session = new ControlSession(services, new QueryPairs(),
             new Quarantine(services));
         Begin();

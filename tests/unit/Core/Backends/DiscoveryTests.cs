@@ -368,7 +368,7 @@ public sealed class DiscoveryTests : CoreTest
             most = System.Math.Max(most, Kernel.Calls[SimCall.NextEntry] - before);
         }
 
-        Assert.InRange(most, 1, Limits.EntriesPerTurn);
+        Assert.InRange(most, 1, TurnLimits.Standard.EntriesPerTurn);
         Assert.InRange(Log.Count<LogEvent.EntryNotASocket>(), 1, Limits.MaxSkippedEntries);
     }
 
@@ -613,7 +613,7 @@ public sealed class DiscoveryTests : CoreTest
         // A file system may list a name again that was unlinked and bound during the scan.
         var twice = new ListedTwice(Kernel.Directory);
         var log = new SimLog(Kernel.Clock);
-        var balancer = new LoadBalancer(Kernel.Network, twice, log, NoWarmUp);
+        var balancer = new LoadBalancer(Kernel.Network, twice, log, NoWarmUp, TurnLimits.Standard);
         var loop = new EventLoop(Kernel.Clock, Kernel.Network, balancer);
         Backend("5301");
         Kernel.WaitLimit = Instant.Zero + Seconds(1);

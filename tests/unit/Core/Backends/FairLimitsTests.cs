@@ -54,7 +54,8 @@ public sealed class FairLimitsTests
         int waitedMs, long bytes, bool isOver)
     {
         var services = new Services(new ScriptedNetwork(), new StreamOwners(), new Timers(),
-            new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions());
+            new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions(),
+            TurnLimits.Standard);
         var table = new InFlight(services, new QueryPairs(), new Quarantine(services));
         for (var n = 0; n < 20; n++)
         {

@@ -27,7 +27,7 @@ public sealed class InFlightTests
     public InFlightTests()
     {
         _services = new Services(new ScriptedNetwork(), new StreamOwners(), _timers, _counters,
-            new SimLog(new SimKernel().Clock), new BalancerOptions());
+            new SimLog(new SimKernel().Clock), new BalancerOptions(), TurnLimits.Standard);
         _table = new InFlight(_services, _pairs, new Quarantine(_services));
     }
 
@@ -188,9 +188,9 @@ public sealed class InFlightTests
         for (var n = 0; n < 600; n++)
             Add(Client, Packet(n));
         Wait(Limits.InFlightTime);
-        Assert.Equal(600 - Limits.ResendsPerTurn, _table.Count);
+        Assert.Equal(600 - TurnLimits.Standard.ResendsPerTurn, _table.Count);
         Wait(Limits.TimeOutPause);
-        Assert.Equal(600 - 2 * Limits.ResendsPerTurn, _table.Count);
+        Assert.Equal(600 - 2 * TurnLimits.Standard.ResendsPerTurn, _table.Count);
         Wait(Limits.TimeOutPause);
 
         Assert.Equal(0, _table.Count);

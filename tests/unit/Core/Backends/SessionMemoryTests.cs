@@ -19,7 +19,8 @@ public sealed class SessionMemoryTests
 
     public SessionMemoryTests() => _services = new Services(
         _network, new StreamOwners(), new Timers(), _counters,
-        new SimLog(new SimKernel().Clock), new BalancerOptions { SessionMemory = Bound });
+        new SimLog(new SimKernel().Clock), new BalancerOptions { SessionMemory = Bound },
+        TurnLimits.Standard);
 
     [Theory]
     [InlineData(1, 512)]

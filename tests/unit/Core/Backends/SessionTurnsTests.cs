@@ -25,8 +25,9 @@ public sealed class SessionTurnsTests() : CoreTest
         Answer(backend, replies: 5000, payload);
         var most = MostRepliesOfATurn(turns: 100);
 
-        Assert.InRange(most, Limits.DatagramBatchesPerTurn * Limits.DatagramsPerBatch + 1,
-            Limits.FramesPerTurn);
+        Assert.InRange(most,
+            TurnLimits.Standard.DatagramBatchesPerTurn * Limits.DatagramsPerBatch + 1,
+            TurnLimits.Standard.FramesPerTurn);
         Run(0.1);
         Assert.Equal(5001, Count(Counter.RepliesSent));
         AssertCountersAddUp();
@@ -46,7 +47,7 @@ public sealed class SessionTurnsTests() : CoreTest
             Answer(backend, replies: 2000, payload);
         var most = MostRepliesOfATurn(turns: 100);
 
-        Assert.InRange(most, 1, Limits.FramesPerTurn);
+        Assert.InRange(most, 1, TurnLimits.Standard.FramesPerTurn);
         Run(0.1);
         Assert.Equal(32_016, Count(Counter.RepliesSent));
         AssertCountersAddUp();
@@ -158,8 +159,8 @@ public sealed class SessionTurnsTests() : CoreTest
 
         Assert.True(Balancer.HasStopped);
         Assert.InRange(Count(Counter.RepliesReceived),
-            Limits.LastShares * Limits.FramesPerTurn - 2000,
-            (Limits.LastShares + 2) * Limits.FramesPerTurn);
+            Limits.LastShares * TurnLimits.Standard.FramesPerTurn - 2000,
+            (Limits.LastShares + 2) * TurnLimits.Standard.FramesPerTurn);
     }
 
     /// <summary>

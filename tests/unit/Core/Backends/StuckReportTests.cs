@@ -23,7 +23,7 @@ public sealed class StuckReportTests
     {
         _log = new SimLog(_kernel.Clock);
         _services = new Services(_kernel.Network, new StreamOwners(), new Timers(), new Counters(),
-            _log, new BalancerOptions());
+            _log, new BalancerOptions(), TurnLimits.Standard);
         _report = new StuckReport(_services, Id);
     }
 

@@ -460,7 +460,7 @@ public sealed class RemotesTests : CoreTest
             most = System.Math.Max(most, Count(Counter.RemotesMoved) - before);
         }
 
-        Assert.Equal(Limits.MovesPerTurn, most);
+        Assert.Equal(TurnLimits.Standard.MovesPerTurn, most);
     }
 
     [Fact]
@@ -549,7 +549,7 @@ public sealed class RemotesTests : CoreTest
             most = System.Math.Max(most, before - Balancer.Core.RemoteCount);
         }
 
-        Assert.InRange(most, 1, Limits.RemotesPerTurn);
+        Assert.InRange(most, 1, TurnLimits.Standard.RemotesPerTurn);
     }
 
     [Theory]
@@ -558,14 +558,14 @@ public sealed class RemotesTests : CoreTest
     [InlineData(2)]
     public void TopChunkEmptiedBetweenTwoSlices_ExpiryGoesOn(int turns)
     {
-        const int Newcomers = 2 * Limits.RemotesPerTurn;
-        var balancer = Small(4 * Newcomers);
+        var newcomers = 2 * TurnLimits.Standard.RemotesPerTurn;
+        var balancer = Small(4 * newcomers);
         balancer.Log.Records = false;
         AskTwice(balancer, 1);
         balancer.Run(Seconds(295));
         // The first chunk holds the established one and all newcomers but one, which is the first
         // to make room.
-        foreach (var last in new[] { 1 + Newcomers, Newcomers })
+        foreach (var last in new[] { 1 + newcomers, newcomers })
         {
             for (var client = 2; client <= last; client++)
             {
@@ -575,7 +575,7 @@ public sealed class RemotesTests : CoreTest
             }
             balancer.Run(Seconds(0.01));
         }
-        Assert.Equal(1 + Newcomers, balancer.Core.RemoteCount);
+        Assert.Equal(1 + newcomers, balancer.Core.RemoteCount);
         Assert.True(balancer.RunUntil(
             () => balancer.Counters[Counter.RemotesExpired] == 1, Seconds(40)));
         for (; turns > 0; turns--)

@@ -24,7 +24,7 @@ public sealed class EventLoopTests
         _clock = new Clock(_calls);
         _log = new SimLog(_directoryOf.Clock);
         _balancer = new LoadBalancer(
-            _network, _directoryOf.Directory, _log, new BalancerOptions());
+            _network, _directoryOf.Directory, _log, new BalancerOptions(), TurnLimits.Standard);
         _loop = new EventLoop(_clock, _network, _balancer);
         Happens();
     }
@@ -124,8 +124,8 @@ public sealed class EventLoopTests
         var before = _network.Receives;
         _loop.RunTurn();
 
-        Assert.Equal(Limits.DatagramBatchesPerTurn, _network.Receives - before);
-        Assert.Equal(Limits.DatagramBatchesPerTurn * Limits.DatagramsPerBatch,
+        Assert.Equal(TurnLimits.Standard.DatagramBatchesPerTurn, _network.Receives - before);
+        Assert.Equal(TurnLimits.Standard.DatagramBatchesPerTurn * Limits.DatagramsPerBatch,
             _balancer.Counters[Counter.QueriesReceived]);
     }
 

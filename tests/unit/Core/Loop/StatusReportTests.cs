@@ -93,7 +93,7 @@ public sealed class StatusReportTests
         var logged = s.Log.Of<LogEvent.RemoteStatus>().Select(e => e.Remote.Address).ToArray();
         Assert.Equal(System.Math.Min(remotes, Limits.StatusRemotes), logged.Length);
         Assert.Equal(logged.Length, logged.Distinct().Count());
-        Assert.InRange(most, 1, Limits.StatusRemotesPerTurn);
+        Assert.InRange(most, 1, TurnLimits.Standard.StatusRemotesPerTurn);
         Assert.Equal(remotes, s.Log.Last<LogEvent.Status>().Remotes);
     }
 

@@ -173,7 +173,7 @@ public sealed class QuarantineGuessTests : QuarantineTest
     {
         var timers = new Timers();
         var services = new Services(Kernel.Network, new StreamOwners(), timers, new Counters(),
-            Log, NoWarmUp);
+            Log, NoWarmUp, TurnLimits.Standard);
         var quarantine = new Quarantine(services);
         var queries = new InFlight(services, new QueryPairs(), quarantine);
         var died = Instant.Zero + Seconds(5);

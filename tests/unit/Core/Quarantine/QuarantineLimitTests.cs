@@ -14,7 +14,8 @@ public sealed class QuarantineLimitTests : QuarantineTest
     public void SixtyFourDeathsCount_TheLastOfThemAll()
     {
         var services = new Services(new ScriptedNetwork(), new StreamOwners(), new Timers(),
-            new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions());
+            new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions(),
+            TurnLimits.Standard);
         var backend = new Backends(
             services, new QueryPairs(), new Quarantine(services), Balancer.Core)
             .TryAdd(Instant.Zero, "/d"u8, "5301"u8)!;

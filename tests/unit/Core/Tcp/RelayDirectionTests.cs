@@ -26,7 +26,7 @@ public sealed class RelayDirectionTests
         _to = _kernel.ConnectClient(ProxyScenario.Client(2));
         _kernel.Network.Accept(out var source, out _);
         _kernel.Network.Accept(out var sink, out _);
-        _direction = new RelayDirection(_kernel.Network) { Source = source, Sink = sink };
+        _direction = NewDirection(_kernel.Network, source, sink);
     }
 
     [Fact]
@@ -205,13 +205,14 @@ public sealed class RelayDirectionTests
         to.ConnectClient(ProxyScenario.Client(2));
         to.Network.Accept(out var source, out _);
         to.Network.Accept(out var sink, out _);
-        var direction = new RelayDirection(to.Network) { Source = source, Sink = sink };
+        var direction = NewDirection(to.Network, source, sink);
         from.Send(ProxyScenario.Pattern(131_072));
 
         direction.OnSourceReadable(_buffer);
 
-        Assert.Equal(Limits.TcpReadsPerVisit, to.Calls[SimCall.Read]);
-        Assert.Equal(Limits.TcpReadsPerVisit * Limits.TcpQueueBytes, direction.BytesRead);
+        Assert.Equal(TurnLimits.Standard.TcpReadsPerVisit, to.Calls[SimCall.Read]);
+        Assert.Equal(TurnLimits.Standard.TcpReadsPerVisit * Limits.TcpQueueBytes,
+            direction.BytesRead);
         Assert.True(direction.MayHaveMore);
     }
 
@@ -241,8 +242,12 @@ public sealed class RelayDirectionTests
         var to = _kernel.ConnectClient(ProxyScenario.Client(4));
         _kernel.Network.Accept(out var source, out _);
         _kernel.Network.Accept(out var sink, out _);
-        return (from, to, new RelayDirection(_kernel.Network) { Source = source, Sink = sink });
+        return (from, to, NewDirection(_kernel.Network, source, sink));
     }
 
     private RelayResult Write() => _direction.OnSinkWritable();
+
+    private static RelayDirection NewDirection(
+        INetwork network, SocketHandle source, SocketHandle sink) =>
+        new(network, TurnLimits.Standard.TcpReadsPerVisit) { Source = source, Sink = sink };
 }

@@ -253,7 +253,8 @@ public sealed class TcpProxiesTests
         var before = s.Counters[Counter.ConnectionsAccepted];
         s.Balancer.Turn();
 
-        Assert.Equal(Limits.AcceptsPerTurn, s.Counters[Counter.ConnectionsAccepted] - before);
+        Assert.Equal(TurnLimits.Standard.AcceptsPerTurn,
+            s.Counters[Counter.ConnectionsAccepted] - before);
         s.Settle();
         Assert.Equal(500, s.Counters[Counter.ConnectionsAccepted]);
         s.AssertBooksBalance();

@@ -373,7 +373,7 @@ public sealed class ResendsTests : ResendsTest
             most = long.Max(most, Count(Counter.ResendsAfterLoss) - before);
         }
 
-        Assert.Equal(Limits.ResendsPerTurn, most);
+        Assert.Equal(TurnLimits.Standard.ResendsPerTurn, most);
         Assert.Equal(now, Kernel.Now);
         Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), Queries, 0),
             Log.Last<LogEvent.QueriesResent>());
