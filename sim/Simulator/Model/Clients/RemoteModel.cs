@@ -266,8 +266,8 @@ internal sealed class RemoteModel(ReferenceModel model)
     /// </summary>
     public void OnEvicted(LogEvent.RemoteEvicted logged)
     {
+        var isFor = model.Arrivals.DrainToOneThatNeedsRoom(logged.Remote);
         var known = model.Policy.Remotes.GetValueOrDefault(logged.Remote);
-        var isFor = model.Arrivals.DrainToOneThatNeedsRoom(known?.IsEstablished ?? true);
         model.Counters.Add(Counter.RemotesEvicted);
         if (known == null)
         {

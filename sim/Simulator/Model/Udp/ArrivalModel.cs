@@ -80,14 +80,17 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Decides up to the arrival for which one must be forgotten, an established one or a newcomer,
+    /// Decides up to the arrival for which this one must be forgotten, established or a newcomer,
     /// and not that one; who came, or null for nobody.
     /// </summary>
-    public Ipv4? DrainToOneThatNeedsRoom(bool ofEstablished)
+    public Ipv4? DrainToOneThatNeedsRoom(Ipv4 of)
     {
         while (_next < _waiting.Count)
         {
-            if (NeedsRoom(_waiting[_next], ofEstablished))
+            // What it is may change by an arrival of its own on the way.
+            var isEstablished =
+                model.Policy.Remotes.GetValueOrDefault(of)?.IsEstablished ?? true;
+            if (NeedsRoom(_waiting[_next], isEstablished))
                 return AddressOf(_waiting[_next]);
             TryDecide();
             ReportUntold();
