@@ -10,7 +10,7 @@ namespace Balancer.Core;
 
 /// <summary>Writes the state of everything into the log, in slices.</summary>
 internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxies connections,
-    Counters counters, IBalancerLog log)
+    Quarantine quarantine, Counters counters, IBalancerLog log)
 {
     private int _nextRemote = int.MaxValue;
     private int _remotesLeft;
@@ -26,7 +26,8 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             return;
         _startedAt = now;
         log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
-            remotes.Count, remotes.Established, connections.Count, longestTurn, counters));
+            remotes.Count, remotes.Established, connections.Count,
+            quarantine.CountRefused(now), longestTurn, counters));
         foreach (var backend in backends.All)
             log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;

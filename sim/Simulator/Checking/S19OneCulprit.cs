@@ -23,8 +23,8 @@
 //  - Crowd: 4,096 queries were in flight at the deaths of the last minute, or 1,024 TCP messages;
 //  - Judged: what hung this session had been looked for before.
 // Hangs are known later after a standstill, and while waits end late. When the clock is wrong, or
-// was a second ago, everything is forgotten but who was answered; and when the balancer stops. A term is over three
-// steps of the clock earlier than it should be.
+// was a second ago, everything is forgotten but who was answered; and when the balancer stops. A
+// term is over three steps of the clock earlier than it should be.
 
 using System;
 using System.Collections.Generic;
@@ -492,7 +492,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         }
     }
 
-    /// <summary>Times are worth nothing; that a killer was answered does not depend on them.</summary>
+    /// <summary>Times are worth nothing, but whether a killer was answered is no time.</summary>
     private void ForgetAll()
     {
         foreach (var culprit in _culprits.Values)

@@ -51,8 +51,8 @@ internal readonly ref struct QueryText
         {
             kind.Clear().Append("any question ");
         }
-        Kind = HeaderKind(query) + " " + kind.Append(records ? "records " : "").Append(isRest ? "rest " : "")
-            .Append(edns).ToString();
+        Kind = HeaderKind(query) + " " + kind.Append(records ? "records " : "")
+            .Append(isRest ? "rest " : "").Append(edns).ToString();
         Form = form.ToString();
     }
 
