@@ -69,7 +69,7 @@ public sealed class LoadBalancer : IBackendReports
         _udp = new UdpProxy(services, _remotes, forwarding, _resends, _quarantine, ownAnswers);
         _tcp = new TcpProxies(services, _remotes, _messages);
         _discovery = new Discovery(services, directory, _backends);
-        _status = new StatusReport(_backends, _remotes, _tcp, services);
+        _status = new StatusReport(_backends, _remotes, _tcp, _quarantine, services);
         _quietTimer = new Timer(StopTakingQueries);
         _graceTimer = new Timer(Finish);
     }

@@ -10,7 +10,7 @@ namespace Balancer.Core;
 
 /// <summary>Writes the state of everything into the log, in slices.</summary>
 internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxies connections,
-    Services services)
+    Quarantine quarantine, Services services)
 {
     private int _nextRemote = int.MaxValue;
     private int _remotesLeft;
@@ -26,8 +26,8 @@ internal sealed class StatusReport(Backends backends, Remotes remotes, TcpProxie
             return;
         _startedAt = now;
         services.Log.Write(new LogEvent.Status(now, backends.Count, backends.HealthyCount,
-            remotes.Count, remotes.Established, connections.Count, longestTurn,
-            services.Counters));
+            remotes.Count, remotes.Established, connections.Count,
+            quarantine.CountRefused(now), longestTurn, services.Counters));
         foreach (var backend in backends.All)
             services.Log.Write(new LogEvent.BackendStatus(backend.Snapshot(), now));
         _nextRemote = 0;

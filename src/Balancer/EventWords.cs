@@ -26,8 +26,6 @@ internal readonly record struct Words(
 
 internal static class EventWords
 {
-    private static readonly (string Name, object Value)[] Nothing = [];
-
     static EventWords()
     {
         Say((LogEvent.Started e) => new(
@@ -137,6 +135,11 @@ internal static class EventWords
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
         Say((LogEvent.QueryQuarantined e) => Of(e));
+        Say((LogEvent.QueryReleased e) => Of(e));
+        Say((LogEvent.QueryRefusalProlonged e) => new(
+            $"refusing {QueryIn(e.Query)} for another {e.By}: backend {e.Id} has said nothing"
+            + " since it had that query",
+            [("be_id", e.Id.Value), ("more_s", Seconds(e.By)), .. FieldsOf(e.Query)]));
 
         Say((LogEvent.ClockWentBack e) => new(
             $"the monotonic clock went back by {Rounded(e.By)}: time stands still until it has"
@@ -280,20 +283,34 @@ internal static class EventWords
             ("stuck_s", Seconds(e.Lasted)), ("dropped", e.Dropped));
     }
 
-    private static Words Of(LogEvent.QueryQuarantined e)
+    private static Words Of(LogEvent.QueryQuarantined e) => new(
+        $"refusing {QueryIn(e.Query)} for {e.Term}: backends died or hung on it, most recently"
+        + $" {e.Id} (asked by {e.Client.Address})",
+    [
+        ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
+        ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)), .. FieldsOf(e.Query),
+    ]);
+
+    private static Words Of(LogEvent.QueryReleased e)
     {
-        var isRead = DnsWords.TryReadQuestion(e.Query, out var name, out var type);
-        var query = isRead ? $"query {type} {name}" : "a query whose question cannot be read";
+        var why = e.Why == QueryRelease.Answered
+            ? "a backend answered it" : "another query explains what happened to the backends";
         return new Words(
-            $"refusing {query} for {e.Term}: backends died or hung on it, most recently {e.Id}"
-            + $" (asked by {e.Client.Address})",
+            $"no longer refusing {QueryIn(e.Query)} after {Rounded(e.Refused)}: {why}",
         [
-            ("be_id", e.Id.Value), ("remote_ip", e.Client.Address.ToString()),
-            ("remote_port", (int)e.Client.Port), ("term_s", Seconds(e.Term)),
-            .. isRead ? [("query_name", name), ("query_type", type)] : Nothing,
-            ("query", Convert.ToHexString(e.Query)),
+            ("reason", LogWords.SnakeCase(e.Why.ToString())), ("refused_s", Seconds(e.Refused)),
+            .. FieldsOf(e.Query),
         ]);
     }
+
+    private static string QueryIn(byte[] query) =>
+        DnsWords.TryReadQuestion(query, out var name, out var type)
+            ? $"query {type} {name}" : "a query whose question cannot be read";
+
+    private static (string, object)[] FieldsOf(byte[] query) =>
+        DnsWords.TryReadQuestion(query, out var name, out var type)
+            ? [("query_name", name), ("query_type", type), ("query", Convert.ToHexString(query))]
+            : [("query", Convert.ToHexString(query))];
 
     private static Words OfEntry(string path, string cause, string refusal) => new(
         $"ignoring {path}: {cause}", ("path", path), ("refusal", refusal));
@@ -355,14 +372,16 @@ internal static class EventWords
     private static Words Of(LogEvent.Status e) => new(
         $"status: {e.Healthy} of {LogWords.Count(e.Backends, "backend")} healthy, "
         + $"{LogWords.Count(e.Remotes, "remote")} ({e.Established} established), "
-        + $"{LogWords.Count(e.Connections, "connection")}; "
+        + $"{LogWords.Count(e.Connections, "connection")}"
+        + (e.Refused == 0 ? "; " : $", {LogWords.Count(e.Refused, "question")} refused; ")
         + $"{e.Counters[Counter.QueriesForwarded]} of {e.Counters[Counter.QueriesReceived]} "
         + $"queries forwarded, {e.Counters[Counter.RepliesSent]} of "
         + $"{e.Counters[Counter.RepliesReceived]} replies sent",
     [
         ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
         ("established", e.Established), ("connections", e.Connections),
-        ("longest_turn_us", e.LongestTurn.WholeMicroseconds), .. Fields(e.Counters),
+        ("refused", e.Refused), ("longest_turn_us", e.LongestTurn.WholeMicroseconds),
+        .. Fields(e.Counters),
     ]);
 
     private static Words Of(in BackendSnapshot backend, Instant now)

@@ -78,6 +78,16 @@ internal sealed partial class S19OneCulprit
 
         /// <summary>Whose victims it was refused for, in words.</summary>
         public string Story { get; set; } = "";
+
+        /// <summary>It has no victims and is not refused; whether it was answered stays.</summary>
+        public void Forget()
+        {
+            Victims.Clear();
+            Guesses = 0;
+            Term = Duration.Zero;
+            RefusedIn = 0;
+            (RefusedAt, RefusedUntil) = (Instant.Zero, Instant.Zero);
+        }
     }
 
     // ---- What is the same ----

@@ -23,8 +23,8 @@
 //  - Crowd: 4,096 queries were in flight at the deaths of the last minute, or 1,024 TCP messages;
 //  - Judged: what hung this session had been looked for before.
 // Hangs are known later after a standstill, and while waits end late. When the clock is wrong, or
-// was a second ago, everything is forgotten; and when the balancer stops. A term is over three
-// steps of the clock earlier than it should be.
+// was a second ago, everything is forgotten but who was answered; and when the balancer stops. A
+// term is over three steps of the clock earlier than it should be.
 
 using System;
 using System.Collections.Generic;
@@ -242,10 +242,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         if (!_culprits.TryGetValue(killer, out var culprit))
             _culprits.Add(killer, culprit = new Culprit());
         culprit.WasAnswered = true;
-        culprit.Victims.Clear();
-        culprit.Guesses = 0;
-        culprit.Term = Duration.Zero;
-        culprit.RefusedUntil = Instant.Zero;
+        culprit.Forget();
     }
 
     // ---- What becomes of backends ----
@@ -495,9 +492,11 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         }
     }
 
+    /// <summary>Times are worth nothing, but whether a killer was answered is no time.</summary>
     private void ForgetAll()
     {
-        _culprits.Clear();
+        foreach (var culprit in _culprits.Values)
+            culprit.Forget();
         _unknown.Clear();
         _reading.Clear();
     }

@@ -156,6 +156,12 @@ internal sealed class Backend
     public long SessionsEnded { get; private set; }
 
     /// <summary>
+    /// Sessions that retired since another socket came. Those made later go to another process, so
+    /// their ends say nothing of the connections that the old one has.
+    /// </summary>
+    public long SessionsRetired { get; private set; }
+
+    /// <summary>
     /// Tells its sessions apart: connects begun so far. The last one's until the next connect.
     /// </summary>
     public long SessionNumber => _connectsStarted;
@@ -425,6 +431,7 @@ internal sealed class Backend
         }
         else if (HasSession)
         {
+            SessionsRetired++;
             _retired = _session.Retire(now, _retired);
         }
         State = BackendState.BackingOff;

@@ -220,7 +220,7 @@ internal sealed class InFlight
         local = entry.Local;
         // A cold backend answers SERVFAIL to what will end it as soon as it has its data.
         if (isAnswer && _quarantine.WantsAnswer())
-            Clear(in entry, DnsQuestion.IsTruncated(reply));
+            Clear(now, in entry, DnsQuestion.IsTruncated(reply));
         var (pair, wasResent) = (entry.Pair, entry.WasResent);
         NoteAnswered(now, in entry);
         Remove(found - 1, ref bucket);
@@ -313,17 +313,17 @@ internal sealed class InFlight
     /// <summary>It answered a query, or is judged from now: forget what it left before.</summary>
     public void ForgetUnanswered(Instant now) => _unanswered.Forget(now);
 
-    private void Clear(in Entry entry, bool isTruncated)
+    private void Clear(Instant now, in Entry entry, bool isTruncated)
     {
         if (PacketStore.IsInOneBlock(entry.Length))
         {
             _quarantine.OnAnswered(
-                _packets.InOneBlock(entry.FirstBlock, entry.Length), isTruncated);
+                now, _packets.InOneBlock(entry.FirstBlock, entry.Length), isTruncated);
             return;
         }
         Span<byte> packet = stackalloc byte[Limits.MaxUdpPayload];
         _packets.Load(entry.FirstBlock, entry.Length, packet);
-        _quarantine.OnAnswered(packet[..entry.Length], isTruncated);
+        _quarantine.OnAnswered(now, packet[..entry.Length], isTruncated);
     }
 
     /// <summary>

@@ -5,8 +5,8 @@
 // plain query; of EDNS the size's class, the version, DO, and whether there are options that are in
 // common use, or others; and whether there are other records, or bytes that are no record. What
 // such records, options and bytes are is left out, and so is the question if its name has a pointer
-// in it, which no client makes: whoever makes a deadly query may change all of these as often as it
-// likes. This is what is refused (Quarantine).
+// in it or the size of EDNS is below 512, which no client makes: whoever makes a deadly query may
+// change all of these as often as it likes. This is what is refused (Quarantine).
 //
 // Their form is the same if hardly anything differs that a server may read: the name as it is
 // written, all flags and counts, each record's name, type and class, the exact size of EDNS, which
@@ -32,6 +32,9 @@ namespace Balancer.Core;
 internal ref struct Fingerprint
 {
     private const int OptionsType = 41;
+
+    /// <summary>The smallest size of EDNS that means what it says.</summary>
+    private const ushort SmallestSize = 512;
 
     /// <summary>Of a record behind its name: type, class, TTL and the length of its data.</summary>
     private const int RecordHeaderBytes = 10;
@@ -61,6 +64,7 @@ internal ref struct Fingerprint
         NoQuestion,
         Question,
         PointedQuestion,
+        AnyQuestion,
         Record,
         Options,
         Option,
@@ -117,7 +121,10 @@ internal ref struct Fingerprint
             return;
         }
         AddHeader();
-        var tail = AddQuestion();
+        var question = FindQuestion(out var tail);
+        var end = tail;
+        if (_isForm)
+            AddQuestion(question, end);
         while (tail < _query.Length && TryAddRecord(ref tail))
         {
         }
@@ -128,6 +135,8 @@ internal ref struct Fingerprint
         }
         if (_isForm)
             return;
+        var isSmall = (_marks & Marks.Options) != 0 && _size < SmallestSize;
+        AddQuestion(isSmall && question == Kind.Question ? Kind.AnyQuestion : question, end);
         Add((ushort)_marks);
         Add(_size);
     }
@@ -149,30 +158,39 @@ internal ref struct Fingerprint
 
     private void Mark(bool isSet, Marks mark) => _marks |= isSet ? mark : Marks.None;
 
-    /// <summary>Adds the question; where its end is, or the message's if it has none.</summary>
-    private int AddQuestion()
+    /// <summary>What its question is; where that ends, or the message if it has none.</summary>
+    private Kind FindQuestion(out int end)
     {
         var length = DnsQuestion.LengthOf(_query);
+        end = DnsQuestion.HeaderBytes + length;
         if (length > 0)
+            return Kind.Question;
+        var name = NameBytes(_query[DnsQuestion.HeaderBytes..]);
+        end = DnsQuestion.HeaderBytes + name + QuestionTailBytes;
+        if ((_query[4] | _query[5]) != 0 && name > 0 && end <= _query.Length)
+            return Kind.PointedQuestion;
+        end = _query.Length;
+        return Kind.NoQuestion;
+    }
+
+    private void AddQuestion(Kind kind, int end)
+    {
+        if (kind == Kind.NoQuestion)
         {
-            var question = _query.Slice(DnsQuestion.HeaderBytes, length);
-            _hash.Add((byte)Kind.Question);
+            AddRest(kind, DnsQuestion.HeaderBytes);
+            return;
+        }
+        _hash.Add((byte)kind);
+        var question = _query[DnsQuestion.HeaderBytes..end];
+        if (kind == Kind.Question)
+        {
             AddName(question[..^QuestionTailBytes]);
             _hash.Add(question[^QuestionTailBytes..]);
-            return DnsQuestion.HeaderBytes + length;
         }
-        var name = NameBytes(_query[DnsQuestion.HeaderBytes..]);
-        var end = DnsQuestion.HeaderBytes + name + QuestionTailBytes;
-        var hasQuestion = (_query[4] | _query[5]) != 0 && name > 0 && end <= _query.Length;
-        if (!hasQuestion)
+        else if (_isForm)
         {
-            AddRest(Kind.NoQuestion, DnsQuestion.HeaderBytes);
-            return _query.Length;
+            _hash.Add(question);
         }
-        _hash.Add((byte)Kind.PointedQuestion);
-        if (_isForm)
-            _hash.Add(_query[DnsQuestion.HeaderBytes..end]);
-        return end;
     }
 
     private void AddName(ReadOnlySpan<byte> name)
@@ -285,17 +303,14 @@ internal ref struct Fingerprint
     private static bool IsCommon(ushort code) => code is 3 or 8 or 10 or 11 or 12;
 
     /// <summary>
-    /// Sizes that a server treats alike are one. Below 512, which no server need offer and few
-    /// clients do, an answer fits into each or not; there are few classes, so that a name that is
-    /// deadly with any small size is soon refused with all of them.
+    /// Sizes that a server treats alike are one, and so are all below 512, which no client offers:
+    /// they mean 512 (RFC 6891, 6.2.3), and a server that takes them as they are may die of one
+    /// with any name.
     /// </summary>
     private static ushort Alike(int bytes) => bytes switch
     {
-        < DnsQuestion.HeaderBytes => 0,
-        < 64 => 64,
-        < 128 => 128,
-        < 256 => 256,
-        <= 512 => 512,
+        < SmallestSize => 0,
+        SmallestSize => SmallestSize,
         <= 1232 => 1232,
         <= 4096 => 4096,
         _ => ushort.MaxValue,

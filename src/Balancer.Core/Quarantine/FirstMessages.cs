@@ -168,13 +168,13 @@ internal sealed class FirstMessages(Counters counters, Quarantine quarantine)
     /// A backend answered it. An error proves nothing: a cold backend answers SERVFAIL to
     /// what will end it as soon as it has its data.
     /// </summary>
-    public void OnAnswered(MessageTicket ticket)
+    public void OnAnswered(Instant now, MessageTicket ticket)
     {
         if (!ticket.IsValid)
             return;
         var message = ticket.Message!;
         if (message.HasName && quarantine.WantsAnswer())
-            quarantine.OnAnswered(message.Packet, isTruncated: false, message.IsCut);
+            quarantine.OnAnswered(now, message.Packet, isTruncated: false, message.IsCut);
         Remove(ticket);
     }
 

@@ -108,19 +108,39 @@ internal sealed class Quarantine
     /// that has its fingerprint is, if no other form is left that was charged. A truncated answer
     /// says nothing of the same question over TCP, which is asked because of it.
     /// </summary>
-    public void OnAnswered(ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
+    public void OnAnswered(
+        Instant now, ReadOnlySpan<byte> query, bool isTruncated, bool isCut = false)
     {
         var fingerprint = Of(query, isCut);
         if (_cases.TryGetValue(fingerprint, out var found)
             && !(isTruncated && found.IsOverTcp) && found.IsCleared(FormOf(query, isCut)))
         {
             _cases.Remove(fingerprint);
+            LogIfReleased(now, found, QueryRelease.Answered);
         }
         if (IsSample && !isTruncated)
         {
             _answered[_sampled % _answered.Length] = fingerprint;
             _answeredForms[_sampled % _answered.Length] = FormOf(query, isCut);
             _sampled++;
+        }
+    }
+
+    /// <summary>How many queries are refused now.</summary>
+    public int CountRefused(Instant now)
+    {
+        var refused = 0;
+        foreach (var found in _cases.Values)
+            refused += now < found.RefusedUntil ? 1 : 0;
+        return refused;
+    }
+
+    private void LogIfReleased(Instant now, QuarantineCase released, QueryRelease why)
+    {
+        if (now < released.RefusedUntil)
+        {
+            _services.Log.Write(
+                new LogEvent.QueryReleased(released.Query, why, now - released.RefusedAt));
         }
     }
 
@@ -507,8 +527,10 @@ internal sealed class Quarantine
             "who is refused was charged with this death, and is not refused already");
         foreach (var other in _cases.Values)
         {
-            if (IsExplainedBy(other, convict))
-                other.RefusedUntil = Instant.Min(now, other.RefusedUntil);
+            if (!IsExplainedBy(other, convict))
+                continue;
+            LogIfReleased(now, other, QueryRelease.Explained);
+            other.RefusedUntil = Instant.Min(now, other.RefusedUntil);
         }
         convict.Term = Duration.Max(_firstTerm,
             Duration.Min(convict.Term + convict.Term, Limits.LongestQuarantine));
@@ -521,9 +543,10 @@ internal sealed class Quarantine
         var packet = message is null
             ? queries.PacketOf(culprit.Query, _packet)
             : message.Packet;
+        convict.Query = packet.ToArray();
         _services.Counters.Add(Counter.QuarantinesBegun);
         _services.Log.Write(
-            new LogEvent.QueryQuarantined(id, client, packet.ToArray(), convict.Term));
+            new LogEvent.QueryQuarantined(id, client, convict.Query, convict.Term));
     }
 
     /// <summary>
@@ -560,18 +583,25 @@ internal sealed class Quarantine
         {
             if (now >= found.RefusedUntil)
                 continue;
-            var most = found.RefusedAt + Limits.LongestQuarantine;
-            if (found.RefusedUntil - Limits.QuarantineLook <= now && found.IsOneSilent)
-            {
-                found.RefusedUntil = Instant.Max(found.RefusedUntil,
-                    Instant.Min(found.RefusedUntil + _firstTerm, most));
-                _refusesUntil = Instant.Max(_refusesUntil, found.RefusedUntil);
-            }
+            if (found.RefusedUntil - Limits.QuarantineLook <= now && found.Silent is { } silent)
+                Prolong(found, silent);
             if (found.RefusedUntil - Limits.QuarantineLook > now)
                 first = Instant.Min(first, found.RefusedUntil);
         }
         if (first != Instant.Never)
             ArmLook(first);
+    }
+
+    private void Prolong(QuarantineCase refused, Backend silent)
+    {
+        var until = Instant.Min(
+            refused.RefusedUntil + _firstTerm, refused.RefusedAt + Limits.LongestQuarantine);
+        if (until <= refused.RefusedUntil)
+            return;
+        _services.Log.Write(new LogEvent.QueryRefusalProlonged(
+            silent.Id, refused.Query, until - refused.RefusedUntil));
+        refused.RefusedUntil = until;
+        _refusesUntil = Instant.Max(_refusesUntil, until);
     }
 
     private void ArmLook(Instant refusedUntil)

@@ -82,14 +82,20 @@ internal sealed class QuarantineCase
 
     public Instant RefusedUntil;
 
+    /// <summary>The query that it was refused for, as it is logged.</summary>
+    public byte[] Query = [];
+
     public int Deaths => BitOperations.PopCount(History & ~Together);
 
-    /// <summary>One of the last two that it ended or hung has not been heard of since.</summary>
-    public bool IsOneSilent => IsSilent(_last) || IsSilent(_before);
+    /// <summary>
+    /// Of the last two that it ended or hung, one that has not been heard of since, the last first;
+    /// null if both were.
+    /// </summary>
+    public Backend? Silent => SilentOf(_last) ?? SilentOf(_before);
 
-    private static bool IsSilent((Backend? Who, Instant At) victim) =>
+    private static Backend? SilentOf((Backend? Who, Instant At) victim) =>
         victim.Who is { } backend && backend.AliveAt <= victim.At
-        && backend.State != BackendState.Removed;
+        && backend.State != BackendState.Removed ? backend : null;
 
     /// <summary>When it is forgotten, if nothing comes before.</summary>
     public Instant RememberedUntil => Term > Duration.Zero

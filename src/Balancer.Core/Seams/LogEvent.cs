@@ -9,6 +9,16 @@
 
 namespace Balancer.Core;
 
+/// <summary>Why a query is refused no more.</summary>
+public enum QueryRelease
+{
+    /// <summary>Another explains the deaths that it was refused for.</summary>
+    Explained,
+
+    /// <summary>A backend answered it.</summary>
+    Answered,
+}
+
 /// <summary>The events of the core's log.</summary>
 public static class LogEvent
 {
@@ -257,6 +267,25 @@ public static class LogEvent
     {
         public static string Name => "query_quarantined";
         public static LogLevel Level => LogLevel.Warn;
+    }
+
+    /// <summary>A query is refused no more, before its term is over; it was for so long.</summary>
+    public readonly record struct QueryReleased(
+        byte[] Query, QueryRelease Why, Duration Refused) : ILogEvent
+    {
+        public static string Name => "query_released";
+        public static LogLevel Level => LogLevel.Info;
+    }
+
+    /// <summary>
+    /// A query is refused for so much longer: this backend, which it ended or hung, has said
+    /// nothing since.
+    /// </summary>
+    public readonly record struct QueryRefusalProlonged(
+        BackendId Id, byte[] Query, Duration By) : ILogEvent
+    {
+        public static string Name => "query_refusal_prolonged";
+        public static LogLevel Level => LogLevel.Info;
     }
 
     // ---- The directory ----
@@ -579,7 +608,7 @@ public static class LogEvent
     /// <summary>The first line of a report.</summary>
     public readonly record struct Status(
         Instant Now, int Backends, int Healthy, int Remotes, int Established, int Connections,
-        Duration LongestTurn, Counters Counters) : ILogEvent
+        int Refused, Duration LongestTurn, Counters Counters) : ILogEvent
     {
         public static string Name => "status";
         public static LogLevel Level => LogLevel.Info;

@@ -201,8 +201,8 @@ internal sealed class ClientQuestion(
         // One that could not answer does not say which it could not.
         var areGood = toClient.Good - _goodBefore >= _askedCount;
         foreach (var ticket in _before.AsSpan(0, _beforeCount))
-            Settle(ticket, areGood);
-        Settle(_asked, areGood);
+            Settle(now, ticket, areGood);
+        Settle(now, _asked, areGood);
         _asked = default;
         _beforeCount = 0;
         _isNameless = false;
@@ -211,10 +211,10 @@ internal sealed class ClientQuestion(
             backend!.OnMessageAnswered(now, session, passedOnAt, code);
     }
 
-    private void Settle(MessageTicket ticket, bool isGood)
+    private void Settle(Instant now, MessageTicket ticket, bool isGood)
     {
         if (isGood)
-            messages.OnAnswered(ticket);
+            messages.OnAnswered(now, ticket);
         else
             messages.Remove(ticket);
     }

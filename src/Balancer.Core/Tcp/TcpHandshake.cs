@@ -36,6 +36,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     private int _refusals;
 
     private long _sessionsEnded;
+    private long _sessionsRetired;
     private bool _wasFull;
     private Duration _fullDelay = Limits.FirstFullDelay;
     private Instant _okBy;
@@ -62,11 +63,13 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     public bool AwaitsRoom { get; private set; }
 
     /// <summary>
-    /// The backend that took it hangs, or its session has ended and it has no other.
+    /// The backend that took it hangs, or its session has ended and it has no other. Of a process
+    /// whose socket was replaced, only its own stream tells.
     /// </summary>
-    public bool IsBackendGone => Backend!.SessionsEnded != _sessionsEnded
-        ? Backend.State is not (BackendState.Healthy or BackendState.Draining)
-        : Backend.IsHung && Backend.SessionNumber == Session;
+    public bool IsBackendGone => Backend!.SessionsRetired == _sessionsRetired
+        && (Backend.SessionsEnded != _sessionsEnded
+            ? Backend.State is not (BackendState.Healthy or BackendState.Draining)
+            : Backend.IsHung && Backend.SessionNumber == Session);
 
     /// <summary>It waits for a backend that is suspect or whose session ended.</summary>
     public bool ShouldLeave => !AwaitsRoom
@@ -204,6 +207,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
     {
         Backend = backend;
         _sessionsEnded = backend.SessionsEnded;
+        _sessionsRetired = backend.SessionsRetired;
         Session = backend.SessionNumber;
         services.Log.Write(
             new LogEvent.ConnectionOpened(proxy.Id, proxy.Peer, backend.Id));

@@ -83,6 +83,14 @@ public sealed class BalancerLogTests
             Duration.FromSeconds(60L))),
         Of(new LogEvent.QueryQuarantined(
             Backend, Client, [0, 7, 1, 0], Duration.FromSeconds(3600L))),
+        Of(new LogEvent.QueryReleased(
+            [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, .. "w"u8, 4, .. "test"u8, 0, 0, 12, 0, 1],
+            QueryRelease.Explained, Duration.FromMilliseconds(12_345))),
+        Of(new LogEvent.QueryReleased(
+            [0, 7, 1, 0], QueryRelease.Answered, Duration.FromMilliseconds(80))),
+        Of(new LogEvent.QueryRefusalProlonged(Backend,
+            [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, .. "w"u8, 4, .. "test"u8, 0, 0, 12, 0, 1],
+            Duration.FromSeconds(60L))),
         Of(new LogEvent.ClientOverShare(Client, Backend, 0)),
         Of(new LogEvent.ClientOverShare(Client, Backend, 8_122)),
         Of(new LogEvent.EntryNotASocket("/var/run/binder/sockets/notes.txt")),
@@ -138,8 +146,11 @@ public sealed class BalancerLogTests
         Of(new LogEvent.ConnectionClosed(Connection, Client,
             Counter.ConnectionsFailedByClient, IoResult.Failed(IoStatus.Reset, 104), 0, 1)),
         Of(new LogEvent.Status(
-            new Instant(90_000_000_000), 3, 2, 12, 5, 1, new Duration(1_234_567),
+            new Instant(90_000_000_000), 3, 2, 12, 5, 1, 0, new Duration(1_234_567),
             CountersThatDiffer())),
+        Of(new LogEvent.Status(
+            new Instant(90_000_000_000), 3, 2, 12, 5, 1, 2, new Duration(1_234_567),
+            new Counters())),
         Of(new LogEvent.BackendStatus(new BackendSnapshot(Backend, Path,
             BackendState.AwaitingHello, 4, true, Duration.FromSeconds(3), 6, 5, 1000, 20, 9, 16,
             false, false, false, false, false, Instant.Zero, 7), Now)),
@@ -271,7 +282,7 @@ public sealed class BalancerLogTests
         foreach (var call in new Action<IBalancerLog>[]
         {
             log => log.Write(new LogEvent.Status(
-                Instant.Zero, 0, 0, 0, 0, 0, Duration.Zero, counters)),
+                Instant.Zero, 0, 0, 0, 0, 0, 0, Duration.Zero, counters)),
             log => log.Write(new LogEvent.Stopped(counters)),
         })
         {
@@ -334,7 +345,7 @@ public sealed class BalancerLogTests
             log.Write(new LogEvent.BackendFaulted(
                 Backend, Path, new Fault(FaultCause.EndOfStream), Duration.Zero));
             log.Write(new LogEvent.Status(
-                Instant.Zero, 1, 1, 1, 1, 1, Duration.Zero, counters));
+                Instant.Zero, 1, 1, 1, 1, 1, 1, Duration.Zero, counters));
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }

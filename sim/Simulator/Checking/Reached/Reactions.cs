@@ -47,7 +47,8 @@ internal static class Reactions
         typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
         typeof(LogEvent.DirectoryNotAnswering), typeof(LogEvent.DirectoryAnswering),
         typeof(LogEvent.BackendMute), typeof(LogEvent.EntryRecordsSuppressed),
-        typeof(LogEvent.ClientOverShare),
+        typeof(LogEvent.ClientOverShare), typeof(LogEvent.QueryReleased),
+        typeof(LogEvent.QueryRefusalProlonged),
     ];
 
     private static readonly int Servfails = Lines + LineTypes.Length;

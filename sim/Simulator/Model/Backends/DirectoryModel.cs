@@ -394,6 +394,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             backend.Session = null;
             backend.ConnectsFailed += session.HasHello ? 0 : 1;
             backend.SessionsEnded += session.HasHello ? 0 : 1;
+            backend.Replacements += session.HasHello ? 1 : 0;
         }
         ConnectAtOnce(backend);
     }

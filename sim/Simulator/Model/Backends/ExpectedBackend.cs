@@ -193,6 +193,9 @@ internal sealed class ExpectedBackend(
     /// <summary>Sessions that ended and had not retired.</summary>
     public int SessionsEnded { get; set; }
 
+    /// <summary>Sessions that had said hello when another socket took its path.</summary>
+    public int Replacements { get; set; }
+
     /// <summary>It was silent when it was asked, and is not trusted again.</summary>
     public bool IsSuspect => Session is { Silence.IsSuspect: true };
 

@@ -31,8 +31,13 @@ internal sealed class LogModel(ReferenceModel model)
 
     public bool IsOwed(ILogEvent logged) => _owed.Contains(LineOf(logged));
 
-    private static object LineOf(ILogEvent logged) =>
-        logged is LogEvent.QueryQuarantined refused ? RefusalLine.Of(refused) : logged;
+    private static object LineOf(ILogEvent logged) => logged switch
+    {
+        LogEvent.QueryQuarantined refused => RefusalLine.Of(refused),
+        LogEvent.QueryReleased released => ReleaseLine.Of(released),
+        LogEvent.QueryRefusalProlonged prolonged => ProlongedLine.Of(prolonged),
+        _ => logged,
+    };
 
     public void OnLogged(ILogEvent logged)
     {
@@ -65,5 +70,6 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
         or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing or LogEvent.BackendMute
         or LogEvent.QueriesResent or LogEvent.QueryQuarantined
+        or LogEvent.QueryReleased or LogEvent.QueryRefusalProlonged
         or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

@@ -66,7 +66,8 @@ internal sealed class LoggedEvents(
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
         else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe
-            or LogEvent.QueryQuarantined)
+            or LogEvent.QueryQuarantined or LogEvent.QueryReleased
+            or LogEvent.QueryRefusalProlonged)
             model.Deadlines.ServeUntil(() => model.Lines.IsOwed(logged));
         model.Lines.OnLogged(logged);
         model.Repeats.OnLogged(logged);

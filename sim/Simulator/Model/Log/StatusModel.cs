@@ -90,16 +90,16 @@ internal sealed class StatusModel(ReferenceModel model)
         if (logged.Now == model.Now && logged.Backends == backends.Count
             && logged.Healthy == healthy
             && logged.Remotes == _remotes && logged.Established == model.Policy.Established
-            && logged.Connections == open)
+            && logged.Connections == open && logged.Refused == model.Quarantine.RefusedCount)
         {
             return;
         }
         model.Report(ViolationKind.Untrue,
             $"the status has {logged.Backends} backends, {logged.Healthy}"
             + $" healthy, {logged.Remotes} remotes ({logged.Established} established),"
-            + $" {logged.Connections} connections at {logged.Now}; it"
+            + $" {logged.Connections} connections, {logged.Refused} refused at {logged.Now}; it"
             + $" should be {backends.Count}, {healthy}, {_remotes} ({model.Policy.Established}),"
-            + $" {open} at {model.Now}");
+            + $" {open}, {model.Quarantine.RefusedCount} at {model.Now}");
     }
 
     /// <summary>The logged counters add up, in whatever part of a turn they are logged.</summary>

@@ -354,7 +354,7 @@ internal sealed class ConnectionModel
                 ReportRelay(connection, "its message is refused, and its backend is kept");
             if (connection.MustClose || (connection.IsProxied && connection.MustEnd != null))
                 ReportRelay(connection, "it is open at the end of the turn in which it was lost");
-            if (connection.IsAbandoned && !connection.ClientFailed && !connection.IsWithRetired)
+            if (connection.IsAbandoned && !connection.ClientFailed)
                 ReportAbandoned(connection);
             if (connection.IsRelaying)
                 CheckEnds(connection);

@@ -55,6 +55,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Sessions that its backend had ended when it was connected to that.</summary>
     public int SessionsEnded { get; set; }
 
+    /// <summary>How often its backend had been replaced by then.</summary>
+    public int Replacements { get; set; }
+
     /// <summary>The backend's session then.</summary>
     public ExpectedSession? Session { get; set; }
 
@@ -124,18 +127,13 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     /// <summary>
     /// The client has an answer to come, which will not: its backend hangs, or lost its session and
-    /// has no other.
+    /// has no other. A process whose socket was replaced may answer still.
     /// </summary>
     public bool IsAbandoned => IsRelaying && LacksAnswers && !BackendEnded
-        && ToClient.Count == 0 && !MayHaveMore && (Backend!.SessionsEnded != SessionsEnded
+        && ToClient.Count == 0 && !MayHaveMore && Backend!.Replacements == Replacements
+        && (Backend.SessionsEnded != SessionsEnded
             ? Backend.Stage is not (Stage.Healthy or Stage.Draining)
             : Session is { Silence.IsHung: true } && Session == Backend.Session);
-
-    /// <summary>
-    /// The session that it was made with was replaced and has not ended: the old process may answer
-    /// still, so the balancer may wait for it or not.
-    /// </summary>
-    public bool IsWithRetired => Session is { IsRetired: true, IsClosed: false };
 
     /// <summary>
     /// The backend's stream had at least as many bytes as the last read could take.

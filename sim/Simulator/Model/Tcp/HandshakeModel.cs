@@ -54,6 +54,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         connections.Touch(connection);
         connection.Backend = backend;
         connection.SessionsEnded = backend?.SessionsEnded ?? 0;
+        connection.Replacements = backend?.Replacements ?? 0;
         connection.Session = backend?.Session;
         connection.RetryFrom = null;
         connection.HasAsked = result.IsOk;
@@ -146,7 +147,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         foreach (var connection in connections.Open)
         {
             if (backendsChanged && connection is { IsAbandoned: true, IsClosed: false }
-                && !connection.ClientFailed && !connection.IsWithRetired)
+                && !connection.ClientFailed)
             {
                 connections.ReportAbandoned(connection);
             }

@@ -71,6 +71,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public Instant RefusedAt { get; set; }
         public Instant RefusedUntil { get; set; }
 
+        /// <summary>As it was logged when it was refused.</summary>
+        public string Query { get; set; } = "";
+
         /// <summary>Who died or hung, each once, the last one last.</summary>
         public List<(ExpectedBackend Who, Instant At)> Victims { get; } = [];
 
@@ -86,6 +89,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         public bool ComesFirst => HasQuestion || Counted >= SpecifiedLimits.SureDeaths;
     }
 
+    public int RefusedCount => _cases.Values.Count(held => model.Now < held.RefusedUntil);
+
     public bool IsRefused(ReadOnlySpan<byte> query, bool isCut = false) => _cases.Count > 0
         && _cases.TryGetValue(KeyOf(query, isCut), out var held) && model.Now < held.RefusedUntil;
 
@@ -100,6 +105,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
         {
             _cases.Remove(key);
+            OweRelease(held, QueryRelease.Answered);
         }
         if (isRemembered && !isTruncated)
             _remembered.Enqueue((key, form));
@@ -286,12 +292,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
             if (model.Now >= held.RefusedUntil)
                 continue;
             var isSoon = held.RefusedUntil <= model.Now + SpecifiedLimits.RefusalLook;
-            if (isSoon && held.Victims.TakeLast(2).Any(victim =>
-                victim.Who.AliveAt <= victim.At && victim.Who.Stage != Stage.Removed))
+            var until = Instant.Min(held.RefusedUntil + SpecifiedLimits.FirstRefusal,
+                held.RefusedAt + SpecifiedLimits.LongestRefusal);
+            var silent = held.Victims.TakeLast(2).LastOrDefault(victim =>
+                victim.Who.AliveAt <= victim.At && victim.Who.Stage != Stage.Removed).Who;
+            if (isSoon && silent != null && until > held.RefusedUntil)
             {
-                var until = Instant.Min(held.RefusedUntil + SpecifiedLimits.FirstRefusal,
-                    held.RefusedAt + SpecifiedLimits.LongestRefusal);
-                held.RefusedUntil = Instant.Max(held.RefusedUntil, until);
+                model.Lines.Owe(new ProlongedLine(
+                    silent.Id, until - held.RefusedUntil, held.Query));
+                held.RefusedUntil = until;
             }
             if (held.RefusedUntil > model.Now + SpecifiedLimits.RefusalLook)
                 LookAt(held.RefusedUntil);
@@ -427,8 +436,10 @@ internal sealed class QuarantineModel(ReferenceModel model)
             var others = held.Deaths.Count(
                 death => death.Counts && !numbers.Contains(death.Number));
             var isAsSure = query.HasQuestion || !held.HasQuestion;
-            if (held.WasRefused && !isHere && shares && others < 2 && isAsSure)
-                held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
+            if (!held.WasRefused || isHere || !shares || others >= 2 || !isAsSure)
+                continue;
+            OweRelease(held, QueryRelease.Explained);
+            held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
         }
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
@@ -437,8 +448,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
         convict.RefusedUntil = model.Now + convict.Term;
         LookAt(convict.RefusedUntil);
         model.Counters.Add(Counter.QuarantinesBegun);
-        model.Lines.Owe(new RefusalLine(backend.Id, query.Client, convict.Term,
-            Convert.ToHexString(query.Packet)));
+        convict.Query = Convert.ToHexString(query.Packet);
+        model.Lines.Owe(new RefusalLine(
+            backend.Id, query.Client, convict.Term, convict.Query));
+    }
+
+    private void OweRelease(Case held, QueryRelease why)
+    {
+        if (model.Now < held.RefusedUntil)
+            model.Lines.Owe(new ReleaseLine(held.Query, why, model.Now - held.RefusedAt));
     }
 
     /// <summary>
@@ -461,4 +479,18 @@ internal sealed record RefusalLine(int Backend, Endpoint Client, Duration Term, 
 {
     public static RefusalLine Of(LogEvent.QueryQuarantined logged) => new(logged.Id.Value,
         logged.Client, logged.Term, Convert.ToHexString(logged.Query));
+}
+
+/// <summary>What it should say of one that is refused no more.</summary>
+internal sealed record ReleaseLine(string Query, QueryRelease Why, Duration Refused)
+{
+    public static ReleaseLine Of(LogEvent.QueryReleased logged) =>
+        new(Convert.ToHexString(logged.Query), logged.Why, logged.Refused);
+}
+
+/// <summary>What it should say of one that is refused for longer.</summary>
+internal sealed record ProlongedLine(int Backend, Duration By, string Query)
+{
+    public static ProlongedLine Of(LogEvent.QueryRefusalProlonged logged) =>
+        new(logged.Id.Value, logged.By, Convert.ToHexString(logged.Query));
 }

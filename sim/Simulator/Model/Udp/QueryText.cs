@@ -32,7 +32,7 @@ internal readonly ref struct QueryText
                 + " of " + query.Length.ToString(CultureInfo.InvariantCulture);
             return;
         }
-        var kind = new StringBuilder(HeaderKind(query)).Append(' ');
+        var kind = new StringBuilder();
         var form = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes])).Append(' ');
         var tail = query[HeaderBytes..];
         AddQuestion(query, ref tail, kind, form);
@@ -45,8 +45,14 @@ internal readonly ref struct QueryText
         var isRest = tail.Length > 0 && !isCut;
         if (isRest)
             form.Append("rest ").Append(Convert.ToHexString(tail));
-        Kind = kind.Append(records ? "records " : "").Append(isRest ? "rest " : "")
-            .Append(edns).ToString();
+        // No client offers less than 512 bytes, so a deadly one may have any name.
+        if (edns.StartsWith("edns 0 ", StringComparison.Ordinal)
+            && ExpectedQuery.QuestionBytes(query) > 0)
+        {
+            kind.Clear().Append("any question ");
+        }
+        Kind = HeaderKind(query) + " " + kind.Append(records ? "records " : "")
+            .Append(isRest ? "rest " : "").Append(edns).ToString();
         Form = form.ToString();
     }
 
@@ -113,7 +119,7 @@ internal readonly ref struct QueryText
             {
                 return false;
             }
-            int[] classes = [12, 64, 128, 256, 513, 1233, 4097];
+            int[] classes = [512, 513, 1233, 4097];
             var size = Number(header[2..]);
             edns = $"edns {classes.Count(least => size >= least)} {header[5] != 0} "
                 + $"{header[6] >> 7} {hasCommon} {hasOthers}";

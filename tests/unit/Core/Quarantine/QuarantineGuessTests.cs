@@ -27,6 +27,10 @@ public sealed class QuarantineGuessTests : QuarantineTest
         KillWhoHas(Killer);
 
         Assert.Equal(2, Count(Counter.QuarantinesBegun));
+        var released = Assert.Single(Log.Of<LogEvent.QueryReleased>());
+        Assert.Equal(QueryRelease.Explained, released.Why);
+        Assert.Equal(QueryFor("innocent")[2..], released.Query[2..]);
+        Assert.InRange(released.Refused.WholeMilliseconds, 2_000, 2_500);
         Ask(2, QueryFor("innocent"));
         Assert.Equal(1, Count(Counter.QueriesQuarantined));
         Ask(2, Killer);

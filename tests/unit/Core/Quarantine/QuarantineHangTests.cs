@@ -247,10 +247,18 @@ public sealed class QuarantineHangTests : QuarantineTest
         HangWith(null);
         AssertRefused(Killer, true);
         first.Resume();
+        Kernel.RequestStatus();
+        Run(0.001);
+        Assert.Equal(1, Log.Last<LogEvent.Status>().Refused);
         SimBackend.Reply(asked, asked.Payload);
         Run(0.01);
 
         AssertRefused(Killer, false);
+        Assert.Equal(
+            QueryRelease.Answered, Assert.Single(Log.Of<LogEvent.QueryReleased>()).Why);
+        Kernel.RequestStatus();
+        Run(0.001);
+        Assert.Equal(0, Log.Last<LogEvent.Status>().Refused);
     }
 
     [Fact]
@@ -356,12 +364,32 @@ public sealed class QuarantineHangTests : QuarantineTest
         var hung = Binders.Values.Where(backend => !backend.Reads).ToList();
         Run(90);
         AssertRefused(Killer, true);
+        var prolonged = Assert.Single(Log.Of<LogEvent.QueryRefusalProlonged>());
+        Assert.Contains(hung, backend => backend.Name == $"{prolonged.Id}");
+        Assert.Equal(Limits.FirstQuarantine, prolonged.By);
+        Assert.Equal(Killer[2..], prolonged.Query[2..]);
         foreach (var backend in hung)
             backend.Resume();
         Run(40);
 
         AssertRefused(Killer, false);
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>Its socket is there still, and nobody starts it.</summary>
+    [Fact]
+    public void EndedBackendIsNotStartedAgain_IsRefusedUntilItIs()
+    {
+        Ask(1, Killer);
+        KillWhoHas(Killer);
+        var second = WhoHas(Killer)!;
+        Kill(second, rebinds: false);
+        Run(90);
+        AssertRefused(Killer, true);
+        second.Rebind();
+        Run(70);
+
+        AssertRefused(Killer, false);
     }
 
     [Fact]

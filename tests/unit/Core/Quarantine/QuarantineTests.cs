@@ -277,6 +277,28 @@ public sealed class QuarantineTests : QuarantineTest
         AssertRefused(Killer, isRefused: false);
     }
 
+    /// <summary>A server that dies of so small a size does so whatever it is asked.</summary>
+    [Fact]
+    public void SizeOfEdnsIsDeadlyAndTheNameIsAnotherEachTime_EndsTwoBackends()
+    {
+        byte[] Small(string name, byte size)
+        {
+            byte[] query = [.. QueryFor(name), 0, 0, 41, 0, size, 0, 0, 0, 0, 0, 0];
+            query[11] = 1;
+            return query;
+        }
+        Ask(1, Small("one", 20));
+        Kill(WhoHas(Small("one", 20))!);
+        // The copy of the first is answered nowhere either, so it is charged with both.
+        Ask(2, Small("two", 0));
+        Kill(WhoHas(Small("two", 0))!);
+        Ask(3, Small("three", 20));
+        Assert.Null(WhoHas(Small("three", 20)));
+
+        AssertRefused(Small("four", 255), isRefused: true);
+        AssertRefused(QueryFor("one"), isRefused: false);
+    }
+
     /// <summary>The name at 12 points to 6, where a pointer leads back to 12.</summary>
     [Fact]
     public void NameThatPointsInCircles_IsRefusedWithWhateverIsBehindIt()

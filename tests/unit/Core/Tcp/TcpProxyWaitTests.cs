@@ -391,6 +391,38 @@ public sealed class TcpProxyWaitTests
         s.AssertEnded(Counter.ConnectionsFinished);
     }
 
+    /// <summary>The old process answers still, whatever becomes of the new one.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SocketIsReplacedAndTheNewProcessDies_ClientHasTheOldOnesAnswer(bool saidHello)
+    {
+        var s = new ProxyScenario();
+        var client = s.ConnectThrough();
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        var old = s.LastTcp();
+        s.Backend.AnswersHello = saidHello;
+        s.Backend.Rebind();
+        s.Run(0.1);
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendRestarted>());
+        s.Backend.Control!.Close();
+        s.Settle();
+        Assert.Equal(1, s.Log.Count<LogEvent.BackendFaulted>());
+        Assert.False(client.IsReset);
+        old.Send(ProxyScenario.Message(50));
+        s.Settle();
+
+        Assert.Equal(ProxyScenario.Message(50), client.Receive());
+        // When it ends itself, that is the end.
+        client.Send(ProxyScenario.Message(40));
+        s.Settle();
+        old.Reset();
+        s.Settle();
+        Assert.True(client.IsReset);
+        s.AssertEnded(Counter.ConnectionsFailedByBackend);
+    }
+
     [Fact]
     public void SessionIsLostAndAnAnswerIsOwed_ClientIsResetAndHasWhatCame()
     {

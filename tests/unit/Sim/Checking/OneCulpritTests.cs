@@ -32,6 +32,35 @@ public sealed class OneCulpritTests
         Assert.Empty(checks.OneCulprit.Excused);
     }
 
+    /// <summary>
+    /// It needs a third death then, and the clock does not change that; nor is a backend ended by
+    /// what it reads in pieces.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void KillerWasAnsweredBeforeTheClockWentBack_IsExcusedStill(bool goesBack)
+    {
+        // Every eighth answer is remembered.
+        var times = Enumerable.Range(0, 16).Select(n => 9.1 + n / 10.0)
+            .Concat([30, 40, 50, 60]);
+        var scenario = World([.. times.Select(at =>
+            new QueryPlan(At(at), 4000, QueryKind.Killer, 0))]) with
+        {
+            Faults =
+            [
+                Fault(FaultKind.StreamShort, 9, 2, amount: 1),
+                .. goesBack ? [Fault(FaultKind.ClockBack, 20, 0.001, amount: 1)]
+                    : ImmutableArray<FaultPlan>.Empty,
+            ],
+        };
+        var checks = new CheckSet(scenario).Only(["S19"]);
+
+        Assert.Null(ScenarioRun.Execute(scenario, checks).Violation);
+
+        Assert.Equal(1, checks.OneCulprit!.Convicted);
+    }
+
     [Theory]
     [InlineData(0, 40.0, "must be refused from")]
     [InlineData(5 + 16 + 32, 40.0, null)] // another kind, which ended nobody
