@@ -38,9 +38,10 @@ public sealed class SimTcpListener
     public long Dropped { get; private set; }
 
     /// <summary>
-    /// Whether every client leaves before it is accepted: accept returns ECONNABORTED for each.
+    /// Ok at first; else every client leaves before it is accepted, and accept returns this for
+    /// each.
     /// </summary>
-    public bool AbortsAll { get; set; }
+    public IoResult Aborts { get; set; } = IoResult.Ok();
 
     public bool IsClosed { get; private set; }
 
@@ -70,10 +71,10 @@ public sealed class SimTcpListener
         client = default;
         if (_kernel.Faults.TryTake(SimCall.Accept, out var fault) && !fault.IsOk)
             return fault;
-        if (AbortsAll && _waiting.Count > 0)
+        if (!Aborts.IsOk && _waiting.Count > 0)
         {
             _waiting.Pop().End.Reset();
-            return IoResult.Failed(IoStatus.Aborted, Errnos.Of(IoStatus.Aborted));
+            return Aborts;
         }
         // Linux takes the descriptor before it looks whether anyone waits.
         if (_kernel.IsOutOfDescriptors)

@@ -112,7 +112,11 @@ internal sealed record RealFault(
     {
         (FaultKind.KernelAccept, 1) => "KernelAccept ENFILE",
         (FaultKind.KernelAccept, 2) => "KernelAccept ENOMEM",
+        (FaultKind.KernelAccept, 4) => "KernelAccept ENOBUFS",
+        (FaultKind.KernelAccept, 5) => "KernelAccept EPERM",
+        (FaultKind.KernelAccept, 6) => "KernelAccept EPROTO",
         (FaultKind.KernelAccept, _) => "KernelAccept ECONNABORTED",
+        (FaultKind.KernelSocket, 2) => "KernelSocket ENOBUFS",
         (FaultKind.KernelSocket, _) => "KernelSocket ENOMEM",
         _ => fault.Kind.ToString(),
     };

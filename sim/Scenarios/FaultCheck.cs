@@ -127,6 +127,8 @@ internal static class FaultCheck
         FaultKind.StreamShort when fault.Amount >= scenario.Kernel.MaxReadBytes
             && fault.Amount >= scenario.Kernel.MaxWriteBytes =>
             new Mistake("bytes", "maxReadBytes and maxWriteBytes of the kernel are no larger"),
+        FaultKind.DirectoryUnknown when fault.Amount > scenario.Backends.Length =>
+            new Mistake("only", $"there are {scenario.Backends.Length} backends"),
         FaultKind.DirectorySilent when !scenario.Kernel.TellsChanges =>
             new Mistake("", "the kernel's tellsChanges is false already"),
         _ => null,

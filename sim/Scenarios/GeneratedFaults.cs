@@ -58,6 +58,8 @@ internal static class GeneratedFaults
             var target = GeneratorOptions.ClassOf(kind) == "backend"
                 ? backends[random.Next(backends.Length)].Id : -1;
             var (length, amount) = DrawSize(kind, random);
+            if (kind == FaultKind.DirectoryUnknown && amount > backends.Length)
+                amount = 0;
             faults.Add(new FaultPlan(
                 (int)kind * IdsPerKind + n, at, length, kind, target, amount));
             at += random.NextDuration(new Duration(1), new Duration(mean * 2));
@@ -171,10 +173,11 @@ internal static class GeneratedFaults
             FaultKind.UdpSendFails or FaultKind.UdpReceiveFails or FaultKind.KernelWakes
                 or FaultKind.StreamWouldBlock => (Duration.Zero, small),
             FaultKind.StreamReset => (Duration.Zero, Math.Min(small, 8)),
-            FaultKind.KernelAccept => (length, choice),
-            FaultKind.KernelSocket => (length, choice & 1),
+            FaultKind.KernelAccept => (length, choice == 3 ? 3 + small % 4 : choice),
+            FaultKind.KernelSocket => (length, choice == 3 ? 2 : choice & 1),
             FaultKind.StreamShort => (length, small),
             FaultKind.DirectoryUnreadable => (length, choice % 3),
+            FaultKind.DirectoryUnknown => (length, choice),
             FaultKind.DirectoryBreaksOff => (Duration.Zero, choice),
             // Some bring more entries than one turn looks at; sockets become backends, and stay
             // few.

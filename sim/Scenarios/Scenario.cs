@@ -313,11 +313,12 @@ public enum FaultKind
     UdpReceiveFails,
 
     /// <summary>
-    /// For For, accept says EMFILE (Amount 0), ENFILE (1), ENOMEM (2), aborted (3).
+    /// For For, accept says EMFILE (Amount 0), ENFILE (1), ENOMEM (2), ENOBUFS (4), EPERM (5); or
+    /// for each client ECONNABORTED (3) or EPROTO (6).
     /// </summary>
     KernelAccept,
 
-    /// <summary>For For, making a socket says EMFILE (Amount 0) or ENOMEM (1).</summary>
+    /// <summary>For For, making a socket says EMFILE (Amount 0), ENOMEM (1), ENOBUFS (2).</summary>
     KernelSocket,
 
     /// <summary>Amount waits wake early, with nothing ready.</summary>
@@ -365,7 +366,10 @@ public enum FaultKind
     /// <summary>For For, the directory does not answer: scans wait until that is over.</summary>
     DirectoryHangs,
 
-    /// <summary>For For, it cannot be found out what the directory's entries are.</summary>
+    /// <summary>
+    /// For For, it cannot be found out what the directory's entries are (Amount 0), or what that of
+    /// the Amount-th backend is, as of a link into a file system that does not answer.
+    /// </summary>
     DirectoryUnknown,
 
     /// <summary>For For, the clock is behind by Amount nanoseconds.</summary>

@@ -111,8 +111,13 @@ internal sealed unsafe class LinkFollower
             _state = State.Asked;
             Monitor.PulseAll(_gate);
             var asked = Stopwatch.GetTimestamp();
-            while (_state == State.Asked && Stopwatch.GetElapsedTime(asked) < Patience)
-                Monitor.Wait(_gate, Patience);
+            var left = Patience;
+            while (_state == State.Asked && left > TimeSpan.Zero)
+            {
+                // A wait may end before its time.
+                Monitor.Wait(_gate, left);
+                left = Patience - Stopwatch.GetElapsedTime(asked);
+            }
             _isLate = _state == State.Asked;
             return _isLate ? Errno.EAGAIN : Take(status, out found);
         }
@@ -216,7 +221,21 @@ internal sealed unsafe class LinkFollower
             _network.Paths.IsFollowerAtWork = false;
             Answer(errno, found < 0 ? NoDescriptor : found, in status);
         }
+        CloseAll();
         NativeMemory.Free(_name);
+    }
+
+    /// <summary>At the end: an answer that nobody took, or the directory of what was not begun.
+    /// </summary>
+    private void CloseAll()
+    {
+        lock (_gate)
+        {
+            if (_state == State.Answered)
+                GiveUp();
+            else if (_state == State.Asked && _closesDirectory)
+                _ = LibC.Close(_directory);
+        }
     }
 
     /// <summary>Waits for a link to follow; false at the end.</summary>

@@ -14,18 +14,22 @@ internal static class FramesTarget
     private readonly record struct Seen(
         FrameStatus Status, FrameType Type, uint Address, uint Port, uint Length, string Payload);
 
-    /// <summary>The first byte says how long the pieces are; the others are the stream.</summary>
+    /// <summary>The first byte says how long the pieces are; the others are the stream. It is also
+    /// read in pieces of which each has another length.</summary>
     public static void Run(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
             return;
-        var whole = Read(bytes[1..], int.MaxValue);
-        var cut = Read(bytes[1..], bytes[0] + 1);
-        FindingException.Unless(
-            whole.SequenceEqual(cut), "pieces give other frames than the whole");
+        var whole = Read(bytes[1..], int.MaxValue, 0);
+        var cut = Read(bytes[1..], bytes[0] + 1, 0);
+        var uneven = Read(bytes[1..], bytes[0] % 64 + 1, 37);
+        FindingException.Unless(whole.SequenceEqual(cut) && whole.SequenceEqual(uneven),
+            "pieces give other frames than the whole");
     }
 
-    private static List<Seen> Read(ReadOnlySpan<byte> stream, int pieceBytes)
+    /// <summary>Each piece is so many bytes longer than the one before it, modulo 64.
+    /// </summary>
+    private static List<Seen> Read(ReadOnlySpan<byte> stream, int pieceBytes, int longer)
     {
         var reader = new FrameReader();
         var seen = new List<Seen>();
@@ -33,6 +37,8 @@ internal static class FramesTarget
         {
             var piece = stream[..Math.Min(pieceBytes, stream.Length)];
             stream = stream[piece.Length..];
+            if (longer > 0)
+                pieceBytes = (pieceBytes + longer) % 64 + 1;
             FrameStatus status;
             do
             {

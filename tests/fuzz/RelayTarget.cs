@@ -38,13 +38,15 @@ internal static class RelayTarget
     private static void Step(Watched sim, SimBackend backend, SimBackend other,
         List<SimStream> clients, ref Script script)
     {
-        var what = script.Byte() % 20;
-        if (what < 10)
+        var what = script.Byte() % 24;
+        if (what < 10 || what is 20 or 21)
             Client(sim, clients, what, ref script);
-        else if (what < 16)
+        else if (what < 16 || what == 22)
             Server(backend, what, ref script);
         else if (what < 19)
             sim.Run(script.Time().TotalSeconds);
+        else if (what == 23)
+            Resize(sim.Kernel, script.Byte());
         else if (script.Byte() % 2 == 0)
             other.Hang();
         else
@@ -88,6 +90,30 @@ internal static class RelayTarget
             case 9:
                 client.Reset();
                 break;
+            case 20:
+                Send(client, Message(script.Stretch()));
+                break;
+            case 21:
+                SendInPieces(sim, client, Message(script.Bytes()), script.Byte());
+                break;
+        }
+    }
+
+    /// <summary>What connections that are made from now on can hold, 1 to 65,536 bytes.</summary>
+    private static void Resize(SimKernel kernel, byte size)
+    {
+        kernel.ClientToBalancer = new PipeSize(1 << size % 17, size / 17 * 16);
+        kernel.BalancerToClient = new PipeSize(1 << (size / 3 + 5) % 17, 64);
+    }
+
+    /// <summary>The balancer reads each piece by itself; the first byte of a length may be one.
+    /// </summary>
+    private static void SendInPieces(Watched sim, SimStream stream, byte[] message, byte bytes)
+    {
+        for (var at = 0; at < message.Length && !stream.IsClosed; at += bytes + 1)
+        {
+            Send(stream, message.AsSpan(at, Math.Min(bytes + 1, message.Length - at)));
+            sim.Run(Duration.FromMilliseconds(1).TotalSeconds);
         }
     }
 
@@ -117,8 +143,8 @@ internal static class RelayTarget
         var session = sessions[which % sessions.Length];
         if (session.Stream.IsClosed)
             return;
-        if (what == 12)
-            Send(session.Stream, Message(script.Bytes()));
+        if (what is 12 or 22)
+            Send(session.Stream, Message(what == 12 ? script.Bytes() : script.Stretch()));
         else if (what == 13)
             Send(session.Stream, script.Bytes());
         else if (what == 14)
@@ -130,7 +156,8 @@ internal static class RelayTarget
     }
 
     /// <summary>Bytes with their length before them, as DNS over TCP has it.</summary>
-    private static byte[] Message(ReadOnlySpan<byte> bytes) => [0, (byte)bytes.Length, .. bytes];
+    private static byte[] Message(ReadOnlySpan<byte> bytes) =>
+        [(byte)(bytes.Length >> 8), (byte)bytes.Length, .. bytes];
 
     private static void Send(SimStream stream, ReadOnlySpan<byte> bytes)
     {

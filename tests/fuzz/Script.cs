@@ -34,6 +34,17 @@ internal ref struct Script(ReadOnlySpan<byte> bytes)
         return taken;
     }
 
+    /// <summary>The same, repeated 1 to 256 times: up to 65,280 bytes.</summary>
+    public ReadOnlySpan<byte> Stretch()
+    {
+        var times = Byte() + 1;
+        var pattern = Bytes();
+        var stretch = new byte[pattern.Length * times];
+        for (var at = 0; at < stretch.Length; at += pattern.Length)
+            pattern.CopyTo(stretch.AsSpan(at));
+        return stretch;
+    }
+
     /// <summary>1 ms to 65 s, in steps of about a tenth.</summary>
     public Duration Time()
     {

@@ -9,6 +9,7 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -44,6 +45,7 @@ internal sealed class FaultInjector
     private readonly KernelPlan _plan;
     private readonly UdpTransit _transit;
     private readonly Dictionary<int, BinderHost> _backends;
+    private readonly ImmutableArray<string> _names;
     private readonly List<FaultPlan> _active = [];
     private readonly Dictionary<int, object?> _processes = [];
     private readonly long[] _counts = new long[Enum.GetValues<FaultKind>().Length];
@@ -57,6 +59,7 @@ internal sealed class FaultInjector
         _plan = scenario.Kernel;
         _transit = transit;
         _backends = backends;
+        _names = [.. scenario.Backends.Select(plan => plan.Name)];
         foreach (var fault in scenario.Faults)
         {
             if (fault.At < scenario.HealAt)
@@ -326,7 +329,7 @@ internal sealed class FaultInjector
                     ? null : _kernel.Clock.StandsAt ?? _kernel.Clock.Shown;
                 break;
             case FaultKind.DirectoryUnknown:
-                _kernel.Directory.IsUnknown = fault is not null;
+                ApplyUnknown(fault);
                 break;
             case FaultKind.DirectoryHangs:
                 _kernel.Directory.Hangs = fault is not null;
@@ -336,7 +339,12 @@ internal sealed class FaultInjector
 
     private void ApplyAccept(FaultPlan? fault)
     {
-        _kernel.Listener.AbortsAll = fault is { Amount: 3 };
+        _kernel.Listener.Aborts = fault?.Amount switch
+        {
+            3 => IoResult.Failed(IoStatus.Aborted, 103),
+            6 => IoResult.Failed(IoStatus.Aborted, 71),
+            _ => IoResult.Ok(),
+        };
         Faults.Heal(SimCall.Accept);
         if (fault is { Amount: 0 })
             Faults.Standing(SimCall.Accept, IoResult.Failed(IoStatus.TooManyFiles, 24));
@@ -344,6 +352,10 @@ internal sealed class FaultInjector
             Faults.Standing(SimCall.Accept, IoResult.Failed(IoStatus.TooManyFiles, 23));
         else if (fault is { Amount: 2 })
             Faults.Standing(SimCall.Accept, IoResult.Failed(IoStatus.NoBuffers, 12));
+        else if (fault is { Amount: 4 })
+            Faults.Standing(SimCall.Accept, IoResult.Failed(IoStatus.NoBuffers, 105));
+        else if (fault is { Amount: 5 })
+            Faults.Standing(SimCall.Accept, IoResult.Failed(IoStatus.AccessDenied, 1));
     }
 
     private void ApplySocket(FaultPlan? fault)
@@ -352,7 +364,17 @@ internal sealed class FaultInjector
         if (fault is { Amount: 0 })
             Faults.Standing(SimCall.Connect, IoResult.Failed(IoStatus.TooManyFiles, 24));
         else if (fault is not null)
-            Faults.Standing(SimCall.Connect, IoResult.Failed(IoStatus.NoBuffers, 12));
+        {
+            Faults.Standing(SimCall.Connect,
+                IoResult.Failed(IoStatus.NoBuffers, fault.Amount == 2 ? 105 : 12));
+        }
+    }
+
+    private void ApplyUnknown(FaultPlan? fault)
+    {
+        _kernel.Directory.IsUnknown = fault is { Amount: 0 };
+        for (var n = 0; n < _names.Length; n++)
+            _kernel.Directory.SetUnknown(_names[n], fault?.Amount == n + 1);
     }
 
     private void ApplyUnreadable(FaultPlan? fault) =>

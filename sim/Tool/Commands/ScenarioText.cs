@@ -23,9 +23,10 @@ internal static class ScenarioText
     private const int MostQueries = 6;
 
     private static readonly ImmutableArray<string> AcceptErrors =
-        ["EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED"];
+        ["EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "ENOBUFS", "EPERM", "EPROTO"];
 
-    private static readonly ImmutableArray<string> SocketErrors = ["EMFILE", "ENOMEM"];
+    private static readonly ImmutableArray<string> SocketErrors =
+        ["EMFILE", "ENOMEM", "ENOBUFS"];
 
     private static readonly ImmutableArray<string> DirectoryErrors =
         ["missing", "EMFILE", "EACCES"];
@@ -212,6 +213,8 @@ internal static class ScenarioText
         FaultKind.StreamWouldBlock => $"the next {fault.Amount} writes",
         FaultKind.StreamReset => $"the next {fault.Amount} reads",
         FaultKind.DirectoryUnreadable => Pick(DirectoryErrors, fault.Amount),
+        FaultKind.DirectoryUnknown => fault.Amount == 0
+            ? "" : $"that of backend {fault.Amount} alone",
         FaultKind.DirectoryBreaksOff => $"after {fault.Amount} entries",
         FaultKind.DirectoryEntry => Pick(Entries, fault.Amount % Entries.Length)
             + (fault.Amount < Entries.Length ? "" : $" and {fault.Amount / Entries.Length} more"),

@@ -243,21 +243,37 @@ internal sealed class InFlight
         query = default;
         length = 0;
         ref var bucket = ref BucketOf(client, DnsQuestion.IdOf(reply));
-        var found = FindAnswered(now, bucket, client, reply);
+        var found = FindTakenBack(now, bucket, client, reply, tooOld, packet);
         if (found == 0)
             return false;
         ref var entry = ref _entries[found - 1];
-        _packets.Load(entry.FirstBlock, entry.Length, packet);
-        if (_pairs.IsAnswered(entry.Pair) || now - entry.ArrivedAt >= tooOld
-            || !DnsQuestion.IsQuery(packet[..entry.Length]))
-        {
-            return false;
-        }
         length = entry.Length;
         query = new Query(client, entry.Local, entry.ArrivedAt, entry.Pair, entry.WasResent);
         NoteAnswered(now, in entry);
         Remove(found - 1, ref bucket);
         return true;
+    }
+
+    /// <summary>Whether TryTakeBack would take one; writes its packet, and changes nothing else.
+    /// </summary>
+    public bool MayTakeBack(Instant now, Endpoint client, ReadOnlySpan<byte> reply,
+        Duration tooOld, Span<byte> packet)
+    {
+        ref var bucket = ref BucketOf(client, DnsQuestion.IdOf(reply));
+        return FindTakenBack(now, bucket, client, reply, tooOld, packet) != 0;
+    }
+
+    /// <summary>As a link; 0 if there is none.</summary>
+    private int FindTakenBack(Instant now, int bucket, Endpoint client, ReadOnlySpan<byte> reply,
+        Duration tooOld, Span<byte> packet)
+    {
+        var found = FindAnswered(now, bucket, client, reply);
+        if (found == 0)
+            return 0;
+        ref var entry = ref _entries[found - 1];
+        _packets.Load(entry.FirstBlock, entry.Length, packet);
+        return _pairs.IsAnswered(entry.Pair) || now - entry.ArrivedAt >= tooOld
+            || !DnsQuestion.IsQuery(packet[..entry.Length]) ? 0 : found;
     }
 
     private void NoteAnswered(Instant now, in Entry entry)

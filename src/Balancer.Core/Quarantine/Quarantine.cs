@@ -58,6 +58,7 @@ internal sealed class Quarantine
     private readonly ulong[] _answeredForms = new ulong[Limits.QuarantineAnswers];
     private readonly HashSet<ulong> _answeredLately = [];
     private readonly Duration _firstTerm;
+    private readonly Duration _lookBefore;
     private long _matched;
     private long _sampled;
     private long _deaths;
@@ -79,6 +80,8 @@ internal sealed class Quarantine
     {
         _services = services;
         _firstTerm = services.Options.Quarantine;
+        // A term that is as short as that would become longer as soon as it began.
+        _lookBefore = Duration.Min(Limits.QuarantineLook, new(_firstTerm.Nanoseconds / 2));
         _forget = new Timer(Forget);
         _look = new Timer(LookForSilent);
     }
@@ -583,9 +586,9 @@ internal sealed class Quarantine
         {
             if (now >= found.RefusedUntil)
                 continue;
-            if (found.RefusedUntil - Limits.QuarantineLook <= now && found.Silent is { } silent)
+            if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent)
                 Prolong(found, silent);
-            if (found.RefusedUntil - Limits.QuarantineLook > now)
+            if (found.RefusedUntil - _lookBefore > now)
                 first = Instant.Min(first, found.RefusedUntil);
         }
         if (first != Instant.Never)
@@ -606,7 +609,7 @@ internal sealed class Quarantine
 
     private void ArmLook(Instant refusedUntil)
     {
-        var due = refusedUntil - Limits.QuarantineLook;
+        var due = refusedUntil - _lookBefore;
         if (!_look.IsArmed || due < _look.Deadline)
             _services.Timers.Arm(_look, due);
     }

@@ -142,7 +142,8 @@ internal sealed class Resends
         var tooOld = asked.IsStarting(now) ? Limits.ResendTime : Limits.HoldTime;
         if (_holds.IsFull)
         {
-            _counters.Add(Counter.QueriesNotHeld);
+            if (inFlight.MayTakeBack(now, client, reply, tooOld, _packet))
+                _counters.Add(Counter.QueriesNotHeld);
             return false;
         }
         if (!inFlight.TryTakeBack(

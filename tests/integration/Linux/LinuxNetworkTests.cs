@@ -2,6 +2,8 @@
 // the kernel gives on demand only, and that its steady path allocates nothing.
 
 using System;
+using System.Globalization;
+using System.IO;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
@@ -111,6 +113,26 @@ public sealed class LinuxNetworkTests : IDisposable
         });
 
     // ---- Options ----
+
+    /// <summary>What waits may be one more, as Linux counts.</summary>
+    [Fact]
+    public void Listener_LetsAsManyWaitAsTheLimitSays()
+    {
+        var fd = Network.DescriptorOf(Network.Listener);
+        var most = int.Parse(
+            File.ReadAllText("/proc/sys/net/core/somaxconn"), CultureInfo.InvariantCulture);
+        Assert.Equal(Math.Min(most, Limits.ListenBacklog), Posix.LargestAcceptQueue(fd));
+    }
+
+    /// <summary>Linux doubles what is asked for, and reports the double.</summary>
+    [Fact]
+    public void AcceptedConnection_HasBuffersOfTheLimit()
+    {
+        using var client = _world.ConnectClient();
+        var fd = Network.DescriptorOf(_world.AcceptClient().Stream);
+        Assert.Equal(2 * Limits.TcpBufferBytes, Posix.SocketOption(fd, C.SOL_SOCKET, C.SO_SNDBUF));
+        Assert.Equal(2 * Limits.TcpBufferBytes, Posix.SocketOption(fd, C.SOL_SOCKET, C.SO_RCVBUF));
+    }
 
     [Fact]
     public void AcceptedConnection_HasKeepAliveAndNoDelay()
@@ -437,6 +459,7 @@ public sealed class LinuxNetworkTests : IDisposable
     [Theory]
     [InlineData(28)]
     [InlineData(12)]
+    [InlineData(1)]
     public void EpollFull_SocketIsTakenInByALaterWait(int errno)
     {
         using var listener = _world.Listen("b");

@@ -20,6 +20,10 @@ internal static class Posix
     private const int SetFilter = 1;
     private const int NewListener = 8;
     private const int DescriptorLimit = 7;
+    private const int TcpLevel = 6;
+    private const int TcpInfo = 11;
+    private const int TcpInfoBytes = 32;
+    private const int TcpInfoSacked = 7;
 
     internal static void RaiseSignal(int signal) => Check(Kill(Environment.ProcessId, signal));
 
@@ -28,6 +32,15 @@ internal static class Posix
         var length = sizeof(int);
         Check(GetSockOpt(fd, level, name, out var value, ref length));
         return value;
+    }
+
+    /// <summary>The backlog of a listener, as the kernel has it.</summary>
+    internal static int LargestAcceptQueue(int listener)
+    {
+        var info = new int[TcpInfoBytes / sizeof(int)];
+        var length = TcpInfoBytes;
+        Check(GetTcpInfo(listener, TcpLevel, TcpInfo, info, ref length));
+        return info[TcpInfoSacked];
     }
 
     /// <summary>Runs an action while no descriptor can be made in this process.</summary>
@@ -192,6 +205,10 @@ internal static class Posix
     [DllImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     private static extern int GetSockOpt(
         int fd, int level, int name, out int value, ref int length);
+
+    [DllImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    private static extern int GetTcpInfo(
+        int fd, int level, int name, [Out] int[] info, ref int length);
 
     [DllImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
     private static extern int GetRLimit(int resource, [Out] ulong[] limits);

@@ -228,10 +228,11 @@ public static class DrawnScenarios
     {
         FaultKind.UdpReorder or FaultKind.ClockBack => Milliseconds(1, 1_000),
         FaultKind.BackendScript or FaultKind.BackendListenLate
-            or FaultKind.KernelSocket => Gen.Choose(0, 1).Select(Long),
+            or FaultKind.DirectoryUnknown => Gen.Choose(0, 1).Select(Long),
         FaultKind.ClockStall => Gen.Choose(0, 3).Select(Long),
-        FaultKind.DirectoryUnreadable => Gen.Choose(0, 2).Select(Long),
-        FaultKind.BackendBacklog or FaultKind.KernelAccept or FaultKind.DirectoryEntry
+        FaultKind.DirectoryUnreadable or FaultKind.KernelSocket => Gen.Choose(0, 2).Select(Long),
+        FaultKind.KernelAccept => Gen.Choose(0, 6).Select(Long),
+        FaultKind.BackendBacklog or FaultKind.DirectoryEntry
             or FaultKind.DirectoryBreaksOff => Gen.Choose(0, 3).Select(Long),
         FaultKind.BackendEnd => Gen.Choose(0, 19).Select(Long),
         FaultKind.StreamReset => Gen.Choose(1, 8).Select(Long),

@@ -260,11 +260,26 @@ public sealed class RunningFaultsTests
     [InlineData(1, IoStatus.TooManyFiles)]
     [InlineData(2, IoStatus.NoBuffers)]
     [InlineData(3, IoStatus.Aborted)]
+    [InlineData(4, IoStatus.NoBuffers)]
+    [InlineData(5, IoStatus.AccessDenied)]
+    [InlineData(6, IoStatus.Aborted)]
     public void Accepts_FailSo(long amount, IoStatus status)
     {
         Run(Fault(FaultKind.KernelAccept, 4, 4, amount: amount));
         Assert.Contains(_witness.Accepts, accept => accept.Result.Status == status);
         Assert.Equal(status == IoStatus.Aborted ? "reset" : "answered", _witness.TcpEnds[2]);
+    }
+
+    /// <summary>One entry is unknown: it is not missing, and what happens to others is seen.
+    /// </summary>
+    [Fact]
+    public void EntryOfOneBackendIsUnknown_TheOtherIsMissedAndItIsNot()
+    {
+        Run(Fault(FaultKind.DirectoryUnknown, 10, 20, amount: 1),
+            Fault(FaultKind.BackendUnlink, 12, 10, target: 1));
+        var other = Assert.Single(_witness.Logged<LogEvent.BackendDraining>());
+        Assert.InRange(other.At.Nanoseconds, At(12).Nanoseconds, At(13).Nanoseconds);
+        Assert.Contains(_witness.Connects, connect => connect.At < At(1));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 // For how long a query is refused the first time, where an operator says it.
 
+using System.Linq;
 using Balancer.Core;
 using Xunit;
 
@@ -20,6 +21,32 @@ public sealed class QuarantineTermTests() : QuarantineTest(
         Run(13.5);
         AssertRefused(Killer, isRefused: true);
         Run(0.6);
+
+        AssertRefused(Killer, isRefused: false);
+    }
+}
+
+public sealed class QuarantineShortTermTests() : QuarantineTest(
+    NoWarmUp with { Quarantine = Duration.FromSeconds(1) })
+{
+    /// <summary>
+    /// Both hang still when it begins, and go on before the middle of it: so it is not longer.
+    /// </summary>
+    [Fact]
+    public void TermOfASecond_IsLookedAtInItsMiddle()
+    {
+        Ask(1, Killer);
+        while (Count(Counter.QuarantinesBegun) == 0)
+        {
+            foreach (var backend in Binders.Values.Where(each => Has(each, Killer)))
+                backend.Hang();
+            Run(0.01);
+        }
+        foreach (var backend in Binders.Values)
+            backend.Resume();
+        Run(0.8);
+        AssertRefused(Killer, isRefused: true);
+        Run(0.3);
 
         AssertRefused(Killer, isRefused: false);
     }

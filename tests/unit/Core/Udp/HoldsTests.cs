@@ -444,6 +444,28 @@ public sealed class HoldsTests : CoreTest
         AssertCountersAddUp();
     }
 
+    /// <summary>An error that would not have been held anyway is not counted as one.</summary>
+    [Fact]
+    public void TooManyAreHeld_WhatIsNoQueryIsPassedOnUncounted()
+    {
+        Backend("5301", ServerFailure);
+        for (var n = 0; n < Limits.HeldQueries; n++)
+        {
+            Kernel.InjectDatagram(Client(n), Query(n));
+            if (n % 500 == 0)
+                Run(0.0001);
+        }
+        Run(0.001);
+        var update = Query(Limits.HeldQueries);
+        update[2] = 5 << 3;
+        Kernel.InjectDatagram(Client(Limits.HeldQueries), update);
+        Run(0.001);
+
+        Assert.Equal(Limits.HeldQueries, Count(Counter.RepliesHeld));
+        Assert.Single(Kernel.Datagrams.Sent);
+        Assert.Equal(0, Count(Counter.QueriesNotHeld));
+    }
+
     [Fact]
     public void Stop_WaitsForThem()
     {
