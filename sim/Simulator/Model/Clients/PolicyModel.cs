@@ -109,8 +109,11 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     private readonly Dictionary<Ipv4, (ExpectedBackend Chosen, int Among)> _byHash = [];
     private int _lastChosen;
 
-    /// <summary>Backends in the order of their ids.</summary>
-    public IReadOnlyList<ExpectedBackend> Backends => _backends;
+    /// <summary>
+    /// Backends in the order of their ids. Changed only here; it is the list itself because it is
+    /// walked many times in each turn, which as an interface costs memory each time.
+    /// </summary>
+    public List<ExpectedBackend> Backends => _backends;
 
     public Dictionary<Ipv4, ExpectedRemote> Remotes { get; } = [];
 

@@ -94,7 +94,8 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
-        var (key, form) = (KeyOf(query, isCut), FormOf(query, isCut));
+        var text = new QueryText(query, isCut);
+        var (key, form) = (text.Kind, text.Form);
         var isTruncated = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
         if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp)
             && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
@@ -450,7 +451,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     // ---- What makes two queries the same ----
 
     private static string KeyOf(ReadOnlySpan<byte> query, bool isCut = false) =>
-        new QueryText(query, isCut).Kind;
+        new QueryText(query, isCut, hasForm: false).Kind;
 
     private static string FormOf(ReadOnlySpan<byte> query, bool isCut = false) =>
         new QueryText(query, isCut).Form;
