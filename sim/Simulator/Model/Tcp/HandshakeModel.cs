@@ -248,6 +248,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             }
             OnTaken(connection);
         }
+        model.ReachedIf(connection is { IsRelaying: false, OkBytes: > 0 },
+            Situation.TcpOkInParts);
         return bytes;
     }
 
@@ -291,8 +293,10 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         {
             connection.IsTurnedDown = true;
             PutOff(connection);
+            model.Reached(Situation.TcpRefusedByAll);
             return;
         }
+        model.Reached(Situation.TcpSecondBackend);
         _connecting = connection;
         _connectTo = next;
     }
@@ -345,6 +349,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         model.TcpTurns.OnTriedAnew(connection);
         if (connection.RetryFrom is { } from)
         {
+            model.Reached(Situation.TcpTriedAnew);
             if (model.Now < from)
                 connections.ReportRelay(connection,
                     $"it was tried again; it should not before {from}");
@@ -389,6 +394,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 return;
             }
         }
+        model.Reached(Situation.TcpAcceptQueueFull);
         PutOff(connection);
     }
 

@@ -100,6 +100,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp)
             && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
         {
+            model.Reached(Situation.SuspectCleared);
             _cases.Remove(key);
         }
         if (isRemembered && !isTruncated)
@@ -132,6 +133,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var nameless = Instant.Zero;
         foreach (var ask in asks.Where(ask => ask.Message == null))
             nameless = Instant.Max(nameless, ask.SentAt);
+        model.ReachedIf(nameless > Instant.Zero, Situation.NamelessAskExcuses);
         foreach (var query in walked.Where(query => query.Pair is { IsAnswered: true }))
         {
             if (_cases.TryGetValue(KeyOf(query.Packet), out var late)
@@ -292,6 +294,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 var until = Instant.Min(held.RefusedUntil + SpecifiedLimits.FirstRefusal,
                     held.RefusedAt + SpecifiedLimits.LongestRefusal);
+                model.ReachedIf(until > held.RefusedUntil, Situation.RefusedForLonger);
                 held.RefusedUntil = Instant.Max(held.RefusedUntil, until);
             }
             if (held.RefusedUntil > model.Now + SpecifiedLimits.RefusalLook)
@@ -353,6 +356,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 held.Forms.Add(form);
             held.HasMoreForms |= !held.Forms.Contains(form);
         }
+        model.ReachedIf(held.HasMoreForms, Situation.ManyFormsOfOne);
+        model.ReachedIf(
+            alike.Any(suspect => suspect.IsCut), Situation.CutMessageIsCharged);
         held.WasAnswered = alike.All(
             suspect => answered.Contains(FormOf(suspect.Packet, suspect.IsCut)));
         var wasAnyForm = answered.Contains(key);
@@ -372,6 +378,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         if (held.Deaths.Count == 0)
             held.FirstOrder = ++_order;
         var longest = model.Now - sentAt;
+        model.ReachedIf(isSame, Situation.DeathsCountAsOne);
         if (isSame)
         {
             longest = Duration.Max(longest, held.OutlivedThen);
@@ -429,8 +436,13 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 death => death.Counts && !numbers.Contains(death.Number));
             var isAsSure = query.HasQuestion || !held.HasQuestion;
             if (held.WasRefused && !isHere && shares && others < 2 && isAsSure)
+            {
+                model.ReachedIf(
+                    held.RefusedUntil > model.Now, Situation.RefusedForAnothersDeath);
                 held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
+            }
         }
+        model.ReachedIf(convict.WasRefused, Situation.RefusedAgain);
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
             : Duration.Min(term, SpecifiedLimits.LongestRefusal);
