@@ -96,11 +96,15 @@ internal sealed class CampaignSummary(Request request)
     private static string Number(double value) =>
         value.ToString("N0", CultureInfo.InvariantCulture);
 
-    public void WriteJson(Stream stream, int code, Finished? failure)
+    public void WriteJson(Stream stream, int code, IReadOnlyList<Finished> failures)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
         json.WriteNumber("exit", code);
+        json.WriteString("finished", DateTimeOffset.UtcNow.ToString(
+            "yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
+        json.WriteString("commit", request.Commit ?? "");
+        json.WriteNumber("failures", failures.Count);
         json.WriteNumber("first_seed", _first);
         json.WriteString("profile", request.Choice.Profile);
         json.WriteNumber("seeds", Seeds);
@@ -112,7 +116,7 @@ internal sealed class CampaignSummary(Request request)
         json.WriteNumber("turns", _turns);
         json.WriteNumber("slowest_seed", _slowest.Seed);
         json.WriteNumber("slowest_seconds", _slowest.Time.TotalSeconds);
-        WriteFailure(json, failure);
+        WriteFailure(json, failures.FirstOrDefault());
         WriteCoverage(json);
         json.WriteEndObject();
     }
@@ -124,10 +128,10 @@ internal sealed class CampaignSummary(Request request)
         var violation = failure.Result.Violation;
         json.WriteStartObject("failure");
         json.WriteNumber("seed", failure.Seed);
-        json.WriteString("check", violation?.Check ?? "determinism");
+        json.WriteString("check", KeptFailures.CheckOf(failure));
         json.WriteNumber("event", violation?.Event ?? 0);
         json.WriteNumber("at_nanoseconds", violation?.At.Nanoseconds ?? 0);
-        json.WriteString("evidence", violation?.Evidence ?? "two runs had different hashes");
+        json.WriteString("evidence", KeptFailures.EvidenceOf(failure));
         json.WriteEndObject();
     }
 
