@@ -82,7 +82,7 @@ public sealed class TriageTests : IDisposable
         File.WriteAllText($"{_folder}/run.json", $$"""
             {"virtual_seconds": 3600, "real_seconds": 2, "first_seed": 1, "seeds": 7,
             "profile": {{text}}, "commit": {{text}}, "finished": {{text}}, "failures": 1,
-            "situations": {"A": 1, "B": 0}}
+            "situations": {"A": 1, "B": 0} }
             """);
 
         var run = CommandRun.Of($"triage {_folder} --html {_folder}/page.html");
