@@ -15,6 +15,7 @@ BLOCKS ?= 100
 COUNT ?= 20
 
 build_dir := build
+commit := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 results := TestResults
 node := tests/integration/node
 spelling := scripts/spelling
@@ -79,9 +80,11 @@ simulate: build ## The simulator's part of them: corpus, seeds of this commit, t
 		--logger 'console;verbosity=normal' \
 		--filter FullyQualifiedName~Tests.Integration.Simulator.
 
-soak: build ## Simulated scenarios from seeds that no run had, for TIME (2h); result in TestResults/
-	@mkdir -p $(results)
-	@$(build_dir)/sim run --time $(TIME) --json $(results)/soak.json -o $(results)/soak-least.json
+soak: build ## Simulated scenarios from seeds that no run had, for TIME (2h); failures and a page in TestResults/soak
+	@mkdir -p $(results)/soak
+	@status=0; $(build_dir)/sim run --time $(TIME) --json $(results)/soak/run.json \
+		--keep $(results)/soak --commit $(commit) || status=$$?; \
+	$(build_dir)/sim triage $(results)/soak --html $(results)/soak/page.html; exit $$status
 
 plants: $(build_dir)/sim ## Each bug planted in the core is found, in BLOCKS (100) blocks of seeds
 	@$(build_dir)/sim plant all --blocks $(BLOCKS)

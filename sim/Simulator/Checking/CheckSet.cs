@@ -82,6 +82,9 @@ public sealed class CheckSet : RunObserver
         return new CheckSet(_scenario, All().Where(check => !unwanted.Contains(check.Id)));
     }
 
+    /// <summary>Adds to a table what the model has met in the run that is over.</summary>
+    public void AddMet(Coverage coverage) => coverage.Add(_model.Situations);
+
     public override void OnBegan(SocketHandle datagramSocket, SocketHandle listener)
     {
         _model.Sockets.Datagrams = datagramSocket;

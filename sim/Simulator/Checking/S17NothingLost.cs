@@ -77,6 +77,9 @@ internal sealed class S17NothingLost() : Check("S17")
         public long SinceTurn { get; set; } = turn;
         public Instant Due { get; set; }
 
+        /// <summary>The first of its times in the queue; Never for none.</summary>
+        public Instant LooksAt { get; set; } = Instant.Never;
+
         /// <summary>Its time is not over.</summary>
         public bool IsAwaited { get; set; }
         public ExpectedSession? Second { get; set; }
@@ -131,8 +134,13 @@ internal sealed class S17NothingLost() : Check("S17")
         while (_due.TryPeek(out var asked, out var at) && now.Nanoseconds > at)
         {
             _due.Dequeue();
-            if (!asked.IsOver && asked.Due.Nanoseconds == at)
+            if (asked.IsOver || asked.LooksAt.Nanoseconds != at)
+                continue;
+            asked.LooksAt = Instant.Never;
+            if (now > asked.Due)
                 Judge(asked);
+            else
+                LookAt(asked);
         }
     }
 
@@ -289,6 +297,18 @@ internal sealed class S17NothingLost() : Check("S17")
         var spared = time > ToSpare ? Model.Standstill.SilentUntil + ToSpare : Instant.Zero;
         asked.Due = Instant.Max(since + time, spared) + Steps;
         asked.IsAwaited = true;
+        LookAt(asked);
+    }
+
+    /// <summary>
+    /// One that is in the queue for earlier is put off only then: while a clock is wrong, the times
+    /// of all change in each turn.
+    /// </summary>
+    private void LookAt(Asked asked)
+    {
+        if (asked.Due >= asked.LooksAt)
+            return;
+        asked.LooksAt = asked.Due;
         _due.Enqueue(asked, asked.Due.Nanoseconds);
     }
 

@@ -24,6 +24,7 @@ internal sealed class LifetimeModel(ReferenceModel model)
     private Instant _stopDue = Instant.Never;
     private long _stopOrder;
     private long _askedAgainIn;
+    private long _requestedIn;
     private bool _closesAll;
 
     /// <summary>How often a stop was asked for.</summary>
@@ -45,12 +46,35 @@ internal sealed class LifetimeModel(ReferenceModel model)
 
     public void OnStopRequested()
     {
+        NoteStop();
         IsStopping = true;
         if (++StopRequests > 1)
             (_stopDue, _askedAgainIn) = (model.Now, model.Turn);
         else
             (_stopDue, _stopOrder) = (model.Now + SpecifiedLimits.StopGrace,
                 model.Deadlines.NextOrder());
+    }
+
+    /// <summary>What a stop is asked for amid.</summary>
+    private void NoteStop()
+    {
+        _requestedIn = model.Turn;
+        if (StopRequests > 0)
+        {
+            model.ReachedIf(!HasStopped, Situation.StopAskedAgain);
+            return;
+        }
+        var backends = model.Policy.Backends;
+        model.ReachedIf(model.Directory.OpenScan != 0, Situation.StopInAScan);
+        model.ReachedIf(backends.Exists(backend => backend.IsSuspect), Situation.StopWithSuspect);
+        model.ReachedIf(model.Retired.Count > 0, Situation.StopWithRetired);
+        model.ReachedIf(model.Resends.HasUnsent, Situation.StopWithUnsent);
+        model.ReachedIf(model.Connections.Open.Any(
+            connection => connection is { SpokeAt: not null, IsRelaying: false }),
+            Situation.StopInHandshake);
+        model.ReachedIf(backends.Count > 0
+            && !backends.Exists(backend => backend.Stage == Stage.Healthy),
+            Situation.StopWithoutBackend);
     }
 
     /// <summary>
@@ -66,7 +90,10 @@ internal sealed class LifetimeModel(ReferenceModel model)
         else if (_askedAgainIn == model.Turn)
             model.Deadlines.ServeAll();
         else
+        {
+            model.Reached(Situation.StopOutOfTime);
             model.Deadlines.ServeBefore(_stopDue, _stopOrder);
+        }
         if (!_closesAll)
             model.CutInTurn += model.Resends.Waiting.Count();
         _closesAll = true;
@@ -93,6 +120,8 @@ internal sealed class LifetimeModel(ReferenceModel model)
                 break;
             case LogEvent.Stopped:
                 HasStopped = true;
+                model.ReachedIf(StopRequests == 1 && _requestedIn == model.Turn,
+                    Situation.StopAtOnce);
                 model.Dropped.Count();
                 model.Resends.OnStopped();
                 break;
@@ -104,6 +133,8 @@ internal sealed class LifetimeModel(ReferenceModel model)
         if (!HasStopped)
             _deferred.ForEach(report => report());
         _deferred.Clear();
+        model.ReachedIf(IsStopping && !HasStopped && model.AwaitsReplies,
+            Situation.StopWaitsForReplies);
         if (!_startTold)
             model.Report(ViolationKind.Untrue, "the log does not have of the start");
     }

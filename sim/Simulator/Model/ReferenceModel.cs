@@ -44,7 +44,7 @@ internal sealed class ReferenceModel
     {
         _report = report;
         Scenario = scenario;
-        Policy = new PolicyModel(scenario.Kernel, Counters);
+        Policy = new PolicyModel(scenario.Kernel, Counters, Situations);
         Dropped = new KernelDrops(Counters);
         Life = new LifetimeModel(this);
         Lines = new LogModel(this);
@@ -91,6 +91,9 @@ internal sealed class ReferenceModel
     public PolicyModel Policy { get; }
 
     public ExpectedCounters Counters { get; } = new();
+
+    /// <summary>Which situations there were in this run.</summary>
+    public ReachedSituations Situations { get; } = new();
 
     public KernelDrops Dropped { get; }
 
@@ -214,6 +217,11 @@ internal sealed class ReferenceModel
         ViolationKind kind, string evidence, ExpectedBackend? backend = null, int client = -1) =>
         _report(kind, evidence, backend?.PlanId ?? -1, client);
 
+    public void Reached(Situation situation) => Situations.Add(situation);
+
+    public void ReachedIf(bool isThere, Situation situation) =>
+        Situations.Add(isThere, situation);
+
     /// <summary>
     /// Replies still owed by sessions that were closed in this turn without cause.
     /// </summary>
@@ -264,6 +272,8 @@ internal sealed class ReferenceModel
         WaitingDatagrams = _datagramsQueued;
         // A wait while the clock was wrong may end late by more than the process stood still.
         Lateness = Scenario.Kernel.ClockStep + Duration.Max(_stall, _late);
+        if (_stall > Duration.Zero)
+            NoteStandstill();
         TurnsSinceStall = _stall == Duration.Zero ? TurnsSinceStall + 1 : 0;
         IsCalm |= HasHealed && _stall == Duration.Zero;
         _stall = Duration.Zero;
@@ -307,6 +317,13 @@ internal sealed class ReferenceModel
         }
     }
 
+    private void NoteStandstill()
+    {
+        ReachedIf(Directory.OpenScan != 0, Situation.StandstillInAScan);
+        ReachedIf(Policy.Backends.Exists(backend => backend.Session is { HasHeartbeatOut: true }),
+            Situation.StandstillWithHeartbeatOut);
+    }
+
     private void OnReady(in NetworkEvent happened)
     {
         _wasToldOfDatagrams |= happened.Handle == Sockets.Datagrams;
@@ -340,6 +357,10 @@ internal sealed class ReferenceModel
         Connections.OnTurnEnded(core.NextWake == Instant.Zero);
         Remotes.OnTurnEnded(core);
         Directory.OnTurnEnded();
+        ReachedIf(TcpTurns.IsUsedUp, Situation.TcpBudgetUsedUp);
+        ReachedIf(ReceivedInTurn == DatagramsOfATurn, Situation.BatchIsFull);
+        ReachedIf(Replies.InTurn > SpecifiedLimits.DatagramsOfACall,
+            Situation.RepliesOfACallExceeded);
         Scans.OnTurnEnded(MostTimers);
         Status.OnTurnEnded(core);
         Lines.OnTurnEnded();
@@ -409,6 +430,7 @@ internal sealed class ReferenceModel
         var lost = Replies.OnSendFailed(in header, why);
         if (lost == 0)
             return;
+        ReachedIf(lost > 1, Situation.FullSocketLosesBatch);
         Repeats.OnCondition(Repeat.SendFailed, (int)why.Status,
             why.Status is IoStatus.AccessDenied or IoStatus.InvalidArgument or IoStatus.Unreachable
                 or IoStatus.Refused or IoStatus.MessageTooLong

@@ -4,9 +4,10 @@
 //
 //   faults, then clients (UDP, TCP, then single queries), then backends: drop halves, quarters, …
 //   times: end the run after the violation and drop what is planned for later, again whenever
-//     something was dropped; heal at once, then round to s, 0.1 s, ms
-//   faults: shorter, fewer; scripts, misdeed by misdeed, and the kernel's limits: back to nothing
-//     wrong
+//     something was dropped; heal at once, then all behind a gap earlier by the same time, then
+//     each rounded to s, 0.1 s, ms
+//   faults: shorter, fewer, amounts rounder; queries and TCP clients: plain ones; scripts, misdeed
+//     by misdeed, and the kernel's limits: back to nothing wrong
 //
 // Rounds repeat until one keeps nothing: a client that goes may make a fault needless.
 //

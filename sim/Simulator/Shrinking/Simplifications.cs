@@ -2,7 +2,8 @@
 // lists scenarios that are simpler than the given one in one place.
 //
 // What always holds: every scenario listed differs from the given one and is simpler by a measure
-// that has an end - a time rounder or shorter, an amount smaller, a setting back at its default -
+// that has an end - a time rounder or shorter, an amount smaller, a manner or a setting back at its
+// default -
 // so that keeping steps comes to an end; lists stay in the order of their times.
 
 using System;
@@ -18,6 +19,12 @@ namespace Simulation.Shrinking;
 
 internal static class Simplifications
 {
+    /// <summary>Gaps between times that Earlier tries to close, the widest of all.</summary>
+    private const int GapsToClose = 8;
+
+    /// <summary>A piece that every question fits.</summary>
+    private const int WholeChunk = 65_537;
+
     private static readonly Duration[] Grains =
     [
         Duration.FromSeconds(10L), Duration.FromSeconds(1L), Duration.FromMilliseconds(100),
@@ -28,7 +35,8 @@ internal static class Simplifications
     public static readonly ImmutableArray<Func<Scenario, IEnumerable<Scenario>>> All =
     [
         DefaultKernel, DefaultScripts, ShorterFaults, WeakerFaults, FewerTcpQueries, FewerCopies,
-        ShorterRun, HealEarlier, RounderFaults, RounderQueries, RounderTcpClients,
+        PlainerQueries, PlainerTcpClients, RounderAmounts, ShorterRun, HealEarlier, Earlier,
+        RounderFaults, RounderQueries, RounderTcpClients,
     ];
 
     /// <summary>
@@ -239,6 +247,118 @@ internal static class Simplifications
     private static IEnumerable<Scenario> ShorterRun(Scenario scenario) =>
         Smaller(scenario.End.Nanoseconds, 1).Where(end => end > 0)
             .Select(end => EndingAt(scenario, new Instant(end)));
+
+    /// <summary>
+    /// All that comes after a gap in which nothing is planned comes earlier by the same time: what
+    /// must be some time apart stays so, which no time alone can be moved by.
+    /// </summary>
+    private static IEnumerable<Scenario> Earlier(Scenario scenario)
+    {
+        var times = TimesOf(scenario);
+        var gaps = times.Prepend(Instant.Zero).Zip(times, (from, to) => (from, to))
+            .OrderByDescending(gap => (gap.to - gap.from).Nanoseconds).Take(GapsToClose);
+        foreach (var (from, to) in gaps)
+        {
+            var gap = (to - from).Nanoseconds;
+            foreach (var left in (long[])[0, 1_000_000, 1_000_000_000, gap / 2])
+            {
+                if (left < gap)
+                    yield return MovedEarlier(scenario, to, new Duration(gap - left));
+            }
+        }
+    }
+
+    /// <summary>All times at which something is planned, each once, the earliest first.</summary>
+    private static Instant[] TimesOf(Scenario scenario) =>
+    [
+        .. scenario.Faults.Select(fault => fault.At)
+            .Concat(scenario.TcpClients.Select(client => client.At))
+            .Concat(scenario.UdpClients.SelectMany(client => client.Queries)
+                .Select(query => query.At))
+            .Concat(scenario.Backends.Select(backend => backend.StartAt))
+            .Append(scenario.End).Where(at => at > Instant.Zero).Distinct().Order(),
+    ];
+
+    private static Scenario MovedEarlier(Scenario scenario, Instant from, Duration by)
+    {
+        return scenario with
+        {
+            HealAt = Moved(scenario.HealAt),
+            End = Moved(scenario.End),
+            Faults = [.. scenario.Faults.Select(fault => fault with { At = Moved(fault.At) })
+                .OrderBy(fault => fault.At).ThenBy(fault => fault.Id)],
+            TcpClients = [.. scenario.TcpClients
+                .Select(client => client with { At = Moved(client.At) })
+                .OrderBy(client => client.At).ThenBy(client => client.Id)],
+            UdpClients = [.. scenario.UdpClients.Select(client => client with
+            {
+                Queries = [.. client.Queries.Select(query => query with { At = Moved(query.At) })],
+            })],
+            Backends = [.. scenario.Backends
+                .Select(backend => backend with { StartAt = Moved(backend.StartAt) })
+                .OrderBy(backend => backend.StartAt).ThenBy(backend => backend.Id)],
+        };
+
+        // Healing may be planned for within the gap.
+        Instant Moved(Instant at) => at < from ? Instant.Min(at, from - by) : at - by;
+    }
+
+    /// <summary>Amounts with one digit and zeros: 4,711 becomes 4,000.</summary>
+    private static IEnumerable<Scenario> RounderAmounts(Scenario scenario) =>
+        EachFault(scenario, fault => RoundedDown(fault.Amount)
+            .Select(amount => fault with { Amount = amount }));
+
+    private static IEnumerable<long> RoundedDown(long amount)
+    {
+        if (amount < 10)
+            yield break;
+        var unit = 1L;
+        while (amount / unit >= 10)
+            unit *= 10;
+        for (; unit > 1; unit /= 10)
+        {
+            if (amount % unit != 0)
+                yield return amount - amount % unit;
+        }
+    }
+
+    /// <summary>Questions as they are, of one port, instead of what is odd about them.</summary>
+    private static IEnumerable<Scenario> PlainerQueries(Scenario scenario) =>
+        EachQuery(scenario, PlainerQueries);
+
+    private static IEnumerable<QueryPlan> PlainerQueries(QueryPlan query)
+    {
+        if (query.Kind is not QueryKind.Question)
+            yield return query with { Kind = QueryKind.Question, Bytes = 0, Variant = 0 };
+        if (query is { Kind: QueryKind.Question, Bytes: > 0 })
+            yield return query with { Bytes = 0 };
+        if (query.Variant > 0)
+            yield return query with { Variant = 0 };
+    }
+
+    private static IEnumerable<Scenario> PlainerTcpClients(Scenario scenario)
+    {
+        for (var i = 0; i < scenario.TcpClients.Length; i++)
+        {
+            var client = scenario.TcpClients[i];
+            foreach (var plainer in (TcpClientPlan[])
+            [
+                client with { Manner = TcpManner.Proper, After = Duration.Zero },
+                client with { Killer = 0, Padding = 0, Empty = 0, Late = 0 },
+                client with { Padding = 0 }, client with { Empty = 0 }, client with { Late = 0 },
+                client with { ChunkBytes = Math.Max(client.ChunkBytes, WholeChunk) },
+            ])
+            {
+                if (plainer != client)
+                {
+                    yield return scenario with
+                    {
+                        TcpClients = scenario.TcpClients.SetItem(i, plainer),
+                    };
+                }
+            }
+        }
+    }
 
     private static IEnumerable<Scenario> HealEarlier(Scenario scenario) =>
         Rounder(scenario.HealAt).Select(at => scenario with { HealAt = at });

@@ -1,15 +1,18 @@
 // Owns `sim run`: seeds handed out in order to as many threads as there are cores, and results
 // taken up in order until one fails, the seeds or the time are used up, or the user has had enough.
 // Every sixteenth seed, the first one among them, is run twice, and both runs must have the same
-// hash. The summary is CampaignSummary's, the report of a failure FailureReport's.
+// hash. With --keep a failure does not end it, and all are kept. The summary is CampaignSummary's,
+// the report of a failure FailureReport's.
 //
 // What always holds: what is printed does not depend on the number of threads, but for times; a
 // failure is printed only when every seed before it has passed.
 
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using Simulation.Checking;
 using Simulation.Running;
@@ -24,7 +27,7 @@ internal sealed class Campaign(
     private readonly CampaignSummary _summary = new(request);
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private ulong _first;
-    private Finished? _failure;
+    private readonly List<Finished> _failures = [];
 
     public bool IsTerminal { get; init; }
 
@@ -43,13 +46,13 @@ internal sealed class Campaign(
         {
             Has = Has,
             Make = Make,
-            IsLast = finished => finished.Failed,
+            IsLast = finished => finished.Failed && request.Keep is null,
             TakeUp = TakeUp,
         };
         seeds.Run(request.Jobs, progress.Every, () => progress.Show(Describe));
         progress.End();
         _summary.End(_first, _clock.Elapsed);
-        _summary.Write(output, withCoverage: _failure is null);
+        _summary.Write(output, withCoverage: _failures.Count == 0);
         output.Flush();
         var code = Conclude(progress);
         return WriteJson(code) || code != Tool.Passed ? code : Tool.CannotWrite;
@@ -57,13 +60,16 @@ internal sealed class Campaign(
 
     private int Conclude(Progress progress)
     {
-        if (_failure is { } failure)
+        if (_failures.Count > 0)
         {
-            return new FailureReport(simulator, request, output, error)
+            var report = new FailureReport(simulator, request, output, error)
             {
                 Progress = progress,
                 Interrupted = Interrupted,
-            }.Tell(failure);
+            };
+            foreach (var failure in _failures.Skip(1))
+                report.Tell(failure);
+            return report.Tell(_failures[0]);
         }
         if (_summary.NeverHit is { IsEmpty: false } never)
         {
@@ -78,7 +84,7 @@ internal sealed class Campaign(
 
     private bool Has(long index) => index < (request.Count ?? long.MaxValue)
         && (request.Time is not { } time || _clock.Elapsed < time)
-        && !Interrupted.IsCancellationRequested;
+        && !Interrupted.IsCancellationRequested && _failures.Count < KeptFailures.Most;
 
     private Finished Make(long index)
     {
@@ -102,7 +108,7 @@ internal sealed class Campaign(
     {
         _summary.Add(finished);
         if (finished.Failed)
-            _failure = finished;
+            _failures.Add(finished);
     }
 
     private string Describe()
@@ -110,7 +116,7 @@ internal sealed class Campaign(
         var seconds = _clock.Elapsed.TotalSeconds;
         var line = string.Create(CultureInfo.InvariantCulture,
             $"{_summary.Seeds:N0} seeds, {_summary.Seeds / seconds:0.0}/s, {_summary.VirtualSeconds
-                / seconds:N0} virtual s/s, {(_failure is null ? "no failure" : "1 failure")}");
+                / seconds:N0} virtual s/s, {Failures}");
         var left = request.Count is { } count && _summary.Seeds > 0
             ? TimeSpan.FromSeconds((count - _summary.Seeds) * seconds / _summary.Seeds)
             : (TimeSpan?)null;
@@ -122,6 +128,13 @@ internal sealed class Campaign(
             : line;
     }
 
+    private string Failures => _failures.Count switch
+    {
+        0 => "no failure",
+        1 => "1 failure",
+        var many => $"{many} failures",
+    };
+
     private bool CanWriteJson() => request.Json is not { } file
         || Tool.Save(error, file, path => File.Open(path, FileMode.OpenOrCreate).Dispose());
 
@@ -130,7 +143,7 @@ internal sealed class Campaign(
         request.Json is not { } file || Tool.Save(error, file, path =>
         {
             using var stream = File.Create(path);
-            _summary.WriteJson(stream, code, _failure);
+            _summary.WriteJson(stream, code, _failures);
         });
 }
 

@@ -25,6 +25,9 @@ internal sealed class CampaignSummary(Request request)
     /// <summary>The seeds within which everything that L6 owes must have been.</summary>
     public const long SeedsForCoverage = 10_000;
 
+    /// <summary>Asked for by name, coverage is owed as if there were so many.</summary>
+    private const long SeedsOfARun = 2_000;
+
     private const double SeedSeconds = 300;
 
     private readonly Coverage _coverage = new();
@@ -40,7 +43,8 @@ internal sealed class CampaignSummary(Request request)
     public double VirtualSeconds { get; private set; }
 
     /// <summary>What L6 owes and was not there; empty as long as it owes nothing yet.</summary>
-    public ImmutableArray<string> NeverHit => OwesCoverage ? OwedCoverage.Missing(_coverage) : [];
+    public ImmutableArray<string> NeverHit => OwesCoverage
+        ? OwedCoverage.Missing(_coverage, Math.Max(Seeds, SeedsOfARun)) : [];
 
     /// <summary>
     /// Only whole scenarios owe that everything was hit, and enough of them unless it is asked for.
@@ -92,11 +96,15 @@ internal sealed class CampaignSummary(Request request)
     private static string Number(double value) =>
         value.ToString("N0", CultureInfo.InvariantCulture);
 
-    public void WriteJson(Stream stream, int code, Finished? failure)
+    public void WriteJson(Stream stream, int code, IReadOnlyList<Finished> failures)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
         json.WriteNumber("exit", code);
+        json.WriteString("finished", DateTimeOffset.UtcNow.ToString(
+            "yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
+        json.WriteString("commit", request.Commit ?? "");
+        json.WriteNumber("failures", failures.Count);
         json.WriteNumber("first_seed", _first);
         json.WriteString("profile", request.Choice.Profile);
         json.WriteNumber("seeds", Seeds);
@@ -108,7 +116,7 @@ internal sealed class CampaignSummary(Request request)
         json.WriteNumber("turns", _turns);
         json.WriteNumber("slowest_seed", _slowest.Seed);
         json.WriteNumber("slowest_seconds", _slowest.Time.TotalSeconds);
-        WriteFailure(json, failure);
+        WriteFailure(json, failures.FirstOrDefault());
         WriteCoverage(json);
         json.WriteEndObject();
     }
@@ -120,10 +128,10 @@ internal sealed class CampaignSummary(Request request)
         var violation = failure.Result.Violation;
         json.WriteStartObject("failure");
         json.WriteNumber("seed", failure.Seed);
-        json.WriteString("check", violation?.Check ?? "determinism");
+        json.WriteString("check", KeptFailures.CheckOf(failure));
         json.WriteNumber("event", violation?.Event ?? 0);
         json.WriteNumber("at_nanoseconds", violation?.At.Nanoseconds ?? 0);
-        json.WriteString("evidence", violation?.Evidence ?? "two runs had different hashes");
+        json.WriteString("evidence", KeptFailures.EvidenceOf(failure));
         json.WriteEndObject();
     }
 
@@ -149,8 +157,20 @@ internal sealed class CampaignSummary(Request request)
         }
         WriteColumns(output, "reactions: how often; how many different faults came before",
             reactions);
+        WriteSituations(output);
         WriteNever(output, "never, and owed within 10,000 seeds", name => name is null);
         WriteNever(output, "never, and not owed", name => name is not null);
+    }
+
+    private void WriteSituations(TextWriter output)
+    {
+        var cells = new List<string>();
+        for (var i = 0; i < Coverage.SituationNames.Length; i++)
+        {
+            cells.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{Coverage.SituationNames[i],-30}{_coverage.Situations(i),12:N0}    "));
+        }
+        WriteColumns(output, "situations: how often", cells);
     }
 
     private void WriteNever(TextWriter output, string title, Func<string?, bool> isExcused)
@@ -188,6 +208,10 @@ internal sealed class CampaignSummary(Request request)
         json.WriteStartObject("reactions");
         for (var i = 0; i < Coverage.ReactionNames.Length; i++)
             json.WriteNumber(Coverage.ReactionNames[i], _coverage.Reaction(i));
+        json.WriteEndObject();
+        json.WriteStartObject("situations");
+        for (var i = 0; i < Coverage.SituationNames.Length; i++)
+            json.WriteNumber(Coverage.SituationNames[i], _coverage.Situations(i));
         json.WriteEndObject();
         json.WriteStartObject("reactions_after_faults");
         for (var fault = 0; fault < Coverage.FaultNames.Length; fault++)

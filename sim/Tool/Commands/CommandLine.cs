@@ -79,6 +79,17 @@ public sealed class CommandLine
     private readonly Option<string> _json = New(
         "--json", "FILE", "Write the result there, as JSON");
 
+    private readonly Option<string> _keep = New("--keep", "DIR",
+        "Go on after a failure, and keep it there, shrunk [default: end at the first]");
+
+    private readonly Option<string> _commit = New(
+        "--commit", "HASH", "The commit that results and kept failures name");
+
+    private readonly Argument<string> _left = new("DIR")
+    {
+        Description = "The folder with what runs left: results (--json) and failures (--keep)",
+    };
+
     private readonly Option<bool> _oweCoverage = new("--owe-coverage")
     {
         Description = "Fail (L6) where anything that 10,000 seeds owe was never there",
@@ -178,7 +189,7 @@ public sealed class CommandLine
         Option[] checks = [_check, _withoutCheck];
         Add(_root, "run", "Run seeds until one fails", null,
             [_seed, _count, _time, _jobs, .. choice, .. checks, _oweCoverage, _json,
-                _budget, _output, _planted]);
+                _keep, _commit, _budget, _output, _planted]);
         Add(_root, "replay", "Run one scenario again and tell about it", _subject,
             [.. choice, .. checks, _until, _trace, _break, _html, _planted]);
         Add(_root, "shrink", "Make a failing scenario as small as can be", _subject,
@@ -191,6 +202,7 @@ public sealed class CommandLine
             [_seed, _seeds, .. choice]);
         _root.Subcommands.Add(_plant.Command);
         _mutate.AddTo(_root);
+        Add(_root, "triage", "Tell the failures that runs left, in groups", _left, [_html]);
         var corpus = new Command("corpus", "Failures ever found, for ever");
         Add(corpus, "add", "Add a scenario, with what it finds", _file,
             [.. checks, _found, _directory]);
@@ -293,6 +305,8 @@ public sealed class CommandLine
             WithoutChecks = without,
             OwesCoverage = line.GetResult(_oweCoverage) is { Implicit: false },
             Json = Value(line, _json, Words.ToNewFile, null),
+            Keep = Value(line, _keep, Words.ToPath, null),
+            Commit = Value(line, _commit, Words.ToPath, null),
             Html = Value(line, _html, Words.ToNewFile, null),
             Svg = Value(line, _svg, Words.ToNewFile, null),
             Ascii = line.GetResult(_ascii) is { Implicit: false },
@@ -408,6 +422,7 @@ public sealed class CommandLine
     {
         "replay" or "shrink" or "show" or "steps" => line.GetValue(_subject) ?? "",
         "corpus add" => line.GetValue(_file) ?? "",
+        "triage" => line.GetValue(_left) ?? "",
         "scenario" => line.GetValue(_scenario) ?? "",
         _ => "",
     };

@@ -25,6 +25,9 @@ internal sealed class FailureReport(
 {
     private const int LastEvents = 10;
 
+    /// <summary>Of the lines that a rule's words are told in.</summary>
+    private const int Columns = 80;
+
     public required Progress Progress { get; init; }
 
     public CancellationToken Interrupted { get; init; }
@@ -33,15 +36,21 @@ internal sealed class FailureReport(
     public int Tell(Finished failure)
     {
         output.WriteLine();
+        var kept = request.Keep is { } folder
+            ? new KeptFailures(simulator, request, folder) : null;
         if (failure.Differs)
+        {
+            Keep(kept, one => one.KeepWhole(failure));
             return TellDifference(failure);
+        }
+        Keep(kept, one => one.KeepOrigin(failure));
         var violation = failure.Result.Violation!;
         output.WriteLine(
             $"FAILED seed {failure.Seed}: {violation.Check} {CheckNames.Of(violation.Check)}");
         Evidence(output, violation);
         output.Flush();
         var file = Shrink(failure.Result.Scenario, violation,
-            request.Output ?? $"sim-{failure.Seed}.json");
+            kept?.ScenarioOf(failure) ?? request.Output ?? $"sim-{failure.Seed}.json");
         output.WriteLine("to see it again");
         output.WriteLine($"  sim replay {failure.Seed}{request.Options}");
         if (file is not null)
@@ -51,6 +60,12 @@ internal sealed class FailureReport(
             output.WriteLine($"  sim show {file}{Checks} --html {page}");
         }
         return Tool.ExitCode(violation);
+    }
+
+    private void Keep(KeptFailures? kept, Action<KeptFailures> keep)
+    {
+        if (kept is not null)
+            Tool.Save(error, request.Keep!, _ => keep(kept));
     }
 
     /// <summary>Shrinks what fails, tells what is left, and saves it; the file.</summary>
@@ -81,12 +96,32 @@ internal sealed class FailureReport(
         return Tool.Save(error, file, path => File.WriteAllText(path, text)) ? file : null;
     }
 
-    /// <summary>The four lines that every failure has.</summary>
+    /// <summary>What every failure has: what was seen, when, and which rule that breaks.</summary>
     public static void Evidence(TextWriter output, Violation violation)
     {
         output.WriteLine($"  rule      {CheckNames.Rule(violation.Check)}");
         output.WriteLine($"  evidence  {violation.Evidence}");
         output.WriteLine($"  at        {Chart.Time(violation.At)}, event {violation.Event}");
+        if (SpecifiedRules.Of(violation) is not { } rule)
+            return;
+        output.WriteLine($"  see       docs/behaviour.md, {rule.Place}:");
+        foreach (var line in Wrapped(rule.Sentence))
+            output.WriteLine("            " + line);
+    }
+
+    private static IEnumerable<string> Wrapped(string text)
+    {
+        var line = "";
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > Columns)
+            {
+                yield return line;
+                line = "";
+            }
+            line += line.Length == 0 ? word : " " + word;
+        }
+        yield return line;
     }
 
     /// <summary>The checks alone: a file holds its scenario.</summary>

@@ -5,6 +5,7 @@
 
 using System;
 using System.Collections.Immutable;
+using System.Linq;
 using System.Text;
 using Simulation.Checking;
 using Simulation.Running;
@@ -29,7 +30,10 @@ public sealed class RealSimulator : Simulator
         var set = new CheckSet(scenario);
         if (!checks.IsEmpty)
             set = set.Only(checks);
-        return ScenarioRun.Execute(scenario, [.. watchers, set]);
+        var result = ScenarioRun.Execute(scenario, [.. watchers, set]);
+        foreach (var coverage in watchers.OfType<Coverage>())
+            set.AddMet(coverage);
+        return result;
     }
 
     public override Scenario Read(string json)

@@ -47,6 +47,12 @@ public sealed record Request
 
     public string? Json { get; init; }
 
+    /// <summary>For run: the folder in which failures are kept, after which it goes on.</summary>
+    public string? Keep { get; init; }
+
+    /// <summary>For run: the commit that results and failures name.</summary>
+    public string? Commit { get; init; }
+
     public string? Html { get; init; }
 
     public string? Svg { get; init; }

@@ -96,6 +96,8 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
                 return Show(request);
             case "scenario":
                 return WriteScenario(request);
+            case "triage":
+                return new Triage(request, output, error).Run();
             case "det" or "hashes" or "steps":
                 return Compare(request);
             case "corpus add":

@@ -89,13 +89,74 @@ public sealed class ShrinkingTests
             result.Smallest.Faults);
     }
 
-    private static ShrinkResult Shrink(System.Func<Scenario, bool> fails)
+    /// <summary>
+    /// Two things that must be some time apart cannot be moved one by one, but together they can.
+    /// </summary>
+    [Fact]
+    public void WhatMustBeApart_ComesEarlierTogether()
+    {
+        var result = Shrink(scenario =>
+            scenario.Faults.FirstOrDefault(fault => fault.Id == 8) is { } first
+            && scenario.Faults.FirstOrDefault(fault => fault.Id == 10) is { } second
+            && second.At - first.At == Duration.FromSeconds(7.4));
+
+        Assert.Equal([At(0), At(7.4)], result.Smallest.Faults.Select(fault => fault.At));
+    }
+
+    [Fact]
+    public void AmountNeeded_IsRound()
+    {
+        var result = Shrink(
+            scenario => scenario.Faults.Any(fault => fault.Amount is > 3_900 and < 5_000),
+            Start() with
+            {
+                Faults = [new FaultPlan(1, At(1), Duration.Zero, FaultKind.UdpLoss, -1, 4_711)],
+            });
+
+        Assert.Equal(4_000, Assert.Single(result.Smallest.Faults).Amount);
+    }
+
+    [Fact]
+    public void OddTcpClient_IsAPlainOneAgain()
+    {
+        var result = Shrink(scenario => scenario.TcpClients.Any(client => client.Id == 21),
+            Start() with
+            {
+                TcpClients = [new TcpClientPlan(21, Ipv4.From(10, 0, 1, 1), 21, At(1), 3, 10,
+                    TcpManner.Trickles, Duration.FromSeconds(1L), 1, 100, 2, 30)],
+            });
+
+        var left = Assert.Single(result.Smallest.TcpClients);
+        Assert.Equal((TcpManner.Proper, Duration.Zero, 0, 0, 0, 0), (left.Manner, left.After,
+            left.Killer, left.Padding, left.Empty, left.Late));
+        Assert.True(left.ChunkBytes > 65_536);
+    }
+
+    [Fact]
+    public void OddQuery_IsAQuestionAgain()
+    {
+        var result = Shrink(scenario => scenario.UdpClients.Any(client => client.Id == 12),
+            Start() with
+            {
+                UdpClients = [new UdpClientPlan(12, Ipv4.From(10, 0, 0, 1), false,
+                    [new QueryPlan(At(1), 5, QueryKind.Garbage, 700)])],
+            });
+
+        Assert.All(Assert.Single(result.Smallest.UdpClients).Queries, query =>
+            Assert.Equal((QueryKind.Question, 0), (query.Kind, query.Bytes)));
+    }
+
+    private static ShrinkResult Shrink(
+        System.Func<Scenario, bool> fails, Scenario start)
     {
         var result = Shrinker.Shrink(
-            Start(), S3, scenario => fails(scenario) ? S3 : null, () => false);
+            start, S3, scenario => fails(scenario) ? S3 : null, () => false);
         Assert.True(fails(result.Smallest));
         return result;
     }
+
+    private static ShrinkResult Shrink(System.Func<Scenario, bool> fails) =>
+        Shrink(fails, Start());
 
     private static Instant At(double seconds) => Instant.Zero + Duration.FromSeconds(seconds);
 

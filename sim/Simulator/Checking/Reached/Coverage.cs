@@ -3,7 +3,8 @@
 // reaction came while the fault lasted or within 70 s of virtual time after it - 70 s are a hello's
 // time and the longest back-off. A fault is a kind of FaultPlan, or something that a backend's
 // script does wrong; a script's misdeed counts once for each backend that has it, and lasts until
-// chaos is over, or for good. A counter that grows counts once a turn.
+// chaos is over, or for good. A counter that grows counts once a turn. And how often each situation
+// was met that the model names.
 //
 // Of the pairs most are chance: any reaction can follow any fault, since many happen at a time. So
 // L6 owes what means something: every fault, every reaction but those that OwedCoverage excuses,
@@ -32,6 +33,7 @@ public sealed class Coverage : RunObserver
     private static readonly Duration Within = Duration.FromSeconds(70);
     private static readonly int Kinds = Enum.GetValues<FaultKind>().Length;
 
+    private readonly ReachedSituations _situations = new();
     private readonly long[] _faults = new long[FaultNames.Length];
     private readonly long[] _reactions = new long[ReactionNames.Length];
     private readonly long[] _pairs = new long[FaultNames.Length * ReactionNames.Length];
@@ -70,11 +72,17 @@ public sealed class Coverage : RunObserver
     /// <summary>All reactions.</summary>
     public static ImmutableArray<string> ReactionNames => Reactions.Names;
 
+    /// <summary>All situations that the model names.</summary>
+    public static ImmutableArray<string> SituationNames => OwedSituations.Names;
+
     /// <summary>How often a fault happened.</summary>
     public long Faults(int fault) => _faults[fault];
 
     /// <summary>How often a reaction came, after a fault or not.</summary>
     public long Reaction(int reaction) => _reactions[reaction];
+
+    /// <summary>How often a situation was met.</summary>
+    public long Situations(int situation) => _situations.Times((Situation)situation);
 
     /// <summary>How often the reaction came after the fault.</summary>
     public long Pair(int fault, int reaction) =>
@@ -104,7 +112,15 @@ public sealed class Coverage : RunObserver
         Add(_faults, other._faults);
         Add(_reactions, other._reactions);
         Add(_pairs, other._pairs);
+        _situations.Add(other._situations);
     }
+
+    /// <summary>Adds what the model of a run has met.</summary>
+    internal void Add(ReachedSituations met) => _situations.Add(met);
+
+    /// <summary>What so many seeds owe of situations and have not met.</summary>
+    internal IEnumerable<string> MissingSituations(long seeds) =>
+        OwedSituations.Missing(_situations, seeds);
 
     public override void OnFault(Instant now, FaultPlan fault, bool began)
     {

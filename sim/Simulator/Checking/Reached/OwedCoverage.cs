@@ -1,5 +1,5 @@
 // Owns what L6 owes: which of the faults, reactions and pairs of them must have been within 10,000
-// seeds of the swarm profile.
+// seeds of the swarm profile. Situations that the model names are OwedSituations'.
 //
 // Every fault is owed. Every reaction is, but for those that no run can bring about; each of these
 // has its reason here. Of the pairs, those are owed in which the reaction is what the fault is
@@ -127,11 +127,18 @@ public static class OwedCoverage
     /// <summary>The reactions that are not owed.</summary>
     public static IEnumerable<string> Excused => Excuses.Keys;
 
+    /// <summary>Whether so many seeds owe a situation.</summary>
+    public static bool OwesSituation(int situation, long seeds) =>
+        OwedSituations.IsOwed(situation, seeds);
+
     /// <summary>Why a reaction is not owed; null if it is.</summary>
     public static string? Excuse(string reaction) => Excuses.GetValueOrDefault(reaction);
 
-    /// <summary>What is owed and was not there, a line each.</summary>
-    public static ImmutableArray<string> Missing(Coverage coverage)
+    /// <summary>
+    /// What is owed and was not there, a line each. Of situations those that come seldom are owed
+    /// by so many seeds only.
+    /// </summary>
+    public static ImmutableArray<string> Missing(Coverage coverage, long seeds)
     {
         var missing = ImmutableArray.CreateBuilder<string>();
         for (var i = 0; i < Coverage.FaultNames.Length; i++)
@@ -152,6 +159,7 @@ public static class OwedCoverage
                 missing.Add($"{reaction} after {fault}");
             }
         }
+        missing.AddRange(coverage.MissingSituations(seeds));
         return missing.ToImmutable();
     }
 }

@@ -109,7 +109,10 @@ internal sealed class DirectoryModel(ReferenceModel model)
         }
         backend.OwesLook = false;
         if (result.Status == IoStatus.NotFound && _readability != IoStatus.NotFound)
+        {
+            model.Reached(Situation.LookFindsNothing);
             model.Lines.OweStop(backend);
+        }
     }
 
     /// <summary>The core told of a backend that it will connect to next.</summary>
@@ -160,6 +163,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 + $", primary of {backend.Remotes} remotes and backup of {backend.Backups}",
                 backend);
         }
+        model.ReachedIf(IsLongGone(backend), Situation.RemovedIsForgotten);
         _toForget.Remove(backend);
         model.Policy.Forget(backend);
     }
@@ -182,6 +186,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         var isWhole = end.Status == IoStatus.EndOfStream;
         OnReadability(isWhole ? IoResult.Ok() : end);
         _found.Sort(static (a, b) => Compare(a.Name, b.Name));
+        model.ReachedIf(!isWhole && _found.Count > 0, Situation.ScanBreaksOffWithNews);
         if (!isWhole)
             return;
         OnMissing();
@@ -214,6 +219,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
                 look += delay;
                 if (look <= model.Now)
                     continue;
+                model.Reached(Situation.OthersEntryLookedAtAgain);
                 model.Scans.LookAgain(look);
                 if (Named(entry) is { } backend)
                     backend.SeenInScan = _scan;
@@ -323,7 +329,10 @@ internal sealed class DirectoryModel(ReferenceModel model)
     private void OnSeen(ExpectedBackend backend, in DirectoryEntry entry)
     {
         if (entry.Kind == EntryKind.Unknown)
+        {
+            model.Reached(Situation.UnknownEntryKeepsBackend);
             backend.SeenInScan = _scan;
+        }
         else
             OnSeen(backend, entry.Identity);
     }
@@ -333,6 +342,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         // What the scan saw may be from before a session that was begun since.
         if (backend.Session != null && backend.ConnectedInScan == _scan)
         {
+            model.ReachedIf(identity != backend.Identity, Situation.ScanOlderThanSession);
             backend.SeenInScan = _scan;
             return;
         }
@@ -356,6 +366,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnRestored(ExpectedBackend backend)
     {
+        model.Reached(Situation.DrainingResumes);
         model.Outage.OnHealthy();
         model.Lines.Owe(new LogEvent.BackendResumed(backend.Name, backend.Path));
         backend.Stage = Stage.Healthy;
@@ -365,6 +376,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
 
     private void OnReturned(ExpectedBackend backend)
     {
+        model.Reached(Situation.RemovedReturns);
         model.Lines.Owe(new LogEvent.BackendReturned(backend.Name, backend.Path));
         ConnectAtOnce(backend);
     }
@@ -376,6 +388,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
         // A session that said hello goes on to its end; one that did not is given up.
         if (backend.Session is { } session)
         {
+            model.ReachedIf(session.Silence.IsSuspect, Situation.RestartWhileSuspect);
+            model.ReachedIf(!session.HasHello, Situation.RestartBeforeHello);
             model.Stuck.OnSessionOver(backend);
             if (session.HasHello && session.Silence.IsSuspect)
                 backend.OnBadEnd(model.Now, inSilence: true);

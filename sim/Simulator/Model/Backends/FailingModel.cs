@@ -190,16 +190,25 @@ internal sealed class FailingModel(ReferenceModel model)
     /// </summary>
     private List<LeftQuery> Left(ExpectedSession session)
     {
-        var left = session.Given.TimedOut.Concat(session.InFlight.OldestFirst
-            .Take(SpecifiedLimits.LooksForMute)
-            .TakeWhile(query => model.Now >= query.SentAt + SpecifiedLimits.VainTime)
-            .Where(LeftQuery.Counts).Select(LeftQuery.Of))
-            .Where(query => query.SentAt > session.Given.LeftAfter).ToList();
+        var after = session.Given.LeftAfter;
+        var left = session.Given.TimedOut.FindAll(query => query.SentAt > after);
+        var looks = 0;
+        foreach (var query in session.InFlight.OldestFirst)
+        {
+            if (looks++ == SpecifiedLimits.LooksForMute
+                || model.Now < query.SentAt + SpecifiedLimits.VainTime)
+            {
+                break;
+            }
+            if (query.SentAt > after && LeftQuery.Counts(query))
+                left.Add(LeftQuery.Of(query));
+        }
         var end = model.Now;
         var first = left.Count;
         while (first > 0 && end - left[first - 1].SentAt <= SpecifiedLimits.LeftTogether)
             end = left[--first].SentAt;
-        return left[first..];
+        left.RemoveRange(0, first);
+        return left;
     }
 
     private bool IsTelling(List<LeftQuery> left) =>

@@ -43,6 +43,7 @@ internal sealed class SessionModel(ReferenceModel model)
                     SpecifiedLimits.ConnectPause.Nanoseconds << Math.Min(
                         backend.TimesFull, SpecifiedLimits.DoublingsOfFullPause));
                 backend.TimesFull += result.Status == IoStatus.WouldBlock ? 1 : 0;
+                model.ReachedIf(backend.TimesFull >= 3, Situation.AcceptQueueFullThreeTimes);
                 backend.BackedOffIn = model.Turn;
                 model.Counters.Add(Counter.ConnectsWithoutResources);
                 model.Repeats.OnCondition(Repeat.ConnectWithoutResources, (int)result.Status,
@@ -55,6 +56,7 @@ internal sealed class SessionModel(ReferenceModel model)
             {
                 backend.ReconnectAt = model.Now + SpecifiedLimits.QuietDelays[backend.QuietTries++];
                 backend.BackedOffIn = model.Turn;
+                model.Reached(Situation.ConnectMeetsLateListener);
                 return null;
             }
             backend.QuietTries = SpecifiedLimits.QuietDelays.Length;
@@ -63,12 +65,14 @@ internal sealed class SessionModel(ReferenceModel model)
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = model.Now;
                 model.Lines.Owe(new LogEvent.BackendRemoved(backend.Name, backend.Path));
+                model.Reached(Situation.ConnectFindsNoPath);
             }
             else if (result.Status is IoStatus.WrongType or IoStatus.WrongUser)
             {
                 backend.Stage = Stage.Removed;
                 backend.RemovedAt = model.Now;
                 backend.Refused = backend.Identity;
+                model.Reached(Situation.ConnectFindsOthersSocket);
                 model.Lines.Owe(new LogEvent.EntryRefused(
                     backend.Path, result.Status == IoStatus.WrongType
                         ? EntryRefusal.NotAStream : EntryRefusal.WrongUser));
@@ -77,6 +81,8 @@ internal sealed class SessionModel(ReferenceModel model)
             {
                 backend.LastEvidence = new Evidence(FaultCause.ConnectFailed, result, 0);
                 BackOff(backend);
+                model.ReachedIf(result.Status == IoStatus.Refused,
+                    Situation.QuietTriesUsedUp);
             }
             return null;
         }
@@ -123,6 +129,8 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.ReconnectAt = model.Now + backend.BackOff;
         backend.BackedOffIn = model.Turn;
         backend.OwesFaultEvent = true;
+        model.ReachedIf(
+            backend.BackOff == SpecifiedLimits.LongestBackOff, Situation.BackOffIsLongest);
     }
 
     // ---- Frames in ----
@@ -170,6 +178,7 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             if (frame.Type == SeenFrame.OutboundUdp && frame.Length <= 65_535)
             {
+                model.Reached(Situation.ReplyBehindFailedWrite);
                 if (!model.Probes.TryTake(session, in frame))
                     model.Replies.OnReply(session, in frame);
             }
@@ -209,6 +218,7 @@ internal sealed class SessionModel(ReferenceModel model)
             case SeenFrame.ServerHeartbeat when session.IsRetired:
                 if (session.HasHeartbeatOut && session.Written >= session.HeartbeatEnd)
                 {
+                    model.Reached(Situation.RetiredAnswersHeartbeat);
                     model.Suspicion.OnHeartbeatAnswered(session);
                     session.HeartbeatAt = Instant.Never;
                 }
@@ -248,10 +258,14 @@ internal sealed class SessionModel(ReferenceModel model)
             model.Connections.Handshakes.OnBackendsChanged();
         }
         else
+        {
+            model.Reached(Situation.HelloWithoutPath);
             model.Lines.Owe(new LogEvent.BackendDraining(backend.Name, backend.Path));
+        }
         backend.NextBackOff = SpecifiedLimits.FirstBackOff;
         var longer = backend.LongWarmUp(model.Now);
         backend.WarmAt = model.Now + Duration.Max(model.Scenario.Kernel.WarmUp, longer);
+        model.ReachedIf(longer > Duration.Zero, Situation.HelloAfterBadEnds);
         backend.ProvenAt = longer == Duration.Zero ? Instant.Zero : model.Now + longer;
         model.Probes.OnHello(session);
     }
@@ -277,6 +291,7 @@ internal sealed class SessionModel(ReferenceModel model)
             && !(session.IsRetired && (backend.RestartedIn == model.Turn
                 || model.Now >= model.Standstill.Extend(
                     session.RetiredAt + SpecifiedLimits.RetiredTime)));
+        NoteEnd(session, wasSuspect);
         var awaited = session.InFlight.Awaited(model.Now);
         model.CutInTurn += isCut ? awaited : 0;
         model.Resends.OnSessionOver(session);
@@ -310,6 +325,18 @@ internal sealed class SessionModel(ReferenceModel model)
         backend.OwesLook = backend.HasPath;
         if (!backend.HasPath)
             model.Lines.OweStop(backend);
+    }
+
+    private void NoteEnd(ExpectedSession session, bool wasSuspect)
+    {
+        model.ReachedIf(session.IsRetired && session.Evidence == null
+            && session.Backend.RestartedIn != model.Turn && !model.Life.IsStopping,
+            Situation.RetiredOutOfTime);
+        if (session.Evidence is not { Cause: FaultCause.EndOfStream })
+            return;
+        model.ReachedIf(session.IsStuck, Situation.StuckSessionEnds);
+        model.ReachedIf(wasSuspect, Situation.SuspectSessionEnds);
+        model.ReachedIf(session.HasHeartbeatOut, Situation.EndWithHeartbeatOut);
     }
 
     /// <summary>
@@ -438,6 +465,7 @@ internal sealed class SessionModel(ReferenceModel model)
             model.Stuck.OnDrained(session.Backend);
             if (!wasStuck)
                 return;
+            model.Reached(Situation.StuckSessionDrains);
             model.Resends.LookAgain();
             model.Connections.Handshakes.OnBackendsChanged();
         }
@@ -483,7 +511,10 @@ internal sealed class SessionModel(ReferenceModel model)
     private void NotePutOff(ExpectedSession session)
     {
         if (session.OverAt <= model.Now && model.Now < model.Standstill.SparedUntil)
+        {
             session.PutOffTo = model.Standstill.SparedUntil;
+            model.Reached(Situation.SessionSpared);
+        }
     }
 
     /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
@@ -515,6 +546,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (bytes.Length <= owed.Count && owed.Bytes[..bytes.Length].SequenceEqual(bytes))
         {
             Advance(session, bytes.Length);
+            model.ReachedIf(session.RestOfFrame > 0, Situation.FrameWrittenInParts);
             return;
         }
         var same = bytes.CommonPrefixLength(owed.Bytes);

@@ -128,11 +128,12 @@ internal sealed class StuckModel(ReferenceModel model)
 
     public void OnTurnEnded()
     {
-        if (model.Life.HasStopped || model.MostTimers > model.Work.TimersPerTurn)
+        if (model.Life.HasStopped)
             return;
         foreach (var backend in model.Policy.Backends)
         {
-            if (backend.Stuck.Unlogged > 0 && MayLog(backend.Stuck))
+            if (backend.Stuck.Unlogged > 0 && MayLog(backend.Stuck)
+                && model.MostTimers <= model.Work.TimersPerTurn)
             {
                 model.Report(ViolationKind.Untrue,
                     $"the log does not have that {backend} is stuck or no"

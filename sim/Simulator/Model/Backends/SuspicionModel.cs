@@ -110,6 +110,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             WaitFor(silence, SpecifiedLimits.SilenceTime);
         if (!silence.WaitsForOld)
             return;
+        model.Reached(Situation.NewQueryEndsLongWait);
         // A newer one brings the question forward, and never puts it off.
         var left = silence.Since + silence.Wait - model.Now;
         silence.Since = model.Now
@@ -139,6 +140,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             silence.WasAsked = false;
             silence.Phase = Silence.Phases.Idle;
             silence.AnsweredOverTcpAt = model.Now;
+            model.Reached(Situation.AnswerOverTcpShowsLife);
             OnWasRead(session);
         }
         else
@@ -198,6 +200,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var silence = session.Silence;
         if (NewestOf(session) is { } newest && silence.Phase == Silence.Phases.Idle)
         {
+            model.ReachedIf(newest <= silence.OldUntil, Situation.OldQueriesWaitLonger);
             WaitFor(silence, newest <= silence.OldUntil
                 ? silence.LongWait : SpecifiedLimits.SilenceTime);
         }
@@ -235,6 +238,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         else
         {
             silence.WasHung = true;
+            model.Reached(Situation.HangIsJudged);
             if (!session.InFlight.WasJudged)
                 model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
             model.Connections.Handshakes.OnBackendsChanged();
@@ -257,6 +261,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             return;
         if (isLate || session.IsReadable)
         {
+            model.ReachedIf(!isLate, Situation.JudgedLaterForUnread);
             if (silence.Phase == Silence.Phases.Waiting)
                 silence.Since = model.Now;
             LookAgain(silence);
@@ -266,6 +271,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             || (silence.Phase == Silence.Phases.Proving && silence.WasAsked);
         if (isAsked && model.Now < model.Standstill.SilentUntil)
         {
+            model.Reached(Situation.SuspicionSpared);
             LookAgain(silence);
             silence.DueAt = model.Standstill.SilentUntil;
             return;
@@ -286,11 +292,13 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 Suspect(session);
                 break;
             case Silence.Phases.Proving when silence.WasAsked:
+                model.Reached(Situation.ProvingFallsSilent);
                 silence.Phase = Silence.Phases.Suspect;
                 OnSilent(session);
                 break;
             case Silence.Phases.Proving
                 when model.Now - silence.ProvingSince >= silence.Proof:
+                model.Reached(Situation.TrustedByProof);
                 Trust(session);
                 OnWasRead(session);
                 break;
@@ -338,6 +346,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 due = Instant.Min(due, session.Silence.Since + session.Silence.Wait
                     + SpecifiedLimits.SilenceTime);
             }
+            model.Reached(Situation.AskedBeside);
             session.Silence.AskedBesideAt = model.Now;
             session.Silence.Since = model.Now;
             session.Silence.Phase = Silence.Phases.Asked;
@@ -356,6 +365,9 @@ internal sealed class SuspicionModel(ReferenceModel model)
         var longer = Duration.Min(silence.Proof + silence.Proof, SpecifiedLimits.LongestProof);
         silence.Proof = !again ? Duration.Zero
             : longer > SpecifiedLimits.FirstProof ? longer : SpecifiedLimits.FirstProof;
+        model.ReachedIf(again, Situation.SuspectAgain);
+        model.ReachedIf(
+            silence.Proof > SpecifiedLimits.FirstProof, Situation.ProofGetsLonger);
         if (!session.IsRetired)
         {
             model.Counters.Add(Counter.BackendsSuspected);
@@ -377,6 +389,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         {
             if (!session.InFlight.WasJudged && model.Quarantine.HungAnother(session))
             {
+                model.Reached(Situation.HangsAsAnotherDid);
                 model.Quarantine.OnHang(session, model.Asked.InFlightOn(session));
                 model.Connections.Handshakes.OnBackendsChanged();
             }

@@ -97,7 +97,8 @@ internal sealed class ExpectedRemote
 internal readonly record struct Binding(Ipv4 Remote, ExpectedBackend Backend, bool IsBackup);
 
 /// <summary>The policy of one run.</summary>
-internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
+internal sealed class PolicyModel(
+    KernelPlan plan, ExpectedCounters counters, ReachedSituations reached)
 {
     private const int WorstRank = 5;
     private const int ProvingRank = 4;
@@ -109,8 +110,11 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     private readonly Dictionary<Ipv4, (ExpectedBackend Chosen, int Among)> _byHash = [];
     private int _lastChosen;
 
-    /// <summary>Backends in the order of their ids.</summary>
-    public IReadOnlyList<ExpectedBackend> Backends => _backends;
+    /// <summary>
+    /// Backends in the order of their ids. Changed only here; it is the list itself because it is
+    /// walked many times in each turn, which as an interface costs memory each time.
+    /// </summary>
+    public List<ExpectedBackend> Backends => _backends;
 
     public Dictionary<Ipv4, ExpectedRemote> Remotes { get; } = [];
 
@@ -191,7 +195,10 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
             return chosen;
         }
         // It has said SERVFAIL and nothing better; one that has data is asked in its place.
-        return NextWithData(now, chosen, HasData) ?? chosen;
+        if (NextWithData(now, chosen, HasData) is not { } other)
+            return chosen;
+        reached.Add(Situation.TcpGoesWhereDataIs);
+        return other;
     }
 
     private static bool HasData(ExpectedBackend backend) => backend.Session is { } session
@@ -229,15 +236,22 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
         if (MayServe(now, primary, isTcp, isWithIt: remote.Backup == null))
         {
             // One that drains serves UDP alone: for TCP the backup is still needed.
+            reached.Add(primary.Stage == Stage.Draining, Situation.DrainingServes);
+            reached.Add(remote.Backup != null && primary.Stage == Stage.Healthy,
+                Situation.PrimaryServesAgain);
             if (primary.Stage == Stage.Healthy)
                 SetBackup(remote, null);
             return primary;
         }
         if (remote.Backup is { } backup && MayServe(now, backup, isTcp, isWithIt: true))
+        {
+            reached.Add(Situation.BackupServesAgain);
             return backup;
+        }
         if (NextInTurn(now) is not { } chosen)
             return null;
         SetBackup(remote, chosen);
+        reached.Add(Situation.BackupIsBound);
         LastBinding = new Binding(remote.Address, chosen, IsBackup: true);
         return chosen;
     }
@@ -434,10 +448,14 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
     /// <summary>Where there is room for another one; else it is tried again next time.</summary>
     private void OnNewcomerHeard(Instant now, ExpectedRemote remote, bool isTcp)
     {
+        reached.Add(MayBeEstablished(now, remote, isTcp) && Established >= MostEstablished,
+            Situation.EstablishedAreFull);
         // Asked first: one that left the newcomers counts among the others.
         var isEstablished =
             MayBeEstablished(now, remote, isTcp) && Established < MostEstablished;
         LeaveNewcomers(remote);
+        reached.Add(isEstablished,
+            isTcp ? Situation.EstablishedOverTcp : Situation.EstablishedByTime);
         if (isEstablished)
             Establish(now, remote);
         else
@@ -490,7 +508,10 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
         }
         var set = among.ToHashCode();
         if (_byHash.TryGetValue(address, out var before) && before.Among == set)
+        {
+            reached.Add(Situation.CrowdedByHash);
             return before.Chosen;
+        }
         var told = Told is { } line && line.Remote == address ? WithId(line.Backend.Value) : null;
         if (told == null || !IsChoosable(told, now, worst))
             return NextInTurn(now);
@@ -500,6 +521,7 @@ internal sealed class PolicyModel(KernelPlan plan, ExpectedCounters counters)
 
     private ExpectedBackend? ChooseAnew(Instant now, ExpectedRemote remote)
     {
+        reached.Add(remote.Primary is { Stage: Stage.Removed }, Situation.PrimaryWasRemoved);
         Unbind(remote);
         var chosen = NextInTurn(now);
         if (chosen != null)

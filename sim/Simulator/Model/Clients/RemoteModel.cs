@@ -98,6 +98,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     {
         var healthy = model.Policy.Measure(
             model.Now, out var fullest, out var spread, out var surplus);
+        model.ReachedIf(healthy > 1 && spread == healthy, Situation.SpreadJustAllowed);
         if (fullest == null || spread <= healthy || surplus <= 0 || _mayMove > 0 || !AreFew
             || model.Policy.WithFewest(model.Now) == fullest)
         {
@@ -105,6 +106,7 @@ internal sealed class RemoteModel(ReferenceModel model)
         }
         var movable = model.Policy.Remotes.Values.FirstOrDefault(remote =>
             remote.Primary == fullest && remote.MustBeMoved(model.Now, model.Now));
+        model.ReachedIf(movable == null, Situation.RebalanceFindsNobody);
         return movable == null ? null
             : new Measured(healthy, fullest, spread, Changes, movable);
     }
@@ -177,6 +179,8 @@ internal sealed class RemoteModel(ReferenceModel model)
             model.Report(ViolationKind.WronglyMoved,
                 $"a rebalance came at {model.Now}; due {_rebalances.Due}", named);
         }
+        model.ReachedIf(spread == healthy + 1, Situation.SpreadJustTooWide);
+        model.ReachedIf(logged.ToMove == 1, Situation.RebalanceOfOne);
         _rebalancedIn = model.Turn;
         _fullest = named;
         _mayMove = logged.ToMove;
@@ -291,6 +295,8 @@ internal sealed class RemoteModel(ReferenceModel model)
                 : "longest unheard of all newcomers"),
                 known.Primary);
         }
+        model.Reached(known.IsEstablished
+            ? Situation.EstablishedEvicted : Situation.NewcomerEvicted);
         if (!known.IsEstablished)
             model.Policy.RoomMadeFor = isFor;
         Forget(known);

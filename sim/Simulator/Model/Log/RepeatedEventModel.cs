@@ -47,16 +47,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     }
 
     /// <summary>Conditions of which something is suppressed.</summary>
-    public int Waiting
-    {
-        get
-        {
-            var waiting = 0;
-            foreach (var gate in _gates.Values)
-                waiting += gate.Unlogged > 0 ? 1 : 0;
-            return waiting;
-        }
-    }
+    public int Waiting { get; private set; }
 
     /// <summary>Whether a line about a condition is owed in this turn.</summary>
     public bool IsDue(Repeat kind, int which) => _due.Contains((kind, which));
@@ -69,7 +60,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
-        gate.Unlogged += times;
+        SetUnlogged(gate, gate.Unlogged + times);
         if (MayPass(gate))
             _due.Add((kind, which));
     }
@@ -162,18 +153,18 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
             model.Report(ViolationKind.Untrue,
                 $"of {kind} was logged: {Difference.Of(logged, last)}");
         }
-        gate.Unlogged = 0;
+        SetUnlogged(gate, 0);
         gate.LastLine = model.Now;
         _due.Remove((kind, which));
     }
 
     /// <summary>What was suppressed is logged by a line that says more.</summary>
-    public void Settle(Repeat kind, int which) => GateOf(kind, which).Unlogged = 0;
+    public void Settle(Repeat kind, int which) => SetUnlogged(GateOf(kind, which), 0);
 
     public void OnTurnEnded()
     {
         _due.Clear();
-        if (model.Life.HasStopped)
+        if (model.Life.HasStopped || Waiting == 0)
             return;
         foreach (var ((kind, which), gate) in _gates)
         {
@@ -202,6 +193,13 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
 
     private bool MayPass(Gate gate) =>
         gate.LastLine is not { } last || model.Now - last >= SpecifiedLimits.RepeatedLine;
+
+    /// <summary>Waiting follows, which is asked for several times in each turn.</summary>
+    private void SetUnlogged(Gate gate, long unlogged)
+    {
+        Waiting += (unlogged > 0 ? 1 : 0) - (gate.Unlogged > 0 ? 1 : 0);
+        gate.Unlogged = unlogged;
+    }
 
     private Gate GateOf(Repeat kind, int which)
     {

@@ -43,8 +43,12 @@ internal sealed class StatusModel(ReferenceModel model)
     public bool HasWork => _left.Count > 0 && _lines < MostRemotes;
 
     /// <summary>The operator asked.</summary>
-    public void OnRequested() =>
-        _isOwed |= _isOver || model.Turn >= _begunIn + _turnsOfAReport;
+    public void OnRequested()
+    {
+        var isFirst = _isOver || model.Turn >= _begunIn + _turnsOfAReport;
+        model.ReachedIf(!isFirst, Situation.StatusAskedInAReport);
+        _isOwed |= isFirst;
+    }
 
     public void OnLogged(ILogEvent logged)
     {
@@ -168,6 +172,7 @@ internal sealed class StatusModel(ReferenceModel model)
     /// <summary>A remote that was forgotten may come back, and be logged again.</summary>
     public void OnForgotten(Ipv4 remote)
     {
+        model.ReachedIf(!_isOver, Situation.ForgottenInAReport);
         _told.Remove(remote);
         _left.Remove(remote);
     }

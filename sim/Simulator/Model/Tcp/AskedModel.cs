@@ -92,6 +92,7 @@ internal sealed class AskedModel(ReferenceModel model)
         GoOn(connection);
         if (!(connection.IsUnanswered && model.Now >= connection.KeptUntil))
             return;
+        model.Reached(Situation.TcpMessageKeptTooLong);
         connection.PassesAll = true;
         connection.KeptUntil = null;
         JudgeMessages(connection);
@@ -129,7 +130,10 @@ internal sealed class AskedModel(ReferenceModel model)
         if (!connection.IsUnanswered || connection.PassesAll)
             JudgeMessages(connection);
         else if (connection.Kept.Count > 0)
+        {
+            model.Reached(Situation.TcpMessageKept);
             connection.KeptUntil ??= model.Now + SpecifiedLimits.PipelineDelay;
+        }
         if (connection.Kept.Count == 0)
             connection.KeptUntil = null;
         OnTime(connection);
@@ -222,8 +226,9 @@ internal sealed class AskedModel(ReferenceModel model)
         connection.Backend is { Stage: Stage.Healthy, Session: { } session }
             && session == connection.Session ? session : null;
 
-    private static void Refuse(ExpectedConnection connection, byte[] message)
+    private void Refuse(ExpectedConnection connection, byte[] message)
     {
+        model.Reached(Situation.RefusedOverTcp);
         connection.IsRefused = true;
         connection.IsBackendDeaf = true;
         var hasEnded = connection.BackendEnded;

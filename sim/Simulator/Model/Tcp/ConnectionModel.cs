@@ -61,6 +61,7 @@ internal sealed class ConnectionModel
             && ofClient < _model.Scenario.Kernel.TcpConnectionsPerClient
             && Places.MustMakeRoom(ofClient))
         {
+            _model.Reached(Situation.TcpMustMakeRoom);
             _comesFor = connection;
             return;
         }
@@ -80,6 +81,10 @@ internal sealed class ConnectionModel
             EndAtOnce(connection, Counter.ConnectionsOverClientLimit);
             return;
         }
+        _model.ReachedIf(_open.Count + 1 == _model.Scenario.Kernel.TcpConnections,
+            Situation.TcpLastPlace);
+        _model.ReachedIf(ofClient + 1 == _model.Scenario.Kernel.TcpConnectionsPerClient,
+            Situation.TcpLastPlaceOfClient);
         connection.IsProxied = true;
         connection.Id = new ConnectionId(++_lastId);
         Touch(connection);
@@ -176,6 +181,7 @@ internal sealed class ConnectionModel
                 && connection.IsRelaying;
             if (isDeaf)
             {
+                _model.Reached(Situation.TcpBackendTakesNoMore);
                 connection.IsBackendDeaf = true;
                 connection.PassesAll = true;
                 connection.Kept.Clear();
@@ -228,11 +234,15 @@ internal sealed class ConnectionModel
             ReportRelay(connection, "the client was told an end, and its answers were cut short");
         if (isClient)
         {
+            _model.ReachedIf(!connection.ClientEnded, Situation.TcpClientToldFirst);
             connection.ToldClient = true;
             connection.ToldAt = _model.Now;
         }
         else
+        {
+            _model.ReachedIf(!connection.BackendEnded, Situation.TcpBackendToldFirst);
             connection.ToldBackend = true;
+        }
     }
 
     /// <summary>

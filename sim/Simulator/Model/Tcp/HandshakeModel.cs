@@ -249,6 +249,8 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
             }
             OnTaken(connection);
         }
+        model.ReachedIf(connection is { IsRelaying: false, OkBytes: > 0 },
+            Situation.TcpOkInParts);
         return bytes;
     }
 
@@ -292,8 +294,10 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         {
             connection.IsTurnedDown = true;
             PutOff(connection);
+            model.Reached(Situation.TcpRefusedByAll);
             return;
         }
+        model.Reached(Situation.TcpSecondBackend);
         _connecting = connection;
         _connectTo = next;
     }
@@ -346,6 +350,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
         model.TcpTurns.OnTriedAnew(connection);
         if (connection.RetryFrom is { } from)
         {
+            model.Reached(Situation.TcpTriedAnew);
             if (model.Now < from)
                 connections.ReportRelay(connection,
                     $"it was tried again; it should not before {from}");
@@ -390,6 +395,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
                 return;
             }
         }
+        model.Reached(Situation.TcpAcceptQueueFull);
         PutOff(connection);
     }
 

@@ -116,10 +116,12 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     }
 
     /// <summary>Bytes of the first question; 0 without one.</summary>
-    public static int QuestionBytes(ReadOnlySpan<byte> message)
+    public static int QuestionBytes(ReadOnlySpan<byte> message) =>
+        QuestionOf(message) is null ? 0 : QuestionBytesOf(message);
+
+    /// <summary>Bytes of the first question of a message that has one.</summary>
+    public static int QuestionBytesOf(ReadOnlySpan<byte> message)
     {
-        if (QuestionOf(message) is null)
-            return 0;
         var at = HeaderBytes;
         while (message[at] != 0)
             at += 1 + message[at];
@@ -139,8 +141,8 @@ internal sealed class FlightModel
     /// <summary>Blocks of memory that their packets take.</summary>
     public int Blocks { get; private set; }
 
-    /// <summary>How many each client has, of those that have any.</summary>
-    public IReadOnlyDictionary<Ipv4, int> Clients => _clients;
+    /// <summary>How many each client has, of those that have any; changed only here.</summary>
+    public Dictionary<Ipv4, int> Clients => _clients;
 
     public int Count => _queries.Count;
 
@@ -203,7 +205,8 @@ internal sealed class FlightModel
 
     public ExpectedQuery? Newest => _queries.Last?.Value;
 
-    public IEnumerable<ExpectedQuery> OldestFirst => _queries;
+    /// <summary>All of them, the one that was sent first first; changed only here.</summary>
+    public LinkedList<ExpectedQuery> OldestFirst => _queries;
 
     /// <summary>All of them, the one that was sent last first.</summary>
     public List<ExpectedQuery> NewestFirst

@@ -99,11 +99,13 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var isRemembered = ++_answersSeen % SpecifiedLimits.AnswersOfASample == 0;
         if (_cases.Count == 0 && !isRemembered)
             return;
-        var (key, form) = (KeyOf(query, isCut), FormOf(query, isCut));
+        var text = new QueryText(query, isCut);
+        var (key, form) = (text.Kind, text.Form);
         var isTruncated = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
         if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp)
             && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
         {
+            model.Reached(Situation.SuspectCleared);
             _cases.Remove(key);
             OweRelease(held, QueryRelease.Answered);
         }
@@ -137,6 +139,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var nameless = Instant.Zero;
         foreach (var ask in asks.Where(ask => ask.Message == null))
             nameless = Instant.Max(nameless, ask.SentAt);
+        model.ReachedIf(nameless > Instant.Zero, Situation.NamelessAskExcuses);
         foreach (var query in walked.Where(query => query.Pair is { IsAnswered: true }))
         {
             if (_cases.TryGetValue(KeyOf(query.Packet), out var late)
@@ -298,6 +301,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 victim.Who.AliveAt <= victim.At && victim.Who.Stage != Stage.Removed).Who;
             if (isSoon && silent != null && until > held.RefusedUntil)
             {
+                model.Reached(Situation.RefusedForLonger);
                 model.Lines.Owe(new ProlongedLine(
                     silent.Id, until - held.RefusedUntil, held.Query));
                 held.RefusedUntil = until;
@@ -361,6 +365,9 @@ internal sealed class QuarantineModel(ReferenceModel model)
                 held.Forms.Add(form);
             held.HasMoreForms |= !held.Forms.Contains(form);
         }
+        model.ReachedIf(held.HasMoreForms, Situation.ManyFormsOfOne);
+        model.ReachedIf(
+            alike.Any(suspect => suspect.IsCut), Situation.CutMessageIsCharged);
         held.WasAnswered = alike.All(
             suspect => answered.Contains(FormOf(suspect.Packet, suspect.IsCut)));
         var wasAnyForm = answered.Contains(key);
@@ -380,6 +387,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         if (held.Deaths.Count == 0)
             held.FirstOrder = ++_order;
         var longest = model.Now - sentAt;
+        model.ReachedIf(isSame, Situation.DeathsCountAsOne);
         if (isSame)
         {
             longest = Duration.Max(longest, held.OutlivedThen);
@@ -438,9 +446,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
             var isAsSure = query.HasQuestion || !held.HasQuestion;
             if (!held.WasRefused || isHere || !shares || others >= 2 || !isAsSure)
                 continue;
+            model.ReachedIf(held.RefusedUntil > model.Now, Situation.RefusedForAnothersDeath);
             OweRelease(held, QueryRelease.Explained);
             held.RefusedUntil = Instant.Min(held.RefusedUntil, model.Now);
         }
+        model.ReachedIf(convict.WasRefused, Situation.RefusedAgain);
         var term = convict.Term + convict.Term;
         convict.Term = term < SpecifiedLimits.FirstRefusal ? SpecifiedLimits.FirstRefusal
             : Duration.Min(term, SpecifiedLimits.LongestRefusal);
@@ -468,7 +478,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     // ---- What makes two queries the same ----
 
     private static string KeyOf(ReadOnlySpan<byte> query, bool isCut = false) =>
-        new QueryText(query, isCut).Kind;
+        new QueryText(query, isCut, hasForm: false).Kind;
 
     private static string FormOf(ReadOnlySpan<byte> query, bool isCut = false) =>
         new QueryText(query, isCut).Form;

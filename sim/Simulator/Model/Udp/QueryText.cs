@@ -23,17 +23,23 @@ internal readonly ref struct QueryText
     /// <param name="isCut">
     /// These are its first bytes; it counts as if the rest were there, and nothing behind it.
     /// </param>
-    public QueryText(ReadOnlySpan<byte> query, bool isCut)
+    /// <param name="hasForm">Whether its form is wanted, which takes longer to tell.</param>
+    public QueryText(ReadOnlySpan<byte> query, bool isCut, bool hasForm = true)
     {
+        Form = "";
         if (query.Length < HeaderBytes)
         {
             Kind = "no header";
-            Form = "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
-                + " of " + query.Length.ToString(CultureInfo.InvariantCulture);
+            if (hasForm)
+            {
+                Form = "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
+                    + " of " + query.Length.ToString(CultureInfo.InvariantCulture);
+            }
             return;
         }
         var kind = new StringBuilder();
-        var form = new StringBuilder(Convert.ToHexString(query[2..HeaderBytes])).Append(' ');
+        var form = hasForm
+            ? new StringBuilder(Convert.ToHexString(query[2..HeaderBytes])).Append(' ') : null;
         var tail = query[HeaderBytes..];
         AddQuestion(query, ref tail, kind, form);
         var (records, edns) = (false, "");
@@ -44,7 +50,7 @@ internal readonly ref struct QueryText
         }
         var isRest = tail.Length > 0 && !isCut;
         if (isRest)
-            form.Append("rest ").Append(Convert.ToHexString(tail));
+            form?.Append("rest ").Append(Convert.ToHexString(tail));
         // No client offers less than 512 bytes, so a deadly one may have any name.
         if (edns.StartsWith("edns 0 ", StringComparison.Ordinal)
             && ExpectedQuery.QuestionBytes(query) > 0)
@@ -53,13 +59,15 @@ internal readonly ref struct QueryText
         }
         Kind = HeaderKind(query) + " " + kind.Append(records ? "records " : "")
             .Append(isRest ? "rest " : "").Append(edns).ToString();
-        Form = form.ToString();
+        Form = form?.ToString() ?? "";
     }
 
     /// <summary>The same for all that a server would treat alike: what is refused.</summary>
     public string Kind { get; }
 
-    /// <summary>The same only where hardly anything differs: what an answer clears.</summary>
+    /// <summary>
+    /// The same only where hardly anything differs: what an answer clears. Empty if not wanted.
+    /// </summary>
     public string Form { get; }
 
     private static string HeaderKind(ReadOnlySpan<byte> query)
@@ -74,13 +82,13 @@ internal readonly ref struct QueryText
     }
 
     private static void AddQuestion(ReadOnlySpan<byte> query, ref ReadOnlySpan<byte> tail,
-        StringBuilder kind, StringBuilder form)
+        StringBuilder kind, StringBuilder? form)
     {
-        var question = ExpectedQuery.QuestionBytes(query);
-        if (question > 0)
+        if (ExpectedQuery.QuestionOf(query) is { } text)
         {
-            kind.Append(ExpectedQuery.QuestionOf(query)).Append(' ');
-            form.Append(Convert.ToHexString(tail[..question])).Append(' ');
+            var question = ExpectedQuery.QuestionBytesOf(query);
+            kind.Append(text).Append(' ');
+            form?.Append(Convert.ToHexString(tail[..question])).Append(' ');
             tail = tail[question..];
             return;
         }
@@ -88,17 +96,17 @@ internal readonly ref struct QueryText
         if (name == 0 || name + 4 > tail.Length)
         {
             kind.Append("no question");
-            form.Append("bytes ").Append(Convert.ToHexString(tail));
+            form?.Append("bytes ").Append(Convert.ToHexString(tail));
             tail = [];
             return;
         }
         kind.Append("pointed ");
-        form.Append("pointed ").Append(Convert.ToHexString(tail[..(name + 4)])).Append(' ');
+        form?.Append("pointed ").Append(Convert.ToHexString(tail[..(name + 4)])).Append(' ');
         tail = tail[(name + 4)..];
     }
 
     /// <summary>Adds the first record and takes it; false if it is not whole.</summary>
-    private static bool TryAddRecord(ref ReadOnlySpan<byte> tail, bool isCut, StringBuilder form,
+    private static bool TryAddRecord(ref ReadOnlySpan<byte> tail, bool isCut, StringBuilder? form,
         ref string edns, out bool isOptions)
     {
         isOptions = false;
@@ -123,9 +131,10 @@ internal readonly ref struct QueryText
             var size = Number(header[2..]);
             edns = $"edns {classes.Count(least => size >= least)} {header[5] != 0} "
                 + $"{header[6] >> 7} {hasCommon} {hasOthers}";
-            codes = Convert.ToHexString(header[4..8]) + codes;
+            if (form != null)
+                codes = Convert.ToHexString(header[4..8]) + codes;
         }
-        form.Append(Convert.ToHexString(tail[..name])).Append(' ')
+        form?.Append(Convert.ToHexString(tail[..name])).Append(' ')
             .Append(Convert.ToHexString(header[..4])).Append(' ').Append(isOptions)
             .Append(codes).Append(" | ");
         tail = tail[end..];

@@ -237,6 +237,7 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private void TakeUp(Lost waiting)
     {
+        model.Reached(Situation.LostTakenUp);
         (waiting.AsOf, waiting.DueAt) = (model.Now, model.Now);
         (waiting.HasBegun, waiting.IsAnotherThere) = (false, false);
         while (waiting.Waiting.TryDequeue(out var query))
@@ -272,7 +273,10 @@ internal sealed class ResendModel(ReferenceModel model)
     private void WalkAgain(ExpectedSession session)
     {
         if (_walks.FirstOrDefault(walk => walk.Session == session) is { IsUnderWay: true } walk)
+        {
+            model.Reached(Situation.WalkIsMadeAgain);
             walk.IsToBeMadeAgain = true;
+        }
         else
             OnSuspected(session);
     }
@@ -319,6 +323,7 @@ internal sealed class ResendModel(ReferenceModel model)
         model.Deadlines.ServeAll();
         while (TryStep())
             model.Arrivals.ReportUntold();
+        model.ReachedIf(_left == 0, Situation.ResendsOfATurnUsedUp);
         _isOver = true;
     }
 
@@ -345,6 +350,7 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_left > 0 && _woken.TryDequeue(out var woken))
         {
             _left--;
+            model.Reached(Situation.HeldIsWoken);
             AskAgain(woken);
             return true;
         }
@@ -353,6 +359,7 @@ internal sealed class ResendModel(ReferenceModel model)
             _left--;
             var first = _stranded[0];
             _stranded.RemoveAt(0);
+            model.Reached(Situation.HeldRunsOut);
             AskAgain(first);
             return true;
         }
@@ -378,7 +385,10 @@ internal sealed class ResendModel(ReferenceModel model)
                 if (lost.IsAnotherThere)
                     TakeUp(lost);
                 else
+                {
+                    model.Reached(Situation.LostWaitForAnybody);
                     _waiting.Add(lost);
+                }
                 continue;
             }
             model.Lines.Owe(new LogEvent.QueriesResent(lost.Id, lost.Resent, lost.LostForGood));
@@ -386,6 +396,7 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         while (_budgetAt <= model.Now && _beyondBudget.TryDequeue(out var beyond))
         {
+            model.ReachedIf(beyond.IsCutShort, Situation.BudgetComesBack);
             if (beyond.IsCutShort)
                 OnSuspected(beyond);
         }
@@ -433,9 +444,11 @@ internal sealed class ResendModel(ReferenceModel model)
         else if (TryAskAgain(held, out var waits))
         {
             model.Counters.Add(Counter.ResendsAfterError);
+            model.Reached(Situation.HeldAskedAgain);
         }
         else if (waits)
         {
+            model.Reached(Situation.HeldFindsNobody);
             Strand(held with { DueAt = held.Query.ArrivedAt + SpecifiedLimits.ResendTime });
         }
         else
@@ -558,6 +571,7 @@ internal sealed class ResendModel(ReferenceModel model)
         if (model.Quarantine.IsRefused(query.Packet))
         {
             Refuse(query);
+            model.Reached(Situation.CopyWouldBeRefused);
             // It stays where it is, and what that says of it is late.
             query.Pair = new ExpectedPair();
             query.Pair.TryAnswer();

@@ -59,18 +59,23 @@ internal sealed class ShareModel(ReferenceModel model)
 
     private bool HasMoreThanItsShare(FlightModel flight, Ipv4 client)
     {
+        if (flight.Count < SpecifiedLimits.AnyonesShare)
+            return false;
         var (first, second) = CellsOf(client);
         int inFirst = 0, inSecond = 0;
-        var cells = new HashSet<int>();
         foreach (var (other, queries) in flight.Clients)
         {
             var of = CellsOf(other);
-            cells.Add(of.First);
             inFirst += of.First == first ? queries : 0;
             inSecond += of.Second == second ? queries : 0;
         }
         var own = int.Min(inFirst, inSecond) - flight.Count / 1024;
-        return own >= SpecifiedLimits.AnyonesShare && own > flight.Count / (cells.Count + 1.0);
+        if (own < SpecifiedLimits.AnyonesShare)
+            return false;
+        var cells = new HashSet<int>();
+        foreach (var other in flight.Clients.Keys)
+            cells.Add(CellsOf(other).First);
+        return own > flight.Count / (cells.Count + 1.0);
     }
 
     private (int First, int Second) CellsOf(Ipv4 client)

@@ -82,11 +82,56 @@ public sealed class CoverageTests
     [Fact]
     public void Nothing_MissesAllThatIsOwed()
     {
-        var missing = OwedCoverage.Missing(new Coverage());
+        var missing = OwedCoverage.Missing(new Coverage(), 10_000);
 
         Assert.Equal(Coverage.FaultNames.Length + OwedCoverage.Pairs.Length
-            + Coverage.ReactionNames.Count(name => OwedCoverage.Excuse(name) is null),
+            + Coverage.ReactionNames.Count(name => OwedCoverage.Excuse(name) is null)
+            + Enumerable.Range(0, Coverage.SituationNames.Length)
+                .Count(situation => OwedCoverage.OwesSituation(situation, 10_000)),
             missing.Length);
+    }
+
+    [Fact]
+    public void FewerSeeds_OweOnlySituationsThatComeOften()
+    {
+        var few = OwedCoverage.Missing(new Coverage(), 2_000);
+        var many = OwedCoverage.Missing(new Coverage(), 10_000);
+
+        Assert.True(few.Length < many.Length);
+        Assert.Empty(few.Except(many));
+        Assert.Empty(few.Concat(many).Where(line => line.StartsWith(
+            "the situation ", System.StringComparison.Ordinal) && !line.Contains(
+            "the generator's rule: ", System.StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Situations_AreNamedInTheModelAndOnceInTheTable()
+    {
+        var model = string.Concat(System.IO.Directory.EnumerateFiles(
+            System.IO.Path.Combine(Root(), "sim", "Simulator", "Model"), "*.cs",
+            System.IO.SearchOption.AllDirectories).Select(System.IO.File.ReadAllText));
+
+        Assert.All(Coverage.SituationNames, name =>
+            Assert.Matches($@"Situation\.{name}\b", model));
+        Assert.Equal(Coverage.SituationNames.Length, Coverage.SituationNames.Distinct().Count());
+    }
+
+    [Fact]
+    public void RunOfASeed_MeetsSituations()
+    {
+        var coverage = new Coverage();
+        var simulator = new Simulation.Commands.RealSimulator();
+        simulator.Run(simulator.Generate(1, new Simulation.Commands.Choice()), [], coverage);
+
+        Assert.True(coverage.Situations(Coverage.SituationNames.IndexOf("BackupIsBound")) > 0);
+    }
+
+    private static string Root()
+    {
+        var folder = System.AppContext.BaseDirectory;
+        while (!System.IO.File.Exists(System.IO.Path.Combine(folder, "Balancer.sln")))
+            folder = System.IO.Path.GetDirectoryName(folder.TrimEnd('/'))!;
+        return folder;
     }
 
     [Fact]
