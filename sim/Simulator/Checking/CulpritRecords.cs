@@ -58,6 +58,12 @@ internal sealed partial class S19OneCulprit
         public required bool IsHang { get; init; }
         public string? Excuse { get; set; }
 
+        /// <summary>
+        /// The end that it was read from closed at once; and the session's: it ended the process.
+        /// </summary>
+        public bool HasStreamEnded { get; set; }
+        public bool HasSessionEnded { get; set; }
+
         /// <summary>The fault was logged.</summary>
         public bool IsKnown { get; set; }
 
@@ -99,7 +105,8 @@ internal sealed partial class S19OneCulprit
     {
         if (killer is { } name)
         {
-            return unchecked(((ulong)name.Number * 8 + (name.HasFlags ? 4u : 0)
+            // From 1 on: none is NoQuestion.
+            return unchecked((((ulong)name.Number + 1) * 8 + (name.HasFlags ? 4u : 0)
                 + (name.HasOptions ? 2u : 0) + (name.HasTail ? 1u : 0))
                 * 0x9e37_79b9_7f4a_7c15ul);
         }

@@ -4,10 +4,10 @@
 // that minute none that came before is put into a backend's queue and ends or hangs that one too.
 //
 // It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
-// death when the process's ends close then). That a backend has ended is known when the core logs
-// the fault, and that one hangs 150 ms after it was logged as suspect. Two killers are the same by
-// DnsQuestions.KillerOf, whatever their cookies or the bytes behind them; what is answered counts
-// from the beginning.
+// death when the end that it was read from and the session's close then). That a backend has ended
+// is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
+// Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
+// them; what is answered counts from the beginning.
 //
 // These are all the excuses, for which a victim does not count; each is counted:
 //  - Unknown: the core logged no fault, as when the path was gone (a stop), or the session was over
@@ -281,18 +281,27 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     {
         if (_isOn != true)
             return;
-        if (Model.Sockets.OwnerOf(stream) is ExpectedSession session)
+        var session = Model.Sockets.OwnerOf(stream) as ExpectedSession;
+        if (session != null)
         {
             _deaths.Enqueue((Model.Now,
                 session.InFlight.Count + Model.Asked.InFlightOn(session).Count));
         }
-        for (var n = 0; n < _reading.Count; n++)
+        _reading.RemoveAll(one => one.Victim.ReadAt < now);
+        if (how != "close")
+            return;
+        for (var n = _reading.Count - 1; n >= 0; n--)
         {
             var (who, read, victim) = _reading[n];
-            if (who == backend && read == stream && victim.ReadAt == now && how == "close")
-                Note(victim);
+            if (who != backend)
+                continue;
+            victim.HasStreamEnded |= read == stream;
+            victim.HasSessionEnded |= session != null;
+            if (!victim.HasStreamEnded || !victim.HasSessionEnded)
+                continue;
+            _reading.RemoveAt(n);
+            Note(victim);
         }
-        _reading.RemoveAll(one => one.Backend == backend || one.Victim.ReadAt < now);
     }
 
     private Written? WrittenAs(SocketHandle stream, ReadOnlySpan<byte> frame)
@@ -543,6 +552,12 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         var refusals = _refusals.FindAll(refusal => refusal.At >= victim.ReadAt - Steps
             && refusal.Backend.Value == written.Session!.Backend.Id);
         var isBack = culprit.Term > Duration.Zero && refusals.Exists(one => one.Key == own);
+        // One refused at the first death itself; LetGo knows those that came after it.
+        if (culprit.Victims.Count == 1 && refusals.Exists(one => one.Key != own))
+        {
+            culprit.Guesses++;
+            Excuse("Guess");
+        }
         var needed = Needed + culprit.Guesses + (culprit.WasAnswered ? 1 : 0);
         if (culprit.Victims.Count >= needed || isBack)
             Refuse(culprit, own, now);

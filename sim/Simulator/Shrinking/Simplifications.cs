@@ -23,7 +23,7 @@ internal static class Simplifications
     private const int GapsToClose = 8;
 
     /// <summary>A piece that every question fits.</summary>
-    private const int WholeChunk = 65_537;
+    private const int WholeChunk = 65_536;
 
     private static readonly Duration[] Grains =
     [

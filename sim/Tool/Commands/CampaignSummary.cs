@@ -116,7 +116,7 @@ internal sealed class CampaignSummary(Request request)
         json.WriteNumber("turns", _turns);
         json.WriteNumber("slowest_seed", _slowest.Seed);
         json.WriteNumber("slowest_seconds", _slowest.Time.TotalSeconds);
-        WriteFailure(json, failures.FirstOrDefault());
+        WriteFailure(json, failures.Count > 0 ? failures[0] : null);
         WriteCoverage(json);
         json.WriteEndObject();
     }
