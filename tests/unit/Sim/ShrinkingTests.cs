@@ -61,7 +61,7 @@ public sealed class ShrinkingTests
         Shrink(scenario => scenario.Faults.Length > 0).Smallest.Kernel);
 
     [Fact]
-    public void AnotherCheck_IsNoReasonToKeepAStep()
+    public void AnotherCheck_DoesNotKeepAStep()
     {
         var start = Start();
         var result = Shrinker.Shrink(start, S3, scenario =>

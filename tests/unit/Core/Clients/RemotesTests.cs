@@ -471,11 +471,10 @@ public sealed class RemotesTests : CoreTest
     public void NextOfAWalkExpires_TheWalkGoesOnBehindIt()
     {
         const int Remotes = 2200;
-        const int MovesOfATurn = 128;
         HealthyBackends("5301");
         Establish(Enumerable.Range(1, Remotes));
         var others = Enumerable.Range(1, Remotes).Where(
-            client => client != Remotes - MovesOfATurn).ToList();
+            client => client != Remotes - TurnLimits.Standard.MovesPerTurn).ToList();
         foreach (var at in new[] { 150, 310 })
         {
             RunTo(at);
