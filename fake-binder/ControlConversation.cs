@@ -238,7 +238,7 @@ internal sealed class ControlConversation(SessionContext context) : Conversation
 
     private void WriteGarbage()
     {
-        // Looks random, is the same in every run; its first word is no frame's type.
+        // Looks random, is the same in every run; its first word is not a frame's type.
         Span<byte> garbage = stackalloc byte[64];
         var state = 0x9E3779B9u;
         foreach (ref var octet in garbage)

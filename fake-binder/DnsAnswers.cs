@@ -14,7 +14,7 @@
 //
 // What always holds: over UDP an answer is at most 512 octets without EDNS, else at most what the
 // client says and 1232; a longer one is cut to its question, with TC=1. A response (QR=1) gets no
-// answer, and neither does what is no query (DnsQuery.TryRead): a server may say FORMERR to that,
+// answer, and neither does what is not a query (DnsQuery.TryRead): a server may say FORMERR,
 // but node-mname, which a fake Binder stands in for, says nothing. The answer depends on the
 // query, the id and nothing else.
 

@@ -4,8 +4,8 @@
 // arguments, so that what an option means is said once.
 //
 // What always holds: the command line wins, variable by variable; an empty variable is none. A
-// variable of that prefix that is no option is refused, but for those that Kubernetes makes up for
-// a service named fake-binder (FAKE_BINDER_PORT…, FAKE_BINDER_SERVICE_…).
+// variable of that prefix that is not an option is refused, but for those that Kubernetes makes up
+// for a service named fake-binder (FAKE_BINDER_PORT…, FAKE_BINDER_SERVICE_…).
 
 using System;
 using System.Collections.Generic;

@@ -16,14 +16,11 @@ internal readonly record struct FileIdentity(ulong Device, ulong Inode);
 
 internal static partial class LibC
 {
-    public const int NoEntry = 2;
     public const int Interrupted = 4;
     public const int WouldBlock = 11;
 
     public const uint EpollIn = 1;
     public const uint EpollOut = 4;
-    public const uint EpollError = 8;
-    public const uint EpollHangUp = 16;
     public const int EpollAdd = 1;
     public const int EpollDelete = 2;
     public const int EpollModify = 3;

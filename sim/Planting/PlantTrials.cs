@@ -16,6 +16,8 @@ namespace Simulation.Planting;
 /// <summary>Tries bugs on their cores, and prints what came of it.</summary>
 internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWriter error)
 {
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+
     private readonly PlantedCores _cores = new(source);
     private readonly Progress _progress = new(error, !Console.IsErrorRedirected);
 
@@ -117,17 +119,22 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
     }
 
     /// <summary>
-    /// Runs a seed on a thread of its own. One that does not end cannot be stopped: it is left
-    /// behind, and ends with the process.
+    /// Runs a seed on a thread of its own, whose time on a processor is limited: how busy the
+    /// machine is does not matter. One that does not end cannot be stopped: it is left behind, and
+    /// ends with the process.
     /// </summary>
     private static Detection? FindWithin(TimeSpan limit, PlantedRun run, ulong seed)
     {
         Detection? found = null;
         Exception? broken = null;
+        var clock = 0;
         var thread = new Thread(Find, InOrder<Detection?>.StackBytes) { IsBackground = true };
         thread.Start();
-        if (!thread.Join(limit))
-            throw new EndlessRunException(seed, limit);
+        while (!thread.Join(LookEvery))
+        {
+            if (Volatile.Read(ref clock) is var its and not 0 && ThreadTime.Of(its) > limit)
+                throw new EndlessRunException(seed, limit);
+        }
         if (broken is not null)
             ExceptionDispatchInfo.Throw(broken);
         return found;
@@ -136,6 +143,7 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
         {
             try
             {
+                Volatile.Write(ref clock, ThreadTime.Clock);
                 found = run.Find(seed);
             }
             catch (Exception thrown)
@@ -148,4 +156,5 @@ internal sealed class PlantTrials(CoreSource source, TextWriter output, TextWrit
 
 /// <summary>A seed took longer than it may: the patched core most likely loops.</summary>
 internal sealed class EndlessRunException(ulong seed, TimeSpan limit) : Exception(string.Create(
-    CultureInfo.InvariantCulture, $"seed {seed} did not end within {limit.TotalSeconds} s"));
+    CultureInfo.InvariantCulture,
+    $"seed {seed} did not end within {limit.TotalSeconds} s of processor time"));

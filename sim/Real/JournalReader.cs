@@ -39,8 +39,6 @@ internal sealed class JournalReader(ObservedProcess process)
         public FrameDecoder Written { get; } = new();
 
         public List<byte> Ok { get; } = [];
-
-        public bool IsDecided => session.IsControl || session.Client != null;
     }
 
     /// <summary>Takes what has been written since the last time.</summary>

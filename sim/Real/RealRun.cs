@@ -227,7 +227,7 @@ internal sealed class RealRun : IDisposable
     private void Settle()
     {
         WaitUntilSettled();
-        // Whoever met a stand-in is back at its own backend by now, and shows it.
+        // Whoever met a backup is back at its own backend by now, and shows it.
         if (_seen.Probes.Count > 0 && !IsOver)
         {
             _reactor.RunUntil(() => IsOver, Reactor.NowNs + StickinessCheck.EffectNs + Second);

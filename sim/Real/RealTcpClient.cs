@@ -86,7 +86,7 @@ internal sealed class RealTcpClient(
             Receive();
     }
 
-    /// <summary>The kernel gives a port anew as soon as a reset has freed it.</summary>
+    /// <summary>The kernel gives a port again as soon as a reset has freed it.</summary>
     private (Socket Socket, Endpoint From) Open()
     {
         while (true)

@@ -146,7 +146,7 @@ public static class DnsQuestions
     {
         if (!IsKiller(client, query))
         {
-            return client.Late == 0 ? Write(into, client.Id, query)
+            return client.Late == Duration.Zero ? Write(into, client.Id, query)
                 : WriteLate(into, client.Id, query, client.Late);
         }
         var length = WriteKiller(into, IdOf(client.Id, query), client.Killer - 1);
@@ -172,11 +172,12 @@ public static class DnsQuestions
     }
 
     /// <summary>A question that fake-binder answers so many milliseconds later.</summary>
-    private static int WriteLate(Span<byte> into, int client, int query, int late)
+    private static int WriteLate(Span<byte> into, int client, int query, Duration late)
     {
         Span<byte> label = stackalloc byte[1 + 63];
         "delay-"u8.CopyTo(label[1..]);
-        late.TryFormat(label[7..], out var digits, default, CultureInfo.InvariantCulture);
+        late.WholeMilliseconds.TryFormat(
+            label[7..], out var digits, default, CultureInfo.InvariantCulture);
         label[0] = (byte)(6 + digits);
         return WriteLabelled(into, label[..(7 + digits)], client, query);
     }
@@ -377,7 +378,7 @@ public static class DnsQuestions
     /// <summary>Whether a response repeats the question of a TCP client's query.</summary>
     public static bool Answers(ReadOnlySpan<byte> message, TcpClientPlan client, int query)
     {
-        if (client.Late == 0 || IsKiller(client, query))
+        if (client.Late == Duration.Zero || IsKiller(client, query))
             return Answers(message, client.Id, query);
         Span<byte> question = stackalloc byte[MaxBytes];
         question = question[HeaderBytes..WriteLate(question, client.Id, query, client.Late)];

@@ -21,6 +21,13 @@ internal static class FaultCheck
     /// <summary>Three more tries of a client that retries, and a second.</summary>
     private static readonly Duration RetriesTake = Duration.FromSeconds(7);
 
+    /// <summary>
+    /// The balancer answers a query later than this in no case: it is sent again while it is 5 s
+    /// old at most, is in flight for 10 s then, and an error of its backend is held for 5 s. The
+    /// rest is margin for fakes and for datagrams on their way.
+    /// </summary>
+    private static readonly Duration AnswersTake = Duration.FromSeconds(30);
+
     /// <summary>The first fault that is wrong; null if none is.</summary>
     public static Mistake? Find(Scenario scenario)
     {
@@ -120,6 +127,11 @@ internal static class FaultCheck
         FaultKind.UdpSendBlocked when !scenario.UdpClients.Any(
             client => client.Queries.Any(query => query.At <= EndOf(fault))) =>
             new Mistake("", "no UDP client asks anything before the fault ends"),
+        FaultKind.UdpSendFails or FaultKind.UdpSendBlocked when !scenario.UdpClients.Any(
+                client => client.Queries.Any(query => MayBeAnswered(client, query, fault.At)))
+            && !scenario.Faults.Any(other => other.Kind is FaultKind.ClockStall
+                or FaultKind.ClockBack or FaultKind.UdpReorder) =>
+            new Mistake("", "no UDP client waits for an answer then"),
         FaultKind.KernelAccept when !scenario.TcpClients.Any(client => client.At <= EndOf(fault)) =>
             new Mistake("", "no TCP client connects before the fault ends"),
         FaultKind.KernelSocket or FaultKind.StreamWouldBlock or FaultKind.StreamReset
@@ -137,6 +149,10 @@ internal static class FaultCheck
     private static bool Sends(UdpClientPlan client, FaultPlan fault) =>
         client.Queries.Any(query => query.At <= EndOf(fault)
             && query.At + (client.Retries ? RetriesTake : Duration.Zero) >= fault.At);
+
+    /// <summary>Whether a query, or a retry of it, may be answered at a time or after it.</summary>
+    private static bool MayBeAnswered(UdpClientPlan client, QueryPlan query, Instant at) =>
+        query.At + (client.Retries ? RetriesTake : Duration.Zero) + AnswersTake >= at;
 
     /// <summary>Whether a fault before this one does the same for as long.</summary>
     private static Mistake? Covered(FaultPlan fault, List<(int Item, FaultPlan Fault)> before)

@@ -92,7 +92,7 @@ internal static class GeneratedKillers
                 Killer: 1 + first + random.Next(kinds + 1),
                 Padding: random.Chance(1, 4) ? random.LogUniform(1, 8_000) : 0,
                 Empty: random.Chance(1, 4) ? random.Next(1, 4) : 0,
-                Late: late));
+                Late: Duration.FromMilliseconds(late)));
             at += Duration.FromMilliseconds(random.Chance(3, 4)
                 ? random.LogUniform(1, 2_000) : random.LogUniform(1_000, 90_000));
         }

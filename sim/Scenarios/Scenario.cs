@@ -205,12 +205,12 @@ public enum QueryKind
 /// <param name="Padding">Bytes of EDNS padding that this one has; 0 for no EDNS.</param>
 /// <param name="Empty">Empty messages in front of it.</param>
 /// <param name="Late">
-/// Milliseconds after which backends answer its other questions; 0 for at once.
+/// How long backends wait before they answer its other questions, whole milliseconds.
 /// </param>
 public sealed record TcpClientPlan(
     int Id, Ipv4 Address, ushort Port, Instant At, int Queries, int ChunkBytes,
     TcpManner Manner, Duration After, int Killer = 0, int Padding = 0, int Empty = 0,
-    int Late = 0);
+    Duration Late = default);
 
 /// <summary>How a TCP client behaves.</summary>
 public enum TcpManner

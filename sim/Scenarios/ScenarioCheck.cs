@@ -23,6 +23,8 @@ internal static class ScenarioCheck
     /// <summary>A stop has ended by then.</summary>
     public static readonly Duration StopTakes = Duration.FromSeconds(10L);
 
+    private static readonly Duration LatestAnswer = Duration.FromSeconds(60L);
+
     /// <summary>The first mistake; null if there is none.</summary>
     public static Mistake? Find(Scenario scenario) => FindOutside(scenario)
         ?? FindKernel(scenario.Kernel)
@@ -95,6 +97,11 @@ internal static class ScenarioCheck
             var client = scenario.TcpClients[i];
             if (client.Id < 0 || !ids.Add(client.Id))
                 return new Mistake($"tcpClients[{i}].id", $"another client has the id {client.Id}");
+            if (client.Late > LatestAnswer || client.Late.Nanoseconds % 1_000_000 != 0)
+            {
+                return new Mistake(
+                    $"tcpClients[{i}].late", "must be whole milliseconds, 60s at most");
+            }
             if (client.At >= scenario.End + StopTakes)
             {
                 return new Mistake($"tcpClients[{i}].at", "the client connects at "

@@ -185,9 +185,9 @@ internal static class ScenarioFields
         FileFields.Make<TcpClientPlan, int>("empty", FileValues.Count(0, 100), "0",
             c => c.Empty, (c, v) => c with { Empty = v },
             "Empty messages that it sends in front of its killer."),
-        FileFields.Make<TcpClientPlan, int>("late", FileValues.Count(0, 60_000), "0",
+        FileFields.Make<TcpClientPlan, Duration>("late", FileValues.Duration, "0s",
             c => c.Late, (c, v) => c with { Late = v },
-            "Milliseconds after which its other questions are answered."),
+            "How late its other questions are answered: whole milliseconds, 60s at most."),
     ];
 
     /// <summary>Shorthand for queries that repeat; never written.</summary>

@@ -304,7 +304,7 @@ public enum Counter
     MessagesNotRemembered,
 
     /// <summary>
-    /// Sockets in the directory that are no backends, since as many are known as may be; each once
+    /// Sockets in the directory that are not backends, since as many are known as may be; each once
     /// while it stays.
     /// </summary>
     EntriesRefused,

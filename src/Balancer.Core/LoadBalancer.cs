@@ -16,7 +16,7 @@ namespace Balancer.Core;
 /// <summary>
 /// One balancer: all it decides, without a clock, a socket or a thread of its own.
 /// </summary>
-public sealed class LoadBalancer : IBackendReports
+public sealed class LoadBalancer : IBackendReports, IBackendNeighbours
 {
     private readonly INetwork _network;
     private readonly IBalancerLog _log;
@@ -60,7 +60,7 @@ public sealed class LoadBalancer : IBackendReports
         _standstill = services.Standstill;
         var pairs = new QueryPairs();
         _quarantine = new Quarantine(services);
-        _backends = new Backends(services, pairs, _quarantine, this);
+        _backends = new Backends(services, pairs, _quarantine, this, this);
         _remotes = new Remotes(services, _backends, LookAtDrops);
         _messages = new FirstMessages(Counters, _quarantine);
         var forwarding = new Forwarding(_remotes);
@@ -265,13 +265,14 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.LookAround();
     }
 
-    bool IBackendReports.IsGone(Backend backend) => _discovery.IsGone(backend);
+    bool IBackendNeighbours.IsGone(Backend backend) => _discovery.IsGone(backend);
 
     bool IBackendReports.OnReply(
         Instant now, in Frame reply, InFlight inFlight, Backend? from) =>
         _udp.OnReply(now, in reply, inFlight, from);
 
-    bool IBackendReports.HasAnotherGoodAnswer(Backend than) => _backends.HasAnotherGoodAnswer(than);
+    bool IBackendNeighbours.HasAnotherGoodAnswer(Backend than) =>
+        _backends.HasAnotherGoodAnswer(than);
 
     void IBackendReports.OnSessionLost(Instant now, Backend backend, InFlight inFlight)
     {
@@ -297,10 +298,10 @@ public sealed class LoadBalancer : IBackendReports
         _tcp.LookAround();
     }
 
-    bool IBackendReports.MayHaveHungAnother(Instant now, Backend backend) =>
+    bool IBackendNeighbours.MayHaveHungAnother(Instant now, Backend backend) =>
         _quarantine.MayHaveHungAnother(now, backend, _messages.InFlight);
 
-    Instant IBackendReports.NewestMessageAt(Instant now, Backend backend) =>
+    Instant IBackendNeighbours.NewestMessageAt(Instant now, Backend backend) =>
         _messages.NewestAt(now, backend);
 
     void IBackendReports.OnSuspected(Instant now, InFlight inFlight)

@@ -337,7 +337,7 @@ internal sealed unsafe class DirectoryReader
         // It may have vanished since the kernel listed it.
         if (errno == Errno.ENOENT)
             return;
-        // It may be listed and not searched: that is about the directory, and all that is in it.
+        // It can be listed but not searched: that is about the directory, and all that is in it.
         if (errno == Errno.EACCES && !MaySearch())
         {
             Rest = Errno.Result(errno);

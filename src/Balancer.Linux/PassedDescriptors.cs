@@ -63,7 +63,7 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         BackgroundThread.Start("closer", CloseForEver);
     }
 
-    /// <summary>Sessions refuse descriptors, and need no care.</summary>
+    /// <summary>The kernel refuses passed descriptors; no special close is needed.</summary>
     internal bool AreRefused { get; }
 
     /// <summary>

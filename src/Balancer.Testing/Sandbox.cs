@@ -57,11 +57,11 @@ internal static class Sandbox
     /// Refuses what a container's network would be for, because it would be without effect, or
     /// with a wrong one.
     /// </summary>
-    public static void RefuseNetworks(IContainerConfiguration told, string why)
+    public static void RefuseNetworks(IContainerConfiguration configuration, string why)
     {
-        if (told.PortBindings?.Any() == true)
+        if (configuration.PortBindings?.Any() == true)
             throw new ArgumentException("WithPortBinding: " + why);
-        if (told.Networks?.Any() == true || told.NetworkAliases?.Any() == true)
+        if (configuration.Networks?.Any() == true || configuration.NetworkAliases?.Any() == true)
             throw new ArgumentException("WithNetwork: " + why);
     }
 

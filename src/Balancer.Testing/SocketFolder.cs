@@ -1,5 +1,5 @@
-// Owns the folder that fake Binders and the balancer share: made new, open to whoever the
-// containers run as, gone with everything in it at the end.
+// Owns the folder that fake Binders and the balancer share: created empty, open to whoever the
+// containers run as, deleted with its contents on dispose.
 //
 // It is open to all because the images' processes run as the user nobody, or as whom the caller
 // says. It is in the system's folder for temporary files, or where it is asked to: some engines see

@@ -18,9 +18,10 @@ public static class DaemonEvent
     }
 
     /// <summary>
-    /// The limit of open files leaves room for fewer TCP connections than the options allow.
+    /// The limit of open files leaves room for fewer TCP connections than the options allow. They
+    /// take two descriptors each; Reserve is the rest of the limit.
     /// </summary>
-    public readonly record struct DescriptorLimit(long Limit, int Connections, int Reserve)
+    public readonly record struct DescriptorLimit(long Limit, int Connections, long Reserve)
         : ILogEvent
     {
         public static string Name => "descriptor_limit";

@@ -42,8 +42,8 @@ internal static class EventWords
         Say((LogEvent.Stopped e) => new("stopped", Fields(e.Counters)));
         Say((DaemonEvent.StartupWarning e) => new(e.Warning));
         Say((DaemonEvent.DescriptorLimit e) => new(
-            $"{LogWords.Count(e.Connections, "TCP connection")} at most: the limit of open files"
-                + $" is {e.Limit}, and {e.Reserve} are kept for backends",
+            $"{LogWords.Count(e.Connections, "TCP connection")} at most, two descriptors each: the"
+                + $" limit of open files is {e.Limit}, and {e.Reserve} are kept for all else",
             ("limit", e.Limit), ("connections", e.Connections), ("reserve", e.Reserve)));
         Say((DaemonEvent.MemoryLimit e) => new(
             $"memory ({LogWords.Count(e.Limit, "byte")}) allows at most"
@@ -85,14 +85,14 @@ internal static class EventWords
             new($"heartbeat answered by backend {e.Id}", ("be_id", e.Id.Value)));
         Say((LogEvent.BackendStuck e) => new(
             $"backend {e.Id} is stuck: it does not read; "
-            + $"{LogWords.Count(e.QueuedBytes, "byte")} are queued for it, and "
-            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} did not fit",
+            + $"{LogWords.Count(e.QueuedBytes, "byte")} queued in the balancer, "
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} not accepted",
             ("be_id", e.Id.Value), ("queued_bytes", e.QueuedBytes), ("suppressed", e.Suppressed)));
         Say((LogEvent.BackendUnstuck e) => Of(e));
         Say((LogEvent.BackendSuspected e) => new(
             $"backend {e.Id} is suspect: no byte for {e.Silent},"
             + $" {LogWords.Count(e.InFlight, "query", "queries")} and a heartbeat unanswered; its"
-            + " clients go to other backends, if there are any",
+            + " clients go to another backend, or stay if none is better",
             ("be_id", e.Id.Value), ("be_path", e.Path),
             ("silent_ms", e.Silent.WholeMilliseconds), ("in_flight", e.InFlight)));
         Say((LogEvent.BackendTrusted e) => new(
@@ -131,7 +131,7 @@ internal static class EventWords
         Say((LogEvent.QueriesResent e) => new(
             $"session of backend {e.Id} ended: "
             + $"{LogWords.Count(e.Resent, "unanswered query", "unanswered queries")} resent,"
-            + $" {e.Lost} not",
+            + $" {e.Lost} lost",
             ("be_id", e.Id.Value), ("resent", e.Resent), ("lost", e.Lost)));
 
         Say((LogEvent.QueryQuarantined e) => Of(e));
@@ -168,7 +168,7 @@ internal static class EventWords
             ("directory", e.Path), ("unanswered_s", Seconds(e.After))));
 
         Say((LogEvent.NoHealthyBackend e) => new("no healthy backend: dropped "
-            + LogWords.Count(e.Dropped, "query or connection", "queries and connections"),
+            + LogWords.Count(e.Dropped, "query or connection", "queries or connections"),
             ("dropped", e.Dropped)));
         Say((LogEvent.OutageEnded e) => new(
             $"outage ended after {Rounded(e.Lasted)}: "
@@ -206,13 +206,13 @@ internal static class EventWords
         Say((LogEvent.AcceptAborted e) =>
             Failed("client left before it was accepted", e.Why, e.Suppressed));
         Say((LogEvent.ConnectionsOverLimit e) => OfLimit(e.Client, "connection limit reached",
-            Counter.ConnectionsOverLimit, e.Suppressed));
+            e.Suppressed));
         Say((LogEvent.ClientOverLimit e) => OfLimit(e.Client,
-            "connection limit per address reached",
-            Counter.ConnectionsOverClientLimit, e.Suppressed));
+            "connection limit per address reached", e.Suppressed));
         Say((LogEvent.ClientOverShare e) => new(
             $"backend {e.Backend} is behind, and {e.Client} has more than its share of it; "
-            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")} of such clients dropped",
+            + $"{LogWords.Count(e.Suppressed + 1, "query", "queries")}"
+            + " of clients over their share dropped",
             ("remote_ip", e.Client.Address.ToString()), ("remote_port", (int)e.Client.Port),
             ("be_id", e.Backend.Value), ("suppressed", e.Suppressed)));
         Say((LogEvent.ConnectWithoutResources e) => Failed(
@@ -333,11 +333,10 @@ internal static class EventWords
         $"cannot send reply to {remote}", why, suppressed,
         ("remote_ip", remote.Address.ToString()), ("remote_port", (int)remote.Port));
 
-    private static Words OfLimit(
-        Endpoint client, string limit, Counter which, long suppressed) => new(
+    private static Words OfLimit(Endpoint client, string limit, long suppressed) => new(
         $"connection from {client} refused: {limit}{LogWords.More(suppressed)}",
         ("remote_ip", client.Address.ToString()), ("remote_port", (int)client.Port),
-        ("limit", LogWords.NameOf(which)), ("suppressed", suppressed));
+        ("suppressed", suppressed));
 
     private static Words Of(LogEvent.BackendAcceptQueueFull e) => new(
         $"the accept queue of backend {e.Backend} is full; connection {e.Id} is tried again"
@@ -375,8 +374,7 @@ internal static class EventWords
         + $"{LogWords.Count(e.Connections, "connection")}"
         + (e.Refused == 0 ? "; " : $", {LogWords.Count(e.Refused, "question")} refused; ")
         + $"{e.Counters[Counter.QueriesForwarded]} of {e.Counters[Counter.QueriesReceived]} "
-        + $"queries forwarded, {e.Counters[Counter.RepliesSent]} of "
-        + $"{e.Counters[Counter.RepliesReceived]} replies sent",
+        + $"queries forwarded, {e.Counters[Counter.RepliesSent]} replies sent",
     [
         ("backends", e.Backends), ("healthy", e.Healthy), ("remotes", e.Remotes),
         ("established", e.Established), ("connections", e.Connections),

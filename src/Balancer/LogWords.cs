@@ -48,8 +48,7 @@ internal static class LogWords
         FaultCause.TcpFrameOnControlSession => "sent INBOUND_TCP_OK on the control session",
         FaultCause.LengthTooLarge =>
             $"sent OUTBOUND_UDP with a length of {Invariant(fault.Detail)} bytes",
-        FaultCause.EndOfStream => "its process ended or closed the session"
-            + (fault.Io.Errno == 0 ? "" : ": " + Of(fault.Io)),
+        FaultCause.EndOfStream => "its process ended or closed the session",
         FaultCause.ReadFailed => "cannot read from it: " + Of(fault.Io),
         FaultCause.WriteFailed => "cannot write to it: " + Of(fault.Io),
         FaultCause.NotTcpOk => $"sent {Frame(fault.Detail)} instead of INBOUND_TCP_OK",
@@ -77,11 +76,12 @@ internal static class LogWords
             $"no backend accepted it within {Limits.TcpHandshakeTimeout}",
         Counter.ConnectionsIdle => "idle for too long",
         Counter.ConnectionsTooOld => "open for too long",
-        Counter.ConnectionsGaveWay => "idle the longest when connections ran short",
+        Counter.ConnectionsGaveWay =>
+            "gave way to another connection: the limit was nearly reached",
         Counter.ConnectionsSilent => "its client sent nothing",
         Counter.ConnectionsSlow => "its client did not finish a message",
         Counter.ConnectionsNotClosed => "its backend ended, and its client did not",
-        Counter.ConnectionsNotReading => "its client does not read",
+        Counter.ConnectionsNotReading => "its client or its backend does not read",
         Counter.ConnectionsQuarantined =>
             "its query is refused, because backends died or hung on it",
         Counter.ConnectionsFailedByClient => "the client's side failed",
@@ -160,8 +160,8 @@ internal static class LogWords
         IoStatus.InvalidArgument => "invalid argument",
         IoStatus.Unreachable => "unreachable",
         IoStatus.MessageTooLong => "message too long",
-        IoStatus.WrongType => "another type of socket",
-        IoStatus.WrongUser => "another user",
+        IoStatus.WrongType => "not a stream socket",
+        IoStatus.WrongUser => "its listener belongs to another user",
         IoStatus.TimedOut => "timed out",
         IoStatus.Other => "error",
         _ => status.ToString(),

@@ -8,6 +8,7 @@
 
 using System;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using Balancer;
 using Balancer.Core;
@@ -107,7 +108,10 @@ void Balance()
     var room = DescriptorRoom.Measure(network);
     var connections = Math.Min(options.Balancer.TcpConnections, room.Connections);
     if (connections < options.Balancer.TcpConnections)
-        log.Write(new DaemonEvent.DescriptorLimit(room.Limit, connections, room.Reserve));
+    {
+        log.Write(new DaemonEvent.DescriptorLimit(
+            room.Limit, connections, room.Limit - (2L * connections)));
+    }
     var memory = MemoryRoom.Measure();
     var notReading = Math.Min(options.Balancer.TcpNotReading, memory.NotReading);
     var isBounded = memory.Connections < connections
@@ -127,7 +131,7 @@ void Balance()
 
     var balancer = new LoadBalancer(network, directory, log, options.Balancer with
     {
-        HashKey = (ulong)Random.Shared.NextInt64(),
+        HashKey = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         TcpConnections = connections,
         TcpNotReading = notReading,
         MaxRemotes = options.MaxRemotes ?? memory.Remotes,

@@ -1,4 +1,4 @@
-// Owns what people see: on a terminal a display that is drawn anew in place, elsewhere plain
+// Owns what people see: on a terminal a display that is redrawn in place, elsewhere plain
 // lines: each happening as it happens, and the table every few seconds.
 
 using System;

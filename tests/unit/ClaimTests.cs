@@ -83,7 +83,7 @@ public sealed partial class ClaimTests
     }
 
     [Fact]
-    public void RowsThatAreOpen_AreNoMoreThanTheHeadSays()
+    public void RowsThatAreOpen_AreAtMostAsManyAsTheHeadSays()
     {
         var most = int.Parse(Most().Match(Read("docs/claims.md")).Groups[1].Value, null);
         var open = Rows.Where(row => row.IsOpen).ToList();

@@ -65,7 +65,7 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
-    public void FilesThatDocumentsNameWithoutTheirFolder_AreSomewhere()
+    public void FileNamesInDocuments_Exist()
     {
         var named = Spans().Where(span => SourceName().IsMatch(span.Text)).ToList();
 

@@ -28,7 +28,7 @@ public sealed class FuzzTests
 
     [Theory]
     [MemberData(nameof(Corpus))]
-    public void InputOfTheCorpus_IsNoFinding(string target, string file) =>
+    public void InputOfTheCorpus_Passes(string target, string file) =>
         Target.All.Single(any => any.Name == target)
             .Run(File.ReadAllBytes(Path.Combine(Folder, "corpus", target, file)));
 

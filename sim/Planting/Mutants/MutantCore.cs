@@ -38,9 +38,11 @@ public sealed record MutantCore(ImmutableArray<Mutation> Mutations, int Dropped,
         foreach (var name in names)
         {
             if (!paths.Any(path => IsCalled(path, name)))
-                throw new FormatException($"--files: '{name}' is no file of {CoreSource.Folder}");
+                throw new FormatException(
+                        $"--files: '{name}' is not a file of {CoreSource.Folder}");
             if (paths.All(path => !IsCalled(path, name) || Exclusions.HasFile(path)))
-                throw new FormatException($"--files: '{name}' is not mutated");
+                throw new FormatException(
+                        $"--files: '{name}' is not mutated");
         }
         var mutator = new Mutator();
         ImmutableArray<MutableFile> files = [.. paths

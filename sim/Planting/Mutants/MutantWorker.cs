@@ -6,7 +6,7 @@
 // sites. The answer is one line too: what MutantRun.Execute gives. The process ends when there are
 // no more questions.
 //
-// What always holds: one that gave no answer in time, or ended, is ended and begun anew with the
+// What always holds: one that gave no answer in time, or ended, is ended and begun again with the
 // next question.
 
 using System;
@@ -96,7 +96,7 @@ internal sealed class MutantWorkerProcess(string assembly) : IDisposable
 
     private Process? _process;
 
-    /// <summary>Has a seed run. A worker that fails it is begun anew with the next.</summary>
+    /// <summary>Has a seed run. A worker that fails it is begun again with the next.</summary>
     public MutantAnswer Ask(MutantQuestion question)
     {
         _process ??= Start();

@@ -191,7 +191,7 @@ public static class MutationRules
         return [$"=> {(isVoid ? NoExpression : Default)}"];
     }
 
-    /// <summary>A value that is no default, and no literal, which has its own rule.</summary>
+    /// <summary>A value that is not a default and not a literal, which has its own rule.</summary>
     private static bool IsOther(ExpressionSyntax value) =>
         value is not (LiteralExpressionSyntax or DefaultExpressionSyntax or RefExpressionSyntax
             or ThrowExpressionSyntax)

@@ -6,8 +6,8 @@
 // rebalance; five minutes of silence; that a backend became suspect or was trusted again, or was
 // down by probe or up again. A third
 // backend is a reason when its path was taken away and what it still had ended, for the host may
-// have been bound to that one, have met a stand-in, and be bound anew; and when the host went to it
-// in between, as it does when its own is well for so long, and then needs another stand-in: over
+// have been bound to that one, have met a backup, and be bound again; and when the host went to it
+// in between, as it does when its own is well for so long, and then needs another backup: over
 // TCP, or with a query that it took with it when it ended. Where a process may have been hung, what
 // its journal tells comes late; then, and while the balancer stood still or could not read the
 // directory, a host may go where it likes.

@@ -14,7 +14,7 @@ using Simulation.Real.Interop;
 
 namespace Simulation.Real.Failover;
 
-/// <summary>Asks for what ends backends, again and again.</summary>
+/// <summary>Repeats a deadly query.</summary>
 internal sealed class FailoverKillerClient(
     Reactor reactor, FailoverKiller killer, byte[] query, Endpoint server) : IDisposable
 {

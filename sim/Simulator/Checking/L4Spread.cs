@@ -5,7 +5,7 @@
 // A rebalance takes from one fullest backend only, so when several are equally full it takes one
 // rebalance for each: what is owed is "within n rebalances, two at least". Any remote that comes,
 // goes or is bound for another reason than a rebalance, and any backend that becomes healthy or
-// ceases to be begins the counting anew; that a rebalance without need moves nobody is S3's.
+// ceases to be begins the counting again; that a rebalance without need moves nobody is S3's.
 //
 // It knows by the model's counts at each multiple of 15 s.
 

@@ -338,7 +338,7 @@ internal sealed class ReferenceModel
         {
             TcpTurns.OnReady(connection);
             if (happened.Handle == connection.Client)
-                Connections.OnTold(connection, happened.Ready);
+                Connections.OnEvent(connection, happened.Ready);
         }
     }
 

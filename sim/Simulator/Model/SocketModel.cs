@@ -1,7 +1,7 @@
 // Owns the sockets that the balancer has open: whose each stream is, and what the wait was asked to
 // report of each.
 //
-// What always holds: a handle that was closed, or that its slot was given anew after, has no owner;
+// What always holds: a handle that was closed, or whose slot has been reused, has no owner;
 // the two bound sockets never have one, and are known by their handles.
 
 using System;

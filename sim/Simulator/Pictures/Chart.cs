@@ -43,6 +43,9 @@ internal sealed class Chart
 
     public SvgText Svg { get; }
 
+    /// <summary>The words of all keys, drawn above the line of healing.</summary>
+    public SvgText Legends { get; } = new();
+
     /// <summary>The ends of the time axis, in nanoseconds.</summary>
     public long From { get; }
 

@@ -85,7 +85,7 @@ internal sealed class Key(Chart chart, double left = Chart.Left)
 
     public Key Words(double room, string words)
     {
-        Svg.Text(_x + room, _y, words, "legend");
+        chart.Legends.Text(_x + room, _y, words, "legend");
         _x += room + words.Length * Letter + 13;
         return this;
     }

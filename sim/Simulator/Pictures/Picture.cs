@@ -121,6 +121,7 @@ public static class Picture
         svg.Raw(panels.ToString().TrimEnd());
         if (healed)
             Heal(chart, top, bottom);
+        svg.Raw(below.Legends.ToString().TrimEnd());
         if (chart.Story.Violation is { } violation)
             Violated(chart, violation, top, flagTop, bottom, evidence);
         return End(chart, below.Thinned, bottom);

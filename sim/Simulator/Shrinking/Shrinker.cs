@@ -179,7 +179,7 @@ public sealed class Shrinker
         return kept;
     }
 
-    /// <summary>Tries each of a reduction's scenarios, anew after each that is kept.</summary>
+    /// <summary>Tries each of a reduction's scenarios, again after each that is kept.</summary>
     private bool TryEach(Func<Scenario, IEnumerable<Scenario>> reduce)
     {
         var kept = false;

@@ -344,8 +344,9 @@ internal static class Simplifications
             foreach (var plainer in (TcpClientPlan[])
             [
                 client with { Manner = TcpManner.Proper, After = Duration.Zero },
-                client with { Killer = 0, Padding = 0, Empty = 0, Late = 0 },
-                client with { Padding = 0 }, client with { Empty = 0 }, client with { Late = 0 },
+                client with { Killer = 0, Padding = 0, Empty = 0, Late = Duration.Zero },
+                client with { Padding = 0 }, client with { Empty = 0 },
+                client with { Late = Duration.Zero },
                 client with { ChunkBytes = Math.Max(client.ChunkBytes, WholeChunk) },
             ])
             {

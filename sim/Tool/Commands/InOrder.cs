@@ -1,4 +1,4 @@
-// Owns work that is done by several threads and taken up in order: item 0, 1, 2, … are handed out
+// Owns work that is done by several threads and consumed in order: item 0, 1, 2, … are handed out
 // one by one, made at the same time, and taken up as if they had been made one after another, up to
 // the last, which is the first that says so.
 //

@@ -107,7 +107,7 @@ internal sealed class PlantWords
         "--jobs", "J", "Runs at a time [default: one a core]; results do not depend on it");
 
     private readonly Option<string> _limit = CommandLine.New(
-        "--limit", "TIME", "Give up when a seed takes longer, in real time: a patch may loop"
+        "--limit", "TIME", "Give up when a seed takes more processor time: a patch may loop"
         + " for ever [default: 60s]");
 
     public PlantWords()

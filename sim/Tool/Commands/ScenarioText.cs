@@ -183,7 +183,7 @@ internal static class ScenarioText
                 ? $", the last of which ends whoever reads it ({client.Killer - 1})" : "")
             + (client.Padding > 0 ? $" with {client.Padding} bytes of padding" : "")
             + (client.Empty > 0 ? $" behind {client.Empty} empty messages" : "")
-            + (client.Late > 0 ? $", the others answered {client.Late} ms late" : "")
+            + (client.Late > Duration.Zero ? $", the others answered {client.Late} late" : "")
             + manner;
     }
 

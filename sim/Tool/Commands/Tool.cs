@@ -36,7 +36,7 @@ public sealed class Tool(Simulator simulator, TextWriter output, TextWriter erro
     /// <summary>Whether what is told to `error` can be written over.</summary>
     public bool IsTerminal { get; init; }
 
-    /// <summary>The user wants `run` to end.</summary>
+    /// <summary>Cancelled when `run` is to end, as by Ctrl-C.</summary>
     public CancellationToken Stop { get; init; }
 
     /// <summary>

@@ -16,11 +16,11 @@
 // Any fault ends the session and schedules a connect: at once for a backend just discovered or
 // restarted, then after 1, 3, 5, … 32 s; a hello sets that back to 1 s. A socket just discovered
 // may be bound and not listen yet, or have the mode that it was bound with: it is tried a few times
-// before that is a fault. One that is no stream, or another user's, is refused while it stays. A
-// session that ends after its backend's socket was removed is handled alike, and logged as a stop.
-// A connect for which this process has no descriptor is not a fault of the backend: it is retried
-// later; so is one that finds the accept queue full, less and less often. One that never said hello
-// is dead, whether it takes connects or not: it may have to give its place to another.
+// before that is a fault. One that is not a stream socket, or another user's, is refused while it
+// stays. A session that ends after its backend's socket was removed is handled alike, and logged as
+// a stop. A connect for which this process has no descriptor is not a fault of the backend: it is
+// retried later; so is one that finds the accept queue full, less and less often. One that never
+// said hello is dead, whether it takes connects or not: it may have to give its place to another.
 //
 // One whose sessions end by faults, or in silence, again and again has no clients for longer each
 // time after its hello, while another is warm.
@@ -38,6 +38,7 @@ internal sealed class Backend
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
+    private readonly IBackendNeighbours _neighbours;
     private readonly BackendSession _session;
     private readonly byte[] _pathBytes;
     private readonly int _nameStart;
@@ -61,19 +62,20 @@ internal sealed class Backend
     private long _tcpSessions;
     private long _dropsWhileStuck;
 
-    public Backend(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, BackendId id, int slot,
-        ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
+    public Backend(Services services, IBackendReports reports, IBackendNeighbours neighbours,
+        FlushList flushList, SessionTurns turns, QueryPairs pairs, Quarantine quarantine,
+        BackendId id, int slot, ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {
         _services = services;
         _reports = reports;
+        _neighbours = neighbours;
         Id = id;
         Slot = slot;
         _nameStart = directory.Length + 1;
         _pathBytes = [.. directory, (byte)'/', .. name];
         Path = PathText.Of(_pathBytes);
         _session = new BackendSession(
-            services, reports, flushList, turns, pairs, quarantine, this);
+            services, reports, neighbours, flushList, turns, pairs, quarantine, this);
         _reconnect = new Timer(Connect);
     }
 
@@ -233,7 +235,7 @@ internal sealed class Backend
     /// or it has given nothing else and another has.
     /// </summary>
     public bool MayErr(Instant now) => IsStarting(now)
-        || (!HasGoodAnswer && _reports.HasAnotherGoodAnswer(this));
+        || (!HasGoodAnswer && _neighbours.HasAnotherGoodAnswer(this));
 
     /// <summary>Its hello came a moment ago: it may lack its data still.</summary>
     public bool IsStarting(Instant now) => _session.IsStarting(now);
@@ -598,7 +600,7 @@ internal sealed class Backend
     /// often comes before the scan that would see the path gone, so the path is looked at.
     /// </summary>
     private bool IsPlainStop(Fault fault) => fault.Cause == FaultCause.EndOfStream
-        && (!_pathPresent || _reports.IsGone(this));
+        && (!_pathPresent || _neighbours.IsGone(this));
 
     public BackendSnapshot Snapshot() => new(
         Id,

@@ -25,6 +25,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 {
     private readonly Services _services;
     private readonly IBackendReports _reports;
+    private readonly IBackendNeighbours _neighbours;
     private readonly FlushList _flushList;
     private readonly SessionTurns _turns;
     private readonly QueryPairs _pairs;
@@ -51,11 +52,13 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private bool _wasHung;
     private bool _refusedQuery;
 
-    public BackendSession(Services services, IBackendReports reports, FlushList flushList,
-        SessionTurns turns, QueryPairs pairs, Quarantine quarantine, Backend backend)
+    public BackendSession(Services services, IBackendReports reports,
+        IBackendNeighbours neighbours, FlushList flushList, SessionTurns turns, QueryPairs pairs,
+        Quarantine quarantine, Backend backend)
     {
         _services = services;
         _reports = reports;
+        _neighbours = neighbours;
         _flushList = flushList;
         _turns = turns;
         _pairs = pairs;
@@ -508,7 +511,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         var query = InFlight.NewestAt;
         if (!_backend.HasSession)
             return query;
-        var message = _reports.NewestMessageAt(now, _backend);
+        var message = _neighbours.NewestMessageAt(now, _backend);
         return query == Instant.Never ? message
             : message == Instant.Never ? query : Instant.Max(query, message);
     }
@@ -537,7 +540,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;
-        if (!InFlight.WasJudged && _reports.MayHaveHungAnother(now, _backend))
+        if (!InFlight.WasJudged && _neighbours.MayHaveHungAnother(now, _backend))
             _reports.OnHang(now, _suspectedAt, _backend);
         _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         _reports.OnSuspected(now, InFlight);

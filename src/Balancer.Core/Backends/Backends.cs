@@ -32,12 +32,14 @@ internal sealed class Backends
     private readonly Quarantine _quarantine;
     private readonly Services _services;
     private readonly IBackendReports _reports;
+    private readonly IBackendNeighbours _neighbours;
     private readonly LogGatesByStatus<LogEvent.ConnectWithoutResources> _withoutResources;
     private BackendId _lastChosen;
 
     public Backends(Services services, QueryPairs pairs, Quarantine quarantine,
-        IBackendReports reports)
+        IBackendReports reports, IBackendNeighbours neighbours)
     {
+        _neighbours = neighbours;
         _quarantine = quarantine;
         _pairs = pairs;
         _services = services;
@@ -128,8 +130,8 @@ internal sealed class Backends
         while (_bySlot[slot] is not null)
             slot++;
         var backend = new Backend(
-            _services, _reports, _flushList, _turns, _pairs, _quarantine, IdFor(name), slot,
-            directory, name);
+            _services, _reports, _neighbours, _flushList, _turns, _pairs, _quarantine,
+            IdFor(name), slot, directory, name);
         var at = Count++;
         for (; at > 0 && _byId[at - 1].Id.Value > backend.Id.Value; at--)
             _byId[at] = _byId[at - 1];
@@ -288,7 +290,7 @@ internal sealed class Backends
     }
 
     /// <summary>
-    /// As NextInTurn, but one that is not doubtful and is at ease: one that is no worse than this
+    /// As NextInTurn, but one that is not doubtful, suspect or stuck: it is no worse than this
     /// one, or else one that is cold, which answers if it has its data.
     /// </summary>
     public Backend? NextUndoubted(Instant now, Backend doubtful) =>

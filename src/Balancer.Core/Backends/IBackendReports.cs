@@ -1,5 +1,5 @@
-// Owns the way up: what a backend reports to the rest of the balancer, or asks of it, without
-// knowing it. LoadBalancer receives it and passes it on.
+// Owns the way up: what a backend reports to the rest of the balancer, without knowing it, and,
+// apart from that, the four questions that it asks. LoadBalancer receives both and passes them on.
 //
 // What always holds: what a session had in flight is reported once, when it ends and before
 // anything of it is cleared.
@@ -28,16 +28,8 @@ internal interface IBackendReports
     bool OnReply(Instant now, in Frame reply, InFlight inFlight, Backend? from);
 
     /// <summary>
-    /// Whether another backend that clients can go to has given a good answer.
+    /// A session ends with these queries in flight, which now belong to the receiver.
     /// </summary>
-    bool HasAnotherGoodAnswer(Backend than);
-
-    /// <summary>
-    /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
-    /// </summary>
-    bool IsGone(Backend backend);
-
-    /// <summary>A session ends with these queries in flight, which are the hearer's now.</summary>
     void OnSessionLost(Instant now, Backend backend, InFlight inFlight);
 
     /// <summary>
@@ -65,6 +57,30 @@ internal interface IBackendReports
     void OnHang(Instant now, Instant suspectedAt, Backend backend);
 
     /// <summary>
+    /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
+    /// </summary>
+    void OnAnswersInDoubt(Instant now, Backend backend);
+
+    /// <summary>
+    /// A suspect backend is trusted or answers again, or one that was stuck has taken everything.
+    /// </summary>
+    void OnAtEase(Instant now);
+}
+
+/// <summary>What a backend and its session ask of what lies beside them.</summary>
+internal interface IBackendNeighbours
+{
+    /// <summary>
+    /// Whether another backend that clients can go to has given a good answer.
+    /// </summary>
+    bool HasAnotherGoodAnswer(Backend than);
+
+    /// <summary>
+    /// Whether no socket is at a backend's path now; asked once a session, when that has ended.
+    /// </summary>
+    bool IsGone(Backend backend);
+
+    /// <summary>
     /// Whether it holds what may have hung another: a query, or a message over TCP.
     /// </summary>
     bool MayHaveHungAnother(Instant now, Backend backend);
@@ -74,14 +90,4 @@ internal interface IBackendReports
     /// Never if there is none.
     /// </summary>
     Instant NewestMessageAt(Instant now, Backend backend);
-
-    /// <summary>
-    /// A backend's last answer may have made it fail, or fail no longer: it is to be compared.
-    /// </summary>
-    void OnAnswersInDoubt(Instant now, Backend backend);
-
-    /// <summary>
-    /// A suspect backend is trusted or answers again, or one that was stuck has taken everything.
-    /// </summary>
-    void OnAtEase(Instant now);
 }

@@ -124,7 +124,7 @@ internal static class DnsQuestion
         return hash;
     }
 
-    /// <summary>A letter in lower case; a length byte is under 64, so it is no letter.</summary>
+    /// <summary>A letter in lower case; a length byte is under 64, so it is not a letter.</summary>
     public static byte Fold(byte b) => (uint)(b - 'A') <= 'Z' - 'A' ? (byte)(b | 0x20) : b;
 
     /// <summary>Eight bytes, each of them folded.</summary>

@@ -14,9 +14,21 @@ using System.Collections.Generic;
 namespace Balancer.Core;
 
 /// <summary>All gates of one balancer.</summary>
-internal sealed class LogGates(Timers timers, IBalancerLog log)
+internal sealed class LogGates
 {
+    private readonly Timers _timers;
+    private readonly IBalancerLog _log;
     private readonly List<ILogGate> _all = [];
+
+    public LogGates(Timers timers, IBalancerLog log)
+    {
+        _timers = timers;
+        _log = log;
+        Entries = new EntryRecords(this, log);
+    }
+
+    /// <summary>Limits what is logged of the directory's entries.</summary>
+    public EntryRecords Entries { get; }
 
     internal interface ILogGate
     {
@@ -29,7 +41,7 @@ internal sealed class LogGates(Timers timers, IBalancerLog log)
     /// <summary>A gate for one more condition; made once, as it is never given up.</summary>
     public LogGate<TEvent> Make<TEvent>() where TEvent : struct, IRepeatedEvent<TEvent>
     {
-        var gate = new LogGate<TEvent>(timers, log);
+        var gate = new LogGate<TEvent>(_timers, _log);
         _all.Add(gate);
         return gate;
     }

@@ -21,10 +21,8 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
     /// <summary>Makes the gates of what is logged at most so often.</summary>
     public LogGates Gates { get; } = new(Timers, Log);
 
-    /// <summary>Logs what happens to entries of the directory; made at its first use.</summary>
-    public EntryRecords EntryRecords => _entryRecords ??= new EntryRecords(Gates, Log);
-
-    private EntryRecords? _entryRecords;
+    /// <summary>Logs what happens to entries of the directory.</summary>
+    public EntryRecords EntryRecords => Gates.Entries;
 
     /// <summary>How much later peers' deadlines come after a standstill.</summary>
     public Standstill Standstill { get; } = new(Counters);

@@ -14,7 +14,7 @@ internal sealed class ClientPatience(
     Services services, RelayDirection toBackend, RelayDirection toClient)
 {
     private Instant _begun = Instant.Never;
-    private Instant _told = Instant.Never;
+    private Instant _endSentAt = Instant.Never;
     private long _whole;
     private bool _wasHeldUp;
 
@@ -24,13 +24,13 @@ internal sealed class ClientPatience(
     private Instant MessageEnd => _begun == Instant.Never
         ? Instant.Never : services.Standstill.Extend(_begun + services.Options.TcpMessageTime);
 
-    private Instant CloseEnd => _told == Instant.Never
-        ? Instant.Never : services.Standstill.Extend(_told + Limits.TcpCloseTime);
+    private Instant CloseEnd => _endSentAt == Instant.Never
+        ? Instant.Never : services.Standstill.Extend(_endSentAt + Limits.TcpCloseTime);
 
     /// <summary>Another connection begins.</summary>
     public void Begin()
     {
-        (_begun, _told) = (Instant.Never, Instant.Never);
+        (_begun, _endSentAt) = (Instant.Never, Instant.Never);
         (_whole, _wasHeldUp) = (0, false);
     }
 
@@ -46,8 +46,8 @@ internal sealed class ClientPatience(
         }
         _whole = toBackend.Whole;
         _wasHeldUp = !toBackend.WantsRead;
-        if (toClient.IsFinished && _told == Instant.Never)
-            _told = now;
+        if (toClient.IsFinished && _endSentAt == Instant.Never)
+            _endSentAt = now;
     }
 
     /// <summary>As what the connection ends if it is over; null if it is not.</summary>

@@ -271,7 +271,7 @@ internal sealed class RelayDirection(INetwork network, int readsPerVisit)
 
     private void FinishIfDone()
     {
-        // Before there is a sink, nobody is told.
+        // Before there is a sink, the end is not passed on.
         if (!_sourceEnded || IsFinished || Sink.IsNone)
             return;
         if (!_queue.IsEmpty)

@@ -5,7 +5,7 @@
 // to the next one that comes: of the address with the most, if that has more than its share, else
 // of all. A connection is idle since its client asked something whole last or took a byte of an
 // answer, or a backend took it, or it was accepted. So who sends a byte now and then is idle; but
-// one of which something was told that is not read yet is not.
+// one with a pending event is not.
 //
 // When all places are taken and nobody is idle, one of the address with the most gives way though
 // it is busy, to an address that has fewer of them even then: who has many cannot keep out others.
@@ -94,7 +94,7 @@ internal sealed class TcpPlaces(int mostNotReading, int idleLooks)
         {
             if (now - at.Value.ActiveAt < Limits.TcpIdleToGiveWay)
                 return null;
-            if (!at.Value.IsTold)
+            if (!at.Value.HasPendingEvent)
                 return at.Value;
         }
         return null;

@@ -110,8 +110,8 @@ internal sealed class TcpProxy : IStreamOwner
     /// </summary>
     public Instant ActiveAt { get; private set; }
 
-    /// <summary>Something was told of its streams, and it has had no turn since.</summary>
-    public bool IsTold { get; private set; }
+    /// <summary>An event on one of its streams waits for its turn.</summary>
+    public bool HasPendingEvent { get; private set; }
 
     /// <summary>What there is for a side of it waits until that takes more.</summary>
     public bool IsNotRead => _state == ProxyState.Relaying
@@ -173,7 +173,7 @@ internal sealed class TcpProxy : IStreamOwner
         _hasUnread = false;
         _acceptedAt = now;
         ActiveAt = now;
-        IsTold = false;
+        HasPendingEvent = false;
         (_questionsSeen, _bytesTaken) = (0, 0);
         _patience.Begin();
         _toBackend.Begin(source: stream);
@@ -206,7 +206,7 @@ internal sealed class TcpProxy : IStreamOwner
             _services.Network.SetInterest(stream, Readiness.None);
         }
         side.Pending |= ready;
-        IsTold = true;
+        HasPendingEvent = true;
         _set.ServeLater(this);
     }
 
@@ -217,7 +217,7 @@ internal sealed class TcpProxy : IStreamOwner
     public int Visit(Instant now)
     {
         var (readBefore, judgedBefore) = (BytesRead, _question.Judged);
-        IsTold = false;
+        HasPendingEvent = false;
         ServeClient(now);
         if (_state != ProxyState.Ended)
             ServeBackend(now);

@@ -156,7 +156,9 @@ internal sealed class UdpProxy
         }
     }
 
-    /// <summary>The counter of a datagram that is not even looked up, or null.</summary>
+    /// <summary>
+    /// The drop counter of a datagram that fails a check before the lookup; null if none does.
+    /// </summary>
     private Counter? ReasonToDrop(in DatagramHeader header, ReadOnlySpan<byte> payload)
     {
         if (header.Truncated || payload.Length > Limits.MaxUdpPayload)
@@ -195,7 +197,7 @@ internal sealed class UdpProxy
     {
         _counters.Add(Counter.ReceivesFailed);
         _receiveFailed[why.Status].Write(now, new LogEvent.ReceiveFailed(why, 0));
-        // One failure is often a pending error that the call has taken away; two are a condition.
+        // One failure is often a pending error that the call has cleared; two are a condition.
         if (_receiveFailedLast)
         {
             _network.SetInterest(_network.DatagramSocket, Readiness.None);

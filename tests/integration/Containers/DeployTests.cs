@@ -41,7 +41,7 @@ public sealed class DeployTests
         });
 
     [Fact]
-    public void Balancer_ListensOnTheLoopbackAddressOfTheHostUnlessTold()
+    public void Balancer_ListensOnTheHostsLoopbackByDefault()
     {
         var bbal = Map(_services["bbal"]);
 

@@ -119,7 +119,7 @@ public sealed class RestartedContainerTests
     [TheoryNeedingDocker]
     [InlineData(BalancerAs.Container)]
     [InlineData(BalancerAs.Process)]
-    public async Task BinderRestartedAgainAndAgain_ServesEachTimeAndItsBackOffBeginsAnew(
+    public async Task BinderRestartedAgainAndAgain_ServesEachTimeAndItsBackOffRestarts(
         BalancerAs balancer)
     {
         await using var cluster = await BinderCluster.StartAsync(balancer, binders: 1);

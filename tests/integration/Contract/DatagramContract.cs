@@ -177,7 +177,7 @@ public abstract class DatagramContract : IDisposable
     }
 
     [Fact]
-    public void Send_TheLastOfManyFails_IsToldToTheCallThatBeginsWithIt_EachTime()
+    public void Send_TheLastOfManyFails_IsReportedToTheCallThatBeginsWithIt_EachTime()
     {
         using var peer = _world.NewDatagramPeer(Ipv4.Loopback);
         _batch.TryAdd(peer.Endpoint, Ipv4.Any, "0"u8);

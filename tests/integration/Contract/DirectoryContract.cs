@@ -93,7 +93,7 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
-    public void Scan_EntryDeletedMeanwhile_IsToldAsItWasAtMost()
+    public void Scan_EntryDeletedDuringTheScan_IsReportedAsItWasOrNotAtAll()
     {
         _world.Listen("5301").Dispose();
         Assert.True(_world.OpenScan().IsOk);
@@ -109,7 +109,7 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
-    public void Scan_SocketReplacedMeanwhile_IsToldOnceAsOneOfTheTwo()
+    public void Scan_SocketReplacedDuringTheScan_IsReportedOnceAsOneOfTheTwo()
     {
         using var one = _world.Listen("5301");
         using var two = _world.Listen("5302");
@@ -179,7 +179,7 @@ public abstract class DirectoryContract : IDisposable
         Assert.Single(Scan());
         DrainEvents();
         _world.MakeFile("file");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
     }
 
     [Fact]
@@ -254,26 +254,26 @@ public abstract class DirectoryContract : IDisposable
     // ---- Changes ----
 
     [Fact]
-    public void Change_OfEachKind_IsTold()
+    public void Change_OfEachKind_IsReported()
     {
         Scan();
         using var socket = _world.Listen("5301");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
         _world.Rename("5301", "5302");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
         _world.Delete("5302");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
         _world.MakeFile("file");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
     }
 
     [Fact]
-    public void Changes_Many_AreToldOnceAndNotAgain()
+    public void Changes_Many_AreReportedOnce()
     {
         Scan();
         for (var i = 0; i < 100; i++)
             _world.MakeFile($"f{i}");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
         Assert.Empty(_world.Poll());
     }
 
@@ -282,29 +282,29 @@ public abstract class DirectoryContract : IDisposable
     {
         Scan();
         _world.RemoveDirectory();
-        AssertChangeIsTold();
+        AssertChangeIsReported();
         Assert.Equal(IoStatus.NotFound, _world.OpenScan().Status);
         _world.MakeDirectory();
         Scan();
         DrainEvents();
         _world.MakeFile("file");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
     }
 
     [Fact]
-    public void Change_SocketReplacedInOneStep_IsTold()
+    public void Change_SocketReplacedInOneStep_IsReported()
     {
         using var old = _world.Listen("5301");
         Scan();
         DrainEvents();
         using var young = _world.Listen("5301");
-        AssertChangeIsTold();
+        AssertChangeIsReported();
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Change_DirectoryThatComesAgain_IsTold(bool scannedMeanwhile)
+    public void Change_DirectoryThatComesAgain_IsReported(bool scannedMeanwhile)
     {
         Scan();
         _world.RemoveDirectory();
@@ -331,7 +331,7 @@ public abstract class DirectoryContract : IDisposable
     }
 
     [Fact]
-    public void Scan_ItselfIsNoChange()
+    public void Scan_IsNotAChangeItself()
     {
         using var socket = _world.Listen("5301");
         Scan();
@@ -355,7 +355,7 @@ public abstract class DirectoryContract : IDisposable
         }
     }
 
-    private void AssertChangeIsTold()
+    private void AssertChangeIsReported()
     {
         if (_world.NoticesChanges)
             _world.Await(came => came.Kind == NetworkEventKind.DirectoryChanged);

@@ -99,7 +99,7 @@ public sealed class LinuxWorld : NetworkWorld
         File.SetUnixFileMode(_folder, Search);
         Posix.AsNobody(() =>
         {
-            // The thread that reads is made anew, as nobody's.
+            // The reading thread is restarted as user nobody.
             Sockets.Dispose();
             Sockets = new SocketDirectory(
                 Encoding.UTF8.GetBytes(_folder), Linux, forceFallbacks: !NoticesChanges);

@@ -370,7 +370,7 @@ public abstract class NetworkContract : IDisposable
     }
 
     [Fact]
-    public void Connect_UnlinkedMeanwhile_StreamsGoOn()
+    public void Connect_PathUnlinkedAfterwards_StreamsGoOn()
     {
         using var listener = _world.Listen("b");
         var stream = _world.Connect("b");

@@ -92,7 +92,7 @@ public abstract class StreamContract : IDisposable
     }
 
     [Fact]
-    public void HalfClose_PeerGone_IsNoError()
+    public void HalfClose_PeerGone_IsNotAnError()
     {
         using var listener = _world.Listen("b");
         var stream = _world.Connect("b");
@@ -235,7 +235,7 @@ public abstract class StreamContract : IDisposable
     }
 
     [Fact]
-    public void ClientResets_MetByAWrite_IsToldOnce()
+    public void ClientResets_MetByAWrite_IsReportedOnce()
     {
         using var client = _world.ConnectClient();
         var (stream, _) = _world.AcceptClient();

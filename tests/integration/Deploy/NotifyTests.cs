@@ -24,7 +24,7 @@ public sealed class NotifyTests : IDisposable
     }
 
     [Fact]
-    public void SocketAtAPath_IsToldOfTheStartAndOfTheStop()
+    public void SocketAtAPath_IsNotifiedOfTheStartAndOfTheStop()
     {
         using var manager = new NotifySocket(_folder["notify"]);
 
@@ -33,7 +33,7 @@ public sealed class NotifyTests : IDisposable
 
     /// <summary>As if no descriptor were left, or the path led to a mount that hangs.</summary>
     [Fact]
-    public void SocketThatIsUnlinked_IsToldOfTheStop()
+    public void SocketThatIsUnlinked_IsNotifiedOfTheStop()
     {
         using var manager = new NotifySocket(_folder["notify"]);
         using var balancer = Start(_folder["notify"]);
@@ -47,7 +47,7 @@ public sealed class NotifyTests : IDisposable
     }
 
     [Fact]
-    public void AbstractSocket_IsToldOfTheStartAndOfTheStop()
+    public void AbstractSocket_IsNotifiedOfTheStartAndOfTheStop()
     {
         var name = "bbal-test-" + Guid.NewGuid();
         using var manager = new NotifySocket("\0" + name);
@@ -56,7 +56,7 @@ public sealed class NotifyTests : IDisposable
     }
 
     [Fact]
-    public void StopThatWaitsForAConnection_IsToldWhenItBegins()
+    public void StopThatWaitsForAConnection_NotifiesWhenItBegins()
     {
         using var manager = new NotifySocket(_folder["notify"]);
         using var backend = new FakeBinderProcess(_sockets["5301"]);

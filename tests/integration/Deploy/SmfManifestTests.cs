@@ -54,7 +54,7 @@ public sealed class SmfManifestTests
     }
 
     [Fact]
-    public void Process_IsNobodyWithTheOneRightToAPrivilegedPort()
+    public void Process_RunsAsNobodyWithNetPrivaddrOnly()
     {
         var context = Assert.Single(Service.Descendants("method_context"));
         Assert.Equal("/", Of(context, "working_directory"));

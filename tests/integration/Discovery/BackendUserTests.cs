@@ -30,7 +30,7 @@ public sealed class BackendUserTests : IDisposable
     }
 
     [Fact]
-    public void SocketOfAnother_IsRefusedOnceAndToldNothing()
+    public void SocketOfAnother_IsRefusedOnceAndSentNothing()
     {
         using var stranger = new RawBackend(_folder["5301"]);
         using var balancer = BalancerProcess.Start(

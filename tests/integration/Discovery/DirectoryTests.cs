@@ -72,7 +72,7 @@ public sealed class DirectoryTests : IDisposable
     }
 
     [Fact]
-    public void EntriesThatAreNoSockets_AreSkippedAndSaidOnce()
+    public void EntriesThatAreNotSockets_AreSkippedAndLoggedOnce()
     {
         File.WriteAllText(_folder["5302"], "not a socket");
         Directory.CreateDirectory(_folder["5303"]);
@@ -98,7 +98,7 @@ public sealed class DirectoryTests : IDisposable
     [Theory]
     [InlineData(SocketType.Dgram)]
     [InlineData(SocketType.Seqpacket)]
-    public void SocketThatIsNoStream_IsRefusedOnceAsAFileIs(SocketType type)
+    public void SocketThatIsNotAStream_IsRefusedOnceAsAFileIs(SocketType type)
     {
         using var other = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
         other.Bind(new UnixDomainSocketEndPoint(_folder["5301"]));
@@ -137,7 +137,7 @@ public sealed class DirectoryTests : IDisposable
     }
 
     [Fact]
-    public void NamesThatAreNoIds_GetTheHighestIdInUsePlusOne()
+    public void NamesThatAreNotIds_GetTheHighestIdInUsePlusOne()
     {
         using var binder = new FakeBinderProcess(_folder["5302"]);
         using var balancer = BalancerProcess.Start(_folder.FullName);

@@ -48,7 +48,7 @@ public static class Eventually
 
     /// <summary>Whether a socket can be read, or written, within the milliseconds.</summary>
     /// <remarks>
-    /// In short waits and by a clock of its own: the wait of the runtime begins anew when a stop
+    /// In short waits and by a clock of its own: the wait of the runtime begins again when a stop
     /// and a continuation interrupt it, so on a machine that stands still now and then it may
     /// last any multiple of what was asked for.
     /// </remarks>

@@ -530,7 +530,7 @@ public sealed class LinuxNetworkTests : IDisposable
     // ---- The directory's watch ----
 
     [Fact]
-    public void DirectoryReplacedByAnother_IsToldAndFollowedByTheNextScan()
+    public void DirectoryReplacedByAnother_IsReportedAndFollowedByTheNextScan()
     {
         _world.OpenScan();
         _world.Directory.CloseScan();

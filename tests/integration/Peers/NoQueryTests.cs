@@ -47,7 +47,7 @@ public sealed class NoQueryTests
     }
 
     [Fact]
-    public void NodeMname_ClosesAConnectionThatSaysIt_AndIsHealthyAtItsNextHeartbeat()
+    public void NodeMname_ClosesAConnectionThatSendsANonQuery_AndAnswersTheNextHeartbeat()
     {
         using var nodes = new Nodes("-l", "trace");
         string? id = null;
@@ -79,7 +79,7 @@ public sealed class NoQueryTests
     }
 
     [Fact]
-    public void FakeBinder_ClosesAConnectionThatSaysIt_AndIsHealthyAtItsNextHeartbeat()
+    public void FakeBinder_ClosesAConnectionThatSendsANonQuery_AndAnswersTheNextHeartbeat()
     {
         using var cluster = new Cluster(1, ["-l", "trace"]);
         foreach (var junk in All)

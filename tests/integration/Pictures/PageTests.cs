@@ -152,7 +152,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>, IDispos
     // ---- What the page does ----
 
     [FactNeedingChromium]
-    public async Task Pointer_IsToldTheEventThatItIsOn() =>
+    public async Task Pointer_ShowsTheEventThatItIsOn() =>
         await browser.Look(Failed(At(7)), async page =>
         {
             var dot = await Box(page, ".client-lane .dot");

@@ -27,7 +27,7 @@ public sealed class ReportTests
     private static readonly byte[] Packet = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
     [Property(Arbitrary = [typeof(ReportArbitraries)], MaxTest = 40)]
-    public void AnyNumberOfRemotes_EachIsToldOnceUpToAThousand(KnownHosts hosts, bool asksTwice)
+    public void AnyNumberOfRemotes_EachIsLoggedOnceUpToAThousand(KnownHosts hosts, bool asksTwice)
     {
         var sim = new SimBalancer();
         _ = new SimBackend(sim.Kernel, "5301");

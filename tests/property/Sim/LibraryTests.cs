@@ -114,7 +114,7 @@ public sealed class LibraryTests
 
     /// <summary>Lost on the way, a query is still one that was asked and not answered.</summary>
     [Fact]
-    public void QueriesThatAreLost_AreListedToldAndDrawn()
+    public void QueriesThatAreLost_AreListedTracedAndDrawn()
     {
         var check = new CountsAsked();
         var outcome = new ScenarioBuilder().Backend("5301")

@@ -123,7 +123,7 @@ public sealed class PlantsTests
 
         Assert.Equal(4, status);
         Assert.Empty(output);
-        Assert.Equal("sim: seed 1 did not end within 2 s\n", error);
+        Assert.Equal("sim: seed 1 did not end within 2 s of processor time\n", error);
     }
 
     [Fact]

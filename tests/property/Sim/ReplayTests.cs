@@ -22,7 +22,7 @@ public sealed class ReplayTests
         Path.Combine(AppContext.BaseDirectory, "Sim", "crash.json");
 
     [Fact]
-    public void Trace_IsAsItWas()
+    public void Trace_MatchesTheSnapshot()
     {
         var (exitCode, output) = Run(new ObjectsToBackups(), "replay", File, "--trace");
         Assert.Equal(Tool.Safety, exitCode);
@@ -30,7 +30,7 @@ public sealed class ReplayTests
     }
 
     [Fact]
-    public void Picture_IsAsItWas()
+    public void Picture_MatchesTheSnapshot()
     {
         var svg = Path.GetTempFileName();
         try

@@ -171,7 +171,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.Stopping(0, Limits.StopGrace)),
         Of(new LogEvent.Stopped(CountersThatDiffer())),
         Of(new DaemonEvent.LogLinesLost(12)),
-        Of(new DaemonEvent.DescriptorLimit(64, 19, 12)),
+        Of(new DaemonEvent.DescriptorLimit(64, 19, 26)),
         Of(new DaemonEvent.MemoryLimit(25_165_824, 98_304, 153, 16)),
         Of(new DaemonEvent.TcpConnectionsLowered(20_000, 153)),
         Of(new DaemonEvent.CannotStart("cannot bind UDP 0.0.0.0:53: Permission denied (EACCES)")),
@@ -181,7 +181,7 @@ public sealed class BalancerLogTests
     private sealed record Sample(string Name, LogLevel Level, Type Type, Action<IBalancerLog> Call);
 
     [Fact]
-    public void Catalogue_IsAsItWas() =>
+    public void Catalogue_MatchesTheSnapshot() =>
         Snapshot.Match(string.Concat(Records(LogEventLevel.Verbose, CallAll)));
 
     [Fact]

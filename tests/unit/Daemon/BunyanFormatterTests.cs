@@ -55,7 +55,7 @@ public sealed class BunyanFormatterTests
     [InlineData("\u2028 and \u2029")]
     [InlineData("umlaut ä, kanji 字, astral 😀")]
     [InlineData("{braces} {{doubled}} {0}")]
-    public void AnyText_ComesBackAsItWas(string text)
+    public void AnyText_ComesBackUnchanged(string text)
     {
         var record = Record(LogEventLevel.Information, text, null, ("be_path", text));
         Assert.Equal(text, record.GetProperty("msg").GetString());

@@ -50,7 +50,7 @@ public sealed class LogOutputTests
     }
 
     [Fact]
-    public void DrainedReader_IsToldOnceAndReadsOn()
+    public void DrainedReader_GetsOneRecordOfItAndReadsOn()
     {
         using var reader = new ScriptedReader();
         reader.Stall();
@@ -95,7 +95,7 @@ public sealed class LogOutputTests
     }
 
     [Fact]
-    public void BrokenPipe_IsTriedOnceALineAndNoMore()
+    public void BrokenPipe_IsWrittenToOncePerLine()
     {
         using var reader = new ScriptedReader { IsBroken = true };
         var log = Open(reader, queueLength: 1000);

@@ -48,7 +48,7 @@ public sealed class DnsAnswersTests
     }
 
     [Fact]
-    public void Aaaa_IsNoErrorAndEmpty() => Assert.Equal(
+    public void Aaaa_IsEmptyWithoutAnError() => Assert.Equal(
         "1234" + "8500" + "0001000000000000" + Www + "001c0001",
         Hex(SessionDriver.Query("www.Example.com", 28)));
 

@@ -24,7 +24,7 @@ public sealed class MisbehaviourTests
         Assert.Empty(HelloOf(new Misbehaviour { NoHello = true }));
 
     [Fact]
-    public void HelloDelay_SaysItLater()
+    public void HelloDelay_SendsItLater()
     {
         var driver = SessionDriver.Control(new Misbehaviour { HelloDelayNs = Second });
         Assert.Empty(driver.Pass(Second - 1));
@@ -33,7 +33,7 @@ public sealed class MisbehaviourTests
     }
 
     [Fact]
-    public void HelloTwice_SaysItTwice() => Assert.Equal(
+    public void HelloTwice_SendsItTwice() => Assert.Equal(
         [SessionDriver.Hello, SessionDriver.Hello],
         HelloOf(new Misbehaviour { HelloTwice = true }));
 
@@ -132,7 +132,7 @@ public sealed class MisbehaviourTests
     }
 
     [Fact]
-    public void DeafBackendThatIsTold_AnswersAsMuchLater()
+    public void DeafBackendWithADelay_AnswersAsMuchLater()
     {
         var driver = SessionDriver.Control(
             new Misbehaviour { DeafAfter = 0, HeartbeatDelayNs = 1_000 * SessionDriver.Ms });

@@ -207,7 +207,7 @@ public sealed class OptionsTests
     [InlineData("-?")]
     [InlineData("--help")]
     [InlineData("--help --bogus")]
-    public void Help_IsPrintedWhateverElseIsSaid(string line)
+    public void Help_WinsOverOtherArguments(string line)
     {
         var options = new Options();
 

@@ -22,7 +22,7 @@ public sealed class PlainDnsTests
     }
 
     [Fact]
-    public void WhatIsNoQuery_IsNotAnswered()
+    public void WhatIsNotAQuery_IsNotAnswered()
     {
         var plain = Made(new Misbehaviour());
 

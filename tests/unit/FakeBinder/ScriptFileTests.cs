@@ -87,7 +87,7 @@ public sealed class ScriptFileTests
     [InlineData("{\"pause\":\"-1s\"}", "pause: must be a time such as 250ms")]
     [InlineData("{\"pause\":5}", "pause: must be a time such as 250ms")]
     [InlineData("{\"replyAddress\":\"::1\"}", "replyAddress: must be an IPv4 address")]
-    public void WhatIsNoScript_IsOneLineThatNamesTheMember(string json, string named)
+    public void WhatIsNotAScript_IsOneLineThatNamesTheMember(string json, string named)
     {
         var wrong = Assert.Throws<ScriptFormatException>(() => ScriptFile.Read(json));
 
@@ -119,5 +119,5 @@ public sealed class ScriptFileTests
     [InlineData("accept off")]
     [InlineData("script")]
     [InlineData("script {\"noHallo\":true}")]
-    public void WhatIsNoCommand_IsNone(string line) => Assert.Null(Command.Read(line));
+    public void WhatIsNotACommand_IsNone(string line) => Assert.Null(Command.Read(line));
 }

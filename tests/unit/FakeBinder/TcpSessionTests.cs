@@ -71,7 +71,7 @@ public sealed class TcpSessionTests
     }
 
     [Fact]
-    public void MessageThatIsNoQuery_ClosesBehindTheAnswersBeforeIt()
+    public void MessageThatIsNotAQuery_ClosesBehindTheAnswersBeforeIt()
     {
         var driver = Tcp();
         var noQuestion = SessionDriver.Query("a");

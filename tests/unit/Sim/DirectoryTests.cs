@@ -75,7 +75,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void EntryThatVanishesMidScan_IsToldAsItWas()
+    public void EntryThatVanishesMidScan_IsReportedAsItWas()
     {
         Directory.Bind("a");
         Directory.Bind("b");
@@ -118,7 +118,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void EntryReplacedMidScan_IsToldOnceAsTheOldOne()
+    public void EntryReplacedMidScan_IsReportedOnceAsTheOldOne()
     {
         Directory.Bind("a");
         Directory.Bind("b");
@@ -163,7 +163,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void Changes_AreToldUnlessSwitchedOff()
+    public void Changes_AreReportedUnlessSwitchedOff()
     {
         Directory.Bind("5301");
         Directory.Bind("5302");
@@ -178,7 +178,7 @@ public sealed class DirectoryTests
     }
 
     [Fact]
-    public void RemovedDirectory_IsToldOnceAndWatchedAgainAfterAScan()
+    public void RemovedDirectory_IsReportedOnceAndWatchedAgainAfterAScan()
     {
         var listener = Directory.Bind("5301");
         _host.Poll();

@@ -86,7 +86,7 @@ public sealed class DnsQuestionsTests
     public void LateQuestion_IsAnsweredLateAndTheAnswerIsKnown()
     {
         var plan = new TcpClientPlan(1, Ipv4.Loopback, 1, Instant.Zero, 2, 1, TcpManner.Proper,
-            Duration.Zero, Killer: 1, Late: 70);
+            Duration.Zero, Killer: 1, Late: Duration.FromMilliseconds(70));
         var answer = new byte[DnsWriter.MaxMessage];
         var length = DnsQuestions.Write(_buffer, plan, 0);
 

@@ -107,7 +107,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public void SpuriousReadiness_IsToldOnceIfWanted()
+    public void SpuriousReadiness_IsReportedOnceIfWanted()
     {
         var (balancer, _) = _host.ConnectTcp();
         _host.Network.SetInterest(balancer, Readiness.Read);

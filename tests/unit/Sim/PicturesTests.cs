@@ -62,7 +62,7 @@ public sealed class PicturesTests
     }
 
     [Fact]
-    public void Trace_IsAsItWas()
+    public void Trace_MatchesTheSnapshot()
     {
         var lines = new StringBuilder();
         ScenarioRun.Execute(Small(), new Trace((_, line) => lines.Append(line).Append('\n')));
@@ -70,7 +70,7 @@ public sealed class PicturesTests
     }
 
     [Fact]
-    public void PictureInCharacters_IsAsItWas() =>
+    public void TextPicture_MatchesTheSnapshot() =>
         Snapshot.Match(AsciiPicture.Of(Record(fails: false)));
 
     [Fact]

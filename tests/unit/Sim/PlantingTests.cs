@@ -171,7 +171,7 @@ public sealed class PlantingTests
     }
 
     [Fact]
-    public void BugThatNothingFinds_IsToldApart()
+    public void BugThatNothingFinds_IsListedApart()
     {
         var ablation = Ablate((_, _, _) => null);
 

@@ -51,7 +51,7 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.DirectoryUnknown, -1)]
     [InlineData(FaultKind.ClockBack, -1)]
     [InlineData(FaultKind.ClockStill, -1)]
-    public void EachKind_IsToldCountedAndSurvived(FaultKind kind, int target)
+    public void EachKind_IsTracedCountedAndSurvived(FaultKind kind, int target)
     {
         var result = Run(Fault(kind, 10, 4, target, amount: 3));
         Assert.Null(result.Violation);
@@ -64,7 +64,8 @@ public sealed class RunningFaultsTests
     [Fact]
     public void EveryKind_IsInThatTest()
     {
-        var told = typeof(RunningFaultsTests).GetMethod(nameof(EachKind_IsToldCountedAndSurvived))!
+        var told = typeof(RunningFaultsTests)
+            .GetMethod(nameof(EachKind_IsTracedCountedAndSurvived))!
             .GetCustomAttributesData().SelectMany(data => data.ConstructorArguments)
             .SelectMany(argument => argument.Value as
                 System.Collections.Generic.IReadOnlyCollection<
@@ -236,7 +237,7 @@ public sealed class RunningFaultsTests
     }
 
     [Fact]
-    public void Sends_FailAsManyTimesAsTold()
+    public void Sends_FailAsOftenAsTheFaultSays()
     {
         Run(Fault(FaultKind.UdpSendFails, 10, amount: 7));
         Assert.Equal(7, _witness.SendFailures.Count);

@@ -61,7 +61,7 @@ public sealed class ShrinkingTests
         Shrink(scenario => scenario.Faults.Length > 0).Smallest.Kernel);
 
     [Fact]
-    public void AnotherCheck_IsNoReasonToKeepAStep()
+    public void AnotherCheck_DoesNotKeepAStep()
     {
         var start = Start();
         var result = Shrinker.Shrink(start, S3, scenario =>
@@ -123,12 +123,13 @@ public sealed class ShrinkingTests
             Start() with
             {
                 TcpClients = [new TcpClientPlan(21, Ipv4.From(10, 0, 1, 1), 21, At(1), 3, 10,
-                    TcpManner.Trickles, Duration.FromSeconds(1L), 1, 100, 2, 30)],
+                    TcpManner.Trickles, Duration.FromSeconds(1L), 1, 100, 2,
+                    Duration.FromMilliseconds(30))],
             });
 
         var left = Assert.Single(result.Smallest.TcpClients);
-        Assert.Equal((TcpManner.Proper, Duration.Zero, 0, 0, 0, 0), (left.Manner, left.After,
-            left.Killer, left.Padding, left.Empty, left.Late));
+        Assert.Equal((TcpManner.Proper, Duration.Zero, 0, 0, 0, Duration.Zero), (left.Manner,
+            left.After, left.Killer, left.Padding, left.Empty, left.Late));
         Assert.True(left.ChunkBytes > 65_536);
     }
 

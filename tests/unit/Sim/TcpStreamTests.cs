@@ -177,7 +177,7 @@ public sealed class TcpStreamTests
     }
 
     [Fact]
-    public void KeepAliveThatFails_IsTold()
+    public void KeepAliveThatFails_IsReported()
     {
         var (balancer, client) = _host.ConnectTcp();
         client.Fail(IoStatus.TimedOut);

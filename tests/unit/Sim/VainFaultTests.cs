@@ -32,6 +32,10 @@ public sealed class VainFaultTests
         "line 8: faults[0]: no UDP client sends anything while the fault lasts")]
     [InlineData("""{ "kind": "udpSendBlocked", "at": "1s", "for": "8.9s" }""",
         "line 8: faults[0]: no UDP client asks anything before the fault ends")]
+    [InlineData("""{ "kind": "udpSendBlocked", "at": "47.1s", "for": "1s" }""",
+        "line 8: faults[0]: no UDP client waits for an answer then", "50s")]
+    [InlineData("""{ "kind": "udpSendFails", "at": "47.1s", "times": 2 }""",
+        "line 8: faults[0]: no UDP client waits for an answer then", "50s")]
     [InlineData("""{ "kind": "kernelAccept", "at": "1s", "for": "2s", "error": "EMFILE" }""",
         "line 8: faults[0]: no TCP client connects before the fault ends")]
     [InlineData("""
@@ -50,15 +54,21 @@ public sealed class VainFaultTests
         { "kind": "kernelWakes", "at": "9s", "times": 2 },
             { "kind": "kernelWakes", "at": "9s", "times": 2 }
         """, "line 9: faults[1]: is the same as faults[0]")]
-    public void FaultThatCanDoNothing_IsRefusedWithItsReason(string faults, string why) =>
-        Assert.Equal(why,
-            Assert.Throws<ScenarioFormatException>(() => Read(faults)).Message);
+    public void FaultThatCanDoNothing_IsRefusedWithItsReason(
+        string faults, string why, string healAt = "40s") => Assert.Equal(why,
+            Assert.Throws<ScenarioFormatException>(() => Read(faults, healAt)).Message);
 
     [Theory]
     [InlineData("""{ "kind": "backendPause", "backend": "5301", "at": "39.9s", "for": "1s" }""")]
     [InlineData("""{ "kind": "backendReset", "backend": "late", "at": "20s" }""")]
     [InlineData("""{ "kind": "udpLoss", "at": "16s", "for": "9s", "oneIn": 2 }""")]
     [InlineData("""{ "kind": "udpSendBlocked", "at": "1s", "for": "9.1s" }""")]
+    [InlineData("""{ "kind": "udpSendBlocked", "at": "46.9s", "for": "1s" }""", "50s")]
+    [InlineData("""{ "kind": "udpSendFails", "at": "46.9s", "times": 2 }""", "50s")]
+    [InlineData("""
+        { "kind": "clockStall", "at": "11s", "for": "5s" },
+            { "kind": "udpSendFails", "at": "48s", "times": 2 }
+        """, "50s")]
     [InlineData("""{ "kind": "kernelAccept", "at": "1s", "for": "4s", "error": "EMFILE" }""")]
     [InlineData("""
         { "kind": "backendRebind", "backend": "late", "at": "5s" },
@@ -85,7 +95,8 @@ public sealed class VainFaultTests
             { "kind": "streamShort", "at": "10s", "for": "6s", "bytes": 4 },
             { "kind": "streamShort", "at": "11s", "for": "2s", "bytes": 3 }
         """)]
-    public void FaultThatMayDoSomething_IsTaken(string faults) => Read(faults);
+    public void FaultThatMayDoSomething_IsTaken(string faults, string healAt = "40s") =>
+        Read(faults, healAt);
 
     [Fact]
     public void Generator_MakesNone()
@@ -141,9 +152,10 @@ public sealed class VainFaultTests
         }
     }
 
-    private static Scenario Read(string faults) => ScenarioFile.Read(Encoding.UTF8.GetBytes($$"""
+    private static Scenario Read(string faults, string healAt = "40s") =>
+        ScenarioFile.Read(Encoding.UTF8.GetBytes($$"""
         {
-          "healAt": "40s", "end": "60s",
+          "healAt": "{{healAt}}", "end": "60s",
           "backends": [{ "name": "5301" }, { "name": "5302", "script": { "crashAfter": 9 } },
             { "name": "late", "startAt": "20s" }],
           "udpClients": [{ "queries": [{ "at": "10s" }] }],

@@ -4,7 +4,7 @@
 // servfail, which queries are answered so: one that has just come, one whose session has ended, or
 // one whose answer was held.
 //
-// What always holds: a reaction has one number and one name; what is no reaction - heartbeats,
+// What always holds: a reaction has one number and one name; what is not a reaction - heartbeats,
 // start and stop - has none.
 
 using System;
@@ -27,28 +27,32 @@ internal static class Reactions
     private static readonly int Entries = Refused + Causes;
     private static readonly int Lines = Entries + Enum.GetValues<EntryRefusal>().Length;
 
+    /// <summary>
+    /// What is not a reaction, is said by a counter, or is counted once for each cause or reason.
+    /// </summary>
+    private static readonly FrozenSet<Type> OtherTypes = FrozenSet.ToFrozenSet(
+    [
+        typeof(LogEvent.Started), typeof(LogEvent.Stopping), typeof(LogEvent.Stopped),
+        typeof(LogEvent.ClockWentBack), typeof(LogEvent.BackendFaulted),
+        typeof(LogEvent.HeartbeatSent), typeof(LogEvent.HeartbeatAnswered),
+        typeof(LogEvent.ProbeSent), typeof(LogEvent.EntryRefused),
+        typeof(LogEvent.RemoteAssigned), typeof(LogEvent.RemoteExpired),
+        typeof(LogEvent.RemoteEvicted), typeof(LogEvent.RemoteMoved),
+        typeof(LogEvent.RemotesExpired), typeof(LogEvent.Query), typeof(LogEvent.ReceiveFailed),
+        typeof(LogEvent.SendFailed), typeof(LogEvent.ReplyUndeliverable),
+        typeof(LogEvent.AcceptFailed), typeof(LogEvent.AcceptAborted),
+        typeof(LogEvent.ConnectionsOverLimit), typeof(LogEvent.ClientOverLimit),
+        typeof(LogEvent.ConnectWithoutResources), typeof(LogEvent.ConnectionWithoutResources),
+        typeof(LogEvent.ConnectionRefusedByBackend), typeof(LogEvent.ConnectionClosed),
+        typeof(LogEvent.BackendStatus), typeof(LogEvent.RemoteStatus),
+    ]);
+
+    /// <summary>All other events, so that one that is new is a reaction.</summary>
     private static readonly ImmutableArray<Type> LineTypes =
     [
-        typeof(LogEvent.BackendDiscovered), typeof(LogEvent.BackendReturned),
-        typeof(LogEvent.BackendRestarted), typeof(LogEvent.BackendConnected),
-        typeof(LogEvent.BackendHealthy), typeof(LogEvent.BackendDraining),
-        typeof(LogEvent.BackendStopped),
-        typeof(LogEvent.BackendResumed), typeof(LogEvent.BackendRemoved),
-        typeof(LogEvent.BackendForgotten), typeof(LogEvent.BackendStuck),
-        typeof(LogEvent.BackendUnstuck), typeof(LogEvent.OutageEnded),
-        typeof(LogEvent.EntryNotASocket), typeof(LogEvent.DirectoryUnreadable),
-        typeof(LogEvent.DirectoryReadable), typeof(LogEvent.NoHealthyBackend),
-        typeof(LogEvent.Rebalancing), typeof(LogEvent.ConnectionOpened),
-        typeof(LogEvent.ConnectionRelaying), typeof(LogEvent.RescanRequested),
-        typeof(LogEvent.Status), typeof(LogEvent.BackendSuspected),
-        typeof(LogEvent.BackendTrusted), typeof(LogEvent.QueriesResent),
-        typeof(LogEvent.QueryQuarantined), typeof(LogEvent.BackendAcceptQueueFull),
-        typeof(LogEvent.BackendDownByProbe), typeof(LogEvent.BackendUpByProbe),
-        typeof(LogEvent.BackendFailing), typeof(LogEvent.BackendNoLongerFailing),
-        typeof(LogEvent.DirectoryNotAnswering), typeof(LogEvent.DirectoryAnswering),
-        typeof(LogEvent.BackendMute), typeof(LogEvent.EntryRecordsSuppressed),
-        typeof(LogEvent.ClientOverShare), typeof(LogEvent.QueryReleased),
-        typeof(LogEvent.QueryRefusalProlonged),
+        .. typeof(LogEvent).GetNestedTypes()
+            .Where(type => type.IsAssignableTo(typeof(ILogEvent)) && !OtherTypes.Contains(type))
+            .OrderBy(type => type.Name, StringComparer.Ordinal),
     ];
 
     private static readonly int Servfails = Lines + LineTypes.Length;

@@ -115,7 +115,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
         }
     }
 
-    /// <summary>The core told of a backend that it will connect to next.</summary>
+    /// <summary>The core reported a backend that it will connect to next.</summary>
     public void OnDiscoveredLine(LogEvent.BackendDiscovered logged)
     {
         while (_found.Count > 0 && Named(_found[0].Name) is { } listedTwice)

@@ -127,7 +127,7 @@ internal sealed class ExpectedBackend(
     /// <summary>It had a fault since the socket at its path was new.</summary>
     public bool HadFault { get; set; }
 
-    /// <summary>The socket that is no stream, if that was the last one seen at the path.</summary>
+    /// <summary>The socket that is not a stream, if that was last seen at the path.</summary>
     public EntryIdentity? Refused { get; set; }
     public bool ConnectedSinceScan { get; set; }
 
@@ -274,7 +274,7 @@ internal sealed class ExpectedSession(
         : IsRetired ? RetiredAt + SpecifiedLimits.RetiredTime
         : HasHeartbeatOut ? HeartbeatAt + SpecifiedLimits.HeartbeatTime : Instant.Never);
 
-    /// <summary>Until when it was put off then, as the balancer had stood still.</summary>
+    /// <summary>The deadline after the standstill's extension.</summary>
     public Instant StallPutOffTo { get; set; }
 
     /// <summary>When it is at fault if still no byte is taken; Never if none wait.</summary>
@@ -284,7 +284,7 @@ internal sealed class ExpectedSession(
     /// <summary>Bytes of what was owed that were written.</summary>
     public long Written { get; set; }
 
-    /// <summary>Written, when its last heartbeat was sent to the end.</summary>
+    /// <summary>Bytes written when its last heartbeat was complete.</summary>
     public long HeartbeatEnd { get; set; }
 
     /// <summary>Since when bytes wait and none was taken; Never if none wait.</summary>

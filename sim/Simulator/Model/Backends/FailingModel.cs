@@ -38,7 +38,7 @@ internal sealed class AnswerList
 
     public Instant LastAt { get; private set; }
 
-    /// <summary>It gave an answer that is no error.</summary>
+    /// <summary>It gave an answer that is not an error.</summary>
     public bool HasGood { get; private set; }
 
     /// <summary>

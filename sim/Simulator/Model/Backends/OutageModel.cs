@@ -11,7 +11,7 @@ using Simulation.Scenarios;
 
 namespace Simulation.Model;
 
-/// <summary>Follows whether anybody misses a backend.</summary>
+/// <summary>Tracks whether clients find no healthy backend.</summary>
 internal sealed class OutageModel(ReferenceModel model)
 {
     private Instant? _since;

@@ -111,7 +111,7 @@ internal sealed class RemoteModel(ReferenceModel model)
             : new Measured(healthy, fullest, spread, Changes, movable);
     }
 
-    /// <summary>Grows with each remote that comes, goes or is bound anew.</summary>
+    /// <summary>Grows with each remote that comes, goes or is bound again.</summary>
     private long Changes => model.Policy.Bindings + model.Counters[Counter.RemotesNew]
         + model.Counters[Counter.RemotesExpired] + model.Counters[Counter.RemotesEvicted]
         + model.Counters[Counter.RemotesEstablished] + model.Counters[Counter.RemotesMoved];
@@ -155,7 +155,7 @@ internal sealed class RemoteModel(ReferenceModel model)
 
     // ---- Rebalances ----
 
-    /// <summary>The core begins to move remotes; the model must agree with its measure.</summary>
+    /// <summary>The core begins to move remotes; the model must compute the same spread.</summary>
     public void OnRebalancing(LogEvent.Rebalancing logged)
     {
         model.Resends.Finish();

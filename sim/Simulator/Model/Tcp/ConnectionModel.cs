@@ -112,7 +112,7 @@ internal sealed class ConnectionModel
     /// A wait reported a client. Its hang-up is a reset as long as it was not sent an end; with
     /// bytes to be read or written those calls will show what it is.
     /// </summary>
-    public void OnTold(ExpectedConnection connection, Readiness ready)
+    public void OnEvent(ExpectedConnection connection, Readiness ready)
     {
         Touch(connection);
         connection.HasUnread |= connection is { SpokeAt: not null, IsRelaying: false }
@@ -226,22 +226,22 @@ internal sealed class ConnectionModel
         var sourceEnded = isClient ? connection.BackendEnded : connection.ClientEnded;
         var owed = isClient ? connection.ToClient : connection.ToBackend;
         if (!sourceEnded)
-            ReportRelay(connection, $"the {Side(isClient)} was told an end that nobody made");
+            ReportRelay(connection, $"the {Side(isClient)} got an end that nobody made");
         else if (owed.Count > 0)
             ReportRelay(connection,
-                $"the {Side(isClient)} was told the end before {owed.Count} bytes that wait");
+                $"the {Side(isClient)} got the end before {owed.Count} bytes that wait");
         else if (isClient && connection.LacksAnswers)
-            ReportRelay(connection, "the client was told an end, and its answers were cut short");
+            ReportRelay(connection, "the client got an end, and its answers were cut short");
         if (isClient)
         {
             _model.ReachedIf(!connection.ClientEnded, Situation.TcpClientToldFirst);
-            connection.ToldClient = true;
-            connection.ToldAt = _model.Now;
+            connection.ClientGotEnd = true;
+            connection.EndSentAt = _model.Now;
         }
         else
         {
             _model.ReachedIf(!connection.BackendEnded, Situation.TcpBackendToldFirst);
-            connection.ToldBackend = true;
+            connection.BackendGotEnd = true;
         }
     }
 
@@ -271,7 +271,7 @@ internal sealed class ConnectionModel
             _model.Counters.Add(how);
     }
 
-    /// <summary>The core told how a connection ended that it has just closed.</summary>
+    /// <summary>The core logged how a connection ended that it has just closed.</summary>
     public void OnClosedLine(LogEvent.ConnectionClosed logged)
     {
         if (_ending is not { } connection || logged.Client != connection.From)
@@ -453,10 +453,10 @@ internal sealed class ConnectionModel
             return;
         if (connection.IsOver)
             ReportRelay(connection, "both directions are over, and it is open");
-        if (connection is { ClientEnded: true, ToldBackend: false, IsBackendDeaf: false }
+        if (connection is { ClientEnded: true, BackendGotEnd: false, IsBackendDeaf: false }
             && connection.ToBackend.Count == 0)
             ReportRelay(connection, "the client's end was not passed on to the backend");
-        if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ToldClient)
+        if (connection.BackendEnded && connection.ToClient.Count == 0 && !connection.ClientGotEnd)
         {
             ReportRelay(connection, connection.LacksAnswers
                 ? "the backend ended before its answers did, and the client was not reset"
@@ -478,7 +478,7 @@ internal sealed class ConnectionModel
         {
             client = Wanted(!connection.ClientEnded && connection.HasRoomForClient,
                 connection.ToClient.Count);
-            if (client == Readiness.None && !connection.ToldClient)
+            if (client == Readiness.None && !connection.ClientGotEnd)
                 client = Readiness.HangUp;
             var hasRoom = connection.ToClient.Count < SpecifiedLimits.RelayQueueBytes;
             backend = Wanted(!connection.BackendEnded && hasRoom, connection.Writable);
@@ -510,7 +510,7 @@ internal sealed class ConnectionModel
         var waits = connection.ToBackend.Count + connection.ToClient.Count;
         if (how == Counter.ConnectionsFinished && waits > 0)
             ReportRelay(connection, $"it was called finished while {waits} bytes wait");
-        var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ToldClient)
+        var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ClientGotEnd)
             || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
                 && connection.LacksAnswers)
             || connection.ToClient.Count > 0
@@ -530,8 +530,8 @@ internal sealed class ConnectionModel
     public Instant SilentEnd(ExpectedConnection connection) => _model.Standstill.Extend(
         connection.AcceptedAt + _model.Scenario.Kernel.TcpMessage);
 
-    /// <summary>When its client must have closed, which was told the end; null if not.</summary>
-    public Instant? CloseEnd(ExpectedConnection connection) => connection.ToldAt is { } at
+    /// <summary>When its client must have closed, which got the end; null if not.</summary>
+    public Instant? CloseEnd(ExpectedConnection connection) => connection.EndSentAt is { } at
         ? _model.Standstill.Extend(at + SpecifiedLimits.CloseTime) : null;
 
     private string? WhyNot(ExpectedConnection connection, Counter how)
@@ -541,12 +541,13 @@ internal sealed class ConnectionModel
             return "its message is refused";
         var holds = how switch
         {
-            Counter.ConnectionsFinished => connection is { ToldBackend: true, ToldClient: true }
+            Counter.ConnectionsFinished => connection is { BackendGotEnd: true, ClientGotEnd: true }
                 or { SpokeAt: null, ClientEnded: true },
             Counter.ConnectionsSilent =>
                 connection.SpokeAt == null && now >= SilentEnd(connection),
             Counter.ConnectionsQuarantined => connection.IsRefused
-                && (connection is { ToldClient: true, ClientEnded: true } or { ClientFailed: true }
+                && (connection is { ClientGotEnd: true, ClientEnded: true }
+                        or { ClientFailed: true }
                     || now >= IdleEnd(connection) || now >= CloseEnd(connection)
                     || Places.MustBeRead(connection)
                     || MayGiveWay(connection)
@@ -554,8 +555,8 @@ internal sealed class ConnectionModel
             Counter.ConnectionsFailedByClient => connection.ClientFailed,
             // Who reads no more may have answered before: what it says is passed on to its end.
             Counter.ConnectionsFailedByBackend => connection.BackendFailed || connection is
-            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ToldClient: true }
-                or { IsCutShort: true, ToldClient: false } or { IsAbandoned: true },
+            { IsBackendDeaf: true, ClientEnded: true, BackendEnded: true, ClientGotEnd: true }
+                or { IsCutShort: true, ClientGotEnd: false } or { IsAbandoned: true },
             Counter.ConnectionsRefusedByBackend => connection.IsPutOff
                 && connection.IsTurnedDown && now >= Handshakes.HandshakeEnd(connection),
             Counter.ConnectionsHandshakeTimedOut => connection is
@@ -576,7 +577,7 @@ internal sealed class ConnectionModel
         };
         return holds ? null : how switch
         {
-            Counter.ConnectionsFinished => "not both sides were told the other's end",
+            Counter.ConnectionsFinished => "not both sides got the other's end",
             Counter.ConnectionsSilent => connection.SpokeAt is { } spoke
                 ? $"its client spoke at {spoke}" : $"not before {SilentEnd(connection)}",
             Counter.ConnectionsQuarantined => connection.IsRefused
@@ -596,7 +597,7 @@ internal sealed class ConnectionModel
                     + $" since it was active at {connection.LastActivity}",
             Counter.ConnectionsGaveWay => "places are not short, or another should",
             Counter.ConnectionsSlow => $"its message is whole, or began at {connection.PartSince}",
-            Counter.ConnectionsNotClosed => $"it was told the end at {connection.ToldAt}",
+            Counter.ConnectionsNotClosed => $"it got the end at {connection.EndSentAt}",
             Counter.ConnectionsNotReading =>
                 $"{connection.ToClient.Count} bytes wait for the client and {connection.Writable}"
                 + $" for the backend, as of {Places.NotReading()}, or another should go",

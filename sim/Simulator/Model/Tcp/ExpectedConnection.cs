@@ -83,7 +83,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// </summary>
     public long GoodBefore { get; set; }
 
-    /// <summary>When what is kept goes on, though something is unanswered.</summary>
+    /// <summary>When the bytes kept back are passed on although an answer is due.</summary>
     public Instant? KeptUntil { get; set; }
 
     /// <summary>One of its messages is refused: it is sent the answer, and the end.</summary>
@@ -171,12 +171,12 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     public bool BackendEnded { get; set; }
 
     /// <summary>The end of a side was passed on to the other.</summary>
-    public bool ToldBackend { get; set; }
+    public bool BackendGotEnd { get; set; }
 
-    public bool ToldClient { get; set; }
+    public bool ClientGotEnd { get; set; }
 
-    /// <summary>Each side was told the other's end, or has nothing to do with it.</summary>
-    public bool IsOver => ToldClient && (ToldBackend || (IsBackendDeaf && ClientEnded));
+    /// <summary>Each side got the other's end, or has nothing to do with it.</summary>
+    public bool IsOver => ClientGotEnd && (BackendGotEnd || (IsBackendDeaf && ClientEnded));
 
     /// <summary>It waits until another backend is asked.</summary>
     public bool IsPutOff => !IsRelaying && RetryFrom != null;
@@ -207,7 +207,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     public void NoteRoom() => _wasHeldUp = IsRelaying && !HasRoomForClient;
 
     /// <summary>
-    /// Its backend took bytes: if nothing was read of the client before, its time begins anew.
+    /// Its backend took bytes: if nothing was read of the client before, its time restarts.
     /// </summary>
     public void OnTaken(Instant now)
     {
@@ -219,7 +219,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     }
 
     /// <summary>When the client had all that its backend sent, and the end.</summary>
-    public Instant? ToldAt { get; set; }
+    public Instant? EndSentAt { get; set; }
 
     /// <summary>It is in the list of those to look at when the turn ends.</summary>
     public bool IsTouched { get; set; }
@@ -241,7 +241,7 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
 
     /// <summary>The backend's end, or the last byte before it, was dealt with.</summary>
     public void NoteCut() =>
-        IsCutShort |= BackendEnded && !ToldClient && ToClient.Count == 0 && LacksAnswers;
+        IsCutShort |= BackendEnded && !ClientGotEnd && ToClient.Count == 0 && LacksAnswers;
 
     public ExpectedBytes ToBackend { get; } = new();
 

@@ -91,7 +91,7 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     public void OnBackendsChanged() =>
         (_backendsChanged, _changedIn, _changedAt) = (true, model.Turn, model.Now);
 
-    /// <summary>The core told which backend a connection is sent to next.</summary>
+    /// <summary>The core logged which backend a connection is sent to next.</summary>
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
         if (_connecting == null && Waiting(logged.Id) is { SpokeAt: not null } again)

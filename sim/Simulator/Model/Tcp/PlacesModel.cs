@@ -55,8 +55,8 @@ internal sealed class PlacesModel(
     public int NotReading() => open.Count(IsNotRead);
 
     /// <summary>
-    /// It is one of these, there are too many, and it is of an address with the most of them, if
-    /// one has more than others.
+    /// It may go: too many are unread, and its address has the most of them, if one has more than
+    /// others.
     /// </summary>
     public bool MustBeRead(ExpectedConnection connection)
     {
@@ -85,7 +85,7 @@ internal sealed class PlacesModel(
     private static bool IsNotRead(ExpectedConnection connection) => connection.IsRelaying
         && (connection.ToClient.Count > 0 || connection.Writable > 0);
 
-    /// <summary>What was told of it and is not read yet is no idleness.</summary>
+    /// <summary>A connection with a pending event is not idle.</summary>
     private bool IsIdle(ExpectedConnection connection) => !connection.IsWaiting
         && model.Now - connection.LastActivity >= SpecifiedLimits.IdleToGiveWay;
 

@@ -1,6 +1,6 @@
 // Owns whose turn it is among TCP connections that have something to do, as far as the calls show
 // it: a connection waits from the event that says so to the next call about it, and is visited when
-// it is read or tried anew, or when it waited and anything is done with it. What a turn may spend
+// it is read or tried again, or when it waited and anything is done with it. What a turn may spend
 // on them all is reckoned from the bytes that visits read, a price for each, and one for each
 // message of a client's that goes on.
 //
@@ -95,7 +95,7 @@ internal sealed class TcpTurnModel(ReferenceModel model)
             Visit(connection);
     }
 
-    /// <summary>A connection that waited for its time, or for its backend, is tried anew.</summary>
+    /// <summary>A connection that waited, for its time or its backend, is tried again.</summary>
     public void OnTriedAnew(ExpectedConnection connection) => OnRead(connection);
 
     /// <summary>Something else is done with a connection.</summary>

@@ -140,7 +140,7 @@ public sealed class AnswerRecordTests : CoreTest
     }
 
     [Fact]
-    public void NoAnswersForAWhile_ItIsJudgedAnew()
+    public void NoAnswersForAWhile_ItsRecordStartsAgain()
     {
         var backends = Backends("5301", "5302");
         Fail(backends);
@@ -385,7 +385,7 @@ public sealed class AnswerRecordTests : CoreTest
     }
 
     [Fact]
-    public void AnswersHeartbeatsAlone_ManyHostsThatSeldomAskGoToAnother()
+    public void MuteBackend_InfrequentClientsMove()
     {
         var backends = Backends("5301", "5302");
         backends[0].EchoesQueries = true;

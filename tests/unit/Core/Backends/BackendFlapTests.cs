@@ -69,7 +69,7 @@ public sealed class BackendFlapTests : CoreTest
     }
 
     [Fact]
-    public void OrderlyRestarts_AreNoReason()
+    public void OrderlyRestarts_AreNotAReason()
     {
         var restarted = Flapping();
         for (var n = 0; n < 10; n++)

@@ -18,7 +18,7 @@ public sealed class BackendPathTests : CoreTest
     [InlineData(0)]
     [InlineData(0.005)]
     [InlineData(0.5)]
-    public void StopsInOrder_IsNoFaultHoweverSoonItsSessionEnds(double drains)
+    public void StopsInOrder_IsNotAFaultHoweverSoonItsSessionEnds(double drains)
     {
         var backend = HealthyBackends("5301")[0];
         backend.Unlink();
@@ -35,7 +35,7 @@ public sealed class BackendPathTests : CoreTest
     }
 
     [Fact]
-    public void StopsInOrderWithQueriesUnread_IsNoFaultAndSaysTheErrno()
+    public void StopsInOrderWithQueriesUnread_IsNotAFaultAndLogsTheErrno()
     {
         var backend = HealthyBackends("5301")[0];
         backend.Unlink();
@@ -284,7 +284,7 @@ public sealed class BackendPathTests : CoreTest
     }
 
     [Fact]
-    public void HelloComesWhileThePathIsGone_IsHealthyAndUnlinked()
+    public void HelloComesWhileThePathIsGone_IsDraining()
     {
         var backend = HealthyBackends("5301")[0];
         backend.AnswersHello = false;

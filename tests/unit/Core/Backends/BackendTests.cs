@@ -14,7 +14,7 @@ public sealed class BackendTests : CoreTest
     [InlineData(IoStatus.TooManyFiles, 40, 42, 0.2)]
     [InlineData(IoStatus.NoBuffers, 40, 42, 0.2)]
     [InlineData(IoStatus.WouldBlock, 6, 6, 1.7)]
-    public void ConnectFailsForWantOfSomethingOfOurOwn_IsNoFaultAndTriedAgainSoon(
+    public void ConnectFailsForWantOfSomethingOfOurOwn_IsNotAFaultAndTriedAgainSoon(
         IoStatus status, int least, int most, double again)
     {
         var backend = HealthyBackends("5301")[0];
@@ -68,7 +68,7 @@ public sealed class BackendTests : CoreTest
     }
 
     [Fact]
-    public void HeartbeatAnsweredJustInTime_IsNoFault()
+    public void HeartbeatAnsweredJustInTime_IsNotAFault()
     {
         Backend("5301").HeartbeatDelay = Seconds(14.9);
         Run(120);

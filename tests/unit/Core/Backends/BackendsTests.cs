@@ -30,7 +30,7 @@ public sealed class BackendsTests : CoreTest
         Assert.Null(Backends.NamedId(Encoding.UTF8.GetBytes(name)));
 
     [Fact]
-    public void NamesThatAreNoPorts_GetTheHighestIdPlusOne()
+    public void NamesThatAreNotPorts_GetTheHighestIdPlusOne()
     {
         HealthyBackends("zeta", "alpha", "5310");
 

@@ -87,7 +87,7 @@ public sealed class DiscoveryTests : CoreTest
         Assert.Equal(id, Backends.NamedId(Encoding.UTF8.GetBytes(name))?.Value);
 
     [Fact]
-    public void EntriesThatAreNoSockets_AreSkippedAndLoggedOnce()
+    public void EntriesThatAreNotSockets_AreSkippedAndLoggedOnce()
     {
         Kernel.Directory.Create("5301", SimEntryKind.File);
         Kernel.Directory.Create("notes", SimEntryKind.Folder);
@@ -181,7 +181,7 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
-    public void BackendRestartsAndItsSocketIsGivenAwayLate_ItIsNotMissedMeanwhile()
+    public void BackendRestartsAndItsSocketIsGivenAwayLate_ItIsNotMissedUntilThen()
     {
         var backend = HealthyBackends("5301")[0];
         Log.Clear();
@@ -198,7 +198,7 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
-    public void SocketOfABackendIsGivenToAnotherUser_CountsAsGoneAfterThat()
+    public void SocketChownedToAnotherUser_CountsAsRemoved()
     {
         HealthyBackends("5301");
         Kernel.Directory.ChangeOwner("5301", isForeign: true);
@@ -555,7 +555,7 @@ public sealed class DiscoveryTests : CoreTest
 
     /// <summary>Everything that it makes is said a few times, and counted after that.</summary>
     [Fact]
-    public void BackendThatIsBoundAnewAllTheTime_IsLoggedSeldomThoughClientsAsk()
+    public void BackendThatIsBoundAgainAllTheTime_IsLoggedSeldomThoughClientsAsk()
     {
         var backend = HealthyBackends("5301")[0];
         for (var times = 0; times < 500; times++)
@@ -597,7 +597,7 @@ public sealed class DiscoveryTests : CoreTest
     }
 
     [Fact]
-    public void NamesThatAreNoUtf8_AreBackendsToo()
+    public void NamesThatAreNotUtf8_AreBackendsToo()
     {
         Kernel.Directory.Create([0xff, 0xfe, (byte)'x'], SimEntryKind.Socket);
         Run(1);

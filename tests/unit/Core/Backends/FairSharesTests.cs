@@ -83,7 +83,7 @@ public sealed class FairSharesTests : CoreTest
     }
 
     [Fact]
-    public void BackendThatHangs_NothingIsDroppedThatAnotherCanAnswer()
+    public void BackendHangs_NoAnswerableQueryIsDropped()
     {
         var backends = HealthyBackends("5301", "5302");
         Establish(Enumerable.Range(0, 10));

@@ -112,7 +112,7 @@ public sealed class FramesTests
     [Theory]
     [InlineData(1501)]
     [InlineData(65_535)]
-    public void OversizedReply_IsToldAndSkipped(int length)
+    public void OversizedReply_IsReportedAndSkipped(int length)
     {
         foreach (var chunk in new[] { 1, 16, 17, 1501, 70_000 })
         {

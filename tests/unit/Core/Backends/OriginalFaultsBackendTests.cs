@@ -237,7 +237,7 @@ public sealed class OriginalFaultsBackendTests
     [Theory]
     [InlineData(SimEntryKind.File)]
     [InlineData(SimEntryKind.Folder)]
-    public void Fault19_EntryIsNoSocket_TakesNoIdAndIsLoggedOnce(SimEntryKind kind)
+    public void Fault19_EntryIsNotASocket_TakesNoIdAndIsLoggedOnce(SimEntryKind kind)
     {
         var s = new ProxyScenario();
         s.Kernel.Directory.Create("README", kind);

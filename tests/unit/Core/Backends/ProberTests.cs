@@ -115,7 +115,7 @@ public sealed class ProberTests : CoreTest
     }
 
     [Fact]
-    public void NobodyHasAnswered_AllAreUsed()
+    public void NoBackendAnsweredAProbe_AllGetClients()
     {
         _ = new[] { Backend("5301"), Backend("5302") };
         Run(0.05);
@@ -170,7 +170,7 @@ public sealed class ProberTests : CoreTest
     }
 
     [Fact]
-    public void OneGoodAnswerInBetween_BeginsTheCountAnew()
+    public void OneGoodAnswerInBetween_RestartsTheCount()
     {
         var backends = TwoThatAnswered();
         for (var n = 0; n < 3; n++)
@@ -183,7 +183,7 @@ public sealed class ProberTests : CoreTest
     }
 
     [Fact]
-    public void AnswerToAProbe_IsNoReply()
+    public void AnswerToAProbe_IsNotAReply()
     {
         var backend = Backend("5301");
         RunAnswering(2.5, Good, backend);
@@ -237,7 +237,7 @@ public sealed class ProberTests : CoreTest
     }
 
     [Fact]
-    public void NewSession_BeginsAnew()
+    public void NewSession_StartsAgain()
     {
         var backends = TwoThatAnswered();
         RunAnswering(6, backends[0], Good, backends[1], Refused);

@@ -53,7 +53,7 @@ public sealed class QueryPairsTests
     }
 
     [Fact]
-    public void PairThatIsGone_IsMadeAgainUnanswered()
+    public void RemovedPair_IsCreatedAgainAsUnanswered()
     {
         var pair = _pairs.Make();
         _pairs.TryAnswer(pair);

@@ -246,7 +246,7 @@ public sealed class SuspicionTests
     }
 
     [Fact]
-    public void HeartbeatSoonAfterAQuery_IsNoAnswerToIt()
+    public void HeartbeatSoonAfterAQuery_IsNotAnAnswerToIt()
     {
         Query();
         _backend.NewestAt = Now;
@@ -259,7 +259,7 @@ public sealed class SuspicionTests
     }
 
     [Fact]
-    public void FurtherQueries_DoNotBeginTheWaitAnew()
+    public void FurtherQueries_DoNotRestartTheWait()
     {
         Query();
         for (var n = 0; n < 20; n++)
@@ -380,7 +380,7 @@ public sealed class SuspicionTests
     }
 
     [Fact]
-    public void SilentWhileProving_BeginsTheProofAnew()
+    public void SilentWhileProving_RestartsTheProof()
     {
         BecomeSuspect();
         Byte();

@@ -157,7 +157,7 @@ public sealed class RemotesTests : CoreTest
     }
 
     [Fact]
-    public void BackendBecomesHealthyAndNobodyMissedOne_IsNoEndOfAnOutage()
+    public void BackendBecomesHealthyAndNobodyMissedOne_IsNotTheEndOfAnOutage()
     {
         var backend = HealthyBackends("5301")[0];
         backend.Crash();
@@ -461,6 +461,34 @@ public sealed class RemotesTests : CoreTest
         }
 
         Assert.Equal(TurnLimits.Standard.MovesPerTurn, most);
+    }
+
+    /// <summary>
+    /// Expiry and rebalance are due at the same time, and take turns: the expiry reaches the index
+    /// of the remote in its second slice, when the walk has come to it with its first.
+    /// </summary>
+    [Fact]
+    public void NextOfAWalkExpires_TheWalkGoesOnBehindIt()
+    {
+        const int Remotes = 2200;
+        HealthyBackends("5301");
+        Establish(Enumerable.Range(1, Remotes));
+        var others = Enumerable.Range(1, Remotes).Where(
+            client => client != Remotes - TurnLimits.Standard.MovesPerTurn).ToList();
+        foreach (var at in new[] { 150, 310 })
+        {
+            RunTo(at);
+            others.ForEach(client => Ask(client));
+        }
+        RunTo(320);
+        Backend("5302");
+        RunTo(331);
+
+        Assert.Equal(1, Count(Counter.RemotesExpired));
+        Assert.Equal(Remotes / 2, Count(Counter.RemotesMoved));
+
+        void RunTo(long seconds) =>
+            Balancer.Run(Instant.Zero + Duration.FromSeconds(seconds) - Balancer.Now);
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class DnsQuestionTests
     }
 
     [Fact]
-    public void WithoutAWholeHeader_IsNoQuery()
+    public void WithoutAWholeHeader_IsNotAQuery()
     {
         Assert.False(DnsQuestion.IsQuery(new byte[HeaderBytes - 1]));
         Assert.True(DnsQuestion.IsQuery(new byte[HeaderBytes]));
@@ -58,7 +58,7 @@ public sealed class DnsQuestionTests
         Assert.Equal(same, DnsQuestion.MayBeSame(Message(asked), Message(answered)));
 
     [Fact]
-    public void BytesThatDifferByTheCaseBitButAreNoLetters_AreNotTheSame()
+    public void BytesThatDifferByTheCaseBitButAreNotLetters_AreNotTheSame()
     {
         // '[' and '{' differ as a letter does from its capital; so do a label of 31 and one of 63.
         Assert.False(DnsQuestion.MayBeSame(Message("[.example"), Message("{.example")));
@@ -105,7 +105,7 @@ public sealed class DnsQuestionTests
     }
 
     [Fact]
-    public void QuestionCountOfZero_IsNoQuestionWhateverFollows()
+    public void QuestionCountOfZero_HasNoQuestionWhateverFollows()
     {
         var other = Message("b.example");
         other[5] = 0;
@@ -135,7 +135,7 @@ public sealed class DnsQuestionTests
     [InlineData(0x80, false)]
     [InlineData(0xc0, false)]
     [InlineData(0xff, false)]
-    public void LabelOverSixtyThreeOrAPointer_IsNoQuestion(int length, bool isQuestion)
+    public void LabelOverSixtyThreeOrAPointer_IsNotAQuestion(int length, bool isQuestion)
     {
         var message = new byte[HeaderBytes + 300];
         (message[5], message[HeaderBytes]) = (1, (byte)length);
@@ -147,7 +147,7 @@ public sealed class DnsQuestionTests
     [Theory]
     [InlineData(61, true)]
     [InlineData(62, false)]
-    public void NameOver255Bytes_IsNoQuestion(int lastLabel, bool isQuestion)
+    public void NameOver255Bytes_IsNotAQuestion(int lastLabel, bool isQuestion)
     {
         // Three labels of 63 with their lengths are 192 bytes; the last one's and the root's are 2.
         string[] labels = [.. Enumerable.Repeat(new string('x', 63), 3), new('x', lastLabel)];
@@ -157,7 +157,7 @@ public sealed class DnsQuestionTests
     }
 
     [Fact]
-    public void NameWithoutAnEnd_IsNoQuestion()
+    public void NameWithoutAnEnd_IsNotAQuestion()
     {
         var message = new byte[Limits.MaxUdpPayload];
         Array.Fill(message, (byte)1);

@@ -79,7 +79,7 @@ public sealed class FingerprintTests
 
     /// <summary>Whoever makes a deadly query could change them each time.</summary>
     [Fact]
-    public void OtherRecordsAndBytesBehindThem_MatterByBeingThere()
+    public void PresenceOfOtherRecordsOrTrailingBytes_ChangesIt()
     {
         byte[] record = [1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
         byte[] other = [1, (byte)'l', 0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 1, 1];

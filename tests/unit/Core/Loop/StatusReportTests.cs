@@ -77,7 +77,7 @@ public sealed class StatusReportTests
     [InlineData(1000)]
     [InlineData(1001)]
     [InlineData(3000)]
-    public void ManyRemotes_TheFirstThousandAreToldAFewATurn(int remotes)
+    public void ManyRemotes_TheFirstThousandAreLoggedAFewATurn(int remotes)
     {
         var s = new ProxyScenario();
         AddRemotes(s, remotes);
@@ -98,7 +98,7 @@ public sealed class StatusReportTests
     }
 
     [Fact]
-    public void AskedAgainMeanwhile_NoSecondReportBegins()
+    public void AskedAgainDuringAReport_NoSecondReportBegins()
     {
         var s = new ProxyScenario();
         AddRemotes(s, 500);
@@ -127,7 +127,7 @@ public sealed class StatusReportTests
     }
 
     [Fact]
-    public void RemotesExpireMeanwhile_ReportStillEnds()
+    public void RemotesExpireDuringAReport_ReportStillEnds()
     {
         var s = new ProxyScenario();
         AddRemotes(s, 900);
@@ -145,7 +145,7 @@ public sealed class StatusReportTests
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
-    public void RemotesThatComeAfterwards_AreNotTold(int before)
+    public void RemotesThatComeAfterwards_AreNotLogged(int before)
     {
         var s = new ProxyScenario();
         AddRemotes(s, before);

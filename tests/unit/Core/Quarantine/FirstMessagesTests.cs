@@ -363,7 +363,7 @@ public sealed class FirstMessagesTests : CoreTest
     [InlineData(new byte[] { 0 })]
     [InlineData(new byte[] { 0, 0 })]
     [InlineData(new byte[] { 0, 40, 1, 2, 3 })]
-    public void BytesThatAreNoMessage_HideNobody(byte[] bytes)
+    public void BytesThatAreNotAMessage_HideNobody(byte[] bytes)
     {
         for (var n = 0; n < 2; n++)
         {
@@ -709,7 +709,7 @@ public sealed class FirstMessagesTests : CoreTest
     }
 
     [Fact]
-    public void OrderlyStop_IsNoDeath()
+    public void OrderlyStop_IsNotADeath()
     {
         for (var n = 0; n < 2; n++)
         {

@@ -185,8 +185,8 @@ public sealed class QuarantineGuessTests : QuarantineTest
         var wanted = () => Enumerable.Range(0, 80).Count(_ => quarantine.WantsAnswer());
         Assert.Equal(10, wanted());
 
-        var backend = new Backend(services, null!, new FlushList(), null!, new QueryPairs(),
-            quarantine, new BackendId(1), 1, "d"u8, "b"u8);
+        var backend = new Backend(services, null!, null!, new FlushList(), null!,
+            new QueryPairs(), quarantine, new BackendId(1), 1, "d"u8, "b"u8);
         quarantine.OnDeath(died, backend, queries, new LinkedList<FirstMessage>());
         Assert.Equal(80, wanted());
         queries.OnSessionEnded();

@@ -26,7 +26,7 @@ public sealed class QuarantineHangTests : QuarantineTest
     }
 
     [Fact]
-    public void HangsWhileOthersAsk_AloneIsRefused()
+    public void QueryThatHangsBackends_IsTheOnlyOneRefused()
     {
         HangWith(Killer, isBusy: true);
 

@@ -17,7 +17,7 @@ public sealed class QuarantineLimitTests : QuarantineTest
             new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions(),
             TurnLimits.Standard);
         var backend = new Backends(
-            services, new QueryPairs(), new Quarantine(services), Balancer.Core)
+            services, new QueryPairs(), new Quarantine(services), Balancer.Core, Balancer.Core)
             .TryAdd(Instant.Zero, "/d"u8, "5301"u8)!;
         var held = new QuarantineCase { HasQuestion = true };
         var now = Instant.Zero;

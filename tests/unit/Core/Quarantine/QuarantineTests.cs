@@ -342,7 +342,7 @@ public sealed class QuarantineTests : QuarantineTest
     }
 
     [Fact]
-    public void OrderlyStop_IsNoDeath()
+    public void OrderlyStop_IsNotADeath()
     {
         Ask(1, Killer);
         WhoHas(Killer)!.Stop();
@@ -518,7 +518,7 @@ public sealed class QuarantineTests : QuarantineTest
     }
 
     [Fact]
-    public void OnTwoAtOnceAndNeverAnswered_IsRefused()
+    public void UnansweredQueryOnTwoBackendsThatDie_IsRefused()
     {
         AskAll(Killer);
         KillAll();

@@ -121,7 +121,7 @@ public sealed class OriginalFaultsTcpTests
     }
 
     [Fact]
-    public void Fault06_BackendReconnectedMeanwhile_NewSessionStays()
+    public void Fault06_BackendReconnectedDuringTheHandshake_NewSessionStays()
     {
         var s = new ProxyScenario();
         s.Backend.AnswersTcp = false;

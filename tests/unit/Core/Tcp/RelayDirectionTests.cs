@@ -113,7 +113,7 @@ public sealed class RelayDirectionTests
     }
 
     [Fact]
-    public void SourceEndsWithBytesQueued_SinkIsToldAfterTheLast()
+    public void SourceEndsWithBytesQueued_EndIsPassedOnAfterTheLast()
     {
         _from.Send(ProxyScenario.Pattern(1500));
         _from.HalfClose();
@@ -132,7 +132,7 @@ public sealed class RelayDirectionTests
     }
 
     [Fact]
-    public void SourceEndsWithNothingQueued_SinkIsToldOnce()
+    public void SourceEndsWithNothingQueued_EndIsPassedOnOnce()
     {
         _from.HalfClose();
         Read();
@@ -145,7 +145,7 @@ public sealed class RelayDirectionTests
     }
 
     [Fact]
-    public void SinkIsLostAfterTheSourceEnded_ItIsFinishedAndTheSinkToldNothing()
+    public void SinkIsLostAfterTheSourceEnded_ItIsFinishedAndNoEndIsPassedOn()
     {
         _from.Send(ProxyScenario.Pattern(5000));
         _from.HalfClose();

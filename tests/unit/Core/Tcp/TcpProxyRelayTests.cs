@@ -516,7 +516,7 @@ public sealed class TcpProxyRelayTests
     }
 
     [Fact]
-    public void AnswersByteIsNotTaken_IsNoActivity()
+    public void AnswersByteIsNotTaken_IsNotActivity()
     {
         var s = new ProxyScenario(before: kernel => kernel.BalancerToClient = new PipeSize(1_000));
         s.ConnectThrough();

@@ -40,7 +40,7 @@ public sealed class TcpProxyWaitTests
     }
 
     [Fact]
-    public void FirstIsFull_SecondIsAskedAtOnceAndThatIsNoTry()
+    public void FirstIsFull_SecondIsAskedAtOnceAndThatIsNotATry()
     {
         var s = new ProxyScenario(backends: 2);
         var (first, second) = (s.Backends[0], s.Backends[1]);
@@ -104,7 +104,7 @@ public sealed class TcpProxyWaitTests
     }
 
     [Fact]
-    public void RoomAfterNineSeconds_TenSecondsAreForTheOkToo()
+    public void AcceptQueueFreesAfter9s_OkIsStillDueWithin10s()
     {
         var s = new ProxyScenario();
         s.Backend.AnswersTcp = false;
@@ -153,7 +153,7 @@ public sealed class TcpProxyWaitTests
     }
 
     [Fact]
-    public void ObjectOfOneThatWaitedIsUsedAgain_NextOneBeginsAnew()
+    public void ObjectOfOneThatWaitedIsUsedAgain_NextOneStartsFresh()
     {
         var s = new ProxyScenario(backends: 2);
         Fill(s.Backends[0]);

@@ -152,7 +152,7 @@ public sealed class TcpTurnsTests
     }
 
     [Fact]
-    public void ClientThatPumpsAndTakesAnswers_GetsThemMeanwhile()
+    public void ClientThatPumpsAndTakesAnswers_GetsThemAsItPumps()
     {
         var client = _s.ConnectThrough();
         var session = _s.LastTcp();

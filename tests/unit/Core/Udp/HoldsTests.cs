@@ -61,7 +61,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void AllWereRestartedTogether_NobodyIsToldAnError()
+    public void AllWereRestartedTogether_NobodyGetsAnError()
     {
         var backends = new[] { "5301", "5302", "5303" }
             .Select(name => Backend(name, ServerFailure)).ToArray();
@@ -123,7 +123,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void OneThatSaidHelloLongAgo_IsBelievedAtOnce()
+    public void ErrorOfABackendWithAnOldHello_IsPassedOnAtOnce()
     {
         Backend("5301", ServerFailure);
         Run(2.1);
@@ -398,7 +398,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void NobodyComesWithin5Seconds_TheErrorIsPassedOn()
+    public void NoBackendBecomesHealthyWithin5Seconds_TheErrorIsPassedOn()
     {
         Backend("5301", Refused).Stop();
         Run(0);
@@ -415,7 +415,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void WhatIsNoQuery_OrHasACopy_IsPassedOn()
+    public void WhatIsNotAQuery_OrHasACopy_IsPassedOn()
     {
         Backend("5301", ServerFailure);
         var update = Query(1);

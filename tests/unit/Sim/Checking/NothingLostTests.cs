@@ -145,7 +145,7 @@ public sealed class NothingLostTests
     });
 
     [Fact]
-    public void QueryThatIsNoQuestion_Passes() => Passes(Id, static sim =>
+    public void QueryThatIsNotAQuestion_Passes() => Passes(Id, static sim =>
         sim.Observer.OnReceived(sim.Now, Header(12), [0, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
 
     [Fact]

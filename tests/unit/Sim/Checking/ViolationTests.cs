@@ -30,7 +30,7 @@ public sealed class ViolationTests
         sim.Observer.OnReceived(sim.Now, Header(7), [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
 
     [Fact]
-    public void QueryThatFindsNobodyAndIsNotTold_BreaksS1() => Breaks("S1", static sim =>
+    public void QueryThatFindsNobodyAndIsNotLogged_BreaksS1() => Breaks("S1", static sim =>
     {
         sim.First.Crash();
         sim.Second.Crash();
@@ -40,7 +40,7 @@ public sealed class ViolationTests
     }, Answering);
 
     [Fact]
-    public void QueryThatFindsNobodyAndIsTold_PassesS1() => Passes("S1", static sim =>
+    public void QueryThatFindsNobodyAndIsLogged_PassesS1() => Passes("S1", static sim =>
     {
         sim.First.Crash();
         sim.Second.Crash();
@@ -195,7 +195,7 @@ public sealed class ViolationTests
     });
 
     [Fact]
-    public void LineThatIsOwedAndNotTold_BreaksS12() => Breaks("S12", static sim =>
+    public void RecordThatIsOwedAndNotLogged_BreaksS12() => Breaks("S12", static sim =>
     {
         sim.Observer.OnAccepted(
             sim.Now, IoResult.Failed(IoStatus.TooManyFiles), SocketHandle.None, default);

@@ -137,7 +137,7 @@ public sealed class CampaignTests : IDisposable
     }
 
     [Fact]
-    public void Time_EndsIt()
+    public void TimeLimit_EndsTheRun()
     {
         var run = CommandRun.Of("run --seed 1 --time 1ms --jobs 1");
 
@@ -158,7 +158,7 @@ public sealed class CampaignTests : IDisposable
     }
 
     [Fact]
-    public void JsonThatCannotBeWritten_IsToldBeforeAnythingRuns()
+    public void JsonThatCannotBeWritten_IsReportedBeforeAnythingRuns()
     {
         var run = CommandRun.Of(ThreeSeeds + "--json /proc/a", Failing("S3", 2));
 

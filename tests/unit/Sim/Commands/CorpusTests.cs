@@ -64,7 +64,7 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void EmptyFolder_IsNoPass()
+    public void EmptyFolder_DoesNotPass()
     {
         Directory.CreateDirectory(Corpus);
         var run = CommandRun.Of($"corpus run --directory {Corpus}");
@@ -75,7 +75,7 @@ public sealed class CorpusTests : IDisposable
     }
 
     [Fact]
-    public void FileThatIsNoScenario_IsNotPassedOver()
+    public void FileThatIsNotAScenario_IsNotPassedOver()
     {
         Add(Failing("L1"));
         File.WriteAllText(Path.Combine(Corpus, "a.json"), "{}");

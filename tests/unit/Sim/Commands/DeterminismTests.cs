@@ -34,7 +34,7 @@ public sealed class DeterminismTests
     }
 
     [Fact]
-    public void SeedsThatWereNotRun_AreNoPass()
+    public void SeedsThatWereNotRun_DoNotPass()
     {
         var run = CommandRun.Of(FiveSeeds, new RealSimulator(), twin: (_, _) => []);
 

@@ -15,7 +15,7 @@ namespace Tests.Unit.Sim.Commands;
 public sealed class ScenarioTextTests
 {
     [Fact]
-    public void SmallScenario_IsToldWhole()
+    public void SmallScenario_IsDescribedWhole()
     {
         var scenario = new Scenario
         {

@@ -75,7 +75,7 @@ public sealed class JournalReaderTests : IDisposable
     }
 
     [Fact]
-    public void Probes_AreNoQueriesOfClientsAndTheFirstGoodAnswerMakesReady()
+    public void Probes_AreNotClientsQueriesAndTheFirstGoodAnswerMakesReady()
     {
         _journal.Add(JournalKind.Accepted, 10, 5, []);
         _journal.Add(JournalKind.Read, 11, 5,

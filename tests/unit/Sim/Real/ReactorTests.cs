@@ -12,7 +12,7 @@ public sealed class ReactorTests
     private const long Second = 1_000_000_000;
 
     [Fact]
-    public void TurnThatTakesLong_IsToldWithItsBeginAndEnd()
+    public void TurnThatTakesLong_IsReportedWithItsBeginAndEnd()
     {
         var logged = new List<(long From, long Until)>();
         var reactor = new Reactor { OnStoodStill = (from, until) => logged.Add((from, until)) };

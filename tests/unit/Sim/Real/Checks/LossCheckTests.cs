@@ -92,7 +92,7 @@ public sealed class LossCheckTests : RealCheckTest
     [Theory]
     [InlineData(QueryKind.Killer)]
     [InlineData(QueryKind.Garbage)]
-    public void WhatIsNoQuestion_IsOwedNoAnswer(QueryKind kind)
+    public void WhatIsNotAQuestion_IsOwedNoAnswer(QueryKind kind)
     {
         var run = Lost(kind);
 

@@ -19,7 +19,7 @@ public sealed class SessionChecksTests : RealCheckTest
     [InlineData("S8", "closed: a second heartbeat before the answer to the first")]
     [InlineData(null, "closed: closed after hello")]
     [InlineData(null, "closed: ended in the middle of a reply")]
-    public void WhatABackendComplainsOf_IsTold(string? check, string over)
+    public void WhatABackendComplainsOf_IsReported(string? check, string over)
     {
         var run = new SeenRun();
         run.First.Over = over;
@@ -43,7 +43,7 @@ public sealed class SessionChecksTests : RealCheckTest
     }
 
     [Fact]
-    public void SessionEndedByTheStop_IsNoComplaint()
+    public void SessionEndedByTheStop_Passes()
     {
         var run = new SeenRun();
         run.First.PeerEndedAt = run.Seen.Balancer.StopAskedAt;

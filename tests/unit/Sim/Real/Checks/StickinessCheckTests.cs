@@ -15,7 +15,7 @@ public sealed class StickinessCheckTests : RealCheckTest
     private const long Second = SeenRun.Second;
 
     [Fact]
-    public void HostThatMovesForNothing_IsS3()
+    public void HostThatMovesWithoutCause_FailsS3()
     {
         var run = new SeenRun();
         run.Ask(8 * Second, run.Other);
@@ -107,7 +107,7 @@ public sealed class StickinessCheckTests : RealCheckTest
     [InlineData(true, 7, true)]
     [InlineData(true, 20, false)]
     [InlineData(false, 20, true)]
-    public void BackendThatIsSuspect_IsAReasonIfItIsToldOrCannotBeRead(
+    public void BackendThatIsSuspect_ExcusesTheMoveIfItIsLoggedOrUnreadable(
         bool readable, long logged, bool passes)
     {
         var run = new SeenRun();
@@ -122,7 +122,8 @@ public sealed class StickinessCheckTests : RealCheckTest
     [InlineData(true, 16, true)]
     [InlineData(true, 0, false)]
     [InlineData(false, 0, true)]
-    public void Rebalance_IsAReasonIfItIsToldOrCannotBeRead(bool readable, long logged, bool passes)
+    public void RebalanceThatIsLoggedOrUnreadable_ExcusesTheMove(
+        bool readable, long logged, bool passes)
     {
         var run = new SeenRun();
         run.Ask(18 * Second, run.Other);

@@ -88,7 +88,7 @@ public sealed class StreamCheckTests : RealCheckTest
     [InlineData(12, 19, true, true)]
     [InlineData(12, 21, true, false)]
     [InlineData(12, null, false, true)]
-    public void EndOfTheBackend_IsToldToAClientThatReads(
+    public void EndOfTheBackend_ReachesAClientThatReads(
         long ended, int? seenAt, bool reads, bool passes)
     {
         var run = new SeenRun();
@@ -113,7 +113,7 @@ public sealed class StreamCheckTests : RealCheckTest
     [InlineData(12, 19, false, true)]
     [InlineData(12, 21, false, false)]
     [InlineData(12, null, true, true)]
-    public void EndOfTheClient_IsToldToABackendThatReads(
+    public void EndOfTheClient_ReachesABackendThatReads(
         long ended, int? readAt, bool misbehaves, bool passes)
     {
         var run = new SeenRun();

@@ -138,7 +138,7 @@ public sealed class FailoverLedgerTests
     }
 
     [Fact]
-    public void UnansweredQueryBeforeAnAnswer_IsNoSilenceAtTheEnd()
+    public void UnansweredQueryBeforeAnAnswer_IsNotSilenceAtTheEnd()
     {
         Send(0, 0, 10 * Ms);
         Answer(0, 1, 12 * Ms);
@@ -164,7 +164,7 @@ public sealed class FailoverLedgerTests
     }
 
     [Fact]
-    public void OlderQueryThatIsAnsweredLater_IsNoMove()
+    public void OlderQueryThatIsAnsweredLater_IsNotAMove()
     {
         Send(0, 0, 1, 2);
         Serve(0, 1, backend: 2);

@@ -83,7 +83,7 @@ public sealed class FailoverQuestionsTests
         Assert.Null(FailoverQuestions.Read(Answer(2), Client + 4, sent: 1000));
 
     [Fact]
-    public void WhatIsNoResponse_IsAStray()
+    public void WhatIsNotAResponse_IsAStray()
     {
         Assert.Null(FailoverQuestions.Read(Query(7), Client, sent: 1000));
         Assert.Null(FailoverQuestions.Read([], Client, sent: 1000));
