@@ -97,8 +97,11 @@ public sealed partial class DocumentTests
     [Fact]
     public void SectionsThatSourcesName_AreInTheDocumentThatTheyName()
     {
-        var named = Sources.SelectMany(source => Section().Matches(source.Text)
-            .Select(match => (source.Path, Match: match))).ToList();
+        // What SpecifiedRules.cs quotes is compared with its document whole, by its own test.
+        var named = Sources
+            .Where(source => !source.Path.EndsWith("/SpecifiedRules.cs", StringComparison.Ordinal))
+            .SelectMany(source => Section().Matches(source.Text)
+                .Select(match => (source.Path, Match: match))).ToList();
 
         Assert.NotEmpty(named);
         Nothing(named.Where(section => !IsSection(section.Match))

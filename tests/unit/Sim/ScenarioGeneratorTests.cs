@@ -17,9 +17,9 @@ public sealed class ScenarioGeneratorTests
 {
     [Theory]
     [InlineData(1, Profile.Swarm, 2748776340493432399)]
-    [InlineData(2, Profile.Calm, 13655405124906282662)]
+    [InlineData(2, Profile.Calm, 8413756611580666765)]
     [InlineData(3, Profile.Restart, 7800889800356281761)]
-    [InlineData(4, Profile.Tcp, 12654582689381665359)]
+    [InlineData(4, Profile.Tcp, 6631819167406475650)]
     public void Golden_SameSeedSameScenario(ulong seed, Profile profile, ulong hash) =>
         Assert.Equal(hash, HashOf(Generator.FromSeed(seed, profile)));
 
