@@ -77,9 +77,23 @@ public static class TurnBounds
             bound.Get, bound.Set, bound.Words)),
     ];
 
-    /// <summary>How many turns it takes to do what a daemon does in one, at most.</summary>
-    public static int TurnsForOne(TurnLimits limits) => All.Max(bound =>
-        (bound.Standard + bound.Get(limits) - 1) / bound.Get(limits));
+    /// <summary>
+    /// How many turns it takes to do what a daemon does in one, at most, of the work that has a
+    /// turn begin at once while some is left.
+    /// </summary>
+    public static int TurnsForOne(TurnLimits limits)
+    {
+        var standard = TurnLimits.Standard;
+        return Math.Max(
+            Math.Max(Turns(standard.EntriesPerTurn, limits.EntriesPerTurn),
+                Turns(standard.ResendsPerTurn, limits.ResendsPerTurn)),
+            Math.Max(Turns(standard.TcpLooksPerTurn, limits.TcpLooksPerTurn),
+                Math.Max(Turns(standard.RemotesPerTurn, limits.RemotesPerTurn),
+                    Math.Max(Turns(standard.MovesPerTurn, limits.MovesPerTurn),
+                        Turns(standard.StatusRemotesPerTurn, limits.StatusRemotesPerTurn)))));
+
+        static int Turns(int work, int ofATurn) => (work + ofATurn - 1) / ofATurn;
+    }
 
     /// <summary>
     /// Each is as a daemon's, the least, or drawn; small ones as likely as large ones.

@@ -8,7 +8,6 @@
 
 using System;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using Balancer;
 using Balancer.Core;
@@ -131,7 +130,7 @@ void Balance()
 
     var balancer = new LoadBalancer(network, directory, log, options.Balancer with
     {
-        HashKey = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+        HashKey = RandomKey.Draw(),
         TcpConnections = connections,
         TcpNotReading = notReading,
         MaxRemotes = options.MaxRemotes ?? memory.Remotes,

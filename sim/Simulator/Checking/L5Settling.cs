@@ -5,9 +5,9 @@
 // It knows by the calls of each turn. At most 1,000 vain turns may be within one virtual second;
 // and once chaos is over, nobody has asked anything for 10 s and nothing is left to be carried, at
 // most 200 turns of any kind; as many times more as it takes turns to do what a daemon does in one,
-// where the scenario's turns do less. Not counted are turns that a fault makes: a wait that it
-// ended for nothing, and, once for each write that it has answered so, one in which a write would
-// block.
+// where the scenario's turns do less, of turns that leave such work. Not counted are turns that a
+// fault makes: a wait that it ended for nothing, and, once for each write that it has answered so,
+// one in which a write would block.
 
 using System;
 using Balancer.Core;
@@ -27,6 +27,10 @@ internal sealed class L5Settling() : Check("L5")
     private Instant _since;
     private Instant _lastTraffic;
     private long _vain;
+
+    /// <summary>Of both, turns that left a rest of sliced work for the next.</summary>
+    private long _vainOfWork;
+    private long _turnsOfWork;
     private long _turns;
     private long _allowance;
     private int _wrongClocks;
@@ -54,21 +58,30 @@ internal sealed class L5Settling() : Check("L5")
             _since = now;
             _vain = 0;
             _turns = 0;
+            _vainOfWork = 0;
+            _turnsOfWork = 0;
         }
         var isVain = Model.Deeds == 0 && _lines == 0;
         _lines = 0;
         if (!IsMadeByFault(isVain))
         {
+            var isOfWork = core.NextWake == Instant.Zero;
             _turns++;
+            _turnsOfWork += isOfWork ? 1 : 0;
             _vain += isVain ? 1 : 0;
+            _vainOfWork += isVain && isOfWork ? 1 : 0;
         }
         if (Model.Connections.Open.Count > 0 || AnythingMoves())
             _lastTraffic = now;
         var times = TurnBounds.TurnsForOne(Model.Work);
-        if (_vain > VainTurnsOfASecond * times)
+        if (_vain > VainTurnsOfASecond * times
+            || _vain - _vainOfWork > VainTurnsOfASecond)
+        {
             Fail($"{_vain} turns since {_since} moved nothing");
+        }
         else if (Model.HasHealed && now - _lastTraffic > Quiet
-            && _turns > IdleTurnsOfASecond * times)
+            && (_turns > IdleTurnsOfASecond * times
+                || _turns - _turnsOfWork > IdleTurnsOfASecond))
         {
             Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
         }

@@ -81,6 +81,8 @@ internal sealed class InFlight
     /// <summary>Where it ended when the session was judged; -1 if it never was.</summary>
     private long _judgedEnd = -1;
 
+    private Instant _judgedAt;
+
     private Unanswered _unanswered;
 
     /// <summary>
@@ -143,6 +145,11 @@ internal sealed class InFlight
     /// was not trusted again.
     /// </summary>
     public bool WasJudged => _judgedEnd == _answeredEnd;
+
+    /// <summary>
+    /// If its backend dies now, what was sent by then has been charged; Zero for nothing.
+    /// </summary>
+    public Instant ChargedUntil => WasJudged ? _judgedAt : Instant.Zero;
 
     /// <summary>Another session begins; nothing is in flight.</summary>
     public void Begin()
@@ -287,7 +294,7 @@ internal sealed class InFlight
     }
 
     /// <summary>What may have hung its backend is charged now.</summary>
-    public void SetJudged() => _judgedEnd = _answeredEnd;
+    public void SetJudged(Instant now) => (_judgedEnd, _judgedAt) = (_answeredEnd, now);
 
     /// <summary>
     /// Its backend was taken to hang, and is trusted again: if it dies now, that is another matter.

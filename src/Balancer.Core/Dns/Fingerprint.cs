@@ -5,7 +5,7 @@
 // plain query; of EDNS the size's class, the version, DO, and whether there are options that are in
 // common use, or others; and whether there are other records, or bytes that are no record. What
 // such records, options and bytes are is left out, and so is the question if its name has a pointer
-// in it or the size of EDNS is below 512, which no client makes: whoever makes a deadly query may
+// in it or the size of EDNS is below 512, which few clients make: whoever makes a deadly query may
 // change all of these as often as it likes. This is what is refused (Quarantine).
 //
 // Their form is the same if hardly anything differs that a server may read: the name as it is
@@ -303,7 +303,7 @@ internal ref struct Fingerprint
     private static bool IsCommon(ushort code) => code is 3 or 8 or 10 or 11 or 12;
 
     /// <summary>
-    /// Sizes that a server treats alike are one, and so are all below 512, which no client offers:
+    /// Sizes that a server treats alike are one, and so are all below 512, which few clients offer:
     /// they mean 512 (RFC 6891, 6.2.3), and a server that takes them as they are may die of one
     /// with any name.
     /// </summary>

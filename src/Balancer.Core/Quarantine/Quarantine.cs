@@ -175,7 +175,7 @@ internal sealed class Quarantine
         _unread = Instant.Zero;
         _unnamed = Instant.Zero;
         Look(now, queries);
-        Look(now, backend, messages);
+        Look(now, backend, messages, queries.ChargedUntil);
         foreach (var suspect in _suspects)
         {
             suspect.Case.Begin(
@@ -326,6 +326,8 @@ internal sealed class Quarantine
                 continue;
             n++;
             var sentAt = queries.SentAt(index);
+            if (sentAt <= queries.ChargedUntil)
+                continue;
             var packet = _packet.AsSpan(0, length);
             if (!queries.IsAnswered(index))
                 Look(now, sentAt, packet, index, null);
@@ -335,11 +337,12 @@ internal sealed class Quarantine
         queries.EndWalk();
     }
 
-    private void Look(Instant now, Backend backend, LinkedList<FirstMessage> messages)
+    private void Look(Instant now, Backend backend, LinkedList<FirstMessage> messages,
+        Instant chargedUntil)
     {
         foreach (var message in messages)
         {
-            if (!message.IsAt(now, backend))
+            if (!message.IsAt(now, backend) || message.SentAt <= chargedUntil)
                 continue;
             if (message.HasName)
                 Look(now, message.SentAt, default, 0, message);
@@ -356,7 +359,7 @@ internal sealed class Quarantine
         LinkedList<FirstMessage> messages, out bool isUnread)
     {
         var queries = backend.InFlight;
-        queries.SetJudged();
+        queries.SetJudged(now);
         isUnread = false;
         // What came when it was silent already did not hang it.
         foreach (var sent in messages)

@@ -127,8 +127,7 @@ internal sealed class Resends
         Verify.That(_lastEnded is not null, "a backend died when its session ended");
         if (_lastEnded.Count == 0 && !_messages.IsAnyAt(now, backend))
             return;
-        if (!_lastEnded.WasJudged)
-            _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
+        _quarantine.OnDeath(now, backend, _lastEnded, _messages.InFlight);
         _lastEnded = null;
     }
 

@@ -26,6 +26,7 @@ internal static class C
     internal const int SO_PEERCRED = 17;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MEMINFO = 55;
+    internal const uint GRND_NONBLOCK = 1;
     internal const int SK_MEMINFO_DROPS = 8;
     internal const int SK_MEMINFO_VARS = 9;
     internal const int SO_PASSRIGHTS = 83;

@@ -36,6 +36,10 @@ internal static unsafe class LibC
     /// <summary>The errno of the call just made; nothing may be called in between.</summary>
     internal static int Errno => Marshal.GetLastSystemError();
 
+    /// <summary>Random bytes of the kernel's; how many, or -1.</summary>
+    [DllImport(Library, EntryPoint = "getrandom", ExactSpelling = true)]
+    internal static extern nint GetRandom(void* buffer, nuint length, uint flags);
+
     // ---- Sockets ----
 
     [DllImport(Library, EntryPoint = "socket", ExactSpelling = true)]

@@ -29,6 +29,7 @@ internal sealed class StatusModel(ReferenceModel model)
     private bool _isOwed;
     private bool _isOver = true;
     private long _begunIn = long.MinValue / 2;
+    private bool _isChecked = true;
     private int _nextBackend;
     private int _backends;
     private int _remotes;
@@ -76,6 +77,7 @@ internal sealed class StatusModel(ReferenceModel model)
         _isOwed = false;
         _isOver = false;
         _begunIn = model.Turn;
+        _isChecked = false;
         _nextBackend = 0;
         _backends = model.Policy.Backends.Count;
         _remotes = model.Policy.Remotes.Count;
@@ -184,8 +186,12 @@ internal sealed class StatusModel(ReferenceModel model)
             model.Report(ViolationKind.Untrue,
                 "a status was asked for, and not all of it was logged");
         _isOwed = false;
-        if (_begunIn + _turnsOfAReport == model.Turn)
-            CheckRemotes(core);
+        // No work at all is left, or it had turns enough.
+        var isDone = core.NextWake > model.Now || _begunIn + _turnsOfAReport == model.Turn;
+        if (!isDone || _isChecked)
+            return;
+        _isChecked = true;
+        CheckRemotes(core);
     }
 
     /// <summary>

@@ -152,6 +152,12 @@ internal sealed class FlightModel
     /// <summary>What hung it was looked for, and it has answered nothing newer since.</summary>
     public bool WasJudged { get; set; }
 
+    /// <summary>When.</summary>
+    public Instant JudgedAt { get; set; }
+
+    /// <summary>What was sent by then is not charged again if its backend dies now.</summary>
+    public Instant ChargedUntil => WasJudged ? JudgedAt : Instant.Zero;
+
     public void OnAnswered(Instant now, ExpectedQuery query)
     {
         if (query.FrameEnd <= (LastAnswered?.FrameEnd ?? 0))

@@ -117,16 +117,18 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     /// <summary>
     /// A backend's session ended by itself, with these queries in flight, newest first, and these
-    /// of TCP clients.
+    /// of TCP clients; those that were sent by then were charged when it hung.
     /// </summary>
     public void OnDeath(ExpectedBackend backend, IEnumerable<ExpectedQuery> queries,
-        IEnumerable<ExpectedAsk> asks)
+        IEnumerable<ExpectedAsk> asks, Instant chargedUntil)
     {
         _deaths++;
         foreach (var held in _cases.Values)
             DropOld(held);
         ForgetOld();
-        var walked = queries.Take(SpecifiedLimits.RefusalCases).ToArray();
+        var walked = queries.Take(SpecifiedLimits.RefusalCases)
+            .Where(query => query.SentAt > chargedUntil).ToArray();
+        asks = asks.Where(ask => ask.SentAt > chargedUntil).ToArray();
         var overUdp = walked
             .Where(query => query.Pair is not { IsAnswered: true })
             .Select(query => new Suspect(
@@ -211,7 +213,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         foreach (var held in _cases.Values)
             DropOld(held);
         ForgetOld();
-        session.InFlight.WasJudged = true;
+        (session.InFlight.WasJudged, session.InFlight.JudgedAt) = (true, model.Now);
         var since = session.InFlight.LastAnswered?.SentAt ?? Instant.Zero;
         asks = asks.FindAll(ask => MayHaveBeenLeft(ask, since));
         var isNameless = asks.Exists(ask => ask.Message == null

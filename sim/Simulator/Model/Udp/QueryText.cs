@@ -51,7 +51,7 @@ internal readonly ref struct QueryText
         var isRest = tail.Length > 0 && !isCut;
         if (isRest)
             form?.Append("rest ").Append(Convert.ToHexString(tail));
-        // No client offers less than 512 bytes, so a deadly one may have any name.
+        // Few clients offer less than 512 bytes, and a deadly one may have any name.
         if (edns.StartsWith("edns 0 ", StringComparison.Ordinal)
             && ExpectedQuery.QuestionBytes(query) > 0)
         {

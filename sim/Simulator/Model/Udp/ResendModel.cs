@@ -168,11 +168,12 @@ internal sealed class ResendModel(ReferenceModel model)
         if (_lastOver is { } last && last.Session.Backend == backend)
         {
             var asks = model.Asked.InFlightOn(last.Session);
-            if ((last.Queries.Count > 0 || asks.Count > 0) && !last.Session.InFlight.WasJudged)
+            if (last.Queries.Count > 0 || asks.Count > 0)
             {
                 // What the kernel did not take of the session did nothing.
                 var taken = last.Queries.Where(query => query.FrameEnd <= last.Session.Written);
-                model.Quarantine.OnDeath(backend, taken, asks);
+                model.Quarantine.OnDeath(
+                    backend, taken, asks, last.Session.InFlight.ChargedUntil);
             }
         }
         _lastOver = null;
