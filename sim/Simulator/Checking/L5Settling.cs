@@ -74,14 +74,17 @@ internal sealed class L5Settling() : Check("L5")
         if (Model.Connections.Open.Count > 0 || AnythingMoves())
             _lastTraffic = now;
         var times = TurnBounds.TurnsForOne(Model.Work);
+        // A session's time-outs come each millisecond while a turn has no room for all of them.
+        var timeOuts = Model.Work.ResendsPerTurn == TurnLimits.Standard.ResendsPerTurn
+            ? 0 : VainTurnsOfASecond * Model.Policy.Backends.Count;
         if (_vain > VainTurnsOfASecond * times
-            || _vain - _vainOfWork > VainTurnsOfASecond)
+            || _vain - _vainOfWork > VainTurnsOfASecond + timeOuts)
         {
             Fail($"{_vain} turns since {_since} moved nothing");
         }
         else if (Model.HasHealed && now - _lastTraffic > Quiet
             && (_turns > IdleTurnsOfASecond * times
-                || _turns - _turnsOfWork > IdleTurnsOfASecond))
+                || _turns - _turnsOfWork > IdleTurnsOfASecond + timeOuts))
         {
             Fail($"{_turns} turns since {_since}, and nobody has asked since {_lastTraffic}");
         }

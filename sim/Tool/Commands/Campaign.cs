@@ -54,6 +54,8 @@ internal sealed class Campaign(
         _summary.End(_first, _clock.Elapsed);
         _summary.Write(output, withCoverage: _failures.Count == 0);
         output.Flush();
+        if (_failures.Count > 0)
+            WriteJson(Tool.Safety);
         var code = Conclude(progress);
         return WriteJson(code) || code != Tool.Passed ? code : Tool.CannotWrite;
     }
@@ -107,8 +109,15 @@ internal sealed class Campaign(
     private void TakeUp(Finished finished)
     {
         _summary.Add(finished);
-        if (finished.Failed)
-            _failures.Add(finished);
+        if (!finished.Failed)
+            return;
+        _failures.Add(finished);
+        // At once and whole, since a long run may be ended before it comes to shrink anything.
+        if (request.Keep is { } folder)
+        {
+            Tool.Save(error, folder,
+                _ => new KeptFailures(simulator, request, folder).KeepWhole(finished));
+        }
     }
 
     private string Describe()

@@ -1,6 +1,6 @@
-// Owns what is kept of the failures of a long run (`sim run --keep DIR`): for each the shrunk
-// scenario, in a file that replays as it is, and beside it what it came from: seed, commit,
-// options, check, evidence.
+// Owns what is kept of the failures of a long run (`sim run --keep DIR`): for each the scenario, at
+// first whole and in the end shrunk, in a file that replays as it is, and beside it what it came
+// from: seed, commit, options, check, evidence.
 //
 // What always holds: a failure that was kept is found again by its seed and commit alone, and by
 // its scenario without either; names of files follow from check and seed.
@@ -15,7 +15,7 @@ namespace Simulation.Commands;
 internal sealed class KeptFailures(Simulator simulator, Request request, string folder)
 {
     /// <summary>A run goes on after so many failures at most: more say nothing new.</summary>
-    public const int Most = 50;
+    public const int Most = 20;
 
     /// <summary>What tells the file about a failure from its scenario's.</summary>
     public const string Suffix = ".failure.json";
@@ -23,7 +23,7 @@ internal sealed class KeptFailures(Simulator simulator, Request request, string 
     /// <summary>Where a failure's scenario is kept.</summary>
     public string ScenarioOf(Finished failure) => Path.Combine(folder, NameOf(failure) + ".json");
 
-    /// <summary>Keeps the scenario of two runs that differ, which is not shrunk.</summary>
+    /// <summary>Keeps the scenario as it is, until it is shrunk, and where it comes from.</summary>
     public void KeepWhole(Finished failure)
     {
         Directory.CreateDirectory(folder);
