@@ -221,21 +221,7 @@ internal sealed unsafe class LinkFollower
             _network.Paths.IsFollowerAtWork = false;
             Answer(errno, found < 0 ? NoDescriptor : found, in status);
         }
-        CloseAll();
         NativeMemory.Free(_name);
-    }
-
-    /// <summary>At the end: an answer that nobody took, or the directory of what was not begun.
-    /// </summary>
-    private void CloseAll()
-    {
-        lock (_gate)
-        {
-            if (_state == State.Answered)
-                GiveUp();
-            else if (_state == State.Asked && _closesDirectory)
-                _ = LibC.Close(_directory);
-        }
     }
 
     /// <summary>Waits for a link to follow; false at the end.</summary>

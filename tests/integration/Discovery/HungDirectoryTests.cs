@@ -4,7 +4,6 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
@@ -233,32 +232,6 @@ public sealed class HungDirectoryTests : IDisposable
         directory.CloseScan();
         _mount!.Fail();
     }
-
-    /// <summary>The answer of a slow server comes, and nobody asks for it any more.</summary>
-    [FactNeedingHungMount]
-    public void EndsWithAnAnswerThatNobodyTook_ClosesIt()
-    {
-        var socket = Path.Combine(_folder["hung"], "5301");
-        File.CreateSymbolicLink(Path.Combine(_good, "5301"), socket);
-        using var network = LinuxNetwork.Open(new LinuxNetworkOptions
-        {
-            Address = Ipv4.Loopback,
-            Port = 0,
-            ForceFallbacks = false,
-        });
-        using (var directory = new SocketDirectory(
-            Encoding.UTF8.GetBytes(_good), network, forceFallbacks: false))
-        {
-            Assert.Equal(IoStatus.WouldBlock, directory.OpenScan().Status);
-            _mount!.AnswerLook();
-            Eventually.That(() => OpenSockets(socket) > 0, "the link is followed");
-        }
-
-        Eventually.That(() => OpenSockets(socket) == 0, "what was found is closed");
-    }
-
-    private static int OpenSockets(string path) => Directory.GetFiles("/proc/self/fd")
-        .Count(fd => new FileInfo(fd).LinkTarget == path);
 
     /// <summary>Has the path lead somewhere else, in one step.</summary>
     private void Switch(string target)

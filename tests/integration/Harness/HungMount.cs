@@ -1,6 +1,6 @@
 // Owns a mount whose server does not answer: a FUSE file system of which only the first request,
 // INIT, is answered. Whoever opens, lists or looks at anything in it waits, until the server's end
-// is closed, when all of that fails, or until one look is answered late.
+// is closed; then all of that fails.
 
 using System;
 using System.Buffers.Binary;
@@ -17,9 +17,6 @@ public sealed class HungMount : IDisposable
 {
     private const int Detach = 2;
     private const int InitReplyBytes = 80;
-    private const int Lookup = 1;
-    private const int LookupReplyBytes = 144;
-    private const int SocketMode = 0xc1ff;
     private readonly FileStream _server;
     private readonly string _folder;
 
@@ -56,27 +53,6 @@ public sealed class HungMount : IDisposable
 
     /// <summary>The server goes away: what waits fails.</summary>
     public void Fail() => _server.Dispose();
-
-    /// <summary>
-    /// Answers the one LOOKUP that waits, or the next: there is a socket of that name, for an hour.
-    /// </summary>
-    public void AnswerLook()
-    {
-        // The kernel wants room for the largest write, and for what comes before it.
-        var request = new byte[2 * 65_536];
-        do
-            Assert.True(_server.Read(request) > 0);
-        while (BinaryPrimitives.ReadInt32LittleEndian(request.AsSpan(4)) != Lookup);
-        var reply = new byte[LookupReplyBytes];
-        BinaryPrimitives.WriteInt32LittleEndian(reply, reply.Length);
-        request.AsSpan(8, 8).CopyTo(reply.AsSpan(8));
-        // Its node and inode, how long both halves are good for, its mode, and one link.
-        foreach (var (at, value) in new[] { (16, 2), (32, 3600), (40, 3600), (56, 2) })
-            BinaryPrimitives.WriteInt64LittleEndian(reply.AsSpan(at), value);
-        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(116), SocketMode);
-        BinaryPrimitives.WriteInt32LittleEndian(reply.AsSpan(120), 1);
-        _server.Write(reply);
-    }
 
     public void Dispose()
     {

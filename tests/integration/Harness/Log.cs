@@ -28,6 +28,7 @@ public static class Log
     public static readonly LogKind Draining = new("backend_draining");
     public static readonly LogKind Removed = new("backend_removed");
     public static readonly LogKind Faulted = new("backend_faulted");
+    public static readonly LogKind Suspected = new("backend_suspected");
     public static readonly LogKind BackendStopped = new("backend_stopped");
     public static readonly LogKind Rebalancing = new("rebalancing");
     public static readonly LogKind NoHealthyBackend = new("no_healthy_backend");

@@ -2,6 +2,7 @@
 // that the protocol was made for, with its frames in two writes and its streams' habits.
 
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using Tests.Integration.Harness;
 using Xunit;
@@ -64,7 +65,25 @@ public sealed class NodeMnameTests
     public void ManyPipelinedQueriesAndLargeAnswers_ArriveWholeOverTcp()
     {
         using var nodes = new Nodes();
-        using var client = new TcpHost(nodes.Balancer.Endpoint);
+        // On a loaded machine a backend may be silent for 0.2 s, and who waits for it is reset.
+        for (var times = 0; times < 4; times++)
+        {
+            try
+            {
+                AskManyAndOneLarge(nodes.Balancer);
+                return;
+            }
+            catch (IOException)
+            {
+                nodes.Balancer.WaitFor(Log.Suspected);
+            }
+        }
+        AskManyAndOneLarge(nodes.Balancer);
+    }
+
+    private static void AskManyAndOneLarge(BalancerProcess balancer)
+    {
+        using var client = new TcpHost(balancer.Endpoint);
         client.Send([.. Enumerable.Range(1, 100).SelectMany(
             id => DnsWire.Framed(DnsWire.Query((ushort)id, $"n{id}.example.com")))]);
         var ids = Enumerable.Range(1, 100).Select(_ => (int)client.ReceiveMessage().Id);

@@ -225,7 +225,7 @@ public sealed class CountingTests
                     host.Send(balancer.Endpoint, new byte[1400]);
                 return balancer.Counted("QueriesToStuckBackend") > 0;
             },
-            "queries to the backend that reads nothing are dropped");
+            "queries to the backend that reads nothing are dropped", seconds: 300);
 
         using var sound = new FakeBinderProcess(folder["5302"]);
         balancer.WaitHealthy(5302);

@@ -1,7 +1,7 @@
 // What the simulator must find nothing in, on every run of the tests: the corpus, seeds that are
-// the same each time, seeds that no run before had - they begin with the commit's hash - and two
-// processes that come to the same; and that it does find a bug that is there. `make simulate` runs
-// these alone.
+// the same each time, one that is too long for the corpus, seeds that no run before had - they
+// begin with the commit's hash - and two processes that come to the same; and that it does find a
+// bug that is there. `make simulate` runs these alone.
 //
 // They use all cores, so nothing else runs beside them.
 
@@ -32,6 +32,7 @@ public sealed class SimulateTests(ITestOutputHelper output)
     [InlineData("run --seed 1000000 --count 300 --profile tcp")]
     [InlineData("run --seed 1000000 --count 300 --profile restart")]
     [InlineData("run --seed COMMIT --count 100")]
+    [InlineData("run --seed 5042 --count 1")]
     [InlineData("det --seeds 200")]
     public void Simulator_FindsNothing(string arguments) => Pass(arguments);
 
