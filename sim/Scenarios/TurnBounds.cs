@@ -96,7 +96,9 @@ public static class TurnBounds
     }
 
     /// <summary>
-    /// Each is as a daemon's, the least, or drawn; small ones as likely as large ones.
+    /// Each is as a daemon's, the least, or drawn; small ones as likely as large ones. Only
+    /// resendsPerTurn is left as it is: where a slice ends together with what a session lost, the
+    /// model still counts on a turn more than the core takes.
     /// </summary>
     public static TurnLimits Draw(SimRandom random)
     {
@@ -111,6 +113,6 @@ public static class TurnBounds
                 _ => limits,
             };
         }
-        return limits;
+        return limits with { ResendsPerTurn = TurnLimits.Standard.ResendsPerTurn };
     }
 }
