@@ -15,8 +15,8 @@ public sealed class TcpTurnsTests
     private const int Large = 400_000;
 
     /// <summary>Bytes that a visit reads of one side at most.</summary>
-    private static readonly TurnLimits _turn = TurnLimits.Standard;
-    private static readonly int _oneVisit = _turn.TcpReadsPerVisit * Limits.TcpQueueBytes;
+    private static readonly TurnLimits OfATurn = TurnLimits.Standard;
+    private static readonly int OneVisit = OfATurn.TcpReadsPerVisit * Limits.TcpQueueBytes;
 
     private readonly ProxyScenario _s = new(before: kernel =>
     {
@@ -39,8 +39,8 @@ public sealed class TcpTurnsTests
         });
 
         // What was kept back is written besides what is read.
-        Assert.InRange(mostOfATurn, _turn.TcpBytesPerTurn / 2,
-            2 * (_turn.TcpBytesPerTurn + 2 * _oneVisit));
+        Assert.InRange(mostOfATurn, OfATurn.TcpBytesPerTurn / 2,
+            2 * (OfATurn.TcpBytesPerTurn + 2 * OneVisit));
     }
 
     /// <summary>Each of them has two bytes, and is looked at by itself.</summary>
@@ -61,7 +61,7 @@ public sealed class TcpTurnsTests
 
         // What the last visit had is beyond the budget.
         Assert.InRange(mostOfATurn, 1,
-            _turn.TcpBytesPerTurn / Limits.TcpMessageBytes + _oneVisit / 2);
+            OfATurn.TcpBytesPerTurn / Limits.TcpMessageBytes + OneVisit / 2);
     }
 
     [Fact]
@@ -95,8 +95,8 @@ public sealed class TcpTurnsTests
         var ofThis = ofOne.TcpBytes.Count - first;
         var ofMany = TotalRead() - total - ofThis;
         // What was kept back is written besides what is read.
-        Assert.InRange(ofThis - ofMany, -_oneVisit, 3 * _oneVisit);
-        Assert.True(ofThis >= _turn.TcpBytesPerTurn);
+        Assert.InRange(ofThis - ofMany, -OneVisit, 3 * OneVisit);
+        Assert.True(ofThis >= OfATurn.TcpBytesPerTurn);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class TcpTurnsTests
         RunTurns(100);
 
         var read = _s.Backend.TcpSessions.Select(session => session.TcpBytes.Count).ToArray();
-        Assert.InRange(read.Max() - read.Min(), 0, _oneVisit);
+        Assert.InRange(read.Max() - read.Min(), 0, OneVisit);
         Assert.True(read.Min() > 0);
     }
 
@@ -127,7 +127,7 @@ public sealed class TcpTurnsTests
             Assert.True(++turns < 100);
         }
 
-        Assert.InRange(most, 1, _turn.TcpBytesPerTurn / _turn.TcpVisitBytes);
+        Assert.InRange(most, 1, OfATurn.TcpBytesPerTurn / OfATurn.TcpVisitBytes);
         _s.Settle();
         _s.AssertNothingLeft();
     }
@@ -146,7 +146,7 @@ public sealed class TcpTurnsTests
         }
 
         Assert.Equal(300, _s.Counters[Counter.ConnectionsSlow]);
-        Assert.InRange(most, 1, _turn.TcpBytesPerTurn / _turn.TcpVisitBytes);
+        Assert.InRange(most, 1, OfATurn.TcpBytesPerTurn / OfATurn.TcpVisitBytes);
         _s.Settle();
         _s.AssertNothingLeft();
     }
@@ -206,7 +206,7 @@ public sealed class TcpTurnsTests
     {
         _s.Kernel.BalancerToBackend = new PipeSize(1_000);
         var clients = Connect(
-            hosts: 2, each: _turn.TcpFreeQueueBytes / Limits.TcpQueueBytes / 2 + 50);
+            hosts: 2, each: OfATurn.TcpFreeQueueBytes / Limits.TcpQueueBytes / 2 + 50);
         _s.Backend.Hang();
         clients.ForEach(client => client.Send(ProxyScenario.Pattern(Limits.TcpQueueBytes * 2)));
         RunTurns(200);
