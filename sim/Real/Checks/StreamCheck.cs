@@ -1,6 +1,6 @@
 // Claims of TCP connections (S7): what a client gets is the beginning of what one backend wrote for
 // it, and all of it if the backend ended its direction in good order and the client read the end;
-// what a backend reads is the beginning of what the client sent, and none of it comes before its
+// behind it may be one REFUSED of the quarantine, which is then the last of the connection; what a backend reads is the beginning of what the client sent, and none of it comes before its
 // INBOUND_TCP_OK. The end of either is told to the other within seconds.
 //
 // It knows by the bytes at both ends; the client's address and port in INBOUND_TCP tell which
@@ -24,20 +24,28 @@ internal static class StreamCheck
     /// <summary>How soon an end is passed on, on a busy machine.</summary>
     private const long PassingOnNs = 8 * Second;
 
+    private const int RefusedCode = 5;
+    private const int IdentifierBytes = 2;
+
     public static Violation? Judge(Observations seen)
     {
         var sessions = seen.Sessions().Where(session => session.Client != null)
             .ToLookup(session => session.Client!.Value);
+        var refusals = seen.Balancer.Records is [.., { IsFinal: true } last]
+            ? last["connections_quarantined"]
+            : seen.Balancer.LogIsWhole ? 0 : long.MaxValue;
         foreach (var connection in seen.Connections)
         {
-            if (Judge(seen, connection, [.. sessions[connection.From]]) is { } violation)
+            ObservedSession[] own = [.. sessions[connection.From]];
+            if (Judge(seen, connection, own, ref refusals) is { } violation)
                 return violation;
         }
         return FromNowhere(seen);
     }
 
     private static Violation? Judge(
-        Observations seen, ObservedConnection connection, ObservedSession[] sessions)
+        Observations seen, ObservedConnection connection, ObservedSession[] sessions,
+        ref long refusals)
     {
         foreach (var session in sessions)
         {
@@ -54,14 +62,15 @@ internal static class StreamCheck
                     + $"{session.FromClient.Count} bytes that are not the first that it sent");
             }
         }
-        if (connection.Got.Count > 0
-            && !Array.Exists(sessions, session => IsPrefix(connection.Got, session.ToClient)))
+        ReadOnlySpan<byte> got = CollectionsMarshal.AsSpan(connection.Got);
+        var isRefused = !IsOfABackend(got, sessions);
+        if (isRefused && (!EndsWithRefusal(connection, sessions) || refusals-- <= 0))
         {
             return Fail(seen, connection, connection.EndedAt,
-                $"it got {connection.Got.Count} bytes that are not the first of any backend's");
+                $"it got {got.Length} bytes that are not the first of any backend's");
         }
         ObservedSession[] taken = [.. sessions.Where(session => session.OkAt != null)];
-        return JudgeEnd(seen, connection, taken)
+        return (isRefused ? null : JudgeEnd(seen, connection, taken))
             ?? EndReachesClient(seen, connection, taken)
             ?? EndReachesBackend(seen, connection, taken);
     }
@@ -145,6 +154,45 @@ internal static class StreamCheck
             }
         }
         return null;
+    }
+
+    private static bool IsOfABackend(ReadOnlySpan<byte> bytes, ObservedSession[] sessions)
+    {
+        var isSome = bytes.IsEmpty;
+        foreach (var session in sessions)
+            isSome |= CollectionsMarshal.AsSpan(session.ToClient).StartsWith(bytes);
+        return isSome;
+    }
+
+    /// <summary>
+    /// Whether the last message is a REFUSED of something that the client sent, behind whole
+    /// messages of a backend.
+    /// </summary>
+    private static bool EndsWithRefusal(ObservedConnection connection, ObservedSession[] sessions)
+    {
+        ReadOnlySpan<byte> got = CollectionsMarshal.AsSpan(connection.Got);
+        var rest = got;
+        var length = 0;
+        while (DnsFraming.TryTake(ref rest, out var message))
+            length = message.Length;
+        var last = got[^length..];
+        return rest.IsEmpty
+            && last is [_, _, >= 0x80, var codes, ..] && (codes & 0x0F) == RefusedCode
+            && IsOfABackend(got[..^(DnsFraming.LengthBytes + length)], sessions)
+            && HasAsked(connection, last[..IdentifierBytes]);
+    }
+
+    private static bool HasAsked(ObservedConnection connection, ReadOnlySpan<byte> identifier)
+    {
+        ReadOnlySpan<byte> rest = CollectionsMarshal.AsSpan(connection.Sent);
+        while (DnsFraming.TryTake(ref rest, out var message))
+        {
+            if (message.StartsWith(identifier))
+                return true;
+        }
+        // The last one may be cut by the end, and is refused by what came of it.
+        return rest.Length > DnsFraming.LengthBytes
+            && rest[DnsFraming.LengthBytes..].StartsWith(identifier);
     }
 
     private static bool IsPrefix(List<byte> part, List<byte> whole) =>

@@ -14,6 +14,12 @@ public sealed class StreamCheckTests : RealCheckTest
 {
     private const long Second = SeenRun.Second;
 
+    /// <summary>A message of four bytes, behind its length.</summary>
+    private const string Whole = "000401020304";
+
+    /// <summary>A query of the identifier 0102 and no question.</summary>
+    private const string Asked = "000C01020000" + "0000000000000000";
+
     [Fact]
     public void BytesThatDiffer_AreS7()
     {
@@ -21,6 +27,37 @@ public sealed class StreamCheckTests : RealCheckTest
         run.Connection.Got[^1]++;
 
         Assert.Contains("not the first of any backend's", Expect("S7", run, StreamCheck.Judge));
+    }
+
+    [Theory]
+    [InlineData("", Asked, 5, 1, true)]
+    [InlineData(Whole, Asked, 5, 1, true)]
+    // The client's end cut it; it is refused by what came of it.
+    [InlineData(Whole, "000C0102", 5, 1, true)]
+    // The balancer says that it refused nobody.
+    [InlineData(Whole, Asked, 5, 0, false)]
+    // Another code than REFUSED.
+    [InlineData(Whole, Asked, 2, 1, false)]
+    // Nobody asked this.
+    [InlineData(Whole, "000C0103", 5, 1, false)]
+    // In the middle of a backend's message.
+    [InlineData("000401", Asked, 5, 1, false)]
+    public void RefusalOfTheBalancers_EndsAConnection(
+        string before, string asked, int code, int refused, bool passes)
+    {
+        var run = new SeenRun();
+        run.Seen.Balancer.Records[^1] =
+            SeenRun.Record(isFinal: true, ("connections_quarantined", refused));
+        run.Tcp.ToClient.Clear();
+        run.Tcp.ToClient.AddRange(Convert.FromHexString(Whole + Whole));
+        run.Tcp.FromClient.Clear();
+        run.Connection.Sent.Clear();
+        run.Connection.Sent.AddRange(Convert.FromHexString(asked));
+        run.Connection.Got.Clear();
+        run.Connection.Got.AddRange(Convert.FromHexString(
+            $"{before}000C0102800{code}0000000000000000"));
+
+        Judge("S7", passes, run, StreamCheck.Judge);
     }
 
     [Fact]
