@@ -7,7 +7,7 @@
 // Who asks them may try to have somebody else refused, or to be taken for another each time: the
 // same question in capitals, which is answered; other flags, a cookie, bytes behind the message; a
 // question that nobody answers a moment later; two killers at once; and over TCP a question that
-// is answered late in front.
+// is answered late in front; or one more often than the balancer remembers what differs.
 //
 // What always holds: hosts and draws are its own, so the rest of a scenario is what it is
 // without it; the last one comes some time before chaos ends, when every backend must be well.
@@ -28,6 +28,7 @@ internal static class GeneratedKillers
     private const int HangPurpose = 11;
     private const int TrickPurpose = 12;
     private const int TcpTrickPurpose = 13;
+    private const int BurstPurpose = 14;
     private const int MostQueries = 40;
     private const int FirstTcpId = 6000;
     private const long Ms = 1_000_000;
@@ -48,7 +49,8 @@ internal static class GeneratedKillers
             return scenario;
         var kinds = random.Next(1, 3);
         var port = (ushort)(random.Chance(1, 2) ? 31_000 : 31_001);
-        var tricks = new Tricks(world.Stream(Streams.Backend, 0, TrickPurpose));
+        var tricks = new Tricks(world.Stream(Streams.Backend, 0, TrickPurpose),
+            world.Stream(Streams.Backend, 0, BurstPurpose));
         var queries = new List<QueryPlan>();
         for (var n = 0; at < last && n < MostQueries; n++)
         {
@@ -103,8 +105,13 @@ internal static class GeneratedKillers
     }
 
     /// <summary>What is tried along with a killer; each is off in half of the scenarios.</summary>
-    private sealed class Tricks(SimRandom random)
+    private sealed class Tricks(SimRandom random, SimRandom bursts)
     {
+        /// <summary>Of what it takes for one query, the balancer remembers 16 forms.</summary>
+        private const int LeastOfABurst = 17;
+        private const int MostOfABurst = 40;
+        private const int LeastTailOfABurst = 4;
+
         private const int Cookie = 16;
         private const int FirstFlag = 32;
         private const int Flags = 16;
@@ -115,6 +122,7 @@ internal static class GeneratedKillers
         private readonly bool _hasFlags = random.Chance(1, 2);
         private readonly bool _hasInnocent = random.Chance(1, 2);
         private readonly bool _hasTwo = random.Chance(1, 4);
+        private readonly bool _hasBursts = bursts.Chance(1, 2);
 
         public IEnumerable<QueryPlan> Ask(QueryPlan killer)
         {
@@ -127,6 +135,16 @@ internal static class GeneratedKillers
                 };
             }
             yield return killer with { Variant = Variant() };
+            if (_hasBursts && bursts.Chance(1, 4))
+            {
+                for (var n = bursts.Next(LeastOfABurst, MostOfABurst + 1); n > 0; n--)
+                {
+                    yield return killer with
+                    {
+                        Variant = bursts.Next(LeastTailOfABurst, DnsQuestions.LongestTail + 1),
+                    };
+                }
+            }
             if (_hasTwo && random.Chance(1, 2))
                 yield return killer with { Bytes = killer.Bytes + 1, Variant = Variant() };
             if (_hasInnocent && random.Chance(1, 2))

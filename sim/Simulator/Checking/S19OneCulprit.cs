@@ -7,7 +7,8 @@
 // death when the end that it was read from and the session's close then). That a backend has ended
 // is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
 // Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
-// them; what is answered counts from the beginning.
+// them; what is answered counts from the beginning, and then takes a third victim, or a fourth if it
+// was asked in more than 16 forms.
 //
 // These are all the excuses, for which a victim does not count; each is counted:
 //  - Unknown: the core logged no fault, as when the path was gone (a stop), or the session was over
@@ -46,6 +47,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     private static readonly Duration Together = Duration.FromMilliseconds(20L);
 
     private readonly Dictionary<KillerName, Culprit> _culprits = [];
+    private readonly Dictionary<KillerName, HashSet<ulong>> _forms = [];
     private readonly Dictionary<SocketHandle, List<byte>> _frames = [];
     private readonly Dictionary<(Endpoint From, ulong Payload), long> _received = [];
     private readonly Dictionary<(Endpoint From, int Id), Asked> _asked = [];
@@ -117,8 +119,13 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         if (_isOn != true)
             return;
         var killer = DnsQuestions.KillerOf(payload);
-        if (killer != null)
+        if (killer is { } name)
+        {
             _received.TryAdd((header.Peer, HashOf(payload)), Model.Turn);
+            if (!_forms.TryGetValue(name, out var forms))
+                _forms.Add(name, forms = []);
+            forms.Add(HashOf(payload[2..]));
+        }
         _asked[(header.Peer, ExpectedQuery.IdOf(payload))] =
             new Asked(KeyOf(payload, killer), killer);
     }
@@ -558,10 +565,15 @@ internal sealed partial class S19OneCulprit() : Check("S19")
             culprit.Guesses++;
             Excuse("Guess");
         }
-        var needed = Needed + culprit.Guesses + (culprit.WasAnswered ? 1 : 0);
+        var needed = Needed + culprit.Guesses
+            + (!culprit.WasAnswered ? 0 : HasManyForms(victim.Killer) ? 2 : 1);
         if (culprit.Victims.Count >= needed || isBack)
             Refuse(culprit, own, now);
     }
+
+    /// <summary>More than the balancer remembers until each is answered.</summary>
+    private bool HasManyForms(KillerName killer) => _forms.TryGetValue(killer, out var forms)
+        && forms.Count > SpecifiedLimits.FormsOfARefusal;
 
     private static bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
         ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt

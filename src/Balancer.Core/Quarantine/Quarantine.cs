@@ -18,7 +18,8 @@
 // What a backend's kernel never took it cannot have died of. What was answered lately needs a third
 // death, and backends that die at the same time count as one for it, unless it was sent to the next
 // after the first had died: a name that everybody asks is in flight wherever a backend is killed,
-// and on all when somebody kills all. What was answered is known by every eighth answer.
+// and on all when somebody kills all. What was answered is known by every eighth answer. A fourth
+// death is needed by what backends answer, but in more forms than can be cleared.
 //
 // A query may also hang a backend, which is then silent. Of what it was sent after the last query
 // that it answered, the first few are charged a moment later, if no other has answered them by
@@ -288,14 +289,14 @@ internal sealed class Quarantine
 
     /// <summary>
     /// What backends can answer is hardly what ends them: two may have died together. And what
-    /// answers cannot clear, since it has too many forms, is innocent more often.
+    /// they answer in some of its forms, but in more than can be cleared, is innocent more often.
     /// </summary>
     private static int DeathsNeeded(QuarantineCase held) =>
-        held.HasMoreForms ? Limits.QuarantineSureDeaths : held.WasAnsweredLately ? 3 : 2;
+        held.IsInDoubt ? Limits.QuarantineSureDeaths : held.WasAnsweredLately ? 3 : 2;
 
     /// <summary>One more death or hang is enough to refuse it again.</summary>
     private static bool MayRelapse(QuarantineCase held) =>
-        held.Term > Duration.Zero && !held.HasMoreForms;
+        held.Term > Duration.Zero && !held.IsInDoubt;
 
     /// <summary>The balancer stops: no timer is left.</summary>
     public void Stop()
@@ -465,8 +466,10 @@ internal sealed class Quarantine
             && _answeredLately.Contains(form);
         found.SentAt = isFirst ? sentAt : Instant.Min(found.SentAt, sentAt);
         found.LookedAt = _deaths;
-        if (isFirst)
-            _suspects.Add(new Suspect(fingerprint, found, query, message));
+        if (!isFirst)
+            return;
+        found.WasAnsweredInAnyForm |= _answeredLately.Contains(fingerprint);
+        _suspects.Add(new Suspect(fingerprint, found, query, message));
     }
 
     /// <summary>

@@ -65,7 +65,13 @@ internal sealed class QuarantineCase
     private readonly List<ulong> _forms = [];
 
     /// <summary>There were more forms than are remembered, so no answer clears it.</summary>
-    public bool HasMoreForms;
+    private bool _hasMoreForms;
+
+    /// <summary>
+    /// It was answered lately, or since it was charged, be it in another form than it was charged
+    /// as.
+    /// </summary>
+    public bool WasAnsweredInAnyForm;
 
     /// <summary>
     /// All of it that was in flight at the last death had forms that were answered lately.
@@ -84,6 +90,9 @@ internal sealed class QuarantineCase
 
     /// <summary>The query that it was refused for, as it is logged.</summary>
     public byte[] Query = [];
+
+    /// <summary>Some of it is answered, and yet no answer clears it: it may be innocent.</summary>
+    public bool IsInDoubt => _hasMoreForms && WasAnsweredInAnyForm;
 
     public int Deaths => BitOperations.PopCount(History & ~Together);
 
@@ -117,7 +126,7 @@ internal sealed class QuarantineCase
         if (_forms.Contains(form))
             return;
         if (_forms.Count == Limits.QuarantineForms)
-            HasMoreForms = true;
+            _hasMoreForms = true;
         else
             _forms.Add(form);
         Verify.That(_forms.Count <= Limits.QuarantineForms, "the forms of a question are bounded");
@@ -126,8 +135,11 @@ internal sealed class QuarantineCase
     /// <summary>
     /// A query of this form was answered; whether nothing is left that it was charged as.
     /// </summary>
-    public bool IsCleared(ulong form) =>
-        _forms.Remove(form) && _forms.Count == 0 && !HasMoreForms;
+    public bool IsCleared(ulong form)
+    {
+        WasAnsweredInAnyForm = true;
+        return _forms.Remove(form) && _forms.Count == 0 && !_hasMoreForms;
+    }
 
     /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
     public void Begin(Instant now, long death, Backend backend, bool wasAnswered, long order)

@@ -57,6 +57,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         public bool HasMoreForms { get; set; }
 
+        /// <summary>
+        /// Somebody had an answer to it lately, or since it was there, as whatever it was asked.
+        /// </summary>
+        public bool WasAnsweredAsAny { get; set; }
+
+        /// <summary>Answers cannot clear it, though there are some.</summary>
+        public bool IsInDoubt => HasMoreForms && WasAnsweredAsAny;
+
         /// <summary>Whatever of it was there last had a form that was answered lately.</summary>
         public bool WasAnswered { get; set; }
 
@@ -81,10 +89,10 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
         public bool HasQuestion { get; init; }
 
-        /// <summary>Deaths that it takes: answers cannot clear what has too many forms.</summary>
-        public int Needed => HasMoreForms ? SpecifiedLimits.SureDeaths : WasAnswered ? 3 : 2;
+        /// <summary>Deaths that it takes.</summary>
+        public int Needed => IsInDoubt ? SpecifiedLimits.SureDeaths : WasAnswered ? 3 : 2;
 
-        public bool MayRelapse => WasRefused && !HasMoreForms;
+        public bool MayRelapse => WasRefused && !IsInDoubt;
 
         public bool ComesFirst => HasQuestion || Counted >= SpecifiedLimits.SureDeaths;
     }
@@ -102,12 +110,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
         var text = new QueryText(query, isCut);
         var (key, form) = (text.Kind, text.Form);
         var isTruncated = reply.Length >= HeaderBytes && (reply[2] >> 1 & 1) == 1;
-        if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp)
-            && held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
+        if (_cases.TryGetValue(key, out var held) && !(isTruncated && held.IsOverTcp))
         {
-            model.Reached(Situation.SuspectCleared);
-            _cases.Remove(key);
-            OweRelease(held, QueryRelease.Answered);
+            held.WasAnsweredAsAny = true;
+            if (held.Forms.Remove(form) && held.Forms.Count == 0 && !held.HasMoreForms)
+            {
+                model.Reached(Situation.SuspectCleared);
+                _cases.Remove(key);
+                OweRelease(held, QueryRelease.Answered);
+            }
         }
         if (isRemembered && !isTruncated)
             _remembered.Enqueue((key, form));
@@ -373,6 +384,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         held.WasAnswered = alike.All(
             suspect => answered.Contains(FormOf(suspect.Packet, suspect.IsCut)));
         var wasAnyForm = answered.Contains(key);
+        held.WasAnsweredAsAny |= wasAnyForm;
         held.IsOverTcp |= alike.Any(suspect => suspect.IsTcp);
         var isBackAfterTerm = held.WasRefused && held.DiedAt < held.RefusedUntil;
         if (isBackAfterTerm || model.Now - held.DiedAt > SpecifiedLimits.DeathsCountTogether)

@@ -1,6 +1,7 @@
 // Quarantine: which queries are refused after backends died, for how long, and that others are not
 // (docs/behaviour.md, section 5).
 
+using System;
 using System.Linq;
 using Balancer.Core;
 using Tests.Support;
@@ -281,12 +282,6 @@ public sealed class QuarantineTests : QuarantineTest
     [Fact]
     public void SizeOfEdnsIsDeadlyAndTheNameIsAnotherEachTime_EndsTwoBackends()
     {
-        byte[] Small(string name, byte size)
-        {
-            byte[] query = [.. QueryFor(name), 0, 0, 41, 0, size, 0, 0, 0, 0, 0, 0];
-            query[11] = 1;
-            return query;
-        }
         Ask(1, Small("one", 20));
         Kill(WhoHas(Small("one", 20))!);
         // The copy of the first is answered nowhere either, so it is charged with both.
@@ -297,6 +292,64 @@ public sealed class QuarantineTests : QuarantineTest
 
         AssertRefused(Small("four", 255), isRefused: true);
         AssertRefused(QueryFor("one"), isRefused: false);
+    }
+
+    /// <summary>Each name is a form of its own, and there are too many to be cleared.</summary>
+    [Fact]
+    public void SizeOfEdnsIsDeadlyAndManyNamesAreInFlight_EndsTwoBackends()
+    {
+        AskBurst(n => Small($"name{n}", 20));
+        KillWhoHas(Small("name0", 20));
+        KillWhoHas(Small("name0", 20));
+
+        AssertRefused(Small("other", 255), isRefused: true);
+        AssertRefused(QueryFor("name0"), isRefused: false);
+    }
+
+    [Fact]
+    public void PointerIsDeadlyAndManyNamesAreInFlight_EndsTwoBackends()
+    {
+        byte[] Pointed(int n) =>
+            [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (byte)('a' + n), 0xc0, 12, 0, 1, 0, 1];
+        AskBurst(Pointed);
+        KillWhoHas(Pointed(0));
+        KillWhoHas(Pointed(0));
+
+        AssertRefused(Pointed(99), isRefused: true);
+    }
+
+    /// <summary>A client may offer such a size in earnest, and its copies are answered.</summary>
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(4, true)]
+    public void ManyNamesOfWhichOneIsAnsweredInBetween_TakeFourDeaths(int deaths, bool isRefused)
+    {
+        for (var death = 0; death < deaths; death++)
+        {
+            Run(2);
+            AskBurst(n => Small($"name{n}", 20));
+            KillWhoHas(Small("name0", 20));
+            if (death == 0)
+                Answer(Small("name0", 20));
+        }
+
+        AssertRefused(Small("name1", 20), isRefused);
+    }
+
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(4, true)]
+    public void ManyNamesOfWhichOneWasAnsweredLately_TakeFourDeaths(int deaths, bool isRefused)
+    {
+        AnswerOften(Small("before", 20));
+        for (var death = 0; death < deaths; death++)
+        {
+            Run(2);
+            AskBurst(n => Small($"name{n}", 20));
+            KillWhoHas(Small("name0", 20));
+        }
+
+        AssertRefused(Small("name1", 20), isRefused);
     }
 
     /// <summary>The name at 12 points to 6, where a pointer leads back to 12.</summary>
@@ -574,5 +627,20 @@ public sealed class QuarantineTests : QuarantineTest
         Run(0.1);
 
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
+    }
+
+    /// <summary>Asks as many at once as have more forms than are remembered.</summary>
+    private void AskBurst(Func<int, byte[]> query)
+    {
+        for (var n = 0; n <= Limits.QuarantineForms; n++)
+            Ask(1, query(n));
+    }
+
+    /// <summary>A query with so small an EDNS size.</summary>
+    private static byte[] Small(string name, byte size)
+    {
+        byte[] query = [.. QueryFor(name), 0, 0, 41, 0, size, 0, 0, 0, 0, 0, 0];
+        query[11] = 1;
+        return query;
     }
 }
