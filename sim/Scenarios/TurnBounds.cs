@@ -96,9 +96,7 @@ public static class TurnBounds
     }
 
     /// <summary>
-    /// Each is as a daemon's, the least, or drawn; small ones as likely as large ones. Only
-    /// resendsPerTurn is left as it is: where a slice ends together with what a session lost, the
-    /// model still counts on a turn more than the core takes.
+    /// Each is as a daemon's, the least, or drawn; small ones as likely as large ones.
     /// </summary>
     public static TurnLimits Draw(SimRandom random)
     {
@@ -113,6 +111,6 @@ public static class TurnBounds
                 _ => limits,
             };
         }
-        return limits with { ResendsPerTurn = TurnLimits.Standard.ResendsPerTurn };
+        return limits;
     }
 }

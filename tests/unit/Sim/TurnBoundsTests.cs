@@ -49,7 +49,7 @@ public sealed class TurnBoundsTests
 
         Assert.All(drawn, limits => Assert.All(TurnBounds.All, bound =>
             Assert.InRange(bound.Get(limits), bound.Least, bound.Standard)));
-        Assert.All(TurnBounds.All.Where(bound => bound.Name != "resendsPerTurn"), bound =>
+        Assert.All(TurnBounds.All, bound =>
         {
             Assert.Contains(drawn, limits => bound.Get(limits) == bound.Least);
             Assert.Contains(drawn, limits => bound.Get(limits) == bound.Standard);

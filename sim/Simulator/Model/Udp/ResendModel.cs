@@ -182,6 +182,7 @@ internal sealed class ResendModel(ReferenceModel model)
     public void OnSessionOver(ExpectedSession session)
     {
         _lastOver = new Walk(session, new Queue<ExpectedQuery>());
+        EndWalk(session);
         if (session.InFlight.Count == 0)
             return;
         var queries = new Queue<ExpectedQuery>(session.InFlight.NewestFirst);
