@@ -218,6 +218,12 @@ public static partial class Limits
     public static readonly Duration DeadTime = Duration.FromSeconds(1);
 
     /// <summary>
+    /// The same for a backend that said hello before: longer than any restart that clients wait
+    /// for. Ours.
+    /// </summary>
+    public static readonly Duration DeadAfterHelloTime = Duration.FromSeconds(60);
+
+    /// <summary>
     /// Descriptors that must be free when all is made that a start makes, or the start fails: two
     /// for each of two backends, one for a session that is replaced, one for a scan and two for a
     /// TCP connection. With fewer it would seem to serve, and one thing or another would not work.

@@ -1,7 +1,7 @@
 // Claims that a client which asks little loses nothing to one that floods the same backend: a query
 // is dropped because its client has more than its share only if that client has 16 queries in
-// flight, and another client is there whom it would harm. As the core may take some of others' for
-// a client's, half as many are enough here.
+// flight, or it is not established and 16 of such clients are; and another client is there whom it
+// would harm. As the core may take some of others' for a client's, half as many are enough here.
 //
 // It does not ask how the share is found. It counts each client's datagrams that came in, answered
 // or not, since a silent backend may have what another has answered; forgets those that no session
@@ -10,6 +10,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -20,6 +21,8 @@ internal sealed class S18Shares() : Check("S18")
     private const int Least = SpecifiedLimits.AnyonesShare / 2;
 
     private readonly Dictionary<Ipv4, Queue<Instant>> _asked = [];
+    private readonly Queue<Instant> _newcomersAsked = [];
+
     /// <summary>
     /// As many may be others' in a run: a client is taken for a loud one that shares both of its
     /// cells, and for several that share one each.
@@ -43,9 +46,24 @@ internal sealed class S18Shares() : Check("S18")
             _asked.Add(header.Peer.Address, asked = new());
         while (asked.TryPeek(out var oldest) && Model.Now - oldest > Longest)
             asked.Dequeue();
-        if (asked.Count >= Least && _asked.Count > 1)
+        var isNewcomer = !Model.Policy.Remotes.TryGetValue(header.Peer.Address, out var remote)
+            || !remote.IsEstablished;
+        if ((asked.Count >= Least || (isNewcomer && HaveNewcomersAsked)) && _asked.Count > 1)
             _mayBeDropped++;
         asked.Enqueue(Model.Now);
+        if (isNewcomer)
+            _newcomersAsked.Enqueue(Model.Now);
+    }
+
+    private bool HaveNewcomersAsked
+    {
+        get
+        {
+            while (_newcomersAsked.TryPeek(out var oldest) && Model.Now - oldest > Longest)
+                _newcomersAsked.Dequeue();
+            return _newcomersAsked.Count >= Least
+                && Model.Policy.Backends.Any(backend => backend.Remotes > 0);
+        }
     }
 
     public override void OnTurnEnded(Instant now, LoadBalancer core)

@@ -135,12 +135,15 @@ internal sealed class Backend
         && !(_refusal is not null && _pathPresent);
 
     /// <summary>
-    /// Since when no connect to it led to a hello, whatever socket was there; Never if one did, or
-    /// none was made yet, or a remote is bound to it.
+    /// When it may give its place to a new one: some time after the first connect since its last
+    /// hello, whatever socket was there. Never if it has a hello, no connect was made yet, or a
+    /// remote is bound to it. One that said hello once may be restarted, which takes longer.
     /// </summary>
-    public Instant DeadSince =>
+    public Instant MayGiveWayAt =>
         State is BackendState.BackingOff or BackendState.AwaitingHello
-            && !_hasSaidHello && IsUnbound ? _deadSince : Instant.Never;
+            && IsUnbound && _deadSince != Instant.Never
+            ? _deadSince + (_hasSaidHello ? Limits.DeadAfterHelloTime : Limits.DeadTime)
+            : Instant.Never;
 
     public bool MayBeForgotten => State == BackendState.Removed && IsUnbound;
 
@@ -255,8 +258,9 @@ internal sealed class Backend
     /// Whether it is behind, and a client of it has more than its share of that; never while it is
     /// nobody else's backend, whom that would harm.
     /// </summary>
-    public bool IsOverShare(Instant now, Ipv4 client) =>
-        RemoteCount + NewcomerCount + BackupCount > 1 && _session.IsOverShare(now, client);
+    public bool IsOverShare(Instant now, Ipv4 client, bool isNewcomer) =>
+        RemoteCount + NewcomerCount + BackupCount > 1
+        && _session.IsOverShare(now, client, isCrowd: isNewcomer && RemoteCount > 0);
 
     /// <summary>A query that it did not take was dropped, since no other backend took it.</summary>
     public void CountDrop()
@@ -519,6 +523,7 @@ internal sealed class Backend
         State = _pathPresent ? BackendState.Healthy : BackendState.Draining;
         _nextBackOff = Limits.FirstBackOff;
         _hasSaidHello = true;
+        _deadSince = Instant.Never;
         Say(now, new LogEvent.BackendHealthy(Id, Path));
         if (_pathPresent)
             _reports.OnHealthy(now);

@@ -175,6 +175,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// </summary>
     public RetiredSession Retire(Instant now, RetiredSession? before)
     {
+        // Want of memory is met here, before anything is changed.
+        var next = new ControlSession(_services, _pairs, _quarantine);
         var watch = _suspicion;
         _suspicion = new Suspicion(_services.Timers, _services.Standstill, this);
         var askedAt = _heartbeatTimeout.IsArmed ? _heartbeatAt : Instant.Never;
@@ -183,7 +185,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         before?.End(now);
         var retired = new RetiredSession(
             _services, _reports, _turns, _backend, _control, watch, askedAt, now);
-        _control = new ControlSession(_services, _pairs, _quarantine);
+        _control = next;
         return retired;
     }
 
@@ -287,8 +289,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>A client has more than its share of what its backend is behind with.</summary>
-    public bool IsOverShare(Instant now, Ipv4 client) =>
-        _control.IsOverShare(now, client, _suspicion.MayHang);
+    public bool IsOverShare(Instant now, Ipv4 client, bool isCrowd) =>
+        _control.IsOverShare(now, client, isCrowd, _suspicion.MayHang);
 
     /// <summary>A query that it did not take was dropped.</summary>
     public void OnQueryDropped() => _stuck.OnDropped();

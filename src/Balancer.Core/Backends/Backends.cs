@@ -507,22 +507,19 @@ internal sealed class Backends
         return true;
     }
 
-    /// <summary>Forgets the one that is dead for longest, if it is for long enough.</summary>
+    /// <summary>Forgets the dead one that may give way for longest, if there is one.</summary>
     private bool TryForgetDead(Instant now)
     {
-        var since = Instant.Never;
-        var longest = 0;
-        for (var i = 0; i < Count; i++)
+        var first = 0;
+        for (var i = 1; i < Count; i++)
         {
-            if (_byId[i].DeadSince >= since)
-                continue;
-            since = _byId[i].DeadSince;
-            longest = i;
+            if (_byId[i].MayGiveWayAt < _byId[first].MayGiveWayAt)
+                first = i;
         }
-        if (since == Instant.Never || now - since < Limits.DeadTime)
+        if (_byId[first].MayGiveWayAt > now)
             return false;
-        _byId[longest].Shutdown(now);
-        Forget(now, longest);
+        _byId[first].Shutdown(now);
+        Forget(now, first);
         return true;
     }
 

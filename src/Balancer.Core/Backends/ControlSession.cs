@@ -137,8 +137,9 @@ internal sealed class ControlSession(
     /// Whether a client has more than its share of what the backend has to do, and that is so much
     /// that others would have to wait for it.
     /// </summary>
-    public bool IsOverShare(Instant now, Ipv4 client, bool mayHang) =>
-        InFlight.IsOverShare(now, client, BytesTaken + _queue.Count, _queue.Count, mayHang);
+    public bool IsOverShare(Instant now, Ipv4 client, bool isCrowd, bool mayHang) =>
+        InFlight.IsOverShare(
+            now, client, isCrowd, BytesTaken + _queue.Count, _queue.Count, mayHang);
 
     /// <summary>
     /// Whether a query may be queued; then there is memory for it, a hello and a heartbeat.

@@ -38,8 +38,9 @@ internal enum ReplyMatch
 /// <param name="ArrivedAt">When it came from the client.</param>
 /// <param name="Pair">The pair that it is the second of, or 0; see QueryPairs.</param>
 /// <param name="WasResent">It was sent to another backend before.</param>
-internal readonly record struct Query(
-    Endpoint Client, Ipv4 Local, Instant ArrivedAt, int Pair = 0, bool WasResent = false);
+/// <param name="IsNewcomers">Its client was not established when it came; see Newcomers.</param>
+internal readonly record struct Query(Endpoint Client, Ipv4 Local, Instant ArrivedAt,
+    int Pair = 0, bool WasResent = false, bool IsNewcomers = false);
 
 /// <summary>The queries in flight on one session.</summary>
 internal sealed class InFlight
@@ -85,6 +86,9 @@ internal sealed class InFlight
 
     private Unanswered _unanswered;
 
+    /// <summary>Queries in flight of clients that were not established.</summary>
+    private int _newcomers;
+
     /// <summary>
     /// None that is newer awaits a reply; 0 if that is not known, NobodyAwaits if none does at all.
     /// </summary>
@@ -119,6 +123,7 @@ internal sealed class InFlight
         public ushort Length;
         public bool WasResent;
         public bool WasOverBudget;
+        public bool IsNewcomers;
     }
 
     /// <summary>Queries in flight now, those included that another backend has answered.</summary>
@@ -196,6 +201,8 @@ internal sealed class InFlight
         entry.Length = (ushort)packet.Length;
         entry.WasResent = query.WasResent;
         entry.WasOverBudget = false;
+        entry.IsNewcomers = query.IsNewcomers;
+        _newcomers += query.IsNewcomers ? 1 : 0;
         bucket = index + 1;
         if (_newest != 0)
             _entries[_newest - 1].Newer = index + 1;
@@ -255,7 +262,8 @@ internal sealed class InFlight
             return false;
         ref var entry = ref _entries[found - 1];
         length = entry.Length;
-        query = new Query(client, entry.Local, entry.ArrivedAt, entry.Pair, entry.WasResent);
+        query = new Query(client, entry.Local, entry.ArrivedAt, entry.Pair, entry.WasResent,
+            entry.IsNewcomers);
         NoteAnswered(now, in entry);
         Remove(found - 1, ref bucket);
         return true;
@@ -374,11 +382,16 @@ internal sealed class InFlight
 
     /// <summary>
     /// Whether the backend is behind with what it was sent up to `sentEnd`, of which so many bytes
-    /// are queued, and this client has more than its share of what is in flight.
+    /// are queued, and this client has more than its share of what is in flight, or those have
+    /// more than half of it that are one for the purpose: clients that are not established, beside
+    /// some that are (`isCrowd`).
     /// </summary>
     public bool IsOverShare(
-        Instant now, Ipv4 client, long sentEnd, int queued, bool mayHang) =>
-        IsBehind(now, sentEnd, queued, mayHang) && _shares.IsOver(client, Count);
+        Instant now, Ipv4 client, bool isCrowd, long sentEnd, int queued, bool mayHang) =>
+        IsBehind(now, sentEnd, queued, mayHang)
+        && (_shares.IsOver(client, Count) || (isCrowd && IsCrowdOverShare));
+
+    private bool IsCrowdOverShare => _newcomers >= Limits.LeastShare && 2 * _newcomers > Count;
 
     private bool IsBehind(Instant now, long sentEnd, int queued, bool mayHang)
     {
@@ -444,7 +457,7 @@ internal sealed class InFlight
         length = entry.Length;
         _packets.Load(entry.FirstBlock, entry.Length, packet);
         return new Query(new Endpoint(entry.Client, entry.Port), entry.Local, entry.ArrivedAt,
-            entry.Pair, entry.WasResent);
+            entry.Pair, entry.WasResent, entry.IsNewcomers);
     }
 
     /// <summary>When the query at the index was put into the session's queue.</summary>
@@ -722,6 +735,7 @@ internal sealed class InFlight
         if (_firstBehind == index + 1)
             _firstBehind = entry.Newer;
         _shares.Remove(entry.Client);
+        _newcomers -= entry.IsNewcomers ? 1 : 0;
         _packets.Free(entry.FirstBlock);
         entry.NextAlike = _freeEntries;
         _freeEntries = index + 1;

@@ -71,6 +71,10 @@ internal sealed class Prober
     private readonly byte[] _packet;
     private ushort _id;
     private bool _isOut;
+
+    /// <summary>The one that is out was put off for what lies unread.</summary>
+    private bool _hasPutOff;
+
     private Instant _helloAt;
     private Instant _sentAt;
     private Instant _downSince;
@@ -146,8 +150,11 @@ internal sealed class Prober
 
     private void OnDue(Instant now)
     {
-        if (_isOut && (now - _timer.Deadline > Limits.LatenessAllowed || _backend.HasUnread))
+        // The answer may lie unread; one that floods must not put this off for ever.
+        var isLate = now - _timer.Deadline > Limits.LatenessAllowed;
+        if (_isOut && (isLate || (_backend.HasUnread && !_hasPutOff)))
         {
+            _hasPutOff |= !isLate;
             _timers.Arm(_timer, now + Limits.SilenceTime);
             return;
         }
@@ -168,6 +175,7 @@ internal sealed class Prober
         BinaryPrimitives.WriteUInt16BigEndian(_packet, ++_id);
         _isOut = !_backend.IsStuck && _backend.TrySendProbe(now, _id, _packet);
         _sentAt = now;
+        _hasPutOff = false;
         if (_isOut)
             _counters.Add(Counter.ProbesSent);
         _timers.Arm(_timer, now + (_isOut ? Limits.ProbeTimeout : Limits.ProbeInterval));

@@ -245,9 +245,12 @@ internal sealed class Suspicion
     /// <summary>What came was dealt with: the queries that are left are waited for.</summary>
     public void OnRead(Instant now)
     {
-        var newest = _watched.NewestQueryAt(now);
-        if (newest != Instant.Never && _phase == Phase.Idle)
+        // Each read asks, so the queries are looked for only where they matter.
+        if (_phase == Phase.Idle && _watched.NewestQueryAt(now) is var newest
+            && newest != Instant.Never)
+        {
             Wait(now, newest > _oldUntil ? Limits.SilenceTime : _longWait);
+        }
     }
 
     /// <summary>A heartbeat was answered that was sent then.</summary>

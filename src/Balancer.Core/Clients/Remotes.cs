@@ -191,6 +191,9 @@ internal sealed class Remotes
             : Choose(now, ref _table[index], index, Traffic.Udp);
     }
 
+    /// <summary>Whether a remote is established; -1, for none, is not.</summary>
+    public bool IsEstablished(int index) => index >= 0 && _table[index].IsEstablished;
+
     /// <summary>Counts what became of a remote's query or connection; -1 for no remote.</summary>
     public void CountOutcome(int index, Traffic traffic, bool forwarded)
     {

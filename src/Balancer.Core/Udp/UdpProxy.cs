@@ -121,7 +121,8 @@ internal sealed class UdpProxy
         }
         var backend = _remotes.Choose(now, header.Peer.Address, Traffic.Udp, out var remote);
         var outcome = Counter.QueriesWithoutBackend;
-        if (backend is not null && backend.IsOverShare(now, header.Peer.Address))
+        var isNewcomer = !_remotes.IsEstablished(remote);
+        if (backend is not null && backend.IsOverShare(now, header.Peer.Address, isNewcomer))
         {
             outcome = Counter.QueriesOverShare;
             _overShare.Write(now, new LogEvent.ClientOverShare(header.Peer, backend.Id, 0));
@@ -129,7 +130,8 @@ internal sealed class UdpProxy
         }
         else if (backend is not null)
         {
-            var query = new Query(header.Peer, header.Local, now);
+            var query = new Query(
+                header.Peer, header.Local, now, IsNewcomers: isNewcomer);
             var chosen = backend;
             backend = _forwarding.TryForward(now, chosen, in query, payload);
             if (backend is null)

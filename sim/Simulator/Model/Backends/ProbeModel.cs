@@ -23,6 +23,9 @@ internal sealed class ExpectedProbes
     /// <summary>The id of the probe that is out; null for none.</summary>
     public int? Out { get; set; }
 
+    /// <summary>It has had more time because something lay unread.</summary>
+    public bool HasWaitedForUnread { get; set; }
+
     public Instant SentAt { get; set; }
 
     /// <summary>The next failure of a probe, or the next probe; Never for none.</summary>
@@ -108,8 +111,9 @@ internal sealed class ProbeModel(ReferenceModel model)
     {
         var probes = session.Probes;
         var isLate = model.Now - probes.DueAt > SpecifiedLimits.LatenessAllowed;
-        if (probes.Out != null && (isLate || session.IsReadable))
+        if (probes.Out != null && (isLate || (session.IsReadable && !probes.HasWaitedForUnread)))
         {
+            probes.HasWaitedForUnread |= !isLate;
             LookAgain(probes, model.Now + SpecifiedLimits.SilenceTime);
             return;
         }
@@ -174,6 +178,7 @@ internal sealed class ProbeModel(ReferenceModel model)
         probes.Out = session.Backend.IsStuck || !hasRoom ? null : id;
         probes.OwesLine = probes.Out != null;
         probes.SentAt = model.Now;
+        probes.HasWaitedForUnread = false;
         model.Counters.Add(Counter.ProbesSent, probes.Out != null ? 1 : 0);
         LookAgain(probes, model.Now + (probes.Out != null
             ? SpecifiedLimits.ProbeAnswerTime : SpecifiedLimits.ProbeEvery));

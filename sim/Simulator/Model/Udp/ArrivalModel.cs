@@ -216,7 +216,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
                 remote.UdpDropped++;
             return;
         }
-        if (model.Shares.IsOver(first, header.Peer.Address))
+        var isNewcomer = remote is not { IsEstablished: true };
+        if (model.Shares.IsOver(first, header.Peer.Address, isNewcomer))
         {
             model.Counters.Add(Counter.QueriesOverShare);
             model.Repeats.OnCondition(Repeat.OverShare, 0,
@@ -227,7 +228,10 @@ internal sealed class ArrivalModel(ReferenceModel model)
                 remote.UdpDropped++;
             return;
         }
-        var query = new ExpectedQuery(header.Peer, header.Local, payload.ToArray(), model.Now);
+        var query = new ExpectedQuery(header.Peer, header.Local, payload.ToArray(), model.Now)
+        {
+            IsNewcomers = isNewcomer,
+        };
         var taken = model.Flights.Give(first, query);
         OnRouted?.Invoke(header.Peer, IdOf(payload), taken ?? first);
         if (taken != null)

@@ -73,13 +73,20 @@ internal sealed class ExpectedQuery(Endpoint client, Ipv4 local, byte[] packet, 
     public bool IsAwaited(Instant now) => now - arrivedAt < SpecifiedLimits.StopGrace
         && now - SentAt < SpecifiedLimits.StopGrace && Pair is not { IsAnswered: true };
 
+    /// <summary>Its client was not established when it came.</summary>
+    public bool IsNewcomers { get; init; }
+
     /// <summary>The same query for another backend.</summary>
-    public ExpectedQuery Again() =>
-        new(client, local, packet, arrivedAt) { WasResent = true, Original = this };
+    public ExpectedQuery Again() => new(client, local, packet, arrivedAt)
+    {
+        WasResent = true,
+        Original = this,
+        IsNewcomers = IsNewcomers,
+    };
 
     /// <summary>The same query, which other backends may not have any more.</summary>
     public ExpectedQuery Resent() =>
-        new(client, local, packet, arrivedAt) { WasResent = true };
+        new(client, local, packet, arrivedAt) { WasResent = true, IsNewcomers = IsNewcomers };
 
     /// <summary>A message's first two bytes, 0 for those that are missing.</summary>
     public static int IdOf(ReadOnlySpan<byte> message) =>
@@ -145,6 +152,9 @@ internal sealed class FlightModel
     public Dictionary<Ipv4, int> Clients => _clients;
 
     public int Count => _queries.Count;
+
+    /// <summary>Those of clients that were not established when they came.</summary>
+    public int Newcomers { get; private set; }
 
     /// <summary>Of the queries that it answered, the one that it was sent last.</summary>
     public ExpectedQuery? LastAnswered { get; private set; }
@@ -243,6 +253,7 @@ internal sealed class FlightModel
     {
         _nodes.Add(query, _queries.AddLast(query));
         Blocks += query.Blocks;
+        Newcomers += query.IsNewcomers ? 1 : 0;
         _clients[query.Client.Address] = _clients.GetValueOrDefault(query.Client.Address) + 1;
         if (!_alike.TryGetValue(KeyOf(query), out var alike))
             _alike.Add(KeyOf(query), alike = []);
@@ -255,6 +266,7 @@ internal sealed class FlightModel
         _nodes.Remove(query, out var node);
         _queries.Remove(node!);
         Blocks -= query.Blocks;
+        Newcomers -= query.IsNewcomers ? 1 : 0;
         if (--_clients[query.Client.Address] == 0)
             _clients.Remove(query.Client.Address);
         var alike = _alike[KeyOf(query)];

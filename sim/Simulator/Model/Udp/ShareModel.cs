@@ -22,10 +22,16 @@ internal sealed class ShareModel(ReferenceModel model)
     private readonly Dictionary<Ipv4, (int First, int Second)> _cells = [];
 
     /// <summary>Whether a query of this client for this backend is dropped now.</summary>
-    public bool IsOver(ExpectedBackend backend, Ipv4 client) =>
+    public bool IsOver(ExpectedBackend backend, Ipv4 client, bool isNewcomer) =>
         backend.Remotes + backend.Newcomers + backend.Backups >= 2
         && backend.Session is { } session && IsBehind(session)
-        && HasMoreThanItsShare(session.InFlight, client);
+        && (HasMoreThanItsShare(session.InFlight, client)
+            || (isNewcomer && backend.Remotes > 0 && AreTooManyNewcomers(session.InFlight)));
+
+    /// <summary>Beside clients that are established all others count as one.</summary>
+    private static bool AreTooManyNewcomers(FlightModel flight) =>
+        flight.Newcomers >= SpecifiedLimits.AnyonesShare
+        && flight.Newcomers > flight.Count / 2.0;
 
     private bool IsBehind(ExpectedSession session)
     {

@@ -492,6 +492,25 @@ public sealed class DiscoveryTests : CoreTest
         Assert.Equal(BackendState.Healthy, State("z"));
     }
 
+    [Fact]
+    public void SocketsOfProcessesThatSaidHelloAndDied_KeepANewOneOutForAMinute()
+    {
+        var died = Enumerable.Range(0, Limits.MaxBackends).Select(n => Backend($"d{n:000}"))
+            .ToList();
+        Run(1);
+        foreach (var backend in died)
+            backend.Crash();
+        Run(1);
+        Backend("5301");
+        Run(50);
+        Assert.DoesNotContain(Balancer.Core.SnapshotBackends(),
+            b => b.Path.EndsWith("/5301", StringComparison.Ordinal));
+        Run(30);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(Limits.MaxBackends, Balancer.Core.SnapshotBackends().Length);
+    }
+
     [Theory]
     [InlineData(SimScanOrder.Creation)]
     [InlineData(SimScanOrder.Reversed)]

@@ -64,6 +64,6 @@ public sealed class FairLimitsTests
         }
 
         Assert.Equal(isOver, table.IsOverShare(Start + Duration.FromMilliseconds(waitedMs), Loud,
-            bytes, queued: 0, mayHang: false));
+            isCrowd: false, bytes, queued: 0, mayHang: false));
     }
 }

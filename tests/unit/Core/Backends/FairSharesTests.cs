@@ -49,6 +49,50 @@ public sealed class FairSharesTests : CoreTest
     }
 
     [Fact]
+    public void FloodOfForgedSourcesAtASlowBackend_KnownClientsAreAllAnsweredSoon()
+    {
+        var backend = SlowBackend();
+        var asked = new Dictionary<int, Instant>();
+        var slowest = Duration.Zero;
+        var forged = 1000;
+        for (var ms = 0; ms < 5000; ms++)
+        {
+            for (var n = 0; n < 20; n++)
+                Kernel.InjectDatagram(Client(forged++), Query(++_id, 40));
+            if (ms % 50 == 0)
+            {
+                Kernel.InjectDatagram(Client(Quiet + ms / 50 % 9), Query(++_id, 40));
+                asked.Add(_id & 0xffff, Balancer.Now);
+            }
+            Step(backend, answers: 1, ref slowest, asked);
+        }
+        for (var ms = 0; ms < 1500; ms++)
+            Step(backend, answers: 1, ref slowest, asked);
+
+        Assert.Empty(asked);
+        Assert.True(slowest < Seconds(1.5), slowest.ToString());
+        Assert.True(Count(Counter.QueriesOverShare) > 80_000);
+        Assert.Equal(0, Count(Counter.QueriesToStuckBackend));
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void NewClientsAlone_MayUseAllThereIs()
+    {
+        var backend = HealthyBackends("5301")[0];
+        backend.EchoesQueries = false;
+        for (var ms = 0; ms < 200; ms++)
+        {
+            for (var n = 0; n < 20; n++)
+                Kernel.InjectDatagram(Client(1000 + ms * 20 + n), Query(++_id, 40));
+            Run(0.001);
+        }
+
+        Assert.Equal(0, Count(Counter.QueriesOverShare));
+        Assert.Equal(4000, Count(Counter.QueriesForwarded));
+    }
+
+    [Fact]
     public void LoudClientAlone_MayUseAllThereIs()
     {
         var backend = HealthyBackends("5301")[0];

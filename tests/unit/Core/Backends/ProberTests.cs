@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Linq;
 using Balancer.Core;
 using Tests.Support;
@@ -154,6 +155,30 @@ public sealed class ProberTests : CoreTest
         Assert.Equal(1, Count(Counter.BackendsUpByProbe));
         Ask(2);
         Assert.Equal(BackendId.None, Remote(2)!.Value.Backup);
+    }
+
+    [Fact]
+    public void BackendThatFloodsAndAnswersNoProbe_IsDown()
+    {
+        var backends = TwoThatAnswered();
+        var session = backends[1].Queries[^1].Session;
+        var until = Kernel.Now + Seconds(20);
+        while (Kernel.Now < until && !Snapshot("5302").IsDownByProbe)
+        {
+            // Whenever it may be judged, more lies there than a turn reads.
+            var sent = LastProbeOf("5302") + Limits.ProbeTimeout;
+            while (sent <= Kernel.Now)
+                sent += Limits.SilenceTime;
+            Kernel.At(sent, () =>
+            {
+                for (var n = 0; n < 3000; n++)
+                    session.Reply(Client(3000), Query(7, 12));
+            });
+            RunAnswering((sent - Kernel.Now).Nanoseconds / 1e9, Good, backends[0]);
+        }
+
+        Assert.True(Snapshot("5302").IsDownByProbe);
+        Assert.False(Snapshot("5301").IsDownByProbe);
     }
 
     [Fact]
@@ -314,6 +339,11 @@ public sealed class ProberTests : CoreTest
         Assert.Equal([5301, 5302], Primaries(1, 2));
         return backends;
     }
+
+    private Instant LastProbeOf(string name) => Log.TimesOf<LogEvent.ProbeSent>()
+        .Zip(Log.Of<LogEvent.ProbeSent>())
+        .Last(probe => probe.Second.Id.Value == int.Parse(name, CultureInfo.InvariantCulture))
+        .First;
 
     private new SimBackend Backend(string name) => new(Kernel, name);
 
