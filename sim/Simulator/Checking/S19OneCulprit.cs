@@ -568,7 +568,23 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         var needed = Needed + culprit.Guesses
             + (!culprit.WasAnswered ? 0 : HasManyForms(victim.Killer) ? 2 : 1);
         if (culprit.Victims.Count >= needed || isBack)
+        {
             Refuse(culprit, own, now);
+            LetGoInThisTurn(culprit, own, victim);
+        }
+    }
+
+    /// <summary>
+    /// The core refused it in this turn, and then another one: victims are counted after both.
+    /// </summary>
+    private void LetGoInThisTurn(Culprit culprit, ulong own, Victim victim)
+    {
+        var refused = _refusals.FindLastIndex(
+            refusal => refusal.Key == own && refusal.At >= victim.ReadAt - Steps);
+        if (refused < 0 || refused == _refusals.Count - 1)
+            return;
+        culprit.RefusedUntil = Model.Now;
+        Excuse("LetGo");
     }
 
     /// <summary>More than the balancer remembers until each is answered.</summary>
