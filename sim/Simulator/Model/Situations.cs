@@ -49,6 +49,7 @@ internal enum Situation
     EstablishedAreFull,
     CrowdedByHash,
     TcpGoesWhereDataIs,
+    LoadedForLastTime,
     NewcomerEvicted,
     EstablishedEvicted,
     SpreadJustAllowed,

@@ -243,6 +243,9 @@ internal sealed class Backend
     /// <summary>Its hello came a moment ago: it may lack its data still.</summary>
     public bool IsStarting(Instant now) => _session.IsStarting(now);
 
+    /// <summary>It may lack some of its data or all: an error of it may be wrong.</summary>
+    public bool MayBeLoading(Instant now) => IsStarting(now) || LacksData(now);
+
     // ---- What it is given ----
 
     /// <summary>Puts a query into its queue; false if it takes no more for now.</summary>

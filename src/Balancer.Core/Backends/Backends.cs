@@ -291,25 +291,39 @@ internal sealed class Backends
 
     /// <summary>
     /// As NextInTurn, but one that is not doubtful, suspect or stuck: it is no worse than this
-    /// one, or else one that is cold, which answers if it has its data.
+    /// one, and has its data if there is such a one; or else one that is cold, which answers if it
+    /// has its data.
     /// </summary>
     public Backend? NextUndoubted(Instant now, Backend doubtful) =>
-        NextUndoubted(now, RankOf(now, doubtful)) ?? NextUndoubted(now, Rank.Cold);
+        NextLoaded(now, doubtful)
+            ?? NextUndoubted(now, RankOf(now, doubtful)) ?? NextUndoubted(now, Rank.Cold);
 
-    private Backend? NextUndoubted(Instant now, Rank worst) =>
-        TakeTurn((now, worst), static (candidate, limits) =>
+    /// <summary>
+    /// As NextInTurn, but one that is no worse than this one, not doubtful, suspect or stuck, and
+    /// has its data, as far as is known.
+    /// </summary>
+    public Backend? NextLoaded(Instant now, Backend than) =>
+        NextUndoubted(now, RankOf(now, than), isLoaded: true);
+
+    private Backend? NextUndoubted(Instant now, Rank worst, bool isLoaded = false) =>
+        TakeTurn((now, worst, isLoaded), static (candidate, limits) =>
             IsChoosable(limits.now, candidate, limits.worst) && candidate.IsAtEase
-            && !candidate.IsDoubtful(limits.now));
+            && !candidate.IsDoubtful(limits.now)
+            && !(limits.isLoaded && candidate.MayBeLoading(limits.now)));
 
     /// <summary>
     /// As NextInTurn, but another than this one, at ease and not doubtful, that has given a good
-    /// answer.
+    /// answer; first of those that have had the time to load the rest of their data.
     /// </summary>
     public Backend? NextWithData(Instant now, Backend except) =>
-        TakeTurn((now, except), static (candidate, limits) =>
+        NextWithData(now, except, isLoaded: true) ?? NextWithData(now, except, isLoaded: false);
+
+    private Backend? NextWithData(Instant now, Backend except, bool isLoaded) =>
+        TakeTurn((now, except, isLoaded), static (candidate, limits) =>
             candidate != limits.except && candidate.HasGoodAnswer
             && IsChoosable(limits.now, candidate, Rank.Cold)
-            && !candidate.IsDoubtful(limits.now));
+            && !candidate.IsDoubtful(limits.now)
+            && !(limits.isLoaded && candidate.MayBeLoading(limits.now)));
 
     /// <summary>As NextInTurn, but one that is not stuck, be it suspect.</summary>
     public Backend? NextWithRoom(Instant now) =>

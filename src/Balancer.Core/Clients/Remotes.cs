@@ -169,14 +169,16 @@ internal sealed class Remotes
 
     /// <summary>
     /// The backend for a query that may not be sent to a third: as ChooseForResend, but not one
-    /// that may have hung, if another is as good. The remote keeps those that it is bound to.
+    /// that may have hung, or may lack its data, if another is as good. The remote keeps those that
+    /// it is bound to.
     /// </summary>
     public Backend? ChooseForLastTime(Instant now, Ipv4 address)
     {
         var chosen = ChooseForResend(now, address);
-        return chosen is not null && chosen.IsDoubtful(now)
-            ? _backends.NextUndoubted(now, chosen) ?? chosen
-            : chosen;
+        if (chosen is null)
+            return null;
+        return (chosen.IsDoubtful(now) ? _backends.NextUndoubted(now, chosen)
+            : chosen.MayBeLoading(now) ? _backends.NextLoaded(now, chosen) : null) ?? chosen;
     }
 
     /// <summary>

@@ -189,11 +189,8 @@ internal sealed class PolicyModel(
         Instant now, Ipv4 address, bool isTcp, out ExpectedRemote? remote)
     {
         var chosen = ChooseBound(now, address, isTcp, out remote);
-        if (!isTcp || chosen == null || HasData(chosen)
-            || !(now < chosen.Session?.Given.ErredAt + SpecifiedLimits.ShareMemory))
-        {
+        if (!isTcp || chosen == null || HasData(chosen) || !HasErredLately(chosen, now))
             return chosen;
-        }
         // It has said SERVFAIL and nothing better; one that has data is asked in its place.
         if (NextWithData(now, chosen, HasData) is not { } other)
             return chosen;
@@ -284,14 +281,36 @@ internal sealed class PolicyModel(
         };
 
     /// <summary>
-    /// The next by id of those that answer, who are no worse than this one, or else cold; null for
-    /// none.
+    /// Whether a backend may give errors for want of data: its hello is not old, or it gave errors
+    /// lately and nothing better.
     /// </summary>
-    public ExpectedBackend? NextThatAnswers(Instant now, ExpectedBackend than)
+    public static bool MayLackData(ExpectedBackend backend, Instant now) =>
+        backend.Session is { } session && (now - session.HelloAt < SpecifiedLimits.HoldTime
+            || (!HasData(backend) && HasErredLately(backend, now)));
+
+    private static bool HasErredLately(ExpectedBackend backend, Instant now) =>
+        now < backend.Session?.Given.ErredAt + SpecifiedLimits.ShareMemory;
+
+    /// <summary>
+    /// Who gets a query in place of this one if no third backend may: the next by id of those that
+    /// answer and have their data, who are no worse; if this one may hang, else of those that
+    /// answer, and else of the cold ones among these. Null for none.
+    /// </summary>
+    public ExpectedBackend? NextForLastTime(Instant now, ExpectedBackend than)
     {
+        var mayHang = MayHang(than, now);
+        if (!mayHang && !MayLackData(than, now))
+            return null;
         var most = Math.Min(RankOf(than, now), ProvingRank - 1);
         bool Answers(ExpectedBackend backend) =>
             IsChoosable(backend, now, most) && !MayHang(backend, now);
+        if (NextOf(backend => Answers(backend) && !MayLackData(backend, now)) is { } best)
+        {
+            reached.Add(!mayHang, Situation.LoadedForLastTime);
+            return best;
+        }
+        if (!mayHang)
+            return null;
         if (NextOf(Answers) is { } next)
             return next;
         most = ColdRank;
@@ -312,14 +331,15 @@ internal sealed class PolicyModel(
         backend => backend is { Stage: Stage.Healthy, IsStuck: false });
 
     /// <summary>
-    /// The next by id of those with data who are at ease, answer, and do not fail; null for none.
+    /// The next by id of those with data who are at ease, answer, and do not fail, and of these of
+    /// who has had time for all of it; null for none.
     /// </summary>
     public ExpectedBackend? NextWithData(
         Instant now, ExpectedBackend not, Predicate<ExpectedBackend> hasData)
     {
         bool Fits(ExpectedBackend backend) => backend != not && hasData(backend)
             && IsChoosable(backend, now, ColdRank) && !MayHang(backend, now);
-        return NextOf(Fits);
+        return NextOf(backend => Fits(backend) && !MayLackData(backend, now)) ?? NextOf(Fits);
     }
 
     /// <summary>Whether another than this one may be chosen that is better, or as good.</summary>

@@ -94,14 +94,14 @@ internal sealed class QueryModel(ReferenceModel model)
 
     /// <summary>
     /// Whom the policy sends a query's client to now. For a query that no third backend may get it
-    /// is one that answers, if there is any as good.
+    /// is one that answers and has its data, if there is any as good.
     /// </summary>
     public ExpectedBackend? Choose(ExpectedQuery query)
     {
         var chosen = model.Policy.ChooseAgain(model.Now, query.Client.Address);
         model.Arrivals.OweBinding();
-        return chosen == null || !query.WasResent || !PolicyModel.MayHang(chosen, model.Now)
-            ? chosen : model.Policy.NextThatAnswers(model.Now, chosen) ?? chosen;
+        return chosen == null || !query.WasResent
+            ? chosen : model.Policy.NextForLastTime(model.Now, chosen) ?? chosen;
     }
 
     /// <summary>Puts a query into a backend's queue; false if it takes none for now.</summary>

@@ -230,6 +230,25 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
+    public void OthersHaveGivenGoodAnswers_TheOneThatDidNotJustSayHelloIsAsked()
+    {
+        var old = Backend("5303", Good);
+        Run(2.1);
+        Ask(1);
+        var poor = Backend("5301", Good);
+        poor.Answers = query => AnswerOf(query, Refused);
+        var young = Backend("5302", Good);
+        Run(1.1);
+        for (var client = 2; client <= 7; client++)
+            Ask(client);
+        Assert.Equal((1 + 2, 2, 2), (old.QueryCount, poor.QueryCount, young.QueryCount));
+        Run(0.15);
+
+        Assert.Equal((1 + 4, 2, 2), (old.QueryCount, poor.QueryCount, young.QueryCount));
+        Assert.All(Kernel.Datagrams.Sent, reply => Assert.Equal(Good, reply.Payload[3] & 0xf));
+    }
+
+    [Fact]
     public void AskedOfAnotherAndThePolicyChanges_TheOtherIsAskedAgain()
     {
         var first = Backend("5301", ServerFailure);

@@ -79,6 +79,42 @@ public sealed class ResendsTests : ResendsTest
         Assert.Single(balancer.Kernel.Datagrams.Sent);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnotherSaidHelloAMomentAgo_OneThatHasItsDataGetsThem(bool hangs)
+    {
+        var balancer = new SimBalancer(options: new BalancerOptions());
+        var backends = new[] { "5301", "5302", "5303" }
+            .Select(name => new SimBackend(balancer.Kernel, name) { EchoesQueries = true })
+            .ToArray();
+        balancer.Run(Seconds(3));
+        for (var client = 1; client <= 9; client++)
+            Ask(client);
+        backends[1].Stop();
+        backends[1].Rebind();
+        // It is warm, and has not loaded all of its data.
+        balancer.Run(Seconds(1.3));
+        var (ofStarting, sent) = (backends[1].QueryCount, balancer.Kernel.Datagrams.Sent.Count);
+        backends[0].EchoesQueries = false;
+        for (var client = 1; client <= 9; client += 3)
+            Ask(client);
+        if (hangs)
+            backends[0].Hang();
+        else
+            backends[0].Crash();
+        balancer.Run(Seconds(hangs ? 0.25 : 0.03));
+
+        Assert.Equal(ofStarting, backends[1].QueryCount);
+        Assert.Equal(sent + 3, balancer.Kernel.Datagrams.Sent.Count);
+
+        void Ask(int client)
+        {
+            balancer.Kernel.InjectDatagram(Client(client), Query(client));
+            balancer.Run(Seconds(0.001));
+        }
+    }
+
     [Fact]
     public void QueriesThatAreStillQueued_AreSentAgainToo()
     {
