@@ -499,8 +499,9 @@ public static partial class Limits
 
     /// <summary>
     /// A backend that has more to do than it did in this time is behind, and a client that has more
-    /// than its share of that loses queries. Ours: longer than a pause or a recursive query takes;
-    /// resolvers ask again after 0.8 s and more.
+    /// than its share of that loses queries; for as long it is not, after it or the balancer stood
+    /// still. Ours: longer than a pause or a recursive query takes; resolvers ask again after 0.8 s
+    /// and more.
     /// </summary>
     public static readonly Duration FairTime = Duration.FromMilliseconds(500);
 

@@ -536,7 +536,11 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     void ISuspect.OnSilentAgain(Instant now) => OnSilent(now);
 
-    void ISuspect.OnAnswersAgain(Instant now) => _reports.OnAtEase(now);
+    void ISuspect.OnAnswersAgain(Instant now)
+    {
+        InFlight.OnSilenceOver(now);
+        _reports.OnAtEase(now);
+    }
 
     /// <summary>It is silent. What hung another, perhaps, is not given to a third.</summary>
     private void OnSilent(Instant now)
@@ -558,6 +562,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
             new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));
+        InFlight.OnSilenceOver(now);
         _reports.OnAtEase(now);
     }
 

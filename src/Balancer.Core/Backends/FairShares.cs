@@ -5,7 +5,8 @@
 //
 // A backend has to do what it was sent after the last query that it answered. It is behind when
 // that is more than it did in half a second, which is the time that a new query would have to wait:
-// more than it did in the half second before this one, or in this one so far.
+// more than it did in the half second before this one, or in this one so far. When it or the
+// balancer has just stood still, that says nothing of how fast it is, and it is not behind so.
 //
 // Clients are counted in two rows of cells, in each by another part of a keyed hash, and the lower
 // of a client's two counts is taken, less what strangers add to a cell on average. So nobody can

@@ -84,6 +84,9 @@ internal sealed class InFlight
 
     private Instant _judgedAt;
 
+    /// <summary>Until then it has what came in a silence of its own to catch up with.</summary>
+    private Instant _catchesUpUntil;
+
     private Unanswered _unanswered;
 
     /// <summary>Queries in flight of clients that were not established.</summary>
@@ -162,7 +165,7 @@ internal sealed class InFlight
         Verify.That(Count == 0, "a session begins with nothing in flight");
         _unanswered = default;
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
-        AnsweredAt = Instant.Zero;
+        (AnsweredAt, _catchesUpUntil) = (Instant.Zero, Instant.Zero);
         _shares.Begin();
         (_lacksMemory, _isOver) = (false, false);
     }
@@ -309,6 +312,9 @@ internal sealed class InFlight
     /// </summary>
     public void OnTrusted() => _judgedEnd = -1;
 
+    /// <summary>Its backend was silent, and says something, or is trusted again.</summary>
+    public void OnSilenceOver(Instant now) => _catchesUpUntil = now + Limits.FairTime;
+
     /// <summary>
     /// From the oldest to the newest, as links: the next query, behind a link or from the start if
     /// that is 0, that the kernel took and that was sent after all that were answered here.
@@ -402,6 +408,9 @@ internal sealed class InFlight
         }
         // One that hangs is not slow: what it has will soon be sent to others.
         if (mayHang)
+            return false;
+        // Nor is one that could do nothing a moment ago, since it or the balancer stood still.
+        if (now < _catchesUpUntil || now - _services.Standstill.EndedAt < Limits.FairTime)
             return false;
         var behind = sentEnd - _answeredEnd;
         return behind > Limits.FairBytes

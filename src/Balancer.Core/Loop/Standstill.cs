@@ -19,8 +19,10 @@ namespace Balancer.Core;
 internal sealed class Standstill(Counters counters)
 {
     private Instant _end;
-    private Instant _beganAt;
     private Duration _left;
+
+    /// <summary>When the last one ended; long ago if there was none.</summary>
+    public Instant EndedAt { get; private set; } = Instant.Zero - Limits.TimeOfStandstills;
 
     /// <summary>A turn begins, so much later than the wait before it was to end.</summary>
     public void OnTurn(Instant now, Duration late)
@@ -35,7 +37,7 @@ internal sealed class Standstill(Counters counters)
         _left -= given;
         Verify.That(given >= Duration.Zero && _left >= Duration.Zero,
             "no more time is given than there is");
-        _beganAt = now;
+        EndedAt = now;
         _end = now + given;
     }
 
@@ -47,5 +49,5 @@ internal sealed class Standstill(Counters counters)
     /// judged: a session that ends need not be suspect before.
     /// </summary>
     public Instant ExtendShort(Instant deadline) => Instant.Max(deadline,
-        Instant.Min(_end, _beganAt + Limits.ShortStandstillTime) + Limits.TimeOutPause);
+        Instant.Min(_end, EndedAt + Limits.ShortStandstillTime) + Limits.TimeOutPause);
 }

@@ -16,15 +16,18 @@ namespace Simulation.Model;
 /// <summary>Follows standstills.</summary>
 internal sealed class StandstillModel(ReferenceModel model)
 {
-    private Instant _lastOne;
     private Duration _toGive = SpecifiedLimits.TimeOfStandstills;
+
+    /// <summary>When the last one ended; null for none.</summary>
+    public Instant? EndedAt { get; private set; }
 
     /// <summary>Until when nobody's time is up.</summary>
     public Instant SparedUntil { get; private set; }
 
     /// <summary>Until when nobody becomes suspect, or has failed a probe by being silent.</summary>
     public Instant SilentUntil => Instant.Min(
-        SparedUntil, _lastOne + SpecifiedLimits.ShortStandstillTime) + SpecifiedLimits.TimeOutPause;
+        SparedUntil, (EndedAt ?? Instant.Zero) + SpecifiedLimits.ShortStandstillTime)
+        + SpecifiedLimits.TimeOutPause;
 
     /// <summary>The turn that begins now is late by so much.</summary>
     public void OnLate(Duration late)
@@ -47,7 +50,7 @@ internal sealed class StandstillModel(ReferenceModel model)
         if (given > _toGive)
             given = _toGive;
         _toGive -= given;
-        _lastOne = model.Now;
+        EndedAt = model.Now;
         SparedUntil = model.Now + given;
     }
 

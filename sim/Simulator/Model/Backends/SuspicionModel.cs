@@ -50,6 +50,9 @@ internal sealed class Silence
     /// <summary>When it was last found silent, being suspect.</summary>
     public Instant SilentSince { get; set; }
 
+    /// <summary>When it said something after that, or was trusted; null for never.</summary>
+    public Instant? OverAt { get; set; }
+
     /// <summary>When it was last asked because another may hang; null for never.</summary>
     public Instant? AskedBesideAt { get; set; }
 
@@ -184,7 +187,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 break;
             case Silence.Phases.Suspect:
                 silence.Phase = Silence.Phases.Proving;
-                silence.ProvingSince = model.Now;
+                (silence.ProvingSince, silence.OverAt) = (model.Now, model.Now);
                 LookAgain(silence);
                 if (session.IsRetired)
                     break;
@@ -406,7 +409,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.DueAt = Instant.Never;
         silence.HangAt = Instant.Never;
         silence.WasHung = false;
-        silence.TrustedAt = model.Now;
+        (silence.TrustedAt, silence.OverAt) = (model.Now, model.Now);
         if (session.IsRetired)
         {
             model.Resends.EndWalk(session);

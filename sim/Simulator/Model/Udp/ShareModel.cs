@@ -42,13 +42,20 @@ internal sealed class ShareModel(ReferenceModel model)
         {
             return true;
         }
-        if (session.Silence.Phase is Silence.Phases.Asked or Silence.Phases.Suspect)
+        if (session.Silence.Phase is Silence.Phases.Asked or Silence.Phases.Suspect
+            || IsJustAfter(session.Silence.OverAt) || IsJustAfter(model.Standstill.EndedAt))
+        {
             return false;
+        }
         var toDo = session.Written + session.Owed.Count - (flight.LastAnswered?.FrameEnd ?? 0);
         return toDo > SpecifiedLimits.LeastToDo
             && (toDo > SpecifiedLimits.BurstToDo || IsNoBurst(flight))
             && toDo > DoneLately(flight);
     }
+
+    /// <summary>It, or the balancer, has just stood still, and did nothing in that time.</summary>
+    private bool IsJustAfter(Instant? stoodStill) =>
+        model.Now < stoodStill + SpecifiedLimits.ShareSpan;
 
     private bool IsNoBurst(FlightModel flight) =>
         flight.FirstSentAfter(flight.LastAnswered?.FrameEnd ?? 0) is { } first

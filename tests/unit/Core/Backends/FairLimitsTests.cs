@@ -53,17 +53,47 @@ public sealed class FairLimitsTests
     public void BackendThatAnsweredNothingLately_IsBehindFromSoManyBytesOn(
         int waitedMs, long bytes, bool isOver)
     {
-        var services = new Services(new ScriptedNetwork(), new StreamOwners(), new Timers(),
-            new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions(),
-            TurnLimits.Standard);
+        var table = TableWithTwenty(ServicesOfATest());
+
+        Assert.Equal(isOver, table.IsOverShare(Start + Duration.FromMilliseconds(waitedMs), Loud,
+            isCrowd: false, bytes, queued: 0, mayHang: false));
+    }
+
+    [Theory]
+    [InlineData(true, 499, false)]
+    [InlineData(true, 500, true)]
+    [InlineData(false, 499, false)]
+    [InlineData(false, 500, true)]
+    public void ItOrTheBalancerStoodStill_IsNotBehindForHalfASecond(
+        bool isBackend, int afterMs, bool isOver)
+    {
+        var services = ServicesOfATest();
+        var table = TableWithTwenty(services);
+        var end = Start + Duration.FromSeconds(1);
+        if (isBackend)
+            table.OnSilenceOver(end);
+        else
+            services.Standstill.OnTurn(end, Limits.LatenessAllowed + new Duration(1));
+        var now = end + Duration.FromMilliseconds(afterMs);
+
+        Assert.Equal(isOver, table.IsOverShare(
+            now, Loud, isCrowd: false, 100_000, queued: 0, mayHang: false));
+        Assert.True(table.IsOverShare(now, Loud, isCrowd: false, 100_000,
+            queued: (Limits.BackendQueueBytes / 2) + 1, mayHang: false));
+    }
+
+    private static Services ServicesOfATest() => new(new ScriptedNetwork(), new StreamOwners(),
+        new Timers(), new Counters(), new SimLog(new SimKernel().Clock), new BalancerOptions(),
+        TurnLimits.Standard);
+
+    private static InFlight TableWithTwenty(Services services)
+    {
         var table = new InFlight(services, new QueryPairs(), new Quarantine(services));
         for (var n = 0; n < 20; n++)
         {
             var client = new Endpoint(n == 0 ? Quiet : Loud, (ushort)(4000 + n));
             table.Add(Start, new Query(client, default, Start), new byte[12], n + 1);
         }
-
-        Assert.Equal(isOver, table.IsOverShare(Start + Duration.FromMilliseconds(waitedMs), Loud,
-            isCrowd: false, bytes, queued: 0, mayHang: false));
+        return table;
     }
 }

@@ -148,6 +148,65 @@ public sealed class FairSharesTests : CoreTest
     }
 
     [Fact]
+    public void BalancerStoodStill_WhatCameInThatTimeIsForwarded()
+    {
+        var backend = SlowBackend();
+        Kernel.Faults.Stall = Seconds(3);
+        Kernel.After(Seconds(2), () =>
+        {
+            // More than it may have to do at once, and less than half of what its queue takes.
+            for (var n = 0; n < 1000; n++)
+                Kernel.InjectDatagram(Client(n % 3 == 0 ? Loud : Quiet + n % 9), Query(++_id, 100));
+        });
+        Run(3);
+        Assert.Equal(1, Count(Counter.Standstills));
+        var slowest = Duration.Zero;
+        for (var ms = 0; ms < 400; ms++)
+        {
+            for (var n = 0; n < 2; n++)
+                Kernel.InjectDatagram(Client(Loud), Query(++_id, 40));
+            Step(backend, answers: 10, ref slowest, []);
+        }
+
+        Assert.Equal(0, Count(Counter.QueriesOverShare));
+        Assert.Equal(1800, _answered - 20);
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(12)]
+    public void SuspectBackendGoesOn_WhatItsClientsAskIsForwarded(double later)
+    {
+        var backend = HealthyBackends("5301", "5302")[0];
+        Establish(Enumerable.Range(0, 10));
+        (backend.EchoesQueries, _answered) = (false, backend.Queries.Count);
+        backend.Hang();
+        for (var ms = 0; ms < 300; ms++)
+            AskFour();
+        Assert.True(Snapshot("5301").IsSuspect);
+        Run(later);
+        backend.Resume();
+        Run(0.001);
+        Assert.False(Snapshot("5301").IsSuspect);
+        var (before, slowest) = (backend.QueryCount, Duration.Zero);
+        for (var ms = 0; ms < 400; ms++)
+        {
+            AskFour();
+            Step(backend, answers: 8, ref slowest, []);
+        }
+
+        Assert.Equal(0, Count(Counter.QueriesOverShare));
+        Assert.Equal(before + 1600, backend.QueryCount);
+
+        void AskFour()
+        {
+            for (var n = 0; n < 4; n++)
+                Kernel.InjectDatagram(Client(n == 0 ? 2 : Loud), Query(++_id, 40));
+            Run(0.001);
+        }
+    }
+
+    [Fact]
     public void QueriesThatAreNeverAnswered_TakeNobodysPlace()
     {
         var backend = SlowBackend();
