@@ -182,6 +182,12 @@ public static class SpecifiedLimits
     public const int QueriesOfACopy = 10;
     public const int LeastCopies = 50;
 
+    /// <summary>
+    /// Of the queries of a session that are sent once more, so many questions are remembered with
+    /// the backend that they went to.
+    /// </summary>
+    public const int QuestionsSentOnce = 4096;
+
     /// <summary>How long copies wait that would have been more.</summary>
     public static readonly Duration BudgetPause = Milliseconds(100);
 

@@ -536,6 +536,13 @@ public static partial class Limits
     public static readonly Duration ResendTime = Duration.FromSeconds(5);
 
     /// <summary>
+    /// Of the queries of one session that are sent again, so many that differ are known by where
+    /// they went, so that others like them go there too. Ours: as many as are suspected of having
+    /// ended a backend.
+    /// </summary>
+    public const int SecondBackends = 4096;
+
+    /// <summary>
     /// How long the next look at queries that are due waits when one turn had too many. Ours.
     /// </summary>
     public static readonly Duration TimeOutPause = Duration.FromMilliseconds(1);

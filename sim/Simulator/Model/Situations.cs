@@ -75,6 +75,7 @@ internal enum Situation
     HeldIsWoken,
     HeldRunsOut,
     BudgetComesBack,
+    CopyGoesWhereOneWent,
     CopyWouldBeRefused,
     WalkIsMadeAgain,
     ResendsOfATurnUsedUp,

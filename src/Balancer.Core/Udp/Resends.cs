@@ -9,6 +9,8 @@
 // all is kept for as long as it may be sent, in the table that it was in flight in, until one says
 // hello. And copies that the budget has no room for wait until it has.
 //
+// Of the queries of one session, those that count as one go to one second backend (SecondBackends).
+//
 // One timer is armed for the first of all that waits.
 //
 // An answer that was held because its backend may have no data yet, though another has: that other
@@ -51,6 +53,11 @@ internal sealed class Resends
     private readonly RecentCount _copied = new(Limits.ResendBudgetTime);
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly Holds _holds;
+
+    /// <summary>Of the first of _lost, and of the first of _suspects.</summary>
+    private readonly SecondBackends _ofLost;
+    private readonly SecondBackends _ofSuspect;
+
     private readonly Queue<InFlight> _cutShort = new();
     private Instant _copiesAt;
 
@@ -58,6 +65,8 @@ internal sealed class Resends
         FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
         _holds = new Holds(services.SessionMemory);
+        _ofLost = new SecondBackends(services.Options.HashKey);
+        _ofSuspect = new SecondBackends(services.Options.HashKey);
         _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
@@ -244,6 +253,7 @@ internal sealed class Resends
             if (!lost.HasBegun)
             {
                 lost.Queries.BeginWalk();
+                _ofLost.Clear();
                 (lost.HasBegun, lost.IsAnotherThere) = (true, false);
             }
             if (lost.Queries.Cursor != 0)
@@ -276,6 +286,7 @@ internal sealed class Resends
                 continue;
             }
             _suspects.Dequeue();
+            _ofSuspect.Clear();
             if (suspect.IsToBeWalkedAgain)
                 OnSuspected(now, suspect);
             else if (suspect.IsCutShort)
@@ -447,7 +458,10 @@ internal sealed class Resends
         Instant now, Loss lost, int index, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
+        var number = _ofLost.NumberOf(packet);
         var first = _forwarding.Choose(now, in again);
+        if (first is not null)
+            first = _ofLost.Find(now, number, first);
         // One that is silent may never answer, and from there it could go nowhere.
         if (first is null ? MayBeKept(now, in query, packet)
             : first.IsSilent && MayBeSentAgain(now, in query, packet))
@@ -456,8 +470,9 @@ internal sealed class Resends
         }
         lost.Queries.Drop(index);
         if (first is not null
-            && _forwarding.TryForward(now, first, in again, packet) is not null)
+            && _forwarding.TryForward(now, first, in again, packet) is { } taker)
         {
+            _ofLost.Add(number, taker);
             _counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
@@ -499,7 +514,10 @@ internal sealed class Resends
                 Refuse(in query, packet);
             return;
         }
+        var number = _ofSuspect.NumberOf(packet);
         var other = _forwarding.Choose(now, query with { WasResent = true });
+        if (other is not null)
+            other = _ofSuspect.Find(now, number, other);
         // To one that is silent too it would go in vain, and it can go nowhere after that.
         if (other is null or { IsSilent: true } || other.InFlight == suspect)
             return;
@@ -518,11 +536,12 @@ internal sealed class Resends
         if (pair == 0)
             return;
         var copy = query with { Pair = pair, WasResent = true };
-        if (_forwarding.TryForward(now, other, in copy, packet, suspect) is null)
+        if (_forwarding.TryForward(now, other, in copy, packet, suspect) is not { } taker)
         {
             _pairs.Discard(pair);
             return;
         }
+        _ofSuspect.Add(number, taker);
         suspect.SetPair(index, pair);
         _counters.Add(Counter.ResendsFromSuspect);
         _copied.Add(now, 1);

@@ -37,6 +37,12 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly List<Lost> _waiting = [];
     private Walk? _lastOver;
 
+    /// <summary>
+    /// Where questions went of the first of those that are lost, and of the first walk.
+    /// </summary>
+    private readonly Dictionary<string, ExpectedSession> _lostWentTo = [];
+    private readonly Dictionary<string, ExpectedSession> _copiesWentTo = [];
+
     private readonly Queue<Walk> _beyondBudget = new();
 
     /// <summary>When copies may be made again that were too many.</summary>
@@ -374,6 +380,8 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         while (_left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
         {
+            if (!lost.HasBegun)
+                _lostWentTo.Clear();
             lost.HasBegun = true;
             if (lost.Queries.TryDequeue(out var query))
             {
@@ -407,6 +415,7 @@ internal sealed class ResendModel(ReferenceModel model)
             if (!walk.Queries.TryPeek(out var query))
             {
                 _walks.Dequeue();
+                _copiesWentTo.Clear();
                 if (walk.IsToBeMadeAgain)
                     OnSuspected(walk);
                 if (!walk.IsCutShort)
@@ -527,13 +536,15 @@ internal sealed class ResendModel(ReferenceModel model)
     private void SendAgain(Lost lost, ExpectedQuery query)
     {
         var again = query.Again();
-        var first = model.Flights.Choose(again);
+        var kind = KindOf(query);
+        var first = WhereItWent(_lostWentTo, kind, model.Flights.Choose(again));
         if (first == null ? MayWait(query) : first.IsSilent && query.MayBeSentAgain(model.Now))
         {
             lost.Waiting.Enqueue(query);
         }
-        else if (first != null && model.Flights.Give(first, again) != null)
+        else if (first != null && model.Flights.Give(first, again) is { } taker)
         {
+            NoteWhereItWent(_lostWentTo, kind, taker);
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
@@ -580,7 +591,8 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         }
         var copy = query.Again();
-        var other = model.Flights.Choose(copy);
+        var kind = KindOf(query);
+        var other = WhereItWent(_copiesWentTo, kind, model.Flights.Choose(copy));
         if (other == null || other.IsSilent || other.Session == walk.Session)
             return;
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
@@ -596,11 +608,41 @@ internal sealed class ResendModel(ReferenceModel model)
             return;
         }
         copy.Pair = new ExpectedPair();
-        if (model.Flights.Give(other, copy, walk.Session) == null)
+        if (model.Flights.Give(other, copy, walk.Session) is not { } taker)
             return;
+        NoteWhereItWent(_copiesWentTo, kind, taker);
         query.Pair = copy.Pair;
         model.Counters.Add(Counter.ResendsFromSuspect);
         Note(_copied);
+    }
+
+    /// <summary>The same for all that is refused together.</summary>
+    private static string KindOf(ExpectedQuery query) =>
+        new QueryText(query.Packet, isCut: false, hasForm: false).Kind;
+
+    /// <summary>
+    /// One of the kind may end backends: the next goes where the first went while that answers,
+    /// whomever the policy chooses.
+    /// </summary>
+    private ExpectedBackend? WhereItWent(Dictionary<string, ExpectedSession> wentTo,
+        string kind, ExpectedBackend? chosen)
+    {
+        if (chosen == null || !wentTo.TryGetValue(kind, out var session)
+            || session.Backend is not { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false }
+            || session.Backend.Session != session
+            || PolicyModel.MayHang(session.Backend, model.Now))
+        {
+            return chosen;
+        }
+        model.ReachedIf(session.Backend != chosen, Situation.CopyGoesWhereOneWent);
+        return session.Backend;
+    }
+
+    private static void NoteWhereItWent(Dictionary<string, ExpectedSession> wentTo,
+        string kind, ExpectedBackend taker)
+    {
+        if (wentTo.Count < SpecifiedLimits.QuestionsSentOnce || wentTo.ContainsKey(kind))
+            wentTo[kind] = taker.Session!;
     }
 
     private void Note(Dictionary<long, long> counts) =>

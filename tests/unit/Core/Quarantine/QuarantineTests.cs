@@ -53,6 +53,35 @@ public sealed class QuarantineTests : QuarantineTest
         AssertRefused(Killer, isRefused: false);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TwoHostsAskOneBackend_TheirQueryMeetsOneMore(bool hangs)
+    {
+        for (var client = 1; client <= 4; client++)
+            Ask(client, QueryFor("good"));
+        Answer(QueryFor("good"));
+        var first = BackendOf(1, Killer);
+        Assert.Equal(first, BackendOf(4, Killer));
+        if (hangs)
+            first.Hang();
+        else
+            first.Crash();
+        Run(hangs ? 0.25 : 0.03);
+
+        var second = Binders.Values.Single(backend => backend != first && Has(backend, Killer));
+        Assert.Equal(2, second.Queries.Count(
+            query => query.Payload.AsSpan(2).SequenceEqual(Killer.AsSpan(2))));
+        if (hangs)
+            second.Hang();
+        else
+            second.Crash();
+        Run(0.5);
+        AssertRefused(Killer, isRefused: true);
+        Assert.DoesNotContain(Binders.Values,
+            backend => backend != first && backend != second && Has(backend, Killer));
+    }
+
     [Fact]
     public void SecondDeath_ItsClientIsAnsweredRefusedAtOnce()
     {

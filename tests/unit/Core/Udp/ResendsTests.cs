@@ -1,6 +1,7 @@
 // Resends: what becomes of the queries in flight when their session ends (docs/behaviour.md,
 // section 5).
 
+using System;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
@@ -225,6 +226,41 @@ public sealed class ResendsTests : ResendsTest
         Run(0.03);
 
         Assert.Equal([5, 4, 3, 2, 1], backends[1].Queries.Select(query => query.Payload[1]));
+    }
+
+    [Theory]
+    [InlineData(Limits.SecondBackends - 1, 1)]
+    [InlineData(Limits.SecondBackends, 2)]
+    public void MoreDifferThanAreRemembered_TheRestGoesWhereItsClientsGo(int others, int asked)
+    {
+        var first = HealthyBackends("5301")[0];
+        // So many that none of them has more than its share.
+        for (var client = 1; client <= 800; client++)
+            Ask(client);
+        var rest = HealthyBackends("5302", "5303");
+        first.EchoesQueries = false;
+        Ask(1, NameOf(0));
+        Ask(2, NameOf(0));
+        for (var n = 1; n <= others; n++)
+        {
+            Kernel.InjectDatagram(Client(3 + n % 798), NameOf(n));
+            if (n % 64 == 0)
+                Balancer.Turn();
+        }
+        Run(0.001);
+        first.Crash();
+        Run(0.1);
+
+        Assert.Equal(others + 2, Count(Counter.ResendsAfterLoss));
+        Assert.Equal(asked, rest.Count(backend => backend.Queries.Any(
+            query => query.Payload.AsSpan(2).SequenceEqual(NameOf(0).AsSpan(2)))));
+
+        static byte[] NameOf(int n) =>
+        [
+            (byte)(n >> 8), (byte)n, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+            3, (byte)('a' + n / 256), (byte)('a' + n / 16 % 16), (byte)('a' + n % 16),
+            0, 0, 1, 0, 1,
+        ];
     }
 
     [Theory]
