@@ -564,7 +564,10 @@ public static partial class Limits
     /// </summary>
     public const int LeastResendBudget = 50;
 
-    /// <summary>When it is looked again whether there is room for more. Ours.</summary>
+    /// <summary>
+    /// When it is looked again whether there is room for more, or whether a backend that was asked
+    /// lives. Ours.
+    /// </summary>
     public static readonly Duration BudgetPause = Duration.FromMilliseconds(100);
 
     // ---- Quarantine ----
@@ -716,7 +719,8 @@ public static partial class Limits
 
     /// <summary>
     /// How long the queries of a session that ended wait before they are sent again. Ours: backends
-    /// that end together are known by then, or in doubt (DoubtTime), and no client minds.
+    /// that end together are known by then, or in doubt (DoubtTime), and no client minds. As long
+    /// again, while the only one that could take them was asked whether it lives.
     /// </summary>
     public static readonly Duration LossDelay = Duration.FromMilliseconds(20);
 

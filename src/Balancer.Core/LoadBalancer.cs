@@ -292,6 +292,8 @@ public sealed class LoadBalancer : IBackendReports, IBackendNeighbours
             _backends.AskOthers(now, doubtful);
     }
 
+    void IBackendReports.OnDoubtOver(Instant now) => _resends.OnDoubtOver(now);
+
     void IBackendReports.OnHang(Instant now, Instant suspectedAt, Backend backend)
     {
         _resends.OnHang(now, suspectedAt, backend);

@@ -70,6 +70,8 @@ internal enum Situation
     HangsAsAnotherDid,
     LostWaitForAnybody,
     LostTakenUp,
+    LostWaitForDoubtful,
+    CopyWaitsForDoubtful,
     HeldAskedAgain,
     HeldFindsNobody,
     HeldIsWoken,

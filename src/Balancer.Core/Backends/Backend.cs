@@ -188,6 +188,11 @@ internal sealed class Backend
     /// <summary>Suspect, and not answering again for the time being.</summary>
     public bool IsSilent => _session.IsSilent;
 
+    /// <summary>
+    /// Asked for a heartbeat since it or another owes an answer, or suspect by now; and silent.
+    /// </summary>
+    public bool MayHang => _session.MayHang;
+
     /// <summary>Silent, and for so long that something may have hung it.</summary>
     public bool IsHung => _session.IsHung;
 

@@ -93,6 +93,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>Suspect, and not answering again for the time being.</summary>
     public bool IsSilent => _suspicion.IsSilent;
 
+    /// <summary>Asked for a heartbeat since it owes an answer; nothing came since.</summary>
+    public bool MayHang => _suspicion.MayHang;
+
     /// <summary>Silent, and for so long that something may have hung it.</summary>
     public bool IsHung => _wasHung && _suspicion.IsSilent;
 
@@ -533,6 +536,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             new LogEvent.BackendSuspected(_backend.Id, _backend.Path, silent, InFlight.Count));
         OnSilent(now);
     }
+
+    void ISuspect.OnDoubtOver(Instant now) => _reports.OnDoubtOver(now);
 
     void ISuspect.OnSilentAgain(Instant now) => OnSilent(now);
 

@@ -45,6 +45,12 @@ internal interface IBackendReports
     void OnDoubtful(Instant now, Backend? doubtful);
 
     /// <summary>
+    /// A backend was asked because it or another may hang, and says something: it may be sent what
+    /// waited for that.
+    /// </summary>
+    void OnDoubtOver(Instant now);
+
+    /// <summary>
     /// A session is silent, having become suspect or again: others should have what it has in
     /// flight.
     /// </summary>

@@ -441,10 +441,16 @@ internal sealed class InFlight
         (IsCutShort, IsToBeWalkedAgain) = (false, false);
     }
 
-    /// <summary>Ends a walk that is to begin again when the budget has room.</summary>
+    /// <summary>Ends a walk that is to begin again after a pause.</summary>
     public void CutShort() => (Cursor, IsCutShort) = (0, true);
 
-    /// <summary>The budget had no room for some of those that the last walk passed.</summary>
+    /// <summary>Nobody is there yet for the query that the walk has just passed.</summary>
+    public void NotePassed() => IsCutShort = true;
+
+    /// <summary>
+    /// The budget had no room for some of those that the last walk passed, or a backend that they
+    /// would go to was in doubt.
+    /// </summary>
     public bool IsCutShort { get; private set; }
 
     /// <summary>

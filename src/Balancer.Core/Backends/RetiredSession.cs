@@ -158,6 +158,10 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     void ISuspect.OnSuspected(Instant now, Duration silent) =>
         _reports.OnSuspected(now, _session.InFlight);
 
+    void ISuspect.OnDoubtOver(Instant now)
+    {
+    }
+
     void ISuspect.OnSilentAgain(Instant now) => _reports.OnSuspected(now, _session.InFlight);
 
     void ISuspect.OnAnswersAgain(Instant now)

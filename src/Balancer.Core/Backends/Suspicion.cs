@@ -54,6 +54,9 @@ internal interface ISuspect
     /// <summary>It is suspect from now on, having been silent for so long.</summary>
     void OnSuspected(Instant now, Duration silent);
 
+    /// <summary>It was asked for a heartbeat, and says something before it is suspect.</summary>
+    void OnDoubtOver(Instant now);
+
     /// <summary>It is suspect still, answered again for a while, and is silent.</summary>
     void OnSilentAgain(Instant now);
 
@@ -200,7 +203,7 @@ internal sealed class Suspicion
     {
         if (_phase is Phase.Waiting or Phase.Asked && passedOnAt >= _since)
         {
-            _phase = Phase.Idle;
+            EndWait(now);
             OnRead(now);
             return;
         }
@@ -222,7 +225,7 @@ internal sealed class Suspicion
     {
         if (_phase <= Phase.Asked)
         {
-            _phase = Phase.Idle;
+            EndWait(now);
         }
         else if (_phase == Phase.Proving)
         {
@@ -240,6 +243,15 @@ internal sealed class Suspicion
             _timers.Arm(_timer, now + Limits.SilenceTime);
             _watched.OnAnswersAgain(now);
         }
+    }
+
+    /// <summary>It is not suspect, and alive.</summary>
+    private void EndWait(Instant now)
+    {
+        var wasInDoubt = _phase == Phase.Asked;
+        _phase = Phase.Idle;
+        if (wasInDoubt)
+            _watched.OnDoubtOver(now);
     }
 
     /// <summary>What came was dealt with: the queries that are left are waited for.</summary>

@@ -7,7 +7,9 @@
 // and the ends of their sessions come one after the other; what would be sent at once to the one
 // that ends next would be lost, since it may go to a second backend only. What finds no backend at
 // all is kept for as long as it may be sent, in the table that it was in flight in, until one says
-// hello. And copies that the budget has no room for wait until it has.
+// hello. Copies that the budget has no room for wait until it has. And while the only backend that
+// could take a query was asked for a heartbeat and has said nothing, that is looked at again and
+// again: if it hangs as well, the query would be lost there, and another may be there by then.
 //
 // Of the queries of one session, those that count as one go to one second backend (SecondBackends).
 //
@@ -100,6 +102,9 @@ internal sealed class Resends
 
         /// <summary>A backend said hello since that began, or answers again.</summary>
         public bool IsAnotherThere { get; set; }
+
+        /// <summary>Some would go to a backend that is in doubt.</summary>
+        public bool IsForDoubtful { get; set; }
 
         public long Resent { get; set; }
 
@@ -212,6 +217,20 @@ internal sealed class Resends
         WaitForFirst(now);
     }
 
+    /// <summary>A backend that was in doubt says something: copies that waited go to it.</summary>
+    public void OnDoubtOver(Instant now)
+    {
+        foreach (var suspect in _suspects)
+        {
+            if (suspect.IsCutShort)
+                suspect.WalkAgain();
+        }
+        if (_cutShort.Count == 0)
+            return;
+        _copiesAt = now;
+        WaitForFirst(now);
+    }
+
     /// <summary>Walks what a suspect has; once more, if a walk is under way.</summary>
     private void LookAgain(Instant now, InFlight suspect)
     {
@@ -254,7 +273,7 @@ internal sealed class Resends
             {
                 lost.Queries.BeginWalk();
                 _ofLost.Clear();
-                (lost.HasBegun, lost.IsAnotherThere) = (true, false);
+                (lost.HasBegun, lost.IsAnotherThere, lost.IsForDoubtful) = (true, false, false);
             }
             if (lost.Queries.Cursor != 0)
             {
@@ -269,6 +288,8 @@ internal sealed class Resends
                 LogDone(now, lost);
             else if (lost.IsAnotherThere)
                 LookAgain(now, lost);
+            else if (lost.IsForDoubtful)
+                LookSoon(now, lost);
             else
                 Keep(lost);
         }
@@ -290,7 +311,7 @@ internal sealed class Resends
             if (suspect.IsToBeWalkedAgain)
                 OnSuspected(now, suspect);
             else if (suspect.IsCutShort)
-                WaitForBudget(now, suspect);
+                Pause(now, suspect);
         }
         _ownAnswers.Flush();
         WaitForFirst(now);
@@ -328,7 +349,13 @@ internal sealed class Resends
         _lost.Enqueue(kept);
     }
 
-    private void WaitForBudget(Instant now, InFlight suspect)
+    private void LookSoon(Instant now, Loss lost)
+    {
+        (lost.DueAt, lost.HasBegun) = (now + Limits.LossDelay, false);
+        _lost.Enqueue(lost);
+    }
+
+    private void Pause(Instant now, InFlight suspect)
     {
         if (_cutShort.Count == 0)
             _copiesAt = now + Limits.BudgetPause;
@@ -464,8 +491,9 @@ internal sealed class Resends
             first = _ofLost.Find(now, number, first);
         // One that is silent may never answer, and from there it could go nowhere.
         if (first is null ? MayBeKept(now, in query, packet)
-            : first.IsSilent && MayBeSentAgain(now, in query, packet))
+            : first.MayHang && MayBeSentAgain(now, in query, packet))
         {
+            lost.IsForDoubtful |= first is { IsSilent: false };
             return;
         }
         lost.Queries.Drop(index);
@@ -521,6 +549,11 @@ internal sealed class Resends
         // To one that is silent too it would go in vain, and it can go nowhere after that.
         if (other is null or { IsSilent: true } || other.InFlight == suspect)
             return;
+        if (other.MayHang)
+        {
+            suspect.NotePassed();
+            return;
+        }
         if (!IsInBudget(now))
         {
             if (suspect.TryNoteOverBudget(index))

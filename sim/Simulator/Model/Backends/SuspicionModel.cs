@@ -141,7 +141,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
             session.Reads++;
             (session.LastReadAt, session.LastReadIn) = (model.Now, model.Turn);
             silence.WasAsked = false;
-            silence.Phase = Silence.Phases.Idle;
+            EndWait(session);
             silence.AnsweredOverTcpAt = model.Now;
             model.Reached(Situation.AnswerOverTcpShowsLife);
             OnWasRead(session);
@@ -180,7 +180,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         switch (silence.Phase)
         {
             case Silence.Phases.Waiting or Silence.Phases.Asked:
-                silence.Phase = Silence.Phases.Idle;
+                EndWait(session);
                 break;
             case Silence.Phases.Suspect when silence.Proof == Duration.Zero:
                 Trust(session);
@@ -195,6 +195,14 @@ internal sealed class SuspicionModel(ReferenceModel model)
                 model.Connections.Handshakes.OnBackendsChanged();
                 break;
         }
+    }
+
+    /// <summary>It lives, and was not suspect; what waited for that is looked at.</summary>
+    private void EndWait(ExpectedSession session)
+    {
+        if (session is { Silence.Phase: Silence.Phases.Asked, IsRetired: false })
+            model.Resends.OnDoubtOver();
+        session.Silence.Phase = Silence.Phases.Idle;
     }
 
     /// <summary>What a read brought was taken in; what is left is waited for from now on.</summary>

@@ -69,6 +69,9 @@ internal sealed class ResendModel(ReferenceModel model)
 
         public bool IsAnotherThere { get; set; }
 
+        /// <summary>Some would have gone to a backend that was asked and is silent.</summary>
+        public bool IsForDoubtful { get; set; }
+
         public BackendId Id => backend.Name;
 
         /// <summary>The stop itself ended the session, and no record is owed.</summary>
@@ -83,7 +86,9 @@ internal sealed class ResendModel(ReferenceModel model)
 
     private sealed record Walk(ExpectedSession Session, Queue<ExpectedQuery> Queries)
     {
-        /// <summary>Some were beyond the budget, so there is another walk.</summary>
+        /// <summary>
+        /// Some were beyond the budget or would go to a backend in doubt, so there is another walk.
+        /// </summary>
         public bool IsCutShort { get; set; }
 
         /// <summary>Somebody may take by now what this walk has passed.</summary>
@@ -253,6 +258,26 @@ internal sealed class ResendModel(ReferenceModel model)
         _lost.Enqueue(waiting);
     }
 
+    /// <summary>Whether the one in doubt lives is known soon.</summary>
+    private void LookSoon(Lost lost)
+    {
+        model.Reached(Situation.LostWaitForDoubtful);
+        (lost.DueAt, lost.HasBegun) = (model.Now + SpecifiedLimits.LostWaitFor, false);
+        lost.IsAnotherThere = false;
+        while (lost.Waiting.TryDequeue(out var query))
+            lost.Queries.Enqueue(query);
+        _lost.Enqueue(lost);
+    }
+
+    /// <summary>One that was in doubt has said something, and may get what waits.</summary>
+    public void OnDoubtOver()
+    {
+        foreach (var walk in _walks)
+            walk.IsToBeMadeAgain |= walk.IsCutShort;
+        if (_beyondBudget.Count > 0)
+            _budgetAt = model.Now;
+    }
+
     /// <summary>
     /// A backend is there that may take queries of suspect ones, and those that wait of sessions
     /// that ended.
@@ -381,7 +406,10 @@ internal sealed class ResendModel(ReferenceModel model)
         while (_left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
         {
             if (!lost.HasBegun)
+            {
                 _lostWentTo.Clear();
+                lost.IsForDoubtful = false;
+            }
             lost.HasBegun = true;
             if (lost.Queries.TryDequeue(out var query))
             {
@@ -394,6 +422,8 @@ internal sealed class ResendModel(ReferenceModel model)
             {
                 if (lost.IsAnotherThere)
                     TakeUp(lost);
+                else if (lost.IsForDoubtful)
+                    LookSoon(lost);
                 else
                 {
                     model.Reached(Situation.LostWaitForAnybody);
@@ -538,8 +568,10 @@ internal sealed class ResendModel(ReferenceModel model)
         var again = query.Again();
         var kind = KindOf(query);
         var first = WhereItWent(_lostWentTo, kind, model.Flights.Choose(again));
-        if (first == null ? MayWait(query) : first.IsSilent && query.MayBeSentAgain(model.Now))
+        if (first == null ? MayWait(query)
+            : IsInDoubt(first) && query.MayBeSentAgain(model.Now))
         {
+            lost.IsForDoubtful |= first is { IsSilent: false };
             lost.Waiting.Enqueue(query);
         }
         else if (first != null && model.Flights.Give(first, again) is { } taker)
@@ -595,6 +627,12 @@ internal sealed class ResendModel(ReferenceModel model)
         var other = WhereItWent(_copiesWentTo, kind, model.Flights.Choose(copy));
         if (other == null || other.IsSilent || other.Session == walk.Session)
             return;
+        if (IsInDoubt(other))
+        {
+            model.Reached(Situation.CopyWaitsForDoubtful);
+            walk.IsCutShort = true;
+            return;
+        }
         if (Recent(_copied) >= Math.Max(SpecifiedLimits.LeastCopies,
             Recent(_forwarded) / SpecifiedLimits.QueriesOfACopy))
         {
@@ -615,6 +653,10 @@ internal sealed class ResendModel(ReferenceModel model)
         model.Counters.Add(Counter.ResendsFromSuspect);
         Note(_copied);
     }
+
+    /// <summary>It was asked, and has said nothing since; it may be suspect by now.</summary>
+    private static bool IsInDoubt(ExpectedBackend backend) => backend.Session?.Silence.Phase
+        is Silence.Phases.Asked or Silence.Phases.Suspect;
 
     /// <summary>The same for all that is refused together.</summary>
     private static string KindOf(ExpectedQuery query) =>

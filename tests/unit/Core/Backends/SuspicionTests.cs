@@ -112,7 +112,7 @@ public sealed class SuspicionTests
         Byte();
         Pass(100);
 
-        Assert.Equal(0, _backend.Asked);
+        Assert.Equal((0, 0), (_backend.Asked, _backend.DoubtsOver));
         Assert.Equal(0, _timers.Count);
     }
 
@@ -125,7 +125,7 @@ public sealed class SuspicionTests
         Byte();
         Pass(100);
 
-        Assert.Equal(1, _backend.Asked);
+        Assert.Equal((1, 1), (_backend.Asked, _backend.DoubtsOver));
         Assert.Empty(_backend.Suspected);
     }
 
@@ -510,6 +510,10 @@ public sealed class SuspicionTests
         public int SilentAgain { get; private set; }
 
         public int AnswersAgain { get; private set; }
+
+        public int DoubtsOver { get; private set; }
+
+        public void OnDoubtOver(Instant now) => DoubtsOver++;
 
         public void OnSilentAgain(Instant now) => SilentAgain++;
 

@@ -56,6 +56,36 @@ public sealed class ResendsTests : ResendsTest
         AssertCountersAddUp();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TheOtherWasAskedAndIsSilent_TheyWaitForWhoAnswersFirst(bool goesOn)
+    {
+        var backends = HealthyBackends("5301", "5302");
+        backends[0].EchoesQueries = false;
+        Ask(1);
+        backends[1].Hang();
+        backends[0].Crash();
+        Run(0.1);
+        Assert.False(Snapshot("5302").IsSuspect);
+        Assert.Equal(0, Snapshot("5302").InFlight);
+        if (goesOn)
+        {
+            backends[1].Resume();
+        }
+        else
+        {
+            backends[0].Rebind();
+            backends[0].EchoesQueries = true;
+        }
+        Run(0.05);
+
+        Assert.Equal(Client(1), Assert.Single(Kernel.Datagrams.Sent).To);
+        Assert.Equal(new LogEvent.QueriesResent(new BackendId(5301), 1, 0),
+            Assert.Single(Log.Of<LogEvent.QueriesResent>()));
+        AssertNothingInFlight();
+    }
+
     [Fact]
     public void OnlyADoubtfulOneIsWarm_ThoseThatMayNotBeSentOnGoToTheColdOne()
     {

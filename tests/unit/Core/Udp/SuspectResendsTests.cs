@@ -325,6 +325,55 @@ public sealed class SuspectResendsTests : ResendsTest
         Assert.True(Snapshot("5302").IsSuspect);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void AllHangAndOneGoesOn_ItAnswersWhatWasSentToNobodyInDoubt(int goesOn)
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        Ask(1);
+        foreach (var backend in backends)
+            backend.Hang();
+        Ask(1, Query(7));
+        Run(0.21);
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Equal((0, 0), (Snapshot("5302").InFlight, Snapshot("5303").InFlight));
+        Run(0.05);
+        Assert.False(Snapshot(backends[goesOn].Name).IsSuspect);
+        backends[goesOn].Resume();
+        Run(0.01);
+
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+        Run(1);
+        Assert.Equal(1, Count(Counter.ResendsFromSuspect));
+        Assert.Equal(0, Count(Counter.ResendsOverBudget));
+    }
+
+    [Fact]
+    public void TheOneInDoubtIsSuspectToo_AThirdThatOwesAnAnswerGetsTheCopy()
+    {
+        var backends = HealthyBackends("5301", "5302", "5303");
+        for (var client = 1; client <= 3; client++)
+            Ask(client);
+        backends[0].Hang();
+        backends[1].Hang();
+        Ask(1, Query(7));
+        Run(0.15);
+        // It has owed an answer for a moment when the first becomes suspect, and gives it then.
+        backends[2].EchoesQueries = false;
+        Ask(3, Query(8));
+        Run(0.09);
+        Assert.True(Snapshot("5301").IsSuspect);
+        Assert.Equal((0, 1), (Snapshot("5302").InFlight, Snapshot("5303").InFlight));
+        SimBackend.Reply(backends[2].Queries[^1], Query(8));
+        backends[2].EchoesQueries = true;
+        Run(0.08);
+
+        Assert.Contains(Kernel.Datagrams.Sent,
+            sent => sent.To == Client(1) && sent.Payload[1] == 7);
+    }
+
     [Fact]
     public void ManyOweAnAnswer_TheOthersAreAskedEvery100Milliseconds()
     {
