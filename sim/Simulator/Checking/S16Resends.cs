@@ -1,5 +1,5 @@
-// Claims that a query is sent to two sessions at most, and to one of them again only when an answer
-// of a backend that has just said hello is held; that one reply at most goes back for it;
+// Claims that a query is sent to two backends at most, and to one of them again, or to a new session
+// of it, only when an answer of a backend that has just said hello is held; that one reply at most goes back for it;
 // and that copies of what suspect backends have, which are extra load, are no more
 // in ten seconds than 50, or one for every ten queries. And that probes, which no client asked,
 // come from their own address and nothing is ever sent there.
@@ -12,6 +12,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
+using Simulation.Model;
 using Simulation.Scenarios;
 
 namespace Simulation.Checking;
@@ -34,7 +35,7 @@ internal sealed class S16Resends() : Check("S16")
     {
         public int Came { get; set; }
         public int Sent { get; set; }
-        public HashSet<SocketHandle> Sessions { get; } = [];
+        public HashSet<int> Backends { get; } = [];
 
         /// <summary>How often it was sent beyond that.</summary>
         public int Again => Math.Max(0, Sent - Came * MostBackends);
@@ -128,11 +129,12 @@ internal sealed class S16Resends() : Check("S16")
         _again -= asked.Again;
         asked.Sent++;
         _again += asked.Again;
-        asked.Sessions.Add(stream);
-        if (asked.Sessions.Count > asked.Came * MostBackends)
+        if (Model.Sockets.OwnerOf(stream) is ExpectedSession session)
+            asked.Backends.Add(session.Backend.Id);
+        if (asked.Backends.Count > asked.Came * MostBackends)
         {
             Fail($"a query of {from} that came {asked.Came} times was sent to"
-                + $" {asked.Sessions.Count} sessions");
+                + $" {asked.Backends.Count} backends");
         }
     }
 

@@ -389,7 +389,7 @@ internal sealed class Resends
             RefuseHeld(in held);
         else if (TryAskAgain(now, in held, out var mayWait))
             _counters.Add(Counter.ResendsAfterError);
-        else if (!mayWait || !MayBeSentAgain(now, held.Query, held.Packet)
+        else if (!mayWait || now - held.Query.ArrivedAt >= Limits.ResendTime
             || !_holds.TryStrand(in held, held.Query.ArrivedAt + Limits.ResendTime))
             GiveError(in held);
     }
@@ -418,15 +418,19 @@ internal sealed class Resends
     /// <summary>
     /// Asks another that has given a good answer; for a second the same, while there is none, since
     /// of those without data nobody knows which has it first; then whom the policy sends the client
-    /// to. Another is asked once, and after that only that one. `mayWait`: there is no backend to
-    /// ask yet.
+    /// to. Another is asked once, and after that only that one, also when it was restarted. `mayWait`:
+    /// there is no backend to ask yet.
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held, out bool mayWait)
     {
         mayWait = false;
         var isThere = IsThere(held.Backend, held.Session);
         if (held.Query.WasResent || held.Query.Pair != 0)
-            return isThere && held.Backend.TryForward(now, held.Query, held.Packet);
+        {
+            mayWait = !IsThere(held.Backend) && !_answersWithoutBackend;
+            return !mayWait && IsThere(held.Backend)
+                && held.Backend.TryForward(now, held.Query, held.Packet);
+        }
         var again = held.Query with { WasResent = true };
         var chosen = _forwarding.ChooseWithData(now, held.Backend);
         if (chosen is null)
@@ -451,8 +455,10 @@ internal sealed class Resends
     }
 
     private static bool IsThere(Backend backend, long session) =>
-        backend.SessionNumber == session
-        && backend.State is BackendState.Healthy or BackendState.Draining;
+        backend.SessionNumber == session && IsThere(backend);
+
+    private static bool IsThere(Backend backend) =>
+        backend.State is BackendState.Healthy or BackendState.Draining;
 
     private void SendLost(Instant now, Loss lost)
     {

@@ -521,11 +521,15 @@ internal sealed class ResendModel(ReferenceModel model)
             WasResent = query.WasResent,
         };
         var asked = held.Session.Backend;
-        var isThere = asked is { Stage: Stage.Healthy or Stage.Draining }
-            && asked.Session == held.Session;
-        // No other backend may have it.
+        var isUp = asked.Stage is Stage.Healthy or Stage.Draining;
+        var isThere = isUp && asked.Session == held.Session;
+        // No other backend may have it; this one may, in any session.
         if (query.WasResent || query.Pair != null)
-            return isThere && model.Flights.TryPut(asked, same);
+        {
+            waits = !isUp && !model.Scenario.Kernel.AnswersWithoutBackend
+                && model.Now - query.ArrivedAt < SpecifiedLimits.ResendTime;
+            return isUp && model.Flights.TryPut(asked, same);
+        }
         var rich = model.Policy.NextWithData(
             model.Now, not: held.Session.Backend, other => other.Session is { } theirs
                 && HasAnswered(theirs));

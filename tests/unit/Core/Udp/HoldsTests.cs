@@ -349,7 +349,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void CopyIsHeldAndBothEnd_TheErrorIsPassedOn()
+    public void CopyIsHeldAndBothEnd_TheErrorIsPassedOnWhenTheQueryIs5SecondsOld()
     {
         var poor = WithOneThatHangs(out var hung);
         Run(0.05);
@@ -357,7 +357,9 @@ public sealed class HoldsTests : CoreTest
         hung.Crash();
         Run(0.05);
         poor.Crash();
-        Run(0.2);
+        Run(4.4);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        Run(0.5);
 
         Assert.Equal((Client(1), ServerFailure), OnlyAnswer());
         Assert.Equal(1, Count(Counter.UnansweredLost));
@@ -400,7 +402,7 @@ public sealed class HoldsTests : CoreTest
     }
 
     [Fact]
-    public void SessionThatEnded_IsAnotherBackend_AndWhenThatEndsTheErrorIsPassedOn()
+    public void BackendWhoseErrorIsHeldIsRestarted_ItIsAskedAgain()
     {
         var first = Backend("5301", ServerFailure);
         Ask(1);
@@ -408,9 +410,49 @@ public sealed class HoldsTests : CoreTest
         Run(0.15);
         Assert.Equal(2, first.Queries.Count);
         Crash(first);
-        Run(0.15);
+        Run(0.06);
 
-        Assert.Equal(2, first.Queries.Count);
+        Assert.Equal(3, first.Queries.Count);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void BothBackendsThatHadItAreRestarted_TheSecondIsAskedAgainWhenItIsBack()
+    {
+        var first = Backend("5301", ServerFailure);
+        var second = Backend("5302", ServerFailure);
+        Ask(1);
+        var erred = first.Queries.Count > 0 ? first : second;
+        var other = erred == first ? second : first;
+        erred.Stop();
+        Run(0.2);
+        Assert.NotEmpty(other.Queries);
+        other.Stop();
+        Run(1);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        var back = Backend(other == first ? "5301" : "5302", Good);
+        Run(0.2);
+
+        Assert.Single(back.Queries);
+        Assert.Equal((Client(1), Good), OnlyAnswer());
+        AssertCountersAddUp();
+    }
+
+    [Fact]
+    public void BackendWhoseErrorIsHeldDoesNotComeBack_TheErrorIsPassedOn()
+    {
+        var first = Backend("5301", ServerFailure);
+        Ask(1);
+        first.Stop();
+        Run(0.05);
+        var second = Backend("5302", ServerFailure);
+        Run(0.2);
+        second.Stop();
+        Run(4.5);
+        Assert.Empty(Kernel.Datagrams.Sent);
+        Run(0.5);
+
         Assert.Equal(1, Count(Counter.UnansweredLost));
         Assert.Equal((Client(1), ServerFailure), OnlyAnswer());
         AssertCountersAddUp();

@@ -19,8 +19,8 @@ public sealed class ResendViolationTests
         static sim => SendAgain(sim, 3));
 
     [Fact]
-    public void QuerySentToAThirdSession_BreaksS16() => Breaks(
-        "S16", "that came 1 times was sent to 3 sessions", static sim =>
+    public void QuerySentToAThirdBackend_BreaksS16() => Breaks(
+        "S16", "that came 1 times was sent to 3 backends", static sim =>
         {
             SendAgain(sim, 1);
             foreach (var name in new[] { "5303", "5304" })
