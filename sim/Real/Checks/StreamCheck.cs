@@ -1,6 +1,7 @@
 // Claims of TCP connections (S7): what a client gets is the beginning of what one backend wrote for
 // it, and all of it if the backend ended its direction in good order and the client read the end;
-// behind it may be one REFUSED of the quarantine, which is then the last of the connection; what a backend reads is the beginning of what the client sent, and none of it comes before its
+// behind it may be one REFUSED of the quarantine, which is then the last of the connection; what a
+// backend reads is the beginning of what the client sent, and none of it comes before its
 // INBOUND_TCP_OK. The end of either is told to the other within seconds.
 //
 // It knows by the bytes at both ends; the client's address and port in INBOUND_TCP tell which

@@ -1,8 +1,8 @@
-// Claims that a query is sent to two backends at most, and to one of them again, or to a new session
-// of it, only when an answer of a backend that has just said hello is held; that one reply at most goes back for it;
-// and that copies of what suspect backends have, which are extra load, are no more
-// in ten seconds than 50, or one for every ten queries. And that probes, which no client asked,
-// come from their own address and nothing is ever sent there.
+// Claims that a query is sent to two backends at most, and to one of them again, or to a new
+// session of it, only when an answer of a backend that has just said hello is held; that one reply
+// at most goes back for it; and that copies of what suspect backends have, which are extra load,
+// are no more in ten seconds than 50, or one for every ten queries. And that probes, which no
+// client asked, come from their own address and nothing is ever sent there.
 //
 // It knows by counting, without the model: datagrams by their bytes as they are received and in the
 // frames that are written, replies by client, port and id, and copies by the core's own counters.

@@ -7,8 +7,8 @@
 // death when the end that it was read from and the session's close then). That a backend has ended
 // is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
 // Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
-// them; what is answered counts from the beginning, and then takes a third victim, or a fourth if it
-// was asked in more than 16 forms.
+// them; what is answered counts from the beginning, and then takes a third victim, or a fourth if
+// it was asked in more than 16 forms.
 //
 // These are all the excuses, for which a victim does not count; each is counted:
 //  - Unknown: the core logged no fault, as when the path was gone (a stop), or the session was over

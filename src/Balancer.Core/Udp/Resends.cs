@@ -418,8 +418,8 @@ internal sealed class Resends
     /// <summary>
     /// Asks another that has given a good answer; for a second the same, while there is none, since
     /// of those without data nobody knows which has it first; then whom the policy sends the client
-    /// to. Another is asked once, and after that only that one, also when it was restarted. `mayWait`:
-    /// there is no backend to ask yet.
+    /// to. Another is asked once, and after that only that one, also when it was restarted.
+    /// `mayWait`: there is no backend to ask yet.
     /// </summary>
     private bool TryAskAgain(Instant now, in Held held, out bool mayWait)
     {
