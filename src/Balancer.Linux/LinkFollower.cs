@@ -11,7 +11,8 @@
 // slow would be late for that one again. If the scan does not ask for it, another may be followed.
 //
 // What always holds: nobody waits here for longer than Limits.LinkPatience; a directory that the
-// thread still needs is closed by the thread, and nothing waits for its end.
+// thread still needs is closed by the thread, as is an answer that nobody took by the end, and
+// nothing waits for its end.
 
 using System;
 using System.Diagnostics;
@@ -220,6 +221,12 @@ internal sealed unsafe class LinkFollower
             var errno = found < 0 ? LibC.Errno : Look(ref found, 0, &status);
             _network.Paths.IsFollowerAtWork = false;
             Answer(errno, found < 0 ? NoDescriptor : found, in status);
+        }
+        // Nobody asks any more.
+        lock (_gate)
+        {
+            if (_state == State.Answered)
+                GiveUp();
         }
         NativeMemory.Free(_name);
     }

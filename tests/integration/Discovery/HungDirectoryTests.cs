@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
@@ -232,6 +233,38 @@ public sealed class HungDirectoryTests : IDisposable
         directory.CloseScan();
         _mount!.Fail();
     }
+
+    /// <summary>
+    /// The answer to a link comes when no scan waits for it any more, and none begins after that.
+    /// </summary>
+    [FactNeedingHungMount]
+    public void AnswerThatNobodyTook_IsClosedAtTheEnd()
+    {
+        var target = Path.Combine(_folder["hung"], "5301");
+        File.CreateSymbolicLink(Path.Combine(_good, "5301"), target);
+        using var network = LinuxNetwork.Open(new LinuxNetworkOptions
+        {
+            Address = Ipv4.Loopback,
+            Port = 0,
+            ForceFallbacks = false,
+        });
+        var directory = new SocketDirectory(
+            Encoding.UTF8.GetBytes(_good), network, forceFallbacks: false);
+        Eventually.That(() => directory.OpenScan().IsOk, "the scan has what could be found");
+        Assert.True(directory.NextEntry(out var entry).IsOk);
+        Assert.Equal(EntryKind.Unknown, entry.Kind);
+        directory.CloseScan();
+        _mount!.FindSocket();
+        Eventually.That(() => IsHeld(target), "the link is followed, too late");
+
+        directory.Dispose();
+
+        Eventually.That(() => !IsHeld(target), "what it leads to is closed");
+    }
+
+    /// <summary>Whether a descriptor of this process is open for a path.</summary>
+    private static bool IsHeld(string path) => Directory
+        .GetFileSystemEntries("/proc/self/fd").Any(held => new FileInfo(held).LinkTarget == path);
 
     /// <summary>Has the path lead somewhere else, in one step.</summary>
     private void Switch(string target)
