@@ -423,6 +423,7 @@ internal sealed class Backend
         State = BackendState.BackingOff;
         _nextBackOff = Limits.FirstBackOff;
         _hadFault = false;
+        _deadSince = Instant.Never;
         Answers.ForgetMutes();
         Say(now, new LogEvent.BackendReturned(Id, Path));
         _quietTriesLeft = Limits.QuietTries;

@@ -178,7 +178,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// </summary>
     public RetiredSession Retire(Instant now, RetiredSession? before)
     {
-        // Want of memory is met here, before anything is changed.
+        // The largest of what is made comes first: without memory for it the session stays.
         var next = new ControlSession(_services, _pairs, _quarantine);
         var watch = _suspicion;
         _suspicion = new Suspicion(_services.Timers, _services.Standstill, this);

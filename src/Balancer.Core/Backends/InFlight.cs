@@ -410,7 +410,7 @@ internal sealed class InFlight
         if (mayHang)
             return false;
         // Nor is one that could do nothing a moment ago, since it or the balancer stood still.
-        if (now < _catchesUpUntil || now - _services.Standstill.EndedAt < Limits.FairTime)
+        if (now < _catchesUpUntil || now - _services.Standstill.LongEndedAt < Limits.FairTime)
             return false;
         var behind = sentEnd - _answeredEnd;
         return behind > Limits.FairBytes

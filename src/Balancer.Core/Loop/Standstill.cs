@@ -19,10 +19,14 @@ namespace Balancer.Core;
 internal sealed class Standstill(Counters counters)
 {
     private Instant _end;
+    private Instant _beganAt;
     private Duration _left;
 
-    /// <summary>When the last one ended; long ago if there was none.</summary>
-    public Instant EndedAt { get; private set; } = Instant.Zero - Limits.TimeOfStandstills;
+    /// <summary>
+    /// When the last one ended that was so long that what came meanwhile says nothing of how fast
+    /// anybody is; long ago if there was none. A machine that is busy all the time has short ones.
+    /// </summary>
+    public Instant LongEndedAt { get; private set; } = Instant.Zero - Limits.TimeOfStandstills;
 
     /// <summary>A turn begins, so much later than the wait before it was to end.</summary>
     public void OnTurn(Instant now, Duration late)
@@ -37,7 +41,9 @@ internal sealed class Standstill(Counters counters)
         _left -= given;
         Verify.That(given >= Duration.Zero && _left >= Duration.Zero,
             "no more time is given than there is");
-        EndedAt = now;
+        _beganAt = now;
+        if (late >= Limits.FairTime)
+            LongEndedAt = now;
         _end = now + given;
     }
 
@@ -49,5 +55,5 @@ internal sealed class Standstill(Counters counters)
     /// judged: a session that ends need not be suspect before.
     /// </summary>
     public Instant ExtendShort(Instant deadline) => Instant.Max(deadline,
-        Instant.Min(_end, EndedAt + Limits.ShortStandstillTime) + Limits.TimeOutPause);
+        Instant.Min(_end, _beganAt + Limits.ShortStandstillTime) + Limits.TimeOutPause);
 }

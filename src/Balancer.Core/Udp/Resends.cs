@@ -282,6 +282,7 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
+            _ofLost.Clear();
             if (_lastEnded == lost.Queries)
                 _lastEnded = null;
             if (lost.Queries.Count == 0)

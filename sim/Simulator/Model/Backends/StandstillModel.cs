@@ -18,15 +18,17 @@ internal sealed class StandstillModel(ReferenceModel model)
 {
     private Duration _toGive = SpecifiedLimits.TimeOfStandstills;
 
-    /// <summary>When the last one ended; null for none.</summary>
-    public Instant? EndedAt { get; private set; }
+    private Instant _lastOne;
+
+    /// <summary>When the last one of half a second or more ended; null for none.</summary>
+    public Instant? LongEndedAt { get; private set; }
 
     /// <summary>Until when nobody's time is up.</summary>
     public Instant SparedUntil { get; private set; }
 
     /// <summary>Until when nobody becomes suspect, or has failed a probe by being silent.</summary>
     public Instant SilentUntil => Instant.Min(
-        SparedUntil, (EndedAt ?? Instant.Zero) + SpecifiedLimits.ShortStandstillTime)
+        SparedUntil, _lastOne + SpecifiedLimits.ShortStandstillTime)
         + SpecifiedLimits.TimeOutPause;
 
     /// <summary>The turn that begins now is late by so much.</summary>
@@ -50,7 +52,9 @@ internal sealed class StandstillModel(ReferenceModel model)
         if (given > _toGive)
             given = _toGive;
         _toGive -= given;
-        EndedAt = model.Now;
+        _lastOne = model.Now;
+        if (late >= SpecifiedLimits.ShareSpan)
+            LongEndedAt = model.Now;
         SparedUntil = model.Now + given;
     }
 

@@ -43,7 +43,7 @@ internal sealed class ShareModel(ReferenceModel model)
             return true;
         }
         if (session.Silence.Phase is Silence.Phases.Asked or Silence.Phases.Suspect
-            || IsJustAfter(session.Silence.OverAt) || IsJustAfter(model.Standstill.EndedAt))
+            || IsJustAfter(session.Silence.OverAt) || IsJustAfter(model.Standstill.LongEndedAt))
         {
             return false;
         }

@@ -73,7 +73,7 @@ public sealed class FairLimitsTests
         if (isBackend)
             table.OnSilenceOver(end);
         else
-            services.Standstill.OnTurn(end, Limits.LatenessAllowed + new Duration(1));
+            services.Standstill.OnTurn(end, Limits.FairTime);
         var now = end + Duration.FromMilliseconds(afterMs);
 
         Assert.Equal(isOver, table.IsOverShare(
