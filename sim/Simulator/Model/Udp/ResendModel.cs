@@ -519,6 +519,7 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             Pair = query.Pair,
             WasResent = query.WasResent,
+            IsNewcomers = query.IsNewcomers,
         };
         var asked = held.Session.Backend;
         var isUp = asked.Stage is Stage.Healthy or Stage.Draining;
