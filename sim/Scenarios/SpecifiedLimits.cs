@@ -87,6 +87,9 @@ public static class SpecifiedLimits
     /// <summary>A full table forgets the one of this many that it knows for the shortest.</summary>
     public const int EvictionSample = 16;
 
+    /// <summary>It looks at this many entries at most to find those.</summary>
+    public const int EvictionLooks = 256;
+
     /// <summary>But not one known for this long and heard from within this time.</summary>
     public static readonly Duration KeptTime = Seconds(60);
 

@@ -185,8 +185,8 @@ internal static class EventWords
         Say((LogEvent.RemoteExpired e) => new($"remote {e.Remote} expired: idle for too long",
             ("remote_ip", e.Remote.ToString())));
         Say((LogEvent.RemoteEvicted e) => new(
-            $"remote {e.Remote} evicted: the remote table is full",
-            ("remote_ip", e.Remote.ToString())));
+            $"remote {e.Remote} evicted for {e.For}: the remote table is full",
+            ("remote_ip", e.Remote.ToString()), ("for_ip", e.For.ToString())));
         Say((LogEvent.RemoteMoved e) => new(
             $"remote {e.Remote} taken from backend {e.From} by the rebalance",
             ("remote_ip", e.Remote.ToString()), ("be_id", e.From.Value)));

@@ -295,6 +295,7 @@ public sealed class RunHash(bool keepsSteps = false) : RunObserver
                 break;
             case LogEvent.RemoteEvicted gone:
                 Add(gone.Remote.Value);
+                Add(gone.For.Value);
                 break;
             case LogEvent.RemoteMoved moved:
                 Add(moved.Remote.Value);

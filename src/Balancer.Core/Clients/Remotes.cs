@@ -294,7 +294,7 @@ internal sealed class Remotes
         index = -1;
         if (_backends.HealthyCount == 0)
             return null;
-        var isProven = traffic == Traffic.Tcp && TryMakeRoomForEstablished(now);
+        var isProven = traffic == Traffic.Tcp && TryMakeRoomForEstablished(now, address);
         var isCrowded =
             (!isProven && _newcomers.Count >= MostNewcomers) || !_table.TryReserve();
         var chosen = isCrowded ? _backends.NextByHash(now, address) : _backends.NextInTurn(now);
@@ -306,7 +306,7 @@ internal sealed class Remotes
             return chosen;
         }
         if (isCrowded)
-            Evict(_newcomers.Oldest);
+            Evict(_newcomers.Oldest, address);
         index = Add(now, address);
         _bindings.Bind(index, chosen);
         if (isProven)
@@ -334,7 +334,7 @@ internal sealed class Remotes
     {
         var isProven = traffic == Traffic.Tcp
             || (_table[index].TryGetAnswered(now, out var ago) && ago >= Limits.ProvingTime);
-        if (isProven && TryMakeRoomForEstablished(now))
+        if (isProven && TryMakeRoomForEstablished(now, _table[index].Address))
             Establish(index);
         else
             _newcomers.OnHeard(index);
@@ -360,15 +360,16 @@ internal sealed class Remotes
     /// Whether another may be established; an established one is forgotten if there are as many as
     /// may be.
     /// </summary>
-    private bool TryMakeRoomForEstablished(Instant now) =>
-        Established < Math.Max(_table.Limit - MostNewcomers, 1) || TryEvictEstablished(now);
+    private bool TryMakeRoomForEstablished(Instant now, Ipv4 address) =>
+        Established < Math.Max(_table.Limit - MostNewcomers, 1)
+            || TryEvictEstablished(now, address);
 
     /// <summary>
     /// Of a few established ones, from where the last search ended, the one goes that was known for
     /// the shortest time, in whole seconds, when it was last heard from; of equals the one unheard
     /// for longest. One that has been asking for long enough stays. False if none was found.
     /// </summary>
-    private bool TryEvictEstablished(Instant now)
+    private bool TryEvictEstablished(Instant now, Ipv4 address)
     {
         var chosen = -1;
         var met = 0;
@@ -388,7 +389,7 @@ internal sealed class Remotes
         }
         if (chosen < 0)
             return false;
-        Evict(chosen);
+        Evict(chosen, address);
         return true;
     }
 
@@ -401,9 +402,9 @@ internal sealed class Remotes
             ? remote.SecondsKnown < other.SecondsKnown
             : remote.LastSeen < other.LastSeen;
 
-    private void Evict(int index)
+    private void Evict(int index, Ipv4 forAddress)
     {
-        _log.Write(new LogEvent.RemoteEvicted(_table[index].Address));
+        _log.Write(new LogEvent.RemoteEvicted(_table[index].Address, forAddress));
         Forget(index);
         _counters.Add(Counter.RemotesEvicted);
     }

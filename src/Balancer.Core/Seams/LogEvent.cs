@@ -395,8 +395,11 @@ public static class LogEvent
         public static LogLevel Level => LogLevel.Debug;
     }
 
-    /// <summary>A remote was forgotten before its time, to make room in a full table.</summary>
-    public readonly record struct RemoteEvicted(Ipv4 Remote) : ILogEvent
+    /// <summary>
+    /// A remote was forgotten before its time, to make room in a full table for another, which is
+    /// new or becomes established.
+    /// </summary>
+    public readonly record struct RemoteEvicted(Ipv4 Remote, Ipv4 For) : ILogEvent
     {
         public static string Name => "remote_evicted";
         public static LogLevel Level => LogLevel.Debug;

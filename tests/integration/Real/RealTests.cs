@@ -23,7 +23,7 @@ namespace Tests.Integration.Real;
 public sealed class RealTests(ITestOutputHelper output) : IDisposable
 {
     private const int Seconds = 600;
-    private const int Count = 28;
+    private const int Count = 30;
 
     /// <summary>How the one scenario of these tests is called that has something to find.</summary>
     private const string Failed = "FAILED 7 --profile=calm: ";

@@ -116,7 +116,7 @@ public sealed class BalancerLogTests
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: false)),
         Of(new LogEvent.RemoteAssigned(Host, Backend, IsBackup: true)),
         Of(new LogEvent.RemoteExpired(Host)),
-        Of(new LogEvent.RemoteEvicted(Host)),
+        Of(new LogEvent.RemoteEvicted(Host, Ipv4.From(10, 77, 77, 6))),
         Of(new LogEvent.RemoteMoved(Host, Backend)),
         Of(new LogEvent.RemotesExpired(3)),
         Of(new LogEvent.Rebalancing(Backend, 12, 9)),

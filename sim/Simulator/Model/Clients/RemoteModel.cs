@@ -270,7 +270,7 @@ internal sealed class RemoteModel(ReferenceModel model)
     /// </summary>
     public void OnEvicted(LogEvent.RemoteEvicted logged)
     {
-        var isFor = model.Arrivals.DrainToOneThatNeedsRoom(logged.Remote);
+        var isNeeded = model.Arrivals.DrainToOneThatNeedsRoom(logged.For, logged.Remote);
         var known = model.Policy.Remotes.GetValueOrDefault(logged.Remote);
         model.Counters.Add(Counter.RemotesEvicted);
         if (known == null)
@@ -279,11 +279,11 @@ internal sealed class RemoteModel(ReferenceModel model)
                 $"{logged.Remote} was evicted; nobody knew it");
             return;
         }
-        if (isFor == null)
+        if (!isNeeded)
         {
             model.Report(ViolationKind.RemoteForgotten, $"{logged.Remote} was evicted from"
                 + $" {model.Policy.Newcomers.Count} newcomers and {model.Policy.Established}"
-                + " others; nobody came that there was no room for", known.Primary);
+                + $" others; {logged.For} did not come, or there was room for it", known.Primary);
         }
         else if (known.IsEstablished ? !IsNewestOfSome(known)
             : model.Policy.Newcomers.First() != known)
@@ -298,8 +298,29 @@ internal sealed class RemoteModel(ReferenceModel model)
         model.Reached(known.IsEstablished
             ? Situation.EstablishedEvicted : Situation.NewcomerEvicted);
         if (!known.IsEstablished)
-            model.Policy.RoomMadeFor = isFor;
+            model.Policy.RoomMadeFor = logged.For;
         Forget(known);
+    }
+
+    /// <summary>
+    /// One that is to be established finds no room, and nobody was forgotten for it. So a sample
+    /// was met of whom all keep asking; there may be one if so many do.
+    /// </summary>
+    public void OnNoRoomMade(Ipv4 address)
+    {
+        var established = model.Policy.Established;
+        if (model.Scenario.Kernel.MaxRemotes - established
+            > SpecifiedLimits.EvictionLooks - SpecifiedLimits.EvictionSample)
+        {
+            // So many other entries may be met that the search ends before it has a sample.
+            return;
+        }
+        var keep = model.Policy.Remotes.Values.Count(
+            remote => remote.IsEstablished && remote.KeepsAsking(model.Now));
+        if (keep >= System.Math.Min(SpecifiedLimits.EvictionSample, established))
+            return;
+        model.Report(ViolationKind.RemoteForgotten, $"{address} should have been established, and"
+            + $" one of {established} others evicted for it, of whom {keep} keep asking");
     }
 
     public void OnTurnEnded(LoadBalancer core)

@@ -95,7 +95,12 @@ internal sealed class HandshakeModel(ReferenceModel model, ConnectionModel conne
     public void OnOpenedLine(LogEvent.ConnectionOpened logged)
     {
         if (_connecting == null && Waiting(logged.Id) is { SpokeAt: not null } again)
+        {
+            // One that leaves a suspect backend does so after queries have left it.
+            if (again.ShouldLeave)
+                model.Resends.Finish();
             DecideAnew(again);
+        }
         if (_connecting is not { } connection || connection.From != logged.Client
             || (_connectTo?.Id ?? 0) != logged.Backend.Value)
         {

@@ -80,22 +80,22 @@ internal sealed class ArrivalModel(ReferenceModel model)
     }
 
     /// <summary>
-    /// Decides up to the arrival for which this one must be forgotten, established or a newcomer,
-    /// and not that one; who came, or null for nobody.
+    /// Decides up to the arrival of this address for which one must be forgotten, established or a
+    /// newcomer, and not that arrival; false if there is none.
     /// </summary>
-    public Ipv4? DrainToOneThatNeedsRoom(Ipv4 of)
+    public bool DrainToOneThatNeedsRoom(Ipv4 address, Ipv4 of)
     {
         while (_next < _waiting.Count)
         {
             // What it is may change by an arrival of its own on the way.
             var isEstablished =
                 model.Policy.Remotes.GetValueOrDefault(of)?.IsEstablished ?? true;
-            if (NeedsRoom(_waiting[_next], isEstablished))
-                return AddressOf(_waiting[_next]);
+            if (AddressOf(_waiting[_next]) == address && NeedsRoom(_waiting[_next], isEstablished))
+                return true;
             TryDecide();
             ReportUntold();
         }
-        return null;
+        return false;
     }
 
     /// <summary>Decides up to the arrival that meets the condition that a line is about.</summary>
@@ -182,6 +182,8 @@ internal sealed class ArrivalModel(ReferenceModel model)
         if (_next == _waiting.Count)
             return false;
         ReportUntold();
+        if (NeedsRoom(_waiting[_next], ofEstablished: true))
+            model.Remotes.OnNoRoomMade(AddressOf(_waiting[_next]));
         var (header, at, connection) = _waiting[_next++];
         if (connection != null)
             model.Connections.Decide(connection);
