@@ -4,9 +4,10 @@
 // are no more in ten seconds than 50, or one for every ten queries. And that probes, which no
 // client asked, come from their own address and nothing is ever sent there.
 //
-// It knows by counting, and of the model only whose a stream is: datagrams by their bytes as they are received and in the
-// frames that are written, replies by client, port and id, and copies by the core's own counters.
-// A window of ten seconds is counted in whole seconds, so its queries may be those of eleven.
+// It knows by counting, and of the model only whose a stream is: datagrams by their bytes as they
+// are received and in the frames that are written, replies by client, port and id, and copies by
+// the core's own counters. A window of ten seconds is counted in whole seconds, so its queries may
+// be those of eleven.
 
 using System;
 using System.Collections.Generic;
