@@ -46,6 +46,19 @@ public sealed class DatagramChecksTests : RealCheckTest
     }
 
     [Theory]
+    [InlineData(0x82, true)]
+    [InlineData(0x85, true)]
+    [InlineData(0x83, false)]
+    public void QueryArrivesAgain_AfterAnErrorThatMayHaveBeenHeld(byte codes, bool passes)
+    {
+        var run = new SeenRun();
+        run.First.Queries.Add(run.First.Queries[0]);
+        run.First.Replies.Add(SeenRun.Frame(5 * Second + 1500, [1, 2, 0x81, codes]));
+
+        Judge("S1", passes, run, DatagramChecks.Conservation);
+    }
+
+    [Theory]
     [InlineData(1, true)]
     [InlineData(2, false)]
     public void QueryArrives_AtTwoBackendsAtMost(int others, bool passes)
