@@ -22,7 +22,7 @@ public sealed class AllCores;
 [Collection(nameof(AllCores))]
 public sealed class SimulateTests(ITestOutputHelper output)
 {
-    private const int Seconds = 600;
+    private const int Seconds = 1200;
     private const string CommitSeed = "COMMIT";
 
     [Theory]
