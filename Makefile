@@ -34,7 +34,7 @@ no_balancer := $(call in_tests,Linux)&$(call in_tests,Contract)&$(call in_tests,
 on_fallbacks := $(no_balancer)&Needs!=inotify
 
 # What the integration tests call besides what is built: command and Debian package.
-needed := dig dnsutils node nodejs npm npm prlimit util-linux strace strace systemd-analyze systemd
+needed := dig dnsutils node nodejs npm npm prlimit util-linux chrt util-linux strace strace systemd-analyze systemd
 
 .PHONY: build image demo test unit property integration simulate real mutation has-commands format
 .PHONY: spelling failover fuzz
@@ -71,9 +71,7 @@ property: ## Tests of properties, and simulated scenarios
 
 integration: has-commands build $(node)/node_modules/.package-lock.json ## Tests of the built executables
 	@scripts/image --if-engine
-	@status=0; scripts/test integration tests/integration || status=1; \
-	BBAL_NO_BATCH_CALLS=1 scripts/test fallbacks tests/integration --no-build \
-		--filter '$(on_fallbacks)' || status=1; exit $$status
+	@scripts/integration '$(on_fallbacks)'
 
 simulate: build ## The simulator's part of them: corpus, seeds of this commit, two processes
 	@dotnet test tests/integration -c Release --nologo -v quiet \

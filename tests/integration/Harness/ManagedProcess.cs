@@ -131,8 +131,14 @@ public class ManagedProcess : IDisposable
     /// </summary>
     public void LimitFreeDescriptors(int free)
     {
-        // Those of two readings, because a scan of the directory holds one more for a moment.
-        var open = OpenDescriptors().Intersect(OpenDescriptors()).ToHashSet();
+        // Those that stay, because a scan of the directory holds one more for a moment, which is
+        // long on a busy machine.
+        var open = OpenDescriptors().ToHashSet();
+        for (var i = 0; i < 10; i++)
+        {
+            Thread.Sleep(20);
+            open.IntersectWith(OpenDescriptors());
+        }
         LimitDescriptors(Enumerable.Range(0, open.Count + free + 1)
             .Where(fd => !open.Contains(fd)).ElementAt(free));
     }

@@ -10,14 +10,13 @@ using System.Runtime.Versioning;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Tests.Integration.Harness;
-using Tests.Integration.Simulator;
 using Xunit;
 using Xunit.Abstractions;
 
 namespace Tests.Integration.Real;
 
 [SupportedOSPlatform("linux")]
-[Collection(nameof(AllCores))]
+[Collection(nameof(WallTime))]
 public sealed class FailoverBenchmarkTests(ITestOutputHelper output) : IDisposable
 {
     private const int Seconds = 300;

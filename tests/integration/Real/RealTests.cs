@@ -3,7 +3,7 @@
 // something, an executable that is wrong in one way is put in the place of each of the two, and
 // must be found by the check that is there for it.
 //
-// They mostly wait, but would disturb tests that measure, so nothing else runs beside them.
+// They mostly wait, but would disturb tests that measure, so none of those runs beside them.
 
 using System;
 using System.Collections.Generic;
@@ -12,14 +12,16 @@ using System.Linq;
 using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using Tests.Integration.Harness;
-using Tests.Integration.Simulator;
 using Xunit;
 using Xunit.Abstractions;
 
 namespace Tests.Integration.Real;
 
+[CollectionDefinition(nameof(WallTime), DisableParallelization = true)]
+public sealed class WallTime;
+
 [SupportedOSPlatform("linux")]
-[Collection(nameof(AllCores))]
+[Collection(nameof(WallTime))]
 public sealed class RealTests(ITestOutputHelper output) : IDisposable
 {
     private const int Seconds = 600;
