@@ -20,6 +20,7 @@ public static class Errno
     internal const int EAGAIN = 11;
     internal const int ENOMEM = 12;
     internal const int EACCES = 13;
+    internal const int EEXIST = 17;
     public const int ENOTDIR = 20;
     internal const int EINVAL = 22;
     internal const int ENFILE = 23;

@@ -32,7 +32,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private const ulong BulkToken = 2;
     private const ulong SignalToken = 3;
 
-    /// <summary>Between tries to put a socket into epoll that the kernel had no room for.</summary>
+    /// <summary>Between tries to tell epoll of a socket when it refused.</summary>
     private static readonly Duration RegistrationRetry = Duration.FromMilliseconds(10);
 
     private readonly SocketTable _sockets = new();
@@ -297,9 +297,14 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         if (events.IsEmpty)
             return 0;
         var handle = new SocketHandle((int)(uint)token, (uint)(token >> 32));
-        var interest = _sockets.IsLive(handle) ? _sockets[handle].Interest : Readiness.None;
-        events[0] = new NetworkEvent(
-            NetworkEventKind.Socket, handle, ReadyFor(epoll.Bits(index), interest));
+        var slot = _sockets.IsLive(handle) ? _sockets.At(handle.Slot) : default;
+        var ready = ReadyFor(epoll.Bits(index), slot.Interest);
+        // What epoll could not be told of is not reported, though it goes on reporting it.
+        if (slot.Registration == Registration.Stale)
+            ready &= slot.Interest == Readiness.None ? 0 : slot.Interest | Readiness.HangUp;
+        if (ready == Readiness.None && slot.Registration == Registration.Stale)
+            return 0;
+        events[0] = new NetworkEvent(NetworkEventKind.Socket, handle, ready);
         return 1;
     }
 
@@ -344,42 +349,42 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private void Register(SocketHandle socket, ref SocketSlot slot)
     {
         var epoll = slot.IsUrgent ? _urgent : _bulk;
+        var isIn = slot.Registration is Registration.In or Registration.Stale;
         if (slot.Interest == Readiness.None)
         {
-            if (slot.Registration == Registration.In)
-                Expect(epoll.Remove(slot.Descriptor));
-            SetRegistration(ref slot, Registration.Out);
+            var refusal = isIn ? epoll.Remove(slot.Descriptor) : 0;
+            VerifyCall(refusal);
+            SetRegistration(ref slot, refusal == 0 ? Registration.Out : Registration.Stale);
             return;
         }
         var bits = ((slot.Interest & Readiness.Read) != 0 ? C.EPOLLIN : 0)
             | ((slot.Interest & Readiness.Write) != 0 ? C.EPOLLOUT : 0);
         var token = (ulong)socket.Generation << 32 | (uint)socket.Slot;
-        if (slot.Registration == Registration.In)
-        {
-            Expect(epoll.Modify(slot.Descriptor, bits, token));
-            return;
-        }
-        var errno = epoll.Add(slot.Descriptor, bits, token);
+        var errno = isIn
+            ? epoll.Modify(slot.Descriptor, bits, token)
+            : epoll.Add(slot.Descriptor, bits, token);
+        VerifyCall(errno);
         // Memory or watches may be there in a moment, and so may what a sandbox forbids.
-        Verify.That(errno is not Errno.EBADF and not Errno.EINVAL,
-            "what is put into epoll is an open socket");
-        SetRegistration(ref slot, errno == 0 ? Registration.In : Registration.Wanted);
+        SetRegistration(ref slot, errno == 0 ? Registration.In
+            : isIn ? Registration.Stale : Registration.Wanted);
     }
 
-    private static void Expect(int errno) =>
-        Verify.That(errno == 0, "epoll changes or gives up what is in it");
+    /// <summary>Anything else may be the kernel's or a sandbox's answer.</summary>
+    private static void VerifyCall(int errno) => Verify.That(
+        errno is not Errno.EBADF and not Errno.EINVAL and not Errno.ENOENT and not Errno.EEXIST,
+        "epoll and the slots agree on what is in it");
 
     private void SetRegistration(ref SocketSlot slot, Registration registration)
     {
-        if (slot.Registration == Registration.Wanted)
+        if (slot.Registration is Registration.Wanted or Registration.Stale)
             _unregistered--;
-        if (registration == Registration.Wanted)
+        if (registration is Registration.Wanted or Registration.Stale)
             _unregistered++;
         slot.Registration = registration;
     }
 
     /// <summary>
-    /// Tries the sockets again that epoll had no room for, if it is time; when to try next.
+    /// Tries the sockets again that epoll refused, if it is time; when to try next.
     /// </summary>
     private Instant RetryRegistrations()
     {
@@ -392,10 +397,10 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         for (var index = 0; index < _sockets.Extent && _unregistered > 0 && hasRoom; index++)
         {
             ref var slot = ref _sockets.At(index);
-            if (slot.Registration != Registration.Wanted)
+            if (slot.Registration is not (Registration.Wanted or Registration.Stale))
                 continue;
             Register(new SocketHandle(index, slot.Generation), ref slot);
-            hasRoom = slot.Registration == Registration.In;
+            hasRoom = slot.Registration is Registration.In or Registration.Out;
         }
         return _unregistered > 0 ? _retryAt : Instant.Never;
     }
@@ -574,8 +579,9 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         }
         ref var slot = ref _sockets[socket];
         var isClosedLater = slot.MayBePassed;
-        if (isClosedLater && slot.Registration == Registration.In)
-            Expect((slot.IsUrgent ? _urgent : _bulk).Remove(slot.Descriptor));
+        // If that is refused it is reported until it is closed, and nobody is its reader.
+        if (isClosedLater && slot.Registration is Registration.In or Registration.Stale)
+            _ = (slot.IsUrgent ? _urgent : _bulk).Remove(slot.Descriptor);
         SetRegistration(ref slot, Registration.Out);
         var peer = slot.Peer;
         var fd = _sockets.Remove(socket);

@@ -20,6 +20,9 @@ internal enum Registration
 
     /// <summary>To be in it, but the kernel had no memory or watch left; tried again.</summary>
     Wanted,
+
+    /// <summary>In it, with an interest that is over and could not be changed; tried again.</summary>
+    Stale,
 }
 
 /// <summary>One socket, or one free place for one.</summary>
