@@ -21,7 +21,7 @@ internal enum Registration
     /// <summary>To be in it, but the kernel had no memory or watch left; tried again.</summary>
     Wanted,
 
-    /// <summary>In it, with an interest that is over and could not be changed; tried again.</summary>
+    /// <summary>In it, with an interest that is over: a change was refused; tried again.</summary>
     Stale,
 }
 

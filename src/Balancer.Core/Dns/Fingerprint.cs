@@ -1,12 +1,14 @@
 // Owns what makes two queries the same, in two ways, for whoever answers them.
 //
-// Their fingerprint is the same if a server would treat them alike: the question in any case,
-// opcode and RD, whether any other flag is set but AD and CD, whether the counts are those of a
-// plain query; of EDNS the size's class, the version, DO, and whether there are options that are in
-// common use, or others; and whether there are other records, or bytes that are no record. What
-// such records, options and bytes are is left out, and so is the question if its name has a pointer
-// in it or the size of EDNS is below 512, which few clients make: whoever makes a deadly query may
-// change all of these as often as it likes. This is what is refused (Quarantine).
+// Their fingerprint is the same if a server would treat them alike: the question in any case and
+// RD; of EDNS the size's class, DO, and whether there are options that are in common use, or
+// others; and whether it is signed. This is what is refused (Quarantine).
+//
+// That is so of queries as clients make them: opcode QUERY, no flag but RD, AD and CD, one question
+// whose name has no pointer, EDNS of version 0 and 512 bytes at least, a signature (TSIG), and with
+// IXFR the zone's SOA. Every other message is odd. Whoever makes a deadly one can change all of it
+// as often as it likes, and hardly anybody else sends any, so all odd ones are one query: but those
+// whose question cannot be read, and those whose question has a pointer, which are one each.
 //
 // Their form is the same if hardly anything differs that a server may read: the name as it is
 // written, all flags and counts, each record's name, type and class, the exact size of EDNS, which
@@ -31,13 +33,25 @@ namespace Balancer.Core;
 /// <summary>Reduces a query to 64 bits.</summary>
 internal ref struct Fingerprint
 {
+    private const int AuthorityType = 6;
     private const int OptionsType = 41;
+    private const int SignatureType = 250;
+    private const int IncrementalTransferType = 251;
 
     /// <summary>The smallest size of EDNS that means what it says.</summary>
     private const ushort SmallestSize = 512;
 
     /// <summary>Of a record behind its name: type, class, TTL and the length of its data.</summary>
     private const int RecordHeaderBytes = 10;
+
+    /// <summary>Of an SOA record behind its names: serial, refresh, retry, expire, TTL.</summary>
+    private const int AuthorityNumbersBytes = 20;
+
+    /// <summary>Of a signature behind its algorithm: time and fudge (RFC 8945, 4.2).</summary>
+    private const int SignatureTimeBytes = 8;
+
+    /// <summary>Behind the MAC: the original id and an error's code.</summary>
+    private const int SignatureTailBytes = 4;
 
     /// <summary>Of an option: its code and the length of its data.</summary>
     private const int OptionHeaderBytes = 4;
@@ -58,35 +72,40 @@ internal ref struct Fingerprint
     private Marks _marks;
     private ushort _size;
 
+    /// <summary>Bytes up to the end of the question.</summary>
+    private int _questionEnd;
+
+    /// <summary>Records that were read.</summary>
+    private int _records;
+
     /// <summary>What the bytes of a message, or of its tail, are hashed as.</summary>
     private enum Kind : byte
     {
         NoQuestion,
         Question,
         PointedQuestion,
-        AnyQuestion,
+        OddQuestion,
         Record,
+        OddRecord,
         Options,
+        OddOptions,
         Option,
         OtherTail,
     }
 
-    /// <summary>What a query has beside its question, whatever that is.</summary>
+    /// <summary>What a query has beside its question.</summary>
     [Flags]
     private enum Marks : ushort
     {
         None = 0,
-        OtherFlags = 1,
-        OtherQuestionCount = 1 << 1,
-        Answers = 1 << 2,
-        Additional = 1 << 3,
-        OtherRecord = 1 << 4,
-        OtherTail = 1 << 5,
-        Options = 1 << 6,
-        CommonOption = 1 << 7,
-        OtherOption = 1 << 8,
-        OtherVersion = 1 << 9,
-        DnssecOk = 1 << 10,
+
+        /// <summary>Something that clients do not send.</summary>
+        Odd = 1,
+        Options = 1 << 1,
+        CommonOption = 1 << 2,
+        OtherOption = 1 << 3,
+        DnssecOk = 1 << 4,
+        Signature = 1 << 5,
     }
 
     private Fingerprint(ReadOnlySpan<byte> query, ulong key, bool isCut, bool isForm)
@@ -120,41 +139,53 @@ internal ref struct Fingerprint
             AddRest(Kind.NoQuestion, 2);
             return;
         }
-        AddHeader();
-        var question = FindQuestion(out var tail);
-        var end = tail;
         if (_isForm)
-            AddQuestion(question, end);
+            _hash.Add(_query[2..DnsQuestion.HeaderBytes]);
+        var question = FindQuestion(out _questionEnd);
+        if (_isForm)
+            AddQuestion(question);
+        ReadHeader();
+        var tail = _questionEnd;
         while (tail < _query.Length && TryAddRecord(ref tail))
-        {
-        }
-        if (tail < _query.Length && !_isCut)
-        {
-            _marks |= Marks.OtherTail;
-            AddRest(Kind.OtherTail, tail);
-        }
+            _records++;
+        var isWhole = tail == _query.Length && _records == AllRecords;
+        Mark(!isWhole && !_isCut, Marks.Odd);
         if (_isForm)
+        {
+            if (tail < _query.Length && !_isCut)
+                AddRest(Kind.OtherTail, tail);
             return;
-        var isSmall = (_marks & Marks.Options) != 0 && _size < SmallestSize;
-        AddQuestion(isSmall && question == Kind.Question ? Kind.AnyQuestion : question, end);
+        }
+        var isOdd = (_marks & Marks.Odd) != 0;
+        if (question != Kind.Question || isOdd)
+        {
+            _hash.Add((byte)(question == Kind.Question ? Kind.OddQuestion : question));
+            return;
+        }
+        AddQuestion(question);
+        _hash.Add((byte)(_query[2] & 1)); // RD
         Add((ushort)_marks);
         Add(_size);
     }
 
-    private void AddHeader()
+    private int Answers => Count(6);
+
+    private int Authorities => Count(8);
+
+    private int AllRecords => Answers + Authorities + Count(10);
+
+    private int Count(int at) => BinaryPrimitives.ReadUInt16BigEndian(_query[at..]);
+
+    private void ReadHeader()
     {
-        var header = _query[2..DnsQuestion.HeaderBytes];
-        if (_isForm)
-        {
-            _hash.Add(header);
-            return;
-        }
-        _hash.Add((byte)(header[0] & 0x79)); // opcode and RD
-        Mark((header[0] & 0x86) != 0 || (header[1] & 0xcf) != 0, Marks.OtherFlags);
-        Mark(BinaryPrimitives.ReadUInt16BigEndian(header[2..]) != 1, Marks.OtherQuestionCount);
-        Mark(BinaryPrimitives.ReadUInt32BigEndian(header[4..]) != 0, Marks.Answers);
-        Mark(BinaryPrimitives.ReadUInt16BigEndian(header[8..]) != 0, Marks.Additional);
+        var hasOtherFlags = (_query[2] & 0xfe) != 0 || (_query[3] & 0xcf) != 0;
+        Mark(hasOtherFlags || Count(4) != 1 || Answers > 0, Marks.Odd);
+        Mark(Authorities > 0 && !IsIncrementalTransfer, Marks.Odd);
     }
+
+    private bool IsIncrementalTransfer => Authorities == 1
+        && BinaryPrimitives.ReadUInt16BigEndian(_query[(_questionEnd - QuestionTailBytes)..])
+            == IncrementalTransferType;
 
     private void Mark(bool isSet, Marks mark) => _marks |= isSet ? mark : Marks.None;
 
@@ -173,7 +204,7 @@ internal ref struct Fingerprint
         return Kind.NoQuestion;
     }
 
-    private void AddQuestion(Kind kind, int end)
+    private void AddQuestion(Kind kind)
     {
         if (kind == Kind.NoQuestion)
         {
@@ -181,7 +212,7 @@ internal ref struct Fingerprint
             return;
         }
         _hash.Add((byte)kind);
-        var question = _query[DnsQuestion.HeaderBytes..end];
+        var question = _query[DnsQuestion.HeaderBytes.._questionEnd];
         if (kind == Kind.Question)
         {
             AddName(question[..^QuestionTailBytes]);
@@ -217,19 +248,24 @@ internal ref struct Fingerprint
             length = rest.Length - name - RecordHeaderBytes;
         }
         var data = rest.Slice(name + RecordHeaderBytes, length);
-        // Binder takes the first for EDNS whatever its name is.
-        if (BinaryPrimitives.ReadUInt16BigEndian(header) == OptionsType
-            && (_marks & Marks.Options) == 0)
+        var type = BinaryPrimitives.ReadUInt16BigEndian(header);
+        if (type == OptionsType)
         {
-            if (!TryAddOptions(rest[..name], header, data))
-                return false;
+            Mark(name > 1 || IsBeforeAdditional || (_marks & Marks.Options) != 0, Marks.Odd);
+            AddOptions(rest[..name], header, data);
         }
         else
         {
-            _marks |= Marks.OtherRecord;
+            var mark = type switch
+            {
+                SignatureType when IsLast && IsSignature(rest[..name], data) => Marks.Signature,
+                AuthorityType when _records == 0 && IsAuthority(rest[..name], data) => Marks.None,
+                _ => Marks.Odd,
+            };
+            _marks |= mark;
             if (_isForm)
             {
-                _hash.Add((byte)Kind.Record);
+                _hash.Add((byte)(mark == Marks.Odd ? Kind.OddRecord : Kind.Record));
                 _hash.Add(rest[..name]);
                 _hash.Add(header[..4]);
             }
@@ -237,6 +273,72 @@ internal ref struct Fingerprint
         at += name + RecordHeaderBytes + length;
         return true;
     }
+
+    /// <summary>The record that is read is not in the section of additional ones.</summary>
+    private bool IsBeforeAdditional => _records < Answers + Authorities;
+
+    /// <summary>The record that is read is the last, and additional.</summary>
+    private bool IsLast => !IsBeforeAdditional && _records == AllRecords - 1;
+
+    /// <summary>Whether a record is a TSIG that can be read to its end.</summary>
+    private bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
+    {
+        if (EndsInPointer(owner) || _isCut)
+            return !EndsInPointer(owner);
+        var algorithm = NameBytes(data);
+        return algorithm > 0 && !EndsInPointer(data[..algorithm])
+            && TrySkip(ref data, algorithm + SignatureTimeBytes) && TrySkipCounted(ref data)
+            && TrySkip(ref data, SignatureTailBytes) && TrySkipCounted(ref data)
+            && data.IsEmpty;
+    }
+
+    /// <summary>Whether a record is an SOA that says no more than that.</summary>
+    private bool IsAuthority(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data) =>
+        IsIncrementalTransfer && EndsWell(owner) && (_isCut
+            || (TrySkipName(ref data) && TrySkipName(ref data)
+                && data.Length == AuthorityNumbersBytes));
+
+    private bool TrySkipName(ref ReadOnlySpan<byte> data)
+    {
+        var name = NameBytes(data);
+        return name > 0 && EndsWell(data[..name]) && TrySkip(ref data, name);
+    }
+
+    /// <summary>
+    /// Whether a name ends by itself, or leads to the question's at one of its labels; that has no
+    /// pointer, so it ends there.
+    /// </summary>
+    private bool EndsWell(ReadOnlySpan<byte> name)
+    {
+        if (!EndsInPointer(name))
+            return true;
+        var target = BinaryPrimitives.ReadUInt16BigEndian(name[^2..]) & 0x3fff;
+        var label = DnsQuestion.HeaderBytes;
+        var end = _questionEnd - QuestionTailBytes;
+        while (label < Math.Min(target, end))
+            label += 1 + _query[label];
+        return label == target && label < end;
+    }
+
+    private static bool EndsInPointer(ReadOnlySpan<byte> name)
+    {
+        var at = 0;
+        while (name[at] is > 0 and < 0xc0)
+            at += 1 + name[at];
+        return name[at] >= 0xc0;
+    }
+
+    private static bool TrySkip(ref ReadOnlySpan<byte> data, int bytes)
+    {
+        if (data.Length < bytes)
+            return false;
+        data = data[bytes..];
+        return true;
+    }
+
+    /// <summary>Skips a length of two bytes, and as many bytes.</summary>
+    private static bool TrySkipCounted(ref ReadOnlySpan<byte> data) => data.Length >= 2
+        && TrySkip(ref data, 2 + BinaryPrimitives.ReadUInt16BigEndian(data));
 
     /// <summary>Bytes of a name, which may end in a pointer; 0 if it is not whole.</summary>
     private static int NameBytes(ReadOnlySpan<byte> bytes)
@@ -253,18 +355,18 @@ internal ref struct Fingerprint
         return 0;
     }
 
-    private bool TryAddOptions(
+    private void AddOptions(
         ReadOnlySpan<byte> name, ReadOnlySpan<byte> header, ReadOnlySpan<byte> options)
     {
-        if (!_isCut && !AreWhole(options))
-            return false;
+        int size = BinaryPrimitives.ReadUInt16BigEndian(header[2..]);
+        var isWhole = _isCut || AreWhole(options);
+        Mark(!isWhole || size < SmallestSize || header[5] != 0, Marks.Odd);
         _marks |= Marks.Options;
-        Mark(header[5] != 0, Marks.OtherVersion);
         Mark((header[6] & 0x80) != 0, Marks.DnssecOk);
-        _size = Alike(BinaryPrimitives.ReadUInt16BigEndian(header[2..]));
+        _size = Alike(size);
         if (_isForm)
         {
-            _hash.Add((byte)Kind.Options);
+            _hash.Add((byte)(isWhole ? Kind.Options : Kind.OddOptions));
             _hash.Add(name);
             _hash.Add(header[2..8]);
         }
@@ -279,7 +381,6 @@ internal ref struct Fingerprint
             }
             options = options[Math.Min(options.Length, BytesOfOption(options))..];
         }
-        return true;
     }
 
     private static bool AreWhole(ReadOnlySpan<byte> options)
@@ -303,14 +404,12 @@ internal ref struct Fingerprint
     private static bool IsCommon(ushort code) => code is 3 or 8 or 10 or 11 or 12;
 
     /// <summary>
-    /// Sizes that a server treats alike are one, and so are all below 512, which few clients offer:
-    /// they mean 512 (RFC 6891, 6.2.3), and a server that takes them as they are may die of one
-    /// with any name.
+    /// Sizes that a server treats alike are one. Those below 512 are odd: they mean 512 (RFC 6891,
+    /// 6.2.3), and a server that takes them as they are may die of one with any name.
     /// </summary>
     private static ushort Alike(int bytes) => bytes switch
     {
-        < SmallestSize => 0,
-        SmallestSize => SmallestSize,
+        <= SmallestSize => SmallestSize,
         <= 1232 => 1232,
         <= 4096 => 4096,
         _ => ushort.MaxValue,

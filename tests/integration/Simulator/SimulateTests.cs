@@ -3,9 +3,9 @@
 // begin with the commit's hash - and two processes that come to the same; and that it does find a
 // bug that is there. `make simulate` runs these alone.
 //
-// They use all cores for ten minutes, beside tests that wait most of the time (scripts/integration).
-// So they have only what nobody else wants: with SCHED_IDLE they neither take time from a balancer
-// that is being tested nor keep it waiting.
+// They use all cores for ten minutes, beside tests that wait most of the time
+// (scripts/integration). So they have only what nobody else wants: with SCHED_IDLE they neither
+// take time from a balancer that is being tested nor keep it waiting.
 
 using System;
 using System.Globalization;

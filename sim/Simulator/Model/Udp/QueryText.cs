@@ -1,6 +1,6 @@
 // Owns what of a query is read to tell whether it is refused: as two texts, of which the core's
-// fingerprint and form are hashes. It is written from docs/behaviour.md alone and shares no code
-// with the core.
+// fingerprint and form are hashes; all that clients do not send is one kind, whatever it asks. It
+// is written from docs/behaviour.md alone and shares no code with the core.
 //
 // What always holds: queries with the same form have the same kind.
 
@@ -29,7 +29,7 @@ internal readonly ref struct QueryText
         Form = "";
         if (query.Length < HeaderBytes)
         {
-            Kind = "no header";
+            Kind = "no question";
             if (hasForm)
             {
                 Form = "bytes " + Convert.ToHexString(query[Math.Min(2, query.Length)..])
@@ -37,29 +37,24 @@ internal readonly ref struct QueryText
             }
             return;
         }
-        var kind = new StringBuilder();
         var form = hasForm
             ? new StringBuilder(Convert.ToHexString(query[2..HeaderBytes])).Append(' ') : null;
         var tail = query[HeaderBytes..];
-        AddQuestion(query, ref tail, kind, form);
-        var (records, edns) = (false, "");
-        while (tail.Length > 0
-            && TryAddRecord(ref tail, isCut, form, ref edns, out var isOptions))
+        Kind = ReadQuestion(query, ref tail, form);
+        var reader = new RecordReader(query, query.Length - tail.Length, isCut, form);
+        while (tail.Length > 0 && reader.TryTake(ref tail))
         {
-            records |= !isOptions;
         }
-        var isRest = tail.Length > 0 && !isCut;
-        if (isRest)
+        if (tail.Length > 0 && !isCut)
             form?.Append("rest ").Append(Convert.ToHexString(tail));
-        // Few clients offer less than 512 bytes, and a deadly one may have any name.
-        if (edns.StartsWith("edns 0 ", StringComparison.Ordinal)
-            && ExpectedQuery.QuestionBytes(query) > 0)
-        {
-            kind.Clear().Append("any question ");
-        }
-        Kind = HeaderKind(query) + " " + kind.Append(records ? "records " : "")
-            .Append(isRest ? "rest " : "").Append(edns).ToString();
         Form = form?.ToString() ?? "";
+        if (ExpectedQuery.QuestionBytes(query) == 0)
+            return;
+        var isPlain = (query[2] & 0xfe) + (query[3] & 0xcf) == 0 && Number(query[4..]) == 1;
+        var isAll = isCut || (tail.Length == 0 && reader.IsComplete);
+        Kind = isPlain && isAll && !reader.HasOddCounts && !reader.IsOdd
+            ? $"{Kind} {query[2]} {reader.Options}{(reader.IsSigned ? "signed" : "")}"
+            : "odd question";
     }
 
     /// <summary>The same for all that a server would treat alike: what is refused.</summary>
@@ -70,87 +65,163 @@ internal readonly ref struct QueryText
     /// </summary>
     public string Form { get; }
 
-    private static string HeaderKind(ReadOnlySpan<byte> query)
-    {
-        var opcode = query[2] >> 3 & 15;
-        var recursion = query[2] & 1;
-        var others = (query[2] & 0x86) + (query[3] & 0xcf) > 0;
-        int[] counts = [Number(query[4..]), Number(query[6..]), Number(query[8..]),
-            Number(query[10..])];
-        return $"{opcode} {recursion} {others} {counts[0] == 1} {counts[1] + counts[2] > 0} "
-            + $"{counts[3] > 0}";
-    }
-
-    private static void AddQuestion(ReadOnlySpan<byte> query, ref ReadOnlySpan<byte> tail,
-        StringBuilder kind, StringBuilder? form)
+    private static string ReadQuestion(
+        ReadOnlySpan<byte> query, ref ReadOnlySpan<byte> tail, StringBuilder? form)
     {
         if (ExpectedQuery.QuestionOf(query) is { } text)
         {
             var question = ExpectedQuery.QuestionBytesOf(query);
-            kind.Append(text).Append(' ');
             form?.Append(Convert.ToHexString(tail[..question])).Append(' ');
             tail = tail[question..];
-            return;
+            return text;
         }
         var name = Number(query[4..]) == 0 ? 0 : NameBytes(tail);
         if (name == 0 || name + 4 > tail.Length)
         {
-            kind.Append("no question");
             form?.Append("bytes ").Append(Convert.ToHexString(tail));
             tail = [];
-            return;
+            return "no question";
         }
-        kind.Append("pointed ");
         form?.Append("pointed ").Append(Convert.ToHexString(tail[..(name + 4)])).Append(' ');
         tail = tail[(name + 4)..];
+        return "pointed question";
     }
 
-    /// <summary>Adds the first record and takes it; false if it is not whole.</summary>
-    private static bool TryAddRecord(ref ReadOnlySpan<byte> tail, bool isCut, StringBuilder? form,
-        ref string edns, out bool isOptions)
+    /// <summary>Takes records one by one, and says what is odd about them.</summary>
+    private ref struct RecordReader(
+        ReadOnlySpan<byte> query, int questionEnd, bool isCut, StringBuilder? form)
     {
-        isOptions = false;
-        var name = NameBytes(tail);
-        if (name == 0 || name + RecordHeaderBytes > tail.Length)
-            return false;
-        var header = tail.Slice(name, RecordHeaderBytes);
-        var end = name + RecordHeaderBytes + Number(header[8..]);
-        if (end > tail.Length && !isCut)
-            return false;
-        end = Math.Min(end, tail.Length);
-        isOptions = Number(header) == OptionsType && edns.Length == 0;
-        var codes = "";
-        if (isOptions)
+        private const int TransferType = 251;
+        private const int AuthorityType = 6;
+        private const int SignatureType = 250;
+
+        private readonly ReadOnlySpan<byte> _query = query;
+        private int _taken;
+
+        private readonly int Total => Count(6) + Count(8) + Count(10);
+
+        /// <summary>A transfer of what is new says in an SOA what there is.</summary>
+        private readonly bool IsTransfer => Count(6) == 0 && Count(8) == 1
+            && Number(_query[(questionEnd - 4)..]) == TransferType;
+
+        public readonly bool IsComplete => _taken == Total;
+
+        public readonly bool HasOddCounts => Count(6) > 0 || (Count(8) > 0 && !IsTransfer);
+
+        public bool IsOdd { get; private set; }
+
+        public bool IsSigned { get; private set; }
+
+        /// <summary>What there is of EDNS.</summary>
+        public string Options { get; private set; } = "";
+
+        /// <summary>Takes a record; false if it is not whole.</summary>
+        public bool TryTake(ref ReadOnlySpan<byte> tail)
         {
-            if (!TryReadOptions(tail[(name + RecordHeaderBytes)..end], isCut, out codes,
-                out var hasCommon, out var hasOthers))
-            {
+            var name = NameBytes(tail);
+            if (name == 0 || name + RecordHeaderBytes > tail.Length)
                 return false;
-            }
-            int[] classes = [512, 513, 1233, 4097];
-            var size = Number(header[2..]);
-            edns = $"edns {classes.Count(least => size >= least)} {header[5] != 0} "
-                + $"{header[6] >> 7} {hasCommon} {hasOthers}";
-            if (form != null)
-                codes = Convert.ToHexString(header[4..8]) + codes;
+            var header = tail.Slice(name, RecordHeaderBytes);
+            var end = name + RecordHeaderBytes + Number(header[8..]);
+            if (end > tail.Length && !isCut)
+                return false;
+            end = Math.Min(end, tail.Length);
+            var data = tail[(name + RecordHeaderBytes)..end];
+            var isAdditional = _taken >= Count(6) + Count(8);
+            var isWell = Number(header) switch
+            {
+                OptionsType => TakeOptions(header, data) && name == 1 && isAdditional,
+                SignatureType => isAdditional && _taken == Total - 1
+                    && IsSignature(tail[..name], data),
+                AuthorityType => _taken == 0 && IsTransfer && IsAuthority(tail[..name], data),
+                _ => false,
+            };
+            IsOdd |= !isWell;
+            IsSigned |= isWell && Number(header) == SignatureType;
+            form?.Append(Convert.ToHexString(tail[..name])).Append(' ')
+                .Append(Convert.ToHexString(header[..4])).Append(' ')
+                .Append(Number(header) == OptionsType ? "" : isWell.ToString()).Append(" | ");
+            tail = tail[end..];
+            _taken++;
+            return true;
         }
-        form?.Append(Convert.ToHexString(tail[..name])).Append(' ')
-            .Append(Convert.ToHexString(header[..4])).Append(' ').Append(isOptions)
-            .Append(codes).Append(" | ");
-        tail = tail[end..];
-        return true;
+
+        /// <summary>Notes what an EDNS record has; whether there is nothing odd in it.</summary>
+        private bool TakeOptions(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data)
+        {
+            var isFirst = Options.Length == 0;
+            var isWhole = ReadOptions(
+                data, isCut, out var codes, out var hasCommon, out var hasOthers);
+            var size = Number(header[2..]);
+            int[] classes = [513, 1233, 4097];
+            Options = $"edns {classes.Count(least => size >= least)} {header[6] >> 7} "
+                + $"{hasCommon} {hasOthers} ";
+            form?.Append(isWhole).Append(Convert.ToHexString(header[4..8])).Append(codes);
+            return isFirst && isWhole && size >= 512 && header[5] == 0;
+        }
+
+        private readonly bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
+        {
+            if (IsPointed(owner) || isCut)
+                return !IsPointed(owner);
+            var name = NameBytes(data);
+            if (name == 0 || IsPointed(data[..name]) || data.Length < name + 10)
+                return false;
+            // Time and fudge, then the MAC, the old id, an error, and what else there is.
+            var mac = name + 8;
+            var rest = mac + 2 + Number(data[mac..]) + 4;
+            return rest + 2 <= data.Length && rest + 2 + Number(data[rest..]) == data.Length;
+        }
+
+        private readonly bool IsAuthority(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
+        {
+            if (!LeadsSomewhere(owner) || isCut)
+                return LeadsSomewhere(owner);
+            for (var names = 0; names < 2; names++)
+            {
+                var name = NameBytes(data);
+                if (name == 0 || !LeadsSomewhere(data[..name]))
+                    return false;
+                data = data[name..];
+            }
+            return data.Length == 20;
+        }
+
+        /// <summary>It has no pointer, or one to a label of the question's name.</summary>
+        private readonly bool LeadsSomewhere(ReadOnlySpan<byte> name)
+        {
+            if (!IsPointed(name))
+                return true;
+            var target = Number(name[^2..]) & 0x3fff;
+            for (var at = HeaderBytes; at < questionEnd - 4; at += 1 + _query[at])
+            {
+                if (at == target)
+                    return true;
+            }
+            return false;
+        }
+
+        private readonly int Count(int at) => Number(_query[at..]);
     }
 
-    private static bool TryReadOptions(ReadOnlySpan<byte> options, bool isCut, out string codes,
+    private static bool IsPointed(ReadOnlySpan<byte> name)
+    {
+        var label = 0;
+        while (name[label] is > 0 and < 64)
+            label += 1 + name[label];
+        return name[label] != 0;
+    }
+
+    private static bool ReadOptions(ReadOnlySpan<byte> options, bool isCut, out string codes,
         out bool hasCommon, out bool hasOthers)
     {
         var text = new StringBuilder();
-        (codes, hasCommon, hasOthers) = ("", false, false);
+        (hasCommon, hasOthers) = (false, false);
+        var isWhole = true;
         for (var rest = options; rest.Length > 0;)
         {
             var length = rest.Length < 4 ? int.MaxValue : 4 + Number(rest[2..]);
-            if (length > rest.Length && !isCut)
-                return false;
+            isWhole &= length <= rest.Length || isCut;
             if (rest.Length >= 4)
             {
                 var code = Number(rest);
@@ -161,7 +232,7 @@ internal readonly ref struct QueryText
             rest = rest[Math.Min(length, rest.Length)..];
         }
         codes = text.ToString();
-        return true;
+        return isWhole;
     }
 
     /// <summary>Bytes of the name in front, which may end in a pointer; 0 for none.</summary>

@@ -31,7 +31,6 @@ public sealed class FingerprintTests
 
     [Theory]
     [InlineData(3, 0x30)] // AD and CD
-    [InlineData(11, 2)] // there is more than one more
     [InlineData(13, (byte)'w')] // the case
     [InlineData(SizeAt + 1, 207)] // the exact size
     [InlineData(SizeAt + 2, 1)] // the upper half of an error's code
@@ -45,23 +44,51 @@ public sealed class FingerprintTests
 
     [Theory]
     [InlineData(2, 0)] // RD
-    [InlineData(2, 0x11)] // the opcode
-    [InlineData(2, 3)] // TC
-    [InlineData(3, 1)] // an error's code
-    [InlineData(5, 2)] // two questions
-    [InlineData(7, 1)] // an answer
-    [InlineData(11, 0)] // nothing more
     [InlineData(13, (byte)'x')] // the name
     [InlineData(12 + 13 + 1, 28)] // the type
     [InlineData(12 + 13 + 3, 3)] // the class
-    [InlineData(SizeAt, 0)] // the size's class: 208
-    [InlineData(SizeAt + 3, 1)] // the version
+    [InlineData(SizeAt, 2)] // the size's class: 720
     [InlineData(SizeAt + 4, 0x80)] // DO
     [InlineData(SizeAt + 9, 26)] // an option that hardly anybody sends
     public void WhatAServerTreatsInAnotherWay_MattersForBoth(int at, byte value)
     {
-        Assert.NotEqual(Of(Query), Of(With((at, value))));
-        Assert.NotEqual(FormOf(Query), FormOf(With((at, value))));
+        var query = With((SizeAt, 8)); // 2256
+        var other = With((SizeAt, 8), (at, value));
+
+        Assert.NotEqual(Of(query), Of(other));
+        Assert.NotEqual(FormOf(query), FormOf(other));
+        Assert.NotEqual(Of(Odd), Of(other));
+    }
+
+    /// <summary>Each may be deadly, and whoever makes one can change the rest each time.</summary>
+    [Theory]
+    [InlineData(2, 0x11)] // the opcode
+    [InlineData(2, 3)] // TC
+    [InlineData(2, 5)] // AA
+    [InlineData(3, 1)] // an error's code
+    [InlineData(3, 0x40)] // Z
+    [InlineData(5, 2)] // two questions
+    [InlineData(7, 1)] // an answer: the record is one
+    [InlineData(9, 1)] // the record is in the section of authorities
+    [InlineData(11, 0)] // nothing more, and there is
+    [InlineData(11, 2)] // two more, and there is one
+    [InlineData(SizeAt, 0)] // a size of 208
+    [InlineData(SizeAt + 3, 1)] // the version
+    [InlineData(SizeAt + 7, 11)] // the record ends within an option
+    [InlineData(SizeAt + 11, 9)] // an option is longer than its record
+    public void WhatNoClientSends_IsOneQueryWhateverItAsks(int at, byte value)
+    {
+        byte[] query = [.. Query, 0];
+        query[at] = value;
+        var odd = query[..^1];
+        var other = odd.ToArray();
+        (other[2], other[13], other[12 + 13 + 1]) = ((byte)(other[2] ^ 1), (byte)'x', 28);
+
+        Assert.Equal(Of(Odd), Of(odd));
+        Assert.Equal(Of(odd), Of(other));
+        Assert.NotEqual(Of(Query), Of(odd));
+        Assert.NotEqual(FormOf(Query), FormOf(odd));
+        Assert.NotEqual(FormOf(odd), FormOf(other));
     }
 
     [Theory]
@@ -71,38 +98,82 @@ public sealed class FingerprintTests
     [InlineData(1233, 4096, true)]
     [InlineData(4097, 65535, true)]
     [InlineData(511, 512, false)]
+    [InlineData(512, 512, true)]
     [InlineData(512, 513, false)]
     [InlineData(1232, 1233, false)]
     [InlineData(4096, 4097, false)]
     public void SizesOfOneClass_AreAlike(int one, int other, bool areAlike) =>
         Assert.Equal(areAlike, Of(Sized(one)) == Of(Sized(other)));
 
-    /// <summary>Whoever makes a deadly query could change them each time.</summary>
-    [Fact]
-    public void PresenceOfOtherRecordsOrTrailingBytes_ChangesIt()
+    public static TheoryData<string, byte[]> OddRecords() => new()
     {
-        byte[] record = [1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
-        byte[] other = [1, (byte)'l', 0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 1, 1];
-        byte[] again = [.. record[..^1], 9];
+        { "another type", [1, (byte)'l', 0, 0, 16, 0, 1, 0, 0, 0, 0, 0, 1, 1] },
+        { "a second EDNS record", [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] },
+        { "EDNS with a name", [1, (byte)'x', 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] },
+        { "EDNS whose name is a pointer", [0xc0, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] },
+        { "a signature that is cut", [1, (byte)'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 2, 0, 1] },
+        { "a signature whose key is a pointer", Signed([0xc0, 12]) },
+        { "a signature with more in it", [.. Signed([0])[..^2], 0, 1] },
+    };
 
-        Assert.Equal(Of([.. Query, .. record]), Of([.. Query, .. other, .. record]));
-        Assert.NotEqual(FormOf([.. Query, .. record]), FormOf([.. Query, .. other]));
-        Assert.Equal(FormOf([.. Query, .. record]), FormOf([.. Query, .. again]));
-        Assert.Equal(Of([.. Query, 1, 2]), Of([.. Query, 7, 7, 7]));
-        Assert.NotEqual(FormOf([.. Query, 1, 2]), FormOf([.. Query, 7, 7, 7]));
-        Assert.Equal(4, new[]
-        {
-            Of(Query), Of([.. Query, .. record]), Of([.. Query, 1]), Of([.. Query, .. record, 1]),
-        }.Distinct().Count());
+    /// <summary>A name that leads in circles hangs a server, a second size may end it.</summary>
+    [Theory]
+    [MemberData(nameof(OddRecords))]
+    public void OtherRecords_AreOddWhateverIsAsked(string what, byte[] record)
+    {
+        byte[] odd = Counting(2, [.. Query, .. record]);
+        byte[] first = Counting(2, [.. Query[..29], .. record, .. Query[29..]]);
+
+        Assert.True(Of(Odd) == Of(odd), what);
+        Assert.True(Of(Odd) == Of(first), what);
+        Assert.NotEqual(FormOf(odd), FormOf(first));
     }
 
     [Fact]
-    public void OptionsOfARecordWithAName_AreReadToo()
+    public void BytesBehindTheRecords_AreOdd()
     {
-        byte[] named = [.. Query[..29], 1, (byte)'x', .. Query[29..]];
+        Assert.Equal(Of(Odd), Of([.. Query, 1, 2]));
+        Assert.Equal(Of(Odd), Of([.. Query, 7, 7, 7]));
+        Assert.NotEqual(FormOf([.. Query, 1, 2]), FormOf([.. Query, 7, 7, 7]));
+    }
 
-        Assert.Equal(Of(Query), Of(named));
-        Assert.NotEqual(FormOf(Query), FormOf(named));
+    /// <summary>A client that asks again signs again.</summary>
+    [Fact]
+    public void Signature_IsPartOfAQueryAndItsContentIsNot()
+    {
+        var signed = Counting(2, [.. Query, .. Signed([1, (byte)'k', 0])]);
+        var again = signed.ToArray();
+        again[^8] ^= 1;
+
+        Assert.NotEqual(Of(Odd), Of(signed));
+        Assert.NotEqual(Of(Query), Of(signed));
+        Assert.Equal(Of(signed), Of(again));
+        Assert.Equal(FormOf(signed), FormOf(again));
+        Assert.NotEqual(FormOf(signed),
+            FormOf(Counting(2, [.. Query, .. Signed([1, (byte)'l', 0])])));
+    }
+
+    /// <summary>A transfer's SOA may lead to the zone's name, and to nothing else.</summary>
+    [Theory]
+    [InlineData(12, true)]
+    [InlineData(16, true)]
+    [InlineData(17, false)]
+    [InlineData(0, false)]
+    [InlineData(29, false)]
+    public void ZoneOfATransfer_MayBeNamedByAPointer(byte target, bool isPlain)
+    {
+        byte[] transfer =
+        [
+            0, 7, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, .. Query[12..25], 0, 251, 0, 1,
+            0xc0, target, 0, 6, 0, 1, 0, 0, 0, 0, 0, 26,
+            1, (byte)'m', 0xc0, target, 0xc0, 12, .. new byte[20],
+        ];
+        byte[] asked = [.. transfer];
+        asked[26] = 252;
+
+        Assert.Equal(!isPlain, Of(Odd) == Of(transfer));
+        Assert.Equal(Of(Odd), Of(asked));
+        Assert.Equal(Of(Odd), Of([.. transfer[..^1]]));
     }
 
     /// <summary>What ends a server by such a size does so with any name and type.</summary>
@@ -136,7 +207,7 @@ public sealed class FingerprintTests
     }
 
     [Fact]
-    public void MessagesWithoutAQuestion_AreAlikeButForTheirHeader()
+    public void MessagesWithoutAQuestion_AreAllAlike()
     {
         byte[] none = [0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         byte[] unreadable = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 9, 1];
@@ -144,7 +215,8 @@ public sealed class FingerprintTests
 
         Assert.Equal(Of(unreadable), Of(another));
         Assert.NotEqual(FormOf(unreadable), FormOf(another));
-        Assert.NotEqual(Of(none), Of(unreadable));
+        Assert.Equal(Of(none), Of(unreadable));
+        Assert.NotEqual(FormOf(none), FormOf(unreadable));
         Assert.Single(Enumerable.Range(0, 12).Select(length => Of(new byte[length])).Distinct());
         Assert.Equal(12, Enumerable.Range(0, 12)
             .Select(length => FormOf(new byte[length])).Distinct().Count());
@@ -203,6 +275,22 @@ public sealed class FingerprintTests
     private static ulong Of(ReadOnlySpan<byte> query) => Fingerprint.Of(query, 5);
 
     private static ulong FormOf(ReadOnlySpan<byte> query) => Fingerprint.FormOf(query, 5);
+
+    /// <summary>Query with a flag that no client sets.</summary>
+    private static byte[] Odd => With((3, 0x40));
+
+    /// <summary>A TSIG record of a key; its MAC is 2 bytes.</summary>
+    private static byte[] Signed(byte[] key) =>
+    [
+        .. key, 0, 250, 0, 255, 0, 0, 0, 0, 0, 21, 1, (byte)'h', 0,
+        0, 0, 0, 0, 0, 1, 1, 44, 0, 2, 9, 9, 0, 7, 0, 0, 0, 0,
+    ];
+
+    private static byte[] Counting(byte additional, byte[] query)
+    {
+        query[11] = additional;
+        return query;
+    }
 
     private static byte[] Sized(int size) =>
         With((SizeAt, (byte)(size >> 8)), (SizeAt + 1, (byte)size));
