@@ -13,8 +13,10 @@
 //
 // Why it is so (measured on 6.18, a socket with a linger of 3 s): recv and read take 3 s, recvmsg
 // with room for the descriptor no time, and so does MSG_PEEK, but then the close takes 3 s. To take
-// them would cost a descriptor each, and at the limit the kernel closes the rest in the loop; what
-// is only looked at is one of two, and its close waits for nothing. A look takes some 1 µs.
+// them would cost a descriptor each, and at the limit the kernel closes the rest in the loop. A
+// look has no room for any: the kernel says that there were some and makes none here, whose close
+// may wait although the session has it still, since a file's server hears of each. A look takes
+// some 1 µs.
 //
 // A byte that is sent out of band (MSG_OOB) is not looked at by MSG_PEEK, nor is what was passed
 // with it, and what is ready stays so. So such a session has it in line, where it is one byte more:
@@ -34,9 +36,6 @@ namespace Balancer.Linux;
 
 internal sealed unsafe class PassedDescriptors : IDisposable
 {
-    /// <summary>Room for one: whether there are more, the kernel says too.</summary>
-    private const int ControlBytes = 64;
-
     /// <summary>Of what a stream has unread at its end, more than the kernel buffers.</summary>
     private const int MostUnread = 64 * Limits.ReadBytes;
 
@@ -46,7 +45,6 @@ internal sealed unsafe class PassedDescriptors : IDisposable
     private readonly object _gate = new();
     private readonly Queue<(int Descriptor, ulong Peer)> _toClose = new(Places);
     private readonly Dictionary<ulong, int> _unclosed = new(Places);
-    private readonly byte* _control;
     private readonly byte* _unread;
     private int _unclosedSessions;
     private bool _isOver;
@@ -58,7 +56,6 @@ internal sealed unsafe class PassedDescriptors : IDisposable
         AreRefused = !forceFallbacks && CanRefuse();
         if (AreRefused)
             return;
-        _control = (byte*)NativeMemory.AllocZeroed(ControlBytes);
         _unread = (byte*)NativeMemory.Alloc(Limits.ReadBytes);
         BackgroundThread.Start("closer", CloseForEver);
     }
@@ -146,29 +143,14 @@ internal sealed unsafe class PassedDescriptors : IDisposable
     }
 
     /// <summary>What recv would read, with a note of descriptors; all stays where it is.</summary>
-    private nint Peek(int fd, byte* into, nuint length, out bool hasPassed)
+    private static nint Peek(int fd, byte* into, nuint length, out bool hasPassed)
     {
         var vector = new IoVector { Base = into, Length = length };
-        var message = new MessageHeader
-        {
-            Vectors = &vector,
-            VectorCount = 1,
-            Control = _control,
-            ControlLength = (nuint)(sizeof(ControlHeader) + sizeof(int)),
-        };
-        var count = LibC.RecvMsg(
-            fd, &message, C.MSG_PEEK | C.MSG_DONTWAIT | C.MSG_CMSG_CLOEXEC);
-        // Without a free descriptor there is no note of one, but that it was cut.
+        // There is no room for a descriptor: the kernel says that some were cut off, and makes
+        // none here, which would have to be closed, and that may wait for a file's server.
+        var message = new MessageHeader { Vectors = &vector, VectorCount = 1 };
+        var count = LibC.RecvMsg(fd, &message, C.MSG_PEEK | C.MSG_DONTWAIT);
         hasPassed = count >= 0 && (message.Flags & C.MSG_CTRUNC) != 0;
-        if (count < 0 || message.ControlLength < (nuint)sizeof(ControlHeader))
-            return count;
-        var header = (ControlHeader*)_control;
-        if (header->Level != C.SOL_SOCKET || header->Type != C.SCM_RIGHTS)
-            return count;
-        hasPassed = true;
-        // What was passed is in the session still, so this is not its last close.
-        if (header->Length >= (nuint)(sizeof(ControlHeader) + sizeof(int)))
-            _ = LibC.Close(*(int*)(_control + sizeof(ControlHeader)));
         return count;
     }
 
@@ -205,6 +187,5 @@ internal sealed unsafe class PassedDescriptors : IDisposable
             }
         }
         NativeMemory.Free(_unread);
-        NativeMemory.Free(_control);
     }
 }

@@ -90,12 +90,31 @@ internal static unsafe class SignalState
         SignalAction action;
         // The C library keeps two of the real-time ones to itself and refuses them.
         if (LibC.SigAction(signal, null, &action) != 0)
+        {
+            SetKept(signal, wanted);
             return;
+        }
         // A handler is the runtime's: of faults in the code, and of its own real-time one.
         if (action.Handler == wanted || action.Handler is not (C.SIG_DFL or C.SIG_IGN))
             return;
         action = new SignalAction { Handler = wanted };
         _ = LibC.SigAction(signal, &action, null);
+    }
+
+    /// <summary>
+    /// Sets one that the C library keeps, unless it uses it: it ends threads by one, and changes
+    /// the user of all by the other, and nothing here does either.
+    /// </summary>
+    private static void SetKept(int signal, nint wanted)
+    {
+        KernelSignalAction action;
+        if (LibC.KernelSigAction(signal, null, &action) != 0
+            || action.Handler is not (C.SIG_DFL or C.SIG_IGN))
+        {
+            return;
+        }
+        action = new KernelSignalAction { Handler = wanted };
+        _ = LibC.KernelSigAction(signal, &action, null);
     }
 
     /// <summary>

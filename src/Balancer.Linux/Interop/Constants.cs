@@ -30,7 +30,6 @@ internal static class C
     internal const int SK_MEMINFO_DROPS = 8;
     internal const int SK_MEMINFO_VARS = 9;
     internal const int SO_PASSRIGHTS = 83;
-    internal const int SCM_RIGHTS = 1;
 
     internal const int IPPROTO_IP = 0;
     internal const int IP_PKTINFO = 8;
@@ -52,7 +51,6 @@ internal static class C
     internal const int MSG_TRUNC = 0x20;
     internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_NOSIGNAL = 0x4000;
-    internal const int MSG_CMSG_CLOEXEC = 0x40000000;
     internal const int SHUT_WR = 1;
     internal const int SHUT_RDWR = 2;
 

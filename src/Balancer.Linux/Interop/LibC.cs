@@ -26,6 +26,10 @@ internal static unsafe class LibC
     /// <summary>openat2's number, the same on every architecture (Linux 5.6).</summary>
     private const nint OpenAt2Number = 437;
 
+    /// <summary>rt_sigaction's numbers.</summary>
+    private const nint SigActionNumber = 13;
+    private const nint SigActionNumberOfArm = 134;
+
     private static readonly bool IsArm =
         RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
@@ -187,6 +191,15 @@ internal static unsafe class LibC
     /// <summary>Waits for the given time, or for ever; returns the signal's number.</summary>
     [DllImport(Library, EntryPoint = "sigtimedwait", ExactSpelling = true)]
     internal static extern int SigTimedWait(SignalSet* set, void* info, TimeSpec* timeout);
+
+    /// <summary>
+    /// sigaction as the kernel has it, for the signals that the C library keeps to itself; -1 if it
+    /// is refused.
+    /// </summary>
+    internal static int KernelSigAction(
+        int signal, KernelSignalAction* action, KernelSignalAction* before) =>
+        (int)SystemCall(IsArm ? SigActionNumberOfArm : SigActionNumber, signal, (nint)action,
+            (nint)before, sizeof(ulong), 0, 0);
 
     /// <summary>
     /// epoll_pwait2 with no signal mask. glibc has it since 2.35 only and musl has not, so it is

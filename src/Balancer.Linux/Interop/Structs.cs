@@ -198,6 +198,15 @@ internal struct SignalAction
     internal nint Handler;
 }
 
+/// <summary>
+/// sigaction as the kernel has it, on x64 and arm64 alike; nothing but the handler is ever set.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
+internal struct KernelSignalAction
+{
+    internal nint Handler;
+}
+
 /// <summary>signalfd_siginfo, with the field that is looked at.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal struct SignalInfo
