@@ -15,7 +15,9 @@ namespace Simulation.Scenarios;
 /// <param name="Number">The number of the plan.</param>
 /// <param name="HasOptions">There is an EDNS record.</param>
 /// <param name="HasTail">There are bytes behind the last record.</param>
-/// <param name="HasFlags">It has a flag besides RD, AD and CD.</param>
+/// <param name="HasFlags">
+/// It has a flag besides RD, AD and CD, as clients' queries have not: all that have are one.
+/// </param>
 public readonly record struct KillerName(
     int Number, bool HasOptions, bool HasTail, bool HasFlags)
 {
@@ -244,7 +246,8 @@ public static class DnsQuestions
             rest = rest[Math.Min(rest.Length, end)..];
         }
         var hasFlags = (message[2] & 0x86) != 0 || (message[3] & 0xcf) != 0;
-        return new KillerName(number, hasOptions, rest.Length > 0, hasFlags);
+        return hasFlags ? new KillerName(0, false, false, true)
+            : new KillerName(number, hasOptions, rest.Length > 0, false);
     }
 
     /// <summary>An OPT record with one option, filled with a byte.</summary>

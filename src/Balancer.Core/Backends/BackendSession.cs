@@ -551,6 +551,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private void OnSilent(Instant now)
     {
         _suspectedAt = now;
+        InFlight.OnSilent(now);
         if (!InFlight.WasJudged && _neighbours.MayHaveHungAnother(now, _backend))
             _reports.OnHang(now, _suspectedAt, _backend);
         _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);

@@ -166,6 +166,7 @@ internal sealed class InFlight
         _unanswered = default;
         (BytesTaken, _answeredEnd, _judgedEnd) = (0, 0, -1);
         (AnsweredAt, _catchesUpUntil) = (Instant.Zero, Instant.Zero);
+        SilentSince = Instant.Never;
         _shares.Begin();
         (_lacksMemory, _isOver) = (false, false);
     }
@@ -312,8 +313,18 @@ internal sealed class InFlight
     /// </summary>
     public void OnTrusted() => _judgedEnd = -1;
 
+    /// <summary>Since when its backend is suspect and silent; Never if it is not.</summary>
+    public Instant SilentSince { get; private set; } = Instant.Never;
+
+    /// <summary>Its backend is suspect, and silent from now on.</summary>
+    public void OnSilent(Instant now) => SilentSince = now;
+
     /// <summary>Its backend was silent, and says something, or is trusted again.</summary>
-    public void OnSilenceOver(Instant now) => _catchesUpUntil = now + Limits.FairTime;
+    public void OnSilenceOver(Instant now)
+    {
+        SilentSince = Instant.Never;
+        _catchesUpUntil = now + Limits.FairTime;
+    }
 
     /// <summary>
     /// From the oldest to the newest, as links: the next query, behind a link or from the start if

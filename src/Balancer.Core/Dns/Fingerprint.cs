@@ -2,7 +2,8 @@
 //
 // Their fingerprint is the same if a server would treat them alike: the question in any case and
 // RD; of EDNS the size's class, DO, and whether there are options that are in common use, or
-// others; and whether it is signed. This is what is refused (Quarantine).
+// others; whether it is signed; and whether there are bytes behind it all, whatever they are.
+// This is what is refused (Quarantine).
 //
 // That is so of queries as clients make them: opcode QUERY, no flag but RD, AD and CD, one question
 // whose name has no pointer, EDNS of version 0 and 512 bytes at least, a signature (TSIG), and with
@@ -106,6 +107,9 @@ internal ref struct Fingerprint
         OtherOption = 1 << 3,
         DnssecOk = 1 << 4,
         Signature = 1 << 5,
+
+        /// <summary>Bytes behind everything.</summary>
+        Tail = 1 << 6,
     }
 
     private Fingerprint(ReadOnlySpan<byte> query, ulong key, bool isCut, bool isForm)
@@ -146,13 +150,14 @@ internal ref struct Fingerprint
             AddQuestion(question);
         ReadHeader();
         var tail = _questionEnd;
-        while (tail < _query.Length && TryAddRecord(ref tail))
+        while (_records < AllRecords && TryAddRecord(ref tail))
             _records++;
-        var isWhole = tail == _query.Length && _records == AllRecords;
-        Mark(!isWhole && !_isCut, Marks.Odd);
+        Mark(_records < AllRecords && !_isCut, Marks.Odd);
+        var hasTail = tail < _query.Length && !_isCut;
+        Mark(hasTail, Marks.Tail);
         if (_isForm)
         {
-            if (tail < _query.Length && !_isCut)
+            if (hasTail)
                 AddRest(Kind.OtherTail, tail);
             return;
         }

@@ -177,10 +177,12 @@ internal sealed class Quarantine
         _unnamed = Instant.Zero;
         Look(now, queries);
         Look(now, backend, messages, queries.ChargedUntil);
+        // A copy of what it had was sent when it was known to be silent.
+        var countedAt = Instant.Min(now, queries.SilentSince);
         foreach (var suspect in _suspects)
         {
-            suspect.Case.Begin(
-                now, _deaths, backend, _answeredLately.Contains(suspect.Fingerprint), ++_order);
+            var wasAnswered = _answeredLately.Contains(suspect.Fingerprint);
+            suspect.Case.Begin(now, countedAt, _deaths, backend, wasAnswered, ++_order);
         }
         if (FindCulprit(now) is { } culprit)
             Convict(now, backend.Id, in culprit, queries);

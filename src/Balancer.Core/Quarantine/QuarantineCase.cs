@@ -141,15 +141,19 @@ internal sealed class QuarantineCase
         return _forms.Remove(form) && _forms.Count == 0 && !_hasMoreForms;
     }
 
-    /// <summary>It was in flight at one more death, having been sent at SentAt.</summary>
-    public void Begin(Instant now, long death, Backend backend, bool wasAnswered, long order)
+    /// <summary>
+    /// It was in flight at one more death, having been sent at SentAt; others were sent copies from
+    /// countedAt on.
+    /// </summary>
+    public void Begin(Instant now, Instant countedAt, long death, Backend backend,
+        bool wasAnswered, long order)
     {
         ForgetPaid(now, death);
         if (History == 0)
             FirstOrder = order;
         var isTogether = wasAnswered && History != 0 && SentAt <= CountedAt
             && now - CountedAt < Limits.LossDelay;
-        Add(now, death, backend, countedAt: now, isTogether);
+        Add(now, death, backend, countedAt, isTogether);
     }
 
     /// <summary>It may have hung a backend, which was suspect from then on.</summary>

@@ -128,11 +128,14 @@ internal sealed class QuarantineModel(ReferenceModel model)
 
     /// <summary>
     /// A backend's session ended by itself, with these queries in flight, newest first, and these
-    /// of TCP clients; those that were sent by then were charged when it hung.
+    /// of TCP clients; those that were sent by then were charged when it hung. If it was silent
+    /// when it ended, others got copies from then on.
     /// </summary>
-    public void OnDeath(ExpectedBackend backend, IEnumerable<ExpectedQuery> queries,
-        IEnumerable<ExpectedAsk> asks, Instant chargedUntil)
+    public void OnDeath(ExpectedSession session, IEnumerable<ExpectedQuery> queries,
+        IEnumerable<ExpectedAsk> asks)
     {
+        var (backend, chargedUntil) = (session.Backend, session.InFlight.ChargedUntil);
+        var countedAt = session.Silence.IsSilent ? session.Silence.SilentSince : model.Now;
         _deaths++;
         foreach (var held in _cases.Values)
             DropOld(held);
@@ -177,7 +180,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             {
                 var first = same.Min(suspect => suspect.SentAt);
                 present.Add((same.First(), first));
-                Charge([.. same], first, backend, answered);
+                Charge([.. same], first, backend, answered, countedAt);
             }
             else
             {
@@ -273,7 +276,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             }
             charged.Add((same.First(), same.First().SentAt));
             Charge([.. same], same.First().SentAt, session.Backend, answered,
-                session.Silence.SilentSince);
+                session.Silence.SilentSince, isHang: true);
         }
         // One only, which is the one that the first backend got first: the next got copies, the
         // newest first.
@@ -367,7 +370,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     }
 
     private void Charge(Suspect[] alike, Instant sentAt, ExpectedBackend backend,
-        HashSet<string> answered, Instant? suspectSince = null)
+        HashSet<string> answered, Instant countedAt, bool isHang = false)
     {
         var key = alike[0].Key;
         if (!_cases.TryGetValue(key, out var held))
@@ -394,7 +397,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
         // What all ask is everywhere when backends die together, so another died of it only if it
         // was sent since; what hangs is copied as soon as that is noticed, and hangs another.
-        var isSame = held.Deaths.Count > 0 && (suspectSince != null
+        var isSame = held.Deaths.Count > 0 && (isHang
             ? sentAt < held.CountedAt || backend.Id == held.CountedOn
             : wasAnyForm && sentAt <= held.CountedAt
                 && model.Now - held.CountedAt < SpecifiedLimits.LostWaitFor);
@@ -409,11 +412,11 @@ internal sealed class QuarantineModel(ReferenceModel model)
         }
         else
         {
-            held.CountedAt = suspectSince ?? model.Now;
+            held.CountedAt = countedAt;
             held.CountedOn = backend.Id;
         }
         held.Victims.RemoveAll(victim => victim.Who == backend);
-        held.Victims.Add((backend, suspectSince ?? model.Now));
+        held.Victims.Add((backend, countedAt));
         held.Deaths.Add((_deaths, !isSame));
         held.OutlivedThen = longest;
         held.Outlived += longest;

@@ -42,18 +42,20 @@ internal readonly ref struct QueryText
         var tail = query[HeaderBytes..];
         Kind = ReadQuestion(query, ref tail, form);
         var reader = new RecordReader(query, query.Length - tail.Length, isCut, form);
-        while (tail.Length > 0 && reader.TryTake(ref tail))
+        while (!reader.IsComplete && reader.TryTake(ref tail))
         {
         }
-        if (tail.Length > 0 && !isCut)
+        var isRest = tail.Length > 0 && !isCut;
+        if (isRest)
             form?.Append("rest ").Append(Convert.ToHexString(tail));
         Form = form?.ToString() ?? "";
         if (ExpectedQuery.QuestionBytes(query) == 0)
             return;
         var isPlain = (query[2] & 0xfe) + (query[3] & 0xcf) == 0 && Number(query[4..]) == 1;
-        var isAll = isCut || (tail.Length == 0 && reader.IsComplete);
+        var isAll = isCut || reader.IsComplete;
         Kind = isPlain && isAll && !reader.HasOddCounts && !reader.IsOdd
-            ? $"{Kind} {query[2]} {reader.Options}{(reader.IsSigned ? "signed" : "")}"
+            ? $"{Kind} {query[2]} {reader.Options}{(reader.IsSigned ? "signed " : "")}"
+                + (isRest ? "rest" : "")
             : "odd question";
     }
 

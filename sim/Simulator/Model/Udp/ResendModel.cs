@@ -183,8 +183,7 @@ internal sealed class ResendModel(ReferenceModel model)
             {
                 // What the kernel did not take of the session did nothing.
                 var taken = last.Queries.Where(query => query.FrameEnd <= last.Session.Written);
-                model.Quarantine.OnDeath(
-                    backend, taken, asks, last.Session.InFlight.ChargedUntil);
+                model.Quarantine.OnDeath(last.Session, taken, asks);
             }
         }
         _lastOver = null;

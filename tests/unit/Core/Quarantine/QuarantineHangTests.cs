@@ -356,6 +356,33 @@ public sealed class QuarantineHangTests : QuarantineTest
         Assert.Equal(0, Count(Counter.BackendsSuspected));
     }
 
+    /// <summary>
+    /// As a process that writes a core file: silent for a while, and then gone. Whether that is
+    /// before or after it is said to hang, its copy came when it was known to be silent.
+    /// </summary>
+    [Theory]
+    [InlineData(0.25)]
+    [InlineData(0.3)]
+    [InlineData(0.4)]
+    [InlineData(0.6)]
+    public void HangsFirstAndEndsThen_IsRefusedAfterTwo(double lives)
+    {
+        var first = BackendOf(1, Killer);
+        first.Hang();
+        Run(0.22);
+        var second = WhoHas(Killer)!;
+        Assert.NotSame(first, second);
+        second.Hang();
+        Run(lives - 0.22);
+        Kill(first);
+        Run(0.1);
+        Kill(second);
+        Run(0.1);
+
+        AssertRefused(Killer, true);
+        Assert.False(Has(Binders.Values.Single(one => one != first && one != second), Killer));
+    }
+
     /// <summary>Nobody ended what hangs, and the third is there still.</summary>
     [Fact]
     public void HangsStillWhenItsTermIsOver_IsRefusedUntilTheyAreBack()

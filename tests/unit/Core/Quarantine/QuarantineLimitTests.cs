@@ -25,7 +25,7 @@ public sealed class QuarantineLimitTests : QuarantineTest
         {
             now += Duration.FromSeconds(1);
             held.SentAt = now - Duration.FromMilliseconds(death <= 36 ? 900 : 100);
-            held.Begin(now, death, backend, wasAnswered: false, order: death);
+            held.Begin(now, now, death, backend, wasAnswered: false, order: death);
 
             Assert.Equal(Math.Min(death, Limits.QuarantineDeaths), held.Deaths);
         }
