@@ -11,7 +11,8 @@
 // could take a query was asked for a heartbeat and has said nothing, that is looked at again and
 // again: if it hangs as well, the query would be lost there, and another may be there by then.
 //
-// Of the queries of one session, those that count as one go to one second backend (SecondBackends).
+// Of the queries of one session, those that count as one go to one second backend, and wait for it
+// while it is not known whether that hangs (SecondBackends).
 //
 // One timer is armed for the first of all that waits.
 //
@@ -56,10 +57,6 @@ internal sealed class Resends
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly Holds _holds;
 
-    /// <summary>Of the first of _lost, and of the first of _suspects.</summary>
-    private readonly SecondBackends _ofLost;
-    private readonly SecondBackends _ofSuspect;
-
     private readonly Queue<InFlight> _cutShort = new();
     private Instant _copiesAt;
 
@@ -67,8 +64,6 @@ internal sealed class Resends
         FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
         _holds = new Holds(services.SessionMemory);
-        _ofLost = new SecondBackends(services.Options.HashKey);
-        _ofSuspect = new SecondBackends(services.Options.HashKey);
         _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
@@ -272,7 +267,6 @@ internal sealed class Resends
             if (!lost.HasBegun)
             {
                 lost.Queries.BeginWalk();
-                _ofLost.Clear();
                 (lost.HasBegun, lost.IsAnotherThere, lost.IsForDoubtful) = (true, false, false);
             }
             if (lost.Queries.Cursor != 0)
@@ -282,7 +276,6 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
-            _ofLost.Clear();
             if (_lastEnded == lost.Queries)
                 _lastEnded = null;
             if (lost.Queries.Count == 0)
@@ -308,7 +301,6 @@ internal sealed class Resends
                 continue;
             }
             _suspects.Dequeue();
-            _ofSuspect.Clear();
             if (suspect.IsToBeWalkedAgain)
                 OnSuspected(now, suspect);
             else if (suspect.IsCutShort)
@@ -492,22 +484,24 @@ internal sealed class Resends
         Instant now, Loss lost, int index, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var number = _ofLost.NumberOf(packet);
-        var first = _forwarding.Choose(now, in again);
-        if (first is not null)
-            first = _ofLost.Find(now, number, first);
+        var sentTo = lost.Queries.SentAgainTo;
+        var number = sentTo.NumberOf(packet);
+        var chosen = _forwarding.Choose(now, in again);
+        var first = chosen is null ? null : sentTo.Find(now, number, chosen);
         // One that is silent may never answer, and from there it could go nowhere.
-        if (first is null ? MayBeKept(now, in query, packet)
-            : first.MayHang && MayBeSentAgain(now, in query, packet))
+        if (chosen is null ? MayBeKept(now, in query, packet)
+            : first is null or { MayHang: true } && MayBeSentAgain(now, in query, packet))
         {
-            lost.IsForDoubtful |= first is { IsSilent: false };
+            lost.IsForDoubtful |= chosen is not null && first is not { IsSilent: true };
             return;
         }
         lost.Queries.Drop(index);
-        if (first is not null
-            && _forwarding.TryForward(now, first, in again, packet) is { } taker)
+        if ((first ?? chosen) is { } asked
+            && _forwarding.TryForward(now, asked, in again, packet) is { } taker)
         {
-            _ofLost.Add(number, taker);
+            // The last of them has taken the memory along.
+            if (lost.Queries.Count > 0)
+                sentTo.Add(number, taker);
             _counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
@@ -549,14 +543,15 @@ internal sealed class Resends
                 Refuse(in query, packet);
             return;
         }
-        var number = _ofSuspect.NumberOf(packet);
-        var other = _forwarding.Choose(now, query with { WasResent = true });
-        if (other is not null)
-            other = _ofSuspect.Find(now, number, other);
-        // To one that is silent too it would go in vain, and it can go nowhere after that.
-        if (other is null or { IsSilent: true } || other.InFlight == suspect)
+        var number = suspect.SentAgainTo.NumberOf(packet);
+        var chosen = _forwarding.Choose(now, query with { WasResent = true });
+        if (chosen is null)
             return;
-        if (other.MayHang)
+        var other = suspect.SentAgainTo.Find(now, number, chosen);
+        // To one that is silent too it would go in vain, and it can go nowhere after that.
+        if (other is { IsSilent: true } || other?.InFlight == suspect)
+            return;
+        if (other is null or { MayHang: true })
         {
             suspect.NotePassed();
             return;
@@ -581,7 +576,7 @@ internal sealed class Resends
             _pairs.Discard(pair);
             return;
         }
-        _ofSuspect.Add(number, taker);
+        suspect.SentAgainTo.Add(number, taker);
         suspect.SetPair(index, pair);
         _counters.Add(Counter.ResendsFromSuspect);
         _copied.Add(now, 1);
