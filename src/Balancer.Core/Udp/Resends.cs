@@ -6,7 +6,7 @@
 // What a session leaves waits for a moment before it is sent again. Backends often end together,
 // and the ends of their sessions come one after the other; what would be sent at once to the one
 // that ends next would be lost, since it may go to a second backend only. What finds no backend at
-// all is kept for as long as it may be sent, in the table that it was in flight in, until one says
+// all, or none that takes it and is not in doubt, is kept for as long as it may be sent, in the table that it was in flight in, until one says
 // hello. Copies that the budget has no room for wait until it has. And while the only backend that
 // could take a query was asked for a heartbeat and has said nothing, that is looked at again and
 // again: if it hangs as well, the query would be lost there, and another may be there by then.
@@ -184,6 +184,13 @@ internal sealed class Resends
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(Instant now, InFlight suspect)
     {
+        // Those that waited for it may go to one that is worse otherwise.
+        _holds.WakeStranded();
+        Walk(now, suspect);
+    }
+
+    private void Walk(Instant now, InFlight suspect)
+    {
         suspect.BeginWalk();
         if (!_suspects.Contains(suspect))
             _suspects.Enqueue(suspect);
@@ -215,6 +222,8 @@ internal sealed class Resends
     /// <summary>A backend that was in doubt says something: copies that waited go to it.</summary>
     public void OnDoubtOver(Instant now)
     {
+        _holds.WakeStranded();
+        WaitForFirst(now);
         foreach (var suspect in _suspects)
         {
             if (suspect.IsCutShort)
@@ -230,7 +239,7 @@ internal sealed class Resends
     private void LookAgain(Instant now, InFlight suspect)
     {
         if (suspect.Cursor == 0)
-            OnSuspected(now, suspect);
+            Walk(now, suspect);
         else
             suspect.WalkAgain();
     }
@@ -290,7 +299,7 @@ internal sealed class Resends
         while (_copiesAt <= now && _cutShort.TryDequeue(out var waiting))
         {
             if (waiting.IsCutShort)
-                OnSuspected(now, waiting);
+                Walk(now, waiting);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
@@ -302,7 +311,7 @@ internal sealed class Resends
             }
             _suspects.Dequeue();
             if (suspect.IsToBeWalkedAgain)
-                OnSuspected(now, suspect);
+                Walk(now, suspect);
             else if (suspect.IsCutShort)
                 Pause(now, suspect);
         }
@@ -443,7 +452,7 @@ internal sealed class Resends
                 || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
         }
         // One that is silent may never answer, and from there it could go nowhere.
-        mayWait = chosen.IsSilent;
+        mayWait = chosen.MayHang;
         return !mayWait && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
@@ -495,18 +504,19 @@ internal sealed class Resends
             lost.IsForDoubtful |= chosen is not null && first is not { IsSilent: true };
             return;
         }
-        lost.Queries.Drop(index);
         if ((first ?? chosen) is { } asked
             && _forwarding.TryForward(now, asked, in again, packet) is { } taker)
         {
+            lost.Queries.Drop(index);
             // The last of them has taken the memory along.
             if (lost.Queries.Count > 0)
                 sentTo.Add(number, taker);
             _counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
-        else
+        else if (chosen is null || !MayBeSentAgain(now, in query, packet))
         {
+            lost.Queries.Drop(index);
             _counters.Add(Counter.UnansweredLost);
             lost.Lost++;
         }

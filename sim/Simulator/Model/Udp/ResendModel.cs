@@ -205,7 +205,13 @@ internal sealed class ResendModel(ReferenceModel model)
         });
     }
 
-    public void OnSuspected(ExpectedSession session) =>
+    public void OnSuspected(ExpectedSession session)
+    {
+        WakeStranded();
+        BeginWalk(session);
+    }
+
+    private void BeginWalk(ExpectedSession session) =>
         OnSuspected(_walks.Concat(_beyondBudget).FirstOrDefault(walk => walk.Session == session)
             ?? new Walk(session, new Queue<ExpectedQuery>()));
 
@@ -274,6 +280,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>One that was in doubt has said something, and may get what waits.</summary>
     public void OnDoubtOver()
     {
+        WakeStranded();
         foreach (var walk in _walks)
             walk.IsToBeMadeAgain |= walk.IsCutShort;
         if (_beyondBudget.Count > 0)
@@ -286,8 +293,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public void LookAgain()
     {
-        _stranded.ForEach(_woken.Enqueue);
-        _stranded.Clear();
+        WakeStranded();
         foreach (var lost in _lost)
             lost.IsAnotherThere = lost.HasBegun;
         while (_waiting.Count > 0)
@@ -304,6 +310,12 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    private void WakeStranded()
+    {
+        _stranded.ForEach(_woken.Enqueue);
+        _stranded.Clear();
+    }
+
     /// <summary>A walk that is under way is finished first.</summary>
     private void WalkAgain(ExpectedSession session)
     {
@@ -313,7 +325,7 @@ internal sealed class ResendModel(ReferenceModel model)
             walk.IsToBeMadeAgain = true;
         }
         else
-            OnSuspected(session);
+            BeginWalk(session);
     }
 
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
@@ -543,8 +555,8 @@ internal sealed class ResendModel(ReferenceModel model)
         var isSame = chosen.Session == held.Session;
         if (isSame && model.Flights.TryPut(chosen, same))
             return true;
-        waits = !isSame && chosen.IsSilent && query.MayBeSentAgain(model.Now);
-        if (!isSame && chosen.IsSilent)
+        waits = !isSame && IsInDoubt(chosen) && query.MayBeSentAgain(model.Now);
+        if (!isSame && IsInDoubt(chosen))
             return false;
         return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
             : model.Flights.Give(chosen, same.Resent())) != null;
@@ -583,6 +595,11 @@ internal sealed class ResendModel(ReferenceModel model)
             NoteWhereItWent(lost.Session, kind, taker);
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
+        }
+        else if (first != null && query.MayBeSentAgain(model.Now))
+        {
+            // Those that live take nothing for now.
+            lost.Waiting.Enqueue(query);
         }
         else
         {
@@ -663,7 +680,7 @@ internal sealed class ResendModel(ReferenceModel model)
     }
 
     /// <summary>It was asked, and has said nothing since; it may be suspect by now.</summary>
-    private static bool IsInDoubt(ExpectedBackend backend) => backend.Session?.Silence.Phase
+    public static bool IsInDoubt(ExpectedBackend backend) => backend.Session?.Silence.Phase
         is Silence.Phases.Asked or Silence.Phases.Suspect;
 
     /// <summary>The same for all that is refused together.</summary>
