@@ -4,8 +4,8 @@
 // that minute none that came before is put into a backend's queue and ends or hangs that one too.
 //
 // It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
-// death when the end that it was read from and the session's close then). That a backend has ended
-// is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
+// death when the end that it was read from and the session's close then), whether it sends nonsense
+// first or not. That it has ended is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
 // Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
 // them; what is answered counts from the beginning, and then takes a third victim, or a fourth if
 // it was asked in more than 16 forms.
@@ -407,7 +407,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
             return;
         switch (logged)
         {
-            case LogEvent.BackendFaulted { Fault.Cause: FaultCause.EndOfStream } faulted:
+            case LogEvent.BackendFaulted faulted when LoggedEvents.IsDeath(faulted.Fault.Cause):
                 foreach (var victim in VictimsAt(faulted.Id, isHang: false))
                     victim.IsKnown = true;
                 break;

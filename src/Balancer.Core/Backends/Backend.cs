@@ -604,7 +604,7 @@ internal sealed class Backend
             return true;
         }
         Say(now, new LogEvent.BackendFaulted(Id, Path, fault, backOff));
-        if (fault.Cause == FaultCause.EndOfStream)
+        if (fault.IsDeath)
             _reports.OnDied(now, this);
         return false;
     }
