@@ -19,7 +19,8 @@
 //  - LetGo: since it is refused another was, too, and may have let it go;
 //  - Hidden: a query that is refused by now was there as well, and this one was sent before that
 //    was refused or sent;
-//  - Together: a hang of the same backend, or by what was sent before the other was suspect;
+//  - Together: a hang of the same backend, or by what was sent before the other was suspect; or
+//    one of several deaths at once of what is answered, be it in other case;
 //  - Behind: a hang by what was sent behind 16 others that nobody answered;
 //  - Crowd: 4,096 queries were in flight at the deaths of the last minute, or 1,024 TCP messages;
 //  - Judged: what hung this session had been looked for before.
@@ -48,6 +49,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
 
     private readonly Dictionary<KillerName, Culprit> _culprits = [];
     private readonly Dictionary<KillerName, HashSet<ulong>> _forms = [];
+    private readonly Dictionary<KillerName, HashSet<ulong>> _questions = [];
     private readonly Dictionary<SocketHandle, List<byte>> _frames = [];
     private readonly Dictionary<(Endpoint From, ulong Payload), long> _received = [];
     private readonly Dictionary<(Endpoint From, int Id), Asked> _asked = [];
@@ -125,6 +127,9 @@ internal sealed partial class S19OneCulprit() : Check("S19")
             if (!_forms.TryGetValue(name, out var forms))
                 _forms.Add(name, forms = []);
             forms.Add(HashOf(payload[2..]));
+            if (!_questions.TryGetValue(name, out var questions))
+                _questions.Add(name, questions = []);
+            questions.Add(KeyOf(payload, null));
         }
         _asked[(header.Peer, ExpectedQuery.IdOf(payload))] =
             new Asked(KeyOf(payload, killer), killer);
@@ -591,9 +596,15 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     private bool HasManyForms(KillerName killer) => _forms.TryGetValue(killer, out var forms)
         && forms.Count > SpecifiedLimits.FormsOfARefusal;
 
-    private static bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
+    private bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
         ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt
-        : culprit.WasAnswered && victim.ReadAt - before.ReadAt < Together;
+        : (culprit.WasAnswered || WasAnsweredInOtherCase(victim.Killer))
+            && victim.ReadAt - before.ReadAt < Together;
+
+    /// <summary>Of what is asked in other case, an answer clears nothing, and yet counts.</summary>
+    private bool WasAnsweredInOtherCase(KillerName killer) =>
+        _questions.TryGetValue(killer, out var questions)
+        && questions.Overlaps(_answered.Keys);
 
     private void Refuse(Culprit culprit, ulong own, Instant now)
     {
