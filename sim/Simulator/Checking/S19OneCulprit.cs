@@ -5,7 +5,8 @@
 //
 // It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
 // death when the end that it was read from and the session's close then), whether it sends nonsense
-// first or not. That it has ended is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
+// first or not. That it has ended is known when the core logs the fault, and that one hangs 150 ms
+// after it was logged as suspect.
 // Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
 // them; what is answered counts from the beginning, and then takes a third victim, or a fourth if
 // it was asked in more than 16 forms.

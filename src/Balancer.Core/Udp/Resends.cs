@@ -6,10 +6,11 @@
 // What a session leaves waits for a moment before it is sent again. Backends often end together,
 // and the ends of their sessions come one after the other; what would be sent at once to the one
 // that ends next would be lost, since it may go to a second backend only. What finds no backend at
-// all, or none that takes it and is not in doubt, is kept for as long as it may be sent, in the table that it was in flight in, until one says
-// hello. Copies that the budget has no room for wait until it has. And while the only backend that
-// could take a query was asked for a heartbeat and has said nothing, that is looked at again and
-// again: if it hangs as well, the query would be lost there, and another may be there by then.
+// all, or none that takes it and is not in doubt, is kept for as long as it may be sent, in the
+// table that it was in flight in, until one says hello or is no longer stuck. Copies that the budget
+// has no room for wait until it has. And while the only backend that could take a query was asked
+// for a heartbeat and has said nothing, that is looked at again and again: if it hangs as well, the
+// query would be lost there, and another may be there by then.
 //
 // Of the queries of one session, those that count as one go to one second backend, and wait for it
 // while it is not known whether that hangs (SecondBackends).

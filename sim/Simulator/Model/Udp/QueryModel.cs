@@ -75,7 +75,8 @@ internal sealed class QueryModel(ReferenceModel model)
     {
         var askedLast = refused;
         while (NotFirst(Choose(query)) is { } other && other != refused && other != askedLast
-            && (not == null || other.Session != not) && !(query.WasResent && ResendModel.IsInDoubt(other)))
+            && (not == null || other.Session != not)
+            && !(query.WasResent && ResendModel.IsInDoubt(other)))
         {
             var isLast = other.IsStuck || other.IsSuspect;
             if (TryPut(other, query))
