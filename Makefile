@@ -91,9 +91,9 @@ real: build ## Scenarios in wall time, real processes: COUNT=20 of them
 	@$(build_dir)/sim real --corpus --count $(COUNT)
 
 # SCENARIO=kill for one of them, TIMES=100 for more faults, NODE=1 for node-mname as backends.
-failover: build $(if $(NODE),$(node)/node_modules/.package-lock.json) ## What a failing backend costs clients, measured; TestResults/failover.json
+failover: build $(if $(NODE),$(node)/node_modules/.package-lock.json) ## What a failing backend costs clients, measured and judged; TestResults/failover.json
 	@mkdir -p $(results)
-	@$(build_dir)/sim failover --json $(results)/failover.json $(if $(NODE),--node) \
+	@$(build_dir)/sim failover --check --json $(results)/failover.json $(if $(NODE),--node) \
 		$(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TIMES),--times $(TIMES))
 
 has-commands:

@@ -315,6 +315,19 @@ public static class DnsQuestions
     public static bool IsHanger(ReadOnlySpan<byte> read) =>
         IndexOfLabel(read) is >= 0 and var at && read[at..].StartsWith(HangerLabel);
 
+    /// <summary>
+    /// Whether a backend sends nonsense on its session before the first killer in the bytes ends
+    /// it: those with odd numbers have it do so.
+    /// </summary>
+    public static bool IsForNonsense(ReadOnlySpan<byte> read)
+    {
+        if (IndexOfLabel(read) is not (>= 0 and var at) || !read[at..].StartsWith(KillerLabel))
+            return false;
+        at += KillerLabel.Length;
+        var last = at < read.Length ? at + read[at] : read.Length;
+        return last < read.Length && (read[last] - '0') % 2 == 1;
+    }
+
     private static int IndexOfLabel(ReadOnlySpan<byte> read)
     {
         var killer = read.IndexOf(KillerLabel);

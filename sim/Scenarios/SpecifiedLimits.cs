@@ -183,7 +183,7 @@ public static class SpecifiedLimits
     public const int BudgetSeconds = 11;
 
     public const int QueriesOfACopy = 10;
-    public const int LeastCopies = 50;
+    public const int LeastCopies = 200;
 
     /// <summary>
     /// Of the queries of a session that are sent once more, so many questions are remembered with

@@ -12,7 +12,7 @@
 // The log is read for the start and for the time of the next fault alone: what is counted is what
 // clients see.
 //
-// What always holds: nothing is judged, only counted; no process and no folder outlives a run,
+// What always holds: nothing is judged here, only counted; no process and no folder outlives a run,
 // however it ends; one that cannot be measured is an IOException with the reason in one line.
 
 using System;

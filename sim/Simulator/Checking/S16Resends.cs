@@ -1,7 +1,7 @@
 // Claims that a query is sent to two backends at most, and to one of them again, or to a new
 // session of it, only when an answer of a backend that has just said hello is held; that one reply
 // at most goes back for it; and that copies of what suspect backends have, which are extra load,
-// are no more in ten seconds than 50, or one for every ten queries. And that probes, which no
+// are no more in ten seconds than 200, or one for every ten queries. And that probes, which no
 // client asked, come from their own address and nothing is ever sent there.
 //
 // It knows by counting, and of the model only whose a stream is: datagrams by their bytes as they

@@ -4,8 +4,9 @@
 // that minute none that came before is put into a backend's queue and ends or hangs that one too.
 //
 // It knows what ends or hangs a backend from the backend itself: a process that reads a killer (a
-// death when the end that it was read from and the session's close then). That a backend has ended
-// is known when the core logs the fault, and that one hangs 150 ms after it was logged as suspect.
+// death when the end that it was read from and the session's close then), whether it sends nonsense
+// first or not. That it has ended is known when the core logs the fault, and that one hangs 150 ms
+// after it was logged as suspect.
 // Two killers are the same by DnsQuestions.KillerOf, whatever their cookies or the bytes behind
 // them; what is answered counts from the beginning, and then takes a third victim, or a fourth if
 // it was asked in more than 16 forms.
@@ -19,7 +20,8 @@
 //  - LetGo: since it is refused another was, too, and may have let it go;
 //  - Hidden: a query that is refused by now was there as well, and this one was sent before that
 //    was refused or sent;
-//  - Together: a hang of the same backend, or by what was sent before the other was suspect;
+//  - Together: a hang of the same backend, or by what was sent before the other was suspect; or
+//    one of several deaths at once of what is answered, be it in other case;
 //  - Behind: a hang by what was sent behind 16 others that nobody answered;
 //  - Crowd: 4,096 queries were in flight at the deaths of the last minute, or 1,024 TCP messages;
 //  - Judged: what hung this session had been looked for before.
@@ -48,6 +50,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
 
     private readonly Dictionary<KillerName, Culprit> _culprits = [];
     private readonly Dictionary<KillerName, HashSet<ulong>> _forms = [];
+    private readonly Dictionary<KillerName, HashSet<ulong>> _questions = [];
     private readonly Dictionary<SocketHandle, List<byte>> _frames = [];
     private readonly Dictionary<(Endpoint From, ulong Payload), long> _received = [];
     private readonly Dictionary<(Endpoint From, int Id), Asked> _asked = [];
@@ -125,6 +128,9 @@ internal sealed partial class S19OneCulprit() : Check("S19")
             if (!_forms.TryGetValue(name, out var forms))
                 _forms.Add(name, forms = []);
             forms.Add(HashOf(payload[2..]));
+            if (!_questions.TryGetValue(name, out var questions))
+                _questions.Add(name, questions = []);
+            questions.Add(KeyOf(payload, null));
         }
         _asked[(header.Peer, ExpectedQuery.IdOf(payload))] =
             new Asked(KeyOf(payload, killer), killer);
@@ -407,7 +413,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
             return;
         switch (logged)
         {
-            case LogEvent.BackendFaulted { Fault.Cause: FaultCause.EndOfStream } faulted:
+            case LogEvent.BackendFaulted faulted when LoggedEvents.IsDeath(faulted.Fault.Cause):
                 foreach (var victim in VictimsAt(faulted.Id, isHang: false))
                     victim.IsKnown = true;
                 break;
@@ -591,9 +597,15 @@ internal sealed partial class S19OneCulprit() : Check("S19")
     private bool HasManyForms(KillerName killer) => _forms.TryGetValue(killer, out var forms)
         && forms.Count > SpecifiedLimits.FormsOfARefusal;
 
-    private static bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
+    private bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
         ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt
-        : culprit.WasAnswered && victim.ReadAt - before.ReadAt < Together;
+        : (culprit.WasAnswered || WasAnsweredInOtherCase(victim.Killer))
+            && victim.ReadAt - before.ReadAt < Together;
+
+    /// <summary>Of what is asked in other case, an answer clears nothing, and yet counts.</summary>
+    private bool WasAnsweredInOtherCase(KillerName killer) =>
+        _questions.TryGetValue(killer, out var questions)
+        && questions.Overlaps(_answered.Keys);
 
     private void Refuse(Culprit culprit, ulong own, Instant now)
     {

@@ -118,7 +118,7 @@ public static class SpecifiedRules
         new("S4", "", "section 4, \"Rebalance\"",
             "only established remotes count."),
         new("S16", "suspect backends were sent again", "section 5, \"A suspect backend\"",
-            "at most a tenth of the queries that were forwarded in the last 10 s, or 50 if "
+            "at most a tenth of the queries that were forwarded in the last 10 s, or 200 if "
                 + "that is more, are sent again in 10 s"),
         new("S16", "replies with the id", "section 5, \"A suspect backend\"",
             "The first reply counts, whichever backend sends it; the other is dropped and "

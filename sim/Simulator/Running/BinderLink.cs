@@ -19,6 +19,9 @@ internal sealed class BinderLink
     /// <summary>Bytes that may wait to be written before the session is read no more.</summary>
     private const int MaxUnsent = 1_048_576;
 
+    /// <summary>A frame of a type that there is not.</summary>
+    private static ReadOnlySpan<byte> Nonsense => [0xde, 0xad, 0xbe, 0xef];
+
     private readonly BinderProcess _process;
     private readonly SimStream _stream;
     private readonly BinderSession _session;
@@ -108,8 +111,16 @@ internal sealed class BinderLink
             if (DnsQuestions.IsHanger(bytes[killer..]))
                 Hang();
             else
-                _process.CrashByScript();
+                Crash(bytes[killer..]);
         }
+    }
+
+    /// <summary>The process ends of a question, and may have lost its wits before.</summary>
+    private void Crash(ReadOnlySpan<byte> question)
+    {
+        if (SeenFrame.IsQuery(question) && DnsQuestions.IsForNonsense(question))
+            Write(Nonsense);
+        _process.CrashByScript();
     }
 
     /// <summary>

@@ -167,6 +167,11 @@ public sealed class CommandLine
     private readonly Option<string> _times = New("--times", "N",
         $"How often each fault is done [default: {Words.FailoverTimes}]");
 
+    private readonly Option<bool> _judged = new("--check")
+    {
+        Description = "Name each goal that was missed; exit status 1 if one was",
+    };
+
     private readonly Option<string> _planted = New("--plant", "ID|FILE",
         "With this bug in the core: a number or name of `sim plant list`, or a patch");
 
@@ -212,7 +217,7 @@ public sealed class CommandLine
             [_corpus, _realCount, _realJobs, _profile, _only, _without, _realVirtual, _bbal,
                 _fakeBinder, _directory, _json]);
         Add(_root, "failover", "Measure what a failing backend costs clients", null,
-            [_bbal, _fakeBinder, _node, _failover, _times, _json]);
+            [_bbal, _fakeBinder, _node, _failover, _times, _judged, _json]);
         // What `det` starts.
         Add(_root, "hashes", "Print what each seed comes to", null, [_seed, _seeds, .. choice])
             .Hidden = true;
@@ -395,6 +400,7 @@ public sealed class CommandLine
             IsNode = isNode,
             FailoverScenario = Value(line, _failover, Words.ToFailover, null),
             Count = Value(line, _times, Words.ToTimes, null),
+            IsJudged = line.GetResult(_judged) is { Implicit: false },
             Json = Value(line, _json, Words.ToNewFile, null),
         };
     }

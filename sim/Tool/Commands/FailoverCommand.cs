@@ -1,12 +1,14 @@
 // Owns `sim failover`: the scenarios of the benchmark one after the other, a row of a table each,
 // and all that was measured as JSON.
 //
-// What always holds: nothing is judged; a row is printed when its scenario is over, and what was
+// What always holds: nothing is judged unless that is asked for, and then a line names each goal
+// that was missed; a row is printed when its scenario is over, and what was
 // measured before something went wrong is written all the same; the table of another run has the
 // same columns, so that two can be compared.
 
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -25,6 +27,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
     private static readonly string Node = Path.Combine("tests", "integration", "node");
 
     private readonly List<FailoverResult> _done = [];
+    private ImmutableArray<string> _missed = [];
 
     public bool IsTerminal { get; init; }
 
@@ -55,7 +58,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
             {
                 Measure(request.IsNode ? scenario.ForNode() : scenario, setup);
             }
-            return Tool.Passed;
+            return request.IsJudged && !_missed.IsEmpty ? Tool.Safety : Tool.Passed;
         }
         catch (OperationCanceledException)
         {
@@ -88,6 +91,12 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
             progress.End();
         }
         output.WriteLine(FailoverTable.Row(_done[^1]));
+        if (!request.IsJudged)
+            return;
+        var missed = FailoverGoals.Missed(_done[^1]);
+        foreach (var goal in missed)
+            output.WriteLine("missed: " + goal);
+        _missed = _missed.AddRange(missed);
     }
 
     private FailoverProgram FindBackends() => request.IsNode
@@ -155,6 +164,10 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
         json.WriteNumber("max_ms", Milliseconds(counts.LongestNs));
         json.WriteNumber("sent_late_by_up_to_ms", Milliseconds(result.LongestDelayNs));
         json.WriteNumber("dropped_by_kernel", result.DroppedByKernel);
+        json.WriteStartArray("missed");
+        foreach (var goal in FailoverGoals.Missed(result))
+            json.WriteStringValue(goal);
+        json.WriteEndArray();
         if (result.Scenario.Killer is not null)
             WriteKiller(json, result);
         json.WriteEndObject();

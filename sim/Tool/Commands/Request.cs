@@ -92,6 +92,9 @@ public sealed record Request
     /// <summary>For failover: backends are the real node-mname.</summary>
     public bool IsNode { get; init; }
 
+    /// <summary>For failover: goals that are missed are named, and a failure.</summary>
+    public bool IsJudged { get; init; }
+
     /// <summary>For failover: the one scenario; null for all of them.</summary>
     public string? FailoverScenario { get; init; }
 

@@ -4,8 +4,8 @@
 // What always holds: the exit code is 0 for a pass, 1 for a safety violation, 2 for liveness, 3
 // for two runs that differ, 4 for a crash (S13, or the simulator's own), 64 for wrong usage, 74 for
 // a pass of which a file could not be written, 130 for a `run` or `real` that the user ended before
-// it found anything. `failover` judges nothing: it exits 0 when it has measured, 2 when something
-// could not be started or measured, 130 when the user ended it.
+// it found anything. `failover` exits 0 when it has measured, 1 when a goal was missed that was
+// asked for, 2 when something could not be started or measured, 130 when the user ended it.
 
 using System;
 using System.Globalization;

@@ -341,7 +341,7 @@ internal sealed class Backend
         Verify.That(IsFailing, "who fails no longer has failed");
         // Queries of a suspect backend continue to be copied.
         if (IsMute && !IsSuspect)
-            InFlight.EndWalk();
+            InFlight.EndWalks();
         if (IsMute)
             InFlight.ForgetUnanswered(now);
         Answers.EndFailing();
@@ -604,7 +604,7 @@ internal sealed class Backend
             return true;
         }
         Say(now, new LogEvent.BackendFaulted(Id, Path, fault, backOff));
-        if (fault.Cause == FaultCause.EndOfStream)
+        if (fault.IsDeath)
             _reports.OnDied(now, this);
         return false;
     }

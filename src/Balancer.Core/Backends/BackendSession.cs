@@ -564,7 +564,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _wasHung = false;
         _control.InFlight.OnTrusted();
         if (!_answers.IsMute)
-            _control.InFlight.EndWalk();
+            _control.InFlight.EndWalks();
         _services.Counters.Add(Counter.BackendsTrusted);
         _services.EntryRecords.Write(now, _backend.Name, isBackend: true,
             new LogEvent.BackendTrusted(_backend.Id, _backend.Path, suspect));

@@ -64,6 +64,13 @@ public enum FaultCause
 /// <summary>A fault with its evidence; Io and Detail mean something where Cause says so.</summary>
 public readonly record struct Fault(FaultCause Cause, IoResult Io = default, uint Detail = 0)
 {
+    /// <summary>
+    /// What the backend did by itself, or sent: a query may have made it do so.
+    /// </summary>
+    internal bool IsDeath => Cause is FaultCause.EndOfStream or FaultCause.SecondHello
+        or FaultCause.UnaskedHeartbeat or FaultCause.UnknownFrame
+        or FaultCause.TcpFrameOnControlSession or FaultCause.LengthTooLarge;
+
     /// <summary>A read of a session failed, or was its end.</summary>
     internal static Fault OfRead(IoResult why) => OfCall(why, FaultCause.ReadFailed);
 

@@ -106,6 +106,7 @@ internal sealed class InFlight
         _timeOut = new Timer(OnTimeOut);
         _memory = new MemoryShare(services.SessionMemory);
         _packets = new PacketStore(_memory);
+        SentAgainTo = new SecondBackends(services);
     }
 
     /// <summary>Links are an index + 1, 0 for none, as everywhere in this file.</summary>
@@ -142,6 +143,9 @@ internal sealed class InFlight
     /// </summary>
     public int Cursor { get; private set; }
 
+    /// <summary>Where those went that were sent again; kept by Resends.</summary>
+    public SecondBackends SentAgainTo { get; }
+
     /// <summary>Bytes of the session that the kernel took; kept by ControlSession.</summary>
     public long BytesTaken { get; set; }
 
@@ -169,6 +173,7 @@ internal sealed class InFlight
         SilentSince = Instant.Never;
         _shares.Begin();
         (_lacksMemory, _isOver) = (false, false);
+        SentAgainTo.Clear();
     }
 
     /// <summary>
@@ -452,6 +457,13 @@ internal sealed class InFlight
         (IsCutShort, IsToBeWalkedAgain) = (false, false);
     }
 
+    /// <summary>Nothing is sent to others any more: the session keeps what it has.</summary>
+    public void EndWalks()
+    {
+        EndWalk();
+        SentAgainTo.Clear();
+    }
+
     /// <summary>Ends a walk that is to begin again after a pause.</summary>
     public void CutShort() => (Cursor, IsCutShort) = (0, true);
 
@@ -696,6 +708,7 @@ internal sealed class InFlight
     /// <summary>Nothing is in flight, nor will be in this session.</summary>
     private void FreeMemory()
     {
+        SentAgainTo.Clear();
         if (_memory.IsEmpty)
             return;
         try

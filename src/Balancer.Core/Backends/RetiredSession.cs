@@ -168,7 +168,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     {
     }
 
-    void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalk();
+    void ISuspect.OnTrusted(Instant now, Duration suspect) => _session.InFlight.EndWalks();
 
     ref SessionTurn ISessionReader.Turn => ref _turn;
 

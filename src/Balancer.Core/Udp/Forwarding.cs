@@ -61,9 +61,9 @@ internal sealed class Forwarding(Remotes remotes)
         remotes.ChooseWithData(now, erred);
 
     /// <summary>
-    /// One is silent already that has the query, and no third will get it: another that is silent
-    /// too is not given it.
+    /// No third will get the query: one that was asked for a sign of life and is silent is not
+    /// given it.
     /// </summary>
     private static bool IsInVain(Backend other, in Query query) =>
-        query.Pair != 0 && other.IsSilent;
+        query.WasResent && other.MayHang;
 }

@@ -6,12 +6,14 @@
 // What a session leaves waits for a moment before it is sent again. Backends often end together,
 // and the ends of their sessions come one after the other; what would be sent at once to the one
 // that ends next would be lost, since it may go to a second backend only. What finds no backend at
-// all is kept for as long as it may be sent, in the table that it was in flight in, until one says
-// hello. Copies that the budget has no room for wait until it has. And while the only backend that
-// could take a query was asked for a heartbeat and has said nothing, that is looked at again and
-// again: if it hangs as well, the query would be lost there, and another may be there by then.
+// all, or none that takes it and is not in doubt, is kept for as long as it may be sent, in the
+// table that it was in flight in, until one says hello or is no longer stuck. Copies that the budget
+// has no room for wait until it has. And while the only backend that could take a query was asked
+// for a heartbeat and has said nothing, that is looked at again and again: if it hangs as well, the
+// query would be lost there, and another may be there by then.
 //
-// Of the queries of one session, those that count as one go to one second backend (SecondBackends).
+// Of the queries of one session, those that count as one go to one second backend, and wait for it
+// while it is not known whether that hangs (SecondBackends).
 //
 // One timer is armed for the first of all that waits.
 //
@@ -56,10 +58,6 @@ internal sealed class Resends
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly Holds _holds;
 
-    /// <summary>Of the first of _lost, and of the first of _suspects.</summary>
-    private readonly SecondBackends _ofLost;
-    private readonly SecondBackends _ofSuspect;
-
     private readonly Queue<InFlight> _cutShort = new();
     private Instant _copiesAt;
 
@@ -67,8 +65,6 @@ internal sealed class Resends
         FirstMessages messages, Forwarding forwarding, OwnAnswers ownAnswers)
     {
         _holds = new Holds(services.SessionMemory);
-        _ofLost = new SecondBackends(services.Options.HashKey);
-        _ofSuspect = new SecondBackends(services.Options.HashKey);
         _ownAnswers = ownAnswers;
         _quarantine = quarantine;
         _messages = messages;
@@ -189,6 +185,13 @@ internal sealed class Resends
     /// <summary>A session is suspect; what it has in flight is sent to others.</summary>
     public void OnSuspected(Instant now, InFlight suspect)
     {
+        // Those that waited for it may go to one that is worse otherwise.
+        _holds.WakeStranded();
+        Walk(now, suspect);
+    }
+
+    private void Walk(Instant now, InFlight suspect)
+    {
         suspect.BeginWalk();
         if (!_suspects.Contains(suspect))
             _suspects.Enqueue(suspect);
@@ -220,6 +223,8 @@ internal sealed class Resends
     /// <summary>A backend that was in doubt says something: copies that waited go to it.</summary>
     public void OnDoubtOver(Instant now)
     {
+        _holds.WakeStranded();
+        WaitForFirst(now);
         foreach (var suspect in _suspects)
         {
             if (suspect.IsCutShort)
@@ -235,7 +240,7 @@ internal sealed class Resends
     private void LookAgain(Instant now, InFlight suspect)
     {
         if (suspect.Cursor == 0)
-            OnSuspected(now, suspect);
+            Walk(now, suspect);
         else
             suspect.WalkAgain();
     }
@@ -272,7 +277,6 @@ internal sealed class Resends
             if (!lost.HasBegun)
             {
                 lost.Queries.BeginWalk();
-                _ofLost.Clear();
                 (lost.HasBegun, lost.IsAnotherThere, lost.IsForDoubtful) = (true, false, false);
             }
             if (lost.Queries.Cursor != 0)
@@ -282,7 +286,6 @@ internal sealed class Resends
                 continue;
             }
             _lost.Dequeue();
-            _ofLost.Clear();
             if (_lastEnded == lost.Queries)
                 _lastEnded = null;
             if (lost.Queries.Count == 0)
@@ -297,7 +300,7 @@ internal sealed class Resends
         while (_copiesAt <= now && _cutShort.TryDequeue(out var waiting))
         {
             if (waiting.IsCutShort)
-                OnSuspected(now, waiting);
+                Walk(now, waiting);
         }
         while (left > 0 && _suspects.TryPeek(out var suspect))
         {
@@ -308,9 +311,8 @@ internal sealed class Resends
                 continue;
             }
             _suspects.Dequeue();
-            _ofSuspect.Clear();
             if (suspect.IsToBeWalkedAgain)
-                OnSuspected(now, suspect);
+                Walk(now, suspect);
             else if (suspect.IsCutShort)
                 Pause(now, suspect);
         }
@@ -451,7 +453,7 @@ internal sealed class Resends
                 || _forwarding.TryOthers(now, chosen, in again, held.Packet) is not null;
         }
         // One that is silent may never answer, and from there it could go nowhere.
-        mayWait = chosen.IsSilent;
+        mayWait = chosen.MayHang;
         return !mayWait && _forwarding.TryForward(now, chosen, in again, held.Packet) is not null;
     }
 
@@ -492,27 +494,30 @@ internal sealed class Resends
         Instant now, Loss lost, int index, in Query query, ReadOnlySpan<byte> packet)
     {
         var again = query with { WasResent = true };
-        var number = _ofLost.NumberOf(packet);
-        var first = _forwarding.Choose(now, in again);
-        if (first is not null)
-            first = _ofLost.Find(now, number, first);
+        var sentTo = lost.Queries.SentAgainTo;
+        var number = sentTo.NumberOf(packet);
+        var chosen = _forwarding.Choose(now, in again);
+        var first = chosen is null ? null : sentTo.Find(now, number, chosen);
         // One that is silent may never answer, and from there it could go nowhere.
-        if (first is null ? MayBeKept(now, in query, packet)
-            : first.MayHang && MayBeSentAgain(now, in query, packet))
+        if (chosen is null ? MayBeKept(now, in query, packet)
+            : first is null or { MayHang: true } && MayBeSentAgain(now, in query, packet))
         {
-            lost.IsForDoubtful |= first is { IsSilent: false };
+            lost.IsForDoubtful |= chosen is not null && first is not { IsSilent: true };
             return;
         }
-        lost.Queries.Drop(index);
-        if (first is not null
-            && _forwarding.TryForward(now, first, in again, packet) is { } taker)
+        if ((first ?? chosen) is { } asked
+            && _forwarding.TryForward(now, asked, in again, packet) is { } taker)
         {
-            _ofLost.Add(number, taker);
+            lost.Queries.Drop(index);
+            // The last of them has taken the memory along.
+            if (lost.Queries.Count > 0)
+                sentTo.Add(number, taker);
             _counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
         }
-        else
+        else if (chosen is null || !MayBeSentAgain(now, in query, packet))
         {
+            lost.Queries.Drop(index);
             _counters.Add(Counter.UnansweredLost);
             lost.Lost++;
         }
@@ -549,14 +554,15 @@ internal sealed class Resends
                 Refuse(in query, packet);
             return;
         }
-        var number = _ofSuspect.NumberOf(packet);
-        var other = _forwarding.Choose(now, query with { WasResent = true });
-        if (other is not null)
-            other = _ofSuspect.Find(now, number, other);
-        // To one that is silent too it would go in vain, and it can go nowhere after that.
-        if (other is null or { IsSilent: true } || other.InFlight == suspect)
+        var number = suspect.SentAgainTo.NumberOf(packet);
+        var chosen = _forwarding.Choose(now, query with { WasResent = true });
+        if (chosen is null)
             return;
-        if (other.MayHang)
+        var other = suspect.SentAgainTo.Find(now, number, chosen);
+        // To one that is silent too it would go in vain, and it can go nowhere after that.
+        if (other is { IsSilent: true } || other?.InFlight == suspect)
+            return;
+        if (other is null or { MayHang: true })
         {
             suspect.NotePassed();
             return;
@@ -581,7 +587,7 @@ internal sealed class Resends
             _pairs.Discard(pair);
             return;
         }
-        _ofSuspect.Add(number, taker);
+        suspect.SentAgainTo.Add(number, taker);
         suspect.SetPair(index, pair);
         _counters.Add(Counter.ResendsFromSuspect);
         _copied.Add(now, 1);

@@ -5,6 +5,7 @@
 // backend is Down from the moment at which the end of its session could be seen.
 
 using System;
+using System.Collections.Generic;
 using Balancer.Core;
 using Simulation.Scenarios;
 
@@ -245,6 +246,9 @@ internal sealed class ExpectedSession(
 
     /// <summary>The queries that it was given and has not answered.</summary>
     public FlightModel InFlight { get; } = new();
+
+    /// <summary>Where questions of it went that were sent again, by kind.</summary>
+    public Dictionary<string, ExpectedSession> SentAgainTo { get; } = [];
 
     /// <summary>What it answered last.</summary>
     public AnswerList Given { get; } = new();

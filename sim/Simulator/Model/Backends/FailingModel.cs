@@ -295,7 +295,7 @@ internal sealed class FailingModel(ReferenceModel model)
     {
         var answers = session.Given;
         if (answers.IsMute && !session.Silence.IsSuspect)
-            model.Resends.EndWalk(session);
+            model.Resends.KeepAll(session);
         if (answers.IsMute)
             Forgive(answers);
         model.Counters.Add(Counter.BackendsNoLongerFailing);

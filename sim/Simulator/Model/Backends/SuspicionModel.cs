@@ -420,7 +420,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         (silence.TrustedAt, silence.OverAt) = (model.Now, model.Now);
         if (session.IsRetired)
         {
-            model.Resends.EndWalk(session);
+            model.Resends.KeepAll(session);
             return;
         }
         model.Counters.Add(Counter.BackendsTrusted);

@@ -132,6 +132,10 @@ internal sealed class LoggedEvents(
         model.Repeats.OnLine(kind, which, suppressed, logged);
     }
 
+    /// <summary>It ended by itself, or what it sent made the balancer end it.</summary>
+    public static bool IsDeath(FaultCause cause) => cause is FaultCause.EndOfStream
+        || (cause != FaultCause.FrameBeforeHello && new Evidence(cause, default, 0).IsOfProtocol);
+
     /// <summary>Notes that the checks have heard of a line.</summary>
     public void OnSettled(ILogEvent logged)
     {
@@ -140,7 +144,7 @@ internal sealed class LoggedEvents(
         {
             backend.OwesFaultEvent = false;
             backend.OwesLook = false;
-            if (faulted.Fault.Cause == FaultCause.EndOfStream)
+            if (IsDeath(faulted.Fault.Cause))
                 model.Resends.OnDied(backend);
         }
     }

@@ -67,7 +67,7 @@ internal sealed class QueryModel(ReferenceModel model)
 
     /// <summary>
     /// One has refused: others come before it now, each once, and last one that is suspect or
-    /// stuck. A query that somebody silent has already is not given to another such, and none to
+    /// stuck. A query that nobody else gets after that is not given to one in doubt, and none to
     /// the session that has it.
     /// </summary>
     public ExpectedBackend? GiveToOthers(
@@ -75,7 +75,8 @@ internal sealed class QueryModel(ReferenceModel model)
     {
         var askedLast = refused;
         while (NotFirst(Choose(query)) is { } other && other != refused && other != askedLast
-            && (not == null || other.Session != not) && (query.Pair == null || !other.IsSilent))
+            && (not == null || other.Session != not)
+            && !(query.WasResent && ResendModel.IsInDoubt(other)))
         {
             var isLast = other.IsStuck || other.IsSuspect;
             if (TryPut(other, query))

@@ -37,12 +37,6 @@ internal sealed class ResendModel(ReferenceModel model)
     private readonly List<Lost> _waiting = [];
     private Walk? _lastOver;
 
-    /// <summary>
-    /// Where questions went of the first of those that are lost, and of the first walk.
-    /// </summary>
-    private readonly Dictionary<string, ExpectedSession> _lostWentTo = [];
-    private readonly Dictionary<string, ExpectedSession> _copiesWentTo = [];
-
     private readonly Queue<Walk> _beyondBudget = new();
 
     /// <summary>When copies may be made again that were too many.</summary>
@@ -51,8 +45,10 @@ internal sealed class ResendModel(ReferenceModel model)
     private bool _isOver;
 
     private sealed class Lost(
-        ExpectedBackend backend, Queue<ExpectedQuery> queries, Instant endedAt)
+        ExpectedSession session, Queue<ExpectedQuery> queries, Instant endedAt)
     {
+        public ExpectedSession Session => session;
+
         /// <summary>Queries that came less than 5 s before may be sent again.</summary>
         public Instant AsOf { get; set; } = endedAt;
 
@@ -72,7 +68,7 @@ internal sealed class ResendModel(ReferenceModel model)
         /// <summary>Some would have gone to a backend that was asked and is silent.</summary>
         public bool IsForDoubtful { get; set; }
 
-        public BackendId Id => backend.Name;
+        public BackendId Id => session.Backend.Name;
 
         /// <summary>The stop itself ended the session, and no record is owed.</summary>
         public bool IsOfStop { get; init; }
@@ -203,13 +199,19 @@ internal sealed class ResendModel(ReferenceModel model)
         _lastOver = new Walk(session, queries);
         if (!(session.Evidence == null && model.Life.ClosesAll))
             model.Suspicion.AskOthers(session.Backend);
-        _lost.Enqueue(new Lost(session.Backend, queries, model.Now)
+        _lost.Enqueue(new Lost(session, queries, model.Now)
         {
             IsOfStop = session.Evidence == null && model.Life.ClosesAll,
         });
     }
 
-    public void OnSuspected(ExpectedSession session) =>
+    public void OnSuspected(ExpectedSession session)
+    {
+        WakeStranded();
+        BeginWalk(session);
+    }
+
+    private void BeginWalk(ExpectedSession session) =>
         OnSuspected(_walks.Concat(_beyondBudget).FirstOrDefault(walk => walk.Session == session)
             ?? new Walk(session, new Queue<ExpectedQuery>()));
 
@@ -232,11 +234,18 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    /// <summary>As EndWalk; and if it comes to that again, that begins anew.</summary>
+    public void KeepAll(ExpectedSession session)
+    {
+        EndWalk(session);
+        session.SentAgainTo.Clear();
+    }
+
     /// <summary>It keeps what it has, and others that are suspect may give theirs to it.</summary>
     public void OnTrusted(ExpectedSession session)
     {
         if (!session.Backend.IsMute)
-            EndWalk(session);
+            KeepAll(session);
         LookAgain();
     }
 
@@ -271,6 +280,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// <summary>One that was in doubt has said something, and may get what waits.</summary>
     public void OnDoubtOver()
     {
+        WakeStranded();
         foreach (var walk in _walks)
             walk.IsToBeMadeAgain |= walk.IsCutShort;
         if (_beyondBudget.Count > 0)
@@ -283,8 +293,7 @@ internal sealed class ResendModel(ReferenceModel model)
     /// </summary>
     public void LookAgain()
     {
-        _stranded.ForEach(_woken.Enqueue);
-        _stranded.Clear();
+        WakeStranded();
         foreach (var lost in _lost)
             lost.IsAnotherThere = lost.HasBegun;
         while (_waiting.Count > 0)
@@ -301,6 +310,12 @@ internal sealed class ResendModel(ReferenceModel model)
         }
     }
 
+    private void WakeStranded()
+    {
+        _stranded.ForEach(_woken.Enqueue);
+        _stranded.Clear();
+    }
+
     /// <summary>A walk that is under way is finished first.</summary>
     private void WalkAgain(ExpectedSession session)
     {
@@ -310,7 +325,7 @@ internal sealed class ResendModel(ReferenceModel model)
             walk.IsToBeMadeAgain = true;
         }
         else
-            OnSuspected(session);
+            BeginWalk(session);
     }
 
     /// <summary>The balancer has stopped: what was in flight is lost.</summary>
@@ -405,10 +420,7 @@ internal sealed class ResendModel(ReferenceModel model)
         while (_left > 0 && _lost.TryPeek(out var lost) && lost.DueAt <= model.Now)
         {
             if (!lost.HasBegun)
-            {
-                _lostWentTo.Clear();
                 lost.IsForDoubtful = false;
-            }
             lost.HasBegun = true;
             if (lost.Queries.TryDequeue(out var query))
             {
@@ -444,7 +456,6 @@ internal sealed class ResendModel(ReferenceModel model)
             if (!walk.Queries.TryPeek(out var query))
             {
                 _walks.Dequeue();
-                _copiesWentTo.Clear();
                 if (walk.IsToBeMadeAgain)
                     OnSuspected(walk);
                 if (!walk.IsCutShort)
@@ -544,8 +555,8 @@ internal sealed class ResendModel(ReferenceModel model)
         var isSame = chosen.Session == held.Session;
         if (isSame && model.Flights.TryPut(chosen, same))
             return true;
-        waits = !isSame && chosen.IsSilent && query.MayBeSentAgain(model.Now);
-        if (!isSame && chosen.IsSilent)
+        waits = !isSame && IsInDoubt(chosen) && query.MayBeSentAgain(model.Now);
+        if (!isSame && IsInDoubt(chosen))
             return false;
         return (isSame ? model.Flights.GiveToOthers(chosen, same.Resent())
             : model.Flights.Give(chosen, same.Resent())) != null;
@@ -571,18 +582,24 @@ internal sealed class ResendModel(ReferenceModel model)
     {
         var again = query.Again();
         var kind = KindOf(query);
-        var first = WhereItWent(_lostWentTo, kind, model.Flights.Choose(again));
-        if (first == null ? MayWait(query)
-            : IsInDoubt(first) && query.MayBeSentAgain(model.Now))
+        var chosen = model.Flights.Choose(again);
+        var first = WhereItWent(lost.Session, kind, chosen, out var isUnknown);
+        if (chosen == null ? MayWait(query)
+            : (isUnknown || IsInDoubt(first!)) && query.MayBeSentAgain(model.Now))
         {
-            lost.IsForDoubtful |= first is { IsSilent: false };
+            lost.IsForDoubtful |= isUnknown || first is { IsSilent: false };
             lost.Waiting.Enqueue(query);
         }
         else if (first != null && model.Flights.Give(first, again) is { } taker)
         {
-            NoteWhereItWent(_lostWentTo, kind, taker);
+            NoteWhereItWent(lost.Session, kind, taker);
             model.Counters.Add(Counter.ResendsAfterLoss);
             lost.Resent++;
+        }
+        else if (first != null && query.MayBeSentAgain(model.Now))
+        {
+            // Those that live take nothing for now.
+            lost.Waiting.Enqueue(query);
         }
         else
         {
@@ -628,12 +645,16 @@ internal sealed class ResendModel(ReferenceModel model)
         }
         var copy = query.Again();
         var kind = KindOf(query);
-        var other = WhereItWent(_copiesWentTo, kind, model.Flights.Choose(copy));
-        if (other == null || other.IsSilent || other.Session == walk.Session)
-            return;
-        if (IsInDoubt(other))
+        var other = WhereItWent(
+            walk.Session, kind, model.Flights.Choose(copy), out var isUnknown);
+        if (other == null
+            || (!isUnknown && (other.IsSilent || other.Session == walk.Session)))
         {
-            model.Reached(Situation.CopyWaitsForDoubtful);
+            return;
+        }
+        if (isUnknown || IsInDoubt(other))
+        {
+            model.ReachedIf(!isUnknown, Situation.CopyWaitsForDoubtful);
             walk.IsCutShort = true;
             return;
         }
@@ -652,14 +673,14 @@ internal sealed class ResendModel(ReferenceModel model)
         copy.Pair = new ExpectedPair();
         if (model.Flights.Give(other, copy, walk.Session) is not { } taker)
             return;
-        NoteWhereItWent(_copiesWentTo, kind, taker);
+        NoteWhereItWent(walk.Session, kind, taker);
         query.Pair = copy.Pair;
         model.Counters.Add(Counter.ResendsFromSuspect);
         Note(_copied);
     }
 
     /// <summary>It was asked, and has said nothing since; it may be suspect by now.</summary>
-    private static bool IsInDoubt(ExpectedBackend backend) => backend.Session?.Silence.Phase
+    public static bool IsInDoubt(ExpectedBackend backend) => backend.Session?.Silence.Phase
         is Silence.Phases.Asked or Silence.Phases.Suspect;
 
     /// <summary>The same for all that is refused together.</summary>
@@ -667,28 +688,35 @@ internal sealed class ResendModel(ReferenceModel model)
         new QueryText(query.Packet, isCut: false, hasForm: false).Kind;
 
     /// <summary>
-    /// One of the kind may end backends: the next goes where the first went while that answers,
-    /// whomever the policy chooses.
+    /// One of the kind may end backends: of one session, the next goes where the first went while
+    /// that answers, whomever the policy chooses; `isUnknown`: it is to wait, since that is silent
+    /// and the quarantine has not looked why.
     /// </summary>
-    private ExpectedBackend? WhereItWent(Dictionary<string, ExpectedSession> wentTo,
-        string kind, ExpectedBackend? chosen)
+    private ExpectedBackend? WhereItWent(
+        ExpectedSession from, string kind, ExpectedBackend? chosen, out bool isUnknown)
     {
-        if (chosen == null || !wentTo.TryGetValue(kind, out var session)
-            || session.Backend is not { Stage: Stage.Healthy, IsSuspect: false, IsStuck: false }
-            || session.Backend.Session != session
-            || PolicyModel.MayHang(session.Backend, model.Now))
+        isUnknown = false;
+        if (chosen == null || !from.SentAgainTo.TryGetValue(kind, out var session)
+            || session.Backend.Stage != Stage.Healthy || session.Backend.Session != session)
         {
             return chosen;
         }
+        isUnknown = PolicyModel.MayHang(session.Backend, model.Now)
+            || session.Silence is { IsSilent: true, IsHung: false };
+        if (isUnknown || session.Backend is { IsSuspect: true } or { IsStuck: true })
+            return chosen;
         model.ReachedIf(session.Backend != chosen, Situation.CopyGoesWhereOneWent);
         return session.Backend;
     }
 
-    private static void NoteWhereItWent(Dictionary<string, ExpectedSession> wentTo,
-        string kind, ExpectedBackend taker)
+    private static void NoteWhereItWent(
+        ExpectedSession from, string kind, ExpectedBackend taker)
     {
-        if (wentTo.Count < SpecifiedLimits.QuestionsSentOnce || wentTo.ContainsKey(kind))
-            wentTo[kind] = taker.Session!;
+        if (from.SentAgainTo.Count < SpecifiedLimits.QuestionsSentOnce
+            || from.SentAgainTo.ContainsKey(kind))
+        {
+            from.SentAgainTo[kind] = taker.Session!;
+        }
     }
 
     private void Note(Dictionary<long, long> counts) =>

@@ -29,6 +29,49 @@ public sealed class QuarantineTests : QuarantineTest
     }
 
     [Theory]
+    [InlineData(9)]
+    [InlineData(0xdeadbeef)]
+    [InlineData((uint)FrameType.ServerHello)]
+    [InlineData((uint)FrameType.ServerHeartbeat)]
+    [InlineData((uint)FrameType.InboundTcpOk)]
+    public void MakesTwoBackendsAnswerNonsense_IsRefused(uint frame)
+    {
+        Ask(1, Killer);
+        for (var n = 0; n < 2; n++)
+        {
+            AssertRefusedOf(0);
+            var bytes = new byte[4];
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes, frame);
+            WhoHas(Killer)!.Send(bytes);
+            Run(0.1);
+        }
+
+        AssertRefusedOf(1);
+        Assert.Equal(2, Binders.Values.Count(backend =>
+            backend.Queries.Any(query => query.Payload.AsSpan(2).SequenceEqual(Killer.AsSpan(2)))));
+        AssertRefused(Killer, isRefused: true);
+
+        void AssertRefusedOf(int begun) =>
+            Assert.Equal(begun, Count(Counter.QuarantinesBegun));
+    }
+
+    [Fact]
+    public void BackendThatSendsNonsenseByItself_HasNoInnocentRefused()
+    {
+        for (var n = 0; n < 10; n++)
+        {
+            AskAll(QueryFor("good"));
+            Binders["5301"].Send([9, 0, 0, 0]);
+            Run(0.1);
+            Answer(QueryFor("good"));
+            Run(10);
+        }
+
+        Assert.Equal(10, Log.Count<LogEvent.BackendFaulted>());
+        Assert.Equal(0, Count(Counter.QuarantinesBegun));
+    }
+
+    [Theory]
     [InlineData(2)]
     [InlineData(5)]
     public void ErrorOfABackendThatHasItsData_IsAnAnswer(byte code)

@@ -189,13 +189,13 @@ public sealed class SuspectResendsTests : ResendsTest
     }
 
     [Theory]
-    [InlineData(0, 50)]
-    [InlineData(300, 50)]
-    [InlineData(600, 68)]
-    [InlineData(1000, 80)]
-    public void Budget_IsATenthOfWhatWasForwardedOrFifty(int answered, int resent)
+    [InlineData(0, 200)]
+    [InlineData(1600, 200)]
+    [InlineData(1900, 215)]
+    [InlineData(2500, 250)]
+    public void Budget_IsATenthOfWhatWasForwardedOrTwoHundred(int answered, int resent)
     {
-        const int Silent = 80;
+        const int Silent = 250;
         var backends = HealthyBackends("5301", "5302");
         Ask(1);
         Ask(2);
@@ -220,7 +220,7 @@ public sealed class SuspectResendsTests : ResendsTest
     {
         var backends = HealthyBackends("5301", "5302", "5303");
         Silence(backends[0]);
-        for (var n = 0; n < 80; n++)
+        for (var n = 0; n < Limits.LeastResendBudget + 30; n++)
             Kernel.InjectDatagram(Client(1), Query(n));
         Run(0.3);
         Assert.Equal(30, Count(Counter.ResendsOverBudget));
@@ -240,7 +240,7 @@ public sealed class SuspectResendsTests : ResendsTest
     [Fact]
     public void BudgetHasRoomAgain_CopiesThatWaitAreSent()
     {
-        const int Silent = 60;
+        const int Silent = Limits.LeastResendBudget + 10;
         var backends = HealthyBackends("5301", "5302");
         Ask(1);
         Ask(2);
@@ -248,13 +248,13 @@ public sealed class SuspectResendsTests : ResendsTest
         for (var n = 0; n < Silent; n++)
             Kernel.InjectDatagram(Client(1), Query(n));
         Run(0.3);
-        Assert.Equal(50, Count(Counter.ResendsFromSuspect));
-        for (var n = 0; n < 1000; n++)
+        Assert.Equal(Silent - 10, Count(Counter.ResendsFromSuspect));
+        for (var n = 0; n < 2000; n++)
             Ask(2, Query(n));
         Run(0.1);
 
         Assert.Equal(Silent, Count(Counter.ResendsFromSuspect));
-        Assert.Equal(Silent - 50, Count(Counter.ResendsOverBudget));
+        Assert.Equal(10, Count(Counter.ResendsOverBudget));
         AssertCountersAddUp();
     }
 
@@ -266,14 +266,15 @@ public sealed class SuspectResendsTests : ResendsTest
         for (var round = 0; round < 2; round++)
         {
             backends[0].AnswersHeartbeats = false;
-            for (var n = 0; n < 80; n++)
+            for (var n = 0; n < Limits.LeastResendBudget + 30; n++)
                 Kernel.InjectDatagram(Client(1), Query(n));
             Run(0.5);
             Assert.True(Snapshot("5301").IsSuspect);
-            Assert.Equal(50 * (round + 1), Count(Counter.ResendsFromSuspect));
+            Assert.Equal(
+                Limits.LeastResendBudget * (round + 1), Count(Counter.ResendsFromSuspect));
             backends[0].AnswersHeartbeats = true;
             backends[0].Control!.SendHeartbeat();
-            backends[0].Reply(Client(1), Query(79));
+            backends[0].Reply(Client(1), Query(Limits.LeastResendBudget + 29));
             Run(11.5);
             Assert.False(Snapshot("5301").IsSuspect);
         }

@@ -50,6 +50,7 @@ public sealed class FailoverCommandTests
     [Theory]
     [InlineData("failover 7", "7")]
     [InlineData("failover --bogus", "--bogus")]
+    [InlineData("failover --check S1", "S1")]
     [InlineData("failover --times 0", "--times")]
     [InlineData("failover --times 1001", "--times")]
     [InlineData("failover --times", "--times")]
@@ -152,5 +153,7 @@ public sealed class FailoverCommandTests
         ];
         Assert.All(expected, field =>
             Assert.Equal(field.Value, scenario.GetProperty(field.Name).GetDouble()));
+        Assert.Equal<string>(FailoverGoals.Missed(Result), scenario.GetProperty("missed")
+            .EnumerateArray().Select(goal => goal.GetString()!));
     }
 }
