@@ -402,6 +402,7 @@ internal sealed class S17NothingLost() : Check("S17")
 
     private bool IsGood(ExpectedBackend backend, Instant now) =>
         backend is { Stage: Stage.Healthy, HasPath: true, IsSuspect: false, IsStuck: false }
+        && backend.Session is { IsShort: false }
         && now >= backend.WarmAt && !_scripted.Contains(backend.PlanId)
         && now >= _pausedUntil.GetValueOrDefault(backend.PlanId);
 

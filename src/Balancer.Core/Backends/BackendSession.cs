@@ -41,6 +41,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private readonly Timer _heartbeat;
     private readonly Timer _heartbeatTimeout;
     private readonly Timer _stallTimeout;
+    private readonly Timer _memoryRetry;
     private readonly Timer _hang;
     private Instant _helloAt;
 
@@ -73,6 +74,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _heartbeat = new Timer(OnHeartbeatDue);
         _heartbeatTimeout = new Timer(OnHeartbeatOverdue);
         _stallTimeout = new Timer(OnStallDue);
+        _memoryRetry = new Timer(OnMemoryRetry);
         _hang = new Timer(OnHangDue);
     }
 
@@ -166,7 +168,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         var lost = _control.TakeInFlight();
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
-        _control.End();
+        _control.End(now);
         _flushList.Remove(this);
         OnQueueGone(now);
         if (wasAsked)
@@ -198,6 +200,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _services.Timers.Disarm(_heartbeat);
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Disarm(_stallTimeout);
+        _services.Timers.Disarm(_memoryRetry);
     }
 
     /// <summary>What was queued for the session is gone, or is the retired session's.</summary>
@@ -260,6 +263,19 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _backend.OnFault(now, new Fault(cause));
     }
 
+    /// <summary>What lacked the kernel's memory is tried again.</summary>
+    private void OnMemoryRetry(Instant now)
+    {
+        _control.Retry();
+        _flushList.Add(this);
+    }
+
+    private void ArmMemoryRetry(Instant now)
+    {
+        if (_control.AwaitsMemory && !_memoryRetry.IsArmed)
+            _services.Timers.Arm(_memoryRetry, now + _control.TakeMemoryPause());
+    }
+
     /// <summary>Nothing was read for too long, unless the balancer itself stood still.</summary>
     private void OnStallDue(Instant now)
     {
@@ -305,7 +321,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             return;
         var taken = _control.BytesTaken;
         var wasStuck = IsStuck;
-        var result = _control.Flush();
+        var result = _control.Flush(now);
+        ArmMemoryRetry(now);
         if (!result.IsOk)
             OnWriteFailed(now, result);
         else if (_control.QueuedBytes == 0)
@@ -373,7 +390,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_backend.HasSession)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
-        var result = _services.Network.Read(_control.Stream, buffer);
+        var result = _control.Read(now, buffer);
+        ArmMemoryRetry(now);
         if (result.IsOk)
         {
             mayHaveMore = result.Count == mostBytes;

@@ -28,7 +28,8 @@ internal sealed class Discovery
     private readonly IBalancerLog _log;
     private readonly Counters _counters;
     private readonly EntryRecords _records;
-    private readonly DirectoryReport _readability;
+    private readonly TroubleReport<LogEvent.DirectoryUnreadable, LogEvent.DirectoryReadable>
+        _readability;
     private readonly Timer _scanTimer;
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
@@ -59,7 +60,7 @@ internal sealed class Discovery
         _counters = services.Counters;
         _records = services.EntryRecords;
         _path = PathText.Of(directory.Path);
-        _readability = new DirectoryReport(services, DirectoryName);
+        _readability = new(services);
         _scanTimer = new Timer(Scan);
         _patienceTimer = new Timer(OnUnanswered);
     }
@@ -387,7 +388,10 @@ internal sealed class Discovery
         if (result.Status == _lastStatus)
             return;
         _lastStatus = result.Status;
-        _readability.OnChanged(now, result);
+        if (result.IsOk)
+            _readability.OnOver(now, new LogEvent.DirectoryReadable(DirectoryName, 0));
+        else
+            _readability.OnBegun(now, new LogEvent.DirectoryUnreadable(DirectoryName, result, 0));
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + PathText.Of(name);

@@ -22,6 +22,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     private readonly ControlSession _session;
     private readonly Suspicion _suspicion;
     private readonly Timer _end;
+    private readonly Timer _retry;
     private Instant _askedAt;
 
     /// <summary>
@@ -40,10 +41,14 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         _backend = backend;
         _session = session;
         _end = new Timer(OnTimeIsUp);
+        _retry = new Timer(Retry);
         services.Owners.Remove(session.Stream);
         services.Owners.Add(session.Stream, this);
         services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
-        Flush(now);
+        if (session.AwaitsMemory)
+            Retry(now);
+        else
+            Flush(now);
     }
 
     public bool HasEnded { get; private set; }
@@ -72,12 +77,13 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             return;
         HasEnded = true;
         _services.Timers.Disarm(_end);
+        _services.Timers.Disarm(_retry);
         _suspicion.OnSessionEnded();
         _services.Owners.Remove(_session.Stream);
         var lost = _session.TakeInFlight();
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
-        _session.End();
+        _session.End(now);
         if (wasAsked)
             _reports.OnDoubtful(now, _backend);
     }
@@ -108,8 +114,11 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     /// </summary>
     private void Flush(Instant now)
     {
-        if (_session.Flush().IsOk)
+        if (_session.Flush(now).IsOk)
+        {
+            ArmRetry(now);
             return;
+        }
         for (var n = 0; n < Limits.LastReads; n++)
         {
             var result = _services.Network.Read(_session.Stream, _services.ReadBuffer);
@@ -117,6 +126,20 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
                 break;
         }
         End(now);
+    }
+
+    /// <summary>What lacked the kernel's memory is tried again.</summary>
+    private void Retry(Instant now)
+    {
+        _services.Timers.Disarm(_retry);
+        _session.Retry();
+        Flush(now);
+    }
+
+    private void ArmRetry(Instant now)
+    {
+        if (_session.AwaitsMemory && !_retry.IsArmed)
+            _services.Timers.Arm(_retry, now + _session.TakeMemoryPause());
     }
 
     /// <summary>Takes replies, and heartbeats for nothing; false if anything else came.</summary>
@@ -178,7 +201,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         if (HasEnded)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
-        var result = _services.Network.Read(_session.Stream, buffer);
+        var result = _session.Read(now, buffer);
+        ArmRetry(now);
         if (result.Status == IoStatus.WouldBlock)
             return 0;
         if (!result.IsOk)

@@ -52,6 +52,7 @@ internal sealed class Quarantine
     private readonly Services _services;
     private readonly Timer _forget;
     private readonly Timer _look;
+    private readonly LogGate<LogEvent.QueryRefusalProlonged> _prolonged;
     private readonly Dictionary<ulong, QuarantineCase> _cases = [];
     private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -85,6 +86,7 @@ internal sealed class Quarantine
         _lookBefore = Duration.Min(Limits.QuarantineLook, new(_firstTerm.Nanoseconds / 2));
         _forget = new Timer(Forget);
         _look = new Timer(LookForSilent);
+        _prolonged = services.Gates.Make<LogEvent.QueryRefusalProlonged>();
     }
 
     /// <summary>A query that was in flight at a death, and where it is.</summary>
@@ -595,7 +597,7 @@ internal sealed class Quarantine
             if (now >= found.RefusedUntil)
                 continue;
             if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent)
-                Prolong(found, silent);
+                Prolong(now, found, silent);
             if (found.RefusedUntil - _lookBefore > now)
                 first = Instant.Min(first, found.RefusedUntil);
         }
@@ -603,14 +605,14 @@ internal sealed class Quarantine
             ArmLook(first);
     }
 
-    private void Prolong(QuarantineCase refused, Backend silent)
+    private void Prolong(Instant now, QuarantineCase refused, Backend silent)
     {
         var until = Instant.Min(
             refused.RefusedUntil + _firstTerm, refused.RefusedAt + Limits.LongestQuarantine);
         if (until <= refused.RefusedUntil)
             return;
-        _services.Log.Write(new LogEvent.QueryRefusalProlonged(
-            silent.Id, refused.Query, until - refused.RefusedUntil));
+        _prolonged.Write(now, new LogEvent.QueryRefusalProlonged(
+            silent.Id, refused.Query, until - refused.RefusedUntil, 0));
         refused.RefusedUntil = until;
         _refusesUntil = Instant.Max(_refusesUntil, until);
     }

@@ -466,10 +466,14 @@ public sealed class LinuxNetworkTests : IDisposable
         var stream = _world.Connect("b");
         Posix.WithFailing([(SystemCall.EpollCtl, errno)], () =>
         {
+            Assert.True(Network.Unwatched.IsOk);
             Network.SetInterest(stream, Readiness.Write);
+            Assert.Equal(errno, Network.Unwatched.Errno);
             Assert.Empty(_world.PollSockets());
+            Assert.Equal(errno, Network.Unwatched.Errno);
         });
         Assert.Equal(Readiness.Write, _world.AwaitReady(stream, Readiness.Write));
+        Assert.True(Network.Unwatched.IsOk);
     }
 
     /// <summary>Thousands of sockets may wait for room, and each call may be slow.</summary>

@@ -394,6 +394,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             if (session.HasHello && session.Silence.IsSuspect)
                 backend.OnBadEnd(model.Now, inSilence: true);
             session.IsRetired = true;
+            // What lacks memory is tried again by the retired one.
+            session.MemoryRetryAt = Instant.Never;
             session.HasRefused = false;
             // It is watched on, if there is anything to be watched.
             session.IsReadable = false;

@@ -307,6 +307,20 @@ internal sealed class ExpectedSession(
 
     public long LastReadIn { get; set; }
 
+    /// <summary>The last write, or the last read, failed since the kernel had no memory.</summary>
+    public bool WriteLacksMemory { get; set; }
+
+    public bool ReadLacksMemory { get; set; }
+
+    /// <summary>One of both did, and has not gone well since.</summary>
+    public bool IsShort { get; set; }
+
+    /// <summary>When what lacks memory is tried again; Never if nothing is put off so.</summary>
+    public Instant MemoryRetryAt { get; set; } = Instant.Never;
+
+    /// <summary>How long it is put off the next time.</summary>
+    public Duration MemoryPause { get; set; } = SpecifiedLimits.FirstMemoryPause;
+
     /// <summary>Bytes that the last read of it returned.</summary>
     public int LastRead { get; set; }
 

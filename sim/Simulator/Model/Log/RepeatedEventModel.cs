@@ -31,6 +31,8 @@ internal enum Repeat
     ConnectWithoutResources,
     ClockWentBack,
     Readability,
+    SessionMemory,
+    RefusalProlonged,
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
@@ -43,7 +45,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     {
         public long Unlogged { get; set; }
         public Instant? LastLine { get; set; }
-        public ILogEvent? Last { get; set; }
+        public object? Last { get; set; }
     }
 
     /// <summary>Conditions of which something is suppressed.</summary>
@@ -56,13 +58,20 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A condition came; its line is owed in this turn if it may be logged, and says this, but for
     /// how many were suppressed.
     /// </summary>
-    public void OnCondition(Repeat kind, int which, ILogEvent? line = null, long times = 1)
+    public void OnCondition(Repeat kind, int which, object? line = null, long times = 1)
     {
         var gate = GateOf(kind, which);
         gate.Last = line;
         SetUnlogged(gate, gate.Unlogged + times);
         if (MayPass(gate))
             _due.Add((kind, which));
+    }
+
+    /// <summary>Whether a line may be logged now that says this, as far as is known.</summary>
+    public bool IsOwed(Repeat kind, int which, long suppressed, object line)
+    {
+        var gate = GateOf(kind, which);
+        return MayPass(gate) && gate.Unlogged == suppressed + 1 && line.Equals(gate.Last);
     }
 
     /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
@@ -106,6 +115,17 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 OnLine(Repeat.ConnectWithoutResources, (int)without.Why.Status,
                     without.Suppressed, without with { Suppressed = 0 });
                 break;
+            case LogEvent.SessionsWithoutMemory without:
+                OnLine(Repeat.SessionMemory, 0, without.Suppressed,
+                    without with { Suppressed = 0 });
+                break;
+            case LogEvent.SessionsHaveMemory have:
+                OnLine(Repeat.SessionMemory, 0, have.Suppressed, have with { Suppressed = 0 });
+                break;
+            case LogEvent.QueryRefusalProlonged prolonged:
+                OnLine(Repeat.RefusalProlonged, 0, prolonged.Suppressed,
+                    ProlongedLine.Of(prolonged));
+                break;
             case LogEvent.ClockWentBack back:
                 OnLine(Repeat.ClockWentBack, 0, back.Suppressed, back with { Suppressed = 0 });
                 break;
@@ -126,7 +146,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A line was logged, with how many were suppressed since the one before; without that number
     /// it is as given.
     /// </summary>
-    public void OnLine(Repeat kind, int which, long suppressed, ILogEvent logged)
+    public void OnLine(Repeat kind, int which, long suppressed, object logged)
     {
         var gate = GateOf(kind, which);
         if (!MayPass(gate))

@@ -318,7 +318,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
             if (isSoon && silent != null && until > held.RefusedUntil)
             {
                 model.Reached(Situation.RefusedForLonger);
-                model.Lines.Owe(new ProlongedLine(
+                model.Repeats.OnCondition(Repeat.RefusalProlonged, 0, new ProlongedLine(
                     silent.Id, until - held.RefusedUntil, held.Query));
                 held.RefusedUntil = until;
             }
