@@ -148,7 +148,7 @@ internal sealed class SessionModel(ReferenceModel model)
             return;
         }
         session.ReadLacksMemory = result.Status == IoStatus.NoBuffers;
-        NoteMemory(session, result);
+        NoteMemory(session, result, isRead: true);
         if (!result.IsOk)
         {
             if (result.Status is not (IoStatus.WouldBlock or IoStatus.NoBuffers))
@@ -451,7 +451,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (session.Evidence is { } evidence)
             ReportOutlived(session, evidence, "was written to");
         session.WriteLacksMemory = result.Status == IoStatus.NoBuffers;
-        NoteMemory(session, result);
+        NoteMemory(session, result, isRead: false);
         if (session.WriteLacksMemory)
         {
             session.StalledSince = Instant.Min(session.StalledSince, model.Now);
@@ -535,8 +535,11 @@ internal sealed class SessionModel(ReferenceModel model)
 
     // ---- The kernel's memory ----
 
-    /// <summary>A call on it came to this; what lacked memory is tried again in a while.</summary>
-    private void NoteMemory(ExpectedSession session, IoResult result)
+    /// <summary>
+    /// A call on it came to this; what lacked memory is tried again in a while. A read comes before
+    /// the deadlines of its turn, so one that is due then is still to be served.
+    /// </summary>
+    private void NoteMemory(ExpectedSession session, IoResult result, bool isRead)
     {
         if (result.Status != IoStatus.NoBuffers)
         {
@@ -545,7 +548,8 @@ internal sealed class SessionModel(ReferenceModel model)
             return;
         }
         model.Counters.Add(Counter.SessionCallsWithoutMemory);
-        if (session.MemoryRetryAt == Instant.Never || session.MemoryRetryAt <= model.Now)
+        if (session.MemoryRetryAt == Instant.Never
+            || (!isRead && session.MemoryRetryAt <= model.Now))
         {
             model.ReachedIf(session.MemoryPause == SpecifiedLimits.LongestMemoryPause,
                 Situation.SessionLacksMemoryForLong);
