@@ -7,7 +7,8 @@
 // A backend has 30 s to say hello. A healthy one is asked for a sign of life 5 s after its hello or
 // its last answer, and has 15 s to give it; it may not leave unread for 15 s what waits for it,
 // whatever it sends. A deadline does not pass before what the backend sent by then is read, but for
-// a second at most, and not in the time that is given after a standstill of the balancer.
+// a second at most, and not in the time that is given after a standstill of the balancer, nor while
+// the kernel has no memory for a read.
 //
 // When the backend was restarted, its old session goes on as a RetiredSession, which takes the
 // stream, what is in flight and the watch of its silence; what follows begins with new ones.
@@ -105,6 +106,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// It took nothing of a write, or had no room for a query, and not all is written since.
     /// </summary>
     public bool IsStuck => _control.IsStuck || _refusedQuery;
+
+    /// <summary>Something that came on it lies unread, as far as is known.</summary>
+    private bool HasUnread => _turn.IsReadable || _control.ReadLacksMemory;
 
     /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
     public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
@@ -244,8 +248,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         OnOverdue(now, _heartbeatTimeout, FaultCause.HeartbeatTimeout);
 
     /// <summary>
-    /// A deadline passed. What lies unread may have met it: that is waited for, once. After a
-    /// standstill it has not passed yet.
+    /// A deadline passed. What lies unread may have met it: that is waited for, once, and for as
+    /// long as it cannot be read. After a standstill it has not passed yet.
     /// </summary>
     private void OnOverdue(Instant now, Timer deadline, FaultCause cause)
     {
@@ -255,7 +259,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _services.Timers.Arm(deadline, extended);
             return;
         }
-        if (_turn.PutsOff())
+        if (_control.ReadLacksMemory || _turn.PutsOff())
         {
             _services.Timers.Arm(deadline, now + Limits.UnreadTime);
             return;
@@ -266,6 +270,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// <summary>What lacked the kernel's memory is tried again.</summary>
     private void OnMemoryRetry(Instant now)
     {
+        // There may be nothing to be read, and then it would not be reported.
+        if (_control.ReadLacksMemory)
+            _turns.Add(this);
         _control.Retry();
         _flushList.Add(this);
     }
@@ -527,7 +534,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             NoteCode(now, answer);
     }
 
-    bool ISuspect.HasUnread => _turn.IsReadable;
+    bool ISuspect.HasUnread => HasUnread;
 
     Instant ISuspect.NewestQueryAt(Instant now)
     {
@@ -595,7 +602,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_suspicion.IsSilent)
             return;
         var spared = _services.Standstill.ExtendShort(now);
-        if (now - _hang.Deadline > Limits.LatenessAllowed || _turn.IsReadable)
+        if (now - _hang.Deadline > Limits.LatenessAllowed || HasUnread)
             _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         else if (spared > now)
             _services.Timers.Arm(_hang, spared);
@@ -608,7 +615,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     // ---- Probes ----
 
-    bool IProbed.HasUnread => _turn.IsReadable;
+    bool IProbed.HasUnread => HasUnread;
+
+    bool IProbed.CannotBeRead => _control.ReadLacksMemory;
 
     bool IProbed.IsStuck => IsStuck;
 

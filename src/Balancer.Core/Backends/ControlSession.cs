@@ -26,7 +26,6 @@ internal sealed class ControlSession(
     private Readiness _interest;
     private bool _mayTry;
     private bool _writeLacksMemory;
-    private bool _readLacksMemory;
     private bool _isShort;
     private Duration _memoryPause = Limits.FirstMemoryPause;
     private long _heartbeatEnd;
@@ -71,6 +70,11 @@ internal sealed class ControlSession(
     /// </summary>
     public bool AwaitsMemory { get; private set; }
 
+    /// <summary>
+    /// The last read failed for want of memory: whatever the backend has sent lies unread.
+    /// </summary>
+    public bool ReadLacksMemory { get; private set; }
+
     /// <summary>A heartbeat, or its end, is not written yet: no answer can be to it.</summary>
     public bool HasUnsentHeartbeat => BytesTaken < _heartbeatEnd;
 
@@ -95,7 +99,7 @@ internal sealed class ControlSession(
         Verify.That(InFlight.Count == 0, "what was in flight is given away first");
         _network.Close(Stream);
         AwaitsMemory = false;
-        (_writeLacksMemory, _readLacksMemory) = (false, false);
+        (_writeLacksMemory, ReadLacksMemory) = (false, false);
         NoteMemory(now, IoResult.Ok());
         Stream = SocketHandle.None;
         _queue.Clear();
@@ -238,10 +242,10 @@ internal sealed class ControlSession(
     public IoResult Read(Instant now, Span<byte> into)
     {
         var result = _network.Read(Stream, into);
-        _readLacksMemory = result.Status == IoStatus.NoBuffers;
+        ReadLacksMemory = result.Status == IoStatus.NoBuffers;
         NoteMemory(now, result);
         SetInterest();
-        return _readLacksMemory ? IoResult.Failed(IoStatus.WouldBlock) : result;
+        return ReadLacksMemory ? IoResult.Failed(IoStatus.WouldBlock) : result;
     }
 
     /// <summary>How long what lacks memory rests now; the next time it is longer.</summary>
@@ -268,7 +272,7 @@ internal sealed class ControlSession(
             AwaitsMemory = true;
             _kernelMemory.OnCallFailed(now, result, ref _isShort);
         }
-        else if (_isShort && !_writeLacksMemory && !_readLacksMemory)
+        else if (_isShort && !_writeLacksMemory && !ReadLacksMemory)
         {
             _memoryPause = Limits.FirstMemoryPause;
             _kernelMemory.OnThere(now, ref _isShort);
@@ -286,7 +290,7 @@ internal sealed class ControlSession(
     /// </summary>
     private void SetInterest()
     {
-        var interest = AwaitsMemory && _readLacksMemory ? Readiness.None
+        var interest = AwaitsMemory && ReadLacksMemory ? Readiness.None
             : _flow == FlowState.Open || AwaitsMemory ? Readiness.Read
             : Readiness.Read | Readiness.Write;
         if (interest == _interest)

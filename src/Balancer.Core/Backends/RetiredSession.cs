@@ -132,6 +132,9 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     private void Retry(Instant now)
     {
         _services.Timers.Disarm(_retry);
+        // There may be nothing to be read, and then it would not be reported.
+        if (_session.ReadLacksMemory)
+            _turns.Add(this);
         _session.Retry();
         Flush(now);
     }
@@ -155,7 +158,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         }
     }
 
-    bool ISuspect.HasUnread => _turn.IsReadable;
+    bool ISuspect.HasUnread => _turn.IsReadable || _session.ReadLacksMemory;
 
     Instant ISuspect.NewestQueryAt(Instant now) =>
         HasEnded ? Instant.Never : _session.InFlight.NewestAt;

@@ -588,33 +588,43 @@ internal sealed class Quarantine
 
     /// <summary>
     /// Terms are about to end: each that is for a backend which is silent still becomes longer.
+    /// There is one record about all of them.
     /// </summary>
     private void LookForSilent(Instant now)
     {
         var first = Instant.Never;
+        LogEvent.QueryRefusalProlonged last = default;
+        var times = 0;
         foreach (var found in _cases.Values)
         {
             if (now >= found.RefusedUntil)
                 continue;
-            if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent)
-                Prolong(now, found, silent);
+            if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent
+                && TryProlong(found) is { } by)
+            {
+                last = new LogEvent.QueryRefusalProlonged(silent.Id, found.Query, by, 0);
+                times++;
+            }
             if (found.RefusedUntil - _lookBefore > now)
                 first = Instant.Min(first, found.RefusedUntil);
         }
+        if (times > 0)
+            _prolonged.Write(now, in last, times);
         if (first != Instant.Never)
             ArmLook(first);
     }
 
-    private void Prolong(Instant now, QuarantineCase refused, Backend silent)
+    /// <summary>By how much it is refused for longer; null if it has been for long enough.</summary>
+    private Duration? TryProlong(QuarantineCase refused)
     {
         var until = Instant.Min(
             refused.RefusedUntil + _firstTerm, refused.RefusedAt + Limits.LongestQuarantine);
         if (until <= refused.RefusedUntil)
-            return;
-        _prolonged.Write(now, new LogEvent.QueryRefusalProlonged(
-            silent.Id, refused.Query, until - refused.RefusedUntil, 0));
+            return null;
+        var by = until - refused.RefusedUntil;
         refused.RefusedUntil = until;
         _refusesUntil = Instant.Max(_refusesUntil, until);
+        return by;
     }
 
     private void ArmLook(Instant refusedUntil)

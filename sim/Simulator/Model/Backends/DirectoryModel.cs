@@ -404,7 +404,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             FailingModel.OnSessionOver(session);
             ProbeModel.OnSessionOver(session);
             session.RetiredAt = model.Now;
-            session.UnreadUntil = Instant.Never;
+            session.ForgetUnread();
             session.PutOffTo = Instant.Zero;
             model.Retired.Add(session);
             backend.Session = null;

@@ -238,7 +238,7 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 model.Suspicion.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
-                session.UnreadUntil = Instant.Never;
+                session.ForgetUnread();
                 session.PutOffTo = Instant.Zero;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
@@ -252,7 +252,7 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         var backend = session.Backend;
         session.HelloAt = model.Now;
-        session.UnreadUntil = Instant.Never;
+        session.ForgetUnread();
         backend.EverHello = true;
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
@@ -496,6 +496,7 @@ internal sealed class SessionModel(ReferenceModel model)
             if (backend.Session is not { } session)
                 continue;
             NotePutOff(session);
+            NoteUnreadable(session);
             if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
             else
@@ -510,6 +511,7 @@ internal sealed class SessionModel(ReferenceModel model)
         foreach (var session in model.Retired)
         {
             NotePutOff(session);
+            NoteUnreadable(session);
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
             if (session.IsOverdue(due, model.Now, model.Standstill)
@@ -565,6 +567,12 @@ internal sealed class SessionModel(ReferenceModel model)
         _shortSince = model.Now;
         model.Repeats.OnCondition(
             Repeat.SessionMemory, 0, new LogEvent.SessionsWithoutMemory(result, 0));
+    }
+
+    private void NoteUnreadable(ExpectedSession session)
+    {
+        if (session.ReadLacksMemory)
+            session.Unreadable = (model.Turn, model.Now);
     }
 
     private void NoteMemoryThere(ExpectedSession session)

@@ -10,6 +10,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -45,7 +46,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     {
         public long Unlogged { get; set; }
         public Instant? LastLine { get; set; }
-        public object? Last { get; set; }
+
+        /// <summary>What the line may say; null for anything.</summary>
+        public IReadOnlyList<object>? Last { get; set; }
+
+        public bool MaySay(object line) => Last == null || Last.Contains(line);
     }
 
     /// <summary>Conditions of which something is suppressed.</summary>
@@ -60,8 +65,18 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// </summary>
     public void OnCondition(Repeat kind, int which, object? line = null, long times = 1)
     {
+        OnConditions(kind, which, line == null ? null : [line], times);
+    }
+
+    /// <summary>It came to several at once, and the line is about any of them.</summary>
+    public void OnConditions(Repeat kind, int which, IReadOnlyList<object> lines) =>
+        OnConditions(kind, which, lines, lines.Count);
+
+    private void OnConditions(
+        Repeat kind, int which, IReadOnlyList<object>? lines, long times)
+    {
         var gate = GateOf(kind, which);
-        gate.Last = line;
+        gate.Last = lines;
         SetUnlogged(gate, gate.Unlogged + times);
         if (MayPass(gate))
             _due.Add((kind, which));
@@ -71,7 +86,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     public bool IsOwed(Repeat kind, int which, long suppressed, object line)
     {
         var gate = GateOf(kind, which);
-        return MayPass(gate) && gate.Unlogged == suppressed + 1 && line.Equals(gate.Last);
+        return MayPass(gate) && gate.Unlogged == suppressed + 1 && gate.MaySay(line);
     }
 
     /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
@@ -168,10 +183,10 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 $"{kind} was logged with {suppressed} suppressed; it should be"
                 + $" {gate.Unlogged - 1}");
         }
-        else if (gate.Last is { } last && !last.Equals(logged))
+        else if (!gate.MaySay(logged))
         {
             model.Report(ViolationKind.Untrue,
-                $"of {kind} was logged: {Difference.Of(logged, last)}");
+                $"of {kind} was logged: {Difference.Of(logged, gate.Last![0])}");
         }
         SetUnlogged(gate, 0);
         gate.LastLine = model.Now;

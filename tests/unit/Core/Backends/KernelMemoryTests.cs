@@ -89,6 +89,59 @@ public sealed class KernelMemoryTests : CoreTest
         Assert.Single(Log.Of<LogEvent.SessionsHaveMemory>());
     }
 
+    /// <summary>What it said lies unread, and nobody knows whether it said nothing.</summary>
+    [Fact]
+    public void NoMemoryToReadForAMinute_BackendIsNeitherSuspectNorAtFault()
+    {
+        HealthyBackends("5301", "5302");
+        Kernel.Faults.Standing(SimCall.Read, IoStatus.NoBuffers);
+        for (var n = 0; n < 60; n++)
+        {
+            Ask(n);
+            Run(1);
+        }
+        Assert.Equal(0, Log.Count<LogEvent.BackendSuspected>());
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Kernel.Faults.Heal(SimCall.Read);
+        Run(1.2);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Assert.InRange(Count(Counter.RepliesSent), 9, 11);
+    }
+
+    [Fact]
+    public void NoMemoryToReadTheHello_IsWaitedForAndTheBackendIsHealthyThen()
+    {
+        var backend = Backend("5301");
+        Kernel.Faults.Standing(SimCall.Read, IoStatus.NoBuffers);
+        Run(40);
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Kernel.Faults.Heal(SimCall.Read);
+        Run(0.2);
+
+        Assert.Equal(BackendState.Healthy, State("5301"));
+        Assert.Single(backend.Sessions);
+    }
+
+    /// <summary>One that hangs is found out when it can be read again.</summary>
+    [Fact]
+    public void BackendHangsWhileItCannotBeRead_IsAtFaultASecondLaterAtMost()
+    {
+        var backend = HealthyBackends("5301")[0];
+        Kernel.Faults.Standing(SimCall.Read, IoStatus.NoBuffers);
+        Ask(1);
+        Run(0.05);
+        backend.Hang();
+        Run(40);
+        Assert.Equal(0, Log.Count<LogEvent.BackendFaulted>());
+        Kernel.Faults.Heal(SimCall.Read);
+        Run(30);
+
+        Assert.Equal(FaultCause.HeartbeatTimeout,
+            Assert.Single(Log.Of<LogEvent.BackendFaulted>()).Fault.Cause);
+    }
+
     /// <summary>A stream that is ready for a call that fails is not waited for.</summary>
     [Theory]
     [InlineData(SimCall.Write)]
