@@ -38,6 +38,12 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private ControlSession _control;
     private Suspicion _suspicion;
     private SessionTurn _turn;
+
+    /// <summary>What the next session begins with when this one retires; null for not made.</summary>
+    private ControlSession? _next;
+    private Suspicion? _nextSuspicion;
+    private RetiredSession? _retired;
+
     private readonly Timer _helloTimeout;
     private readonly Timer _heartbeat;
     private readonly Timer _heartbeatTimeout;
@@ -180,20 +186,30 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>
+    /// Makes what Retire takes, unless that is there. If there is no memory for it it throws, and
+    /// nothing is changed.
+    /// </summary>
+    public void PrepareToRetire()
+    {
+        _next ??= new ControlSession(_services, _pairs, _quarantine);
+        _nextSuspicion ??= new Suspicion(_services.Timers, _services.Standstill, this);
+        _retired ??= new RetiredSession(_services, _reports, _turns, _backend);
+    }
+
+    /// <summary>
     /// Leaves it to end by itself; one at most is kept so, and the one before, if any, ends.
     /// </summary>
     public RetiredSession Retire(Instant now, RetiredSession? before)
     {
-        // The largest of what is made comes first: without memory for it the session stays.
-        var next = new ControlSession(_services, _pairs, _quarantine);
-        var watch = _suspicion;
-        _suspicion = new Suspicion(_services.Timers, _services.Standstill, this);
+        PrepareToRetire();
+        var (next, retired, watch) = (_next!, _retired!, _suspicion);
+        _suspicion = _nextSuspicion!;
+        (_next, _retired, _nextSuspicion) = (null, null, null);
         var askedAt = _heartbeatTimeout.IsArmed ? _heartbeatAt : Instant.Never;
         DisarmDeadlines();
         OnQueueGone(now);
         before?.End(now);
-        var retired = new RetiredSession(
-            _services, _reports, _turns, _backend, _control, watch, askedAt, now);
+        retired.Begin(now, _control, watch, askedAt);
         _control = next;
         return retired;
     }

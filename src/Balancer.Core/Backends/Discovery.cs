@@ -316,21 +316,13 @@ internal sealed class Discovery
         _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
         // Where there is not room for all, those behind the last one that got a place are next.
         var first = _found.Count + _backends.Count <= Limits.MaxBackends ? 0
-            : Math.Max(0, _found.FindIndex(found => IsNext(found.Name)));
+            : FirstOfNextRound();
         for (var n = 0; n < _found.Count; n++)
         {
             var (name, identity) = _found[(first + n) % _found.Count];
-            // A name that was unlinked and bound during the scan may be listed twice.
-            if (_backends.FindByName(name) is { } known)
-            {
-                known.SeenInScan = _scan;
-                known.OnPathSeen(now, _scan, identity);
-                continue;
-            }
-            Backend? backend;
             try
             {
-                backend = _backends.TryAdd(now, _directory.Path, name);
+                TakeUp(now, name, identity);
             }
             catch (OutOfMemoryException)
             {
@@ -338,16 +330,39 @@ internal sealed class Discovery
                 ReportReadability(now, IoResult.Failed(IoStatus.NoBuffers));
                 break;
             }
-            if (backend is null)
-            {
-                Refuse(now, name, EntryRefusal.TooManyBackends);
-                continue;
-            }
+        }
+        _found.Clear();
+    }
+
+    /// <summary>The first behind the last one that got a place; 0 if none is.</summary>
+    private int FirstOfNextRound()
+    {
+        for (var n = 0; n < _found.Count; n++)
+        {
+            if (IsNext(_found[n].Name))
+                return n;
+        }
+        return 0;
+    }
+
+    private void TakeUp(Instant now, byte[] name, EntryIdentity identity)
+    {
+        // A name that was unlinked and bound during the scan may be listed twice.
+        if (_backends.FindByName(name) is { } known)
+        {
+            known.SeenInScan = _scan;
+            known.OnPathSeen(now, _scan, identity);
+        }
+        else if (_backends.TryAdd(now, _directory.Path, name) is { } backend)
+        {
             _lastAdded = name;
             backend.SeenInScan = _scan;
             backend.OnDiscovered(now, identity);
         }
-        _found.Clear();
+        else
+        {
+            Refuse(now, name, EntryRefusal.TooManyBackends);
+        }
     }
 
     /// <summary>Those behind the last one that got a place come first.</summary>

@@ -19,32 +19,38 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     private readonly SessionTurns _turns;
     private SessionTurn _turn;
     private readonly Backend _backend;
-    private readonly ControlSession _session;
-    private readonly Suspicion _suspicion;
+    private ControlSession _session = null!;
+    private Suspicion _suspicion = null!;
     private readonly Timer _end;
     private readonly Timer _retry;
     private Instant _askedAt;
+
+    /// <summary>One that begins later, without any memory more.</summary>
+    public RetiredSession(
+        Services services, IBackendReports reports, SessionTurns turns, Backend backend)
+    {
+        _services = services;
+        _reports = reports;
+        _turns = turns;
+        _backend = backend;
+        _end = new Timer(OnTimeIsUp);
+        _retry = new Timer(Retry);
+    }
 
     /// <summary>
     /// Takes the session over, with what is known of its silence, and when it was asked for the
     /// heartbeat that is out, Never if none is; the backend that had it does not touch it again.
     /// </summary>
-    public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
-        Backend backend, ControlSession session, Suspicion suspicion, Instant askedAt, Instant now)
+    public void Begin(
+        Instant now, ControlSession session, Suspicion suspicion, Instant askedAt)
     {
         _suspicion = suspicion;
         _suspicion.PassTo(this);
         _askedAt = askedAt;
-        _services = services;
-        _reports = reports;
-        _turns = turns;
-        _backend = backend;
         _session = session;
-        _end = new Timer(OnTimeIsUp);
-        _retry = new Timer(Retry);
-        services.Owners.Remove(session.Stream);
-        services.Owners.Add(session.Stream, this);
-        services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
+        _services.Owners.Remove(session.Stream);
+        _services.Owners.Add(session.Stream, this);
+        _services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
         if (session.AwaitsMemory)
             Retry(now);
         else
