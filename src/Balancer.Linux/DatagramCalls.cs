@@ -2,8 +2,8 @@
 // call, or, where that is not known (KnownCalls), one call per datagram with the same memory and
 // the same result.
 //
-// What always holds: nothing is allocated for the batches of a balancer after the start; an error is reported only
-// when no datagram came or went, so that none is ever lost or done twice.
+// What always holds: nothing is allocated for the batches of a balancer after the start; an error
+// is reported only when no datagram came or went, so that none is ever lost or done twice.
 
 using System;
 using System.Buffers.Binary;

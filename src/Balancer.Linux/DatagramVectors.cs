@@ -3,8 +3,9 @@
 // out once for a batch and a direction, and lives as long as the network. It may be made before
 // there is a batch, so that the batch's first use takes no memory.
 //
-// What always holds: it describes one batch at most, and once it does, for ever; the addresses in it stay right, because the batch's buffer is pinned and the
-// batch is kept alive from here; only lengths change between calls.
+// What always holds: it describes one batch at most, and once it does, for ever; the addresses in
+// it stay right, because the batch's buffer is pinned and the batch is kept alive from here; only
+// lengths change between calls.
 
 using System;
 using System.Runtime.CompilerServices;

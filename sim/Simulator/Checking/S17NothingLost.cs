@@ -4,10 +4,10 @@
 // query then answers at once, if its script is empty.
 //
 // The time begins when the query is put into a backend's queue, and anew with each byte that comes
-// from a backend which is not good for all of it, and while the kernel has no memory to read it. It is longer for one that is old: its backend has
-// answered a heartbeat that was sent 100 ms after it. When the session ends, it begins anew, and is
-// 50 ms; when the balancer's own process stood still, all of it is left after that, and after the
-// time in which no backend becomes suspect.
+// from a backend which is not good for all of it, and while the kernel has no memory to read it. It
+// is longer for one that is old: its backend has answered a heartbeat that was sent 100 ms after
+// it. When the session ends, it begins anew, and is 50 ms; when the balancer's own process stood
+// still, all of it is left after that, and after the time in which no backend becomes suspect.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect

@@ -4,7 +4,8 @@
 // the bytes that waited for it were taken for 15 s, never earlier and no turn later, and not before
 // what it has said by then is read: a process that stood still must not take its own sleep for a
 // backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once,
-// or while the kernel has no memory to read it; and nobody is judged in the time that is given after a standstill (see StandstillModel).
+// or while the kernel has no memory to read it; and nobody is judged in the time that is given
+// after a standstill (see StandstillModel).
 //
 // And that a backend is probed at its hello and then at its times, if there are probes (see
 // ProbeModel).

@@ -39,7 +39,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private Suspicion _suspicion;
     private SessionTurn _turn;
 
-    /// <summary>What the next session begins with when this one retires; null for not made.</summary>
+    /// <summary>What the next session begins with if this one retires; null if not made.</summary>
     private ControlSession? _next;
     private Suspicion? _nextSuspicion;
     private RetiredSession? _retired;

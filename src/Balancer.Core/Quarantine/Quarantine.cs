@@ -614,7 +614,7 @@ internal sealed class Quarantine
             ArmLook(first);
     }
 
-    /// <summary>By how much it is refused for longer; null if it has been for long enough.</summary>
+    /// <summary>By how much it is refused for longer; null if it was for long enough.</summary>
     private Duration? TryProlong(QuarantineCase refused)
     {
         var until = Instant.Min(
