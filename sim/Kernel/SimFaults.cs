@@ -47,6 +47,11 @@ public sealed class SimFaults
     /// </summary>
     public bool SparesClients { get; set; }
 
+    /// <summary>
+    /// What the network says of sockets that are not watched; Ok at first. They are, all the same.
+    /// </summary>
+    public IoResult Unwatched { get; set; } = IoResult.Ok();
+
     /// <summary>Datagrams that one receive gives at most; 1 or more.</summary>
     public int MaxDatagramsPerReceive { get; set; } = int.MaxValue;
 
@@ -94,6 +99,9 @@ public sealed class SimFaults
         Verify.That(CanFail(call), "only a call with a result can be scripted");
         _standing[(int)call] = result;
     }
+
+    /// <summary>Ends a standing fault; what was scripted goes on.</summary>
+    public void EndStanding(SimCall call) => _standing[(int)call] = null;
 
     /// <summary>Ends a standing fault and what was scripted for this kind of call.</summary>
     public void Heal(SimCall call)

@@ -42,6 +42,8 @@ public sealed class SimNetwork : INetwork
 
     public long ConnectionsDropped => _kernel.Listener.Dropped;
 
+    public IoResult Unwatched => _kernel.Faults.Unwatched;
+
     /// <summary>
     /// How long the process stood still at the start of the last Wait; zero as a rule.
     /// </summary>

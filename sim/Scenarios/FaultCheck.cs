@@ -135,6 +135,7 @@ internal static class FaultCheck
         FaultKind.KernelAccept when !scenario.TcpClients.Any(client => client.At <= EndOf(fault)) =>
             new Mistake("", "no TCP client connects before the fault ends"),
         FaultKind.KernelSocket or FaultKind.StreamWouldBlock or FaultKind.StreamReset
+            or FaultKind.StreamNoMemory
             when scenario.Backends.IsEmpty => new Mistake("", "there is no backend"),
         FaultKind.StreamShort when fault.Amount >= scenario.Kernel.MaxReadBytes
             && fault.Amount >= scenario.Kernel.MaxWriteBytes =>

@@ -152,6 +152,10 @@ internal static class FaultFields
             Same("by", FileValues.Nanoseconds, null, "By how much; above 0s.")),
         new(FaultKind.ClockStill, "The balancer's clock stands still, and leaps at the end.",
             Lasting.Always, null),
+        new(FaultKind.StreamNoMemory,
+            "The kernel has no memory for sessions to backends (ENOBUFS, ENOMEM).",
+            Lasting.Always, null,
+            Word("calls", "For which calls.", "writes", "reads", "both")),
     ];
 
     private static FileValue<long> Entries =>

@@ -176,6 +176,7 @@ internal static class GeneratedFaults
             FaultKind.KernelAccept => (length, choice == 3 ? 3 + small % 4 : choice),
             FaultKind.KernelSocket => (length, choice == 3 ? 2 : choice & 1),
             FaultKind.StreamShort => (length, small),
+            FaultKind.StreamNoMemory => (length, choice % 3),
             FaultKind.DirectoryUnreadable => (length, choice % 3),
             FaultKind.DirectoryUnknown => (length, choice),
             FaultKind.DirectoryBreaksOff => (Duration.Zero, choice),

@@ -377,4 +377,10 @@ public enum FaultKind
 
     /// <summary>For For, the clock shows the same.</summary>
     ClockStill,
+
+    /// <summary>
+    /// For For, the kernel has no memory for what is written to backends (0), read of them (1), or
+    /// both (2): ENOBUFS of a write, ENOMEM of a read.
+    /// </summary>
+    StreamNoMemory,
 }

@@ -65,6 +65,13 @@ public static class SpecifiedLimits
     /// <summary>From a reported change to the scan that looks at it.</summary>
     public static readonly Duration ScanDelay = Duration.FromMilliseconds(10);
 
+    /// <summary>
+    /// From a call on a session that the kernel had no memory for to the next, the first time and
+    /// at most; twice as long each time.
+    /// </summary>
+    public static readonly Duration FirstMemoryPause = Duration.FromMilliseconds(10);
+    public static readonly Duration LongestMemoryPause = Duration.FromMilliseconds(100);
+
     /// <summary>From a connect that failed without a fault of the backend to the next.</summary>
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 

@@ -264,6 +264,12 @@ public enum Counter
     ConnectsWithoutResources,
 
     /// <summary>
+    /// Writes to sessions, and reads of them, that failed since the kernel had no memory for them,
+    /// and are made again.
+    /// </summary>
+    SessionCallsWithoutMemory,
+
+    /// <summary>
     /// Sources that were remembered, each time: those of them that were neither expired nor evicted
     /// are the remotes.
     /// </summary>

@@ -249,6 +249,16 @@ public static partial class Limits
     public static readonly Duration ConnectPause = Duration.FromMilliseconds(100);
 
     /// <summary>
+    /// How long a session is not written to, or read, when the kernel had no memory for it, the
+    /// first time; twice as long each further time in a row. Ours: short against the 100 ms after
+    /// which a silent backend is asked for a heartbeat.
+    /// </summary>
+    public static readonly Duration FirstMemoryPause = Duration.FromMilliseconds(10);
+
+    /// <summary>The longest of these pauses: as long as that of a connect.</summary>
+    public static readonly Duration LongestMemoryPause = ConnectPause;
+
+    /// <summary>
     /// What that grows to, twice as long each time, while a backend's accept queue stays full.
     /// Ours: as many sockets as may be are no more than 160 connects a second so.
     /// </summary>

@@ -21,6 +21,7 @@ public sealed class LoadBalancer : IBackendReports, IBackendNeighbours
     private readonly INetwork _network;
     private readonly IBalancerLog _log;
     private readonly Timers _timers = new();
+    private readonly WatchReport _watch;
     private readonly Standstill _standstill;
     private readonly StreamOwners _owners = new();
     private readonly LogGates _gates;
@@ -58,6 +59,7 @@ public sealed class LoadBalancer : IBackendReports, IBackendNeighbours
         _gates = services.Gates;
         _clockWentBack = services.Gates.Make<LogEvent.ClockWentBack>();
         _standstill = services.Standstill;
+        _watch = new WatchReport(services);
         var pairs = new QueryPairs();
         _quarantine = new Quarantine(services);
         _backends = new Backends(services, pairs, _quarantine, this, this);
@@ -150,6 +152,7 @@ public sealed class LoadBalancer : IBackendReports, IBackendNeighbours
     {
         if (now > wake)
             _standstill.OnTurn(now, now - wake);
+        _watch.OnTurn(now);
     }
 
     /// <summary>The clock shows so much less than a turn before; time stands still.</summary>

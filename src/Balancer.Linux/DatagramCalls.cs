@@ -2,8 +2,8 @@
 // call, or, where that is not known (KnownCalls), one call per datagram with the same memory and
 // the same result.
 //
-// What always holds: nothing is allocated after a batch's first use; an error is reported only
-// when no datagram came or went, so that none is ever lost or done twice.
+// What always holds: nothing is allocated for the batches of a balancer after the start; an error
+// is reported only when no datagram came or went, so that none is ever lost or done twice.
 
 using System;
 using System.Buffers.Binary;
@@ -15,6 +15,10 @@ namespace Balancer.Linux;
 
 internal sealed unsafe class DatagramCalls : IDisposable
 {
+    /// <summary>The queries; replies, and answers of the balancer's own.</summary>
+    private const int BatchesReceived = 1;
+    private const int BatchesSent = 2;
+
     private readonly int _fd;
     private readonly bool _hasPacketInfo;
     private readonly Ipv4 _boundTo;
@@ -32,6 +36,10 @@ internal sealed unsafe class DatagramCalls : IDisposable
         _boundTo = boundTo;
         _hasPacketInfo = hasPacketInfo;
         _calls = calls;
+        for (var n = 0; n < BatchesReceived; n++)
+            _receiving.Add(new DatagramVectors(hasPacketInfo));
+        for (var n = 0; n < BatchesSent; n++)
+            _sending.Add(new DatagramVectors(hasPacketInfo));
     }
 
     internal IoResult Receive(DatagramBatch batch)
@@ -73,15 +81,21 @@ internal sealed unsafe class DatagramCalls : IDisposable
             vectors.Dispose();
     }
 
-    /// <summary>There are two or three batches in a process, so a list is looked through.</summary>
+    /// <summary>
+    /// There are two or three batches in a process, so a list is looked through. Those of a
+    /// balancer are described by what was made at the start.
+    /// </summary>
     private DatagramVectors Find(List<DatagramVectors> known, DatagramBatch batch)
     {
         foreach (var vectors in known)
         {
+            if (vectors.Batch is null)
+                vectors.Describe(batch);
             if (ReferenceEquals(vectors.Batch, batch))
                 return vectors;
         }
-        var added = new DatagramVectors(batch, _hasPacketInfo);
+        var added = new DatagramVectors(_hasPacketInfo);
+        added.Describe(batch);
         known.Add(added);
         return added;
     }

@@ -47,6 +47,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
     private SignalDescriptor? _signals;
     private bool _isListening = true;
     private int _unregistered;
+    private IoResult _refused;
     private Instant _retryAt;
     private bool _disposed;
 
@@ -81,6 +82,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
 
     public long ConnectionsDropped =>
         _isListening ? _connectionsDropped.Read() : _connectionsDropped.Last;
+
+    public IoResult Unwatched => _unregistered > 0 ? _refused : IoResult.Ok();
 
     /// <summary>What the system refused at start that the balancer can be without.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
@@ -354,6 +357,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
         {
             var refusal = isIn ? epoll.Remove(slot.Descriptor) : 0;
             VerifyCall(refusal);
+            if (refusal != 0)
+                _refused = Errno.Result(refusal);
             SetRegistration(ref slot, refusal == 0 ? Registration.Out : Registration.Stale);
             return;
         }
@@ -365,6 +370,8 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             : epoll.Add(slot.Descriptor, bits, token);
         VerifyCall(errno);
         // Memory or watches may be there in a moment, and so may what a sandbox forbids.
+        if (errno != 0)
+            _refused = Errno.Result(errno);
         SetRegistration(ref slot, errno == 0 ? Registration.In
             : isIn ? Registration.Stale : Registration.Wanted);
     }

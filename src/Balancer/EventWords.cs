@@ -138,13 +138,20 @@ internal static class EventWords
         Say((LogEvent.QueryReleased e) => Of(e));
         Say((LogEvent.QueryRefusalProlonged e) => new(
             $"refusing {QueryIn(e.Query)} for another {e.By}: backend {e.Id} has said nothing"
-            + " since it had that query",
-            [("be_id", e.Id.Value), ("more_s", Seconds(e.By)), .. FieldsOf(e.Query)]));
+            + $" since it had that query{LogWords.More(e.Suppressed)}",
+            [("be_id", e.Id.Value), ("more_s", Seconds(e.By)), .. FieldsOf(e.Query),
+                ("suppressed", e.Suppressed)]));
 
         Say((LogEvent.ClockWentBack e) => new(
             $"the monotonic clock went back by {Rounded(e.By)}: time stands still until it has"
             + $" caught up{LogWords.More(e.Suppressed)}",
             ("back_s", Seconds(e.By)), ("suppressed", e.Suppressed)));
+        Say((LogEvent.SocketsNotWatched e) => Failed(
+            "the kernel does not watch all sockets (epoll)", e.Why, e.Suppressed));
+        Say((LogEvent.SocketsWatched e) => new(
+            $"the kernel watches all sockets again after {Rounded(e.Lasted)}"
+            + LogWords.More(e.Suppressed),
+            ("unwatched_s", Seconds(e.Lasted)), ("suppressed", e.Suppressed)));
         Say((LogEvent.RescanRequested e) => new("SIGHUP: rescanning the socket directory"));
         Say((LogEvent.EntryRefused e) => OfEntry(
             e.Path, LogWords.Of(e.Why), LogWords.SnakeCase(e.Why.ToString())));
@@ -218,6 +225,12 @@ internal static class EventWords
         Say((LogEvent.ConnectWithoutResources e) => Failed(
             $"backend {e.Id}: cannot connect to {e.Path}, not counted as its fault", e.Why,
             e.Suppressed, ("be_id", e.Id.Value), ("be_path", e.Path)));
+        Say((LogEvent.SessionsWithoutMemory e) => Failed(
+            "no kernel memory for sessions to backends, which are kept", e.Why, e.Suppressed));
+        Say((LogEvent.SessionsHaveMemory e) => new(
+            $"kernel memory for sessions to backends again after {Rounded(e.Lasted)}"
+            + LogWords.More(e.Suppressed),
+            ("short_s", Seconds(e.Lasted)), ("suppressed", e.Suppressed)));
         Say((LogEvent.ConnectionWithoutResources e) => Failed(
             $"connection {e.Id}: no descriptor or memory left for it", e.Why, e.Suppressed,
             ("conn_id", e.Id.Value)));

@@ -186,8 +186,15 @@ internal sealed class LineWriter(Stream output, ITextFormatter formatter, LogQue
     /// <summary>The queue is closed and empty: the last chance to say what is missing.</summary>
     public void Dispose()
     {
-        if (Lost > _reported)
-            ReportLoss();
+        try
+        {
+            if (Lost > _reported)
+                ReportLoss();
+        }
+        catch (OutOfMemoryException)
+        {
+            // How many are missing is lost with them.
+        }
         _line.Dispose();
     }
 

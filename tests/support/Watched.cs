@@ -114,6 +114,8 @@ internal sealed class Watched : INetwork, IBackendDirectory
 
     public long ConnectionsDropped => Kernel.Network.ConnectionsDropped;
 
+    public IoResult Unwatched => Kernel.Network.Unwatched;
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         TellLog();

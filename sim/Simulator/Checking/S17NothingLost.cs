@@ -4,10 +4,10 @@
 // query then answers at once, if its script is empty.
 //
 // The time begins when the query is put into a backend's queue, and anew with each byte that comes
-// from a backend which is not good for all of it. It is longer for one that is old: its backend has
-// answered a heartbeat that was sent 100 ms after it. When the session ends, it begins anew, and is
-// 50 ms; when the balancer's own process stood still, all of it is left after that, and after the
-// time in which no backend becomes suspect.
+// from a backend which is not good for all of it, and while the kernel has no memory to read it. It
+// is longer for one that is old: its backend has answered a heartbeat that was sent 100 ms after
+// it. When the session ends, it begins anew, and is 50 ms; when the balancer's own process stood
+// still, all of it is left after that, and after the time in which no backend becomes suspect.
 //
 // These are all the excuses:
 //  - no backend was good for the whole of that time: on one session, healthy, warm, neither suspect
@@ -338,10 +338,12 @@ internal sealed class S17NothingLost() : Check("S17")
     private void Judge(Asked asked)
     {
         asked.IsAwaited = false;
-        if (HasSaidSomething(asked))
+        var wasUnreadable = WasUnreadable(asked);
+        if (wasUnreadable || HasSaidSomething(asked))
         {
-            var lastRead = Instant.Max(_wentOnAt, Instant.Max(
-                asked.First.LastReadAt, asked.First.Silence.AnsweredOverTcpAt));
+            var lastRead = wasUnreadable ? asked.First.Unreadable.At
+                : Instant.Max(_wentOnAt, Instant.Max(
+                    asked.First.LastReadAt, asked.First.Silence.AnsweredOverTcpAt));
             var time = SilenceOf(asked);
             if (IsTooOldWhenSilent(asked, lastRead))
             {
@@ -350,7 +352,8 @@ internal sealed class S17NothingLost() : Check("S17")
             }
             asked.ReadsBefore = asked.First.Reads;
             asked.OverTcpBefore = asked.First.Silence.AnsweredOverTcpAt;
-            asked.SinceTurn = asked.First.LastReadIn;
+            asked.SinceTurn = wasUnreadable
+                ? asked.First.Unreadable.Turn : asked.First.LastReadIn;
             Await(asked, time + ToSpare, since: lastRead);
             return;
         }
@@ -396,12 +399,20 @@ internal sealed class S17NothingLost() : Check("S17")
             || asked.First.Silence.AnsweredOverTcpAt > asked.OverTcpBefore)
         && !WasGood(asked.First, asked);
 
+    /// <summary>
+    /// The first one has it still, and what it said lay unread: nobody knows that it was silent.
+    /// </summary>
+    private bool WasUnreadable(Asked asked) => !asked.IsFirstOver && asked.Second == null
+        && asked.First.Unreadable is { Turn: > 0, At: var at }
+        && at + SilenceOf(asked) + ToSpare + Steps > Model.Now;
+
     private bool WasGood(ExpectedSession session, Asked asked) =>
         _good.TryGetValue(session, out var streak)
         && streak.Covers(asked.SinceTurn, Instant.Min(asked.Due, Model.Now));
 
     private bool IsGood(ExpectedBackend backend, Instant now) =>
         backend is { Stage: Stage.Healthy, HasPath: true, IsSuspect: false, IsStuck: false }
+        && backend.Session is { IsShort: false }
         && now >= backend.WarmAt && !_scripted.Contains(backend.PlanId)
         && now >= _pausedUntil.GetValueOrDefault(backend.PlanId);
 

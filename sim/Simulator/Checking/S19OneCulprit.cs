@@ -507,7 +507,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         {
             if (victim.DueAt == Instant.Never)
                 continue;
-            if (isLate || victim.Written!.Session!.IsReadable)
+            if (isLate || victim.Written!.Session!.HasUnread)
                 victim.DueAt = now + SpecifiedLimits.HangTime + Steps;
             if (spared > now)
                 victim.DueAt = Instant.Max(victim.DueAt, spared + SpecifiedLimits.HangTime + Steps);

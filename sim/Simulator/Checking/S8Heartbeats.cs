@@ -3,8 +3,9 @@
 // a session is faulted when one stayed unanswered for 15 s, or a hello for 30 s, or when none of
 // the bytes that waited for it were taken for 15 s, never earlier and no turn later, and not before
 // what it has said by then is read: a process that stood still must not take its own sleep for a
-// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once;
-// and nobody is judged in the time that is given after a standstill (see StandstillModel).
+// backend's. For what lies unread, a hello or a heartbeat is waited for a second longer, and once,
+// or while the kernel has no memory to read it; and nobody is judged in the time that is given
+// after a standstill (see StandstillModel).
 //
 // And that a backend is probed at its hello and then at its times, if there are probes (see
 // ProbeModel).
@@ -34,7 +35,8 @@ internal sealed class S8Heartbeats() : Check("S8")
                 or FaultCause.HelloTimeout
             } overdue
             && Model.Policy.WithId(overdue.Id.Value) is { LastSession: { } unread } hasty
-            && unread.UnreadSince != 0 && now < unread.UnreadUntil)
+            && (unread.ReadLacksMemory
+                || (unread.UnreadSince != 0 && now < unread.UnreadUntil)))
         {
             Fail($"{hasty} was faulted for {overdue.Fault.Cause} while bytes of it that the"
                 + " balancer knew of lay unread", hasty.PlanId);

@@ -494,7 +494,7 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
-        if (result.Status != IoStatus.WouldBlock)
+        if (result.Status is not (IoStatus.WouldBlock or IoStatus.NoBuffers))
             Deeds++;
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
         {
@@ -528,10 +528,10 @@ internal sealed class ReferenceModel
     {
         Now = Shown(now);
         Arrivals.Drain();
-        if (result.Status != IoStatus.WouldBlock)
+        if (result.Status is not (IoStatus.WouldBlock or IoStatus.NoBuffers))
             Deeds++;
         else
-            HasBlocked = true;
+            HasBlocked |= result.Status == IoStatus.WouldBlock;
         if (Sockets.OwnerOf(stream) is ExpectedSession session)
         {
             TcpTurns.OnUrgent("a write to a session");

@@ -29,6 +29,8 @@ internal enum Situation
     RetiredAnswersHeartbeat,
     RetiredOutOfTime,
     SessionSpared,
+    SessionLacksMemoryForLong,
+    ConnectionLacksMemory,
     DrainingResumes,
     RemovedReturns,
     RestartWhileSuspect,

@@ -85,7 +85,7 @@ internal static class FaultPanel
         <= FaultKind.BackendMove => "backend",
         <= FaultKind.UdpReceiveFails => "udp",
         <= FaultKind.KernelWakes => "kernel",
-        <= FaultKind.StreamReset => "stream",
+        <= FaultKind.StreamReset or FaultKind.StreamNoMemory => "stream",
         <= FaultKind.DirectorySilent or FaultKind.DirectoryHangs
             or FaultKind.DirectoryUnknown => "directory",
         _ => "clock",

@@ -315,6 +315,9 @@ internal sealed class FaultInjector
                 Faults.MaxReadBytes = Math.Min(_plan.MaxReadBytes, most);
                 Faults.MaxWriteBytes = Math.Min(_plan.MaxWriteBytes, most);
                 break;
+            case FaultKind.StreamNoMemory:
+                ApplyNoMemory(fault);
+                break;
             case FaultKind.DirectoryUnreadable:
                 ApplyUnreadable(fault);
                 break;
@@ -368,6 +371,16 @@ internal sealed class FaultInjector
             Faults.Standing(SimCall.Connect,
                 IoResult.Failed(IoStatus.NoBuffers, fault.Amount == 2 ? 105 : 12));
         }
+    }
+
+    private void ApplyNoMemory(FaultPlan? fault)
+    {
+        Faults.EndStanding(SimCall.Write);
+        Faults.EndStanding(SimCall.Read);
+        if (fault is { Amount: 0 or 2 })
+            Faults.Standing(SimCall.Write, IoResult.Failed(IoStatus.NoBuffers, 105));
+        if (fault is { Amount: 1 or 2 })
+            Faults.Standing(SimCall.Read, IoResult.Failed(IoStatus.NoBuffers, 12));
     }
 
     private void ApplyUnknown(FaultPlan? fault)

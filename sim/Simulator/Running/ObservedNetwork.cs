@@ -38,6 +38,8 @@ internal sealed class ObservedNetwork(SimKernel kernel, RunObserver observer, Ud
 
     public long ConnectionsDropped => kernel.Network.ConnectionsDropped;
 
+    public IoResult Unwatched => kernel.Network.Unwatched;
+
     private Instant Now => kernel.Clock.Steady;
 
     public int Wait(Instant until, Span<NetworkEvent> events)

@@ -28,6 +28,9 @@ internal static class ScenarioText
     private static readonly ImmutableArray<string> SocketErrors =
         ["EMFILE", "ENOMEM", "ENOBUFS"];
 
+    private static readonly ImmutableArray<string> MemoryErrors =
+        ["for writes", "for reads", "for both"];
+
     private static readonly ImmutableArray<string> DirectoryErrors =
         ["missing", "EMFILE", "EACCES"];
 
@@ -212,6 +215,7 @@ internal static class ScenarioText
         FaultKind.StreamShort => $"at most {fault.Amount} bytes",
         FaultKind.StreamWouldBlock => $"the next {fault.Amount} writes",
         FaultKind.StreamReset => $"the next {fault.Amount} reads",
+        FaultKind.StreamNoMemory => Pick(MemoryErrors, fault.Amount),
         FaultKind.DirectoryUnreadable => Pick(DirectoryErrors, fault.Amount),
         FaultKind.DirectoryUnknown => fault.Amount == 0
             ? "" : $"that of backend {fault.Amount} alone",

@@ -377,6 +377,9 @@ internal sealed class Backend
         // A session begun since the last scan may be with a newer socket than that scan saw. That
         // a connect asks for a scan keeps this doubt short: a socket bound later is another.
         var isAnother = identity != _identity && !(HasSession && _connectedSinceScan);
+        // If there is no memory for that, another scan sees it.
+        if (isAnother && HasSession)
+            _session.PrepareToRetire();
         if (identity != _identity)
             _refusal = null;
         _identity = identity;
@@ -469,6 +472,16 @@ internal sealed class Backend
         if (!result.IsOk)
         {
             OnConnectFailed(now, result);
+            return;
+        }
+        try
+        {
+            _services.Owners.Reserve(stream);
+        }
+        catch (OutOfMemoryException)
+        {
+            _services.Network.Close(stream);
+            OnConnectFailed(now, IoResult.Failed(IoStatus.NoBuffers));
             return;
         }
         _quietTriesLeft = 0;

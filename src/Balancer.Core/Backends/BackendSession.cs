@@ -7,7 +7,8 @@
 // A backend has 30 s to say hello. A healthy one is asked for a sign of life 5 s after its hello or
 // its last answer, and has 15 s to give it; it may not leave unread for 15 s what waits for it,
 // whatever it sends. A deadline does not pass before what the backend sent by then is read, but for
-// a second at most, and not in the time that is given after a standstill of the balancer.
+// a second at most, and not in the time that is given after a standstill of the balancer, nor while
+// the kernel has no memory for a read.
 //
 // When the backend was restarted, its old session goes on as a RetiredSession, which takes the
 // stream, what is in flight and the watch of its silence; what follows begins with new ones.
@@ -37,10 +38,17 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     private ControlSession _control;
     private Suspicion _suspicion;
     private SessionTurn _turn;
+
+    /// <summary>What the next session begins with if this one retires; null if not made.</summary>
+    private ControlSession? _next;
+    private Suspicion? _nextSuspicion;
+    private RetiredSession? _retired;
+
     private readonly Timer _helloTimeout;
     private readonly Timer _heartbeat;
     private readonly Timer _heartbeatTimeout;
     private readonly Timer _stallTimeout;
+    private readonly Timer _memoryRetry;
     private readonly Timer _hang;
     private Instant _helloAt;
 
@@ -73,6 +81,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _heartbeat = new Timer(OnHeartbeatDue);
         _heartbeatTimeout = new Timer(OnHeartbeatOverdue);
         _stallTimeout = new Timer(OnStallDue);
+        _memoryRetry = new Timer(OnMemoryRetry);
         _hang = new Timer(OnHangDue);
     }
 
@@ -103,6 +112,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     /// It took nothing of a write, or had no room for a query, and not all is written since.
     /// </summary>
     public bool IsStuck => _control.IsStuck || _refusedQuery;
+
+    /// <summary>Something that came on it lies unread, as far as is known.</summary>
+    private bool HasUnread => _turn.IsReadable || _control.ReadLacksMemory;
 
     /// <summary>Silent for a while with a query to answer; it may be suspect soon.</summary>
     public bool IsDoubtful(Instant now) => _suspicion.IsDoubtful(now);
@@ -166,7 +178,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         var lost = _control.TakeInFlight();
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
-        _control.End();
+        _control.End(now);
         _flushList.Remove(this);
         OnQueueGone(now);
         if (wasAsked)
@@ -174,20 +186,30 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
     }
 
     /// <summary>
+    /// Makes what Retire takes, unless that is there. If there is no memory for it it throws, and
+    /// nothing is changed.
+    /// </summary>
+    public void PrepareToRetire()
+    {
+        _next ??= new ControlSession(_services, _pairs, _quarantine);
+        _nextSuspicion ??= new Suspicion(_services.Timers, _services.Standstill, this);
+        _retired ??= new RetiredSession(_services, _reports, _turns, _backend);
+    }
+
+    /// <summary>
     /// Leaves it to end by itself; one at most is kept so, and the one before, if any, ends.
     /// </summary>
     public RetiredSession Retire(Instant now, RetiredSession? before)
     {
-        // The largest of what is made comes first: without memory for it the session stays.
-        var next = new ControlSession(_services, _pairs, _quarantine);
-        var watch = _suspicion;
-        _suspicion = new Suspicion(_services.Timers, _services.Standstill, this);
+        PrepareToRetire();
+        var (next, retired, watch) = (_next!, _retired!, _suspicion);
+        _suspicion = _nextSuspicion!;
+        (_next, _retired, _nextSuspicion) = (null, null, null);
         var askedAt = _heartbeatTimeout.IsArmed ? _heartbeatAt : Instant.Never;
         DisarmDeadlines();
         OnQueueGone(now);
         before?.End(now);
-        var retired = new RetiredSession(
-            _services, _reports, _turns, _backend, _control, watch, askedAt, now);
+        retired.Begin(now, _control, watch, askedAt);
         _control = next;
         return retired;
     }
@@ -198,6 +220,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         _services.Timers.Disarm(_heartbeat);
         _services.Timers.Disarm(_heartbeatTimeout);
         _services.Timers.Disarm(_stallTimeout);
+        _services.Timers.Disarm(_memoryRetry);
     }
 
     /// <summary>What was queued for the session is gone, or is the retired session's.</summary>
@@ -241,8 +264,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         OnOverdue(now, _heartbeatTimeout, FaultCause.HeartbeatTimeout);
 
     /// <summary>
-    /// A deadline passed. What lies unread may have met it: that is waited for, once. After a
-    /// standstill it has not passed yet.
+    /// A deadline passed. What lies unread may have met it: that is waited for, once, and for as
+    /// long as it cannot be read. After a standstill it has not passed yet.
     /// </summary>
     private void OnOverdue(Instant now, Timer deadline, FaultCause cause)
     {
@@ -252,12 +275,28 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             _services.Timers.Arm(deadline, extended);
             return;
         }
-        if (_turn.PutsOff())
+        if (_control.ReadLacksMemory || _turn.PutsOff())
         {
             _services.Timers.Arm(deadline, now + Limits.UnreadTime);
             return;
         }
         _backend.OnFault(now, new Fault(cause));
+    }
+
+    /// <summary>What lacked the kernel's memory is tried again.</summary>
+    private void OnMemoryRetry(Instant now)
+    {
+        // There may be nothing to be read, and then it would not be reported.
+        if (_control.ReadLacksMemory)
+            _turns.Add(this);
+        _control.Retry();
+        _flushList.Add(this);
+    }
+
+    private void ArmMemoryRetry(Instant now)
+    {
+        if (_control.AwaitsMemory && !_memoryRetry.IsArmed)
+            _services.Timers.Arm(_memoryRetry, now + _control.TakeMemoryPause());
     }
 
     /// <summary>Nothing was read for too long, unless the balancer itself stood still.</summary>
@@ -305,7 +344,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             return;
         var taken = _control.BytesTaken;
         var wasStuck = IsStuck;
-        var result = _control.Flush();
+        var result = _control.Flush(now);
+        ArmMemoryRetry(now);
         if (!result.IsOk)
             OnWriteFailed(now, result);
         else if (_control.QueuedBytes == 0)
@@ -373,7 +413,8 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_backend.HasSession)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
-        var result = _services.Network.Read(_control.Stream, buffer);
+        var result = _control.Read(now, buffer);
+        ArmMemoryRetry(now);
         if (result.IsOk)
         {
             mayHaveMore = result.Count == mostBytes;
@@ -509,7 +550,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
             NoteCode(now, answer);
     }
 
-    bool ISuspect.HasUnread => _turn.IsReadable;
+    bool ISuspect.HasUnread => HasUnread;
 
     Instant ISuspect.NewestQueryAt(Instant now)
     {
@@ -577,7 +618,7 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
         if (!_suspicion.IsSilent)
             return;
         var spared = _services.Standstill.ExtendShort(now);
-        if (now - _hang.Deadline > Limits.LatenessAllowed || _turn.IsReadable)
+        if (now - _hang.Deadline > Limits.LatenessAllowed || HasUnread)
             _services.Timers.Arm(_hang, now + Limits.QuarantineHangTime);
         else if (spared > now)
             _services.Timers.Arm(_hang, spared);
@@ -590,7 +631,9 @@ internal sealed class BackendSession : IStreamOwner, ISessionReader, ISuspect, I
 
     // ---- Probes ----
 
-    bool IProbed.HasUnread => _turn.IsReadable;
+    bool IProbed.HasUnread => HasUnread;
+
+    bool IProbed.CannotBeRead => _control.ReadLacksMemory;
 
     bool IProbed.IsStuck => IsStuck;
 

@@ -1,6 +1,10 @@
 // Owns the standing session to one backend while it lasts: the stream, the bytes that wait for it,
 // and the frames that come out of it. Which frame may come when is BackendSession's business.
 //
+// Where the kernel has no memory for a write or a read, that is not the backend's fault: it is
+// tried again after a pause, which grows, and nothing that waits is lost. The stream is ready for
+// it all the same, so that is not waited for in the meantime.
+//
 // What always holds: queries leave ControlReserveBytes of the queue free, and at most one hello and
 // one heartbeat wait, so both always fit, whatever the backend does; a flush is one write, or two
 // where the ring wraps, and none while the kernel said that the stream is full and has not said
@@ -15,10 +19,15 @@ internal sealed class ControlSession(
     Services services, QueryPairs pairs, Quarantine quarantine)
 {
     private readonly INetwork _network = services.Network;
+    private readonly KernelMemory _kernelMemory = services.KernelMemory;
     private readonly ByteQueue _queue = new(Limits.BackendQueueBytes);
     private readonly MemoryShare _memory = new(services.SessionMemory);
     private FlowState _flow;
+    private Readiness _interest;
     private bool _mayTry;
+    private bool _writeLacksMemory;
+    private bool _isShort;
+    private Duration _memoryPause = Limits.FirstMemoryPause;
     private long _heartbeatEnd;
 
     /// <summary>Whether the stream takes bytes.</summary>
@@ -27,7 +36,10 @@ internal sealed class ControlSession(
         /// <summary>As far as is known, it does.</summary>
         Open,
 
-        /// <summary>The last write was taken in part: bytes wait until it is writable.</summary>
+        /// <summary>
+        /// The last write was taken in part, or there was no memory for it: bytes wait until it is
+        /// writable.
+        /// </summary>
         Waiting,
 
         /// <summary>
@@ -53,6 +65,16 @@ internal sealed class ControlSession(
     /// <summary>Bytes that the stream took in this session.</summary>
     public long BytesTaken { get; private set; }
 
+    /// <summary>
+    /// A write or read failed for want of memory; they are tried again when Retry allows it.
+    /// </summary>
+    public bool AwaitsMemory { get; private set; }
+
+    /// <summary>
+    /// The last read failed for want of memory: whatever the backend has sent lies unread.
+    /// </summary>
+    public bool ReadLacksMemory { get; private set; }
+
     /// <summary>A heartbeat, or its end, is not written yet: no answer can be to it.</summary>
     public bool HasUnsentHeartbeat => BytesTaken < _heartbeatEnd;
 
@@ -68,13 +90,17 @@ internal sealed class ControlSession(
         BytesTaken = 0;
         InFlight.Begin();
         _network.MakeUrgent(stream);
-        _network.SetInterest(stream, Readiness.Read);
+        _interest = Readiness.None;
+        SetInterest();
     }
 
-    public void End()
+    public void End(Instant now)
     {
         Verify.That(InFlight.Count == 0, "what was in flight is given away first");
         _network.Close(Stream);
+        AwaitsMemory = false;
+        (_writeLacksMemory, ReadLacksMemory) = (false, false);
+        NoteMemory(now, IoResult.Ok());
         Stream = SocketHandle.None;
         _queue.Clear();
         _queue.FreeMemory();
@@ -174,7 +200,7 @@ internal sealed class ControlSession(
     public void OnWritable() => _mayTry = true;
 
     /// <summary>Writes what waits, as far as the stream takes it: Ok, or why it is lost.</summary>
-    public IoResult Flush()
+    public IoResult Flush(Instant now)
     {
         if (_queue.IsEmpty || !(_flow == FlowState.Open || _mayTry))
             return IoResult.Ok();
@@ -184,6 +210,13 @@ internal sealed class ControlSession(
         {
             var front = _queue.Front.Length;
             var result = _network.Write(Stream, _queue.Front);
+            _writeLacksMemory = result.Status == IoStatus.NoBuffers;
+            NoteMemory(now, result);
+            if (_writeLacksMemory)
+            {
+                SetFlow(_flow == FlowState.Stuck ? FlowState.Stuck : FlowState.Waiting);
+                return IoResult.Ok();
+            }
             if (result.Status == IoStatus.WouldBlock)
             {
                 SetFlow(FlowState.Stuck);
@@ -205,15 +238,64 @@ internal sealed class ControlSession(
         return IoResult.Ok();
     }
 
+    /// <summary>Reads once; what lacked memory is WouldBlock, and read again later.</summary>
+    public IoResult Read(Instant now, Span<byte> into)
+    {
+        var result = _network.Read(Stream, into);
+        ReadLacksMemory = result.Status == IoStatus.NoBuffers;
+        NoteMemory(now, result);
+        SetInterest();
+        return ReadLacksMemory ? IoResult.Failed(IoStatus.WouldBlock) : result;
+    }
+
+    /// <summary>How long what lacks memory rests now; the next time it is longer.</summary>
+    public Duration TakeMemoryPause()
+    {
+        var pause = _memoryPause;
+        _memoryPause = Duration.Min(pause + pause, Limits.LongestMemoryPause);
+        return pause;
+    }
+
+    /// <summary>What lacked memory may be tried again: by the next Flush, and when read.</summary>
+    public void Retry()
+    {
+        AwaitsMemory = false;
+        _mayTry = true;
+        SetInterest();
+    }
+
+    /// <summary>A call on it came to this.</summary>
+    private void NoteMemory(Instant now, IoResult result)
+    {
+        if (result.Status == IoStatus.NoBuffers)
+        {
+            AwaitsMemory = true;
+            _kernelMemory.OnCallFailed(now, result, ref _isShort);
+        }
+        else if (_isShort && !_writeLacksMemory && !ReadLacksMemory)
+        {
+            _memoryPause = Limits.FirstMemoryPause;
+            _kernelMemory.OnThere(now, ref _isShort);
+        }
+    }
+
     private void SetFlow(FlowState flow)
     {
-        var wantedWrite = _flow != FlowState.Open;
-        var wantsWrite = flow != FlowState.Open;
         _flow = flow;
-        if (wantsWrite != wantedWrite)
-        {
-            _network.SetInterest(Stream,
-                wantsWrite ? Readiness.Read | Readiness.Write : Readiness.Read);
-        }
+        SetInterest();
+    }
+
+    /// <summary>
+    /// A stream is ready for a read that lacks memory, and may have hung up: nothing is waited for.
+    /// </summary>
+    private void SetInterest()
+    {
+        var interest = AwaitsMemory && ReadLacksMemory ? Readiness.None
+            : _flow == FlowState.Open || AwaitsMemory ? Readiness.Read
+            : Readiness.Read | Readiness.Write;
+        if (interest == _interest)
+            return;
+        _interest = interest;
+        _network.SetInterest(Stream, interest);
     }
 }

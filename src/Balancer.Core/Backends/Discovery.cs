@@ -28,7 +28,8 @@ internal sealed class Discovery
     private readonly IBalancerLog _log;
     private readonly Counters _counters;
     private readonly EntryRecords _records;
-    private readonly DirectoryReport _readability;
+    private readonly TroubleReport<LogEvent.DirectoryUnreadable, LogEvent.DirectoryReadable>
+        _readability;
     private readonly Timer _scanTimer;
     private readonly List<(byte[] Name, EntryIdentity Identity)> _found = [];
     private readonly RefusedEntries _notSockets = new(Limits.MaxSkippedEntries);
@@ -59,7 +60,7 @@ internal sealed class Discovery
         _counters = services.Counters;
         _records = services.EntryRecords;
         _path = PathText.Of(directory.Path);
-        _readability = new DirectoryReport(services, DirectoryName);
+        _readability = new(services);
         _scanTimer = new Timer(Scan);
         _patienceTimer = new Timer(OnUnanswered);
     }
@@ -315,21 +316,13 @@ internal sealed class Discovery
         _found.Sort(static (a, b) => CompareNames(a.Name, b.Name));
         // Where there is not room for all, those behind the last one that got a place are next.
         var first = _found.Count + _backends.Count <= Limits.MaxBackends ? 0
-            : Math.Max(0, _found.FindIndex(found => IsNext(found.Name)));
+            : FirstOfNextRound();
         for (var n = 0; n < _found.Count; n++)
         {
             var (name, identity) = _found[(first + n) % _found.Count];
-            // A name that was unlinked and bound during the scan may be listed twice.
-            if (_backends.FindByName(name) is { } known)
-            {
-                known.SeenInScan = _scan;
-                known.OnPathSeen(now, _scan, identity);
-                continue;
-            }
-            Backend? backend;
             try
             {
-                backend = _backends.TryAdd(now, _directory.Path, name);
+                TakeUp(now, name, identity);
             }
             catch (OutOfMemoryException)
             {
@@ -337,16 +330,39 @@ internal sealed class Discovery
                 ReportReadability(now, IoResult.Failed(IoStatus.NoBuffers));
                 break;
             }
-            if (backend is null)
-            {
-                Refuse(now, name, EntryRefusal.TooManyBackends);
-                continue;
-            }
+        }
+        _found.Clear();
+    }
+
+    /// <summary>The first behind the last one that got a place; 0 if none is.</summary>
+    private int FirstOfNextRound()
+    {
+        for (var n = 0; n < _found.Count; n++)
+        {
+            if (IsNext(_found[n].Name))
+                return n;
+        }
+        return 0;
+    }
+
+    private void TakeUp(Instant now, byte[] name, EntryIdentity identity)
+    {
+        // A name that was unlinked and bound during the scan may be listed twice.
+        if (_backends.FindByName(name) is { } known)
+        {
+            known.SeenInScan = _scan;
+            known.OnPathSeen(now, _scan, identity);
+        }
+        else if (_backends.TryAdd(now, _directory.Path, name) is { } backend)
+        {
             _lastAdded = name;
             backend.SeenInScan = _scan;
             backend.OnDiscovered(now, identity);
         }
-        _found.Clear();
+        else
+        {
+            Refuse(now, name, EntryRefusal.TooManyBackends);
+        }
     }
 
     /// <summary>Those behind the last one that got a place come first.</summary>
@@ -387,7 +403,10 @@ internal sealed class Discovery
         if (result.Status == _lastStatus)
             return;
         _lastStatus = result.Status;
-        _readability.OnChanged(now, result);
+        if (result.IsOk)
+            _readability.OnOver(now, new LogEvent.DirectoryReadable(DirectoryName, 0));
+        else
+            _readability.OnBegun(now, new LogEvent.DirectoryUnreadable(DirectoryName, result, 0));
     }
 
     private string PathOf(ReadOnlySpan<byte> name) => _path + "/" + PathText.Of(name);

@@ -38,7 +38,15 @@ internal sealed class ForeignEntries
     }
 
     /// <summary>Forgets the names that the given scan, now complete, did not see.</summary>
-    public void ForgetAllBefore(long scan) => _entries.RemoveAll(e => e.Scan < scan);
+    public void ForgetAllBefore(long scan)
+    {
+        // A lambda that knows the scan would take memory.
+        for (var n = _entries.Count - 1; n >= 0; n--)
+        {
+            if (_entries[n].Scan < scan)
+                _entries.RemoveAt(n);
+        }
+    }
 
     private static Instant NextLook(Instant now, Instant since)
     {

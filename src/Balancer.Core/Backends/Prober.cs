@@ -43,6 +43,9 @@ internal interface IProbed
     /// <summary>Something that came on its session lies unread.</summary>
     bool HasUnread { get; }
 
+    /// <summary>The kernel has no memory to read it.</summary>
+    bool CannotBeRead { get; }
+
     /// <summary>It takes no queries for now.</summary>
     bool IsStuck { get; }
 
@@ -152,7 +155,8 @@ internal sealed class Prober
     {
         // The answer may lie unread; one that floods must not put this off for ever.
         var isLate = now - _timer.Deadline > Limits.LatenessAllowed;
-        if (_isOut && (isLate || (_backend.HasUnread && !_hasPutOff)))
+        var waits = _backend.HasUnread && (!_hasPutOff || _backend.CannotBeRead);
+        if (_isOut && (isLate || waits))
         {
             _hasPutOff |= !isLate;
             _timers.Arm(_timer, now + Limits.SilenceTime);

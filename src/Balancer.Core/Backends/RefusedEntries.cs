@@ -54,5 +54,13 @@ internal sealed class RefusedEntries(int bound)
     }
 
     /// <summary>Forgets the names that the given scan, now complete, did not see.</summary>
-    public void ForgetAllBefore(long scan) => _entries.RemoveAll(e => e.Scan < scan);
+    public void ForgetAllBefore(long scan)
+    {
+        // A lambda that knows the scan would take memory.
+        for (var n = _entries.Count - 1; n >= 0; n--)
+        {
+            if (_entries[n].Scan < scan)
+                _entries.RemoveAt(n);
+        }
+    }
 }

@@ -19,31 +19,42 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     private readonly SessionTurns _turns;
     private SessionTurn _turn;
     private readonly Backend _backend;
-    private readonly ControlSession _session;
-    private readonly Suspicion _suspicion;
+    private ControlSession _session = null!;
+    private Suspicion _suspicion = null!;
     private readonly Timer _end;
+    private readonly Timer _retry;
     private Instant _askedAt;
+
+    /// <summary>One that begins later, without any memory more.</summary>
+    public RetiredSession(
+        Services services, IBackendReports reports, SessionTurns turns, Backend backend)
+    {
+        _services = services;
+        _reports = reports;
+        _turns = turns;
+        _backend = backend;
+        _end = new Timer(OnTimeIsUp);
+        _retry = new Timer(Retry);
+    }
 
     /// <summary>
     /// Takes the session over, with what is known of its silence, and when it was asked for the
     /// heartbeat that is out, Never if none is; the backend that had it does not touch it again.
     /// </summary>
-    public RetiredSession(Services services, IBackendReports reports, SessionTurns turns,
-        Backend backend, ControlSession session, Suspicion suspicion, Instant askedAt, Instant now)
+    public void Begin(
+        Instant now, ControlSession session, Suspicion suspicion, Instant askedAt)
     {
         _suspicion = suspicion;
         _suspicion.PassTo(this);
         _askedAt = askedAt;
-        _services = services;
-        _reports = reports;
-        _turns = turns;
-        _backend = backend;
         _session = session;
-        _end = new Timer(OnTimeIsUp);
-        services.Owners.Remove(session.Stream);
-        services.Owners.Add(session.Stream, this);
-        services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
-        Flush(now);
+        _services.Owners.Remove(session.Stream);
+        _services.Owners.Add(session.Stream, this);
+        _services.Timers.Arm(_end, now + Limits.RetiredSessionTime);
+        if (session.AwaitsMemory)
+            Retry(now);
+        else
+            Flush(now);
     }
 
     public bool HasEnded { get; private set; }
@@ -72,12 +83,13 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
             return;
         HasEnded = true;
         _services.Timers.Disarm(_end);
+        _services.Timers.Disarm(_retry);
         _suspicion.OnSessionEnded();
         _services.Owners.Remove(_session.Stream);
         var lost = _session.TakeInFlight();
         var wasAsked = lost.Count > 0;
         _reports.OnSessionLost(now, _backend, lost);
-        _session.End();
+        _session.End(now);
         if (wasAsked)
             _reports.OnDoubtful(now, _backend);
     }
@@ -108,8 +120,11 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
     /// </summary>
     private void Flush(Instant now)
     {
-        if (_session.Flush().IsOk)
+        if (_session.Flush(now).IsOk)
+        {
+            ArmRetry(now);
             return;
+        }
         for (var n = 0; n < Limits.LastReads; n++)
         {
             var result = _services.Network.Read(_session.Stream, _services.ReadBuffer);
@@ -117,6 +132,23 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
                 break;
         }
         End(now);
+    }
+
+    /// <summary>What lacked the kernel's memory is tried again.</summary>
+    private void Retry(Instant now)
+    {
+        _services.Timers.Disarm(_retry);
+        // There may be nothing to be read, and then it would not be reported.
+        if (_session.ReadLacksMemory)
+            _turns.Add(this);
+        _session.Retry();
+        Flush(now);
+    }
+
+    private void ArmRetry(Instant now)
+    {
+        if (_session.AwaitsMemory && !_retry.IsArmed)
+            _services.Timers.Arm(_retry, now + _session.TakeMemoryPause());
     }
 
     /// <summary>Takes replies, and heartbeats for nothing; false if anything else came.</summary>
@@ -132,7 +164,7 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         }
     }
 
-    bool ISuspect.HasUnread => _turn.IsReadable;
+    bool ISuspect.HasUnread => _turn.IsReadable || _session.ReadLacksMemory;
 
     Instant ISuspect.NewestQueryAt(Instant now) =>
         HasEnded ? Instant.Never : _session.InFlight.NewestAt;
@@ -178,7 +210,8 @@ internal sealed class RetiredSession : IStreamOwner, ISessionReader, ISuspect
         if (HasEnded)
             return 0;
         var buffer = _services.ReadBuffer.AsSpan(0, mostBytes);
-        var result = _services.Network.Read(_session.Stream, buffer);
+        var result = _session.Read(now, buffer);
+        ArmRetry(now);
         if (result.Status == IoStatus.WouldBlock)
             return 0;
         if (!result.IsOk)

@@ -21,6 +21,9 @@ internal sealed record Services(INetwork Network, StreamOwners Owners, Timers Ti
     /// <summary>Makes the gates of what is logged at most so often.</summary>
     public LogGates Gates { get; } = new(Timers, Log);
 
+    /// <summary>Logs when the kernel has no memory for sessions.</summary>
+    public KernelMemory KernelMemory => field ??= new(this);
+
     /// <summary>Logs what happens to entries of the directory.</summary>
     public EntryRecords EntryRecords => Gates.Entries;
 

@@ -108,7 +108,9 @@ internal readonly record struct MessageTicket(FirstMessage? Message, long Ticket
 internal sealed class FirstMessages(Counters counters, Quarantine quarantine)
 {
     private readonly LinkedList<FirstMessage> _inFlight = new();
-    private readonly Stack<FirstMessage> _free = [];
+
+    /// <summary>With room for all that are ever made: one may come free at any time.</summary>
+    private readonly Stack<FirstMessage> _free = new(Limits.FirstMessages);
     private long _lastTicket;
 
     /// <summary>Whether the balancer answers a message instead of passing it on.</summary>

@@ -52,6 +52,7 @@ internal sealed class Quarantine
     private readonly Services _services;
     private readonly Timer _forget;
     private readonly Timer _look;
+    private readonly LogGate<LogEvent.QueryRefusalProlonged> _prolonged;
     private readonly Dictionary<ulong, QuarantineCase> _cases = [];
     private readonly List<Suspect> _suspects = [];
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
@@ -85,6 +86,7 @@ internal sealed class Quarantine
         _lookBefore = Duration.Min(Limits.QuarantineLook, new(_firstTerm.Nanoseconds / 2));
         _forget = new Timer(Forget);
         _look = new Timer(LookForSilent);
+        _prolonged = services.Gates.Make<LogEvent.QueryRefusalProlonged>();
     }
 
     /// <summary>A query that was in flight at a death, and where it is.</summary>
@@ -586,33 +588,43 @@ internal sealed class Quarantine
 
     /// <summary>
     /// Terms are about to end: each that is for a backend which is silent still becomes longer.
+    /// There is one record about all of them.
     /// </summary>
     private void LookForSilent(Instant now)
     {
         var first = Instant.Never;
+        LogEvent.QueryRefusalProlonged last = default;
+        var times = 0;
         foreach (var found in _cases.Values)
         {
             if (now >= found.RefusedUntil)
                 continue;
-            if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent)
-                Prolong(found, silent);
+            if (found.RefusedUntil - _lookBefore <= now && found.Silent is { } silent
+                && TryProlong(found) is { } by)
+            {
+                last = new LogEvent.QueryRefusalProlonged(silent.Id, found.Query, by, 0);
+                times++;
+            }
             if (found.RefusedUntil - _lookBefore > now)
                 first = Instant.Min(first, found.RefusedUntil);
         }
+        if (times > 0)
+            _prolonged.Write(now, in last, times);
         if (first != Instant.Never)
             ArmLook(first);
     }
 
-    private void Prolong(QuarantineCase refused, Backend silent)
+    /// <summary>By how much it is refused for longer; null if it was for long enough.</summary>
+    private Duration? TryProlong(QuarantineCase refused)
     {
         var until = Instant.Min(
             refused.RefusedUntil + _firstTerm, refused.RefusedAt + Limits.LongestQuarantine);
         if (until <= refused.RefusedUntil)
-            return;
-        _services.Log.Write(new LogEvent.QueryRefusalProlonged(
-            silent.Id, refused.Query, until - refused.RefusedUntil));
+            return null;
+        var by = until - refused.RefusedUntil;
         refused.RefusedUntil = until;
         _refusesUntil = Instant.Max(_refusesUntil, until);
+        return by;
     }
 
     private void ArmLook(Instant refusedUntil)

@@ -183,6 +183,12 @@ public interface INetwork
     long ConnectionsDropped { get; }
 
     /// <summary>
+    /// Why the kernel does not watch a socket whose interest is not None, by its last answer; Ok
+    /// while it watches all of them. Wait asks it again.
+    /// </summary>
+    IoResult Unwatched { get; }
+
+    /// <summary>
     /// Waits for events, until the instant on IClock's clock at the latest (at once when it has
     /// passed). Fills the span from its start and returns how many; 0 when the time came first.
     /// May wake early, with or without events; an interrupted one may say nothing of what is ready.

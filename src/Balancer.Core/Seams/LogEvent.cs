@@ -46,6 +46,29 @@ public static class LogEvent
     }
 
     /// <summary>
+    /// The kernel does not watch a socket, the last time for this reason: nothing of it is reported
+    /// until it does. It is asked again all the time; rate limited.
+    /// </summary>
+    public readonly record struct SocketsNotWatched(IoResult Why, long Suppressed)
+        : IRepeatedEvent<SocketsNotWatched>
+    {
+        public static string Name => "sockets_not_watched";
+        public static LogLevel Level => LogLevel.Error;
+        public SocketsNotWatched WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>It watches all of them again, after so long; rate limited.</summary>
+    public readonly record struct SocketsWatched(Duration Lasted, long Suppressed)
+        : IRepeatedEvent<SocketsWatched>
+    {
+        public static string Name => "sockets_watched";
+        public static LogLevel Level => LogLevel.Info;
+        public SocketsWatched WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
     /// The monotonic clock went back; time stands still until it has caught up. Rate limited.
     /// </summary>
     public readonly record struct ClockWentBack(Duration By, long Suppressed)
@@ -279,13 +302,16 @@ public static class LogEvent
 
     /// <summary>
     /// A query is refused for so much longer: this backend, which it ended or hung, has said
-    /// nothing since.
+    /// nothing since; rate limited.
     /// </summary>
     public readonly record struct QueryRefusalProlonged(
-        BackendId Id, byte[] Query, Duration By) : ILogEvent
+        BackendId Id, byte[] Query, Duration By, long Suppressed)
+        : IRepeatedEvent<QueryRefusalProlonged>
     {
         public static string Name => "query_refusal_prolonged";
         public static LogLevel Level => LogLevel.Info;
+        public QueryRefusalProlonged WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     // ---- The directory ----
@@ -325,17 +351,22 @@ public static class LogEvent
 
     /// <summary>The directory could not be read: nothing found, nothing removed.</summary>
     public readonly record struct DirectoryUnreadable(
-        string Path, IoResult Why, long Suppressed) : ILogEvent
+        string Path, IoResult Why, long Suppressed) : IRepeatedEvent<DirectoryUnreadable>
     {
         public static string Name => "directory_unreadable";
         public static LogLevel Level => LogLevel.Error;
+        public DirectoryUnreadable WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>The directory can be read again.</summary>
-    public readonly record struct DirectoryReadable(string Path, long Suppressed) : ILogEvent
+    public readonly record struct DirectoryReadable(string Path, long Suppressed)
+        : IRepeatedEvent<DirectoryReadable>
     {
         public static string Name => "directory_readable";
         public static LogLevel Level => LogLevel.Info;
+        public DirectoryReadable WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
     }
 
     /// <summary>
@@ -539,6 +570,29 @@ public static class LogEvent
         public static string Name => "connect_without_resources";
         public static LogLevel Level => LogLevel.Error;
         public ConnectWithoutResources WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>
+    /// The kernel has no memory for what sessions to backends write or read: they are kept, and
+    /// it is tried again soon; rate limited.
+    /// </summary>
+    public readonly record struct SessionsWithoutMemory(IoResult Why, long Suppressed)
+        : IRepeatedEvent<SessionsWithoutMemory>
+    {
+        public static string Name => "sessions_without_memory";
+        public static LogLevel Level => LogLevel.Error;
+        public SessionsWithoutMemory WithSuppressed(long suppressed) =>
+            this with { Suppressed = suppressed };
+    }
+
+    /// <summary>It has memory for all of them again, after so long; rate limited.</summary>
+    public readonly record struct SessionsHaveMemory(Duration Lasted, long Suppressed)
+        : IRepeatedEvent<SessionsHaveMemory>
+    {
+        public static string Name => "sessions_have_memory";
+        public static LogLevel Level => LogLevel.Info;
+        public SessionsHaveMemory WithSuppressed(long suppressed) =>
             this with { Suppressed = suppressed };
     }
 

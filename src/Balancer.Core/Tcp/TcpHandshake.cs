@@ -183,6 +183,11 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         var result = services.Network.Read(proxy.BackendStream, ok[_okBytes..]);
         if (result.Status == IoStatus.WouldBlock)
             return;
+        if (result.Status == IoStatus.NoBuffers)
+        {
+            proxy.EndWithoutResources(now, result);
+            return;
+        }
         if (!result.IsOk)
         {
             OnRefused(now, Fault.OfRead(result));
@@ -214,8 +219,7 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         var result = services.Network.ConnectBackend(backend.PathBytes, out var stream);
         if (result.Status is IoStatus.TooManyFiles or IoStatus.NoBuffers)
         {
-            set.OnWithoutResources(now, proxy, result);
-            proxy.End(Counter.ConnectionsWithoutResources, result);
+            proxy.EndWithoutResources(now, result);
             return;
         }
         if (result.Status == IoStatus.WouldBlock)
@@ -283,6 +287,11 @@ internal sealed class TcpHandshake(Services services, TcpProxies set, TcpProxy p
         Span<byte> frame = stackalloc byte[Frames.TcpHeaderBytes];
         FrameWriter.WriteInboundTcp(frame, proxy.Peer);
         var result = services.Network.Write(proxy.BackendStream, frame[_written..]);
+        if (result.Status == IoStatus.NoBuffers)
+        {
+            proxy.EndWithoutResources(now, result);
+            return;
+        }
         if (!result.IsOk && result.Status != IoStatus.WouldBlock)
         {
             OnRefused(now, Fault.OfWrite(result));

@@ -284,6 +284,15 @@ internal sealed class TcpProxy : IStreamOwner
         _set.OnFree(this);
     }
 
+    /// <summary>
+    /// The kernel has no memory for it, or no descriptor is left: neither side is at fault.
+    /// </summary>
+    public void EndWithoutResources(Instant now, IoResult why)
+    {
+        _set.OnWithoutResources(now, this, why);
+        End(Counter.ConnectionsWithoutResources, why);
+    }
+
     private ref ProxySide SideOf(SocketHandle stream)
     {
         if (stream == _client.Stream)
@@ -401,7 +410,7 @@ internal sealed class TcpProxy : IStreamOwner
         var goesOn = (ready & Readiness.Read) == 0 || ReadClient(now);
         // An answer of the balancer's may have waited for room.
         if (goesOn && (ready & Readiness.Write) != 0
-            && Settle(_toClient.OnSinkWritable(), _toClient))
+            && Settle(now, _toClient.OnSinkWritable(), _toClient))
         {
             JudgeKept(now);
         }
@@ -420,7 +429,10 @@ internal sealed class TcpProxy : IStreamOwner
         var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
         if (result.Status != RelayStatus.Ok)
         {
-            End(Counter.ConnectionsFailedByClient, result.Why);
+            if (result.Why.Status == IoStatus.NoBuffers)
+                EndWithoutResources(now, result.Why);
+            else
+                End(Counter.ConnectionsFailedByClient, result.Why);
             return;
         }
         if (_toBackend.HasSourceEnded)
@@ -447,11 +459,11 @@ internal sealed class TcpProxy : IStreamOwner
         var hasMore = _toClient.BytesRead > readBefore;
         if (hasMore)
             _question.OnBackendRead(now);
-        if (!Settle(result, _toClient) || (hasMore && !JudgeKept(now)))
+        if (!Settle(now, result, _toClient) || (hasMore && !JudgeKept(now)))
             return;
         // A hang-up while bytes wait for the backend shows itself in the write.
         if ((ready & (Readiness.Write | Readiness.HangUp)) != 0)
-            Settle(_toBackend.OnSinkWritable(), _toBackend);
+            Settle(now, _toBackend.OnSinkWritable(), _toBackend);
     }
 
     /// <summary>Reads the client; whether the connection goes on.</summary>
@@ -462,7 +474,7 @@ internal sealed class TcpProxy : IStreamOwner
         {
             var result = _toBackend.OnSourceReadable(_services.ReadBuffer, ref reads);
             _question.OnClientRead(now);
-            if (!Settle(result, _toBackend) || !JudgeKept(now))
+            if (!Settle(now, result, _toBackend) || !JudgeKept(now))
                 return false;
         }
         while (reads > 0 && _toBackend.MayHaveMore && !_toBackend.WantsWrite);
@@ -482,14 +494,14 @@ internal sealed class TcpProxy : IStreamOwner
         if (fate == MessageFate.IsAwaited)
             return true;
         if (fate == MessageFate.IsPassedOn)
-            return Settle(_toBackend.OnSinkWritable(), _toBackend);
+            return Settle(now, _toBackend.OnSinkWritable(), _toBackend);
         DropBackendStream();
         _toBackend.LoseSink();
-        return Settle(_toClient.EndWith(answer[..length]), _toClient);
+        return Settle(now, _toClient.EndWith(answer[..length]), _toClient);
     }
 
     /// <summary>Ends the connection if a side failed; whether it goes on.</summary>
-    private bool Settle(RelayResult result, RelayDirection direction)
+    private bool Settle(Instant now, RelayResult result, RelayDirection direction)
     {
         if (result.Status == RelayStatus.Ok)
             return true;
@@ -499,6 +511,11 @@ internal sealed class TcpProxy : IStreamOwner
         {
             _toBackend.LoseSink();
             return true;
+        }
+        if (result.Why.Status == IoStatus.NoBuffers)
+        {
+            EndWithoutResources(now, result.Why);
+            return false;
         }
         var failed = result.Status == RelayStatus.SourceFailed ? direction.Source : direction.Sink;
         End(failed == _client.Stream

@@ -7,10 +7,10 @@
 // and the ends of their sessions come one after the other; what would be sent at once to the one
 // that ends next would be lost, since it may go to a second backend only. What finds no backend at
 // all, or none that takes it and is not in doubt, is kept for as long as it may be sent, in the
-// table that it was in flight in, until one says hello or is no longer stuck. Copies that the budget
-// has no room for wait until it has. And while the only backend that could take a query was asked
-// for a heartbeat and has said nothing, that is looked at again and again: if it hangs as well, the
-// query would be lost there, and another may be there by then.
+// table that it was in flight in, until one says hello or is no longer stuck. Copies that the
+// budget has no room for wait until it has. And while the only backend that could take a query was
+// asked for a heartbeat and has said nothing, that is looked at again and again: if it hangs as
+// well, the query would be lost there, and another may be there by then.
 //
 // Of the queries of one session, those that count as one go to one second backend, and wait for it
 // while it is not known whether that hangs (SecondBackends).
@@ -58,7 +58,7 @@ internal sealed class Resends
     private readonly byte[] _packet = new byte[Limits.MaxUdpPayload];
     private readonly Holds _holds;
 
-    private readonly Queue<InFlight> _cutShort = new();
+    private readonly Queue<InFlight> _cutShort = new(2 * Limits.MaxBackends);
     private Instant _copiesAt;
 
     public Resends(Services services, QueryPairs pairs, Quarantine quarantine,
@@ -79,19 +79,31 @@ internal sealed class Resends
     }
 
     /// <summary>A session that ended with queries in flight.</summary>
-    private sealed class Loss(Backend backend, InFlight queries, Instant endedAt)
+    private sealed class Loss
     {
-        public Backend Backend => backend;
+        public Loss(Backend backend, InFlight queries, Instant endedAt)
+        {
+            (Backend, Queries) = (backend, queries);
+            JudgedAt = endedAt;
+            DueAt = endedAt + Limits.LossDelay;
+            OverAt = endedAt + Limits.ResendTime;
+            Node = new LinkedListNode<Loss>(this);
+        }
 
-        public InFlight Queries => queries;
+        public Backend Backend { get; }
+
+        public InFlight Queries { get; }
+
+        /// <summary>Its place among those that found no backend.</summary>
+        public LinkedListNode<Loss> Node { get; }
 
         /// <summary>Queries that came Limits.ResendTime before are too old.</summary>
-        public Instant JudgedAt { get; set; } = endedAt;
+        public Instant JudgedAt { get; set; }
 
-        public Instant DueAt { get; set; } = endedAt + Limits.LossDelay;
+        public Instant DueAt { get; set; }
 
         /// <summary>None of them may be sent again from then on.</summary>
-        public Instant OverAt { get; } = endedAt + Limits.ResendTime;
+        public Instant OverAt { get; }
 
         /// <summary>They are being looked at.</summary>
         public bool HasBegun { get; set; }
@@ -127,7 +139,17 @@ internal sealed class Resends
         queries.EndWalk();
         if (queries.Count == 0)
             return;
-        _lost.Enqueue(new Loss(backend, queries, now));
+        try
+        {
+            var loss = new Loss(backend, queries, now);
+            // Those that are kept come back to it when there may be no memory.
+            _lost.EnsureCapacity(_lost.Count + _kept.Count + 1);
+            _lost.Enqueue(loss);
+        }
+        catch (OutOfMemoryException)
+        {
+            queries.DropAll();
+        }
         WaitForFirst(now);
     }
 
@@ -331,9 +353,9 @@ internal sealed class Resends
         while (before is not null && before.Value.OverAt > lost.OverAt)
             before = before.Previous;
         if (before is null)
-            _kept.AddFirst(lost);
+            _kept.AddFirst(lost.Node);
         else
-            _kept.AddAfter(before, lost);
+            _kept.AddAfter(before, lost.Node);
     }
 
     /// <summary>Takes the first that is over by then; false if there is none.</summary>

@@ -80,6 +80,23 @@ public sealed class BackendUserTests : IDisposable
         Assert.Single(balancer.All(Log.Discovered));
     }
 
+    /// <summary>A link is no better than what it leads to.</summary>
+    [FactNeedingRoot]
+    public void LinkToAnothersSocket_IsRefused_WhoeverHasMadeTheLink()
+    {
+        using var elsewhere = new TestFolder();
+        using var stranger = new RawBackend(elsewhere["stranger"]);
+        Assert.Equal(0, ChangeOwner(Text(elsewhere["stranger"]), Nobody, Nobody));
+        Link("5301", elsewhere["stranger"], owner: 0);
+        using var balancer = BalancerProcess.Start(
+            _folder.FullName, ["--backend-user", "root"]);
+
+        var refused = balancer.WaitFor(Log.Refused);
+        Assert.Equal("wrong_user", refused.Text("refusal"));
+        Assert.Equal(_folder["5301"], refused.Text("path"));
+        Assert.Empty(balancer.All(Log.Discovered));
+    }
+
     [FactNeedingRoot]
     public void LinkOfTheDirectorysOwner_IsFollowed()
     {

@@ -36,6 +36,7 @@ public static class Log
     public static readonly LogKind Unreadable = new("directory_unreadable");
     public static readonly LogKind StartupWarning = new("startup_warning");
     public static readonly LogKind DescriptorLimit = new("descriptor_limit");
+    public static readonly LogKind TcpConnectionsLowered = new("tcp_connections_lowered");
     public static readonly LogKind MemoryLimit = new("memory_limit");
     public static readonly LogKind ConnectWithoutResources = new("connect_without_resources");
     public static readonly LogKind Readable = new("directory_readable");

@@ -24,6 +24,28 @@ public sealed class DescriptorRoomTests
         Assert.Equal(new DescriptorRoom(limit, connections, reserve), room);
     }
 
+    /// <summary>An operator learns that he does not get what he asked for.</summary>
+    [Theory]
+    [InlineData("5000", 1)]
+    [InlineData("1", 0)]
+    public void MoreConnectionsAskedForThanTheLimitLeaves_IsAWarning(string asked, int warnings)
+    {
+        using var folder = new TestFolder();
+        using var balancer = BalancerProcess.Start(folder.FullName,
+            ["--tcp-connections", asked],
+            by: ["bash", "-c", "ulimit -n 64; exec \"$@\"", "bash"]);
+        balancer.WaitFor(Log.Started);
+        Assert.Equal(0, balancer.Stop());
+
+        Assert.Equal(warnings, balancer.All(Log.TcpConnectionsLowered).Count);
+        foreach (var warning in balancer.All(Log.TcpConnectionsLowered))
+        {
+            Assert.Equal(40, warning.Level);
+            Assert.Equal(balancer.WaitFor(Log.DescriptorLimit).Number("connections"),
+                warning.Number("connections"));
+        }
+    }
+
     /// <summary>Clients hold all that they may, and backends that restart come back.</summary>
     [Fact]
     public void ClientsTakeAllThatTheyMay_BackendsThatRestartAreBackAtOnce()

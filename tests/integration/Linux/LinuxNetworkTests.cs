@@ -466,10 +466,14 @@ public sealed class LinuxNetworkTests : IDisposable
         var stream = _world.Connect("b");
         Posix.WithFailing([(SystemCall.EpollCtl, errno)], () =>
         {
+            Assert.True(Network.Unwatched.IsOk);
             Network.SetInterest(stream, Readiness.Write);
+            Assert.Equal(errno, Network.Unwatched.Errno);
             Assert.Empty(_world.PollSockets());
+            Assert.Equal(errno, Network.Unwatched.Errno);
         });
         Assert.Equal(Readiness.Write, _world.AwaitReady(stream, Readiness.Write));
+        Assert.True(Network.Unwatched.IsOk);
     }
 
     /// <summary>Thousands of sockets may wait for room, and each call may be slow.</summary>
@@ -615,6 +619,28 @@ public sealed class LinuxNetworkTests : IDisposable
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.Equal(800, received);
+    }
+
+    /// <summary>The heap may be full by the time that a client asks first.</summary>
+    [Fact]
+    public void FirstUseOfABalancersBatches_TakesNoMemory()
+    {
+        using var world = new LinuxWorld(Ipv4.Loopback, forceFallbacks: false);
+        DatagramBatch queries = new(), replies = new(), ownAnswers = new();
+        Assert.True(replies.TryAdd(new(Ipv4.Loopback, 9), Ipv4.Any, "reply"u8));
+        Assert.True(ownAnswers.TryAdd(new(Ipv4.Loopback, 9), Ipv4.Any, "answer"u8));
+        // What the runtime makes for a call's first time is not what is looked at.
+        using (var other = new LinuxWorld(Ipv4.Loopback, forceFallbacks: false))
+        {
+            other.Network.ReceiveDatagrams(queries);
+            other.Network.SendDatagrams(replies, 0);
+        }
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        world.Network.ReceiveDatagrams(queries);
+        world.Network.SendDatagrams(replies, 0);
+        world.Network.SendDatagrams(ownAnswers, 0);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     private static LinuxNetwork Open(Endpoint endpoint) => LinuxNetwork.Open(

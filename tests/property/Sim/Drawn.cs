@@ -230,7 +230,8 @@ public static class DrawnScenarios
         FaultKind.BackendScript or FaultKind.BackendListenLate
             or FaultKind.DirectoryUnknown => Gen.Choose(0, 1).Select(Long),
         FaultKind.ClockStall => Gen.Choose(0, 3).Select(Long),
-        FaultKind.DirectoryUnreadable or FaultKind.KernelSocket => Gen.Choose(0, 2).Select(Long),
+        FaultKind.DirectoryUnreadable or FaultKind.KernelSocket
+            or FaultKind.StreamNoMemory => Gen.Choose(0, 2).Select(Long),
         FaultKind.KernelAccept => Gen.Choose(0, 6).Select(Long),
         FaultKind.BackendBacklog or FaultKind.DirectoryEntry
             or FaultKind.DirectoryBreaksOff => Gen.Choose(0, 3).Select(Long),

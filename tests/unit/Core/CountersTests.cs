@@ -33,6 +33,7 @@ public sealed class CountersTests
                 Counter.BackendsDownByProbe, Counter.BackendsUpByProbe, Counter.Standstills,
                 Counter.ClockSetbacks,
                 Counter.ResendsAfterError, Counter.ConnectsWithoutResources,
+                Counter.SessionCallsWithoutMemory,
                 Counter.DatagramsDroppedByKernel, Counter.ConnectionsDroppedByKernel,
                 Counter.RemotesNew, Counter.RemotesEstablished, Counter.RemotesUnremembered,
                 Counter.QueriesNotHeld, Counter.QuarantineFull, Counter.MessagesNotRemembered,

@@ -72,6 +72,8 @@ internal sealed class ScriptedNetwork : INetwork
         }
     }
 
+    public IoResult Unwatched { get; set; } = IoResult.Ok();
+
     public int Wait(Instant until, Span<NetworkEvent> events)
     {
         RoomForEvents = events.Length;

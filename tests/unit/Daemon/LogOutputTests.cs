@@ -13,6 +13,7 @@ using Balancer;
 using Balancer.Linux;
 using Serilog;
 using Serilog.Events;
+using Serilog.Formatting;
 using Xunit;
 
 namespace Tests.Unit.Daemon;
@@ -166,8 +167,29 @@ public sealed class LogOutputTests
         Assert.Equal([2], reader.Numbers());
     }
 
+    /// <summary>Neither the line can be made nor the record that it is lost.</summary>
+    [Fact]
+    public void NoMemoryForAnyLineUntilTheEnd_ThreadEndsAllTheSame()
+    {
+        using var reader = new ScriptedReader();
+        var log = new LogOutput(reader, new NoMemory(), LogEventLevel.Information);
+        log.Logger.Information("{number}", 1);
+
+        Assert.True(log.Close(Generous));
+        Assert.Empty(reader.Numbers());
+    }
+
     private static LogOutput Open(Stream reader, int queueLength) =>
         new(reader, new BunyanFormatter("h", 1), LogEventLevel.Information, queueLength);
+
+    private sealed class NoMemory : ITextFormatter
+    {
+        // As the runtime does it.
+#pragma warning disable CA2201
+        public void Format(LogEvent logEvent, TextWriter output) =>
+            throw new OutOfMemoryException();
+#pragma warning restore CA2201
+    }
 
     /// <summary>A stream that keeps lines, and stalls or breaks as told.</summary>
     private sealed class ScriptedReader : Stream

@@ -51,6 +51,7 @@ public sealed class RunningFaultsTests
     [InlineData(FaultKind.DirectoryUnknown, -1)]
     [InlineData(FaultKind.ClockBack, -1)]
     [InlineData(FaultKind.ClockStill, -1)]
+    [InlineData(FaultKind.StreamNoMemory, -1)]
     public void EachKind_IsTracedCountedAndSurvived(FaultKind kind, int target)
     {
         var result = Run(Fault(kind, 10, 4, target, amount: 3));

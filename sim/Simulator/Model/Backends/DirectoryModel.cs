@@ -394,6 +394,8 @@ internal sealed class DirectoryModel(ReferenceModel model)
             if (session.HasHello && session.Silence.IsSuspect)
                 backend.OnBadEnd(model.Now, inSilence: true);
             session.IsRetired = true;
+            // What lacks memory is tried again by the retired one.
+            session.MemoryRetryAt = Instant.Never;
             session.HasRefused = false;
             // It is watched on, if there is anything to be watched.
             session.IsReadable = false;
@@ -402,7 +404,7 @@ internal sealed class DirectoryModel(ReferenceModel model)
             FailingModel.OnSessionOver(session);
             ProbeModel.OnSessionOver(session);
             session.RetiredAt = model.Now;
-            session.UnreadUntil = Instant.Never;
+            session.ForgetUnread();
             session.PutOffTo = Instant.Zero;
             model.Retired.Add(session);
             backend.Session = null;

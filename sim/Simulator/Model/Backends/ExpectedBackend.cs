@@ -262,6 +262,9 @@ internal sealed class ExpectedSession(
     /// <summary>It may have something to be read, as far as the balancer knows.</summary>
     public bool IsReadable { get; set; }
 
+    /// <summary>That, or what came cannot be read.</summary>
+    public bool HasUnread => IsReadable || ReadLacksMemory;
+
     /// <summary>It must be asked for a heartbeat in this turn.</summary>
     public bool OwesQuestion { get; set; }
 
@@ -307,6 +310,25 @@ internal sealed class ExpectedSession(
 
     public long LastReadIn { get; set; }
 
+    /// <summary>The last write, or the last read, failed since the kernel had no memory.</summary>
+    public bool WriteLacksMemory { get; set; }
+
+    public bool ReadLacksMemory { get; set; }
+
+    /// <summary>
+    /// The last turn, and when that was, at whose end it could not be read for that; 0 for none.
+    /// </summary>
+    public (long Turn, Instant At) Unreadable { get; set; }
+
+    /// <summary>One of both did, and has not gone well since.</summary>
+    public bool IsShort { get; set; }
+
+    /// <summary>When what lacks memory is tried again; Never if nothing is put off so.</summary>
+    public Instant MemoryRetryAt { get; set; } = Instant.Never;
+
+    /// <summary>How long it is put off the next time.</summary>
+    public Duration MemoryPause { get; set; } = SpecifiedLimits.FirstMemoryPause;
+
     /// <summary>Bytes that the last read of it returned.</summary>
     public int LastRead { get; set; }
 
@@ -314,7 +336,13 @@ internal sealed class ExpectedSession(
     /// When the deadline that passed while something lay unread has passed at last; Never if none
     /// has passed so.
     /// </summary>
-    public Instant UnreadUntil { get; set; } = Instant.Never;
+    public Instant UnreadUntil { get; private set; } = Instant.Never;
+
+    /// <summary>It was put off because something lay unread that could be read.</summary>
+    public bool HasWaitedForUnread { get; private set; }
+
+    /// <summary>The next deadline may be put off again.</summary>
+    public void ForgetUnread() => (UnreadUntil, HasWaitedForUnread) = (Instant.Never, false);
 
     /// <summary>
     /// Something of it may lie unread: it was reported readable, or the last read was perhaps full.
@@ -324,15 +352,20 @@ internal sealed class ExpectedSession(
 
     /// <summary>
     /// Whether a deadline has passed by the end of a turn: at its time, not before the time that is
-    /// given after a standstill is over, or, when something lay unread then, a second later.
+    /// given after a standstill is over, or, when something lay unread then, a second later; as
+    /// often as it comes while the kernel has no memory to read it.
     /// </summary>
     public bool IsOverdue(Instant due, Instant now, StandstillModel standstill)
     {
         if (now < standstill.Extend(due))
             return false;
-        if (UnreadUntil == Instant.Never && MayHaveUnread)
-            UnreadUntil = now + SpecifiedLimits.UnreadTime;
-        return UnreadUntil == Instant.Never || now >= UnreadUntil;
+        if (UnreadUntil != Instant.Never && now < UnreadUntil)
+            return false;
+        if (!ReadLacksMemory && (HasWaitedForUnread || !MayHaveUnread))
+            return true;
+        HasWaitedForUnread |= !ReadLacksMemory;
+        UnreadUntil = now + SpecifiedLimits.UnreadTime;
+        return false;
     }
 
     /// <summary>When a deadline that was due then is judged, given what lay unread.</summary>

@@ -111,7 +111,9 @@ internal sealed class ProbeModel(ReferenceModel model)
     {
         var probes = session.Probes;
         var isLate = model.Now - probes.DueAt > SpecifiedLimits.LatenessAllowed;
-        if (probes.Out != null && (isLate || (session.IsReadable && !probes.HasWaitedForUnread)))
+        var waits = session.ReadLacksMemory
+            || (session.IsReadable && !probes.HasWaitedForUnread);
+        if (probes.Out != null && (isLate || waits))
         {
             probes.HasWaitedForUnread |= !isLate;
             LookAgain(probes, model.Now + SpecifiedLimits.SilenceTime);

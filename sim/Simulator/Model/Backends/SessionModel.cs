@@ -18,6 +18,10 @@ internal sealed class SessionModel(ReferenceModel model)
     private static readonly byte[] Hello = [1, 0, 0, 0];
     private static readonly byte[] Heartbeat = [4, 0, 0, 0];
 
+    /// <summary>Sessions that wait for the kernel's memory, and since when any does.</summary>
+    private int _short;
+    private Instant _shortSince;
+
     // ---- Connecting ----
 
     /// <summary>
@@ -143,9 +147,11 @@ internal sealed class SessionModel(ReferenceModel model)
                 TakeRest(session, bytes);
             return;
         }
+        session.ReadLacksMemory = result.Status == IoStatus.NoBuffers;
+        NoteMemory(session, result, isRead: true);
         if (!result.IsOk)
         {
-            if (result.Status != IoStatus.WouldBlock)
+            if (result.Status is not (IoStatus.WouldBlock or IoStatus.NoBuffers))
             {
                 Ends(session, Evidence.CauseOf(result, FaultCause.ReadFailed), result);
             }
@@ -232,7 +238,7 @@ internal sealed class SessionModel(ReferenceModel model)
                 model.Lines.Owe(new LogEvent.HeartbeatAnswered(session.Backend.Name));
                 model.Suspicion.OnHeartbeatAnswered(session);
                 session.HeartbeatAt = Instant.Never;
-                session.UnreadUntil = Instant.Never;
+                session.ForgetUnread();
                 session.PutOffTo = Instant.Zero;
                 session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
                 break;
@@ -246,7 +252,7 @@ internal sealed class SessionModel(ReferenceModel model)
     {
         var backend = session.Backend;
         session.HelloAt = model.Now;
-        session.UnreadUntil = Instant.Never;
+        session.ForgetUnread();
         backend.EverHello = true;
         model.Lines.Owe(new LogEvent.BackendHealthy(backend.Name, backend.Path));
         session.NextHeartbeatAt = model.Now + SpecifiedLimits.HeartbeatInterval;
@@ -285,6 +291,8 @@ internal sealed class SessionModel(ReferenceModel model)
         ServeDeadlinesBefore(session);
         var wasSuspect = session.Silence.IsSuspect;
         session.IsClosed = true;
+        session.MemoryRetryAt = Instant.Never;
+        NoteMemoryThere(session);
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
@@ -418,7 +426,9 @@ internal sealed class SessionModel(ReferenceModel model)
         if (session.IsRetired)
         {
             // What was left is written when it is writable, and what is new when it is asked.
-            if (session.Owed.Count == 0)
+            if (session.MemoryRetryAt <= model.Now)
+                model.Deadlines.ServeBefore(session.MemoryRetryAt);
+            else if (session.Owed.Count == 0)
                 model.Deadlines.ServeSilenceOf(session);
             return;
         }
@@ -440,7 +450,13 @@ internal sealed class SessionModel(ReferenceModel model)
         NotePlaceOfWrite(session);
         if (session.Evidence is { } evidence)
             ReportOutlived(session, evidence, "was written to");
-        if (result.Status == IoStatus.WouldBlock)
+        session.WriteLacksMemory = result.Status == IoStatus.NoBuffers;
+        NoteMemory(session, result, isRead: false);
+        if (session.WriteLacksMemory)
+        {
+            session.StalledSince = Instant.Min(session.StalledSince, model.Now);
+        }
+        else if (result.Status == IoStatus.WouldBlock)
         {
             session.IsStuck = true;
             session.StalledSince = Instant.Min(session.StalledSince, model.Now);
@@ -480,6 +496,7 @@ internal sealed class SessionModel(ReferenceModel model)
             if (backend.Session is not { } session)
                 continue;
             NotePutOff(session);
+            NoteUnreadable(session);
             if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
             else
@@ -494,6 +511,7 @@ internal sealed class SessionModel(ReferenceModel model)
         foreach (var session in model.Retired)
         {
             NotePutOff(session);
+            NoteUnreadable(session);
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
             if (session.IsOverdue(due, model.Now, model.Standstill)
@@ -517,11 +535,75 @@ internal sealed class SessionModel(ReferenceModel model)
         }
     }
 
-    /// <summary>A session is woken for what it reads, and to write as long as bytes wait.</summary>
+    // ---- The kernel's memory ----
+
+    /// <summary>
+    /// A call on it came to this; what lacked memory is tried again in a while. A read comes before
+    /// the deadlines of its turn, so one that is due then is still to be served.
+    /// </summary>
+    private void NoteMemory(ExpectedSession session, IoResult result, bool isRead)
+    {
+        if (result.Status != IoStatus.NoBuffers)
+        {
+            if (!session.WriteLacksMemory && !session.ReadLacksMemory)
+                NoteMemoryThere(session);
+            return;
+        }
+        model.Counters.Add(Counter.SessionCallsWithoutMemory);
+        if (session.MemoryRetryAt == Instant.Never
+            || (!isRead && session.MemoryRetryAt <= model.Now))
+        {
+            model.ReachedIf(session.MemoryPause == SpecifiedLimits.LongestMemoryPause,
+                Situation.SessionLacksMemoryForLong);
+            session.MemoryRetryAt = model.Now + session.MemoryPause;
+            session.MemoryPause = Duration.Min(
+                session.MemoryPause + session.MemoryPause, SpecifiedLimits.LongestMemoryPause);
+        }
+        if (session.IsShort)
+            return;
+        session.IsShort = true;
+        if (_short++ > 0)
+            return;
+        _shortSince = model.Now;
+        model.Repeats.OnCondition(
+            Repeat.SessionMemory, 0, new LogEvent.SessionsWithoutMemory(result, 0));
+    }
+
+    private void NoteUnreadable(ExpectedSession session)
+    {
+        if (session.ReadLacksMemory)
+            session.Unreadable = (model.Turn, model.Now);
+    }
+
+    private void NoteMemoryThere(ExpectedSession session)
+    {
+        if (!session.IsShort)
+            return;
+        session.IsShort = false;
+        session.MemoryPause = SpecifiedLimits.FirstMemoryPause;
+        if (--_short == 0)
+        {
+            model.Repeats.OnCondition(Repeat.SessionMemory, 0,
+                new LogEvent.SessionsHaveMemory(model.Now - _shortSince, 0));
+        }
+    }
+
+    /// <summary>
+    /// A session is woken for what it reads, and to write as long as bytes wait; for neither that
+    /// lacks memory, until it is tried again. One whose read does may have hung up, and is not
+    /// woken at all.
+    /// </summary>
     private void CheckInterest(ExpectedSession session)
     {
         var should = session.Owed.Count > 0 ? Readiness.Read | Readiness.Write : Readiness.Read;
         var set = model.Sockets.InterestOf(session.Stream);
+        if (session.MemoryRetryAt <= model.Now
+            && (set == should || model.Now > session.MemoryRetryAt + model.Lateness))
+        {
+            session.MemoryRetryAt = Instant.Never;
+        }
+        if (session.MemoryRetryAt != Instant.Never)
+            should = session.ReadLacksMemory ? Readiness.None : Readiness.Read;
         if (set == should || session.IsLost)
             return;
         model.Report(ViolationKind.Unwatched,

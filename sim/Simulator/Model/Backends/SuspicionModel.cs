@@ -242,7 +242,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.HangAt = Instant.Never;
         if (silence.Phase != Silence.Phases.Suspect)
             return;
-        if (isLate || session.IsReadable)
+        if (isLate || session.HasUnread)
             LookForHang(silence, model.Now + SpecifiedLimits.HangTime);
         else if (model.Now < model.Standstill.SilentUntil)
             LookForHang(silence, model.Standstill.SilentUntil);
@@ -270,7 +270,7 @@ internal sealed class SuspicionModel(ReferenceModel model)
         silence.DueAt = Instant.Never;
         if (silence.Phase == Silence.Phases.Idle)
             return;
-        if (isLate || session.IsReadable)
+        if (isLate || session.HasUnread)
         {
             model.ReachedIf(!isLate, Situation.JudgedLaterForUnread);
             if (silence.Phase == Silence.Phases.Waiting)

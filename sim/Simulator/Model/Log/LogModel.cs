@@ -35,7 +35,6 @@ internal sealed class LogModel(ReferenceModel model)
     {
         LogEvent.QueryQuarantined refused => RefusalLine.Of(refused),
         LogEvent.QueryReleased released => ReleaseLine.Of(released),
-        LogEvent.QueryRefusalProlonged prolonged => ProlongedLine.Of(prolonged),
         _ => logged,
     };
 
@@ -70,6 +69,5 @@ internal sealed class LogModel(ReferenceModel model)
         or LogEvent.BackendDownByProbe or LogEvent.BackendUpByProbe
         or LogEvent.BackendFailing or LogEvent.BackendNoLongerFailing or LogEvent.BackendMute
         or LogEvent.QueriesResent or LogEvent.QueryQuarantined
-        or LogEvent.QueryReleased or LogEvent.QueryRefusalProlonged
-        or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
+        or LogEvent.QueryReleased or LogEvent.ConnectionRelaying or LogEvent.RescanRequested;
 }

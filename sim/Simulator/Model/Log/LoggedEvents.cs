@@ -66,9 +66,11 @@ internal sealed class LoggedEvents(
         else if (logged is LogEvent.BackendTrusted trusted)
             ServeSilenceOf(trusted.Id, trusted);
         else if (logged is LogEvent.BackendNoLongerFailing or LogEvent.BackendDownByProbe
-            or LogEvent.QueryQuarantined or LogEvent.QueryReleased
-            or LogEvent.QueryRefusalProlonged)
+            or LogEvent.QueryQuarantined or LogEvent.QueryReleased)
             model.Deadlines.ServeUntil(() => model.Lines.IsOwed(logged));
+        else if (logged is LogEvent.QueryRefusalProlonged prolonged)
+            model.Deadlines.ServeUntil(() => model.Repeats.IsOwed(Repeat.RefusalProlonged, 0,
+                prolonged.Suppressed, ProlongedLine.Of(prolonged)));
         model.Lines.OnLogged(logged);
         model.Repeats.OnLogged(logged);
         model.Status.OnLogged(logged);

@@ -10,6 +10,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
 using Simulation.Scenarios;
@@ -31,6 +32,8 @@ internal enum Repeat
     ConnectWithoutResources,
     ClockWentBack,
     Readability,
+    SessionMemory,
+    RefusalProlonged,
 }
 
 /// <summary>Counts conditions and the lines about them.</summary>
@@ -43,7 +46,11 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     {
         public long Unlogged { get; set; }
         public Instant? LastLine { get; set; }
-        public ILogEvent? Last { get; set; }
+
+        /// <summary>What the line may say; null for anything.</summary>
+        public IReadOnlyList<object>? Last { get; set; }
+
+        public bool MaySay(object line) => Last == null || Last.Contains(line);
     }
 
     /// <summary>Conditions of which something is suppressed.</summary>
@@ -56,13 +63,30 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A condition came; its line is owed in this turn if it may be logged, and says this, but for
     /// how many were suppressed.
     /// </summary>
-    public void OnCondition(Repeat kind, int which, ILogEvent? line = null, long times = 1)
+    public void OnCondition(Repeat kind, int which, object? line = null, long times = 1)
+    {
+        OnConditions(kind, which, line == null ? null : [line], times);
+    }
+
+    /// <summary>It came to several at once, and the line is about any of them.</summary>
+    public void OnConditions(Repeat kind, int which, IReadOnlyList<object> lines) =>
+        OnConditions(kind, which, lines, lines.Count);
+
+    private void OnConditions(
+        Repeat kind, int which, IReadOnlyList<object>? lines, long times)
     {
         var gate = GateOf(kind, which);
-        gate.Last = line;
+        gate.Last = lines;
         SetUnlogged(gate, gate.Unlogged + times);
         if (MayPass(gate))
             _due.Add((kind, which));
+    }
+
+    /// <summary>Whether a line may be logged now that says this, as far as is known.</summary>
+    public bool IsOwed(Repeat kind, int which, long suppressed, object line)
+    {
+        var gate = GateOf(kind, which);
+        return MayPass(gate) && gate.Unlogged == suppressed + 1 && gate.MaySay(line);
     }
 
     /// <summary>Takes up the lines that no batch of arrivals comes between.</summary>
@@ -106,6 +130,17 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 OnLine(Repeat.ConnectWithoutResources, (int)without.Why.Status,
                     without.Suppressed, without with { Suppressed = 0 });
                 break;
+            case LogEvent.SessionsWithoutMemory without:
+                OnLine(Repeat.SessionMemory, 0, without.Suppressed,
+                    without with { Suppressed = 0 });
+                break;
+            case LogEvent.SessionsHaveMemory have:
+                OnLine(Repeat.SessionMemory, 0, have.Suppressed, have with { Suppressed = 0 });
+                break;
+            case LogEvent.QueryRefusalProlonged prolonged:
+                OnLine(Repeat.RefusalProlonged, 0, prolonged.Suppressed,
+                    ProlongedLine.Of(prolonged));
+                break;
             case LogEvent.ClockWentBack back:
                 OnLine(Repeat.ClockWentBack, 0, back.Suppressed, back with { Suppressed = 0 });
                 break;
@@ -126,7 +161,7 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
     /// A line was logged, with how many were suppressed since the one before; without that number
     /// it is as given.
     /// </summary>
-    public void OnLine(Repeat kind, int which, long suppressed, ILogEvent logged)
+    public void OnLine(Repeat kind, int which, long suppressed, object logged)
     {
         var gate = GateOf(kind, which);
         if (!MayPass(gate))
@@ -148,10 +183,10 @@ internal sealed class RepeatedEventModel(ReferenceModel model)
                 $"{kind} was logged with {suppressed} suppressed; it should be"
                 + $" {gate.Unlogged - 1}");
         }
-        else if (gate.Last is { } last && !last.Equals(logged))
+        else if (!gate.MaySay(logged))
         {
             model.Report(ViolationKind.Untrue,
-                $"of {kind} was logged: {Difference.Of(logged, last)}");
+                $"of {kind} was logged: {Difference.Of(logged, gate.Last![0])}");
         }
         SetUnlogged(gate, 0);
         gate.LastLine = model.Now;

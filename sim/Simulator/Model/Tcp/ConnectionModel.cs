@@ -151,6 +151,10 @@ internal sealed class ConnectionModel
             else if (!isClient)
                 OnFromBackend(connection, bytes);
         }
+        else if (result.Status == IoStatus.NoBuffers)
+        {
+            OnWithoutMemory(connection, result);
+        }
         else if (result.Status != IoStatus.WouldBlock)
         {
             connection.MustClose |= isClient && connection.SpokeAt == null
@@ -175,6 +179,11 @@ internal sealed class ConnectionModel
             if (result.Status == IoStatus.WouldBlock)
             {
                 _model.Asked.GoOn(connection);
+                return;
+            }
+            if (result.Status == IoStatus.NoBuffers)
+            {
+                OnWithoutMemory(connection, result);
                 return;
             }
             var isDeaf = result.Status == IoStatus.BrokenPipe && !isClient
@@ -428,6 +437,16 @@ internal sealed class ConnectionModel
             _ = isEnd ? connection.BackendEnded = true : connection.BackendFailed = true;
     }
 
+    /// <summary>The kernel had no memory for a call on it: that ends it, and no other.</summary>
+    private void OnWithoutMemory(ExpectedConnection connection, IoResult result)
+    {
+        _model.Reached(Situation.ConnectionLacksMemory);
+        connection.MustClose = true;
+        connection.MustEnd = Counter.ConnectionsWithoutResources;
+        _model.Repeats.OnCondition(Repeat.WithoutResources, 0,
+            new LogEvent.ConnectionWithoutResources(connection.Id, result, 0));
+    }
+
     public void Touch(ExpectedConnection connection)
     {
         if (connection.IsTouched)
@@ -513,6 +532,7 @@ internal sealed class ConnectionModel
         var isCut = (how == Counter.ConnectionsFailedByBackend && !connection.ClientGotEnd)
             || (how is Counter.ConnectionsGaveWay or Counter.ConnectionsNotReading
                 && connection.LacksAnswers)
+            || how == Counter.ConnectionsWithoutResources
             || connection.ToClient.Count > 0
             || connection is { SpokeAt: not null, IsRelaying: false };
         // One that is gone sees nothing any more.

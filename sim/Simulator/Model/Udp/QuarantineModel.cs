@@ -306,6 +306,7 @@ internal sealed class QuarantineModel(ReferenceModel model)
     public void OnDue()
     {
         DueAt = Instant.Never;
+        var prolonged = new List<object>();
         foreach (var held in _cases.Values)
         {
             if (model.Now >= held.RefusedUntil)
@@ -318,13 +319,15 @@ internal sealed class QuarantineModel(ReferenceModel model)
             if (isSoon && silent != null && until > held.RefusedUntil)
             {
                 model.Reached(Situation.RefusedForLonger);
-                model.Lines.Owe(new ProlongedLine(
+                prolonged.Add(new ProlongedLine(
                     silent.Id, until - held.RefusedUntil, held.Query));
                 held.RefusedUntil = until;
             }
             if (held.RefusedUntil > model.Now + SpecifiedLimits.RefusalLook)
                 LookAt(held.RefusedUntil);
         }
+        if (prolonged.Count > 0)
+            model.Repeats.OnConditions(Repeat.RefusalProlonged, 0, prolonged);
     }
 
     private void LookAt(Instant end)

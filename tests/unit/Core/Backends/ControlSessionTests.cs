@@ -37,7 +37,7 @@ public sealed class ControlSessionTests
             Assert.True(TryForward([1, 2, 3]));
         Assert.Equal(0, _network.Writes);
 
-        Assert.True(_session.Flush().IsOk);
+        Assert.True(_session.Flush(Instant.Zero).IsOk);
 
         Assert.Equal(1, _network.Writes);
         Assert.Equal(4 + 10 * (Frames.UdpHeaderBytes + 3), _network.Written.Count);
@@ -48,7 +48,7 @@ public sealed class ControlSessionTests
     [Fact]
     public void NothingWaits_NothingIsWritten()
     {
-        Assert.True(_session.Flush().IsOk);
+        Assert.True(_session.Flush(Instant.Zero).IsOk);
 
         Assert.Equal(0, _network.Writes);
     }
@@ -58,15 +58,15 @@ public sealed class ControlSessionTests
     {
         _network.WriteAnswers.Enqueue(IoResult.Ok(3));
         _session.SendHello();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.Equal(Readiness.Read | Readiness.Write, _network.StreamInterest);
 
         Assert.True(TryForward([9]));
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.Equal(1, _network.Writes);
 
         _session.OnWritable();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.Equal(2, _network.Writes);
         Assert.Equal(Hello, _network.Written.Take(4));
         Assert.Equal(4 + Frames.UdpHeaderBytes + 1, _network.Written.Count);
@@ -78,16 +78,16 @@ public sealed class ControlSessionTests
     {
         _network.WriteAnswers.Enqueue(WouldBlock);
         _session.SendHello();
-        Assert.True(_session.Flush().IsOk);
+        Assert.True(_session.Flush(Instant.Zero).IsOk);
         Assert.False(TryForward([1]));
 
         _network.WriteAnswers.Enqueue(IoResult.Ok(1));
         _session.OnWritable();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.False(TryForward([1]));
 
         _session.OnWritable();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.True(TryForward([1]));
         Assert.Equal(Hello, _network.Written);
         Assert.Equal(Readiness.Read, _network.StreamInterest);
@@ -107,9 +107,60 @@ public sealed class ControlSessionTests
 
         _session.SendHello();
         _session.SendHeartbeat();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
 
         Assert.Equal([.. Hello, .. Heartbeat], _network.Written.TakeLast(8));
+    }
+
+    /// <summary>The stream is writable all the same, so a wait for that would not wait.</summary>
+    [Fact]
+    public void NoMemoryForAWrite_NothingIsWrittenOrWaitedForUntilItIsTriedAgain()
+    {
+        _network.WriteAnswers.Enqueue(IoResult.Failed(IoStatus.NoBuffers, 105));
+        _session.SendHello();
+        Assert.True(_session.Flush(Instant.Zero).IsOk);
+        Assert.True(_session.AwaitsMemory);
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+        Assert.False(_session.IsStuck);
+        Assert.True(TryForward([1]));
+        _session.Flush(Instant.Zero);
+        Assert.Equal(1, _network.Writes);
+
+        _session.Retry();
+        Assert.True(_session.Flush(Instant.Zero).IsOk);
+        Assert.False(_session.AwaitsMemory);
+        Assert.Equal(0, _session.QueuedBytes);
+        Assert.Equal(4 + Frames.UdpHeaderBytes + 1, _network.Written.Count);
+    }
+
+    /// <summary>It is readable all the same, and may have hung up.</summary>
+    [Fact]
+    public void NoMemoryForARead_NothingIsWaitedForUntilItIsTriedAgain()
+    {
+        _network.ReadAnswer = IoResult.Failed(IoStatus.NoBuffers, 12);
+        Assert.Equal(IoStatus.WouldBlock, _session.Read(Instant.Zero, new byte[10]).Status);
+        Assert.True(_session.AwaitsMemory);
+        Assert.Equal(Readiness.None, _network.StreamInterest);
+
+        _session.Retry();
+        Assert.Equal(Readiness.Read, _network.StreamInterest);
+        _network.ReadAnswer = IoResult.Ok(1);
+        Assert.True(_session.Read(Instant.Zero, new byte[10]).IsOk);
+        Assert.False(_session.AwaitsMemory);
+    }
+
+    [Fact]
+    public void NoMemoryAgainAndAgain_PausesGrowUpToABound()
+    {
+        Assert.Equal([10, 20, 40, 80, 100, 100], Enumerable.Range(0, 6)
+            .Select(_ => _session.TakeMemoryPause().Nanoseconds / 1_000_000));
+
+        _network.WriteAnswers.Enqueue(IoResult.Failed(IoStatus.NoBuffers, 105));
+        _session.SendHello();
+        _session.Flush(Instant.Zero);
+        _session.Retry();
+        _session.Flush(Instant.Zero);
+        Assert.Equal(Limits.FirstMemoryPause, _session.TakeMemoryPause());
     }
 
     [Fact]
@@ -118,7 +169,7 @@ public sealed class ControlSessionTests
         _network.WriteAnswers.Enqueue(IoResult.Failed(IoStatus.BrokenPipe, 32));
         _session.SendHello();
 
-        Assert.Equal(IoResult.Failed(IoStatus.BrokenPipe, 32), _session.Flush());
+        Assert.Equal(IoResult.Failed(IoStatus.BrokenPipe, 32), _session.Flush(Instant.Zero));
     }
 
     [Fact]
@@ -126,12 +177,12 @@ public sealed class ControlSessionTests
     {
         _network.WriteAnswers.Enqueue(WouldBlock);
         TryForward([1, 2, 3]);
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         ReadOnlyHalfOfAFrame();
         var old = _session.Stream;
 
         Assert.Equal(1, _session.TakeInFlight().Count);
-        _session.End();
+        _session.End(Instant.Zero);
         Assert.Equal([old], _network.Closed);
         Assert.True(_session.Stream.IsNone);
         Begin();
@@ -140,7 +191,7 @@ public sealed class ControlSessionTests
         Assert.Equal(0, _session.InFlight.Count);
         Assert.Equal(Readiness.Read, _network.StreamInterest);
         Assert.True(TryForward([]));
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.Equal(Frames.UdpHeaderBytes, _network.Written.Count);
         Assert.Equal([FrameType.ServerHello], Read([0xe9, 3, 0, 0]));
     }
@@ -151,13 +202,13 @@ public sealed class ControlSessionTests
         Assert.True(TryForward([1, 2, 3]));
         Assert.Equal(1, _session.InFlight.Count);
         _network.WriteAnswers.Enqueue(WouldBlock);
-        _session.Flush();
+        _session.Flush(Instant.Zero);
 
         Assert.True(_session.IsStuck);
         Assert.False(TryForward([4, 5, 6]));
         Assert.Equal(1, _session.InFlight.Count);
         _session.OnWritable();
-        _session.Flush();
+        _session.Flush(Instant.Zero);
         Assert.False(_session.IsStuck);
     }
 
@@ -166,7 +217,7 @@ public sealed class ControlSessionTests
     {
         TryForward([1]);
 
-        Assert.Throws<VerificationException>(_session.End);
+        Assert.Throws<VerificationException>(() => _session.End(Instant.Zero));
     }
 
     [Fact]

@@ -106,10 +106,10 @@ public sealed class SessionMemoryTests
         Assert.InRange(forwarded, 16, Bound / 1400);
         session.SendHello();
         session.SendHeartbeat();
-        Assert.True(session.Flush().IsOk);
+        Assert.True(session.Flush(Instant.Zero).IsOk);
         Assert.True(session.TryForward(default, in query, packet));
         session.TakeInFlight().DropAll();
-        session.End();
+        session.End(Instant.Zero);
         Assert.Equal(0, _services.SessionMemory.Taken);
     }
 

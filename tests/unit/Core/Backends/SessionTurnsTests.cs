@@ -2,6 +2,7 @@
 // turn, and that a quiet backend's answer does not wait for them.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Balancer.Core;
 using Simulation.Kernel;
@@ -124,6 +125,21 @@ public sealed class SessionTurnsTests() : CoreTest
             datagram => datagram.Payload.Length == 7);
     }
 
+    /// <summary>Whatever frame lies there, a read must be able to take all of it.</summary>
+    [Theory]
+    [InlineData(160, 2)]
+    [InlineData(161, 1)]
+    public void LittleIsLeftOfATurn_ItReadsOnWhileAReadTakesAnyOneFrame(int frames, int reads)
+    {
+        var reader = new EndlessReader(frames);
+        var turns = new SessionTurns(TurnLimits.Standard);
+        turns.Add(reader);
+
+        Assert.True(turns.Serve(Instant.Zero));
+        Assert.Equal(reads, reader.Asked.Count);
+        Assert.True(reader.Asked.Min() >= Limits.LeastSessionReadBytes);
+    }
+
     [Fact]
     public void WriteFailsWhileMuchLiesUnread_SixteenMoreReadsAreTaken()
     {
@@ -187,6 +203,24 @@ public sealed class SessionTurnsTests() : CoreTest
     {
         for (var n = 0; n < replies; n++)
             backend.Reply(Client(client), new byte[payload]);
+    }
+
+    /// <summary>A session of which each read has so many frames.</summary>
+    private sealed class EndlessReader(int frames) : ISessionReader
+    {
+        private SessionTurn _turn;
+
+        /// <summary>Bytes that each read asked for.</summary>
+        public List<int> Asked { get; } = [];
+
+        public ref SessionTurn Turn => ref _turn;
+
+        public int Read(Instant now, int mostBytes, out bool mayHaveMore)
+        {
+            Asked.Add(mostBytes);
+            mayHaveMore = true;
+            return frames;
+        }
     }
 
     private long MostRepliesOfATurn(int turns)

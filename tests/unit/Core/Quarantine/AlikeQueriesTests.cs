@@ -98,7 +98,7 @@ public sealed class AlikeQueriesTests : QuarantineTest
         _third.EchoesQueries = true;
     }
 
-    /// <summary>A client of the third backend asks so much that the budget has room again.</summary>
+    /// <summary>A client of the third backend asks so much that the budget has room.</summary>
     private void MakeRoom()
     {
         var client = FirstOf(2) == _third ? 2 : 3;

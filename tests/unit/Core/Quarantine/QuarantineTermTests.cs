@@ -50,4 +50,20 @@ public sealed class QuarantineShortTermTests() : QuarantineTest(
 
         AssertRefused(Killer, isRefused: false);
     }
+
+    /// <summary>Whoever hangs backends would fill the log with a record a second.</summary>
+    [Fact]
+    public void TermsThatBecomeLongerAllTheTime_AreLoggedAtMostEveryFiveSeconds()
+    {
+        HangWith(Killer);
+        Run(60);
+        foreach (var backend in Binders.Values)
+            backend.Resume();
+        Run(10);
+
+        var prolonged = Log.Of<LogEvent.QueryRefusalProlonged>().ToList();
+        Assert.InRange(prolonged.Count, 10, 14);
+        Assert.InRange(prolonged.Sum(record => record.Suppressed + 1), 55, 65);
+        AssertRefused(Killer, isRefused: false);
+    }
 }

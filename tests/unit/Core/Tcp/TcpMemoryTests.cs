@@ -83,6 +83,7 @@ public sealed class TcpMemoryTests
         public SocketHandle Listener => network.Listener;
         public long DatagramsDropped => network.DatagramsDropped;
         public long ConnectionsDropped => network.ConnectionsDropped;
+        public IoResult Unwatched => network.Unwatched;
 
         public int Wait(Instant until, Span<NetworkEvent> events) => network.Wait(until, events);
 

@@ -69,6 +69,7 @@ public sealed class RealPlanTests
     [InlineData(FaultKind.DirectoryUnknown, 0, "DirectoryUnknown")]
     [InlineData(FaultKind.ClockBack, 1, "ClockBack")]
     [InlineData(FaultKind.ClockStill, 0, "ClockStill")]
+    [InlineData(FaultKind.StreamNoMemory, 0, "StreamNoMemory")]
     public void FaultOfTheKernelAlone_IsLeftOutAndCounted(
         FaultKind kind, long amount, string name)
     {
