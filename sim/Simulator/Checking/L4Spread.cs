@@ -51,7 +51,7 @@ internal sealed class L4Spread() : Check("L4")
         _next = now + SpecifiedLimits.RebalanceInterval;
         if (++_rebalances > Math.Max(2, healthy) && spread > healthy && _fullestSince <= before
             && Model.Policy.Remotes.Values.Any(remote => remote.Primary == fullest
-                && remote.MustBeMoved(since: before, now)))
+                && remote.MustBeMoved(since: before, now, Model.Policy.Rebalances - 2)))
         {
             Fail($"the spread over {healthy} backends is {spread} after {_rebalances} rebalances;"
                 + $" {fullest} has the most", fullest?.PlanId ?? -1);

@@ -76,15 +76,21 @@ internal sealed class ExpectedRemote
     public bool KeepsAsking(Instant now) => Known >= SpecifiedLimits.KeptTime
         && now - LastSeen < SpecifiedLimits.KeptTime;
 
+    /// <summary>How many rebalances had been due then.</summary>
+    public long MovedIn { get; set; }
+
     /// <summary>Whether a rebalance may take its primary now.</summary>
     public bool MayBeMoved(Instant now) => IsEstablished
         && SinceAnswered(now) < SpecifiedLimits.AnsweredLately
         && (MovedAt == Instant.Never || now - MovedAt >= SpecifiedLimits.MovesApart);
 
-    /// <summary>Whether one must, if it looks at it at any time since then.</summary>
-    public bool MustBeMoved(Instant since, Instant now) => MayBeMoved(now)
+    /// <summary>
+    /// Whether one must, if it looks at it at any time since then, and so many rebalances were due
+    /// before.
+    /// </summary>
+    public bool MustBeMoved(Instant since, Instant now, long rebalances) => MayBeMoved(now)
         && AnsweredSince <= since && CountedSince <= since
-        && (MovedAt == Instant.Never || since - MovedAt >= SpecifiedLimits.MovesSurelyApart);
+        && (MovedAt == Instant.Never || rebalances - MovedIn > SpecifiedLimits.MovesBetween);
 
     private static long Ms(Instant time) => time.Nanoseconds / 1_000_000;
     public uint UdpForwarded { get; set; }
@@ -137,6 +143,9 @@ internal sealed class PolicyModel(
 
     /// <summary>The binding that must be logged for the last choice; null for none.</summary>
     public Binding? LastBinding { get; private set; }
+
+    /// <summary>Rebalances that were due, before this turn.</summary>
+    public long Rebalances { get; set; }
 
     /// <summary>Primaries given so far, but for those that a rebalance made necessary.</summary>
     public long Bindings { get; private set; }
@@ -555,7 +564,7 @@ internal sealed class PolicyModel(
         LastBinding = null;
         var to = WithFewest(now);
         Unbind(remote);
-        remote.MovedAt = now;
+        (remote.MovedAt, remote.MovedIn) = (now, Rebalances);
         if (to == null)
             return;
         Bind(now, remote, to);

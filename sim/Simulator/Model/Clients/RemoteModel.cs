@@ -105,7 +105,8 @@ internal sealed class RemoteModel(ReferenceModel model)
             return null;
         }
         var movable = model.Policy.Remotes.Values.FirstOrDefault(remote =>
-            remote.Primary == fullest && remote.MustBeMoved(model.Now, model.Now));
+            remote.Primary == fullest
+            && remote.MustBeMoved(model.Now, model.Now, model.Policy.Rebalances));
         model.ReachedIf(movable == null, Situation.RebalanceFindsNobody);
         return movable == null ? null
             : new Measured(healthy, fullest, spread, Changes, movable);
@@ -134,7 +135,10 @@ internal sealed class RemoteModel(ReferenceModel model)
         if (_passes.IsNow && isServed && AreFew)
             CheckPassed();
         if (_rebalances.IsNow)
+        {
             _walkedFrom = _turnAt;
+            model.Policy.Rebalances++;
+        }
         _passes.OnTurnEnded(_turnAt, isServed);
         _rebalances.OnTurnEnded(_turnAt, isServed);
     }
@@ -383,7 +387,8 @@ internal sealed class RemoteModel(ReferenceModel model)
     private ExpectedRemote? FirstToMove(Instant since) =>
         model.Policy.WithFewest(model.Now) is { } other && other != _fullest
             ? model.Policy.Remotes.Values.FirstOrDefault(remote =>
-                remote.Primary == _fullest && remote.MustBeMoved(since, model.Now))
+                remote.Primary == _fullest
+                && remote.MustBeMoved(since, model.Now, model.Policy.Rebalances))
             : null;
 
     /// <summary>
