@@ -5,11 +5,14 @@
 //   Reverse          PTR of constructor.in-addr.arpa, which every object of JavaScript "has"
 //   LongAnswer       an answer of which the OPT record's last field lies behind 1024 bytes exactly
 //   TooLongAnswer    an answer of more than 65,530 bytes, over TCP
+//   SecondEdns       of two EDNS records the last, which is the one that it takes, offers 20 bytes;
+//                    the name is another one each time
 //
 // fake-binder is ended by the first label "crash" alone, so that stands in the place of what ends
 // node-mname.
 //
-// What always holds: but for its id, a killer is the same each time that it is asked.
+// What always holds: but for its id, and for a number in its name where that changes, a killer is
+// the same each time that it is asked.
 
 using System;
 using System.Buffers.Binary;
@@ -37,6 +40,9 @@ internal sealed record FailoverKiller(
     private const string DeadlyLabel = "crash";
     private const string AnyLabel = "www";
 
+    /// <summary>As long as any that is set.</summary>
+    private const string Number = "00000000";
+
     /// <summary>What every object of JavaScript has.</summary>
     private const string Inherited = "constructor";
 
@@ -56,6 +62,24 @@ internal sealed record FailoverKiller(
     public static readonly FailoverKiller TooLongAnswer =
         new(TypeTxt, "size-66000", ["test"], null, true);
 
+    public static readonly FailoverKiller SecondEdns =
+        new(TypeA, AnyLabel, [Number, "test"], 4096, false) { SecondEdnsBytes = 20 };
+
+    /// <summary>The size in a second EDNS record; null if there is none.</summary>
+    public ushort? SecondEdnsBytes { get; private init; }
+
+    /// <summary>The second label is a number, another one each time.</summary>
+    public bool HasNumber => Labels[0] == Number;
+
+    /// <summary>Writes a number into the second label of a query that has one.</summary>
+    public static void SetNumber(Span<byte> query, long number)
+    {
+        var first = query[HeaderBytes..];
+        var digits = first.Slice(1 + first[0] + 1, Number.Length);
+        for (var at = digits.Length - 1; at >= 0; at--, number /= 10)
+            digits[at] = (byte)('0' + number % 10);
+    }
+
     /// <summary>The query with id 0.</summary>
     public byte[] ToBytes(bool isForNode)
     {
@@ -70,9 +94,11 @@ internal sealed record FailoverKiller(
         bytes.Add(0);
         Add(bytes, Type);
         Add(bytes, ClassIn);
-        if (EdnsBytes is { } size)
+        // fake-binder reads no message that has two.
+        ushort?[] sizes = isForNode ? [EdnsBytes, SecondEdnsBytes] : [SecondEdnsBytes ?? EdnsBytes];
+        foreach (var size in sizes.OfType<ushort>())
         {
-            bytes[11] = 1; // One additional record, whose TTL and data are zero and none.
+            bytes[11]++; // One additional record more, whose TTL and data are zero and none.
             bytes.Add(0);
             Add(bytes, TypeOpt);
             Add(bytes, size);

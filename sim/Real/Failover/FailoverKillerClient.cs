@@ -58,6 +58,8 @@ internal sealed class FailoverKillerClient(
             return;
         BinaryPrimitives.WriteUInt16BigEndian(
             _framed.AsSpan(DnsFraming.LengthBytes), _id++);
+        if (killer.HasNumber)
+            FailoverKiller.SetNumber(_framed.AsSpan(DnsFraming.LengthBytes), Sent);
         Sent++;
         if (killer.OverTcp)
         {

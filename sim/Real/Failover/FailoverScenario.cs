@@ -82,6 +82,7 @@ internal sealed record FailoverScenario(
         Of("killer-tcp", FailoverKiller.ReverseOverTcp),
         Of("killer-opt", FailoverKiller.LongAnswer),
         Of("killer-big", FailoverKiller.TooLongAnswer),
+        Of("killer-names", FailoverKiller.SecondEdns),
     ];
 
     /// <summary>All clients ask for the same name.</summary>

@@ -598,7 +598,7 @@ internal sealed partial class S19OneCulprit() : Check("S19")
         && forms.Count > SpecifiedLimits.FormsOfARefusal;
 
     private bool IsSameTime(Victim victim, Victim before, Culprit culprit) => victim.IsHang
-        ? victim.Backend == before.Backend || victim.Written!.QueuedAt <= before.SuspectedAt
+        ? victim.Backend == before.Backend || victim.Written!.QueuedAt < before.SuspectedAt
         : (culprit.WasAnswered || WasAnsweredInOtherCase(victim.Killer))
             && victim.ReadAt - before.ReadAt < Together;
 

@@ -5,6 +5,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Threading;
 using Balancer.Core;
@@ -14,6 +15,7 @@ using Xunit;
 
 namespace Tests.Integration.Linux;
 
+[SupportedOSPlatform("linux")]
 public sealed class SocketDirectoryTests : IDisposable
 {
     private const UnixFileMode OwnersAlone = (UnixFileMode)0b111_000_000;

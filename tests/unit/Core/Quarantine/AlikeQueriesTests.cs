@@ -130,7 +130,7 @@ public sealed class AlikeQueriesTests : QuarantineTest
 
     /// <summary>The one that a client asked first.</summary>
     private SimBackend FirstOf(int client) => Binders.Values.Single(backend =>
-        backend.Queries.FirstOrDefault()?.Source.Address == Client(client).Address);
+        backend.Queries is [var first, ..] && first.Source.Address == Client(client).Address);
 
     private static bool IsKiller(ReceivedQuery query) => IsAbout(query.Payload, Killer);
 

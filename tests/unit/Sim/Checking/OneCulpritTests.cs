@@ -32,6 +32,20 @@ public sealed class OneCulpritTests
         Assert.Empty(checks.OneCulprit.Excused);
     }
 
+    /// <summary>Its copy is sent in the turn in which the first backend is suspect.</summary>
+    [Fact]
+    public void QueryThatHangsTwoBackends_IsConvictedWithoutAnExcuse()
+    {
+        var scenario = World([.. Enumerable.Range(0, 20).Select(n => new QueryPlan(
+            At(10 + n), 4000, QueryKind.Killer, DnsQuestions.FirstHanger))]);
+        var checks = new CheckSet(scenario).Only(["S19"]);
+
+        Assert.Null(ScenarioRun.Execute(scenario, checks).Violation);
+
+        Assert.Equal(1, checks.OneCulprit!.Convicted);
+        Assert.Empty(checks.OneCulprit.Excused);
+    }
+
     /// <summary>
     /// It needs a third death then, and the clock does not change that; nor is a backend ended by
     /// what it reads in pieces.

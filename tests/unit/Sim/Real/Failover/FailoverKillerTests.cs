@@ -43,6 +43,24 @@ public sealed class FailoverKillerTests
         Assert.Equal(1023, 12 + question + 3 * (12 + 1 + 255) + 9);
     }
 
+    [Fact]
+    public void KillerWithANumber_HasAnotherNameAndTheSameRecords()
+    {
+        Assert.True(Killer("killer-names").HasNumber);
+        Assert.False(Killer("killer-20").HasNumber);
+        var query = Killer("killer-names").ToBytes(isForNode: true);
+        Assert.Equal(
+            [0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 20, 0, 0, 0, 0, 0, 0], query[^22..]);
+        Assert.Equal(2, query[11]);
+        var other = query.ToArray();
+
+        FailoverKiller.SetNumber(other, 1234);
+
+        Assert.Equal("00000000"u8.ToArray(), query[17..25]);
+        Assert.Equal("00001234"u8.ToArray(), other[17..25]);
+        Assert.Equal([.. query[..17], .. query[25..]], [.. other[..17], .. other[25..]]);
+    }
+
     private static FailoverKiller Killer(string name) =>
         FailoverScenario.All.First(scenario => scenario.Name == name).Killer!;
 
