@@ -112,9 +112,10 @@ public static class SpecifiedLimits
     /// <summary>Between two moves of a remote at least.</summary>
     public static readonly Duration MovesApart = Seconds(60);
 
-    /// <summary>
-    /// Rebalances between two moves of a remote: the fifth may move it again, however late it is.
-    /// </summary>
+    /// <summary>The fifth rebalance after a move may make another, be it late.</summary>
+    public static readonly Duration MovesSurelyApart = Seconds(120);
+
+    /// <summary>Rebalances between two moves of a remote, however late they are.</summary>
     public const long MovesBetween = 4;
 
     // ---- TCP ----

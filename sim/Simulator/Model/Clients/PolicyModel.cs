@@ -86,11 +86,12 @@ internal sealed class ExpectedRemote
 
     /// <summary>
     /// Whether one must, if it looks at it at any time since then, and so many rebalances were due
-    /// before.
+    /// by now. That of its move is one of them, and so may be the one that looks at it.
     /// </summary>
     public bool MustBeMoved(Instant since, Instant now, long rebalances) => MayBeMoved(now)
         && AnsweredSince <= since && CountedSince <= since
-        && (MovedAt == Instant.Never || rebalances - MovedIn > SpecifiedLimits.MovesBetween);
+        && (MovedAt == Instant.Never || (since - MovedAt >= SpecifiedLimits.MovesSurelyApart
+            && rebalances - MovedIn > SpecifiedLimits.MovesBetween + 1));
 
     private static long Ms(Instant time) => time.Nanoseconds / 1_000_000;
     public uint UdpForwarded { get; set; }
