@@ -67,8 +67,7 @@ internal static class GeneratedEpisodes
     private static Scenario AddKillers(GeneratedWorld world, Scenario scenario)
     {
         var before = scenario.UdpClients.Count(IsOurs);
-        return GeneratedKillers.AddTo(
-            world, scenario, (n, queries) => UdpHost(before + n, queries));
+        return GeneratedKillers.AddTo(world, scenario, queries => UdpHost(before, queries));
     }
 
     private static Scenario AddPauses(GeneratedWorld world, Scenario scenario)

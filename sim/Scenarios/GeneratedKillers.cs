@@ -1,7 +1,6 @@
 // Owns the making of queries that end the backend that reads them: one host asks one or two such
 // questions now and then, and asks again at once when there is no answer, while others go on. Often
-// a second host asks some of them at the same time or a moment later, so that one backend has both;
-// and another asks the same over TCP, and one question that nobody asks over UDP; sometimes in
+// another host asks the same over TCP, and one question that nobody asks over UDP; sometimes in
 // pieces, padded, behind another question or empty messages, or without waiting for what becomes of
 // it. Now and then the questions do not end a backend, but hang it.
 //
@@ -30,14 +29,13 @@ internal static class GeneratedKillers
     private const int TrickPurpose = 12;
     private const int TcpTrickPurpose = 13;
     private const int BurstPurpose = 14;
-    private const int SecondHostPurpose = 15;
     private const int MostQueries = 40;
     private const int FirstTcpId = 6000;
     private const long Ms = 1_000_000;
     private static readonly Duration BeforeTheEnd = Duration.FromSeconds(15L);
 
     public static Scenario AddTo(GeneratedWorld world, Scenario scenario,
-        Func<int, ImmutableArray<QueryPlan>, UdpClientPlan> host)
+        Func<ImmutableArray<QueryPlan>, UdpClientPlan> host)
     {
         var random = world.Stream(Streams.Backend, 0, KillerPurpose);
         var isThere = random.Chance(1, 6) && world.Profile != Profile.Calm
@@ -61,32 +59,13 @@ internal static class GeneratedKillers
             at += Duration.FromMilliseconds(random.Chance(3, 4)
                 ? random.LogUniform(1, 2_000) : random.LogUniform(1_000, 90_000));
         }
-        var hosts = new List<UdpClientPlan> { host(0, InOrder(queries)) };
-        var second = world.Stream(Streams.Backend, 0, SecondHostPurpose);
-        if (second.Chance(1, 2))
-            hosts.Add(host(1, InOrder(AskedTwice(second, queries))));
-        scenario = scenario with { UdpClients = [.. scenario.UdpClients, .. hosts] };
+        scenario = scenario with
+        {
+            UdpClients = [.. scenario.UdpClients,
+                host([.. queries.OrderBy(query => query.At)])],
+        };
         return world.Profile == Profile.Udp
             ? scenario : AddTcp(world, scenario, first, kinds, last);
-    }
-
-    private static ImmutableArray<QueryPlan> InOrder(IEnumerable<QueryPlan> queries) =>
-        [.. queries.OrderBy(query => query.At)];
-
-    /// <summary>Those that another host asks, too: half of them in the same instant.</summary>
-    private static IEnumerable<QueryPlan> AskedTwice(SimRandom random, List<QueryPlan> queries)
-    {
-        foreach (var query in queries)
-        {
-            if (random.Chance(3, 4))
-            {
-                yield return query with
-                {
-                    At = query.At + new Duration(
-                        random.Chance(1, 2) ? 0 : random.Next(1, 250) * Ms),
-                };
-            }
-        }
     }
 
     /// <summary>The kinds that are asked over UDP, and one more.</summary>
