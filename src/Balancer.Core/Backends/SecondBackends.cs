@@ -46,14 +46,14 @@ internal sealed class SecondBackends(Services services)
     /// The backend that one like it was given to, if that can take it as well; null if it is not
     /// known yet whether that hangs; or else the backend that was chosen.
     /// </summary>
-    public Backend? Find(Instant now, ulong number, Backend chosen)
+    public Backend? Find(ulong number, Backend chosen)
     {
         if (_given is null || !_given.TryGetValue(number, out var given))
             return chosen;
         var backend = given.Backend;
         if (backend.SessionNumber != given.Session || backend.State != BackendState.Healthy)
             return chosen;
-        if (backend.IsDoubtful(now) || (backend.IsSilent && !backend.IsHung))
+        if (backend.IsSilent && !backend.IsHung)
             return null;
         return backend.IsAtEase ? backend : chosen;
     }

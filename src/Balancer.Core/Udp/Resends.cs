@@ -519,7 +519,7 @@ internal sealed class Resends
         var sentTo = lost.Queries.SentAgainTo;
         var number = sentTo.NumberOf(packet);
         var chosen = _forwarding.Choose(now, in again);
-        var first = chosen is null ? null : sentTo.Find(now, number, chosen);
+        var first = chosen is null ? null : sentTo.Find(number, chosen);
         // One that is silent may never answer, and from there it could go nowhere.
         if (chosen is null ? MayBeKept(now, in query, packet)
             : first is null or { MayHang: true } && MayBeSentAgain(now, in query, packet))
@@ -580,7 +580,7 @@ internal sealed class Resends
         var chosen = _forwarding.Choose(now, query with { WasResent = true });
         if (chosen is null)
             return;
-        var other = suspect.SentAgainTo.Find(now, number, chosen);
+        var other = suspect.SentAgainTo.Find(number, chosen);
         // To one that is silent too it would go in vain, and it can go nowhere after that.
         if (other is { IsSilent: true } || other?.InFlight == suspect)
             return;

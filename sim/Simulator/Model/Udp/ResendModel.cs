@@ -701,8 +701,7 @@ internal sealed class ResendModel(ReferenceModel model)
         {
             return chosen;
         }
-        isUnknown = PolicyModel.MayHang(session.Backend, model.Now)
-            || session.Silence is { IsSilent: true, IsHung: false };
+        isUnknown = session.Silence is { IsSilent: true, IsHung: false };
         if (isUnknown || session.Backend is { IsSuspect: true } or { IsStuck: true })
             return chosen;
         model.ReachedIf(session.Backend != chosen, Situation.CopyGoesWhereOneWent);
