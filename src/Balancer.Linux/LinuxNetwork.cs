@@ -518,7 +518,7 @@ public sealed unsafe class LinuxNetwork : INetwork, IDisposable
             while (true)
             {
                 var count = slot.MayBePassed
-                    ? _passed.Receive(fd, start, (nuint)into.Length, out hasPassed)
+                    ? PassedDescriptors.Receive(fd, start, (nuint)into.Length, out hasPassed)
                     : LibC.Recv(fd, start, (nuint)into.Length, C.MSG_DONTWAIT);
                 if (hasPassed)
                     return Errno.Result(Errno.EPROTO);

@@ -88,7 +88,7 @@ internal sealed unsafe class PassedDescriptors : IDisposable
     /// Reads a session that does not refuse them, as recv does; if any came, nothing is read and
     /// hasPassed says so.
     /// </summary>
-    internal nint Receive(int fd, byte* into, nuint length, out bool hasPassed)
+    internal static nint Receive(int fd, byte* into, nuint length, out bool hasPassed)
     {
         var count = Peek(fd, into, length, out hasPassed);
         // Behind what was looked at some may have come by now.
