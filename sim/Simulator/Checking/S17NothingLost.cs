@@ -341,9 +341,11 @@ internal sealed class S17NothingLost() : Check("S17")
         var wasUnreadable = WasUnreadable(asked);
         if (wasUnreadable || HasSaidSomething(asked))
         {
-            var lastRead = wasUnreadable ? asked.First.Unreadable.At
-                : Instant.Max(_wentOnAt, Instant.Max(
-                    asked.First.LastReadAt, asked.First.Silence.AnsweredOverTcpAt));
+            var lastRead = Instant.Max(_wentOnAt, Instant.Max(
+                asked.First.LastReadAt, asked.First.Silence.AnsweredOverTcpAt));
+            var lastTurn = asked.First.LastReadIn;
+            if (wasUnreadable && asked.First.Unreadable.At > lastRead)
+                (lastTurn, lastRead) = asked.First.Unreadable;
             var time = SilenceOf(asked);
             if (IsTooOldWhenSilent(asked, lastRead))
             {
@@ -352,8 +354,7 @@ internal sealed class S17NothingLost() : Check("S17")
             }
             asked.ReadsBefore = asked.First.Reads;
             asked.OverTcpBefore = asked.First.Silence.AnsweredOverTcpAt;
-            asked.SinceTurn = wasUnreadable
-                ? asked.First.Unreadable.Turn : asked.First.LastReadIn;
+            asked.SinceTurn = lastTurn;
             Await(asked, time + ToSpare, since: lastRead);
             return;
         }
