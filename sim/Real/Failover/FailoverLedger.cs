@@ -5,6 +5,9 @@
 // A refusal (SERVFAIL, REFUSED, or any other error) is a reply, so its query is not unanswered; but
 // the client did not get what it asked for, so a refusal ends no silence and has no latency.
 //
+// In an outage no backend is there. A query that is sent in one gets no answer, because the balancer
+// has nobody to ask, so it is counted apart too.
+//
 // What always holds: sent = answered + unanswered, where both are counted on their own; a query is
 // answered once, and every further reply to it is a duplicate; a reply that comes after more than
 // 5 s leaves its query unanswered.
@@ -26,6 +29,7 @@ internal sealed class FailoverLedger
     private readonly Client[] _clients;
     private readonly long[] _servedAt;
     private readonly Latencies _latencies = new();
+    private readonly List<(long From, long To)> _outages = [];
     private long _answered;
     private long _refused;
     private long _duplicates;
@@ -80,6 +84,9 @@ internal sealed class FailoverLedger
         Sent++;
     }
 
+    /// <summary>No backend was there from the one instant to the other.</summary>
+    public void OnOutage(long from, long to) => _outages.Add((from, to));
+
     /// <summary>A reply that answers nothing that was asked.</summary>
     public void OnStray() => _strays++;
 
@@ -121,6 +128,7 @@ internal sealed class FailoverLedger
     public FailoverCounts Finish()
     {
         var unanswered = 0L;
+        var inOutage = 0L;
         foreach (var client in _clients)
         {
             var last = long.MinValue;
@@ -129,6 +137,8 @@ internal sealed class FailoverLedger
                 if (sentAt == IsAnswered)
                     continue;
                 unanswered++;
+                if (_outages.Exists(outage => sentAt >= outage.From && sentAt <= outage.To))
+                    inOutage++;
                 last = sentAt;
             }
             // It waited for this one as long as clients wait, and heard nothing more.
@@ -140,6 +150,7 @@ internal sealed class FailoverLedger
             Sent = Sent,
             Answered = _answered,
             Unanswered = unanswered,
+            UnansweredInOutage = inOutage,
             Refused = _refused,
             Duplicates = _duplicates,
             Late = _late,
@@ -185,6 +196,9 @@ internal sealed record FailoverCounts
     public long Answered { get; init; }
 
     public long Unanswered { get; init; }
+
+    /// <summary>Those of them that were sent while no backend was there.</summary>
+    public long UnansweredInOutage { get; init; }
 
     /// <summary>Answered with an error.</summary>
     public long Refused { get; init; }

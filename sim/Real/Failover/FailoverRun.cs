@@ -241,7 +241,7 @@ internal sealed class FailoverRun : IDisposable
                     Restart(Signal.Terminate, victim);
                 break;
             case FailoverFault.Storm:
-                Restart(Signal.Terminate, victims);
+                RestartAll();
                 break;
             case FailoverFault.Killer:
                 LetItKill(number);
@@ -277,6 +277,23 @@ internal sealed class FailoverRun : IDisposable
         foreach (var victim in victims)
             _backends[victim].Start();
         WaitUntilTheyServe(victims);
+    }
+
+    /// <summary>
+    /// From the signal until the first of them is healthy again there is nobody to ask.
+    /// </summary>
+    private void RestartAll()
+    {
+        int[] all = [.. Enumerable.Range(0, _backends.Length)];
+        var from = Reactor.NowNs;
+        SignalTo(all, Signal.Terminate);
+        Wait(DownNs);
+        var (since, line) = Now();
+        foreach (var backend in _backends)
+            backend.Start();
+        WaitUntil(() => _backends.Any(backend => IsHealthySince(line, backend)), StartLimitNs);
+        _ledger.OnOutage(from, Reactor.NowNs);
+        WaitUntilTheyServe(all, since, line);
     }
 
     /// <summary>A minute in which a killer is repeated.</summary>
@@ -329,14 +346,24 @@ internal sealed class FailoverRun : IDisposable
     /// </summary>
     private void WaitUntilTheyServe(int[] victims)
     {
-        var since = Reactor.NowNs;
-        _balancer.ReadLog();
-        var line = _seen.Balancer.Log.Count;
+        var (since, line) = Now();
+        WaitUntilTheyServe(victims, since, line);
+    }
+
+    private void WaitUntilTheyServe(int[] victims, long since, int line)
+    {
         WaitUntil(() => victims.All(victim => _ledger.ServedAt(victim) > since
             || IsHealthySince(line, _backends[victim])), ServesAgainLimitNs);
         foreach (var victim in victims)
             CheckRuns(_backends[victim]);
         Wait(CalmNs);
+    }
+
+    /// <summary>The time, and how many lines the log has.</summary>
+    private (long Ns, int Line) Now()
+    {
+        _balancer.ReadLog();
+        return (Reactor.NowNs, _seen.Balancer.Log.Count);
     }
 
     // ---- Waiting ----

@@ -153,6 +153,7 @@ internal sealed class FailoverCommand(Request request, TextWriter output, TextWr
         json.WriteNumber("sent", counts.Sent);
         json.WriteNumber("answered", counts.Answered);
         json.WriteNumber("unanswered", counts.Unanswered);
+        json.WriteNumber("unanswered_in_outage", counts.UnansweredInOutage);
         json.WriteNumber("refused", counts.Refused);
         json.WriteNumber("late", counts.Late);
         json.WriteNumber("duplicates", counts.Duplicates);

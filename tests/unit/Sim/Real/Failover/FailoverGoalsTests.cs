@@ -35,6 +35,16 @@ public sealed class FailoverGoalsTests
             Duplicates = 3,
         })));
 
+    [Fact]
+    public void UnansweredWhileNoBackendWasThere_IsNoMissedGoal()
+    {
+        var counts = new FailoverCounts { Unanswered = 7, UnansweredInOutage = 7 };
+
+        Assert.Empty(FailoverGoals.Missed(Of("storm", counts)));
+        Assert.Equal<string>(["storm: unanswered 1, 0 at most"],
+            FailoverGoals.Missed(Of("storm", counts with { Unanswered = 8 })));
+    }
+
     [Theory]
     [InlineData("hang")]
     [InlineData("hang-two")]

@@ -30,6 +30,17 @@ public sealed class FailoverLedgerTests
     }
 
     [Fact]
+    public void UnansweredOfAnOutage_AreCountedApart()
+    {
+        Send(0, 9 * Ms, 10 * Ms, 15 * Ms, 20 * Ms, 21 * Ms);
+        Answer(0, 2, 16 * Ms);
+        _ledger.OnOutage(10 * Ms, 20 * Ms);
+
+        var counts = _ledger.Finish();
+        Assert.Equal((4, 2), (counts.Unanswered, counts.UnansweredInOutage));
+    }
+
+    [Fact]
     public void ReplyAtTheLimit_IsInTime()
     {
         Send(0, 0);
