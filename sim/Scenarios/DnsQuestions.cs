@@ -65,7 +65,10 @@ public static class DnsQuestions
     public const int LongestTail = 12;
 
     /// <summary>A killer's variants are numbered up to this one.</summary>
-    public const int LastVariant = 511;
+    public const int LastVariant = 1023;
+
+    /// <summary>Of a killer's variant: its class is not IN.</summary>
+    public const int AnotherClass = 512;
 
     /// <summary>How the names end here, the type A and the class IN.</summary>
     private static ReadOnlySpan<byte> Rest => "\u0004test\0\0\u0001\0\u0001"u8;
@@ -187,12 +190,15 @@ public static class DnsQuestions
     /// <summary>
     /// Makes a killer another one with the same number, which a variant says: bytes at random
     /// behind it, at most so many as LongestTail, are the last hexadecimal digit; 16 is an OPT
-    /// record with a cookie at random, 32 CD, 64 AD, 128 Z and 256 TC. Returns its bytes.
+    /// record with a cookie at random, 32 CD, 64 AD, 128 Z and 256 TC; 512 is another class, at
+    /// random. Returns its bytes.
     /// </summary>
     private static int WriteVariant(Span<byte> into, int variant, SimRandom random, int length)
     {
         into[3] |= (byte)((variant >> 1) & 0x70); // CD, AD and Z
         into[2] |= (byte)((variant >> 7) & 2); // TC
+        if ((variant & AnotherClass) != 0)
+            into[length - 1] = (byte)random.Next(2, 256);
         if ((variant & 16) != 0)
         {
             into[11] = 1; // One additional record.
@@ -221,8 +227,9 @@ public static class DnsQuestions
     }
 
     /// <summary>
-    /// Which killer a whole message is; null if it is none. Neither AD and CD nor what is in
-    /// records or behind them makes another, nor which other flags there are.
+    /// Which killer a whole message is; null if it is none. Neither AD and CD nor its class nor
+    /// what is in records or behind them makes another, nor which other flags there are. Nor does
+    /// a long one's name: it is not read to its end.
     /// </summary>
     public static KillerName? KillerOf(ReadOnlySpan<byte> message)
     {
@@ -245,8 +252,9 @@ public static class DnsQuestions
             var end = OptionsBytes + BinaryPrimitives.ReadUInt16BigEndian(rest[9..]);
             rest = rest[Math.Min(rest.Length, end)..];
         }
-        var hasFlags = (message[2] & 0x86) != 0 || (message[3] & 0xcf) != 0;
-        return hasFlags ? new KillerName(0, false, false, true)
+        var isOdd = (message[2] & 0x86) != 0 || (message[3] & 0xcf) != 0
+            || message.Length > SpecifiedLimits.FirstMessageBytes;
+        return isOdd ? new KillerName(0, false, false, true)
             : new KillerName(number, hasOptions, rest.Length > 0, false);
     }
 

@@ -5,7 +5,8 @@
 // it. Now and then the questions do not end a backend, but hang it.
 //
 // Who asks them may try to have somebody else refused, or to be taken for another each time: the
-// same question in capitals, which is answered; other flags, a cookie, bytes behind the message; a
+// same question in capitals, which is answered; other flags, another class, a cookie, bytes behind
+// the message; a
 // question that nobody answers a moment later; two killers at once; and over TCP a question that
 // is answered late in front; or one more often than the balancer remembers what differs.
 //
@@ -29,6 +30,7 @@ internal static class GeneratedKillers
     private const int TrickPurpose = 12;
     private const int TcpTrickPurpose = 13;
     private const int BurstPurpose = 14;
+    private const int ClassPurpose = 15;
     private const int MostQueries = 40;
     private const int FirstTcpId = 6000;
     private const long Ms = 1_000_000;
@@ -50,7 +52,8 @@ internal static class GeneratedKillers
         var kinds = random.Next(1, 3);
         var port = (ushort)(random.Chance(1, 2) ? 31_000 : 31_001);
         var tricks = new Tricks(world.Stream(Streams.Backend, 0, TrickPurpose),
-            world.Stream(Streams.Backend, 0, BurstPurpose));
+            world.Stream(Streams.Backend, 0, BurstPurpose),
+            world.Stream(Streams.Backend, 0, ClassPurpose));
         var queries = new List<QueryPlan>();
         for (var n = 0; at < last && n < MostQueries; n++)
         {
@@ -105,7 +108,7 @@ internal static class GeneratedKillers
     }
 
     /// <summary>What is tried along with a killer; each is off in half of the scenarios.</summary>
-    private sealed class Tricks(SimRandom random, SimRandom bursts)
+    private sealed class Tricks(SimRandom random, SimRandom bursts, SimRandom classes)
     {
         /// <summary>Of what it takes for one query, the balancer remembers 16 forms.</summary>
         private const int LeastOfABurst = 17;
@@ -123,6 +126,7 @@ internal static class GeneratedKillers
         private readonly bool _hasInnocent = random.Chance(1, 2);
         private readonly bool _hasTwo = random.Chance(1, 4);
         private readonly bool _hasBursts = bursts.Chance(1, 2);
+        private readonly bool _hasClasses = classes.Chance(1, 2);
 
         public IEnumerable<QueryPlan> Ask(QueryPlan killer)
         {
@@ -160,6 +164,7 @@ internal static class GeneratedKillers
         private int Variant() =>
             (_hasTails && random.Chance(1, 2) ? random.Next(1, DnsQuestions.LongestTail) : 0)
             + (_hasCookies && random.Chance(1, 2) ? Cookie : 0)
-            + (_hasFlags && random.Chance(1, 2) ? FirstFlag * random.Next(Flags) : 0);
+            + (_hasFlags && random.Chance(1, 2) ? FirstFlag * random.Next(Flags) : 0)
+            + (_hasClasses && classes.Chance(1, 2) ? DnsQuestions.AnotherClass : 0);
     }
 }

@@ -1,9 +1,10 @@
 // Owns what makes two queries the same, in two ways, for whoever answers them.
 //
-// Their fingerprint is the same if a server would treat them alike: the question in any case and
-// RD; of EDNS the size's class, DO, and whether there are options that are in common use, or
-// others; whether it is signed; and whether there are bytes behind it all, whatever they are.
-// This is what is refused (Quarantine).
+// Their fingerprint is the same if a server would treat them alike: the question's type and its
+// name, as node-mname reads that, which is in any case, without the highest bit of each byte and
+// with a dot between labels; RD; of EDNS the size's class, DO, and whether there are options that
+// are in common use, or others; whether it is signed; and whether there are bytes behind it all,
+// whatever they are. Binder does not look at the class. This is what is refused (Quarantine).
 //
 // That is so of queries as clients make them: opcode QUERY, no flag but RD, AD and CD, one question
 // whose name has no pointer, EDNS of version 0 and 512 bytes at least, a signature (TSIG), and with
@@ -17,8 +18,8 @@
 // option: a client that asks again, or signs again, changes those. This is what an answer clears:
 // a server that dies of a name may well answer it in other case.
 //
-// Of a long message perhaps only the first bytes are there. What is cut counts as if the rest were
-// there and nothing behind it, so a message that is padded to any length counts as one.
+// Of a long message perhaps only the first bytes are there. What ends a server may lie behind them,
+// under another name each time, so such a message is odd. Its form is that of its first bytes.
 //
 // What counts is hashed with a key, so that nobody can make a query that has the fingerprint of
 // somebody else's, and have that refused.
@@ -59,6 +60,8 @@ internal ref struct Fingerprint
 
     /// <summary>Bytes of the type and the class behind a question's name.</summary>
     private const int QuestionTailBytes = 4;
+
+    private const int TypeBytes = 2;
 
     /// <summary>Bytes of a name at most, its end included (RFC 1035, 2.3.4).</summary>
     private const int LongestName = 255;
@@ -152,7 +155,7 @@ internal ref struct Fingerprint
         var tail = _questionEnd;
         while (_records < AllRecords && TryAddRecord(ref tail))
             _records++;
-        Mark(_records < AllRecords && !_isCut, Marks.Odd);
+        Mark(_isCut || _records < AllRecords, Marks.Odd);
         var hasTail = tail < _query.Length && !_isCut;
         Mark(hasTail, Marks.Tail);
         if (_isForm)
@@ -220,8 +223,12 @@ internal ref struct Fingerprint
         var question = _query[DnsQuestion.HeaderBytes.._questionEnd];
         if (kind == Kind.Question)
         {
-            AddName(question[..^QuestionTailBytes]);
-            _hash.Add(question[^QuestionTailBytes..]);
+            var name = question[..^QuestionTailBytes];
+            if (_isForm)
+                _hash.Add(name);
+            else
+                AddNameAsRead(name);
+            _hash.Add(question.Slice(name.Length, _isForm ? QuestionTailBytes : TypeBytes));
         }
         else if (_isForm)
         {
@@ -229,12 +236,20 @@ internal ref struct Fingerprint
         }
     }
 
-    private void AddName(ReadOnlySpan<byte> name)
+    /// <summary>
+    /// node-mname takes the labels for ASCII, which is 7 bits, and puts a dot between them: so each
+    /// letter can be written in four ways, and a dot in a label makes two of it.
+    /// </summary>
+    private void AddNameAsRead(ReadOnlySpan<byte> name)
     {
-        if (_isForm)
-            _hash.Add(name);
-        else
-            _hash.AddFolded(name);
+        Span<byte> read = stackalloc byte[LongestName];
+        read = read[..name.Length];
+        for (var at = 0; at < name.Length; at++)
+            read[at] = (byte)(name[at] & 0x7f);
+        for (var label = 0; name[label] != 0; label += 1 + name[label])
+            read[label] = (byte)'.';
+        _hash.Add((byte)name.Length);
+        _hash.AddFolded(read);
     }
 
     /// <summary>Adds a record that is whole, and moves behind it; false if none is there.</summary>
@@ -286,10 +301,10 @@ internal ref struct Fingerprint
     private bool IsLast => !IsBeforeAdditional && _records == AllRecords - 1;
 
     /// <summary>Whether a record is a TSIG that can be read to its end.</summary>
-    private bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
+    private static bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
     {
-        if (EndsInPointer(owner) || _isCut)
-            return !EndsInPointer(owner);
+        if (EndsInPointer(owner))
+            return false;
         var algorithm = NameBytes(data);
         return algorithm > 0 && !EndsInPointer(data[..algorithm])
             && TrySkip(ref data, algorithm + SignatureTimeBytes) && TrySkipCounted(ref data)
@@ -299,9 +314,8 @@ internal ref struct Fingerprint
 
     /// <summary>Whether a record is an SOA that says no more than that.</summary>
     private bool IsAuthority(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data) =>
-        IsIncrementalTransfer && EndsWell(owner) && (_isCut
-            || (TrySkipName(ref data) && TrySkipName(ref data)
-                && data.Length == AuthorityNumbersBytes));
+        IsIncrementalTransfer && EndsWell(owner) && TrySkipName(ref data)
+            && TrySkipName(ref data) && data.Length == AuthorityNumbersBytes;
 
     private bool TrySkipName(ref ReadOnlySpan<byte> data)
     {

@@ -58,6 +58,7 @@ public sealed class DnsQuestionsTests
     [InlineData(16, true, false, false)]
     [InlineData(16 + 1, true, true, false)]
     [InlineData(32 + 64, false, false, false)] // CD and AD
+    [InlineData(512, false, false, false)] // CH, or any other class
     [InlineData(128, false, false, true)] // Z
     [InlineData(256 + 16, false, false, true)] // TC
     public void VariantOfAKiller_IsKnownByWhatItHas(

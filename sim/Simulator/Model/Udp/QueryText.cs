@@ -1,6 +1,7 @@
 // Owns what of a query is read to tell whether it is refused: as two texts, of which the core's
-// fingerprint and form are hashes; all that clients do not send is one kind, whatever it asks. It
-// is written from docs/behaviour.md alone and shares no code with the core.
+// fingerprint and form are hashes; all that clients do not send is one kind, whatever it asks, and
+// so is what is not read to its end. It is written from docs/behaviour.md alone and shares no code
+// with the core.
 //
 // What always holds: queries with the same form have the same kind.
 
@@ -21,7 +22,7 @@ internal readonly ref struct QueryText
 
     /// <param name="query">The query, whatever its bytes are.</param>
     /// <param name="isCut">
-    /// These are its first bytes; it counts as if the rest were there, and nothing behind it.
+    /// These are its first bytes; its form is as if the rest were there, and nothing behind it.
     /// </param>
     /// <param name="hasForm">Whether its form is wanted, which takes longer to tell.</param>
     public QueryText(ReadOnlySpan<byte> query, bool isCut, bool hasForm = true)
@@ -52,7 +53,7 @@ internal readonly ref struct QueryText
         if (ExpectedQuery.QuestionBytes(query) == 0)
             return;
         var isPlain = (query[2] & 0xfe) + (query[3] & 0xcf) == 0 && Number(query[4..]) == 1;
-        var isAll = isCut || reader.IsComplete;
+        var isAll = !isCut && reader.IsComplete;
         Kind = isPlain && isAll && !reader.HasOddCounts && !reader.IsOdd
             ? $"{Kind} {query[2]} {reader.Options}{(reader.IsSigned ? "signed " : "")}"
                 + (isRest ? "rest" : "")
@@ -72,10 +73,10 @@ internal readonly ref struct QueryText
     {
         if (ExpectedQuery.QuestionOf(query) is { } text)
         {
-            var question = ExpectedQuery.QuestionBytesOf(query);
-            form?.Append(Convert.ToHexString(tail[..question])).Append(' ');
-            tail = tail[question..];
-            return text;
+            var question = tail[..ExpectedQuery.QuestionBytesOf(query)];
+            form?.Append(Convert.ToHexString(question)).Append(' ');
+            tail = tail[question.Length..];
+            return NameAsRead(question[..^4]) + text[^4..^2];
         }
         var name = Number(query[4..]) == 0 ? 0 : NameBytes(tail);
         if (name == 0 || name + 4 > tail.Length)
@@ -87,6 +88,22 @@ internal readonly ref struct QueryText
         form?.Append("pointed ").Append(Convert.ToHexString(tail[..(name + 4)])).Append(' ');
         tail = tail[(name + 4)..];
         return "pointed question";
+    }
+
+    /// <summary>
+    /// Labels in lower case with dots between them, of 7 bits a byte; a dot in a label is one more.
+    /// </summary>
+    private static string NameAsRead(ReadOnlySpan<byte> name)
+    {
+        var labels = new StringBuilder();
+        while (name[0] != 0)
+        {
+            foreach (var octet in name.Slice(1, name[0]))
+                labels.Append(char.ToLowerInvariant((char)(octet & 127)));
+            labels.Append('.');
+            name = name[(1 + name[0])..];
+        }
+        return labels.Append(' ').ToString();
     }
 
     /// <summary>Takes records one by one, and says what is odd about them.</summary>
@@ -162,10 +179,10 @@ internal readonly ref struct QueryText
             return isFirst && isWhole && size >= 512 && header[5] == 0;
         }
 
-        private readonly bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
+        private static bool IsSignature(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
         {
-            if (IsPointed(owner) || isCut)
-                return !IsPointed(owner);
+            if (IsPointed(owner))
+                return false;
             var name = NameBytes(data);
             if (name == 0 || IsPointed(data[..name]) || data.Length < name + 10)
                 return false;
@@ -177,8 +194,8 @@ internal readonly ref struct QueryText
 
         private readonly bool IsAuthority(ReadOnlySpan<byte> owner, ReadOnlySpan<byte> data)
         {
-            if (!LeadsSomewhere(owner) || isCut)
-                return LeadsSomewhere(owner);
+            if (!LeadsSomewhere(owner))
+                return false;
             for (var names = 0; names < 2; names++)
             {
                 var name = NameBytes(data);

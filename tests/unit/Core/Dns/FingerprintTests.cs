@@ -32,6 +32,8 @@ public sealed class FingerprintTests
     [Theory]
     [InlineData(3, 0x30)] // AD and CD
     [InlineData(13, (byte)'w')] // the case
+    [InlineData(13, 0x80 | (byte)'w')] // a bit that ASCII does not have
+    [InlineData(12 + 13 + 3, 3)] // the class
     [InlineData(SizeAt + 1, 207)] // the exact size
     [InlineData(SizeAt + 2, 1)] // the upper half of an error's code
     [InlineData(SizeAt + 5, 1)] // a flag that has no name
@@ -46,7 +48,6 @@ public sealed class FingerprintTests
     [InlineData(2, 0)] // RD
     [InlineData(13, (byte)'x')] // the name
     [InlineData(12 + 13 + 1, 28)] // the type
-    [InlineData(12 + 13 + 3, 3)] // the class
     [InlineData(SizeAt, 2)] // the size's class: 720
     [InlineData(SizeAt + 4, 0x80)] // DO
     [InlineData(SizeAt + 9, 26)] // an option that hardly anybody sends
@@ -249,6 +250,35 @@ public sealed class FingerprintTests
             Assert.Equal(Of(bytes.AsSpan(0, length)), Of(bytes.AsSpan(0, length)));
             Assert.Equal(FormOf(bytes.AsSpan(0, length)), FormOf(bytes.AsSpan(0, length)));
         }
+    }
+
+    /// <summary>node-mname puts dots between labels, and Binder looks at what is between dots.</summary>
+    [Fact]
+    public void DotInALabel_MakesNoOtherQuery()
+    {
+        byte[] labels = [.. Query];
+        byte[] one = [.. Query];
+        // WWW.example, of two labels and of one.
+        one[12] = 11;
+        one[16] = (byte)'.';
+
+        Assert.Equal(Of(labels), Of(one));
+        Assert.NotEqual(FormOf(labels), FormOf(one));
+        labels[14] = (byte)'.';
+        Assert.NotEqual(Of(one), Of(labels));
+    }
+
+    /// <summary>What ends a server may be in the part that is not read.</summary>
+    [Fact]
+    public void MessageThatIsCut_IsOddAndHasAFormOfItsOwn()
+    {
+        byte[] other = [.. Query];
+        other[13] = (byte)'x';
+
+        Assert.Equal(Of(Odd), Fingerprint.Of(Query, 5, isCut: true));
+        Assert.Equal(Of(Odd), Fingerprint.Of(other, 5, isCut: true));
+        Assert.NotEqual(
+            Fingerprint.FormOf(Query, 5, isCut: true), Fingerprint.FormOf(other, 5, isCut: true));
     }
 
     [Fact]

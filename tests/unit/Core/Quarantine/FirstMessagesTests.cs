@@ -269,9 +269,7 @@ public sealed class FirstMessagesTests : CoreTest
     [Theory]
     [InlineData(600)]
     [InlineData(4000)]
-    [InlineData(6000)]
-    [InlineData(60_000)]
-    public void LongMessage_IsChargedAndRefused(int padding)
+    public void PaddedMessage_IsChargedAndRefused(int padding)
     {
         for (var n = 0; n < 2; n++)
         {
@@ -294,6 +292,35 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.Equal(1, Count(Counter.QueriesQuarantined));
         Ask(2, Killer);
         Assert.Equal(1, Count(Counter.QueriesQuarantined));
+    }
+
+    /// <summary>
+    /// Nobody reads to its end, where the deadly part may be, so its name does not count.
+    /// </summary>
+    [Theory]
+    [InlineData(4090)]
+    [InlineData(60_000)]
+    public void LongMessage_IsRefusedByWhateverName(int padding)
+    {
+        for (var n = 0; n < 2; n++)
+        {
+            var asked = Connect(1);
+            asked.Send(Framed(Padded(padding, 7, QueryFor("name" + n))));
+            Run(0.05);
+            Kill(LastAsked());
+        }
+        Assert.Equal(1, Count(Counter.QuarantinesBegun));
+        var sessions = TcpSessionsSoFar;
+
+        var client = Connect(2);
+        client.Send(Framed(Padded(6000, 9)));
+        Run(0.05);
+
+        Assert.Equal(Refused, client.Receive());
+        Assert.All(TcpSessions.Skip(sessions), session => Assert.Empty(session.TcpBytes));
+        Ask(2, QueryFor("name1"));
+        Ask(2, Killer);
+        Assert.Equal(0, Count(Counter.QueriesQuarantined));
     }
 
     /// <summary>Its backend has it when its last byte has come.</summary>
@@ -422,11 +449,11 @@ public sealed class FirstMessagesTests : CoreTest
         AssertKillerIsRefused();
     }
 
-    /// <summary>Its client ended within it: it counts by what came of it.</summary>
+    /// <summary>Its client ended within it: it counts as what is not read to its end.</summary>
     [Fact]
     public void RefusedMessageThatIsCut_IsNotPassedOn()
     {
-        KillTwiceOverTcp(Padded(20, 1));
+        KillTwiceOverTcp(Padded(5000, 1));
         var client = AskOverTcp(1, Padded(200, 1), bytes: 100);
         client.HalfClose();
         Run(0.01);
@@ -830,10 +857,10 @@ public sealed class FirstMessagesTests : CoreTest
         7, .. "example"u8, 0, 0, 1, 0, 1,
     ];
 
-    /// <summary>The killer with EDNS and so many bytes of padding.</summary>
-    private static byte[] Padded(int padding, byte content)
+    /// <summary>The killer, or what is given, with EDNS and so many bytes of padding.</summary>
+    private static byte[] Padded(int padding, byte content, byte[]? query = null)
     {
-        byte[] message = [.. Killer, 0, 0, 41, 16, 0, 0, 0, 0, 0,
+        byte[] message = [.. query ?? Killer, 0, 0, 41, 16, 0, 0, 0, 0, 0,
             (byte)(padding + 4 >> 8), (byte)(padding + 4), 0, 12,
             (byte)(padding >> 8), (byte)padding, .. new byte[padding]];
         message[11] = 1;
