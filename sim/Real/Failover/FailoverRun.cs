@@ -356,7 +356,8 @@ internal sealed class FailoverRun : IDisposable
             || IsHealthySince(line, _backends[victim])), ServesAgainLimitNs);
         foreach (var victim in victims)
             CheckRuns(_backends[victim]);
-        Wait(CalmNs);
+        // One that is cold says hello long before it has its data.
+        Wait(CalmNs + 2 * _scenario.ColdForMs * Ms);
     }
 
     /// <summary>The time, and how many lines the log has.</summary>
