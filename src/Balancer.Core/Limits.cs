@@ -473,8 +473,8 @@ public static partial class Limits
     public const int TcpQueueBytes = 16 * 1024;
 
     /// <summary>
-    /// What a message of a client's costs of that besides its bytes, for the look at it: 2 bytes
-    /// may be an empty one, and a read has 8,192 of these. Ours.
+    /// What a message of a client's costs of that besides its bytes, for the look at it: 3 bytes
+    /// may be one, and a read has 5,461 of these. A run of empty ones is looked at as a whole. Ours.
     /// </summary>
     public const int TcpMessageBytes = 64;
 

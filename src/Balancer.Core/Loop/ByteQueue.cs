@@ -1,6 +1,7 @@
 // Owns bytes that wait for a stream to take them: a ring with a bound. It starts small and doubles
-// up to its bound, because most queues are empty most of the time, and begins again at the front
-// of its memory whenever it runs empty, so that what waits is nearly always one piece.
+// up to its bound, because most queues are empty most of the time. What waits is nearly always one
+// piece: it begins again at the front of its memory whenever it runs empty, and a few bytes that are
+// left over are moved there, rather than that what is appended to them wraps.
 //
 // What always holds: 0 ≤ Count ≤ Bound; bytes leave in the order in which they came; a queue that
 // has grown does not shrink by itself, and appending to it allocates nothing more.
@@ -14,6 +15,9 @@ public sealed class ByteQueue(int bound)
 {
     // A TCP connection queues one small frame, and often nothing more in its life.
     private const int FirstSize = 64;
+
+    /// <summary>Bytes that are moved to the front: the beginning of a message, mostly.</summary>
+    private const int FewBytes = 64;
 
     private byte[] _ring = [];
     private int _head;
@@ -39,6 +43,20 @@ public sealed class ByteQueue(int bound)
         _ring.AsSpan(_head, Math.Min(Count, _ring.Length - _head));
 
     /// <summary>
+    /// The bytes behind the first `from` that lie in one piece; all of them unless the ring wraps
+    /// there. None if there are no more than so many.
+    /// </summary>
+    public ReadOnlySpan<byte> PieceBehind(int from)
+    {
+        if (from >= Count)
+            return [];
+        var at = _head + from;
+        return at < _ring.Length
+            ? _ring.AsSpan(at, Math.Min(Count - from, _ring.Length - at))
+            : _ring.AsSpan(at - _ring.Length, Count - from);
+    }
+
+    /// <summary>
     /// Copies bytes behind the first `from`, as many as there are and fit; returns how many.
     /// </summary>
     public int Peek(int from, Span<byte> into)
@@ -60,6 +78,12 @@ public sealed class ByteQueue(int bound)
     {
         Verify.That(bytes.Length <= Free, "what is appended to a queue fits its bound");
         Reserve(bytes.Length);
+        if (Count <= FewBytes && _head + Count <= _ring.Length
+            && _head + Count + bytes.Length > _ring.Length)
+        {
+            Front.CopyTo(_ring);
+            _head = 0;
+        }
         var tail = _head + Count;
         if (tail >= _ring.Length)
             tail -= _ring.Length;

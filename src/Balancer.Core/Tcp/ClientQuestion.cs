@@ -73,7 +73,10 @@ internal sealed class ClientQuestion(
     /// <summary>Messages that were passed on and are too short to be answered.</summary>
     private long _short;
 
-    /// <summary>Messages that were looked at and passed on, of all its connections.</summary>
+    /// <summary>
+    /// Messages that were looked at and passed on, of all its connections; a run of empty ones,
+    /// which is looked at as a whole, is one.
+    /// </summary>
     public long Judged { get; private set; }
 
     /// <summary>The balancer answers in the backend's place.</summary>
@@ -159,6 +162,14 @@ internal sealed class ClientQuestion(
     {
         KeptUntil = _isPassing ? Instant.Never : KeptUntil;
         (bytes, isCut) = (0, true);
+        if (toBackend.KeptEmpty is > 0 and var empty)
+        {
+            // Nobody answers them, and one by one they would cost a hundred times their bytes.
+            _short += empty;
+            Judged++;
+            toBackend.LetPass(LengthBytes * empty);
+            return MessageFate.IsPassedOn;
+        }
         Span<byte> prefix = stackalloc byte[LengthBytes];
         var isUnknown = toBackend.PeekKept(prefix) < LengthBytes;
         var announced = isUnknown ? 0 : BinaryPrimitives.ReadUInt16BigEndian(prefix);

@@ -12,7 +12,7 @@ namespace Balancer.Core;
 /// <summary>The messages of one direction of a connection.</summary>
 internal struct DnsMessages
 {
-    private const int LengthBytes = 2;
+    public const int LengthBytes = 2;
 
     private int _lengthBytes;
     private int _left;
@@ -22,6 +22,9 @@ internal struct DnsMessages
 
     /// <summary>Bytes of the message that came, until its response code did.</summary>
     private int _seen;
+
+    /// <summary>Empty messages since the last that was not.</summary>
+    private long _emptyRun;
 
     private bool _isFailure;
     private ResponseCode? _code;
@@ -45,10 +48,26 @@ internal struct DnsMessages
     /// <summary>A message, or its length, has come in part.</summary>
     public readonly bool IsInside => _lengthBytes > 0;
 
+    /// <summary>
+    /// So many of the last bytes are empty messages, and behind them perhaps half a length.
+    /// </summary>
+    public readonly long EmptyBytes =>
+        _lengthBytes == LengthBytes ? 0 : LengthBytes * _emptyRun + _lengthBytes;
+
     public void Take(ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty)
         {
+            var empty = _lengthBytes == 0 ? EmptyAtFront(bytes) : 0;
+            if (empty > 0)
+            {
+                Whole += empty;
+                Good += empty;
+                LastCode = null;
+                _emptyRun += empty;
+                bytes = bytes[(LengthBytes * empty)..];
+                continue;
+            }
             if (_lengthBytes < LengthBytes)
             {
                 _left = _left << 8 | bytes[0];
@@ -69,8 +88,18 @@ internal struct DnsMessages
             Good += _isFailure ? 0 : 1;
             WithHeader += _length >= DnsQuestion.HeaderBytes ? 1 : 0;
             LastCode = _code;
+            _emptyRun = _length == 0 ? _emptyRun + 1 : 0;
             (_lengthBytes, _seen, _isFailure, _code) = (0, 0, false, null);
         }
+    }
+
+    /// <summary>
+    /// Empty messages that bytes begin with, which are zeros: a run of them is counted at once.
+    /// </summary>
+    public static int EmptyAtFront(ReadOnlySpan<byte> bytes)
+    {
+        var zeros = bytes.IndexOfAnyExcept((byte)0);
+        return (zeros < 0 ? bytes.Length : zeros) / LengthBytes;
     }
 
     private void LookForCode(ReadOnlySpan<byte> bytes)

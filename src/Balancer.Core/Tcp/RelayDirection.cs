@@ -143,6 +143,14 @@ internal sealed class RelayDirection(INetwork network, int readsPerVisit)
         _queue.Peek(_queue.Count - Kept + behind, into);
 
     /// <summary>
+    /// Empty messages that what is kept back begins with: all of them, or as many as lie in one
+    /// piece.
+    /// </summary>
+    public int KeptEmpty => Kept <= _messages.EmptyBytes
+        ? Kept / DnsMessages.LengthBytes
+        : DnsMessages.EmptyAtFront(_queue.PieceBehind(_queue.Count - Kept));
+
+    /// <summary>
     /// So many more bytes may be written, whether they are there or not; the next write is up to
     /// the caller.
     /// </summary>

@@ -185,7 +185,9 @@ internal sealed class AskedModel(ReferenceModel model)
         var passes = isThere ? Math.Min(end, kept.Count) : kept.Count;
         connection.LongLeft = isThere ? end - passes : 0;
         kept.RemoveRange(0, passes);
-        model.TcpTurns.OnMessage();
+        if (length != 0 || !connection.HadEmpty)
+            model.TcpTurns.OnMessage();
+        connection.HadEmpty = length == 0;
         if (!isAsked)
         {
             connection.Short += isThere ? 1 : 0;

@@ -95,6 +95,9 @@ internal sealed class ExpectedConnection(SocketHandle client, Endpoint from, Ins
     /// <summary>Messages that went on and are too short to be answered.</summary>
     public int Short { get; set; }
 
+    /// <summary>The last message that was passed on was an empty one.</summary>
+    public bool HadEmpty { get; set; }
+
     /// <summary>What it asked since all was answered, the last of it last.</summary>
     public List<ExpectedAsk> Asks { get; } = [];
 

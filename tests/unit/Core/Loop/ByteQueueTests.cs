@@ -20,6 +20,36 @@ public sealed class ByteQueueTests
     }
 
     [Fact]
+    public void PieceBehindSomeBytes_IsWhatLiesThereInOnePiece()
+    {
+        var queue = new ByteQueue(256);
+        queue.Append(new byte[256]);
+        queue.Consume(156);
+        queue.Append([1, 2, 3]);
+
+        Assert.Equal(new byte[100], queue.PieceBehind(0).ToArray());
+        Assert.Equal<byte>([0], queue.PieceBehind(99).ToArray());
+        Assert.Equal<byte>([1, 2, 3], queue.PieceBehind(100).ToArray());
+        Assert.Equal<byte>([3], queue.PieceBehind(102).ToArray());
+        Assert.True(queue.PieceBehind(103).IsEmpty);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(64)]
+    public void FewBytesAreLeft_WhatIsAppendedIsOnePieceWithThem(int left)
+    {
+        var queue = new ByteQueue(256);
+        queue.Append([.. Enumerable.Range(0, 256).Select(n => (byte)n)]);
+        queue.Consume(256 - left);
+        queue.Append(new byte[256 - left]);
+
+        byte[] expected = [.. Enumerable.Range(256 - left, left).Select(n => (byte)n),
+            .. new byte[256 - left]];
+        Assert.Equal(expected, queue.Front.ToArray());
+    }
+
+    [Fact]
     public void AppendedAndConsumed_ComesOutInOrder()
     {
         var queue = new ByteQueue(10_000);
