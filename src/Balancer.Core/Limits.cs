@@ -474,7 +474,8 @@ public static partial class Limits
 
     /// <summary>
     /// What a message of a client's costs of that besides its bytes, for the look at it: 3 bytes
-    /// may be one, and a read has 5,461 of these. A run of empty ones is looked at as a whole. Ours.
+    /// may be one, and a read has 5,461 of these. A run of empty ones is looked at as a whole.
+    /// Ours.
     /// </summary>
     public const int TcpMessageBytes = 64;
 

@@ -5,8 +5,8 @@
 // A refusal (SERVFAIL, REFUSED, or any other error) is a reply, so its query is not unanswered; but
 // the client did not get what it asked for, so a refusal ends no silence and has no latency.
 //
-// In an outage no backend is there. A query that is sent in one gets no answer, because the balancer
-// has nobody to ask, so it is counted apart too.
+// In an outage no backend is there. A query that is sent in one gets no answer, because the
+// balancer has nobody to ask, so it is counted apart too.
 //
 // What always holds: sent = answered + unanswered, where both are counted on their own; a query is
 // answered once, and every further reply to it is a duplicate; a reply that comes after more than

@@ -1,7 +1,7 @@
 // Owns bytes that wait for a stream to take them: a ring with a bound. It starts small and doubles
 // up to its bound, because most queues are empty most of the time. What waits is nearly always one
-// piece: it begins again at the front of its memory whenever it runs empty, and a few bytes that are
-// left over are moved there, rather than that what is appended to them wraps.
+// piece: it begins again at the front of its memory whenever it runs empty, and a few bytes that
+// are left over are moved there, rather than that what is appended to them wraps.
 //
 // What always holds: 0 ≤ Count ≤ Bound; bytes leave in the order in which they came; a queue that
 // has grown does not shrink by itself, and appending to it allocates nothing more.

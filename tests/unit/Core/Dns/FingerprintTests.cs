@@ -252,7 +252,9 @@ public sealed class FingerprintTests
         }
     }
 
-    /// <summary>node-mname puts dots between labels, and Binder looks at what is between dots.</summary>
+    /// <summary>
+    /// node-mname puts dots between labels, and Binder looks at what is between dots.
+    /// </summary>
     [Fact]
     public void DotInALabel_MakesNoOtherQuery()
     {

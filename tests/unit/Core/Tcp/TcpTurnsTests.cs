@@ -49,7 +49,8 @@ public sealed class TcpTurnsTests
     {
         // Connect has sent the first half of the first one's length.
         byte[] shortest = [1, 7, 0];
-        var most = MostOfATurn([.. Enumerable.Repeat(shortest, Large / 3).SelectMany(b => b)]) / 3;
+        byte[] all = [.. Enumerable.Repeat(shortest, Large / 3).SelectMany(message => message)];
+        var most = MostOfATurn(all) / 3;
 
         // What the last visit had is beyond the budget.
         Assert.InRange(most, 1,
