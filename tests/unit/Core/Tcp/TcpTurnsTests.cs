@@ -63,7 +63,9 @@ public sealed class TcpTurnsTests
         Assert.InRange(MostOfATurn(new byte[Large]), OfATurn.TcpBytesPerTurn / 2,
             2 * (OfATurn.TcpBytesPerTurn + 2 * OneVisit));
 
-    /// <summary>Bytes that backends got in one of the turns in which many clients send these.</summary>
+    /// <summary>
+    /// Bytes that backends got in one of the turns in which many clients send these, at most.
+    /// </summary>
     private long MostOfATurn(byte[] bytes)
     {
         foreach (var client in Connect(hosts: 20, each: 2))
