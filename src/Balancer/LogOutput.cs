@@ -41,16 +41,17 @@ public sealed class LogOutput
     /// <param name="output">Where lines go; written by one thread only.</param>
     /// <param name="formatter">Turns an event into a line with its end.</param>
     /// <param name="least">The least level that is logged.</param>
+    /// <param name="clock">Says when lost lines may be counted out again.</param>
     /// <param name="queueLength">Events that wait at most, 1 or more.</param>
     public LogOutput(Stream output, ITextFormatter formatter, LogEventLevel least,
-        int queueLength = QueueLength)
+        TimeProvider clock, int queueLength = QueueLength)
     {
         _queue = new LogQueue(queueLength);
         Logger = new LoggerConfiguration()
             .MinimumLevel.Is(least)
             .WriteTo.Sink(_queue)
             .CreateLogger();
-        _thread = BackgroundThread.Start("log", () => WriteAll(output, formatter));
+        _thread = BackgroundThread.Start("log", () => WriteAll(output, formatter, clock));
     }
 
     public ILogger Logger { get; }
@@ -68,9 +69,9 @@ public sealed class LogOutput
         return _thread.Join(limit);
     }
 
-    private void WriteAll(Stream output, ITextFormatter formatter)
+    private void WriteAll(Stream output, ITextFormatter formatter, TimeProvider clock)
     {
-        using var writer = new LineWriter(output, formatter, _queue);
+        using var writer = new LineWriter(output, formatter, _queue, clock);
         while (_queue.Next() is { } logEvent)
         {
             try
@@ -153,8 +154,8 @@ internal sealed class LogQueue(int length) : ILogEventSink
 }
 
 /// <summary>Writes lines, and says how many were lost as soon as it can.</summary>
-internal sealed class LineWriter(Stream output, ITextFormatter formatter, LogQueue queue)
-    : IDisposable
+internal sealed class LineWriter(
+    Stream output, ITextFormatter formatter, LogQueue queue, TimeProvider clock) : IDisposable
 {
     /// <summary>Between two records of loss while the queue never empties.</summary>
     private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(5);
@@ -200,8 +201,14 @@ internal sealed class LineWriter(Stream output, ITextFormatter formatter, LogQue
 
     private long Lost => _failedWrites + queue.Dropped;
 
-    private bool IsTimeToReport() => queue.IsEmpty || _reported == 0
-        || TimeSpan.FromMilliseconds(Environment.TickCount64 - _reportedAt) >= ReportInterval;
+    private bool IsTimeToReport()
+    {
+        if (queue.IsEmpty || _reported == 0)
+            return true;
+        // A clock that went back says nothing about how long ago that was.
+        var since = clock.GetElapsedTime(_reportedAt);
+        return since < TimeSpan.Zero || since >= ReportInterval;
+    }
 
     private void ReportLoss()
     {
@@ -210,7 +217,7 @@ internal sealed class LineWriter(Stream output, ITextFormatter formatter, LogQue
         if (!TryWrite(BalancerLog.Record(in report, DateTimeOffset.UtcNow)))
             return;
         _reported = lost;
-        _reportedAt = Environment.TickCount64;
+        _reportedAt = clock.GetTimestamp();
     }
 
     private bool TryWrite(LogEvent logEvent)

@@ -45,7 +45,8 @@ try
     // Before there is another thread, or anything can be seen of us from outside; until the end.
     signals = new Signals(options.ForceFallbacks);
     output = new LogOutput(new StandardOutputStream(),
-        new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel);
+        new BunyanFormatter(Dns.GetHostName(), Environment.ProcessId), options.LogLevel,
+        TimeProvider.System);
 }
 catch (NetworkSetupException cannot)
 {

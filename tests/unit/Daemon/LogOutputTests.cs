@@ -112,7 +112,8 @@ public sealed class LogOutputTests
     public void LineTornByAFullDisk_IsEndedBeforeTheNext()
     {
         using var disk = new SmallDisk(capacity: 300);
-        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information);
+        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information,
+            TimeProvider.System);
         for (var i = 0; i < 10; i++)
             log.Logger.Information("{number}", i);
         Assert.True(SpinWait.SpinUntil(() => disk.FailedWrites == 8, Generous));
@@ -129,7 +130,8 @@ public sealed class LogOutputTests
     public void WriteThatFailsWhole_LeavesNoEmptyLine()
     {
         using var disk = new SmallDisk(capacity: 0);
-        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information);
+        var log = new LogOutput(disk, new BunyanFormatter("h", 1), LogEventLevel.Information,
+            TimeProvider.System);
         log.Logger.Information("{number}", 0);
         Assert.True(SpinWait.SpinUntil(() => disk.FailedWrites == 1, Generous));
         disk.Room = long.MaxValue;
@@ -159,7 +161,8 @@ public sealed class LogOutputTests
     public void LowerLevels_AreOff()
     {
         using var reader = new ScriptedReader();
-        var log = new LogOutput(reader, new BunyanFormatter("h", 1), LogEventLevel.Warning);
+        var log = new LogOutput(reader, new BunyanFormatter("h", 1), LogEventLevel.Warning,
+            TimeProvider.System);
         Assert.False(log.Logger.IsEnabled(LogEventLevel.Information));
         log.Logger.Information("{number}", 1);
         log.Logger.Warning("{number}", 2);
@@ -172,15 +175,54 @@ public sealed class LogOutputTests
     public void NoMemoryForAnyLineUntilTheEnd_ThreadEndsAllTheSame()
     {
         using var reader = new ScriptedReader();
-        var log = new LogOutput(reader, new NoMemory(), LogEventLevel.Information);
+        var log = new LogOutput(
+            reader, new NoMemory(), LogEventLevel.Information, TimeProvider.System);
         log.Logger.Information("{number}", 1);
 
         Assert.True(log.Close(Generous));
         Assert.Empty(reader.Numbers());
     }
 
+    /// <summary>More waits behind the second line, so it depends on the time alone.</summary>
+    [Theory]
+    [InlineData(4.9, "1 lost 2 3 lost")]
+    [InlineData(5, "1 lost 2 lost 3")]
+    [InlineData(-3600, "1 lost 2 lost 3")]
+    public void MoreLoss_IsSaidAgainWhenItIsTimeOrTheClockWentBack(double seconds, string lines)
+    {
+        using var reader = new ScriptedReader();
+        var clock = new SetClock();
+        reader.Stall();
+        var log = new LogOutput(reader, new BunyanFormatter("h", 1), LogEventLevel.Information,
+            clock, queueLength: 16);
+        for (var i = 1; i <= 3; i++)
+            log.Logger.Information("{number}", i);
+        log.Lose();
+        reader.OnSecond = () =>
+        {
+            log.Lose();
+            clock.Add(TimeSpan.FromSeconds(seconds));
+        };
+        reader.GoOn();
+
+        Assert.True(log.Close(Generous));
+        Assert.Equal(lines, string.Join(' ', reader.Lines()));
+    }
+
     private static LogOutput Open(Stream reader, int queueLength) =>
-        new(reader, new BunyanFormatter("h", 1), LogEventLevel.Information, queueLength);
+        new(reader, new BunyanFormatter("h", 1), LogEventLevel.Information,
+            TimeProvider.System, queueLength);
+
+    private sealed class SetClock : TimeProvider
+    {
+        private long _ticks = TimeSpan.TicksPerDay;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _ticks;
+
+        public void Add(TimeSpan time) => _ticks += time.Ticks;
+    }
 
     private sealed class NoMemory : ITextFormatter
     {
@@ -199,6 +241,9 @@ public sealed class LogOutputTests
 
         public bool IsBroken { get; set; }
 
+        /// <summary>Done while the line with number 2 is written.</summary>
+        public Action OnSecond { get; set; } = () => { };
+
         public int FailedWrites { get; private set; }
 
         public void Stall() => _goesOn.Reset();
@@ -211,6 +256,16 @@ public sealed class LogOutputTests
             {
                 return [.. _records.Where(record => record.TryGetProperty("number", out _))
                     .Select(record => record.GetProperty("number").GetInt32())];
+            }
+        }
+
+        /// <summary>The numbers and "lost", in order.</summary>
+        public List<string> Lines()
+        {
+            lock (_records)
+            {
+                return [.. _records.Select(record =>
+                    record.TryGetProperty("number", out var number) ? number.ToString() : "lost")];
             }
         }
 
@@ -235,8 +290,11 @@ public sealed class LogOutputTests
             }
             Assert.Equal((byte)'\n', buffer[offset + count - 1]);
             var line = Encoding.UTF8.GetString(buffer, offset, count);
+            var record = JsonDocument.Parse(line).RootElement;
             lock (_records)
-                _records.Add(JsonDocument.Parse(line).RootElement);
+                _records.Add(record);
+            if (record.TryGetProperty("number", out var number) && number.GetInt32() == 2)
+                OnSecond();
         }
 
         public override bool CanRead => false;
