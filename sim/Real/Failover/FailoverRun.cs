@@ -69,6 +69,12 @@ internal sealed class FailoverRun : IDisposable
     private const long ProgressNs = 250 * Ms;
     private const long StartLimitNs = 20 * Second;
     private const long DownNs = Second;
+
+    /// <summary>
+    /// Until one of all backends that were started again is healthy; what is unanswered after that
+    /// counts, healthy or not.
+    /// </summary>
+    private const long OutageLimitNs = Second;
     private const long HangNs = 10 * Second;
     private const long FlutterNs = 200 * Ms;
     private const long FluttersForNs = MinuteNs;
@@ -291,7 +297,7 @@ internal sealed class FailoverRun : IDisposable
         var (since, line) = Now();
         foreach (var backend in _backends)
             backend.Start();
-        WaitUntil(() => _backends.Any(backend => IsHealthySince(line, backend)), StartLimitNs);
+        WaitUntil(() => _backends.Any(backend => IsHealthySince(line, backend)), OutageLimitNs);
         _ledger.OnOutage(from, Reactor.NowNs);
         WaitUntilTheyServe(all, since, line);
     }

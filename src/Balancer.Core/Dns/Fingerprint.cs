@@ -141,6 +141,8 @@ internal ref struct Fingerprint
 
     private void Read()
     {
+        if (_isForm)
+            _hash.Add((byte)(_isCut ? 1 : 0));
         if (_query.Length < DnsQuestion.HeaderBytes)
         {
             AddRest(Kind.NoQuestion, 2);
@@ -238,7 +240,7 @@ internal ref struct Fingerprint
 
     /// <summary>
     /// node-mname takes the labels for ASCII, which is 7 bits, and puts a dot between them: so each
-    /// letter can be written in four ways, and a dot in a label makes two of it.
+    /// letter can be written in four ways, and a dot splits a label.
     /// </summary>
     private void AddNameAsRead(ReadOnlySpan<byte> name)
     {

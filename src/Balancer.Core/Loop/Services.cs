@@ -2,7 +2,8 @@
 // constructor takes "the services" and not seven arguments. It has no module in it; wiring them is
 // LoadBalancer's business alone.
 //
-// What always holds: all of it is there from the first moment and none of it is ever replaced.
+// What always holds: none of it is ever replaced, and what is made when it is first asked for is
+// made once.
 
 namespace Balancer.Core;
 

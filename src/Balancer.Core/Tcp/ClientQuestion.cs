@@ -45,7 +45,7 @@ internal sealed class ClientQuestion(
     public const int MaxAnswerBytes = LengthBytes + DnsQuestion.LongestError;
 
     /// <summary>Bytes in front of a message that say how long it is.</summary>
-    public const int LengthBytes = 2;
+    public const int LengthBytes = DnsMessages.LengthBytes;
 
     /// <summary>What it asked last, or more than have a name.</summary>
     private MessageTicket _asked;

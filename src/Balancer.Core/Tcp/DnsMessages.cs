@@ -1,7 +1,7 @@
 // Owns how many DNS messages one side of a TCP connection has sent: each is preceded by its length
 // in two bytes (RFC 1035, 4.2.2). Nothing is looked at but the lengths and the response code, and
 // nothing depends on them but how a connection whose backend ends is ended, what counts as
-// answered, and as activity.
+// answered, and as activity, and how many empty messages are passed on at once.
 //
 // What always holds: a byte is counted once, whatever pieces the stream comes in.
 

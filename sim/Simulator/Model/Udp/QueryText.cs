@@ -22,7 +22,7 @@ internal readonly ref struct QueryText
 
     /// <param name="query">The query, whatever its bytes are.</param>
     /// <param name="isCut">
-    /// These are its first bytes; its form is as if the rest were there, and nothing behind it.
+    /// These are its first bytes; its form is that of these, and no other message's.
     /// </param>
     /// <param name="hasForm">Whether its form is wanted, which takes longer to tell.</param>
     public QueryText(ReadOnlySpan<byte> query, bool isCut, bool hasForm = true)
@@ -49,7 +49,7 @@ internal readonly ref struct QueryText
         var isRest = tail.Length > 0 && !isCut;
         if (isRest)
             form?.Append("rest ").Append(Convert.ToHexString(tail));
-        Form = form?.ToString() ?? "";
+        Form = form is null ? "" : (isCut ? "cut " : "") + form;
         if (ExpectedQuery.QuestionBytes(query) == 0)
             return;
         var isPlain = (query[2] & 0xfe) + (query[3] & 0xcf) == 0 && Number(query[4..]) == 1;

@@ -281,6 +281,7 @@ public sealed class FingerprintTests
         Assert.Equal(Of(Odd), Fingerprint.Of(other, 5, isCut: true));
         Assert.NotEqual(
             Fingerprint.FormOf(Query, 5, isCut: true), Fingerprint.FormOf(other, 5, isCut: true));
+        Assert.NotEqual(FormOf(Query), Fingerprint.FormOf(Query, 5, isCut: true));
     }
 
     [Fact]
