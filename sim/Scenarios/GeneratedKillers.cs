@@ -6,9 +6,9 @@
 //
 // Who asks them may try to have somebody else refused, or to be taken for another each time: the
 // same question in capitals, which is answered; other flags, another class, a cookie, bytes behind
-// the message; a
-// question that nobody answers a moment later; two killers at once; and over TCP a question that
-// is answered late in front; or one more often than the balancer remembers what differs.
+// the message; a question that nobody answers a moment later; two killers at once; and over TCP a
+// question that is answered late in front; or one more often than the balancer remembers what
+// differs.
 //
 // What always holds: hosts and draws are its own, so the rest of a scenario is what it is
 // without it; the last one comes some time before chaos ends, when every backend must be well.

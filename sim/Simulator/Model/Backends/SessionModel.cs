@@ -15,12 +15,11 @@ namespace Simulation.Model;
 /// <summary>Follows the sessions of all backends.</summary>
 internal sealed class SessionModel(ReferenceModel model)
 {
-    private static readonly byte[] Hello = [1, 0, 0, 0];
+    public static readonly byte[] Hello = [1, 0, 0, 0];
     private static readonly byte[] Heartbeat = [4, 0, 0, 0];
 
-    /// <summary>Sessions that wait for the kernel's memory, and since when any does.</summary>
-    private int _short;
-    private Instant _shortSince;
+    private readonly SessionMemoryModel _memory = new(model);
+    private readonly OwedFrames _frames = new(model);
 
     // ---- Connecting ----
 
@@ -148,7 +147,7 @@ internal sealed class SessionModel(ReferenceModel model)
             return;
         }
         session.ReadLacksMemory = result.Status == IoStatus.NoBuffers;
-        NoteMemory(session, result, isRead: true);
+        _memory.OnCall(session, result, isRead: true);
         if (!result.IsOk)
         {
             if (result.Status is not (IoStatus.WouldBlock or IoStatus.NoBuffers))
@@ -292,7 +291,7 @@ internal sealed class SessionModel(ReferenceModel model)
         var wasSuspect = session.Silence.IsSuspect;
         session.IsClosed = true;
         session.MemoryRetryAt = Instant.Never;
-        NoteMemoryThere(session);
+        _memory.OnThere(session);
         model.Retired.Remove(session);
         // A retired one is ended in peace when its time is over, and when another one retires.
         var isCut = session.Evidence == null
@@ -451,7 +450,7 @@ internal sealed class SessionModel(ReferenceModel model)
         if (session.Evidence is { } evidence)
             ReportOutlived(session, evidence, "was written to");
         session.WriteLacksMemory = result.Status == IoStatus.NoBuffers;
-        NoteMemory(session, result, isRead: false);
+        _memory.OnCall(session, result, isRead: false);
         if (session.WriteLacksMemory)
         {
             session.StalledSince = Instant.Min(session.StalledSince, model.Now);
@@ -470,7 +469,7 @@ internal sealed class SessionModel(ReferenceModel model)
         }
         else if (!session.IsLost)
         {
-            Take(session, bytes);
+            _frames.Take(session, bytes);
             var wasStuck = session.IsStuck || session.HasRefused;
             session.IsStuck &= session.Owed.Count > 0;
             session.HasRefused &= session.Owed.Count > 0;
@@ -496,7 +495,7 @@ internal sealed class SessionModel(ReferenceModel model)
             if (backend.Session is not { } session)
                 continue;
             NotePutOff(session);
-            NoteUnreadable(session);
+            _memory.OnTurnEnded(session);
             if (session.Evidence is { } evidence)
                 ReportOutlived(session, evidence, "is still open");
             else
@@ -511,7 +510,7 @@ internal sealed class SessionModel(ReferenceModel model)
         foreach (var session in model.Retired)
         {
             NotePutOff(session);
-            NoteUnreadable(session);
+            _memory.OnTurnEnded(session);
             CheckInterest(session);
             var due = session.RetiredAt + SpecifiedLimits.RetiredTime;
             if (session.IsOverdue(due, model.Now, model.Standstill)
@@ -532,59 +531,6 @@ internal sealed class SessionModel(ReferenceModel model)
         {
             session.PutOffTo = model.Standstill.SparedUntil;
             model.Reached(Situation.SessionSpared);
-        }
-    }
-
-    // ---- The kernel's memory ----
-
-    /// <summary>
-    /// A call on it came to this; what lacked memory is tried again in a while. A read comes before
-    /// the deadlines of its turn, so one that is due then is still to be served.
-    /// </summary>
-    private void NoteMemory(ExpectedSession session, IoResult result, bool isRead)
-    {
-        if (result.Status != IoStatus.NoBuffers)
-        {
-            if (!session.WriteLacksMemory && !session.ReadLacksMemory)
-                NoteMemoryThere(session);
-            return;
-        }
-        model.Counters.Add(Counter.SessionCallsWithoutMemory);
-        if (session.MemoryRetryAt == Instant.Never
-            || (!isRead && session.MemoryRetryAt <= model.Now))
-        {
-            model.ReachedIf(session.MemoryPause == SpecifiedLimits.LongestMemoryPause,
-                Situation.SessionLacksMemoryForLong);
-            session.MemoryRetryAt = model.Now + session.MemoryPause;
-            session.MemoryPause = Duration.Min(
-                session.MemoryPause + session.MemoryPause, SpecifiedLimits.LongestMemoryPause);
-        }
-        if (session.IsShort)
-            return;
-        session.IsShort = true;
-        if (_short++ > 0)
-            return;
-        _shortSince = model.Now;
-        model.Repeats.OnCondition(
-            Repeat.SessionMemory, 0, new LogEvent.SessionsWithoutMemory(result, 0));
-    }
-
-    private void NoteUnreadable(ExpectedSession session)
-    {
-        if (session.ReadLacksMemory)
-            session.Unreadable = (model.Turn, model.Now);
-    }
-
-    private void NoteMemoryThere(ExpectedSession session)
-    {
-        if (!session.IsShort)
-            return;
-        session.IsShort = false;
-        session.MemoryPause = SpecifiedLimits.FirstMemoryPause;
-        if (--_short == 0)
-        {
-            model.Repeats.OnCondition(Repeat.SessionMemory, 0,
-                new LogEvent.SessionsHaveMemory(model.Now - _shortSince, 0));
         }
     }
 
@@ -618,94 +564,5 @@ internal sealed class SessionModel(ReferenceModel model)
                 : ViolationKind.OutlivedItsEnd,
             $"session {session.Stream} of {session.Backend} {how} after {evidence}",
             session.Backend);
-    }
-
-    // ---- Comparing ----
-
-    private void Take(ExpectedSession session, ReadOnlySpan<byte> bytes)
-    {
-        var owed = session.Owed;
-        if (bytes.Length <= owed.Count && owed.Bytes[..bytes.Length].SequenceEqual(bytes))
-        {
-            Advance(session, bytes.Length);
-            model.ReachedIf(session.RestOfFrame > 0, Situation.FrameWrittenInParts);
-            return;
-        }
-        var same = bytes.CommonPrefixLength(owed.Bytes);
-        var whole = WholeFrames(session, same);
-        Advance(session, whole);
-        bytes = bytes[whole..];
-        Explain(session, bytes);
-        session.IsLost = true;
-        session.HeartbeatEnd = 0;
-        session.StalledSince = Instant.Never;
-        owed.Clear();
-    }
-
-    /// <summary>How many of so many bytes are frames to their end.</summary>
-    private static int WholeFrames(ExpectedSession session, int bytes)
-    {
-        var owed = session.Owed.Bytes;
-        var whole = 0;
-        var next = session.RestOfFrame > 0 ? session.RestOfFrame
-            : owed.Length > 0 ? SeenFrame.SizeOf(owed) : int.MaxValue;
-        while (next <= bytes - whole)
-        {
-            whole += next;
-            next = whole < owed.Length ? SeenFrame.SizeOf(owed[whole..]) : int.MaxValue;
-        }
-        return whole;
-    }
-
-    private static void Advance(ExpectedSession session, int bytes)
-    {
-        for (var left = bytes; left > 0;)
-        {
-            if (session.RestOfFrame == 0)
-                session.RestOfFrame = SeenFrame.SizeOf(session.Owed.Bytes);
-            var step = Math.Min(left, session.RestOfFrame);
-            session.RestOfFrame -= step;
-            session.Owed.Skip(step);
-            session.Written += step;
-            left -= step;
-        }
-    }
-
-    /// <summary>Says what the bytes are that were written in the place of what is owed.</summary>
-    private void Explain(ExpectedSession session, ReadOnlySpan<byte> bytes)
-    {
-        var backend = session.Backend;
-        var type = SeenFrame.TypeOf(bytes);
-        var owed = Describe(session.Owed.Bytes);
-        var seen = Describe(bytes);
-        var evidence = $"{backend} generation {session.Generation}: wrote {seen}; owed {owed}";
-        var isFirst = session.Owed.Bytes.StartsWith(Hello);
-        if (isFirst || session.RestOfFrame > 0 || type == SeenFrame.ClientHello)
-            model.Report(ViolationKind.OtherGeneration, evidence, backend);
-        else if (type == SeenFrame.ClientHeartbeat || owed == "CLIENT_HEARTBEAT")
-            model.Report(ViolationKind.Heartbeat, evidence, backend);
-        else if (type == SeenFrame.InboundUdp && seen == owed)
-            model.Report(ViolationKind.QueryAltered, evidence, backend);
-        else
-            model.Report(ViolationKind.Misrouted, evidence, backend);
-    }
-
-    private static string Describe(ReadOnlySpan<byte> frame)
-    {
-        if (frame.Length < 4)
-            return frame.IsEmpty ? "nothing" : $"{frame.Length} bytes";
-        var type = SeenFrame.TypeOf(frame);
-        if (SeenFrame.IsQuery(frame))
-        {
-            var (address, port) = SeenFrame.ClientOf(frame);
-            return $"a query of {new Ipv4(address)}:{port}";
-        }
-        return type switch
-        {
-            SeenFrame.ClientHello => "CLIENT_HELLO",
-            SeenFrame.ClientHeartbeat => "CLIENT_HEARTBEAT",
-            SeenFrame.InboundTcp => "INBOUND_TCP",
-            _ => $"type {type}",
-        };
     }
 }

@@ -271,13 +271,7 @@ public sealed class FirstMessagesTests : CoreTest
     [InlineData(4000)]
     public void PaddedMessage_IsChargedAndRefused(int padding)
     {
-        for (var n = 0; n < 2; n++)
-        {
-            var asked = Connect(1);
-            asked.Send(Framed(Padded(padding, (byte)n)));
-            Run(0.05);
-            Kill(LastAsked());
-        }
+        KillOverTcp(Padded(padding, 0), Padded(padding, 1));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
         var sessions = TcpSessionsSoFar;
 
@@ -302,13 +296,8 @@ public sealed class FirstMessagesTests : CoreTest
     [InlineData(60_000)]
     public void LongMessage_IsRefusedByWhateverName(int padding)
     {
-        for (var n = 0; n < 2; n++)
-        {
-            var asked = Connect(1);
-            asked.Send(Framed(Padded(padding, 7, QueryFor("name" + n))));
-            Run(0.05);
-            Kill(LastAsked());
-        }
+        KillOverTcp(
+            Padded(padding, 7, QueryFor("name0")), Padded(padding, 7, QueryFor("name1")));
         Assert.Equal(1, Count(Counter.QuarantinesBegun));
         var sessions = TcpSessionsSoFar;
 
@@ -911,9 +900,12 @@ public sealed class FirstMessagesTests : CoreTest
         Assert.Equal(1, Count(Counter.QueriesQuarantined));
     }
 
-    private void KillTwiceOverTcp(byte[] query)
+    private void KillTwiceOverTcp(byte[] query) => KillOverTcp(query, query);
+
+    /// <summary>Each ends the backend that reads it.</summary>
+    private void KillOverTcp(params byte[][] queries)
     {
-        for (var n = 0; n < 2; n++)
+        foreach (var query in queries)
         {
             AskOverTcp(1, query);
             Kill(LastAsked());
